@@ -1,4 +1,4 @@
-"""Whether a job's ticks are accounted for, each exactly once."""
+"""The ledger of a job: whether each of its ticks is accounted for exactly once."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,13 +12,12 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The ticks of one version of a job from `since` to `checked_until`, against the rows that say what became of each.
+    """The ticks of one version of a job from `since` to `checked_until`, compared with the rows that record them.
 
-    expected = accounted + unaccounted, accounted = delivered + missed + skipped. delivered: ticks that were given to
-    delivery as an execution, whatever has become of it: one that failed, was cancelled or still waits is among them;
-    last_24h has each status by itself. surplus: rows that no tick explains, or that tell of one a second time.
-    retained_from: history is whole only from there, so the ticks from `since` to there are not looked at; None: all of
-    the window is.
+    expected = accounted + unaccounted, accounted = delivered + missed + skipped. delivered: ticks that became an
+    execution, whatever its status: failed, cancelled and waiting ones are included; last_24h counts each status
+    separately. surplus: rows that match no tick, or a tick that already has a row. retained_from: history is complete
+    only from this time on, so ticks before it are not checked; null: the whole window is checked.
     """
 
     since: datetime
@@ -38,8 +37,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFault:
-    """Why a job's ticks cannot be accounted for; `failed_at` is when that was last tried, None where it has not
-    been."""
+    """Why a job's ticks cannot be accounted for. `failed_at` is the time of the last try, None before the first."""
 
     sqlstate: str
     message: str
@@ -48,7 +46,7 @@ class JobFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A row of queries/ledger.sql: the ledger's columns are None for a job without a schedule, or with a malformed
+    """A row of queries/ledger.sql. The ledger's columns are None for a job without a schedule, or with a malformed
     one."""
 
     job_id: UUID
@@ -69,12 +67,12 @@ class Standing:
     error: JsonObject | None
     waiting_seconds: float
     worker_sessions: int
-    endpoint_health: JsonObject | None  # where the endpoint was slowed down or disabled
+    endpoint_health: JsonObject | None  # set if the endpoint is slowed down or disabled
     unserved_group: str | None
 
     @property
     def ledger(self) -> Ledger | None:
-        """The last 24 hours; None where there is no schedule to go by."""
+        """The last 24 hours; None if the job has no schedule."""
         if self.expected is None or self.accounted is None or self.unaccounted is None or self.checked_until is None:
             return None
         return Ledger(
@@ -95,7 +93,7 @@ class Standing:
 
     @property
     def fault(self) -> JobFault | None:
-        """Why ticks cannot be accounted for; None where they can."""
+        """Why ticks cannot be accounted for; None if they can."""
         if self.error is None:
             return None
         failed_at = self.error["failed_at"]
@@ -110,7 +108,7 @@ _STANDING = statement("ledger.get_standing", Standing)
 
 
 async def standing(view: WorkspaceView, job: str) -> Standing:
-    """How the job's accounts of the last 24 hours stand. Raises JobNotFound."""
+    """Return the job's ledger of the last 24 hours. Raises JobNotFound."""
     if (found := await view.one_or_none(_STANDING, {"job": job})) is None:
         raise errors.JobNotFound(f"no job {job!r} in workspace {view.workspace}")
     return found

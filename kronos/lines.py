@@ -1,8 +1,8 @@
-"""A line of the log: one thing that happened, under a name that stays (docs/logs.md lists all of them).
+"""A log line: one event, under a stable name (docs/logs.md lists all of them).
 
-The words are for people and may change; a program that reads the log goes by the event and by what is known of it:
-`request_id`, `job_id`, `execution_id`, `workspace`, `worker_id`, and figures. None of it is ever a secret, a body or a
-header's value.
+The message is for people and may change. Programs that read the log use the event and its fields: `request_id`,
+`job_id`, `execution_id`, `workspace`, `worker_id`, and numbers. None of them is ever a secret, a body or a header's
+value.
 """
 
 import logging
@@ -16,7 +16,7 @@ _ABOUT: ContextVar[dict[str, Known]] = ContextVar("kronos.about", default=_NOTHI
 
 
 class Log:
-    """A logger whose lines are events. `known` is written beside the words, not into them."""
+    """A logger whose lines are events. The `known` fields are written next to the message, not into it."""
 
     __slots__ = ("_logger",)
 
@@ -24,25 +24,25 @@ class Log:
         self._logger = logging.getLogger(name)
 
     def is_told(self, level: int) -> bool:
-        """Whether lines of this level are written."""
+        """Return whether lines of this level are written."""
         return self._logger.isEnabledFor(level)
 
     def debug(self, event: str, message: str, *args: object, **known: Known) -> None:
-        """For who looks for a fault: what goes right, or is tried again by itself."""
+        """For debugging: successes, and failures that are retried automatically."""
         self._write(logging.DEBUG, event, message, args, known)
 
     def info(self, event: str, message: str, *args: object, **known: Known) -> None:
-        """For the record: nothing has to be done."""
+        """For the record: no action is needed."""
         self._write(logging.INFO, event, message, args, known)
 
     def warning(self, event: str, message: str, *args: object, **known: Known) -> None:
-        """Somebody should look, not at once: something is missing, slow, or was given up."""
+        """For an operator to look at, though not immediately: something is missing, slow, or was given up."""
         self._write(logging.WARNING, event, message, args, known)
 
     def error(
         self, event: str, message: str, *args: object, traced: BaseException | None = None, **known: Known
     ) -> None:
-        """Somebody has to look: a fault of Kronos, or what it cannot do without. `traced`: with its traceback."""
+        """For an operator to act on: a fault of Kronos, or of something it depends on. `traced`: add its traceback."""
         self._write(logging.ERROR, event, message, args, known, traced)
 
     def _write(
@@ -59,15 +59,15 @@ class Log:
 
 
 def about(**known: Known) -> None:
-    """From now on the lines of this task, and of those that it begins, say this besides."""
+    """Add these fields to the log lines of this task, and of the tasks that it starts."""
     _ABOUT.set({**_ABOUT.get(), **known})
 
 
 def begin(**known: Known) -> None:
-    """The same, and what was said before of this task is of another matter."""
+    """Replace the log fields of this task: it now works on something else."""
     _ABOUT.set(known)
 
 
 def known_here() -> MappingProxyType[str, Known]:
-    """What `about` has said in this task."""
+    """Return the log fields of this task."""
     return MappingProxyType(_ABOUT.get())

@@ -1,4 +1,4 @@
-"""The socket that the API listens on: its own, or one that `kronos up` made and keeps while it starts the API again."""
+"""The API's listening socket: its own, or one that `kronos up` created and keeps open while it restarts the API."""
 
 import os
 import socket
@@ -8,11 +8,12 @@ _BACKLOG = 2048
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there; 0: on a port that the system chooses. Raises OSError, and UnicodeError for what is
-    no name of a host.
+    """Return a socket that listens at this address; port 0: on a port that the system chooses. Raises OSError, and
+    UnicodeError for an invalid host name.
 
-    It listens, and is not only bound: two sockets that may reuse an address can be bound to one port, and the later one
-    to listen is refused. And who calls at once waits for the start's end, instead of being refused.
+    It listens instead of only being bound: two sockets that may reuse an address can be bound to the same port, and
+    the second one to listen fails. Also, early callers then wait until the process has started, instead of being
+    refused.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -27,7 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def handed_over() -> socket.socket | None:
-    """The socket that this process was started with, if it was. Raises ValueError where the descriptor is none."""
+    """Return the socket that this process was started with, if any. Raises ValueError if the descriptor is not one."""
     given = os.environ.get(VARIABLE, "")
     if not given:
         return None
@@ -37,4 +38,4 @@ def handed_over() -> socket.socket | None:
             return listening
     except (ValueError, OSError):
         pass
-    raise ValueError(f"{VARIABLE}={given} is no socket that listens: `kronos up` sets it for its own API, unset it")
+    raise ValueError(f"{VARIABLE}={given} is not a listening socket: `kronos up` sets it for its own API; unset it")

@@ -1,4 +1,4 @@
-"""What has changed lately: read for those who listen, from what statements note while somebody does (decision 0083)."""
+"""Recent changes for listeners, read from what statements record while anyone listens (decision 0083)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
 from kronos.sql import statement
 
 WATCHED_FOR = timedelta(minutes=10)
-"""How long after the last word of a listener changes are still noted, and how long they are kept (watch_live)."""
+"""How long changes are still recorded after a listener's last call, and how long they are kept (watch_live)."""
 
 Change = Literal["created", "changed", "next_run", "finished", "deleted"]
 ResourceKind = Literal[
@@ -23,8 +23,8 @@ OperationKind = Literal["REDRIVE", "DISCARD", "PAUSE", "RESUME", "CANCEL", "TRIG
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """That some objects of a workspace changed; without an object: that nothing did. `snapshot`: up to where was
-    looked; `is_begun`: changes are noted; `is_whole`: nothing is missing since the snapshot that was given."""
+    """Some objects of a workspace that changed; without an object: nothing changed. `snapshot`: read up to there;
+    `is_begun`: changes are being recorded; `is_whole`: no change since the given snapshot is missing."""
 
     snapshot: str
     generation: UUID | None
@@ -39,7 +39,7 @@ class News:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionNow:
-    """An execution as it is, without what it carries."""
+    """An execution's current state, without its input and output."""
 
     execution_id: UUID
     job_id: UUID
@@ -59,14 +59,14 @@ class ExecutionNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionRead(ExecutionNow):
-    """And whether it was to run at once, as its job says where it is a one-shot's."""
+    """With whether it was to run immediately, which a one-shot's job reports."""
 
     is_immediate: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobNow:
-    """A version of a job as it is, without what it carries."""
+    """The current state of a version of a job, without its input."""
 
     job_id: UUID
     name: str | None
@@ -88,7 +88,7 @@ class JobNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatNow:
-    """A heartbeat as it is, without what it said."""
+    """A heartbeat's current state, without the contents of its pings."""
 
     heartbeat_id: UUID
     name: str
@@ -106,8 +106,8 @@ class HeartbeatNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationNow:
-    """How far work has come that goes on in steps behind a request: over dead letters or jobs, a backfill (`job`: of
-    which; `total`: ticks), or the deletion of a workspace (of `total` rows). What it is over is not said."""
+    """Progress of work that continues in steps after a request: over dead letters or jobs, a backfill (`job`: whose;
+    `total`: ticks), or the deletion of a workspace (of `total` rows). Its filter is not included."""
 
     operation_id: UUID
     kind: OperationKind
@@ -124,14 +124,14 @@ class OperationNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNow:
-    """That something was written to the audit; what it is stands there, for those who may read it."""
+    """A new row in the audit. Its contents can be read there, with the right to."""
 
     workspace: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceNow:
-    """What people configure, and an incident, as it is now: `name` of an incident is its rule's. Without a name: it was
+    """The current state of a configured resource, or of an incident, whose `name` is its rule's. Without a name: it was
     deleted."""
 
     kind: ResourceKind
@@ -143,7 +143,7 @@ class ResourceNow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Done:
-    """That a function was called."""
+    """Confirms that a function was called."""
 
     done: str
 
@@ -160,46 +160,46 @@ _RESOURCES = statement("live.list_changed_resources", ResourceNow)
 
 
 async def read(instance: InstanceView, workspace_ids: Iterable[UUID], after: str | None, *, limit: int) -> list[News]:
-    """What changed in these workspaces since a snapshot; None: nothing, only where things stand now. One statement."""
+    """Return the changes in these workspaces since a snapshot; None: no changes, only the snapshot. One statement."""
     return await instance.rows(_READ, {"workspace_ids": list(workspace_ids), "after": after, "limit": limit})
 
 
 async def watch(instance: InstanceView, workspace_id: UUID) -> None:
-    """Have what changes in a workspace noted, for WATCHED_FOR from now."""
+    """Record changes in a workspace for WATCHED_FOR from now."""
     await instance.rows(_WATCH, {"workspace_id": workspace_id, "for_time": WATCHED_FOR})
 
 
 async def begin(instance: InstanceView) -> None:
-    """What was watched by calls that are over is noted from here on."""
+    """Start the recording that earlier, committed calls of `watch` asked for."""
     await instance.rows(_BEGIN, {})
 
 
 async def executions(view: WorkspaceView, ids: list[UUID]) -> list[ExecutionRead]:
-    """Those of them that are there."""
+    """Return those that exist."""
     return await view.rows(_EXECUTIONS, {"ids": ids}) if ids else []
 
 
 async def jobs(view: WorkspaceView, ids: list[UUID]) -> list[JobNow]:
-    """Those of them that are versions of jobs."""
+    """Return those that are versions of jobs."""
     return await view.rows(_JOBS, {"ids": ids}) if ids else []
 
 
 async def heartbeats(view: WorkspaceView, ids: list[UUID]) -> list[HeartbeatNow]:
-    """Those of them that are there."""
+    """Return those that exist."""
     return await view.rows(_HEARTBEATS, {"ids": ids}) if ids else []
 
 
 async def resources(view: WorkspaceView, named: Sequence[tuple[ResourceKind, UUID]]) -> list[ResourceNow]:
-    """Each of them, also where it was deleted."""
+    """Return each of them, deleted ones too."""
     asked = {"kinds": [kind for kind, _ in named], "ids": [each for _, each in named]}
     return await view.rows(_RESOURCES, asked) if named else []
 
 
 async def operations(view: WorkspaceView, ids: list[UUID]) -> list[OperationNow]:
-    """Those of them that are there."""
+    """Return those that exist."""
     return await view.rows(_OPERATIONS, {"ids": ids}) if ids else []
 
 
 async def audited(view: WorkspaceView) -> list[AuditNow]:
-    """The workspace that has something new in its audit, as an event names it."""
+    """Return the workspace whose audit has a new row, as an event names it."""
     return await view.rows(_AUDITED, {})

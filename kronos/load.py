@@ -1,4 +1,4 @@
-"""What the live CRON jobs are going to do, minute by minute, and which of them would better run a few minutes later."""
+"""The future load of the live CRON jobs, minute by minute, and which jobs could run a few minutes later."""
 
 import re
 import struct
@@ -17,26 +17,26 @@ from kronos.sql import statement
 Window = Literal["24h", "7d"]
 MINUTES: dict[Window, int] = {"24h": 24 * 60, "7d": 7 * 24 * 60}
 ENTRIES_PER_MINUTE = 8_000
-"""Of pg_cron's entries, on two cores, whatever they find to do: it was through with 5,000 of one minute after 37.2 s
+"""pg_cron's entries, on two cores, whatever they find to do: 5,000 entries of one minute took it 37.2 s
 (docs/benchmarks.md, "Many CRON jobs due in one minute")."""
 DELIVERIES_PER_MINUTE = 261_000
-"""Of one worker, to endpoints that answer at once: 4,351 a second (docs/benchmarks.md, "Deliveries to a local
-sink")."""
+"""Deliveries of one worker to endpoints that answer immediately: 4,351 a second (docs/benchmarks.md, "Deliveries to a
+local sink")."""
 MOST_SCHEDULES = 5_000
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
 _MOST_BUSY = 10
-# Counts of an hour's minutes are packed into one number, 64 bits each: so an hour of alike minutes is one addition.
+# The counts of an hour's minutes are packed into one number, 64 bits each, so that equal hours are added in one step.
 _BITS = 64
 _HOUR = struct.Struct(f"<{_IN_HOUR}Q")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadRow:
-    """Alike hours: after each of `begins` each of `hours` (bits 0 to 23) has in its `minutes` (bits 0 to 59) so many
-    runs, as far as they begin within one of the times from `opens` up to `closes`; None: within all. Less than none: so
-    many of them wait, and run later. Begins and times are minutes from `from_at` on. Without `begins`: how many jobs
-    were looked at, and how many were left out."""
+    """Hours of equal minutes. After each of `begins`, each of `hours` (bits 0 to 23) has `runs` in its `minutes` (bits
+    0 to 59), limited to the times from `opens` up to `closes`; None: all. Negative runs: that many of them wait, and
+    run later. Begins and times are minutes since `from_at`. Without `begins`: the number of jobs that were counted,
+    and of those left out."""
 
     begins: list[int] | None
     hours: int | None
@@ -51,7 +51,7 @@ class LoadRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyMinute:
-    """A minute, and how many runs it has."""
+    """A minute, and its number of runs."""
 
     at: datetime
     runs: int
@@ -59,10 +59,10 @@ class BusyMinute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How many runs each minute from `from_at` on has, of `jobs` live CRON jobs. `left_out`: jobs that are not counted,
-    as there are more than 5,000 schedules, of which those that most jobs have are, as theirs cannot be read, or as
-    calendars move too many of their ticks. `busiest`: the ten busiest minutes. What can be done in a minute was
-    measured on two cores: `pg_cron_per_minute` runs of its entries, `worker_per_minute` deliveries of a worker."""
+    """The number of runs per minute from `from_at` on, of `jobs` live CRON jobs. `left_out`: jobs that are not counted,
+    because there are more than 5,000 different schedules (the most common ones are counted), because their schedule
+    cannot be read, or because calendars move too many of their ticks. `busiest`: the ten busiest minutes. Capacity as
+    measured on two cores: `pg_cron_per_minute` runs of entries, `worker_per_minute` deliveries of one worker."""
 
     from_at: datetime
     until: datetime
@@ -76,9 +76,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRates:
-    """How fast the instance was seen to be within the last hour, each in its busiest time: pg_cron's rings, the rows
-    that ticks became, deliveries that ended. None: nothing of the kind happened. What was never busy was never seen to
-    be fast."""
+    """The instance's highest rates within the last hour: pg_cron's rings, rows of ticks, finished deliveries. None:
+    there were none. A rate is only as high as the load was, so an idle instance shows a low one."""
 
     rings_per_second: float | None
     ticks_per_second: int | None
@@ -87,14 +86,14 @@ class MeasuredRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceLoad(Load):
-    """Of all jobs, and what the instance itself was seen to do."""
+    """The load of all jobs, with the rates measured on the instance."""
 
     measured: MeasuredRates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingJob:
-    """A job that runs in a minute. JSON's writer leaves out `_number`: how many do."""
+    """A job that runs in a minute. `_number`: how many do. The JSON writer omits names that begin with _."""
 
     job_id: UUID
     name: str | None
@@ -109,7 +108,7 @@ class ComingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A job that could run some minutes later: its cron text as it is and as it would be."""
+    """A job that could run some minutes later, with its new cron text."""
 
     job: ComingJob
     minutes: int
@@ -118,7 +117,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What spreading the jobs of a minute over the minutes after it would give: how many runs the busiest of these has
+    """The effect of spreading a minute's jobs over the minutes after it: the runs of the busiest of these minutes,
     before and after."""
 
     moves: list[Move]
@@ -128,8 +127,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadMinute:
-    """The jobs that run in a minute: `number` of them, the first 200 by name; and what spreading these would give.
-    Null: nothing, as they are few, or name more than one minute of the hour."""
+    """The jobs that run in a minute: `number` of them, the first 200 by name, and the effect of spreading these. Null:
+    there is none, because they are few, or name more than one minute of the hour."""
 
     at: datetime
     number: int
@@ -141,7 +140,7 @@ LIST = statement("load.list_load", LoadRow)
 _LIST_JOBS_AT = statement("load.list_jobs_at", ComingJob)
 MOST_JOBS_SHOWN = 200
 MOST_MINUTES_APART = 59
-# A cron text that names one minute of the hour: another one is another time and nothing else.
+# A cron text with one minute of the hour: changing that minute moves the time and changes nothing else.
 _ONE_MINUTE = re.compile(r"([0-9]{1,2})(\s+\S+\s+\S+\s+\S+\s+\S+)", re.ASCII)
 _GET_RATES = statement("load.get_measured_rates", MeasuredRates)
 _LIST_OF_ALL = statement("load.list_load_of_all", LoadRow)
@@ -150,13 +149,13 @@ _GET_AS_OF_OF_ALL = statement("load.get_as_of_of_all", AsOf)
 
 
 async def as_of(view: WorkspaceView) -> AsOf:
-    """Up to which change the workspace is read. Raises WorkspaceNotFound."""
+    """Return the change up to which the workspace is read. Raises WorkspaceNotFound."""
     (found,) = await view.rows(_GET_AS_OF, {})
     return found
 
 
 async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | None = None) -> Load:
-    """What the workspace's jobs are going to do, or were half a minute ago (`coming`). Raises WorkspaceNotFound."""
+    """Return the load of the workspace's jobs; with `coming` it may be half a minute old. Raises WorkspaceNotFound."""
     minutes = MINUTES[window]
 
     async def make() -> Reckoned[Load]:
@@ -169,8 +168,8 @@ async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | Non
 
 
 async def of_instance(view: InstanceView, window: Window, coming: Coming | None = None) -> InstanceLoad:
-    """What all jobs are going to do, those of Kronos itself too, and what the instance was seen to do; or as it was
-    half a minute ago (`coming`)."""
+    """Return the load of all jobs, including Kronos' own, and the instance's measured rates; with `coming` it may be
+    half a minute old."""
     minutes = MINUTES[window]
 
     async def make() -> Reckoned[InstanceLoad]:
@@ -188,8 +187,8 @@ async def of_instance(view: InstanceView, window: Window, coming: Coming | None 
 async def minute(
     view: WorkspaceView, load: Load, at: datetime, minutes: int, coming: Coming | None = None
 ) -> LoadMinute:
-    """The jobs that run in a minute, and what spreading them over so many minutes after it would give, where the load
-    is of that time; or did half a minute ago (`coming`). Raises WorkspaceNotFound."""
+    """Return the jobs that run in a minute, and the effect of spreading them over this many minutes after it, if the
+    load covers that time; with `coming` it may be half a minute old. Raises WorkspaceNotFound."""
 
     async def make() -> Reckoned[LoadMinute]:
         jobs = await view.rows(_LIST_JOBS_AT, {"at": at, "schedules": MOST_SCHEDULES, "limit": MOST_JOBS_SHOWN})
@@ -204,8 +203,8 @@ async def minute(
 
 
 def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) -> Spread | None:
-    """Which of a minute's jobs to move to one of so many minutes after it, within its hour, so that the busiest of them
-    has as few runs as can be. Each goes to where there are fewest. None where that would change nothing."""
+    """Return which of a minute's jobs to move to the minutes after it, within its hour, so that the busiest of these
+    minutes has as few runs as possible. Each job goes to the least busy minute. None if that would change nothing."""
     first = (at - load.from_at) // _MINUTE
     last = min(minutes, _IN_HOUR - 1 - at.minute, len(load.runs) - 1 - first)
     if first < 0 or last < 1:
@@ -225,12 +224,12 @@ def spread(load: Load, at: datetime, jobs: Sequence[ComingJob], minutes: int) ->
 
 
 def asked(minutes: int) -> dict[str, object]:
-    """The parameters of LIST, for so many minutes."""
+    """Return the parameters of LIST for this many minutes."""
     return {"minutes": minutes, "schedules": MOST_SCHEDULES}
 
 
 def of_rows(rows: Sequence[LoadRow], minutes: int) -> Load:
-    """The load that the rows of a statement tell of: one of them has no hours."""
+    """Return the load from a statement's rows. The row without hours has the totals."""
     (all_jobs,) = (row for row in rows if row.begins is None)
     runs = per_minute(rows, minutes)
     return Load(
@@ -246,16 +245,16 @@ def of_rows(rows: Sequence[LoadRow], minutes: int) -> Load:
 
 
 def busiest(from_at: datetime, runs: Sequence[int]) -> list[BusyMinute]:
-    """The ten busiest minutes from `from_at` on, the busiest first."""
+    """Return the ten busiest minutes from `from_at` on, the busiest first."""
     least = max(1, min(sorted(runs)[-_MOST_BUSY:], default=1))
     found = sorted(((-each, nth) for nth, each in enumerate(runs) if each >= least))[:_MOST_BUSY]
     return [BusyMinute(at=from_at + nth * _MINUTE, runs=-less) for less, nth in found]
 
 
 def per_minute(rows: Iterable[LoadRow], minutes: int) -> list[int]:
-    """How many runs each of so many minutes has."""
-    hours: dict[int, int] = {}  # packed, by the minute with which each begins
-    fewer: dict[int, int] = {}  # the same, of runs that wait and do not run then
+    """Return the runs per minute."""
+    hours: dict[int, int] = {}  # packed, by the minute with which each hour begins
+    fewer: dict[int, int] = {}  # the same for runs that wait, and do not run then
     once: dict[int, int] = {}
     for row in rows:
         if row.begins is None or row.hours is None or row.minutes is None or row.runs is None:
@@ -282,15 +281,15 @@ def per_minute(rows: Iterable[LoadRow], minutes: int) -> list[int]:
 
 
 def _packed(named: int) -> int:
-    """One run in each of these minutes (bits 0 to 59)."""
+    """Return one run in each of these minutes (bits 0 to 59)."""
     return sum(1 << _BITS * minute for minute in range(_IN_HOUR) if named >> minute & 1)
 
 
 def _within(opens: Sequence[int] | None, closes: Sequence[int] | None, at: int) -> int:
-    """All bits of the minutes of the hour `at` that begin within one of the times, which are in order."""
+    """Return the bits of the minutes of the hour `at` that begin within one of the times, which are sorted."""
     if opens is None or closes is None:
         return -1
-    nth = max(0, bisect_right(opens, at) - 1)  # the last that begins by then
+    nth = max(0, bisect_right(opens, at) - 1)  # the last one that begins by then
     found = 0
     while nth < len(opens) and opens[nth] < at + _IN_HOUR:
         first, last = max(0, opens[nth] - at), min(_IN_HOUR, closes[nth] - at)

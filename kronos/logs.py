@@ -1,5 +1,5 @@
-"""Logging: one line an event, for people or, as JSON, for collectors. No secret, body or header's value is ever
-logged. What a line is, and what it says besides its words: kronos/lines.py, docs/logs.md."""
+"""Logging: one line per event, as text for people or as JSON for collectors. No secret, body or header's value is ever
+logged. For lines and their fields see kronos/lines.py and docs/logs.md."""
 
 import logging
 import sys
@@ -13,15 +13,15 @@ from kronos.redaction import redacted
 from kronos.traces.switch import SWITCH
 
 OF_A_LIBRARY = "library"
-"""The event of a line that is not ours."""
+"""The event of a line that a library logs."""
 
 
 class _JsonLines(logging.Formatter):
-    """One JSON object a line: at, level, logger, event, message; what is known of it, the request, the trace; and the
-    traceback of an error."""
+    """One JSON object per line: at, level, logger, event, message; the event's fields, the request, the trace; and an
+    error's traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON."""
+        """Return the record as JSON."""
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC),
             "level": record.levelname,
@@ -39,47 +39,47 @@ class _JsonLines(logging.Formatter):
 
 
 class _TextLines(logging.Formatter):
-    """A line for people. The second is written out once for all of its lines."""
+    """A line for people. The timestamp's second is formatted once for all of its lines."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
         self._second = (0, "")
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        """The record's line, which names its request, where it has one."""
+        """Return the record's line, with its request if it has one."""
         said = super().formatMessage(record)
         request = known_here().get("request_id")
         return said if request is None or str(request) in record.message else f"{said} (request {request})"
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as a line, and its trace below."""
+        """Return the record as a line, with its traceback below."""
         return redacted(super().format(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """The record's second."""
+        """Return the record's second."""
         if self._second[0] != int(record.created):
             self._second = int(record.created), super().formatTime(record, datefmt)
         return self._second[1]
 
 
 def configure(settings: Settings) -> None:
-    """Send this process's log lines to standard error, in the format and from the level that the settings say."""
+    """Send this process's log lines to standard error, in the format and from the level of the settings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
-    # No line says which thread, process or source wrote it: to find that out is a third of a line's time (logging's
-    # HOWTO, "Optimization").
+    # No line names its thread, process or source: finding these takes a third of a line's time (logging's HOWTO,
+    # "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    # What it says of its start and its end we say ourselves, and requests are lines of ours (kronos/api/middleware.py).
+    # Kronos logs its start and end itself, and its requests (kronos/api/middleware.py).
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Its lines hold addresses and, at DEBUG, what is sent: a password among it. Deliveries say what went wrong.
+    # Its lines contain addresses and, at DEBUG, sent data, including a password. Deliveries report their own errors.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
-    # The pool logs each attempt and each dead connection; kronos.database logs once, and why. What the driver
-    # warns of, an error that it ignored after another, is raised as that other one: each write that is refused with 412
-    # would be a line with server and user.
+    # The pool logs every attempt and every dead connection; kronos.database logs one line, with the reason. The driver
+    # warns of an error that it ignored after another one, which is raised anyway: every write rejected with 412 would
+    # add a line with server and user.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What apply manages of a workspace, and what is there of what files name: the rows of sql/queries/managed.sql."""
+"""The resources of a workspace that apply manages, and those that files name: the rows of sql/queries/managed.sql."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -28,7 +28,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     "heartbeat",
     "alert_rule",
 )
-"""In the order in which they are made: each may name what stands before it."""
+"""In the order of their creation: each may refer to the kinds before it."""
 _DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {
     "config": "CONFIG",
     "payload_spec": "PAYLOAD_SPEC",
@@ -38,15 +38,15 @@ _DOCUMENT_KINDS: Final[dict[Kind, DocumentKind]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedApplies:
-    """The workspace whose applies wait for this one."""
+    """The workspace whose other applies wait for this one."""
 
     workspace_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Managed:
-    """A resource that files made, or took over. `is_same`: the one of its name is still that one; None: there is
-    none. `is_over`: a job that nobody cancelled, and that there is none of any more."""
+    """A resource that files created or took over. `is_same`: the resource of that name is still the same one; None:
+    there is none. `is_over`: a job that was not cancelled by anyone, but no longer exists."""
 
     kind: Kind
     name: str
@@ -67,7 +67,7 @@ class LiveJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyName:
-    """Something that could stand in files; a job without a name could not."""
+    """A resource that files could describe; a job without a name could not be."""
 
     kind: Literal["config", "payload_spec", "calendar", "secret", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str | None
@@ -75,14 +75,14 @@ class AnyName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittingName:
-    """A resource that is read together with others."""
+    """A resource that fits into a page with others."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastChange:
-    """Who changed a resource last without files, when and how, from the audit."""
+    """The last change of a resource that was not made by files: who, when and how, from the audit."""
 
     kind: Kind
     name: str
@@ -93,7 +93,7 @@ class LastChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingRuns:
-    """The runs that a job is going to have: how many, and the first of them."""
+    """A job's future runs: their number, and the first of them."""
 
     job_id: UUID
     name: str | None
@@ -103,7 +103,7 @@ class ComingRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marked:
-    """A resource that was marked as a set's, or is no more."""
+    """A resource that was added to a set, or removed from it."""
 
     kind: Kind
     name: str
@@ -111,7 +111,7 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockPatience:
-    """How long a statement waits for a lock: before it was set, and since."""
+    """How long a statement waits for a lock: before the change, and since."""
 
     before: str
     since: str
@@ -119,7 +119,7 @@ class LockPatience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What is there of what files name."""
+    """The existing resources among those that files name."""
 
     documents: Mapping[Name, Document]
     endpoints: Mapping[str, Endpoint]
@@ -129,7 +129,7 @@ class Present:
 
 
 COMING_SECONDS = 10.0
-"""So long an apply looks at the runs of jobs that it makes, as long at those of jobs that it changes."""
+"""How long an apply computes the runs of jobs that it creates; as long again for jobs that it changes."""
 _STEP_SECONDS = 1.0
 _LOCK = statement("managed.lock_applies", LockedApplies)
 _LIST = statement("managed.list_managed", Managed)
@@ -147,17 +147,17 @@ _DELETE = statement("managed.delete_managed", Marked)
 
 
 async def lock(view: WorkspaceView) -> None:
-    """Let no other apply of the workspace begin until the transaction ends."""
+    """Block other applies of the workspace until the transaction ends."""
     await view.rows(_LOCK, {})
 
 
 async def of_workspace(view: WorkspaceView) -> dict[Name, Managed]:
-    """All that files manage of the workspace."""
+    """Return all resources of the workspace that files manage."""
     return {(each.kind, each.name): each for each in await view.rows(_LIST, {})}
 
 
 async def present(view: WorkspaceView, names: Collection[Name]) -> Present:
-    """What is there of these names."""
+    """Return the existing resources of these names."""
     documents: dict[Name, Document] = {}
     for kind, stored_as in _DOCUMENT_KINDS.items():
         if wanted := _of_kind(kind, names):
@@ -179,32 +179,32 @@ async def present(view: WorkspaceView, names: Collection[Name]) -> Present:
 
 
 async def lock_jobs(view: WorkspaceView, names: Collection[str]) -> dict[str, UUID]:
-    """The live jobs of these names: nobody changes them until the transaction ends. Raises DatabaseUnavailable where
-    somebody does and takes long."""
+    """Return the live jobs of these names, locked against changes until the transaction ends. Raises
+    DatabaseUnavailable if another session changes one and takes long."""
     return {each.name: each.job_id for each in await view.rows(_LOCK_JOBS, {"names": list(names)})} if names else {}
 
 
 async def set_patience(view: WorkspaceView, patience: str) -> str:
-    """How long each statement of this transaction waits for a lock from now on, as lock_timeout has it; how long it did
-    before."""
+    """Set how long each further statement of this transaction waits for a lock, in lock_timeout's format. Returns the
+    previous value."""
     (patience_now,) = await view.rows(_SET_PATIENCE, {"patience": patience})
     return patience_now.before
 
 
 async def all_names(view: WorkspaceView, *, limit: int) -> list[AnyName]:
-    """The names of all that could stand in files, up to `limit` of each kind."""
+    """Return the names of all resources that files could describe, up to `limit` of each kind."""
     return await view.rows(_ALL_NAMES, {"limit": limit})
 
 
 async def fitting(view: WorkspaceView, kind: Kind, names: Sequence[str]) -> list[str]:
-    """The first of these that there are: as many as hold no more than PAGE_BYTES of what users wrote, one at least;
-    none where there is none any more."""
+    """Return the first of these that exist: as many as hold at most PAGE_BYTES of user text, but at least one; empty
+    if none exists any more."""
     params = {"kind": kind, "names": list(names), "bytes": PAGE_BYTES}
     return [each.name for each in await view.rows(_FITTING, params)]
 
 
 async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Name, LastChange]:
-    """Who changed each of these last without files."""
+    """Return for each of these the last change that was not made by files."""
     if not names:
         return {}
     found = await view.rows(
@@ -216,8 +216,8 @@ async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Nam
 async def coming_runs(
     view: WorkspaceView, job_ids: Sequence[UUID], *, within: timedelta, shown: int
 ) -> dict[UUID, ComingRuns]:
-    """The runs of these jobs; of a paused one none, and none of those that COMING_SECONDS do not suffice for: large
-    calendars that move each minute of a day take a second a job. Some at a time, so that no statement takes long."""
+    """Return the future runs of these jobs. Left out are paused jobs, and those that do not fit into COMING_SECONDS:
+    large calendars that move every minute of a day take a second per job. Runs in batches, to keep statements short."""
     found: dict[UUID, ComingRuns] = {}
     until, first, some = time.monotonic() + COMING_SECONDS, 0, 1
     while first < len(job_ids) and (began := time.monotonic()) < until:
@@ -229,14 +229,14 @@ async def coming_runs(
 
 
 async def mark(view: WorkspaceView, set_name: str, fields: Mapping[Name, JsonObject]) -> None:
-    """These are the set's from now on, and files say this of them."""
+    """Add these to the set, with their fields from files."""
     if fields:
         resources = [{"kind": kind, "name": name, "fields": of_it} for (kind, name), of_it in fields.items()]
         await view.rows(_SET, {"set_name": set_name, "resources": _written(resources)})
 
 
 async def unmark(view: WorkspaceView, names: Collection[Name]) -> None:
-    """These are no set's any more."""
+    """Remove these from their sets."""
     if names:
         await view.rows(_DELETE, {"resources": _written([{"kind": kind, "name": name} for kind, name in names])})
 

@@ -1,4 +1,4 @@
-"""Heartbeats made and changed by hundreds, as an apply does: read first, and stored in one statement."""
+"""Create and change hundreds of heartbeats, as an apply does: read first, then store in one statement."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedStored:
-    """What became of one of several heartbeats (put_beat)."""
+    """The outcome for one of several heartbeats (put_beat)."""
 
     name: str
     outcome: str
@@ -27,7 +27,7 @@ _SET = statement("heartbeats.set_heartbeats", NamedStored)
 
 
 async def terms(view: WorkspaceView, wanted: Mapping[str, Expectation]) -> dict[str, JsonObject | errors.Unprocessable]:
-    """Of each what it is stored as, or why its schedule is refused. Nothing is locked. Raises DatabaseUnavailable."""
+    """Return what each is stored as, or why its schedule is rejected. Locks nothing. Raises DatabaseUnavailable."""
     asked = {name: AskedSchedule(text=each.schedule) for name, each in wanted.items() if each.schedule is not None}
     read = await schedules.read_all(view, list(asked.values()))
     found: dict[str, JsonObject | errors.Unprocessable] = {}
@@ -41,7 +41,7 @@ async def terms(view: WorkspaceView, wanted: Mapping[str, Expectation]) -> dict[
 
 
 async def put(view: WorkspaceView, stored_as: list[JsonObject]) -> None:
-    """Store all of these, made by `terms`: where one is refused, none is. Pings of those that are there wait until the
+    """Store all of these, which `terms` made, or none if one is rejected. Pings of existing ones wait until the
     transaction ends. Raises Unprocessable (quota_exceeded), Conflict, DatabaseUnavailable."""
     if not stored_as:
         return

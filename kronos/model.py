@@ -1,4 +1,4 @@
-"""What Kronos stores, as Python sees it and as the API shows it, docstrings too: the rows of sql/views (Workspace: of
+"""What Kronos stores, as seen by Python and, docstrings included, by the API: the rows of sql/views (Workspace: of
 sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
 
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-# JSON is the one place where a type cannot be named: users' inputs and answers.
+# JSON is the one place where a type cannot be named: user input and receivers' answers.
 Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
-JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # a filter's: LIVE is ACTIVE or PAUSED
+JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # for filters: LIVE is ACTIVE or PAUSED
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
 EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
@@ -35,7 +35,7 @@ OnDisabled = Literal["WAIT", "SKIP"]
 
 
 class Role(Enum):
-    """What a key may do: each all that those before it may. The first three are of one workspace."""
+    """A key's role. Each role includes the ones before it. The first three are for one workspace."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
@@ -43,15 +43,15 @@ class Role(Enum):
     INSTANCE_ADMIN = "instance_admin"
 
     def covers(self, needed: "Role") -> bool:
-        """Whether this role may do what needs the other."""
+        """Return whether this role includes the other."""
         order = list(Role)
         return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last suspension or
-    resumption. `in_flight` of `max_concurrency` deliveries are under way; both None where none are counted."""
+    """A tenant. `version` counts its changes. `jobs_left` of its CRON jobs still have to follow its last suspension or
+    resumption. `in_flight` of `max_concurrency` deliveries are in progress; both are null if there is no limit."""
 
     workspace_id: UUID
     slug: str
@@ -68,7 +68,7 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """Whom workspaces are of. `version` counts its changes."""
+    """An owner of workspaces. `version` counts its changes."""
 
     organization_id: UUID
     slug: str
@@ -79,8 +79,8 @@ class Organization:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceKey:
-    """A key of a workspace, without its secret. `created_by`: the public id of the key that made it. `last_used_at` is
-    right within a minute."""
+    """A key of a workspace, without its secret. `created_by`: the public ID of the key that created it. `last_used_at`
+    is accurate to a minute."""
 
     key_id: UUID
     public_id: str
@@ -95,9 +95,9 @@ class WorkspaceKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where deliveries go, at its present version. `usage` of its limits, and its workspace's, is as of now; None where
-    there are none. `health.last_success_at` is of the first success after each failure, None before the first: an
-    endpoint that does not fail writes nothing about its successes, and its executions have them."""
+    """Where deliveries go, at its current version. `usage` of its limits, and of its workspace's, is current; null if
+    there are none. `health.last_success_at` is the first success after a failure, null before there is one: an
+    endpoint without failures does not record its successes, but its executions do."""
 
     endpoint_id: UUID
     workspace: str
@@ -133,15 +133,15 @@ class Secret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedSecret(Secret):
-    """As ListedEndpoint leaves out what begins with _: the place in the list."""
+    """With its place in the list, which the JSON writer omits (see ListedEndpoint)."""
 
     _secret_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTerms:
-    """What a caller says of any job, by the names that request, statement and column have for it. The statements of
-    sql/queries/jobs.sql and job_changes.sql take a field that is added here, and in Job: see CONTRIBUTING.md."""
+    """The fields of any job that a caller sets, under the names that request, statement and column use. To add one, add
+    it here, in Job, and in the statements of sql/queries/jobs.sql and job_changes.sql: see CONTRIBUTING.md."""
 
     name: str | None = None
     title: str | None = None
@@ -154,7 +154,7 @@ class JobTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronTerms(JobTerms):
-    """What a CRON job's ticks are besides, by the same names. An `anchor` without offset is a time of `timezone`."""
+    """The further fields of a CRON job, named likewise. An `anchor` without an offset is a local time of `timezone`."""
 
     cron: str | None = None
     every: str | None = None
@@ -177,8 +177,8 @@ class CronTerms(JobTerms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval counted on them;
-    `anchor` is then its instant. So is `run_at_local` what a local `run_at` was computed from."""
+    """One version of a job. `anchor_local`: the anchor as a local time of the zone, for intervals in local time;
+    `anchor` is then its instant. Likewise `run_at_local` is the local time from which `run_at` was computed."""
 
     job_id: UUID
     name: str | None
@@ -231,8 +231,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One time that a job was due. `caused_by`: the run whose end set it off, with its job and the event; `callbacks`:
-    what its own end has set off, with what became of that. `created_by`: of a one-shot, who made it: `actor`, and of a
+    """One time that a job was due. `caused_by`: the run whose end caused this one, with its job and the event.
+    `callbacks`: what its own end caused, with the outcome. `created_by`: who created a one-shot: `actor`, and for a
     request `key_id` and `request_id`."""
 
     execution_id: UUID
@@ -280,35 +280,35 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedEndpoint(Endpoint):
-    """In a page that is bounded in bytes. `_more`: others follow it. JSON's writer leaves out what begins with _."""
+    """With `_more`, in a page limited in bytes: others follow. The JSON writer omits names that begin with _."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedJob(Job):
-    """As ListedEndpoint."""
+    """See ListedEndpoint."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedExecution(Execution):
-    """As ListedEndpoint."""
+    """See ListedEndpoint."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedAttempt(Attempt):
-    """As ListedEndpoint."""
+    """See ListedEndpoint."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
-    """A job's ticks of a past window, delivered later. `progress`: its executions, by state."""
+    """A later delivery of a job's ticks of a past window. `progress`: its executions, by state."""
 
     backfill_id: UUID
     job_id: UUID
@@ -331,10 +331,10 @@ class Backfill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOperation:
-    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so far,
-    `failures` by reason. `endpoint_version`: of a REDRIVE alone. Of one over jobs (PAUSE, RESUME, CANCEL, TRIGGER)
-    `refused` has the first 50 that it was refused for: job, code, detail. A DELETION is of the workspace itself: while
-    it is RUNNING `status_reason` says what goes now."""
+    """Work over many rows that a request started and that continues in the background: `done` and `failed` of `total`
+    so far, `failures` by reason. `endpoint_version`: only of a REDRIVE. `refused`: the first 50 jobs that a PAUSE,
+    RESUME, CANCEL or TRIGGER was refused for: job, code, detail. A DELETION deletes the workspace itself: while it is
+    RUNNING, `status_reason` names what is being deleted."""
 
     operation_id: UUID
     workspace: str
@@ -355,7 +355,7 @@ class BulkOperation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A config, payload spec or calendar at its present version, as the database has all three."""
+    """A config, payload spec or calendar at its current version, as the database stores all three."""
 
     document_id: UUID
     workspace: str
@@ -369,14 +369,14 @@ class Document:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedDocument(Document):
-    """As ListedEndpoint."""
+    """See ListedEndpoint."""
 
     _more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A named JSON object, whose values the templates of the endpoints that name it may hold."""
+    """A named JSON object, whose values are available to the templates of the endpoints that name it."""
 
     config_id: UUID
     workspace: str
@@ -389,7 +389,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadSpec:
-    """A JSON Schema (2020-12) against which the inputs of the jobs of the endpoints that name it are validated."""
+    """A JSON Schema (2020-12) that validates the inputs of jobs whose endpoints name it."""
 
     payload_spec_id: UUID
     workspace: str

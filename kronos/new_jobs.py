@@ -1,4 +1,4 @@
-"""A job that is to be made: what its caller says of it, and the record that the statements take."""
+"""A job that is to be created: the caller's fields, and the record that the statements take."""
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -15,12 +15,12 @@ from kronos.server_time import CLOCK
 
 JOB_TERMS = tuple(each.name for each in fields(JobTerms))
 TERMS = tuple(each.name for each in fields(CronTerms) if each.name not in JOB_TERMS)
-"""Those of CRON jobs alone."""
+"""The terms that only CRON jobs have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob(CronTerms):
-    """What a caller says of a job. `cron` or `every`, and the other terms, go with trigger CRON, `run_at` with DELAYED.
+    """The fields of a new job. `cron` or `every`, and the other terms, are for trigger CRON; `run_at` is for DELAYED.
 
     A `run_at` without an offset is a local time of `timezone`.
     """
@@ -34,17 +34,17 @@ class NewJob(CronTerms):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A job to be made: what a statement that makes several has of it, and for which request."""
+    """A job to be created, as a statement for several jobs takes it, and the view of its request."""
 
     view: WorkspaceView
     new: NewJob
     job_id: UUID | None
-    """Of one that is its execution PostgreSQL's."""
+    """None for a one-shot that is its execution: PostgreSQL chooses its ID."""
     run_at: datetime | None
     input: bytes
-    """As JSON."""
+    """JSON."""
     record: JsonObject
-    """Of one that is more than its execution."""
+    """For a job that is more than its execution; otherwise empty."""
     size: int
 
 
@@ -52,12 +52,12 @@ _LATE = timedelta(seconds=5)
 
 
 def written(records: list[JsonObject]) -> Jsonb:
-    """For a statement that makes something of each."""
+    """Return the records as the parameter of a statement that creates something from each."""
     return Jsonb(records, dumps=orjson.dumps)
 
 
 def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
-    """Times that have passed. A caller who says "now" is not refused for the time that the request took."""
+    """Return a fault for each time in the past. A caller who means "now" is not rejected for the request's duration."""
     now = CLOCK.now()
     faults = []
     if run_at is not None and run_at < now - _LATE:
@@ -74,7 +74,7 @@ def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
 
 
 def is_its_execution(new: NewJob) -> bool:
-    """A one-shot that has nothing which its execution lacks: such a job is one row
+    """Return whether the job is a one-shot whose fields its execution all has: such a job is one row
     (docs/decisions/0039-a-one-shot-is-its-execution.md)."""
     return (
         new.trigger != "CRON"
@@ -93,8 +93,8 @@ def is_its_execution(new: NewJob) -> bool:
 def asked_of(
     view: WorkspaceView, new: NewJob, run_at: datetime | None, read: ScheduleRead | None, *, has_tick: bool
 ) -> Asked:
-    """The job as a statement takes it, under a new id. `read`: a CRON job's schedule; `has_tick`: its next tick is
-    within the job's window."""
+    """Return the job as a statement takes it, with a new ID. `read`: a CRON job's schedule; `has_tick`: its next tick
+    is within the job's window."""
     input = orjson.dumps(new.input)
     if is_its_execution(new):
         return Asked(view=view, new=new, job_id=None, run_at=run_at, input=input, record={}, size=len(input))
@@ -117,12 +117,12 @@ def asked_of(
             "timezone": new.timezone if local is not None else None,
             "dst_gap": new.dst_gap,
         }
-    size = len(input) + sum(map(len, new.tags))  # what a caller may make large
+    size = len(input) + sum(map(len, new.tags))  # the parts that a caller may make large
     return Asked(view=view, new=new, job_id=job_id, run_at=run_at, input=input, record=record, size=size)
 
 
 def _schedule(new: NewJob, read: ScheduleRead, *, has_tick: bool) -> JsonObject:
-    """What a record has of the job's schedule."""
+    """Return the schedule's part of a record."""
     return {name: getattr(new, name) for name in TERMS if name != "anchor"} | {
         "schedule": read.schedule,
         "alarm": read.alarm,
@@ -133,7 +133,7 @@ def _schedule(new: NewJob, read: ScheduleRead, *, has_tick: bool) -> JsonObject:
 
 
 def schedule_text(new: NewJob) -> ScheduleText:
-    """The schedule of a CRON job, as it was written."""
+    """Return a CRON job's schedule, as it was written."""
     return ScheduleText(
         cron=new.cron,
         every=new.every,

@@ -1,5 +1,5 @@
-"""One-shots that are their executions, as they are shown once they are made: of what was asked for, without asking
-PostgreSQL for it again."""
+"""New one-shots that are their executions, as the API shows them: built from the request, without a query to read them
+back."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -10,7 +10,7 @@ from kronos.model import CronTerms, Job, Json, JsonObject, Trigger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneShot:
-    """What PostgreSQL adds to one; the nth of those that were asked for."""
+    """The fields that PostgreSQL adds to the nth one-shot of a request."""
 
     nth: int
     job_id: UUID
@@ -22,7 +22,7 @@ class OneShot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedOneShot(OneShot):
-    """The same, with its workspace's slug."""
+    """With its workspace's slug."""
 
     workspace: str
 
@@ -37,7 +37,7 @@ def document(
     priority: int,
     created_by: JsonObject | None,
 ) -> JsonObject:
-    """A new one, as a job is shown: the fields of kronos.model.Job, in their order."""
+    """Return a new one as a job is shown: the fields of kronos.model.Job, in their order."""
     created_at = _written(made.created_at)
     at = created_at if made.run_at == made.created_at else _written(made.run_at)
     job, execution = _ONE_SHOT.copy(), _EXECUTION.copy()
@@ -61,7 +61,7 @@ def document(
 
 
 def _written(at: datetime) -> str:
-    """As kronos.iso writes an instant. A session's are in UTC."""
+    """Format an instant as kronos.iso does. A session's instants are in UTC."""
     return at.isoformat().removesuffix("+00:00") + "Z"
 
 

@@ -1,5 +1,4 @@
-"""Operations that are transactions of their own elsewhere, as parts of one: what one is refused undoes that part
-alone."""
+"""Operations that are otherwise separate transactions, run as parts of one: an error undoes only its own part."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -16,7 +15,7 @@ Made = TypeVar("Made")
 
 
 class OneTransaction:
-    """Runs the statements of a view in the transaction that its connection is in, each part under a savepoint."""
+    """Runs a view's statements in the transaction of its connection, each part under a savepoint."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -24,13 +23,13 @@ class OneTransaction:
 
     @property
     def gatherer(self) -> Gatherer:
-        """Its own: no other request's statements come into this transaction."""
+        """A separate gatherer: no other request's statements enter this transaction."""
         return self._gatherer
 
     async def run(
         self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
     ) -> Made:
-        """As Pool.run, once. `writes` says nothing here: what is done is done when the transaction is."""
+        """Like Pool.run, without retries. `writes` is not used: nothing is done until the transaction commits."""
         try:
             async with self._connection.transaction():
                 return await run_told(work, self._connection, writes)

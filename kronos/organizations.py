@@ -1,4 +1,4 @@
-"""What can be done to organizations, by the instance's administrator. Each operation is one statement."""
+"""Operations on organizations, for the instance's administrator. Each is one statement."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,11 +14,11 @@ _GET = statement("organizations.get_organization", Organization)
 _LIST = statement("organizations.list_organizations", Organization)
 _UPDATE = statement("organizations.update_organization", Organization)
 Ref = str | UUID
-"""A slug or an id."""
+"""A slug or an ID."""
 
 
 async def create(view: InstanceView, *, slug: str, name: str) -> Organization:
-    """A new organization. Raises Conflict when the slug is taken."""
+    """Create an organization. Raises Conflict if the slug is taken."""
     if (made := await view.one_or_none(_INSERT, {"slug": slug, "name": name})) is None:
         fault = errors.Fault(pointer="/slug", detail="another organization has this slug", hint="choose another slug")
         raise errors.Conflict(f"the slug {slug!r} is taken", faults=(fault,))
@@ -26,20 +26,20 @@ async def create(view: InstanceView, *, slug: str, name: str) -> Organization:
 
 
 async def get(view: InstanceView, ref: Ref) -> Organization:
-    """The organization. Raises OrganizationNotFound."""
+    """Return the organization. Raises OrganizationNotFound."""
     if (found := await view.one_or_none(_GET, _named(ref))) is None:
         raise errors.OrganizationNotFound(f"no organization {str(ref)!r}")
     return found
 
 
 async def list_page(view: InstanceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[Organization]:
-    """Up to `limit` organizations, newest first, after the position `before`."""
+    """Return up to `limit` organizations, newest first, after the position `before`."""
     created_at, organization_id = before or (None, None)
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": organization_id})
 
 
 async def rename(view: InstanceView, ref: Ref, name: str, *, if_match: Collection[int] | None) -> Organization:
-    """The organization by its new name. Raises OrganizationNotFound, PreconditionFailed."""
+    """Rename the organization. Raises OrganizationNotFound, PreconditionFailed."""
     params = {**_named(ref), "name": name, "if_match": None if if_match is None else list(if_match)}
     if (updated := await view.one_or_none(_UPDATE, params)) is None:
         present = await get(view, ref)

@@ -1,4 +1,4 @@
-"""Who makes a change, as the audit has it: said to PostgreSQL in the transaction that makes it."""
+"""The author of a change, for the audit: passed to PostgreSQL in the transaction that makes the change."""
 
 import os
 import pwd
@@ -12,32 +12,31 @@ from kronos.model import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeOrigin:
-    """Whose doing it is: a key's public id, a person or `cli:<user>`; over the API with which key, from where, in which
-    request."""
+    """The author: a key's public ID, a person or `cli:<user>`; over the API also key, address and request."""
 
     actor: str
     key: str | None = None
     address: str | None = None
     request_id: str | None = None
     source: str | None = None
-    """What made it besides, if that is not a call of its own: "apply"."""
+    """What made the change on the actor's behalf, if it was not a direct call: "apply"."""
     traceparent: str | None = None
-    """The span that does it (kronos/traces/parent.py): what is made is a part of its trace."""
+    """The span of the change (kronos/traces/parent.py): created objects belong to its trace."""
 
 
 def said(origin: ChangeOrigin | None) -> str:
-    """The setting that says so; of nobody it is empty."""
+    """Return the setting that names the author; empty without one."""
     return "" if origin is None else orjson.dumps(_shown(origin)).decode()
 
 
 def said_of_each(origins: Mapping[str, ChangeOrigin | None]) -> str:
-    """The setting for a statement that several callers share: who makes which object, by its id, or by its place among
-    those that are made, where PostgreSQL makes the ids."""
+    """Return the setting for a statement that several callers share: the author of each object, by the object's ID, or
+    by its position among the new ones if PostgreSQL chooses the IDs."""
     return orjson.dumps({"each": {each: _shown(origin) for each, origin in origins.items() if origin}}).decode()
 
 
 def shown(origin: ChangeOrigin | None) -> JsonObject | None:
-    """As what is made shows who made it (sql/functions/ground/creator_shown.sql)."""
+    """Return the author as new objects show it (sql/functions/ground/creator_shown.sql)."""
     if origin is None:
         return None
     given = {"actor": origin.actor, "key_id": origin.key, "request_id": origin.request_id}
@@ -45,10 +44,10 @@ def shown(origin: ChangeOrigin | None) -> JsonObject | None:
 
 
 def command_line() -> ChangeOrigin:
-    """The user of this machine who runs the command."""
+    """Return the operating system's user who runs the command."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # in a container, a number alone
+    except KeyError:  # in a container the user may have no name
         user = str(os.getuid())
     return ChangeOrigin(actor=f"cli:{user}")
 

@@ -1,4 +1,4 @@
-"""How a workspace is doing: what ran in the last hour and what will in the next, what fails, what is late, and why."""
+"""A workspace's current state: runs of the last and the next hour, failures, and what is late and why."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,15 +13,15 @@ from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
 from kronos.sql import statement
 
 MINUTES = 60
-"""Before and after the present one."""
+"""Before and after the current minute."""
 MOST_LETTERS = 10_000
 _MOST_FAILED = 1_000
 _MOST_OF_QUEUE = 1_000
 _MOST_OF_HOUR = 20_000
 LONGEST = 10
-"""Jobs of each list, at most."""
+"""Most jobs in each list."""
 _MINUTE = timedelta(minutes=1)
-_NOBODY_RANG = "nobody has accounted for its ticks: is pg_cron silent, and no worker connected?"
+_NOBODY_RANG = "its ticks were not accounted for: is pg_cron silent, and no worker connected?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +60,8 @@ class OverdueTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingJob:
-    """A job whose runs have failed in the last 24 hours and not succeeded since: how often, when first and last, and
-    what the last said. Without a job: the one-shots of an endpoint, each of which is a job of its own."""
+    """A job whose runs failed in the last 24 hours without a success since: the number of failures, the first and the
+    last time, and the last error. Without a job: the one-shots of an endpoint, each of which is a separate job."""
 
     job_id: UUID | None
     job_name: str | None
@@ -76,8 +76,8 @@ class FailingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateJob:
-    """A job whose runs have waited since then, `number` of them and `execution_id` the longest; or whose ticks nobody
-    has accounted for, which have none yet. And why."""
+    """A job whose runs have been waiting, `number` of them, with the time and `execution_id` of the oldest; or whose
+    ticks were not accounted for, which have no execution yet. `why`: the reason."""
 
     job_id: UUID
     job_name: str | None
@@ -90,7 +90,7 @@ class LateJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
-    """How many dead letters there are, counted up to 10,000, and when the newest failed."""
+    """The number of dead letters, counted up to 10,000, and when the newest failed."""
 
     number: int
     newest_at: datetime | None
@@ -98,8 +98,8 @@ class Letters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaping:
-    """Where jobs and pg_cron's entries differed as the reaper, which rings every minute, looked last, in the whole
-    instance: `mended`, and `left_over` for the next minute. Nulls: it failed."""
+    """Differences between jobs and pg_cron's entries in the whole instance, at the newest run of the reaper, which
+    rings every minute: `mended`, and `left_over` for the next run. Nulls: the run failed."""
 
     at: datetime
     mended: int | None
@@ -108,9 +108,9 @@ class Reaping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """What became of the ticks that were for this minute, and what is going to run in it (`upcoming`). `late`:
-    delivered, and begun more than 90 s after their time. `is_cut`: there were more: of an hour
-    with more than 20,000 executions of a status, only some 300 a minute are counted."""
+    """The outcomes of this minute's ticks, and the runs expected in it (`upcoming`). `late`: delivered, but started
+    more than 90 s after their time. `is_cut`: there were more. In an hour with more than 20,000 executions of one
+    status, only about 300 a minute are counted."""
 
     at: datetime
     delivered: int = 0
@@ -129,7 +129,7 @@ class Minute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What is under way, and what is due and waits, since when the longest; counted up to 10,000 (`is_cut`)."""
+    """Deliveries in progress, and due executions that wait, since when the oldest; counted up to 10,000 (`is_cut`)."""
 
     running: int
     waiting: int
@@ -139,7 +139,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceWorker:
-    """A worker, and how many deliveries of the workspace it has under way."""
+    """A worker, and the number of the workspace's deliveries that it is making."""
 
     worker_id: str
     running: int
@@ -147,7 +147,7 @@ class WorkspaceWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """Whether ticks are fired in time and deliveries are made; `warnings` say what keeps them from it."""
+    """Whether ticks are fired in time and deliveries are made; `warnings` name what prevents it."""
 
     version: str | None
     silent_seconds: float
@@ -158,9 +158,10 @@ class Firing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """A workspace at a glance. `minutes`: the last 60 up to the present one, and 60 to come. `delivered`: of the last
-    hour, `is_delivered_cut`: or more. `coming_jobs`: the live CRON jobs that `upcoming` is of, `jobs_left_out` those
-    that it is not of, as they have too many different schedules. `alerts`: incidents that are not over."""
+    """A workspace at a glance. `minutes`: the last 60 including the current one, and the next 60. `delivered`: in the
+    last hour; `is_delivered_cut`: there were more. `coming_jobs`: the live CRON jobs counted in `upcoming`;
+    `jobs_left_out`: those that are not, because of too many different schedules. `alerts`: incidents that are not over.
+    """
 
     at: datetime
     minutes: list[Minute]
@@ -189,7 +190,7 @@ _UNFINISHED_AS = {"RUNNING": "running", "RETRYING": "retrying", "QUEUED": "waiti
 
 
 async def get(view: WorkspaceView, ready: Readiness) -> Overview:
-    """The workspace at a glance, in one transaction of a constant number of statements. Raises WorkspaceNotFound."""
+    """Return the overview, in one transaction with a constant number of statements. Raises WorkspaceNotFound."""
     wanted: list[tuple[Any, dict[str, object]]] = [
         (_OUTCOMES, {"minutes": MINUTES, "most": _MOST_OF_HOUR}),
         (
@@ -245,7 +246,7 @@ def _minutes(unfinished: Unfinished, outcomes: list[Outcomes], next_hour: load.L
         add(each.minute, each.disposition, each.ticks)
         if each.is_cut:
             cut.add(each.minute)
-    for row in unfinished.minutes:  # what waits since before the hour stands at its beginning
+    for row in unfinished.minutes:  # executions that have waited for longer count for the first minute
         add(max(datetime.fromisoformat(row["at"]), first), _UNFINISHED_AS[row["state"]], row["number"])
     for nth, runs in enumerate(next_hour.runs):
         at = next_hour.from_at + nth * _MINUTE

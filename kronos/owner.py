@@ -1,4 +1,4 @@
-"""A connection as the owner of the tables, for what an administrator's commands do."""
+"""A connection as the tables' owner, for administrators' commands."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ import psycopg
 
 from kronos import database_errors, errors, origin, session
 
-# The role, a table or a function is not there.
+# The role, a table or a function does not exist.
 _NOT_MIGRATED = (
     psycopg.errors.InvalidParameterValue,
     psycopg.errors.UndefinedTable,
@@ -17,7 +17,7 @@ _NOT_MIGRATED = (
 
 
 def act_as_owner(connection: session.Connection) -> None:
-    """From now on the owner of the tables acts; what it changes the audit has as done by who runs this command. Raises
+    """Act as the tables' owner from now on. The audit records the changes under the user who runs this command. Raises
     psycopg.Error."""
     connection.execute("set role kronos_owner")
     connection.execute("select set_config('kronos.caller', %s, false)", [origin.said(origin.command_line())])
@@ -27,15 +27,15 @@ def act_as_owner(connection: session.Connection) -> None:
 def connected(
     admin_database_url: str, refused: type[errors.KronosError], *, autocommit: bool = False
 ) -> Iterator[session.Connection]:
-    """A transaction as the owner of the tables; with autocommit each statement is one. Raises `refused` where the user
-    may not act as the owner or the schema is not there, DatabaseUnavailable."""
+    """Yield a connection in a transaction as the tables' owner; with autocommit each statement is one. Raises `refused`
+    if the user may not act as the owner or the schema does not exist, DatabaseUnavailable."""
     try:
         with session.connect(admin_database_url, session.wanted(None), autocommit=autocommit) as connection:
             act_as_owner(connection)
             yield connection
     except psycopg.errors.InsufficientPrivilege as error:
         raise refused(
-            f"{error.diag.message_primary}: use the KRONOS_DATABASE_URL that `kronos migrate` is run with"
+            f"{error.diag.message_primary}: use the same KRONOS_DATABASE_URL as for `kronos migrate`"
         ) from error
     except _NOT_MIGRATED as error:
         raise refused(f"{error.diag.message_primary}: run `kronos migrate` first") from error

@@ -1,4 +1,4 @@
-"""Transactions that give way to others, and are tried again."""
+"""Transactions that give way to others, and are retried."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import psycopg
 
 Made = TypeVar("Made")
 IN_THE_WAY: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
-"""What a transaction meets whose locks others hold: it gave up all of its own then, and nothing was changed."""
+"""Raised when other sessions hold needed locks: the transaction gave up all its own locks, and nothing was changed."""
 _PAUSE_SECONDS = 1.0
 
 
 def patiently(attempt: Callable[[], Made | None], *, tries: int) -> Made | None:
-    """What `attempt` makes, a transaction; tried again a second later where it makes None, or others were in its way.
-    Raises IN_THE_WAY where they still are at the last try."""
+    """Return the result of `attempt`, a transaction. Retry it a second later if it returns None or others hold its
+    locks. Raises IN_THE_WAY if they still do at the last try."""
     for left in reversed(range(tries)):
         try:
             if (made := attempt()) is not None or left == 0:

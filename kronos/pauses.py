@@ -1,5 +1,5 @@
-"""How a CRON job's ticks are kept from running: a pause, with or without an end, and ticks to be skipped. The ledger
-tells of each."""
+"""Ways to keep a CRON job's ticks from running: a pause, with or without an end, and ticks to skip. The ledger records
+each such tick."""
 
 from datetime import datetime
 from typing import TypedDict
@@ -16,8 +16,7 @@ _SKIP_NEXT = statement("job_turns.skip_next_ticks", changes.Changed)
 
 
 class PauseTerms(TypedDict, total=False):
-    """What a caller says of a pause. Of a pause that there is, what is absent stays as it is, and None takes it
-    away."""
+    """The fields of a pause. For an existing pause, an absent field stays as it is, and None removes it."""
 
     note: str | None
     until: datetime | None
@@ -28,8 +27,8 @@ async def pause(
 ) -> Job:
     """Stop a CRON job's ticks, and remove its pg_cron entry, until it is resumed or until the instant `until`.
 
-    A paused job stays paused since when it was, with the terms that are given and their `actor`; without terms, as it
-    is. Raises JobNotFound, Conflict, PreconditionFailed, Unprocessable where `until` has passed, PgCronUnavailable,
+    A paused job stays paused since the original time, with the given terms and their `actor`; without terms nothing
+    changes. Raises JobNotFound, Conflict, PreconditionFailed, Unprocessable if `until` has passed, PgCronUnavailable,
     DatabaseUnavailable.
     """
     until = terms.get("until")
@@ -48,7 +47,7 @@ async def pause(
 
 
 async def resume(view: WorkspaceView, job: str, *, if_match: changes.Versions = None) -> Job:
-    """Go on with a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is.
+    """Resume a paused job; the pause's ticks are recorded as skipped. An ACTIVE job stays as it is.
 
     Raises JobNotFound, Conflict, PreconditionFailed, PgCronUnavailable, DatabaseUnavailable.
     """
@@ -61,7 +60,7 @@ async def resume(view: WorkspaceView, job: str, *, if_match: changes.Versions = 
 
 
 async def skip_next(view: WorkspaceView, job: str, *, count: int, if_match: changes.Versions = None) -> Job:
-    """Skip this many of a live CRON job's ticks to come, in place of the number set before.
+    """Skip this many of a live CRON job's next ticks, instead of the number set before.
 
     Raises JobNotFound, Conflict, PreconditionFailed.
     """

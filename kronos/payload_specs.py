@@ -1,8 +1,8 @@
-"""Inputs held against the payload specs that endpoints name, and what a change of a spec would do to live jobs.
+"""Validate inputs against the payload specs that endpoints name, and check changed specs against live jobs' inputs.
 
-Whether an input was validated is decided where it is written (kronos.is_validated): a statement for an endpoint with a
-payload spec makes nothing unless its transaction says against which version the input was validated. So an endpoint
-without one costs nothing here, and no process's memory is trusted.
+The database decides at the write whether an input was validated (kronos.is_validated): a statement for an endpoint with
+a payload spec creates nothing unless its transaction states the version against which the input was validated. So an
+endpoint without one has no cost here, and no process's memory is trusted.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ MOST_CHECKED, MOST_CHECKED_BYTES = 50_000, 16 * 1024 * 1024
 MOST_VIOLATIONS = 20
 MOST_LOOKS = 5
 _AT_A_TIME = 200
-_MOST_EFFORT_OF_MANY = 4 * payloads.MAX_EFFORT  # of one call's inputs together: 2.4 s at the most
-_EFFORT_AT_A_TIME = 1_000_000  # between two of others' turns: 20 ms at the most, but of a single input
+_MOST_EFFORT_OF_MANY = 4 * payloads.MAX_EFFORT  # of one call's inputs together: at most 2.4 s
+_EFFORT_AT_A_TIME = 1_000_000  # until other requests get a turn: at most 20 ms, except for a single input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """That a transaction says against what its inputs were validated."""
+    """The version against which a transaction states that its inputs were validated."""
 
     validated: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecOf:
-    """The payload spec that an endpoint names, at its present version."""
+    """The payload spec that an endpoint names, at its current version."""
 
     document_id: UUID
     version: int
@@ -50,7 +50,7 @@ class SpecOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """The payload spec that an endpoint names, without what it says."""
+    """The payload spec that an endpoint names, without its schema."""
 
     endpoint_id: UUID
     document_id: UUID
@@ -60,14 +60,14 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """What a version of a payload spec says."""
+    """The schema of a version of a payload spec."""
 
     content: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedEndpoint:
-    """The endpoint that is to name another payload spec."""
+    """The endpoint that is to name another payload spec, locked."""
 
     endpoint_id: UUID
     version: int
@@ -75,8 +75,8 @@ class LockedEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputCount:
-    """How many live jobs' inputs there are, their bytes, and from where on a later look finds what this one may not
-    see."""
+    """The number and total bytes of live jobs' inputs, and the horizon from which a later check finds jobs that this
+    one may not see."""
 
     jobs: int
     bytes: int
@@ -95,7 +95,7 @@ class LiveInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A live job whose input a schema refuses: where in its input, and why."""
+    """A live job whose input a schema rejects: where in its input, and why."""
 
     job_id: UUID
     name: str | None
@@ -106,8 +106,8 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecVerdict:
-    """What a change of a payload spec would mean: whether it can be made without force, how many live jobs were held
-    against it, and the first that it refuses. `more`: there are others, which were not looked for."""
+    """The effect of changing a payload spec: whether the change is allowed without force, how many live jobs were
+    checked, and the first that it rejects. `more`: there are others, which were not searched for."""
 
     is_allowed: bool
     checked: int
@@ -122,25 +122,25 @@ LOCK_ENDPOINT = statement("payload_specs.lock_endpoint", LockedEndpoint)
 _COUNT = statement("payload_specs.count_inputs", InputCount)
 INPUTS = statement("payload_specs.list_inputs", LiveInput)
 
-# Compiled schemas by id and version, which never change; the largest takes some 17 MiB.
+# Compiled schemas by ID and version, which never change; the largest takes about 17 MiB.
 _compiled: Cache[tuple[UUID, int], Validator] = Cache(budget=64 * 1024 * 1024, each=20 * 1024 * 1024)
-# Which spec an endpoint named when it was last looked at: a hint that saves a look. Some 200 bytes each.
+# The spec that each endpoint named last: a hint that saves a query. About 200 bytes each.
 _named: Cache[tuple[str, str], tuple[UUID, int]] = Cache(budget=2 * 1024 * 1024, each=1024)
 
 
 async def validated(view: WorkspaceView, endpoint: str, input: JsonObject, *, pointer: str = "/input") -> str | None:
-    """Against what the input of something that is made for the endpoint was validated; None where nothing is known to
-    be there. Costs a look into a dictionary where the endpoint names no payload spec. Raises Unprocessable."""
+    """Return the version against which an input for the endpoint was validated; None if no payload spec of it is known
+    here. For an endpoint without one this costs a dictionary lookup. Raises Unprocessable."""
     if (known := _named.get((view.workspace, endpoint))) is None or (validator := _compiled.get(known)) is None:
         return None
     if validator.faults(input, pointer=pointer):
-        return await look(view, endpoint, input, pointer=pointer)  # it may name another one since
+        return await look(view, endpoint, input, pointer=pointer)  # it may name another spec by now
     return _said(known)
 
 
 async def look(view: WorkspaceView, endpoint: str, input: JsonObject, *, pointer: str = "/input") -> str | None:
-    """The same after a look at the endpoint as it is now; None: it names none. Raises Unprocessable, with the pointers
-    into the input."""
+    """Like `validated`, but read the endpoint's current spec first; None: it names none. Raises Unprocessable, with
+    pointers into the input."""
     spec = await view.one_or_none(_SPEC_OF, {"endpoint": endpoint})
     if spec is None:
         return None
@@ -156,7 +156,7 @@ async def look(view: WorkspaceView, endpoint: str, input: JsonObject, *, pointer
 
 
 async def is_other(view: WorkspaceView, endpoint: str, validated: str | None) -> bool:
-    """Whether the endpoint names a payload spec, or a version, against which nothing was validated yet."""
+    """Return whether the endpoint names a payload spec, or a version, against which nothing was validated yet."""
     spec = await view.one_or_none(_SPEC_OF, {"endpoint": endpoint})
     return spec is not None and _said((spec.document_id, spec.version)) != validated
 
@@ -164,8 +164,9 @@ async def is_other(view: WorkspaceView, endpoint: str, validated: str | None) ->
 async def made_validated(
     view: WorkspaceView, endpoint: str, input: JsonObject, make: Callable[[str | None], Awaitable[Made]]
 ) -> Made:
-    """What `make` makes, which is given against what the input was validated. Once more where the endpoint names a
-    payload spec that was not known here, or another version (Unvalidated). Raises Unprocessable, and as `make`."""
+    """Return the result of `make`, which gets the version against which the input was validated. Repeated if the
+    endpoint names a spec or a version that was not known here (Unvalidated). Raises Unprocessable, and what `make`
+    raises."""
     against = await validated(view, endpoint, input)
     for _ in range(MOST_LOOKS):
         try:
@@ -178,10 +179,10 @@ async def made_validated(
 async def of_many(
     view: WorkspaceView, bound: Bound, inputs: Sequence[JsonObject], *, before: int = 0
 ) -> tuple[list[errors.Unprocessable | None], int]:
-    """What is wrong with each input for an endpoint that names this payload spec, with pointers from /input; and the
-    effort that this and what was `before` took. Beyond what one call may take, what is left is refused."""
+    """Return the error of each input for an endpoint that names this payload spec, with pointers from /input, and the
+    effort used, including `before`. Inputs beyond what one call may use are rejected."""
     validator = await _validator(view, bound)
-    if validator is None:  # the spec was deleted since: the statement that writes finds another, or none
+    if validator is None:  # the spec was deleted meanwhile: the statement that writes finds another, or none
         return [None] * len(inputs), before
     found: list[errors.Unprocessable | None] = []
     effort, turn_at = before, before + _EFFORT_AT_A_TIME
@@ -189,14 +190,14 @@ async def of_many(
         effort += validator.effort(input)
         if effort > _MOST_EFFORT_OF_MANY:
             detail = "the inputs of this call are too many, or too large, to be validated together"
-            hint = f"Send fewer at once, or make the payload spec {bound.name!r} simpler."
+            hint = f"Send fewer inputs at a time, or make the payload spec {bound.name!r} simpler."
             found.append(errors.Unprocessable.of(Fault(pointer="/input", detail=detail, hint=hint)))
             continue
         faults = validator.faults(input, pointer="/input")
         found.append(errors.Unprocessable.of(*faults) if faults else None)
         if effort > turn_at:
             turn_at = effort + _EFFORT_AT_A_TIME
-            await asyncio.sleep(0)  # others' turn
+            await asyncio.sleep(0)  # let other tasks run
     return found, effort
 
 
@@ -212,7 +213,7 @@ async def _validator(view: WorkspaceView, bound: Bound) -> Validator | None:
 
 
 def validated_each(of: Collection[Bound]) -> str:
-    """For ENTER_VALIDATED: the inputs for each of several endpoints were validated against the spec that it names."""
+    """Return the value for ENTER_VALIDATED: each endpoint's inputs were validated against the spec that it names."""
     return f",{','.join(f'{each.endpoint_id}/{_said((each.document_id, each.version))}' for each in of)},"
 
 
@@ -223,21 +224,21 @@ def _said(key: tuple[UUID, int]) -> str:
 async def judge(
     view: WorkspaceView, validator: Validator, *, payload_spec: str | None = None, endpoint: str | None = None
 ) -> SpecVerdict:
-    """What the schema makes of the live jobs of the endpoints that name the payload spec, or of one endpoint. Raises
-    Conflict where they are too many to be looked at."""
+    """Check the schema against the inputs of live jobs whose endpoints name the payload spec, or of one endpoint.
+    Raises Conflict if they are too many to check."""
     return (await judge_first(view, validator, payload_spec=payload_spec, endpoint=endpoint))[0]
 
 
 async def judge_first(
     view: WorkspaceView, validator: Validator, *, payload_spec: str | None = None, endpoint: str | None = None
 ) -> tuple[SpecVerdict, int]:
-    """The same, and for recent_judge from where on it has to look for what this may not have seen."""
+    """Like `judge`, and return the horizon from which recent_judge has to check jobs that this may not have seen."""
     which = {"payload_spec": payload_spec, "endpoint": endpoint}
     (count,) = await view.rows(_COUNT, which)
     if count.jobs > MOST_CHECKED or count.bytes > MOST_CHECKED_BYTES:
         raise errors.Conflict(
-            f"{count.jobs} live jobs with inputs of {count.bytes} bytes would have to be validated: at most "
-            f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes are; ?force=true makes the change without a look at them",
+            f"{count.jobs} live jobs with inputs of {count.bytes} bytes would have to be validated; the limit is "
+            f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes. ?force=true makes the change without checking them",
             code="too_many_to_validate",
         )
     inputs = await view.rows(INPUTS, which | {"horizon": None, "limit": MOST_CHECKED + 1})
@@ -246,7 +247,7 @@ async def judge_first(
         violations += _violations(validator, inputs[first : first + _AT_A_TIME])
         if len(violations) > MOST_VIOLATIONS:
             break
-        await asyncio.sleep(0)  # others' turn
+        await asyncio.sleep(0)  # let other tasks run
     return _verdict(violations, checked=len(inputs)), count.horizon
 
 
@@ -278,12 +279,12 @@ def _violations(validator: Validator, inputs: Sequence[LiveInput]) -> list[Viola
 
 
 def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
-    """That live jobs have inputs which the change would refuse."""
+    """Return the error for a change that rejects inputs of live jobs."""
     faults = tuple(
         Fault(
             pointer=each.pointer,
             detail=f"job {each.name or each.job_id} ({each.job_id}, endpoint {each.endpoint}): {each.detail}",
-            hint="Change the job's input first, or send ?force=true: its runs go on as they are.",
+            hint="Change the job's input first, or send ?force=true: its runs then continue with it unchanged.",
         )
         for each in verdict.violations
     )
@@ -299,9 +300,10 @@ def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
 def recent_judge(
     validator: Validator, horizon: int, *, payload_spec: str | None = None, endpoint: str | None = None, what: str
 ) -> tuple[dict[str, object], Callable[[Sequence[LiveInput]], None]]:
-    """For WorkspaceView.judged_write: the parameters of INPUTS, and the judge of what `judge_first` may not have seen.
+    """Return for WorkspaceView.judged_write the parameters of INPUTS, and the check of jobs that `judge_first` may not
+    have seen.
 
-    It runs with the spec's or endpoint's row locked, so nothing can be made meanwhile.
+    It runs while the spec's or endpoint's row is locked, so no such job can be created meanwhile.
     """
 
     def decide(inputs: Sequence[LiveInput]) -> None:
@@ -327,9 +329,9 @@ async def replace(
     must_exist: bool,
     force: bool,
 ) -> tuple[Document, bool]:
-    """The payload spec's next version, or its first; and whether it is new. Raises Unprocessable for a schema that is
-    none, Conflict (jobs_violate_payload_spec) with the live jobs that it refuses unless it is forced,
-    PreconditionFailed."""
+    """Store the payload spec's next version, or its first; return it, and whether it is new. Raises Unprocessable for
+    an invalid schema, PreconditionFailed, and unless forced Conflict (jobs_violate_payload_spec) with the live jobs
+    that it rejects."""
     validator = payloads.compiled(schema)
     present = await view.one_or_none(documents.GET, {"kind": PAYLOAD_SPEC.kind, "name": name})
     if present is None:

@@ -1,8 +1,8 @@
-"""JSON Schemas of payload specs: compiled, with bounds, and inputs held against them.
+"""Compile the JSON Schemas of payload specs, with limits, and validate inputs against them.
 
-A tenant writes the schema and another caller the input, so neither may hold up the process: patterns match in linear
-time, nothing remote is read, and how often a schema's parts are applied to one place of an input (its weight) is
-counted before it is compiled. Weight and size of an input together bound what one validation takes.
+A tenant writes the schema and another caller the input, so neither may block the process. Patterns match in linear
+time, and nothing remote is read. How often a schema's parts apply to one place of an input (its weight) is counted
+before it is compiled. Weight times input size limits the time of one validation.
 """
 
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ from kronos.model import Json, JsonObject
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PATTERNS = 50
 MAX_WEIGHT = 2_000
-# Weight by bytes of input. The worst pattern takes 2 us a byte, and counts for a hundred: 0.6 s at the most.
+# Weight times bytes of input. The worst pattern takes 2 us per byte, and counts for a hundred: at most 0.6 s.
 MAX_EFFORT = 32_000_000
-_SEVERAL_FAULTS_EFFORT = 20_000  # collecting all faults takes some 10 us for each application of a part
+_SEVERAL_FAULTS_EFFORT = 20_000  # collecting all faults takes about 10 us per application of a part
 _MOST_FAULTS = 10
 _PATTERN_WEIGHT = 100
 _PATTERN_BYTES, _PATTERN_CACHE_BYTES = 64 * 1024, 256 * 1024
-_DEPTH = 64  # of inputs: kronos/api/body.py reads no deeper ones
-_MOST_STEPS = 150  # from a schema into its parts, references followed: compiled, each is some frames of a stack
+_DEPTH = 64  # of inputs: kronos/api/body.py rejects deeper ones
+_MOST_STEPS = 150  # from a schema into its parts, following references: each takes several stack frames to compile
 _MOST_COUNTED = 50_000  # 10 us each
 _MAX_MESSAGE = 300
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
@@ -44,18 +44,18 @@ class Validator:
     schema: Json
     weight: int
     size: int
-    """What it may take of memory, in bytes."""
+    """The memory that it may take, in bytes."""
     compiled: jsonschema_rs.Draft202012Validator
 
     def effort(self, value: Json) -> int:
-        """What it takes to hold the input against the schema, at most; one that takes more is not looked at."""
+        """Return the largest effort of validating this input; an input that needs more is not validated."""
         return min(self.weight * len(orjson.dumps(value)), MAX_EFFORT)
 
     def faults(self, value: Json, *, pointer: str) -> tuple[Fault, ...]:
-        """What is wrong with the input, which stands at `pointer`; none where it is valid."""
+        """Return the faults of the input at `pointer`; empty if it is valid."""
         size = len(orjson.dumps(value))
         if self.weight * size > MAX_EFFORT:
-            detail = f"{size} bytes are too many to be validated against a schema of this weight ({self.weight})"
+            detail = f"{size} bytes are too many to validate against a schema of this weight ({self.weight})"
             hint = f"Send at most {MAX_EFFORT // self.weight} bytes, or make the payload spec simpler."
             return (Fault(pointer=pointer, detail=detail, hint=hint),)
         if self.compiled.is_valid(value):
@@ -73,12 +73,12 @@ class Validator:
 
 
 def compiled(schema: Json, *, pointer: str = "/schema") -> Validator:
-    """The schema, ready to be used. Raises Unprocessable, with the pointer into it, where it is none or too heavy."""
+    """Return the compiled schema. Raises Unprocessable, with the pointer into it, if it is invalid or too heavy."""
     size = len(orjson.dumps(schema))
     if size > MAX_SCHEMA_BYTES:
-        _refuse(pointer, f"the schema has {size} bytes, at most {MAX_SCHEMA_BYTES} are taken", "Leave out texts.")
+        _refuse(pointer, f"the schema has {size} bytes; at most {MAX_SCHEMA_BYTES} are allowed", "Leave out texts.")
     if isinstance(schema, dict) and schema.get("$schema", _DIALECT) not in (_DIALECT, f"{_DIALECT}#"):
-        _refuse(f"{pointer}/$schema", "the schema is of another dialect than 2020-12", f"Write {_DIALECT}.")
+        _refuse(f"{pointer}/$schema", "the schema's dialect is not 2020-12", f"Write {_DIALECT}.")
     graph = _Graph(schema, pointer)
     try:
         weight = graph.weight()
@@ -102,7 +102,7 @@ def compiled(schema: Json, *, pointer: str = "/schema") -> Validator:
 
 
 def may_have(schema: Json, path: tuple[str, ...]) -> bool:
-    """Whether some input that the schema accepts may have a value at the path. True where that is not certain."""
+    """Return whether an input that the schema accepts may have a value at the path. True if that is not certain."""
     return _may_have(schema, schema, path, 0)
 
 
@@ -149,7 +149,7 @@ def _item_may_have(root: Json, schema: JsonObject, path: tuple[str, ...], depth:
 
 
 class _Graph:
-    """How often a schema's parts are applied to one place of an input, at most. References are followed."""
+    """Counts how often a schema's parts apply to one place of an input, at most. References are followed."""
 
     def __init__(self, root: Json, pointer: str) -> None:
         self._root = root
@@ -159,20 +159,20 @@ class _Graph:
         self.patterns = 0
 
     def weight(self) -> int:
-        """Raises Unprocessable where it is too much, or a part refers to itself in place."""
+        """Return the weight. Raises Unprocessable if it is too high, or if a part refers to itself in place."""
         self.patterns = sum(_patterns(self._root))
         if self.patterns > MAX_PATTERNS:
-            detail = f"{self.patterns} patterns stand in the schema, at most {MAX_PATTERNS} are taken"
-            _refuse(self._pointer, detail, "Join some of them, with |.")
+            detail = f"the schema has {self.patterns} patterns; at most {MAX_PATTERNS} are allowed"
+            _refuse(self._pointer, detail, "Join some of them with |.")
         if (keyword := _foreign(self._root, is_root=True)) is not None:
-            detail = f"{keyword} is not supported within a schema: a part has one meaning, no matter who refers to it"
+            detail = f"{keyword} is not supported inside a schema: a part must mean the same wherever it is referenced"
             _refuse(self._pointer, detail, "Use $ref with a pointer to a part of this schema, such as #/$defs/address.")
-        # A child is one level further down, and so deep is no input: what recurs is counted level by level.
-        # Some levels after the other, so that each is a few steps away from those that are known.
+        # A child is one level deeper, and no input is deeper than _DEPTH: recursion is counted level by level. In
+        # steps of 8 levels, so that each is only a few calls away from known ones.
         return max(self._at(self._root, levels) for levels in range(8, _DEPTH + 1, 8))
 
     def _at(self, schema: Json, levels: int) -> int:
-        """Of a place whose value may be of any kind."""
+        """Return the weight at a place whose value may be of any kind."""
         return max(self._of(schema, levels, kind) for kind in _KINDS)
 
     def _of(self, schema: Json, levels: int, kind: str) -> int:
@@ -196,7 +196,7 @@ class _Graph:
             weight += self._items(schema, levels - 1)
         self._under_way.discard(key)
         if weight > MAX_WEIGHT:
-            detail = f"the schema's parts would be applied more than {MAX_WEIGHT} times to one place of an input"
+            detail = f"the schema's parts would apply more than {MAX_WEIGHT} times to one place of an input"
             _refuse(self._pointer, detail, "Use fewer alternatives (anyOf, oneOf), references and patterns.")
         self._known[key] = weight
         return weight
@@ -220,11 +220,11 @@ class _Graph:
         if isinstance(reference := schema.get("$ref"), str):
             if (found := _resolved(self._root, reference)) is None:
                 hint = "Refer to a part of this schema by a pointer, such as #/$defs/address."
-                _refuse(self._pointer, f"$ref {reference[:200]!r} leads to no part of this schema", hint)
+                _refuse(self._pointer, f"$ref {reference[:200]!r} does not point to a part of this schema", hint)
             yield found
 
     def _members(self, schema: JsonObject, levels: int) -> int:
-        """One member's: that of one property, and all that are applied to each."""
+        """Return one member's weight: that of the heaviest property, plus all that apply to every member."""
         own = max((self._at(each, levels) for each in _dict(schema, "properties").values()), default=0)
         patterns = sum(self._at(each, levels) for each in _dict(schema, "patternProperties").values())
         return own + patterns + sum(self._at(schema[name], levels) for name in _OF_EACH_MEMBER if name in schema)
@@ -235,7 +235,7 @@ class _Graph:
 
 
 def _resolved(root: Json, reference: str) -> Json | None:
-    """The part of the schema that a pointer within it names; None: there is none."""
+    """Return the schema's part that a local pointer names; None: there is none."""
     if not reference.startswith("#"):
         return None
     found: Json = root
@@ -251,7 +251,7 @@ def _resolved(root: Json, reference: str) -> Json | None:
 
 
 def _patterns(schema: Json) -> Iterator[int]:
-    """A 1 for each pattern."""
+    """Yield a 1 for each pattern."""
     if isinstance(schema, dict):
         if isinstance(schema.get("pattern"), str):
             yield 1
@@ -264,7 +264,7 @@ def _patterns(schema: Json) -> Iterator[int]:
 
 
 def _foreign(schema: Json, *, is_root: bool = False) -> str | None:
-    """The first keyword by which a part would be read otherwise than its place in the schema says."""
+    """Return the first keyword that would make a part mean something other than its place in the schema says."""
     if isinstance(schema, list):
         return next((found for each in schema if (found := _foreign(each)) is not None), None)
     if not isinstance(schema, dict):
@@ -288,14 +288,14 @@ def _fault(error: jsonschema_rs.ValidationError, pointer: str) -> Fault:
     return Fault(
         pointer=pointer + _pointer(error.instance_path),
         detail=_trimmed(error.message),
-        hint=f"The payload spec says so at {_trimmed(f'/schema{_pointer(error.schema_path)}')}.",
+        hint=f"The rule is in the payload spec at {_trimmed(f'/schema{_pointer(error.schema_path)}')}.",
     )
 
 
 def _hint_of(message: str) -> str:
     if message.endswith('is not a "regex"'):
         return (
-            "Write a pattern without look-around and back-references, and with small counts: it is matched in "
+            "Write a pattern without look-around and back-references, and with small counts: patterns match in "
             "linear time."
         )
     if "Unknown format" in message:

@@ -1,4 +1,4 @@
-"""Whether pg_hba.conf lets pg_cron log in as kronos_cron, and the line that does. No I/O."""
+"""Find out whether pg_hba.conf lets pg_cron log in as kronos_cron, and which line decides. No I/O."""
 
 import ipaddress
 import re
@@ -14,7 +14,7 @@ _BY_PASSWORD = ("scram-sha-256", "md5", "password")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A line of pg_hba.conf as PostgreSQL reads it; `error`: it cannot."""
+    """A line of pg_hba.conf as PostgreSQL reads it; `error`: it cannot read it."""
 
     line_number: int
     type: str | None
@@ -29,8 +29,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PgCronClient:
-    """How pg_cron connects where it has no background workers: over `host` (a folder: the socket there), with no
-    password of its own."""
+    """How pg_cron connects without background workers: to `host` (a directory: the socket there), without a password of
+    its own."""
 
     host: str
     database: str
@@ -41,8 +41,8 @@ class PgCronClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Login:
-    """Whether it gets in, as far as the file says; `line` is the one that decides, None where none does or the file
-    cannot be judged by."""
+    """Whether pg_cron can log in, according to the file. `line` is the deciding one; None if none decides or the file
+    cannot be judged."""
 
     verdict: Literal["accepted", "refused", "unknown"]
     why: str
@@ -50,8 +50,8 @@ class Login:
 
 
 def login(rules: Sequence[Rule], caller: PgCronClient) -> Login:
-    """What the first line that fits makes of it. Over TCP localhost has two addresses, and a server with TLS two ways:
-    they must agree."""
+    """Return the decision of the first matching line. localhost has two addresses over TCP, and a server with TLS two
+    kinds of connections: their decisions must agree."""
     if broken := next((rule for rule in rules if rule.error is not None), None):
         return Login(verdict="unknown", why=f"line {broken.line_number} of pg_hba.conf cannot be read: {broken.error}")
     found = [_first(rules, caller, types, source) for types, source in _ways(caller)]
@@ -61,12 +61,12 @@ def login(rules: Sequence[Rule], caller: PgCronClient) -> Login:
         return replace(found[0], verdict="unknown")
     return Login(
         verdict="unknown",
-        why="it depends on the address that pg_cron comes from: " + "; ".join(each.why for each in found),
+        why="it depends on the address that pg_cron connects from: " + "; ".join(each.why for each in found),
     )
 
 
 def line(caller: PgCronClient) -> str:
-    """The line that lets pg_cron in, and nobody from another machine."""
+    """Return the line that lets pg_cron in, and nobody from another machine."""
     database = caller.database if re.fullmatch(r"[a-z0-9_]+", caller.database) else f'"{caller.database}"'
     if _is_socket(caller.host):
         return f"local {database} {USER} trust"
@@ -78,7 +78,7 @@ def _is_socket(host: str) -> bool:
 
 
 def _ways(caller: PgCronClient) -> list[tuple[tuple[str, ...], str]]:
-    """(types of lines that fit, the address it comes from) of each way in."""
+    """Return (types of matching lines, source address) of each way in."""
     if _is_socket(caller.host):
         return [(("local",), "")]
     sources = ["127.0.0.1", "::1"] if caller.host == "localhost" else [caller.host]
@@ -94,7 +94,7 @@ def _first(rules: Iterable[Rule], caller: PgCronClient, types: tuple[str, ...], 
         if fits is None:
             return Login(
                 verdict="unknown",
-                why=f"line {rule.line_number} of pg_hba.conf goes by a host's name",
+                why=f"line {rule.line_number} of pg_hba.conf matches by host name",
                 line=rule.line_number,
             )
         if fits:
@@ -103,8 +103,8 @@ def _first(rules: Iterable[Rule], caller: PgCronClient, types: tuple[str, ...], 
 
 
 def _names(databases: Sequence[str] | None, caller: PgCronClient) -> bool:
-    """Whether a line is for the database; `sameuser` is not, and `samerole` only where the role is in one of its
-    name."""
+    """Return whether a line is for the database. `sameuser` never is, and `samerole` only if the role is a member of
+    the role of that name."""
     for name in databases or ():
         if (
             name == "all"
@@ -127,7 +127,7 @@ def _users(users: Sequence[str] | None, caller: PgCronClient) -> bool:
 
 
 def _comes_from(rule: Rule, source: str) -> bool | None:
-    """Whether the line is for the server's own address `source`; None where only the server can tell."""
+    """Return whether the line is for the server's own address `source`; None if only the server can tell."""
     if rule.address in (None, "all", "samehost", "samenet"):
         return True
     try:

@@ -1,5 +1,5 @@
-"""What `kronos migrate` would do to a database, without doing any of it or locking anyone out: `kronos migrate
---dry-run`."""
+"""The steps that `kronos migrate` would take on a database, without taking them and without locking anyone out:
+`kronos migrate --dry-run`."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ from kronos import catalog, database_errors, migrations, repeatables, session
 from kronos.repeatables import Driver
 
 _SHOWN = 5
-_PATIENCE = timedelta(seconds=2)  # for who has a table locked against its readers
+_PATIENCE = timedelta(seconds=2)  # for sessions that hold a table against readers
 _GROUND = """
 select current_user::text as connected_as, roles.missing as missing_roles, coalesce(roles.theirs,
        '{}') as roles_of_others,
@@ -40,14 +40,14 @@ class _Ground:
     may_make_schemas: bool
 
     def forbids(self) -> list[str]:
-        """What the user would have to do and may not."""
+        """Return the steps that the user would have to take but may not."""
         if self.is_superuser:
             return []
         owners = [role for role in self.roles_of_others if role in ("kronos_owner", "kronos_cron")]
         wanted = [
             (
                 bool(self.missing_roles) and not self.may_make_roles,
-                f"make the roles {', '.join(self.missing_roles or [])}",
+                f"create the roles {', '.join(self.missing_roles or [])}",
             ),
             (bool(owners) and not self.may_make_roles, f"act as {' and '.join(owners)}"),
             (not self.has_extension, "create the extension pg_cron"),
@@ -57,11 +57,11 @@ class _Ground:
 
 
 def plan(url: str, *, to: str = "head") -> list[str]:
-    """The steps, a line each, in their order; none: there is nothing to do. Raises DatabaseUnavailable,
+    """Return the steps, a line each, in order; empty: there is nothing to do. Raises DatabaseUnavailable,
     MigrationFailed.
 
-    MigrationFailed where `kronos migrate` would fail for what can be seen beforehand: a revision that this release does
-    not go to, or a user who may not.
+    MigrationFailed if `kronos migrate` would fail for a reason that can be seen beforehand: a revision that this
+    release cannot migrate to, or a user without the rights.
     """
     try:
         with session.connect(url, session.wanted(None, lock_timeout=_PATIENCE)) as connection:
@@ -79,15 +79,15 @@ def plan(url: str, *, to: str = "head") -> list[str]:
 
 
 def _ground(ground: _Ground) -> list[str]:
-    steps = [f"make role {name}" for name in ground.missing_roles or []]
+    steps = [f"create role {name}" for name in ground.missing_roles or []]
     if not ground.has_extension:
         steps.append("create extension pg_cron")
     if ground.schema_owner is None:
         steps.append("create schema kronos")
     elif ground.schema_owner != "kronos_owner":
         steps.append(
-            f"give schema kronos, and what {ground.schema_owner} owns in it, to kronos_owner: it was restored without "
-            "its roles"
+            f"give schema kronos, and the objects of {ground.schema_owner} in it, to kronos_owner: it was restored "
+            "without its roles"
         )
     return steps
 
@@ -100,13 +100,13 @@ def _revisions(at: str | None) -> list[str]:
 
 def _files(connection: Driver, ground: _Ground, at: str | None) -> list[str]:
     if ground.missing_roles or at is None:
-        return ["make all functions, views, policies and grants, and the internal jobs with their entries"]
+        return ["create all functions, views, policies and grants, and the internal jobs with their entries"]
     upgrade = repeatables.Upgrade(connection)
     functions, views, is_all_applied = upgrade.pending(is_schema_changed=at != migrations.head())
     steps = [f"replace {_some(kind, names)}" for kind, names in (("function", functions), ("view", views)) if names]
     if not is_all_applied:
-        steps += [f"put right: {each}" for each in _differences(connection)]
-        steps.append("apply policies and grants, as far as they differ")
+        steps += [f"repair: {each}" for each in _differences(connection)]
+        steps.append("apply policies and grants where they differ")
     return steps
 
 

@@ -1,7 +1,7 @@
-"""The API's connections to PostgreSQL: the pool, what each has proven, and what is done where none can be made.
+"""The API's connections to PostgreSQL: the pool, what each connection has proven, and errors when none can be opened.
 
-A connection that died while nobody used it is replaced before it is used, so it costs the caller nothing. One that dies
-under a statement that only reads is followed by one more try; a statement that writes is sent once.
+A connection that died while idle is replaced before its next use, at no cost for the caller. If one dies during a
+statement that only reads, the statement is sent once more; a statement that writes is sent only once.
 """
 
 import asyncio
@@ -29,20 +29,20 @@ Made = TypeVar("Made")
 Connection: TypeAlias = AsyncConnection[TupleRow]
 _MOST_DEADLOCKS = 4
 _PROOF_SECONDS = 10.0
-# How often a connection is tried while requests wait and none can be made: a restarted PostgreSQL serves them within
-# their patience.
+# How often a connection is tried while requests wait and none can be opened: after a restart PostgreSQL serves them
+# before they give up.
 _AGAIN_SECONDS = 0.15
-# For so long a full disk is reported after the last write that met it, unless one is done: where nobody is let write
-# because of it, nobody would find out that there is room again.
+# How long a full disk is reported after the last write that failed on it, unless a write succeeds: clients that stop
+# writing because of it would never find out that there is space again.
 _FULL_SECONDS = 30.0
-# A statement that waits for a lock, or is too much, is answered within 5 s (api_session): where none of all
-# connections was for longer, it is PostgreSQL that does not answer.
+# A statement that waits for a lock, or takes too long, ends within 5 s (api_session). If no connection got an answer
+# for longer than this, PostgreSQL itself does not answer.
 _SILENT_SECONDS = 7.0
 _log = Log("kronos.database")
 
 
 def api_session() -> session.SessionTerms:
-    """Who acts for requests, and how: no statement waits long, each limit ends in an error and not in a hang."""
+    """Return the session settings for requests: no statement waits long, and limits end in errors, not in hangs."""
     return session.wanted(
         "kronos_api",
         statement_timeout=timedelta(seconds=5),
@@ -52,13 +52,13 @@ def api_session() -> session.SessionTerms:
 
 
 class Pool(AsyncConnectionPool[Connection]):
-    """Connections as kronos_api, each of which has proven it."""
+    """Connections as kronos_api, each of which has proven that it is one."""
 
     def __init__(self, url: str, *, size: int, wait_seconds: float = 3, is_replica: bool = False) -> None:
-        """Closed; open it in the application's lifespan. `wait_seconds`: how long a request waits for a free
-        connection. `is_replica`: of several servers it leads to one that does not take writes."""
+        """Create the pool closed; open it in the application's lifespan. `wait_seconds`: how long a request waits for a
+        free connection. `is_replica`: of several servers, prefer one that does not accept writes."""
         self.trouble: errors.Unconnected | errors.SessionRefused | None = None
-        """Why the last connection could not be made, until one can."""
+        """Why the last connection could not be opened; None once one can."""
         self._gatherer = Gatherer()
         name = "kronos-api-reads" if is_replica else "kronos-api"
         self._dsn = session.conninfo(url, application_name=name, is_replica=is_replica)
@@ -73,7 +73,7 @@ class Pool(AsyncConnectionPool[Connection]):
             min_size=min(2, size),
             max_size=size,
             timeout=wait_seconds,
-            # a failed attempt is given up at once: those who wait have new ones made, without back-off
+            # give up a failed attempt immediately: waiting requests get new ones, without back-off
             reconnect_timeout=0,
             kwargs={"autocommit": True, "prepare_threshold": 0, "context": reading.context()},
             configure=self._prove,
@@ -83,12 +83,12 @@ class Pool(AsyncConnectionPool[Connection]):
     async def run(
         self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
     ) -> Made:
-        """What `work` makes of a connection; what PostgreSQL and the pool raise inside becomes a KronosError, here and
-        nowhere else.
+        """Return the result of `work` on a connection. Errors of PostgreSQL and the pool inside become a KronosError,
+        here and nowhere else.
 
-        Once more on another connection where the first died under a `work` that `is_read`, or where PostgreSQL refused
-        to write; and up to four times where it was rolled back because several waited for each other. Raises
-        DatabaseUnavailable where nothing was done, OutcomeUnknown where `writes` cannot tell, KronosError.
+        Retried once on another connection if the first one died under a `work` that `is_read`, or if PostgreSQL
+        rejected a write as a standby; and up to four times if it was rolled back in a deadlock. Raises
+        DatabaseUnavailable if nothing was done, OutcomeUnknown if `writes` cannot tell, KronosError.
         """
         for _ in range(_MOST_DEADLOCKS):
             try:
@@ -129,7 +129,7 @@ class Pool(AsyncConnectionPool[Connection]):
                     if isinstance(error, psycopg.errors.DiskFull):
                         self._full_at = time.monotonic()
                     if database_errors.is_over(error):
-                        await connection.close()  # the next may lead to a server that lives, or takes writes
+                        await connection.close()  # the next may lead to a server that is up, or accepts writes
                     raise
                 if self._full_at is not None and writes.is_done:
                     self._full_at = None
@@ -137,7 +137,7 @@ class Pool(AsyncConnectionPool[Connection]):
         except PoolTimeout as error:
             raise writes.explained(self._none()) from error
         except PoolClosed as error:
-            raise writes.explained(errors.DatabaseUnavailable("this process is about to end")) from error
+            raise writes.explained(errors.DatabaseUnavailable("this process is shutting down")) from error
         except psycopg.Error as error:
             writes.fail(error)
             raise writes.explained(database_errors.from_database(error)) from error
@@ -149,11 +149,11 @@ class Pool(AsyncConnectionPool[Connection]):
 
     @property
     def is_disk_full(self) -> bool:
-        """Whether the last write of this process met a full disk, within the last half minute."""
+        """Whether the last write of this process failed on a full disk, within the last half minute."""
         return self._full_at is not None and time.monotonic() - self._full_at < _FULL_SECONDS
 
     def why_no_answer(self, seconds: float) -> errors.DatabaseUnavailable:
-        """Why a statement was not answered in time."""
+        """Return why a statement was not answered in time."""
         if self.trouble is not None:
             return self._none()
         found = self.get_stats()
@@ -161,12 +161,12 @@ class Pool(AsyncConnectionPool[Connection]):
         if found.get("pool_size", 0) >= self.max_size and not found.get("pool_available", 0) and not is_silent:
             return errors.DatabaseUnavailable(
                 f"no connection to PostgreSQL became free within {seconds:g} s: all {self.max_size} "
-                "(KRONOS_DATABASE_POOL_SIZE) are in use, by more requests than they serve, or by statements that wait"
+                "(KRONOS_DATABASE_POOL_SIZE) are in use, by too many requests or by statements that wait"
             )
-        return errors.DatabaseUnavailable(f"PostgreSQL has not answered within {seconds:g} s")
+        return errors.DatabaseUnavailable(f"PostgreSQL did not answer within {seconds:g} s")
 
     async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 - the pool's own signature
-        """A connection that is alive, as far as its socket shows. Raises PoolTimeout."""
+        """Return a connection that is alive, as far as its socket shows. Raises PoolTimeout."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         self._asking += 1
         try:
@@ -175,14 +175,14 @@ class Pool(AsyncConnectionPool[Connection]):
                 if session.is_quiet(connection):
                     return connection
                 await connection.close()
-                await self.putconn(connection)  # which has another made in its stead
+                await self.putconn(connection)  # which creates another one instead
         finally:
             self._asking -= 1
 
     async def _not_cut_off(self, wait: Awaitable[Connection]) -> Connection:
-        """The connection, or what ended the caller meanwhile. The pool waits by asyncio.wait_for, which before Python
-        3.12 forgets that it was cancelled where it was given a connection in the same turn (gh-86296): a task that was
-        ended would go on for ever, and the process that waits for its end would too."""
+        """Return the connection, or raise the caller's cancellation. The pool waits with asyncio.wait_for, which before
+        Python 3.12 loses a cancellation that arrives in the same turn as the connection (gh-86296): the cancelled task
+        would run forever, and so would the process that waits for its end."""
         task = asyncio.current_task()
         before = task.cancelling() if task is not None else 0
         connection = await wait
@@ -192,14 +192,14 @@ class Pool(AsyncConnectionPool[Connection]):
         return connection
 
     async def putconn(self, connection: Connection) -> None:
-        """Give it back, also where the caller is cut off meanwhile. One whose round trip was not ended is closed: what
-        the next one writes by a statement alone would be answered, and not committed."""
+        """Give it back, even if the caller is cancelled meanwhile. A connection within an unfinished round trip is
+        closed: the next caller's single statement on it would be answered, but not committed."""
         if _is_within_round_trip(connection):
             _log.warning("connection.unended", "a connection to PostgreSQL is closed: its round trip was not ended")
             await connection.close()
         try:
             await super().putconn(connection)
-        except asyncio.CancelledError:  # it waited for the pool's lock, and the connection would be nobody's
+        except asyncio.CancelledError:  # while it waited for the pool's lock; the connection would be lost
             self.run_task(ReturnConnection(self, connection, from_getconn=False))
             raise
 
@@ -210,7 +210,7 @@ class Pool(AsyncConnectionPool[Connection]):
         await super().close(timeout)
 
     def _none(self) -> errors.DatabaseUnavailable:
-        """Why a request was given no connection. PostgreSQL's words are in the log alone: they name its address and
+        """Return why a request got no connection. PostgreSQL's message is only in the log: it names its address and
         users."""
         if isinstance(self.trouble, errors.Unconnected):
             return errors.Unconnected(self.trouble.why)
@@ -227,11 +227,11 @@ class Pool(AsyncConnectionPool[Connection]):
             self._fails(error)
             raise
         if self.trouble is not None:
-            _log.info("postgresql.back", "PostgreSQL takes connections again")
+            _log.info("postgresql.back", "PostgreSQL accepts connections again")
         self.trouble = None
 
     def _fails(self, error: BaseException) -> None:
-        """Said once, and again when the cause is another."""
+        """Log the failure once, and again when its cause changes."""
         trouble = (
             error
             if isinstance(error, errors.SessionRefused | errors.Unconnected)
@@ -243,15 +243,15 @@ class Pool(AsyncConnectionPool[Connection]):
 
     def _try_again(self, _: AsyncConnectionPool[Connection]) -> None:
         if isinstance(self.trouble, errors.SessionRefused):
-            return  # somebody has to change something first
+            return  # an operator has to change something first
         if self._trying is None or self._trying.done():
-            # of no request, though one begins it
+            # not part of the request that starts it
             self._trying = asyncio.create_task(self._try_for_those_who_wait(), context=Context())
 
     async def _try_for_those_who_wait(self) -> None:
         while self._asking:
             await asyncio.sleep(_AGAIN_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311 - no secret
-            await self.check()  # where the pool is empty, it lets it grow
+            await self.check()  # lets an empty pool grow
 
 
 def _is_within_round_trip(connection: Connection) -> bool:
@@ -267,7 +267,7 @@ def _is_within_round_trip(connection: Connection) -> bool:
 
 
 def _telling(fails: Callable[[BaseException], None]) -> type[Connection]:
-    """A class of connections that reports why one could not be made, which the pool keeps to itself."""
+    """Return a connection class that reports why a connection could not be opened, which the pool does not."""
 
     class Telling(AsyncConnection[TupleRow]):
         @classmethod

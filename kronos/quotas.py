@@ -1,5 +1,5 @@
-"""What a workspace may have and make, and what it has: its quotas. They are counted where they are set, and cost
-nothing where they are not (sql/functions/quotas)."""
+"""A workspace's quotas and their use. They are counted only where they are set, and cost nothing where they are not
+(sql/functions/quotas)."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -16,9 +16,8 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaLimits:
-    """Of a workspace; None: no limit. Of jobs the ACTIVE and PAUSED CRON jobs; executions that are made on a day (UTC);
-    bytes of one input as JSON; deliveries under way at once; entries in pg_cron that may ring in one minute;
-    heartbeats; alert rules."""
+    """A workspace's limits; null: no limit. ACTIVE and PAUSED CRON jobs; executions created per day (UTC); bytes of one
+    input as JSON; concurrent deliveries; pg_cron entries that may ring in one minute; heartbeats; alert rules."""
 
     max_cron_jobs: int | None
     max_executions_per_day: int | None
@@ -39,7 +38,7 @@ class Quotas(QuotaLimits):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """How much is used of a limit. limit None: there is none; used None: nothing is counted without one. resets_at:
+    """How much of a limit is used. limit null: there is none; used null: it is not counted without a limit. resets_at:
     when it is 0 again."""
 
     used: int | None
@@ -49,7 +48,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a workspace has, against its quotas."""
+    """A workspace's use of its quotas."""
 
     workspace: str
     cron_jobs: Used
@@ -63,7 +62,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRow:
-    """As the database has it."""
+    """The row that the database returns."""
 
     workspace: str
     version: int
@@ -91,11 +90,11 @@ class QuotasStored:
 
 
 class Item(Protocol):
-    """A job of a batch, which gets an answer."""
+    """A job of a batch, with its answer."""
 
     @property
     def new(self) -> NewJob:
-        """What is asked for."""
+        """The job that is asked for."""
 
     answer: Any
 
@@ -105,7 +104,7 @@ _UPDATE = statement("workspaces.update_quotas", QuotasStored)
 
 
 async def usage(view: WorkspaceView) -> Usage:
-    """What is used. Raises WorkspaceNotFound."""
+    """Return the workspace's usage. Raises WorkspaceNotFound."""
     row = _present(view, await view.rows(_GET, {}))
     return Usage(
         workspace=row.workspace,
@@ -124,12 +123,12 @@ async def usage(view: WorkspaceView) -> Usage:
 
 
 async def get(view: WorkspaceView) -> Quotas:
-    """The limits. Raises WorkspaceNotFound."""
+    """Return the limits. Raises WorkspaceNotFound."""
     return _shown(_present(view, await view.rows(_GET, {})))
 
 
 async def put(view: WorkspaceView, limits: QuotaLimits, *, if_match: Collection[int] | None = None) -> Quotas:
-    """Set all of them, for what is made from now on: what is there already stays, also where it is more. Raises
+    """Set all limits. They apply to what is created from now on: existing objects stay, even above a limit. Raises
     WorkspaceNotFound, Forbidden, PreconditionFailed."""
     workspaces.refuse_system(view)
     params = asdict(limits) | {"if_match": None if if_match is None else list(if_match)}
@@ -141,7 +140,7 @@ async def put(view: WorkspaceView, limits: QuotaLimits, *, if_match: Collection[
 
 
 def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
-    """Gives those jobs of a batch their refusal that the workspace has no room for, in order: the first ones fit.
+    """Give each job of a batch that exceeds a quota its error, in order: the first ones fit.
 
     `room` is kronos.quota_room's.
     """
@@ -151,11 +150,11 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
         size = 0 if room["max_input_bytes"] is None else _bytes(each.new.input)
         if size > (room["max_input_bytes"] or size):
             numbers: JsonObject = {"quota": "input_bytes", "asked": size, "limit": room["max_input_bytes"]}
-            text = f"the input has {size} bytes, and the workspace takes {room['max_input_bytes']}"
+            text = f"the input has {size} bytes, but the workspace's limit is {room['max_input_bytes']}"
             each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers, pointer="/input")
         elif is_cron and cron_jobs is not None and cron_jobs >= room["max_cron_jobs"]:
             numbers = {"quota": "cron_jobs", "used": cron_jobs + 1, "limit": room["max_cron_jobs"]}
-            text = f"the workspace has {cron_jobs} ACTIVE and PAUSED CRON jobs, and may have {room['max_cron_jobs']}"
+            text = f"the workspace has {cron_jobs} ACTIVE and PAUSED CRON jobs; its limit is {room['max_cron_jobs']}"
             each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers)
         elif is_cron and cron_jobs is not None:
             cron_jobs += 1
@@ -163,14 +162,14 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
             limit = room["max_executions_per_day"]
             numbers = {"quota": "executions_per_day", "used": limit, "limit": limit, "asked": 1}
             numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
-            text = f"the workspace makes its {limit} executions a day; it begins again at {room['resets_at']}"
+            text = f"the workspace used up its {limit} executions of the day; they are reset at {room['resets_at']}"
             each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers)
         elif not is_cron and left is not None:
             left -= 1
 
 
 def _bytes(input: JsonObject) -> int:
-    """As PostgreSQL writes it."""
+    """Return the size of the text that PostgreSQL would store."""
     return len(json.dumps(input, ensure_ascii=False).encode())
 
 

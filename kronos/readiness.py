@@ -1,4 +1,4 @@
-"""Whether the instance can do its work: ticks are fired in time, deliveries are made."""
+"""Whether the instance can do its work: fire ticks in time, and make deliveries."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,12 +10,12 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
-    """pg_cron and the queue as seen from outside: silent_seconds is since pg_cron last rang an internal job, or since
+    """The state of pg_cron and of the queue. silent_seconds: since pg_cron last rang an internal job, or since
     PostgreSQL started.
 
-    alarm_failure: why its newest alarms fail. has_launcher, is_elsewhere: whether its launcher runs, and for another
-    database; pg_cron_running: how many commands it runs. waiting_seconds: how long the oldest due execution has waited
-    for a worker, None where none has for long. is_read_only: this PostgreSQL is a standby.
+    alarm_failure: why its newest alarms fail. has_launcher, is_elsewhere: whether its launcher is running, and whether
+    for another database; pg_cron_running: how many commands it is running. waiting_seconds: how long the oldest due
+    execution has waited for a worker, None if none has waited for long. is_read_only: this PostgreSQL is a standby.
     """
 
     extension_version: str | None
@@ -36,7 +36,7 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """How long pg_cron has not rung an internal job."""
+    """For how long pg_cron has not rung an internal job."""
 
     silent_seconds: float
 
@@ -44,28 +44,28 @@ class Silence:
 _GET = statement("readiness.get_readiness", Readiness)
 GET_SILENCE = statement("readiness.get_silence", Silence)
 READ_ONLY = (
-    "PostgreSQL takes no writes, it is a standby: is a fail-over under way, does KRONOS_DATABASE_URL name the primary "
-    "(several hosts, separated by commas, may stand in it)?"
+    "PostgreSQL is a read-only standby: is a failover in progress, or does KRONOS_DATABASE_URL not name the primary? "
+    "(The URL may list several hosts, separated by commas)"
 )
 DISK_FULL = (
-    "PostgreSQL's disk is full: it refused a write a moment ago, and none has been done since. Make room "
-    "there; nothing else is to be done"
+    "PostgreSQL's disk is full: it rejected a write a moment ago, and none has succeeded since. Free space "
+    "there; nothing else needs to be done"
 )
-_OVERDUE_AFTER = timedelta(seconds=75)  # of a ring each minute, and of pg_cron's usual backlog
-WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless an endpoint says otherwise
+_OVERDUE_AFTER = timedelta(seconds=75)  # a ring per minute, plus pg_cron's usual backlog
+WAITS_LONG = timedelta(seconds=60)  # for a worker; a delivery takes up to 30 s unless its endpoint allows more
 SILENT_AFTER = timedelta(
     seconds=90
-)  # the internal jobs ring every minute; half a minute is pg_cron's worst backlog seen
+)  # the internal jobs ring every minute; pg_cron's worst observed backlog is half a minute
 
 
 async def get(view: InstanceView) -> Readiness:
-    """What readiness is judged by. Raises DatabaseUnavailable."""
+    """Return the facts that readiness is judged by. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_GET, {"longer_than": WAITS_LONG})
     return found
 
 
 def why_not_ready(found: Readiness) -> str | None:
-    """The reason why ticks would not be fired in time; None where they are."""
+    """Return why ticks are not fired in time; None if they are."""
     if found.is_read_only:
         return READ_ONLY
     if found.extension_version is None:
@@ -77,8 +77,8 @@ def why_not_ready(found: Readiness) -> str | None:
         )
     if found.alarm_failure is not None:
         return (
-            f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; `kronos doctor` says what to write "
-            "where"
+            f"pg_cron cannot ring: its alarms fail with {found.alarm_failure!r}; run `kronos doctor`: it prints what "
+            "to change, and where"
         )
     if found.silent_seconds > SILENT_AFTER.total_seconds():
         return f"pg_cron has not rung for {found.silent_seconds:.0f} s: {_why_silent(found)}"
@@ -86,44 +86,42 @@ def why_not_ready(found: Readiness) -> str | None:
 
 
 def rings(found: Readiness) -> bool:
-    """Whether pg_cron rings this database's entries, as far as can be seen: minutes may still be rung by workers."""
+    """Return whether pg_cron rings this database's entries, as far as can be seen; workers may still ring for it."""
     return found.has_launcher and not found.is_elsewhere and found.silent_seconds <= _OVERDUE_AFTER.total_seconds()
 
 
 def _why_silent(found: Readiness) -> str:
-    """What keeps pg_cron from ringing, as far as it can be seen."""
+    """Return what keeps pg_cron from ringing, as far as can be seen."""
     if not found.has_launcher:
-        return "its launcher does not run: restart PostgreSQL, and look for its last words in the log"
+        return "its launcher is not running: restart PostgreSQL, and check its log for the launcher's last messages"
     if found.is_elsewhere:
-        return "its launcher works for another database: let cron.database_name name this one, and restart PostgreSQL"
+        return "its launcher serves another database: set cron.database_name to this one, and restart PostgreSQL"
     if found.pg_cron_running:
         return (
-            f"{found.pg_cron_running} commands of its entries are running: are all of cron.max_running_jobs taken? "
-            "cron.job_run_details says which they are"
+            f"{found.pg_cron_running} commands of its entries are running: are all of cron.max_running_jobs in use? "
+            "See cron.job_run_details for which they are"
         )
-    return "is its launcher running, is cron.database_name this database?"
+    return "is its launcher running, and is cron.database_name this database?"
 
 
 def why_degraded(found: Readiness) -> list[str]:
-    """Why deliveries are not made, or late, though ticks are fired in time, and which process to replace; a sentence
-    each."""
+    """Return why deliveries are late or not made although ticks are fired in time, and which process to replace; a
+    sentence each."""
     items = []
-    if not rings(found) and found.silent_seconds <= SILENT_AFTER.total_seconds():  # else why_not_ready says it
+    if not rings(found) and found.silent_seconds <= SILENT_AFTER.total_seconds():  # otherwise why_not_ready reports it
         items.append(
             f"pg_cron does not ring, {_why_silent(found)}"
             + (": workers account for ticks in its place" if found.worker_sessions else "")
         )
     if found.revision is not None and found.revision > revisions.needed():
         items.append(revisions.newer(found.revision))
-    elif (
-        found.revision is not None and found.revision < revisions.needed()
-    ):  # restored under connections that were there before
+    elif found.revision is not None and found.revision < revisions.needed():  # restored while connections were open
         items.append(revisions.older(found.revision, "of this instance"))
     if found.worker_sessions == 0:
         items.append("no worker is connected: nothing is delivered until `kronos worker` runs")
     items += [
-        f"due executions wait for workers of the group {group}, and none is connected: start `kronos worker --group "
-        f"{group}`, or let their endpoints name another group"
+        f"due executions wait for workers of the group {group}, but none is connected: start `kronos worker --group "
+        f"{group}`, or change the group of their endpoints"
         for group in found.unserved_groups
     ]
     if found.waiting_seconds is not None:

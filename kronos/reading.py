@@ -1,10 +1,10 @@
-"""What PostgreSQL holds and Python's types or JSON's writers cannot: it is read all the same, so that one odd row never
+"""Read values that PostgreSQL holds but that Python's types or JSON writers cannot represent, so that one odd row never
 hides others.
 
-A row may have been written by SQL, or by a release with other bounds. Instants before the year 1 or after 9999, and the
-infinite ones, become the first or the last that there is, and keep their place among the others (Beyond). jsonb's
-numbers have no bound: those beyond 64 bits become the double they were sent as, those beyond a double null; what is
-nested too deep to be written out is named.
+A row may have been written by SQL, or by a release with other limits. Instants before the year 1 or after 9999, and the
+infinite ones, become the first or the last instant of Python, but keep their order among the others (Beyond). jsonb's
+numbers have no limit: those beyond 64 bits become the double they were sent as, those beyond a double null. Values that
+are nested too deep to be written are replaced by a text.
 """
 
 import json
@@ -25,37 +25,37 @@ EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
 _WRITTEN_DEPTH = 254
 MAX_DEPTH = 200
-"""orjson writes 254 levels, and an answer has some around a row's documents."""
+"""orjson writes 254 levels, and a response has some around a row's documents."""
 
 _TOO_DEEP = "(nested too deep)"
-_MAX_INT_CHARACTERS = 18  # all of these are below 64 bits
+_MAX_INT_CHARACTERS = 18  # all of these fit into 64 bits
 _TIMESTAMPTZ = adapters.types["timestamptz"].oid
 _PLAIN = {written: adapters.get_loader(_TIMESTAMPTZ, written) for written in (Format.TEXT, Format.BINARY)}
-_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's: from another one 64 bits do not hold all of its instants
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)  # PostgreSQL's: with another epoch 64 bits would not hold all its instants
 _MICROSECOND = timedelta(microseconds=1)
-_CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar begins again after as many microseconds
+_CYCLE_YEARS, _CYCLE = 400, 146_097 * 86_400_000_000  # the calendar repeats after this many microseconds
 _FIRST, _AFTER = (
     -211_813_488_000_000_000,
     9_223_371_331_200_000_000,
-)  # 4714-11-24 BC, and 294277-01-01, which is none any more
+)  # 4714-11-24 BC, and 294277-01-01, which is already out of range
 _INFINITIES = {b"-infinity": -(2**63), b"infinity": 2**63 - 1}
 _WRITTEN = re.compile(rb"(\d{4,6})(-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)\+00( BC)?")
 
 
 class Beyond(datetime):
-    """EARLIEST or LATEST, in the stead of an instant that Python has not: `counted` is which one, in microseconds as
-    PostgreSQL counts."""
+    """EARLIEST or LATEST, instead of an instant that Python cannot represent: `counted` is the instant, in PostgreSQL's
+    microseconds."""
 
     counted: int
 
 
 def counted(at: datetime) -> int:
-    """The microseconds from 2000 on to the instant; of the infinite ones the first and the last number of 64 bits."""
+    """Return the microseconds since 2000; for the infinite instants the lowest and the highest 64-bit number."""
     return at.counted if isinstance(at, Beyond) else (at - _EPOCH) // _MICROSECOND
 
 
 def instant(microseconds: int) -> datetime:
-    """What was counted. Raises OverflowError where PostgreSQL has no such instant."""
+    """Return the instant of this count. Raises OverflowError if PostgreSQL has no such instant."""
     if microseconds not in _INFINITIES.values() and not _FIRST <= microseconds < _AFTER:
         raise OverflowError(f"no instant is {microseconds} microseconds from 2000")
     if counted(EARLIEST) <= microseconds <= counted(LATEST):
@@ -67,14 +67,14 @@ def instant(microseconds: int) -> datetime:
 
 
 def plain(value: object) -> datetime:
-    """For orjson, which writes no other class than datetime's own. Raises TypeError for anything else."""
+    """Convert for orjson, which writes only datetime's own class. Raises TypeError for anything else."""
     if not isinstance(value, datetime):
         raise TypeError(f"{type(value).__name__} is not JSON")
     return datetime.combine(value.date(), value.timetz())
 
 
 def _counted_from(written: bytes) -> int | None:
-    """How PostgreSQL counts what it wrote; None for what is no instant in UTC."""
+    """Return the count of an instant that PostgreSQL wrote; None if it is not an instant in UTC."""
     if written in _INFINITIES:
         return _INFINITIES[written]
     if (found := _WRITTEN.fullmatch(written)) is None:
@@ -86,12 +86,12 @@ def _counted_from(written: bytes) -> int | None:
 
 
 class _BeyondDumper(Dumper):
-    """As PostgreSQL writes it."""
+    """Writes the instant as PostgreSQL does."""
 
     oid = _TIMESTAMPTZ
 
     def dump(self, obj: Beyond) -> bytes:
-        """The text that PostgreSQL reads."""
+        """Return the text that PostgreSQL reads."""
         for written, microseconds in _INFINITIES.items():
             if microseconds == obj.counted:
                 return written
@@ -103,7 +103,7 @@ class _BeyondDumper(Dumper):
 
 
 class _InstantLoader(Loader):
-    """psycopg's own, but for what it refuses."""
+    """psycopg's own loader, extended to values that it rejects."""
 
     def __init__(self, oid: int, connection: AdaptContext | None = None) -> None:
         super().__init__(oid, connection)
@@ -112,7 +112,7 @@ class _InstantLoader(Loader):
         self._plain = plain(oid, connection)
 
     def load(self, data: Buffer) -> datetime:
-        """The instant, in the connection's time zone; EARLIEST or LATEST, a Beyond, where it is beyond."""
+        """Return the instant in the connection's time zone; out of range EARLIEST or LATEST, as a Beyond."""
         try:
             loaded: datetime = self._plain.load(data)
         except psycopg.DataError:
@@ -126,7 +126,7 @@ class _InstantLoader(Loader):
 
 
 class _BinaryInstantLoader(_InstantLoader):
-    """As PostgreSQL counts it, in eight bytes."""
+    """PostgreSQL's binary format: eight bytes."""
 
     format = Format.BINARY
 
@@ -135,11 +135,11 @@ class _BinaryInstantLoader(_InstantLoader):
 
 
 def json_value(data: str | bytes) -> Json:
-    """The JSON that jsonb wrote, in a form that can be written again."""
+    """Return a jsonb value in a form that can be written again."""
     data = data.encode() if isinstance(data, str) else data
     try:
         value = orjson.loads(data)
-    except orjson.JSONDecodeError:  # a number beyond a double, or nested deeper than it reads
+    except orjson.JSONDecodeError:  # a number beyond a double, or nesting too deep for orjson
         try:
             value = json.loads(data, parse_int=_integer, parse_float=_number)
         except RecursionError:
@@ -150,7 +150,7 @@ def json_value(data: str | bytes) -> Json:
 
 
 def _is_shallow(value: Json) -> bool:
-    """Whether nothing in it is nested too deep. Judged by the writer, which looks at a megabyte of [] in 5 ms; we would
+    """Return whether nothing in it is nested too deep. The writer checks a megabyte of [] in 5 ms; Python code would
     take 100."""
     for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
         value = [value]
@@ -181,7 +181,7 @@ def _pruned(value: Json, levels: int) -> Json:
 
 
 def context() -> AdaptContext:
-    """For a connection that reads rows for people."""
+    """Return the context of connections that read rows for people."""
     made = AdaptersMap(adapters)
     made.register_loader("timestamptz", _InstantLoader)
     made.register_loader("timestamptz", _BinaryInstantLoader)

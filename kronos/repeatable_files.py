@@ -1,5 +1,5 @@
-"""The files that an upgrade applies again where they changed, read once: before it locks anything, for while it holds
-its locks everybody waits."""
+"""The files that an upgrade reapplies when they changed. They are read before the upgrade takes any lock, because while
+it holds locks everyone waits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from kronos import floors, sql
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """One of them: whose it is ('': the migrator's), what it is called, and what it says."""
+    """One such file: its owner ('': the migrator), its path and its text."""
 
     owner: str
     path: Path
@@ -21,18 +21,18 @@ class File:
 
     @property
     def makes_triggers(self) -> bool:
-        """Whether it locks the tables of its triggers."""
+        """Return whether it locks the tables of its triggers."""
         return b"create or replace trigger" in self.text
 
     @property
     def as_owner(self) -> bytes:
-        """What it says, as the role that it is made by."""
+        """Return its text, preceded by the change to the role that creates it."""
         return b"reset role;" + (f"set local role {self.owner};".encode() if self.owner else b"") + self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """All of them, in the order in which they are applied."""
+    """All files, in the order in which they are applied."""
 
     functions: Mapping[str, File]
     views: Mapping[str, File]
@@ -41,19 +41,19 @@ class Files:
 
     @property
     def digest(self) -> str:
-        """What they say."""
+        """Return the digest of their texts."""
         each = [*self.functions.values(), *self.views.values(), self.policies, self.grants]
         return hashlib.sha256(b"\0".join(file.owner.encode() + b"\0" + file.text for file in each)).hexdigest()[:16]
 
     @property
     def mark(self) -> str:
-        """What the comment on schema kronos says once they were applied."""
+        """Return the comment that schema kronos has once they were applied."""
         return f"sql/ {self.digest}"
 
 
 def read() -> Files:
-    """Those of this release, read once for all of a process: to read 850 files and to put them in order takes 20 ms of
-    CPU, and doctor asks twice."""
+    """Return the files of this release. They are read once per process: reading and sorting 850 files takes 20 ms of
+    CPU, and doctor needs them twice."""
     return _read(sql.root())
 
 
@@ -66,7 +66,7 @@ def _read(root: Path) -> Files:
             path.stem: _file("kronos_owner", path, path.read_bytes()) for path in sorted((root / "views").glob("*.sql"))
         },
         policies=_file("kronos_owner", policies, policies.read_bytes()),
-        grants=_file("", grants, grants.read_bytes()),  # as the migrator, who is a member of both owners
+        grants=_file("", grants, grants.read_bytes()),  # as the migrator, who is a member of both owner roles
     )
 
 

@@ -1,12 +1,12 @@
-"""Applies what an upgrade replaces: functions, views, policies, grants. Nothing is dropped that others made use of.
+"""Apply what an upgrade replaces: functions, views, policies, grants. Nothing that others use is dropped.
 
-A function or view is replaced in place, so what depends on it stays. Where PostgreSQL cannot do that (a changed answer,
-a removed column), and where the release has it no more, the old one is set aside under another name: the new ones find
-nothing in their way, and what was made before goes on meaning the old one. In the end each of those is dropped, never
-with cascade. Whatever still depends on one then is not ours: the migration stops, names it, and nothing was changed.
+A function or view is replaced in place, so its dependents stay. If PostgreSQL cannot do that (a changed return type, a
+removed column), or if the release no longer has the object, the old one is renamed out of the way: new objects do not
+collide with it, and existing dependents still refer to it. At the end the renamed ones are dropped, never with cascade.
+If one still has dependents then, they are not Kronos': the migration stops, names them, and nothing was changed.
 
-Everybody waits for what is done here under locks, and each message to PostgreSQL and back is two turns of a processor
-that others want as well: what can go together goes together, and apart only where that is refused.
+Other sessions wait while this holds its locks, and each round trip to PostgreSQL adds two context switches. So
+statements are sent together where possible, and separately only if that fails.
 """
 
 from collections.abc import Sequence, Set
@@ -21,38 +21,38 @@ from kronos.repeatable_files import File, Files
 
 Driver = psycopg.Connection[tuple[object, ...]]
 
-# The answer or the parameters' names changed; the columns of a view; made by the other of the two owners.
+# The return type or the parameters' names changed; a view's columns changed; the other of the two owners created it.
 _CANNOT_REPLACE = (
     psycopg.errors.InvalidFunctionDefinition,
     psycopg.errors.InvalidTableDefinition,
     psycopg.errors.InsufficientPrivilege,
 )
-# A view that reads what another view's file makes.
+# A view that reads what another view's file creates.
 _TOO_EARLY = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn)
 
 
 def in_use(users: Sequence[str]) -> errors.MigrationFailed:
-    """What stops a migration: what others made use of, each as `x uses y`."""
+    """Return the error for objects that others use, each given as `x uses y`."""
     return errors.MigrationFailed(
-        f"this release changes what others have made use of: {'; '.join(users)}. Nothing was changed. Keep their "
+        f"this release changes objects that others use: {'; '.join(users)}. Nothing was changed. Save their "
         "definitions "
         "(pg_dump --schema-only), drop them, run `kronos migrate` again, and create them again"
     )
 
 
 def digest() -> str:
-    """What the files say now; the comment on schema kronos says what was applied last."""
+    """Return the digest of the files. The comment on schema kronos has that of the files applied last."""
     return repeatable_files.read().digest
 
 
 def mark() -> str:
-    """What the comment on schema kronos says once they were applied."""
+    """Return the comment that schema kronos has once they were applied."""
     return repeatable_files.read().mark
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A function, view or trigger as it was before: `row` changes whenever PostgreSQL writes it again."""
+    """A function, view or trigger before the upgrade: `row` changes whenever PostgreSQL writes it again."""
 
     oid: int
     name: str
@@ -78,17 +78,17 @@ class Upgrade:
     _grants: list[tuple[object, ...]] = field(default_factory=list)
     _aside: dict[int, _Found] = field(default_factory=dict)
     _is_schema_changed: bool = False
-    # What keeps views of ours where the schema's migrations may need them gone.
+    # Objects of others that use views of ours, which the schema's migrations may need gone.
     users: list[str] = field(default_factory=list)
 
     def begin(self, *, is_schema_changed: bool) -> None:
-        """Before the schema's migrations: remember what others were granted on views, and take views out of the way
-        that nobody uses.
+        """Run before the schema's migrations: remember what others were granted on views, and drop views that nobody
+        uses.
 
-        All locks that migrations can need come first, while nothing is done and nobody waits: taken one by one between
-        seconds of work, the last of them sent all of that work back, and claims stood still for it each time.
+        All locks that migrations can need are taken first, before any work. When they were taken one by one between
+        seconds of work, the last of them undid all that work, and claims stood still for it each time.
         """
-        # Names are written in full, whatever search_path the database has.
+        # Names are schema-qualified, whatever search_path the database has.
         self.driver.execute("set local search_path = pg_catalog, pg_temp")
         self._grants = self.driver.execute(catalog.FOREIGN_GRANTS).fetchall()
         self._is_schema_changed = is_schema_changed
@@ -104,18 +104,18 @@ class Upgrade:
             self.users = [f"{user} uses {described[int(str(oid))]}" for oid, user in found]
 
     def pending(self, *, is_schema_changed: bool) -> tuple[list[str], list[str], bool]:
-        """(functions, views) that `finish` would replace, and whether all is as it was applied. Reads alone."""
+        """Return (functions, views) that `finish` would replace, and whether all files are applied. Only reads."""
         as_before = set(self._unchanged_functions().values())
         is_applied = not is_schema_changed and self._is_applied(self._files.mark)
         functions = [] if is_applied else sorted(self._files.functions.keys() - as_before)
         return functions, [] if is_applied else sorted(self._changed_views()), is_applied
 
     def finish(self) -> None:
-        """After them: everything as the files say, unless it is. Raises MigrationFailed, psycopg.Error."""
+        """Run after the migrations: apply the files, unless they are. Raises MigrationFailed, psycopg.Error."""
         now = self._files.mark
         if not self._is_schema_changed and self._is_applied(now):
             return
-        # A function may read a view, and views come later; functions of one floor may call each other in a circle.
+        # A function may read a view, which is created later; functions of one floor may call each other in a circle.
         self.driver.execute("set local check_function_bodies = off")
         self._as("")
         self.driver.execute("grant usage, create on schema kronos to kronos_cron")
@@ -135,7 +135,7 @@ class Upgrade:
         self.driver.execute(catalog.REMEMBER)
 
     def _is_applied(self, now: str) -> bool:
-        """Whether these files were applied last, and nothing that they made has gone or changed hands since."""
+        """Return whether these files were applied last, and their objects are all present with their owners."""
         found = self.driver.execute(
             "select obj_description('kronos'::regnamespace, 'pg_namespace'), to_regclass('kronos.made_objects') is "
             "not null"
@@ -143,11 +143,11 @@ class Upgrade:
         return found == (now, True) and not self.driver.execute(catalog.CHANGES).fetchall()
 
     def _lock(self, changed: Sequence[File], views: Set[str]) -> None:
-        """All that the files lock against others, at once and before anything else, so that an upgrade waits while it
-        is in nobody's way.
+        """Take all locks that the files need, together and before anything else, so that an upgrade waits while it
+        blocks nobody.
 
-        Tables whose triggers may be created again; then views, each before those that it reads, as its readers lock
-        them.
+        First tables whose triggers may be recreated; then views, each before the views that it reads, in the order in
+        which its readers lock them.
         """
         if any(file.makes_triggers for file in changed):
             tables = sorted({each.described for each in _found(self.driver, catalog.TRIGGERS)})
@@ -158,7 +158,7 @@ class Upgrade:
         locks = list[str]()
         while left:
             outermost = sorted(left - {read for reader, read in reads if reader in left}) or sorted(left)
-            locks += [f'alter view kronos."{name}" owner to kronos_owner;' for name in outermost]  # as it is
+            locks += [f'alter view kronos."{name}" owner to kronos_owner;' for name in outermost]  # changes nothing
             left -= set(outermost)
         if locks:
             self.driver.execute("\n".join(locks).encode())
@@ -181,7 +181,7 @@ class Upgrade:
         for trigger in triggers:
             calls_one_as_before = int(trigger.row.split()[-1]) in as_before
             if written.get(trigger.oid) == trigger.row and not calls_one_as_before:
-                # `described` is a regclass's own text.
+                # `described` is a regclass's text.
                 self.driver.execute(
                     f"drop trigger {composed.Identifier(trigger.name).as_string(self.driver)} on "
                     f"{trigger.described}".encode()
@@ -189,7 +189,8 @@ class Upgrade:
         self._comment([(each.described, described) for each, described in self._described_functions()])
 
     def _described_functions(self) -> list[tuple[_Found, str]]:
-        """(function, digest of its file, its owner, and what PostgreSQL made of it) of those that have a file."""
+        """Return (function, its comment: its file's digest, its owner, and what PostgreSQL stored) for those with a
+        file."""
         files = self._files.functions
         made = {int(str(oid)): str(is_made) for oid, is_made in self.driver.execute(catalog.MADE_FUNCTIONS)}
         return [
@@ -199,7 +200,7 @@ class Upgrade:
         ]
 
     def _unchanged_functions(self) -> dict[int, str]:
-        """Those that are as their files say, by oid; they are left alone."""
+        """Return the functions that match their files, by oid; they are left alone."""
         found = self.driver.execute(
             "select oid::bigint, obj_description(oid, 'pg_proc') from pg_proc where pronamespace = "
             "'kronos'::regnamespace"
@@ -212,14 +213,14 @@ class Upgrade:
         }
 
     def _comment(self, comments: Sequence[tuple[str, str]]) -> None:
-        """Comments on functions and views, in one round trip. What is commented on is PostgreSQL's own text for it."""
+        """Write comments on functions and views, in one round trip. The objects' names are PostgreSQL's own text."""
         self._as("")
         text = "".join(f"comment on {what} is '{described}';\n" for what, described in comments)
         if text:
             self.driver.execute(text.encode())
 
     def _replace_views(self) -> None:
-        """The views as their files say; those that stood on one which had to be set aside once more."""
+        """Replace the views as their files say; repeat for views that read one which had to be renamed."""
         before, paths = _found(self.driver, catalog.VIEWS), self._files.views
         self._set_aside([each for each in before if each.is_ours and each.name not in paths])
         changed = self._changed_views()
@@ -239,14 +240,14 @@ class Upgrade:
         self._as("kronos_owner")
 
     def _described_views(self) -> list[tuple[str, str]]:
-        """(view, digest of its file and of what PostgreSQL made of it) of those that have a file."""
+        """Return (view, its comment: its file's digest and that of what PostgreSQL stored) for those with a file."""
         made = [(str(name), str(is_made)) for name, is_made in self.driver.execute(catalog.MADE_VIEWS)]
         files = self._files.views
         return [(name, f"{files[name].digest} {is_made}") for name, is_made in made if name in files]
 
     def _changed_views(self) -> set[str]:
-        """Those that are not as their files say, or stand on what was set aside. The rest is left alone: to replace one
-        is to lock it."""
+        """Return the views that differ from their files, or that read a renamed object. The rest is left alone, because
+        replacing a view locks it."""
         comments = self.driver.execute(
             "select relname::text, obj_description(oid, 'pg_class') from pg_class"
             " where relnamespace = 'kronos'::regnamespace and relkind = 'v'"
@@ -255,12 +256,12 @@ class Upgrade:
         return (self._files.views.keys() - as_before) | self._stale()
 
     def _stale(self) -> set[str]:
-        """Views of ours, among others, that stand on what was set aside."""
+        """Return views that read a renamed object; may include others' objects."""
         return {described.removeprefix("view kronos.") for _, described in self._dependants()}
 
     def _replace(self, files: Sequence[File], before: Sequence[_Found]) -> None:
-        """Apply them, of one owner, in order: all of them in one message; where PostgreSQL cannot replace one of them,
-        each half by itself, and that one once the old one is set aside."""
+        """Apply files of one owner, in order, in one message. If PostgreSQL cannot replace one of them, apply each half
+        separately, and that one after the old object was renamed."""
         try:
             with self.driver.transaction():
                 self.driver.execute(b"\n;\n".join([files[0].as_owner, *(file.text for file in files[1:])]))
@@ -306,7 +307,7 @@ class Upgrade:
             raise in_use(users)
 
     def _drop_views(self, views: Sequence[_Found]) -> list[_Found]:
-        """As _drop; all at once, where nobody uses any of them."""
+        """Like _drop, but in one statement if nobody uses any of them."""
         try:
             with self.driver.transaction():
                 if views:
@@ -316,7 +317,7 @@ class Upgrade:
         return []
 
     def _drop(self, drops: Sequence[tuple[_Found, str]]) -> list[_Found]:
-        """Drops what nothing else depends on, one after the other as they become free. Returns what is left."""
+        """Drop what has no dependents, repeating while that frees more. Returns what is left."""
         left = list(drops)
         while left:
             still = []
@@ -332,7 +333,7 @@ class Upgrade:
         return [each for each, _ in left]
 
     def _dependants(self) -> list[tuple[int, str]]:
-        """(what was set aside, what depends on it and was not)."""
+        """Return (renamed object, a dependent that was not renamed)."""
         found = self.driver.execute(catalog.DEPENDANTS, {"oids": list(self._aside)})
         return [(int(str(oid)), str(described)) for oid, described in found]
 
@@ -345,10 +346,10 @@ class Upgrade:
                 )
                 self.driver.execute(
                     composed.SQL("grant {}{} on {} to {}{}").format(
-                        composed.SQL(str(privilege)),  # a word of aclexplode's
+                        composed.SQL(str(privilege)),  # a keyword from aclexplode
                         of_column,
                         composed.Identifier("kronos", str(view)),
-                        composed.SQL(str(grantee)),  # a regrole's own text
+                        composed.SQL(str(grantee)),  # a regrole's text
                         composed.SQL(" with grant option" if is_grantable else ""),
                     )
                 )

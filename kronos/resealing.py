@@ -1,5 +1,5 @@
-"""The encryption keys against the secrets of the instance: which are missing, and all secrets brought under the first
-(decision 0052)."""
+"""Compare the encryption keys with the instance's secrets, to find missing keys, and re-encrypt all secrets with the
+first key (decision 0052)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsedKey:
-    """A key that secrets are sealed under."""
+    """A key that secrets are encrypted with."""
 
     key_id: str
 
@@ -35,21 +35,21 @@ class StoredSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedSecret:
-    """One that a statement changed."""
+    """A secret that a statement changed."""
 
     secret_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """How many secrets."""
+    """The number of secrets."""
 
     secrets: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSecret:
-    """A secret as its operator knows it."""
+    """A secret by the names that its operator knows."""
 
     workspace: str
     name: str
@@ -57,7 +57,7 @@ class NamedSecret:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherKey:
-    """A key that is not the first, and the secrets under it: how many, and the names of a few."""
+    """A key that is not the first, and its secrets: their number, and the names of a few."""
 
     key_id: str
     is_known: bool
@@ -66,14 +66,14 @@ class OtherKey:
 
     @property
     def described(self) -> str:
-        """The secrets, in words."""
+        """Return the secrets in words."""
         more = f" and {self.secrets - len(self.named)} more" if self.secrets > len(self.named) else ""
         return f"{', '.join(self.named)}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotated:
-    """What a rotation did: secrets brought under the first key, those that could not be, and all that are left."""
+    """The result of a rotation: secrets re-encrypted with the first key, those that failed, and all that are left."""
 
     resealed: int
     failed: tuple[str, ...]
@@ -89,13 +89,13 @@ _UNDER = statement("encryption.list_under", NamedSecret)
 
 
 def missing(connection: session.Connection, keys: Keyring | None) -> list[str]:
-    """The keys that secrets are sealed under and that are not at hand. Raises psycopg.Error."""
+    """Return the keys that secrets are encrypted with and that are not available. Raises psycopg.Error."""
     known: tuple[str, ...] = keys.ids if keys is not None else ()
     return [each.key_id for each in session.rows(connection, _KEYS, {}) if each.key_id not in known]
 
 
 def fault(unknown: list[str], keys: Keyring | None) -> str | None:
-    """What is wrong where these keys are missing, and what to do; None where none is."""
+    """Return what is wrong if these keys are missing, and what to do; None if none is missing."""
     if not unknown:
         return None
     shown = ", ".join(unknown[:_NAMED])
@@ -104,12 +104,12 @@ def fault(unknown: list[str], keys: Keyring | None) -> str | None:
         if keys is not None
         else "set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
     )
-    lost = f"if it is lost for good, `kronos secrets abandon {unknown[0]}` gives up the secrets under it"
-    return f"secrets are encrypted under the key {shown}, which is not at hand: {how}; {lost}"
+    lost = f"if it is lost for good, run `kronos secrets abandon {unknown[0]}` to give up its secrets"
+    return f"secrets are encrypted with the key {shown}, which is not available: {how}; {lost}"
 
 
 def other_keys(connection: session.Connection, keys: Keyring | None) -> list[OtherKey]:
-    """The keys that secrets are sealed under and that are not the first, the unknown ones first. Raises
+    """Return the keys that secrets are encrypted with, except the first, with the unknown ones first. Raises
     psycopg.Error."""
     first, known = (keys.ids[0], keys.ids) if keys is not None else (None, ())
     found = [
@@ -129,8 +129,8 @@ def other_keys(connection: session.Connection, keys: Keyring | None) -> list[Oth
 
 
 def rotate(admin_database_url: str, keys: Keyring, report: Callable[[int, int], None]) -> Rotated:
-    """Bring all secrets under the first key, some hundred in each transaction: what is done stays done if it is killed,
-    and the next run goes on. `report` is given how many of how many were looked at.
+    """Re-encrypt all secrets with the first key, in transactions of 200: finished ones stay if it is killed, and the
+    next run continues. `report` is called with the number of secrets processed, and their total.
 
     Raises KeyRefused, DatabaseUnavailable.
     """
@@ -150,7 +150,7 @@ def rotate(admin_database_url: str, keys: Keyring, report: Callable[[int, int], 
 
 
 def _reseal(connection: session.Connection, keys: Keyring, found: list[StoredSecret], failed: list[str]) -> int:
-    """How many of these are under the first key now; those that cannot be opened are added to `failed`."""
+    """Return how many of these now use the first key; those that cannot be decrypted are added to `failed`."""
     resealed: list[tuple[StoredSecret, Sealed]] = []
     for each in found:
         place = Place(workspace_id=each.workspace_id, name=each.name, version=each.version)
@@ -178,7 +178,7 @@ def _reseal(connection: session.Connection, keys: Keyring, found: list[StoredSec
 
 
 def abandon(admin_database_url: str, key_id: str) -> int:
-    """Give up the secrets under a key that is lost: they have no value until they are set again. How many. Safe to
+    """Give up the secrets under a lost key: they have no value until they are set again. Returns their number. Safe to
     repeat. Raises KeyRefused, DatabaseUnavailable."""
     abandoned = 0
     with owner.connected(admin_database_url, errors.KeyRefused, autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""How long history is kept: each workspace's ages, and what ages it out."""
+"""How long history is kept: each workspace's retention, and the runs that delete older history."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.sql import Row, Statement, statement
 
-_RUN_SECONDS = 1.0  # of one transaction: long enough to be worth a commit, too short to be in a vacuum's way
+_RUN_SECONDS = 1.0  # per transaction: long enough to be worth a commit, short enough not to hold up vacuum
 _RUNS_IN_VAIN = 10
 _CHUNK = 20_000
 _LOWEST = UUID(int=0)
@@ -21,11 +21,11 @@ _BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """How long a workspace's history is kept, in days: of successes (SUCCESS, SKIPPED, CANCELLED) and failures (FAILED,
+    """How long a workspace's history is kept, in days: successes (SUCCESS, SKIPPED, CANCELLED) and failures (FAILED,
     MISSED, EXPIRED).
 
-    own_*: the workspace's, None where it has the instance's. retained_from: since when its history is whole; None:
-    nothing was ever taken.
+    own_*: the workspace's own setting, None if it uses the instance's. retained_from: history is complete from this
+    time on; None: nothing was ever deleted.
     """
 
     workspace: str
@@ -41,7 +41,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
-    """Days; None: the instance's."""
+    """Days; null: the instance's default."""
 
     success_days: int | None
     failure_days: int | None
@@ -49,8 +49,8 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What holds for a workspace, what of it is its own, and the instance's defaults. version: counts the changes of
-    its own ages."""
+    """The retention in force for a workspace, its own setting, and the instance's defaults. version: counts the changes
+    of its own setting."""
 
     workspace: str
     success_days: int
@@ -70,21 +70,21 @@ class Matched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Set:
-    """That ages were stored."""
+    """Confirms that the setting was stored."""
 
     is_set: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What one run took."""
+    """What one run deleted."""
 
     counts: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What a run would go by: nothing with an id from `youngest` on is old enough; `partitions` would go whole."""
+    """The limits of a run: rows with an ID from `youngest` on are too new; `partitions` would be dropped whole."""
 
     youngest: UUID
     drop_days: int
@@ -94,7 +94,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCount:
-    """What of a chunk of executions would go; last_id is None at the end."""
+    """What a run would delete of a chunk of executions; last_id is None at the end."""
 
     last_id: UUID | None
     seen: int
@@ -105,7 +105,7 @@ class ExecutionCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobChunk:
-    """What of a chunk of jobs would go; last_at and last_id are None at the end."""
+    """What a run would delete of a chunk of jobs; last_at and last_id are None at the end."""
 
     last_at: datetime | None
     last_id: UUID | None
@@ -114,7 +114,7 @@ class JobChunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemainCount:
-    """What else would go."""
+    """What else a run would delete."""
 
     backfills: int
     job_faults: int
@@ -126,7 +126,7 @@ class RemainCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetailCount:
-    """What of a chunk of cron.job_run_details would go."""
+    """What a run would delete of a chunk of cron.job_run_details."""
 
     last_runid: int
     run_details: int
@@ -157,13 +157,13 @@ def _shown(kept: Kept) -> Retention:
 
 
 async def get(view: WorkspaceView) -> Retention:
-    """How long the workspace's history is kept. Raises WorkspaceNotFound."""
+    """Return how long the workspace's history is kept. Raises WorkspaceNotFound."""
     (kept,) = await view.rows(_GET, {})
     return _shown(kept)
 
 
 async def put(view: WorkspaceView, ages: Ages, *, if_match: Collection[int] | None = None) -> Retention:
-    """The workspace's own ages, in place of what they were. Raises WorkspaceNotFound, PreconditionFailed."""
+    """Replace the workspace's own setting. Raises WorkspaceNotFound, PreconditionFailed."""
     params = {
         "success_days": ages.success_days,
         "failure_days": ages.failure_days,
@@ -174,7 +174,7 @@ async def put(view: WorkspaceView, ages: Ages, *, if_match: Collection[int] | No
 
 
 class Retainer:
-    """Ages history out over one connection of a user who may act as kronos_owner. Raises SessionRefused."""
+    """Deletes old history over one connection of a user who may act as kronos_owner. Raises SessionRefused."""
 
     def __init__(self, connection: session.Connection) -> None:
         self._connection = connection
@@ -182,15 +182,15 @@ class Retainer:
             owner.act_as_owner(self._connection)
         except (psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidParameterValue) as error:
             raise errors.SessionRefused(
-                f"user {connection.info.user} may not act as kronos_owner: use the KRONOS_DATABASE_URL that `kronos "
-                "migrate` is run with"
+                f"user {connection.info.user} may not act as kronos_owner: use the same KRONOS_DATABASE_URL as for "
+                "`kronos migrate`"
             ) from error
 
     def runs(self) -> Iterator[JsonObject]:
-        """Run after run, each a transaction, until nothing is left; what each counted. Raises psycopg.Error.
+        """Run, one transaction at a time, until nothing is left, and yield the counts of each. Raises psycopg.Error.
 
-        `busy`: another one is at it. It ends, with `is_left`, where a run failed, or ten in a row found tables locked
-        that they change.
+        `busy`: another run is in progress. It stops early, with `is_left`, when a run failed, or when ten in a row
+        could delete nothing because of locked tables.
         """
         is_anew, runs_in_vain = True, 0
         while True:
@@ -207,7 +207,7 @@ class Retainer:
                 return
 
     def preview(self) -> Iterator[JsonObject]:
-        """What runs would take, counted step by step without writing. Raises psycopg.Error."""
+        """Yield what runs would delete, counted step by step without writing. Raises psycopg.Error."""
         (bounds,) = self._rows(_BOUNDS)
         yield {"partitions_dropped": bounds.partitions}
         after: UUID | None = _LOWEST
@@ -247,8 +247,8 @@ class Retainer:
 
 
 def age_out(url: str, *, is_dry: bool, report: Callable[[JsonObject], None]) -> None:
-    """Age out all that is old enough, or, where it `is_dry`, count it. `report` is given each step's counts. Raises
-    KronosError."""
+    """Delete all history that is old enough, or only count it if `is_dry`. `report` is called with each step's counts.
+    Raises KronosError."""
     try:
         with session.connect(url, session.wanted(None), application_name="kronos-retention") as connection:
             retainer = Retainer(connection)

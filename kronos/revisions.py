@@ -1,4 +1,4 @@
-"""The revision of the schema that this release needs, and what a process does at a database that has another."""
+"""The schema revision that this release needs, and the check of a process against the database's revision."""
 
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from kronos import errors
 from kronos.lines import Log
 
 _log = Log("kronos")
-# The comment, and not the table: every role that may use the schema may read it.
+# The comment instead of the table: every role that may use the schema may read it.
 _REVISION = """
 select coalesce(substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')
        from '^revision (.*)$'), ''),
@@ -21,29 +21,28 @@ _reported = set[str]()
 
 
 def scripts() -> Path:
-    """The alembic/ folder: inside the wheel, or at the checkout's top."""
+    """Return the alembic/ folder: inside the wheel, or at the top of the checkout."""
     bundled = Path(__file__).parent / "_alembic"
     return bundled if bundled.is_dir() else Path(__file__).parents[1] / "alembic"
 
 
 def known() -> list[str]:
-    """The revisions of this release, in order, by the names of their files: alembic, which has it from what is in them,
-    takes long to load."""
+    """Return this release's revisions, in order, from their files' names: alembic, which reads the files, takes long to
+    load."""
     return sorted(path.name.partition("_")[0] for path in (scripts() / "versions").glob("[0-9]*_*.py"))
 
 
 @cache
 def needed() -> str:
-    """The newest revision of this release: what its statements and functions are made for."""
+    """Return the newest revision of this release, for which its statements and functions are written."""
     return known()[-1]
 
 
 async def check(connection: AsyncConnection[Any]) -> None:
-    """Raises SessionRefused where the database is older than this release. Where it is newer, says so once, and goes
-    on.
+    """Raise SessionRefused if the database is older than this release. If it is newer, log that once and continue.
 
-    An upgrade keeps what the release before it needs wherever it can; what it could not keep fails by itself, and is
-    tried again.
+    An upgrade keeps what the previous release needs wherever it can. What it could not keep fails by itself, and is
+    retried.
     """
     try:
         found = await (await connection.execute(_REVISION)).fetchone()
@@ -60,15 +59,15 @@ async def check(connection: AsyncConnection[Any]) -> None:
 
 
 def older(revision: str, database: str) -> str:
-    """The sentence for a database that an earlier release migrated, or none."""
+    """Return the message for a database that an earlier release migrated, or that was never migrated."""
     at = f"at revision {revision}" if revision else "not migrated, or by an earlier release"
-    run = "run its `kronos migrate` with an administrator's KRONOS_DATABASE_URL"
+    run = "run `kronos migrate` of this release with an administrator's KRONOS_DATABASE_URL"
     return f"database {database} is {at}, and this release needs {needed()}: {run}"
 
 
 def newer(revision: str) -> str:
-    """The sentence for a database that a later release migrated."""
+    """Return the message for a database that a later release migrated."""
     return (
-        f"the database is at revision {revision}, and this process is of a release that knows {needed()}: replace "
-        "it by the newer one's"
+        f"the database is at revision {revision}, but this process is from a release that knows {needed()}: replace "
+        "it with the newer release"
     )

@@ -1,5 +1,5 @@
-"""Whether pg_cron can ring as kronos_cron: by what it has rung, by a ring of its own, by pg_hba.conf; and what to write
-where it cannot."""
+"""Find out whether pg_cron can ring as kronos_cron, from its earlier rings, from a test ring, and from pg_hba.conf; and
+what to change if it cannot."""
 
 import time
 import uuid
@@ -14,11 +14,11 @@ from kronos.session import Connection, rows
 from kronos.sql import statement
 
 _MINUTE = 60.0
-HEARD_SECONDS = 61.0  # the internal jobs ring each minute
+HEARD_SECONDS = 61.0  # the internal jobs ring every minute
 _SECONDS_RING_WITHIN = (
-    10.0  # an entry of one second, from pg_cron 1.5 on: it is read within a second, and rings one later
+    10.0  # for an entry with an interval of one second, since pg_cron 1.5: read within a second, rung a second later
 )
-_MINUTE_RINGS_WITHIN = 8.0  # after the minute has begun
+_MINUTE_RINGS_WITHIN = 8.0  # after the minute began
 _LAUNCHER_WITHIN = 5.0
 _LOOK_EVERY = 0.5
 _LET_IN = (
@@ -28,7 +28,7 @@ _LET_IN = (
 _BACKGROUND_WORKERS = (
     "alter system set cron.use_background_workers = on; alter system set max_worker_processes = 48; and restart "
     "PostgreSQL: "
-    "pg_cron then logs in nowhere"
+    "pg_cron then needs no login"
 )
 
 Progress: TypeAlias = Callable[[str], None]
@@ -36,8 +36,8 @@ Progress: TypeAlias = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How pg_cron runs an entry. What only a superuser may see is None for others. `shut_out`: why kronos_cron itself
-    gets in nowhere."""
+    """How pg_cron runs an entry. Values that only a superuser may see are None for others. `shut_out`: why kronos_cron
+    itself cannot log in anywhere."""
 
     database: str
     served_database: str | None
@@ -54,11 +54,11 @@ class Setup:
 
     @property
     def has_seconds(self) -> bool:
-        """Whether an entry can ring within a minute."""
+        """Whether entries may have an interval below a minute."""
         return tuple(int(part) for part in self.version.replace("-", ".").split(".")[:2]) >= (1, 5)
 
     def caller(self, *, has_password: bool) -> pg_hba.PgCronClient:
-        """How pg_cron logs in, where it does."""
+        """Return how pg_cron logs in, if it does."""
         return pg_hba.PgCronClient(
             host=self.host or "",
             database=self.database,
@@ -70,14 +70,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Password:
-    """Whether pg_cron's login could give one."""
+    """Whether pg_cron's login has a password to send."""
 
     has_password: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """What the log and the internal jobs say. seconds: since pg_cron last rang, None: never."""
+    """What pg_cron's log and the internal jobs show. seconds: since pg_cron last rang, None: never."""
 
     seconds: float | None
     last_runid: int
@@ -86,7 +86,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ringing:
-    """Whether pg_cron rings: `yes`, `no`, or `unknown`, where it could not be seen; why, and what puts it right."""
+    """Whether pg_cron rings: `yes`, `no`, or `unknown` if it could not be checked; the reason, and the fix."""
 
     verdict: Literal["yes", "no", "unknown"]
     detail: str
@@ -100,8 +100,8 @@ _HEARD = statement("ringing.get_heard", Heard)
 
 
 def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
-    """How pg_cron runs an entry, and what pg_hba.conf makes of that, where it logs in and this user may see it. As the
-    administrator.
+    """Return how pg_cron runs an entry, and what pg_hba.conf decides about its login, if it logs in and this user may
+    see the file. Runs as the administrator.
 
     Raises psycopg.Error.
     """
@@ -115,24 +115,25 @@ def setup(connection: Connection) -> tuple[Setup, pg_hba.Login | None]:
 
 
 def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
-    """What lets pg_cron ring again where it is refused."""
+    """Return what to change so that a refused pg_cron can ring."""
     if found.shut_out is not None:
         return _LET_IN.format(database=found.database)
-    if found.has_background_workers is None:  # not for this user's eyes
+    if found.has_background_workers is None:  # not visible to this user
         return (
             f"as a superuser: {_BACKGROUND_WORKERS}; or let {pg_hba.USER} into database {found.database} in "
             "pg_hba.conf, with trust"
         )
     if found.has_background_workers:
         return (
-            "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm "
-            "that rings at once"
+            "alter system set max_worker_processes = 48; and restart PostgreSQL: pg_cron needs one for each alarm that "
+            "rings at the same time"
         )
     if login is not None and login.verdict == "accepted":
         return (
-            f"wait for the next full minute: {login.why}. If alarms go on failing: does the server reach itself at "
+            f"wait for the next full minute: {login.why}. If alarms still fail: can the server reach itself at "
             "cron.host "
-            f"({found.host or 'the socket'}; see listen_addresses), and has it a connection left (max_connections)?"
+            f"({found.host or 'the socket'}; see listen_addresses), and does it have a free connection "
+            "(max_connections)?"
         )
     above = (
         f", above line {login.line}"
@@ -145,10 +146,10 @@ def what_to_write(found: Setup, login: pg_hba.Login | None) -> str:
 
 
 def check(admin_url: str, *, progress: Progress) -> Ringing:
-    """Whether pg_cron rings here, seen within seconds; before pg_cron 1.5 a first ring is not before the next minute.
+    """Return whether pg_cron rings here. Takes seconds; before pg_cron 1.5 the first ring comes with the next minute.
     Never raises.
 
-    `progress` is given, once a second or so, what is waited for.
+    About once a second, `progress` is called with what is being waited for.
     """
     try:
         with session.connect(admin_url, session.wanted(None), application_name="kronos-migrate") as connection:
@@ -156,7 +157,7 @@ def check(admin_url: str, *, progress: Progress) -> Ringing:
     except (psycopg.Error, errors.KronosError) as error:
         text = error.diag.message_primary if isinstance(error, psycopg.Error) else str(error)
         return Ringing(
-            verdict="unknown", detail=f"whether pg_cron rings could not be seen: {text}", fix="run `kronos doctor`"
+            verdict="unknown", detail=f"could not check whether pg_cron rings: {text}", fix="run `kronos doctor`"
         )
 
 
@@ -173,7 +174,7 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
     found = _with_launcher(connection, found, progress)
     if not found.has_launcher:
         return Ringing(
-            verdict="no", detail="pg_cron's launcher does not run", fix="restart PostgreSQL, and look into its log"
+            verdict="no", detail="pg_cron's launcher is not running", fix="restart PostgreSQL, and check its log"
         )
     if before.seconds is not None and before.seconds <= HEARD_SECONDS:
         return Ringing(verdict="yes", detail=f"pg_cron rang {before.seconds:.0f} s ago")
@@ -183,12 +184,11 @@ def _check(connection: Connection, progress: Progress) -> Ringing:
 
 
 def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> Setup:
-    """`found`, once pg_cron's launcher is there: it comes some moments after a server that has just started. Not waited
-    for for long."""
+    """Return `found` once pg_cron's launcher runs: it starts some moments after the server. Does not wait long."""
     until = time.monotonic() + _LAUNCHER_WITHIN
     while not found.has_launcher and time.monotonic() < until:
-        progress(f"waiting for pg_cron's launcher: {until - time.monotonic():.0f} s at most")
-        time.sleep(_LOOK_EVERY)  # nothing signals that a process began
+        progress(f"waiting for pg_cron's launcher: up to {until - time.monotonic():.0f} s")
+        time.sleep(_LOOK_EVERY)  # nothing signals that a process started
         (now,) = rows(connection, _SETUP, {})
         found = replace(found, has_launcher=now.has_launcher)
     return found
@@ -197,9 +197,9 @@ def _with_launcher(connection: Connection, found: Setup, progress: Progress) -> 
 def _ring(
     connection: Connection, found: Setup, login: pg_hba.Login | None, before: Heard, progress: Progress
 ) -> Ringing:
-    """Waits for an alarm to come: one of its own, that rings each second; before pg_cron 1.5, the internal jobs' next
+    """Wait for an alarm: that of a test entry that rings every second; before pg_cron 1.5, the internal jobs' next
     minute."""
-    name = f"kronos:{uuid.uuid4()}"  # of no job: should we die here, the reaper removes it within a minute
+    name = f"kronos:{uuid.uuid4()}"  # of no job: if this process dies, the reaper removes the entry within a minute
     channel = f"kronos_ring_{uuid.uuid4().hex}"
     connection.execute(f'listen "{channel}"')
     if found.has_seconds:
@@ -222,7 +222,7 @@ def _wait(
     began = time.monotonic()
     within = _SECONDS_RING_WITHIN if found.has_seconds else _seconds_to_minute(connection) + _MINUTE_RINGS_WITHIN
     while (waited := time.monotonic() - began) < within:
-        progress(f"waiting for pg_cron to ring as {pg_hba.USER}: {within - waited:.0f} s at most")
+        progress(f"waiting for pg_cron to ring as {pg_hba.USER}: up to {within - waited:.0f} s")
         for _ in connection.notifies(timeout=_LOOK_EVERY, stop_after=1):
             return Ringing(
                 verdict="yes", detail=f"pg_cron rang as {pg_hba.USER} after {time.monotonic() - began:.1f} s"
@@ -237,7 +237,7 @@ def _wait(
     return Ringing(
         verdict="no",
         detail=f"pg_cron did not ring within {within:.0f} s" + (f" ({login.why})" if login is not None else ""),
-        fix="see PostgreSQL's log for what pg_cron's launcher says; restart PostgreSQL; then run `kronos doctor`",
+        fix="see the messages of pg_cron's launcher in PostgreSQL's log; restart PostgreSQL; then run `kronos doctor`",
     )
 
 

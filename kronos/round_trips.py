@@ -1,4 +1,4 @@
-"""Statements that are one round trip, and one transaction of their own."""
+"""Statements that share one round trip and one transaction."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ from kronos.pool import Connection
 
 
 class _Answers(deque[object]):
-    """What psycopg's pipeline awaits an answer to, in order. An answer to nothing is looked at as one to a sync.
+    """The answers that psycopg's pipeline waits for, in order. An unexpected answer is treated as one to a sync.
 
-    An error at the commit is one answer more than what was sent has: psycopg takes it for the sync's. Where the sync's
-    own is there as well when it reads them, it would be an IndexError in place of PostgreSQL's error.
+    An error at the commit is one answer more than was asked for: psycopg takes it for the sync's. If the sync's own
+    answer has arrived too when psycopg reads them, it would raise IndexError instead of PostgreSQL's error.
     """
 
     def popleft(self) -> object:
@@ -22,11 +22,11 @@ class _Answers(deque[object]):
 
 @asynccontextmanager
 async def one_round_trip(connection: Connection) -> AsyncIterator[None]:
-    """What is executed inside goes in one message, and is committed with it where no transaction is open.
+    """Send the statements inside in one message, and commit them with it if no transaction is open.
 
-    Raises what PostgreSQL raised, as it committed too. psycopg takes that for the answer to its sync (_Answers). Where
-    it has not read the sync's own, it says "cannot exit pipeline mode while busy", which says nothing of the
-    transaction. The connection is closed then.
+    Raises PostgreSQL's error, also one at the commit. psycopg takes that for the answer to its sync (_Answers). If it
+    has not read the sync's own answer, it raises "cannot exit pipeline mode while busy", which says nothing about the
+    transaction. The connection is then closed.
     """
     try:
         async with connection.pipeline() as pipeline:

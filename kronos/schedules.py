@@ -1,4 +1,4 @@
-"""What a schedule will do. The interpreter is kronos.next_tick in the database; this only asks it."""
+"""The future runs of a schedule. The interpreter is kronos.next_tick in the database; this module only calls it."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upcoming:
-    """What PostgreSQL answers: a Preview whose runs and skipped ticks are still JSON."""
+    """PostgreSQL's result: a Preview whose runs and skipped ticks are still JSON."""
 
     description: str
     next_runs: Json
@@ -30,12 +30,12 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """One run to come.
+    """A future run.
 
-    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a local time
-    that does not exist was moved to this one, "repeated" where the zone shows this local time twice. `rolled_from`: the
-    tick, where calendars have it run at another time, and `reason` says why. `run_at`: when its delivery begins, where
-    the job's offset or jitter moves that.
+    `local` is `at` in the schedule's zone, with its UTC offset. `dst`: "shifted" if a local time that does not exist
+    was moved to this one, "repeated" if the zone has this local time twice. `rolled_from`: the tick, if calendars move
+    it to another time; `reason` says why. `run_at`: when its delivery starts, if the job's offset or jitter changes
+    that.
     """
 
     at: datetime
@@ -49,7 +49,7 @@ class NextRun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTick:
     """A tick that does not run. dst "skipped": `local` does not exist in the schedule's zone, and dst_gap is SKIP; with
-    SHIFT it would run at `at`. Else `reason` says which calendar closes it."""
+    SHIFT it would run at `at`. Otherwise `reason` names the calendar that closes it."""
 
     at: datetime
     local: str
@@ -59,8 +59,7 @@ class SkippedTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on what may
-    surprise."""
+    """The future of a schedule: runs, in order; ticks up to the last run that do not run; notes on surprises."""
 
     description: str
     next_runs: list[NextRun]
@@ -70,9 +69,9 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleText:
-    """A schedule as its user wrote it: `cron` or `every`, the zone, and what happens where clocks are changed.
+    """A schedule as its user wrote it: `cron` or `every`, the zone, and the rules for clock changes.
 
-    An interval has one anchor, an instant or a local time of the zone; without one it is counted from the present
+    An interval has one anchor, an instant or a local time of the zone; without one it is counted from the current
     minute.
     """
 
@@ -87,10 +86,10 @@ class ScheduleText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleRead:
-    """What a job stores of its schedule: as PostgreSQL writes a kronos.schedule, pg_cron's text, and words.
+    """What a job stores of its schedule: PostgreSQL's text of a kronos.schedule, pg_cron's text, and a description.
 
-    `next_tick_at` is its first tick after `read_at`, on PostgreSQL's clock, so until then it is the next; None: there
-    is none.
+    `next_tick_at` is its first tick after `read_at` on PostgreSQL's clock, so it is the next one until then; None: none
+    follows.
     """
 
     schedule: str
@@ -109,7 +108,7 @@ class LocalTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedSchedule:
-    """A schedule, and the window that its first tick must be in."""
+    """A schedule, and the window in which its first tick must be."""
 
     text: ScheduleText
     starts_at: datetime | None = None
@@ -127,7 +126,7 @@ class AskedLocalTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
-    """A ScheduleRead, or why there is none; the nth of those that were asked about."""
+    """A ScheduleRead, or why there is none, for the nth text of a statement."""
 
     nth: int
     schedule: str | None
@@ -154,11 +153,11 @@ _PREVIEW = statement("schedules.preview_schedule", Upcoming)
 _PREVIEW_CLOSED = statement("schedules.preview_closed_schedule", Upcoming)
 LIST_NEXT_RUNS = statement("schedules.list_next_runs", Upcoming)
 
-# Reading a text is a pure function that costs 0.4 ms in PostgreSQL, a third of creating a job, and few texts are new.
-# The alarm depends on cron.timezone too, which can change when the server restarts, so nothing is remembered for longer
-# than a minute.
+# Reading a text is a pure function that takes 0.4 ms in PostgreSQL, a third of creating a job, and few texts are new.
+# The alarm also depends on cron.timezone, which can change when the server restarts, so results are cached for at most
+# a minute.
 _REMEMBERED_SECONDS = 60.0
-_TEXT_BYTES = 1024  # about what one is in a statement
+_TEXT_BYTES = 1024  # about the size of one in a statement
 _REMEMBERED_BYTES, _REMEMBERED_TEXT_BYTES = 4 * 1024 * 1024, 4096
 _remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
     budget=_REMEMBERED_BYTES, each=_REMEMBERED_TEXT_BYTES
@@ -166,7 +165,7 @@ _remembered: Cache[ScheduleText, tuple[float, ScheduleRead]] = Cache(
 
 
 async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
-    """What PostgreSQL reads in `text`; those that are asked for at the same time are read by one statement.
+    """Return what PostgreSQL reads in `text`. Concurrent calls are answered by one statement.
 
     Raises Unprocessable (invalid_cron, invalid_timezone, invalid_interval).
     """
@@ -182,15 +181,15 @@ async def read(view: WorkspaceView, text: ScheduleText) -> ScheduleRead:
         ("schedule", view.workspace), read_together, Request(asked=asked, size=_TEXT_BYTES)
     )
     if isinstance(found, errors.KronosError):
-        raise type(found)(found.detail, code=found.code, faults=found.faults)  # of one's own: others raise it too
+        raise type(found)(found.detail, code=found.code, faults=found.faults)  # a new one: other callers raise it too
     return found
 
 
 async def read_all(
     view: WorkspaceView, asked: Sequence[AskedSchedule], *, anew: bool = False
 ) -> dict[AskedSchedule, ScheduleRead | errors.Unprocessable]:
-    """What PostgreSQL reads in each, and the first tick within its window, or why it refuses it: all in one
-    statement. `anew`: whatever is remembered."""
+    """Return for each what PostgreSQL reads in it and its first tick within the window, or why it is rejected, all in
+    one statement. `anew`: ignore the cache."""
     found: dict[AskedSchedule, ScheduleRead | errors.Unprocessable] = {}
     for each in asked:
         has_window = each.starts_at is not None or each.ends_at is not None
@@ -219,7 +218,7 @@ async def read_all(
 
 
 def _refused(fault: JsonObject | None) -> errors.Unprocessable:
-    """Why PostgreSQL refuses it. Raises KronosError where that is no refusal of a schedule."""
+    """Return why PostgreSQL rejects it. Raises KronosError if the fault is not one of a schedule."""
     reported = fault or {}
     refused = database_errors.schedule_refused(
         reported.get("sqlstate", ""), reported.get("message", ""), reported.get("hint"), reported.get("column")
@@ -230,12 +229,12 @@ def _refused(fault: JsonObject | None) -> errors.Unprocessable:
 
 
 def _is_lasting(text: ScheduleText) -> bool:
-    """An interval without an anchor is another schedule each minute."""
+    """Return whether the text means the same each minute: an interval without an anchor does not."""
     return text.every is None or text.anchor is not None or text.anchor_local is not None
 
 
 def _known(text: ScheduleText) -> ScheduleRead | None:
-    """What was read of the text within the last minute."""
+    """Return what was read in the text within the last minute."""
     if not _is_lasting(text) or (known := _remembered.get(text)) is None:
         return None
     return known[1] if time.monotonic() - known[0] < _REMEMBERED_SECONDS else None
@@ -247,13 +246,13 @@ def _remember(text: ScheduleText, found: ScheduleRead, at: float) -> None:
 
 
 def _size(text: ScheduleText, found: ScheduleRead) -> int:
-    """About how many bytes the two take: their texts, and 600 for what holds them."""
+    """Return about how many bytes the two take: their texts, and 600 for their objects."""
     texts = (text.cron, text.every, text.timezone, found.schedule, found.alarm, found.description)
     return 600 + sum(len(each) for each in texts if each is not None)
 
 
 async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_gap: str) -> datetime:
-    """When the zone's clocks first show `local`; where they never do, what `dst_gap` makes of it.
+    """Return when the zone's clocks first show `local`; if they never do, the instant that `dst_gap` selects.
 
     Raises Unprocessable (invalid_timezone).
     """
@@ -264,7 +263,7 @@ async def shown_at(view: WorkspaceView, local: datetime, *, timezone: str, dst_g
 async def shown_at_all(
     view: WorkspaceView, asked: Sequence[AskedLocalTime]
 ) -> dict[AskedLocalTime, datetime | errors.Unprocessable]:
-    """When each is first shown, as `shown_at`, or why nobody can say: all in one statement."""
+    """Return for each the result of `shown_at`, or why there is none, all in one statement."""
     times = list(dict.fromkeys(asked))
     if not times:
         return {}
@@ -276,7 +275,7 @@ async def shown_at_all(
 
 
 async def preview(view: InstanceView, text: ScheduleText, *, after: datetime | None, count: int) -> Preview:
-    """The next `count` runs strictly later than `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or
+    """Return the next `count` runs strictly after `after` (None: now). Raises Unprocessable: invalid_cron, _timezone or
     _interval."""
     (upcoming,) = await view.rows(_PREVIEW, {**asdict(text), "after": after, "count": count})
     return shown(upcoming)
@@ -291,50 +290,50 @@ async def preview_closed(
     after: datetime | None,
     count: int,
 ) -> Preview:
-    """The same with calendars of a workspace. Raises CalendarNotFound too."""
+    """Like `preview`, with calendars of a workspace. Also raises CalendarNotFound."""
     given = {"calendars": list(calendars), "on_blackout": on_blackout, "after": after, "count": count}
     (upcoming,) = await view.rows(_PREVIEW_CLOSED, {**asdict(text), **given})
     return shown(upcoming)
 
 
 def faults(cron: str | None, every: str | None, anchor: datetime | None, timezone: str | None) -> Iterator[Fault]:
-    """What is wrong with a schedule as a whole: it has an expression or an interval, and a local anchor has a zone
+    """Yield the faults of a schedule as a whole: it needs an expression or an interval, and a local anchor needs a zone
     (None: not given)."""
     if cron is None and every is None:
         hint = "Add it, five fields such as 0 9 * * 1, or an interval in every, such as 90m."
         yield Fault(pointer="/cron", detail="a schedule needs a cron expression or an interval", hint=hint)
     if cron is not None and every is not None:
-        yield Fault(pointer="/every", detail="every and cron are given", hint="Give one of them.")
+        yield Fault(pointer="/every", detail="both every and cron are given", hint="Give only one of them.")
     if anchor is not None and every is None:
         yield Fault(
-            pointer="/anchor", detail="anchor goes with every", hint="Leave it out, or give an interval in every."
+            pointer="/anchor", detail="anchor requires every", hint="Leave it out, or give an interval in every."
         )
     elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
         yield zoneless("anchor", local)
 
 
 def zoneless(name: str, local: datetime) -> Fault:
-    """A local time is one only with a zone."""
+    """Return the fault of a local time without a zone."""
     hint = f"Add timezone, such as Europe/Berlin, or write an offset: {local.isoformat()}Z for UTC."
     return Fault(
         pointer=f"/{name}",
-        detail=f"{name} has no offset, so it is the local time of a timezone, and none is given",
+        detail=f"{name} has no offset, so it is a local time, but no timezone is given",
         hint=hint,
     )
 
 
 def instant(at: datetime | None) -> datetime | None:
-    """What was given with its offset; None where it is a local time."""
+    """Return a time that was given with an offset; None for a local time."""
     return at if at is not None and at.tzinfo is not None else None
 
 
 def local_time(at: datetime | None) -> datetime | None:
-    """What was given without an offset: the reading of a zone's clocks. None where it is an instant."""
+    """Return a time that was given without an offset, a reading of a zone's clocks. None for an instant."""
     return at if at is not None and at.tzinfo is None else None
 
 
 def shown(upcoming: Upcoming) -> Preview:
-    """The answer for people."""
+    """Return the preview for people."""
     return Preview(
         description=upcoming.description,
         next_runs=[_next_run(run) for run in upcoming.next_runs],
@@ -360,5 +359,5 @@ def _next_run(run: JsonObject) -> NextRun:
 
 
 def instant_of(text: str) -> datetime:
-    """An instant as PostgreSQL writes it in JSON."""
+    """Return an instant that PostgreSQL wrote in JSON."""
     return datetime.fromisoformat(text).astimezone(UTC)

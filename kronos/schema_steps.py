@@ -1,5 +1,5 @@
-"""The schema's migrations, run by alembic, which takes longer to import than all else of `kronos up`: imported where
-the database is not at this release's revision."""
+"""The schema's migrations, run by alembic. alembic takes longer to import than the rest of `kronos up`, so this module
+is imported only if the database is not at this release's revision."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,11 +24,13 @@ def _alembic(connection: Connection | None = None) -> Config:
 
 @contextmanager
 def runner(driver: psycopg.Connection[TupleRow]) -> Iterator[Callable[[str], None]]:
-    """What brings the schema to a revision, over a connection that is in no transaction; it raises psycopg.Error.
+    """Yield the function that brings the schema to a revision, over a connection outside a transaction. It raises
+    psycopg.Error.
 
-    All that is done over the connection meanwhile is one transaction, committed at the end; then it is closed.
+    Everything done over the connection meanwhile is one transaction, committed at the end; then the connection is
+    closed.
     """
-    # SQLAlchemy's first questions end in a rollback, so it comes before whatever belongs to the transaction.
+    # SQLAlchemy's first queries end in a rollback, so it has to come before everything in the transaction.
     engine = create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=pool.NullPool)
     with engine.begin() as connection:
 
@@ -42,11 +44,11 @@ def runner(driver: psycopg.Connection[TupleRow]) -> Iterator[Callable[[str], Non
 
 
 def head() -> str | None:
-    """The newest revision, by the order that the files themselves name."""
+    """Return the newest revision, by the order that the files themselves name."""
     return ScriptDirectory.from_config(_alembic()).get_current_head()
 
 
 def after(at: str | None) -> list[tuple[str, str]]:
-    """(revision, what it does) from revision `at` to this release's, in order."""
+    """Return (revision, its description) from revision `at` to this release's, in order."""
     found = ScriptDirectory.from_config(_alembic()).iterate_revisions("head", at or "base")
     return [(each.revision, (each.doc or "").strip()) for each in reversed(list(found))]

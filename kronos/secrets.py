@@ -1,4 +1,4 @@
-"""What can be done to a workspace's secrets: their values go in, sealed, and never come out (decision 0052)."""
+"""Operations on a workspace's secrets: their values are stored encrypted, and never returned (decision 0052)."""
 
 import asyncio
 from collections.abc import Collection
@@ -17,17 +17,17 @@ from kronos.sql import statement
 
 MAX_VALUE_BYTES = 64 * 1024
 MIN_VALUE_CHARACTERS = 4
-# Another call may store the same secret between the look at its version and the write.
+# Another call may store the same secret between the read of its version and the write.
 _TRIES = 3
 _NO_KEY = (
-    "this API has no encryption key, so no secret can be stored: its operator has to set KRONOS_ENCRYPTION_KEY_FILE or "
+    "this API has no encryption key, so no secret can be stored: its operator must set KRONOS_ENCRYPTION_KEY_FILE or "
     "KRONOS_ENCRYPTION_KEY_COMMAND for the API and the workers"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPlace:
-    """What the next value of a secret is sealed for."""
+    """The place that the next value of a secret is encrypted for."""
 
     workspace_id: UUID
     version: int | None
@@ -35,7 +35,7 @@ class SecretPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Whether a value was stored; `signs_for`: not, because it is no signing key, and this endpoint signs with it."""
+    """Whether a value was stored. `signs_for`: it was not, because this endpoint signs with it and it is not a key."""
 
     is_stored: bool
     signs_for: str | None
@@ -43,7 +43,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretDeletion:
-    """What became of a secret that was to be deleted."""
+    """The result of deleting a secret."""
 
     is_deleted: bool
     version: int | None
@@ -53,7 +53,7 @@ class SecretDeletion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A key that signs an endpoint's deliveries; `public_key` is what receivers verify v1a with."""
+    """A key that signs an endpoint's deliveries. Receivers verify v1a signatures with `public_key`."""
 
     secret: str
     scheme: Literal["v1", "v1a"] | None
@@ -76,7 +76,7 @@ _SIGNING_KEYS = statement("secrets.list_signing_keys", SigningKey)
 
 
 async def create(view: WorkspaceView, keys_at_hand: CurrentKeys, name: str, value: str) -> Secret:
-    """A new secret. Raises Conflict where the name is taken, EncryptionKeyMissing, OutcomeUnknown."""
+    """Create a secret. Raises Conflict if the name is taken, EncryptionKeyMissing, OutcomeUnknown."""
     secret = await _store(view, keys_at_hand, name, value, await _place(view, name), version=1)
     if secret is None:
         hint = "PUT gives an existing secret a new value."
@@ -95,10 +95,10 @@ async def replace(
     if_none_match: Collection[int] | None = (),
     must_exist: bool = False,
 ) -> tuple[Secret, bool]:
-    """The secret with this value as its next version, or its first; and whether it is new. It replaces one of the
-    versions `if_match` (None: any) and none of `if_none_match` (None: whichever there is).
+    """Store this value as the secret's next version, or its first; return the secret, and whether it is new. It
+    replaces one of the versions `if_match` (None: any) and none of `if_none_match` (None: any that exists).
 
-    Raises PreconditionFailed, Conflict where an endpoint signs with it and the value is no signing key,
+    Raises PreconditionFailed, Conflict if an endpoint signs with it and the value is not a signing key,
     EncryptionKeyMissing, OutcomeUnknown.
     """
     for _ in range(_TRIES):
@@ -107,18 +107,18 @@ async def replace(
         version = (place.version or 0) + 1
         if (secret := await _store(view, keys_at_hand, name, value, place, version=version)) is not None:
             return secret, version == 1
-    raise errors.Overtaken(f"the secret {name!r} is stored by others at the same time, again and again: call again")
+    raise errors.Overtaken(f"other calls keep storing the secret {name!r} at the same time: call again")
 
 
 async def get(view: WorkspaceView, name: str) -> Secret:
-    """The secret, without its value. Raises SecretNotFound."""
+    """Return the secret, without its value. Raises SecretNotFound."""
     if (secret := await view.one_or_none(_GET, {"name": name})) is None:
         raise _not_found(view, name)
     return secret
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[ListedSecret]:
-    """Up to `limit` secrets and one more, newest first, after the position `before`."""
+    """Return up to `limit` secrets and one more, newest first, after the position `before`."""
     created_at, secret_id = before or (None, None)
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": secret_id})
 
@@ -135,14 +135,14 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
         raise _excluded(name, deletion.version)
     more = f" and {deletion.uses - len(deletion.used_by)} more" if deletion.uses > len(deletion.used_by) else ""
     raise errors.Conflict(
-        f"the secret {name!r} is needed by deliveries to the endpoint(s) {', '.join(deletion.used_by)}{more}: change "
-        "them to do without it, and let the executions that were made for them before end",
+        f"deliveries to the endpoint(s) {', '.join(deletion.used_by)}{more} need the secret {name!r}: change the "
+        "endpoints so that they do not need it, and wait until their earlier executions have ended",
         code="secret_in_use",
     )
 
 
 async def signing_keys(view: WorkspaceView, endpoint: str) -> list[SigningKey]:
-    """The keys that sign an endpoint's deliveries, the newest first; none where there is no such endpoint."""
+    """Return the keys that sign an endpoint's deliveries, the newest first; empty if there is no such endpoint."""
     return await view.rows(_SIGNING_KEYS, {"endpoint": endpoint})
 
 
@@ -154,13 +154,13 @@ async def _place(view: WorkspaceView, name: str) -> SecretPlace:
 async def _store(
     view: WorkspaceView, keys_at_hand: CurrentKeys, name: str, value: str, place: SecretPlace, *, version: int
 ) -> Secret | None:
-    """The secret at this version; None where it is at another, or is not there, or is there already."""
+    """Return the secret at this version; None if it is at another version, or does not exist, or exists already."""
     try:
-        # Read each time: a key that was put first is the one that encrypts, without a restart.
+        # Read each time, so that a new first key encrypts without a restart.
         keys = await asyncio.to_thread(keys_at_hand.read)
     except KeysInvalid as error:
         raise errors.EncryptionKeyMissing(
-            "this API's encryption keys cannot be read any more, so no secret can be stored: its log says why"
+            "this API's encryption keys can no longer be read, so no secret can be stored: see the API's log"
         ) from error
     if keys is None:
         raise errors.EncryptionKeyMissing(_NO_KEY)
@@ -177,9 +177,9 @@ async def _store(
     }
     (stored,), secrets = await view.write_then_read(_SET, params, _GET, {"name": name})
     if stored.signs_for is not None:
-        detail = "it is no signing key: whsec_ and 24 to 64 bytes in base64, or whsk_ and 32 of them"
+        detail = "it is not a signing key: whsec_ with 24 to 64 bytes in base64, or whsk_ with 32 bytes"
         raise errors.Conflict(
-            f"the secret {name!r} signs deliveries to the endpoint {stored.signs_for!r}, and the new value is no key",
+            f"the secret {name!r} signs deliveries to the endpoint {stored.signs_for!r}, but the new value is no key",
             faults=(Fault(pointer="/value", detail=detail, hint="Store it under another name."),),
         )
     return secrets[0] if stored.is_stored else None

@@ -1,5 +1,5 @@
-"""What of the instance's numbers changes slowly and costs much: sizes of the history, time zone data, quotas of alarms,
-the doctor's findings. Read beside the scrapes, of which none waits for it."""
+"""Metrics of the instance that change slowly and are expensive: history sizes, time zone data, alarm quotas, the
+doctor's findings. They are read in the background; no scrape waits for them."""
 
 import asyncio
 import time
@@ -19,19 +19,19 @@ from kronos.server_time import CLOCK
 from kronos.sql import statement
 from kronos.system import HistoryPartition
 
-# Time zone data changes by an update of the operating system, partitions by the hour at most: their sizes are asked of
-# the file system, 10 us for each of some hundred files.
+# Time zone data changes with updates of the operating system, partitions at most every hour. Their sizes are read from
+# the file system, at 10 us for each of several hundred files.
 _EVERY_SECONDS = 600.0
-# After it failed. Each try takes a connection for as long as it takes.
+# After a failure. Each try occupies a connection while it runs.
 _AGAIN_SECONDS = 60.0
-# Each part; nobody waits for it. Each of its statements is given up by PostgreSQL after 5 s.
+# For each part; nothing waits for it. PostgreSQL cancels each of its statements after 5 s.
 _WITHIN_SECONDS = 20.0
 _log = Log("kronos.metrics")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmQuota:
-    """How many of a workspace's entries in pg_cron may ring in one minute, and how many are let."""
+    """How many of a workspace's pg_cron entries may ring in one minute, and the limit."""
 
     workspace: str
     used: int
@@ -42,8 +42,8 @@ _QUOTAS = statement("metrics.list_alarm_quotas", AlarmQuota)
 
 
 class Seldom:
-    """What was read last, and how long ago. It is read again while somebody scrapes, and by one at a time; a part that
-    fails stays as it was, and hides no other."""
+    """The last values, and their age. They are read again only while scrapes come, one read at a time. A part that
+    fails keeps its old values, and does not affect the others."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -53,19 +53,19 @@ class Seldom:
         self._reading: asyncio.Task[None] | None = None
 
     def figures(self) -> list[Measured]:
-        """What is known, and the age of the oldest part; that of the process where one could not be read yet."""
+        """Return the known values, and the age of the oldest part; before its first read, the age of the process."""
         known = [each for part in self._found for each in part]
         return [*known, Measured(instance.SELDOM_AGE, time.monotonic() - min(self._found_at))]
 
     def begin(self, view: InstanceView) -> None:
-        """Read it again, if it is time. Returns at once; a later scrape shows what came."""
+        """Read again if it is time. Returns immediately; a later scrape shows the result."""
         if time.monotonic() < self._next_at or (self._reading is not None and not self._reading.done()):
             return
-        # a context of its own: its lines and statements are not those of the request that came by
+        # a separate context: its log lines and statements do not belong to the request that triggered it
         self._reading = asyncio.create_task(self._read(view), context=Context())
 
     async def end(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait({self._reading})
@@ -80,15 +80,15 @@ class Seldom:
             except (errors.KronosError, TimeoutError) as error:
                 is_whole = False
                 why = str(error) or "PostgreSQL did not answer in time"
-                _log.warning("metrics.unread", "%s stay as they were: %s; tried again", _name(part), why)
-            except Exception as error:  # nobody awaits this task: what nobody foresaw is told here, and by the age
+                _log.warning("metrics.unread", "%s keep their old values: %s; will be retried", _name(part), why)
+            except Exception as error:  # nothing awaits this task: unexpected errors are visible here, and by the age
                 is_whole = False
-                _log.error("metrics.failed", "%s stay as they were", _name(part), traced=error)
+                _log.error("metrics.failed", "%s keep their old values", _name(part), traced=error)
         self._next_at = time.monotonic() + (_EVERY_SECONDS if is_whole else _AGAIN_SECONDS)
 
 
 async def _read_findings(view: InstanceView, settings: Settings) -> list[Measured]:
-    """With what they are made of. Raises KronosError."""
+    """Return the findings' counts, and the values read for them. Raises KronosError."""
     zones = await system.zone_data(view, database_url=settings.database_url.get_secret_value())
     history, kept = await system.partitions(view), await system.retention(view)
     findings = await asked.count(view, settings, zones=zones, kept=kept, ends=system.ends_of(history))
@@ -101,7 +101,7 @@ async def _read_findings(view: InstanceView, settings: Settings) -> list[Measure
 
 
 async def _read_quotas(view: InstanceView, _: Settings) -> list[Measured]:
-    """Of alarms: the dearest, for all entries of fifty workspaces are looked at. Raises KronosError."""
+    """Return alarm quotas: the most expensive part, as it reads all entries of fifty workspaces. Raises KronosError."""
     return list(_of_quotas(await view.rows(_QUOTAS, {"most": instance.WORKSPACE_ALARM_QUOTA.most})))
 
 
@@ -124,14 +124,14 @@ def _of_partitions(found: Sequence[HistoryPartition]) -> Iterator[Measured]:
 
 
 def _of_quotas(found: Sequence[AlarmQuota]) -> Iterator[Measured]:
-    """The fullest first."""
+    """Yield the quotas, the fullest first."""
     yield Measured(instance.ALARM_QUOTA, found[0].used / found[0].most if found else 0)
     for each in found:
         yield Measured(instance.WORKSPACE_ALARM_QUOTA, each.used / each.most, (each.workspace,))
 
 
 def _tzdata_age() -> Iterator[Measured]:
-    """Of this machine's data, which PostgreSQL reads as well where no zone differs."""
+    """Yield the age of this machine's data, which is also PostgreSQL's if no zone differs."""
     version = tzdata.client_version()
     if version is not None:
         year_ends = datetime(int(version[:4]) + 1, 1, 1, tzinfo=UTC)

@@ -1,8 +1,8 @@
-"""A schedule from a sentence of plain English, or from a calendar's ticks: both make the cron text, or the interval,
-that a person would have written, and nothing else. What it means says the one interpreter, in the database.
+"""Make a schedule from a sentence of plain English, or from picks in a calendar. Both produce only the cron text, or
+the interval, that a person would have written. Its meaning is defined by the one interpreter, in the database.
 
 A sentence is read piece by piece: times, a pace, hours between which it runs, days, months. A word that no piece takes
-refuses the whole: nothing is guessed.
+rejects the whole sentence: nothing is guessed.
 """
 
 import re
@@ -42,7 +42,7 @@ _HINT = "Write it such as: every weekday at 9:30; first monday of the month at 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadSentence:
-    """What a sentence comes to: `cron` or `every`."""
+    """The schedule of a sentence: `cron` or `every`."""
 
     cron: str | None = None
     every: str | None = None
@@ -50,7 +50,7 @@ class ReadSentence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picks:
-    """What is ticked in a calendar. Weekdays are 0, Sunday, to 6; an empty list is any. `times` are HH:MM."""
+    """Picks in a calendar. Weekdays are 0, Sunday, to 6; an empty list means any. `times` are HH:MM."""
 
     times: Sequence[str]
     weekdays: Sequence[int] = ()
@@ -60,7 +60,7 @@ class Picks:
 
 @dataclass(slots=True)
 class _Parts:
-    """What has been read of a sentence so far."""
+    """The parts of a sentence read so far."""
 
     left: str
     times: list[tuple[int, int]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class _Parts:
     months: list[int] = field(default_factory=list)
 
     def take(self, pattern: str, use: Callable[[re.Match[str]], None]) -> None:
-        """Every place of the pattern is used, and gone from what is left."""
+        """Use every match of the pattern, and remove it from the rest."""
 
         def used(found: re.Match[str]) -> str:
             use(found)
@@ -81,9 +81,9 @@ class _Parts:
 
 
 def read(sentence: str) -> ReadSentence:
-    """The schedule that a sentence names. Raises Unprocessable, which says what was not understood."""
+    """Return the schedule of a sentence. Raises Unprocessable, which names what was not understood."""
     if len(sentence) > MOST_CHARACTERS:
-        raise _refused(f"{len(sentence)} characters are too long, {MOST_CHARACTERS} are read")
+        raise _refused(f"the sentence has {len(sentence)} characters; at most {MOST_CHARACTERS} are read")
     parts = _Parts(left=" ".join(sentence.lower().split()))
     parts.take(rf"(?:between|from)\s+({_TIME})\s+(?:and|to|until|till)\s+({_TIME})", lambda got: _between(parts, got))
     _read_days(parts)
@@ -160,7 +160,7 @@ def _read_pace(parts: _Parts) -> None:
     def paced(got: re.Match[str]) -> None:
         count = got[1] or "1"
         if parts.pace is not None:
-            raise _refused("two intervals were understood, and a schedule has one")
+            raise _refused("two intervals were understood, but a schedule has only one")
         parts.pace = (_NUMBERS[count] if count in _NUMBERS else int(count), got[2])
 
     parts.take(r"(?:every|each)\s+half\s+(?:an\s+)?hour", lambda _: setattr(parts, "pace", (30, "minute")))
@@ -180,35 +180,38 @@ def _written(parts: _Parts) -> ReadSentence:
     if len(set(parts.months)) == 12:
         months = "*"
     if days != "*" and weekdays != "*":
-        raise _refused("days of the month and weekdays were understood, and cron runs on either, not on both")
+        raise _refused(
+            "both days of the month and weekdays were understood, but cron runs when either matches, not only when "
+            "both do"
+        )
     if parts.pace is None:
         if parts.between is not None:
-            raise _refused("it says between which hours, and not how often", "Add such as: every 15 minutes.")
+            raise _refused("it says between which hours, but not how often", "Add such as: every 15 minutes.")
         minutes, hours = _product(parts.times or [(0, 0)])
         return ReadSentence(cron=f"{minutes} {hours} {days} {months} {weekdays}")
     number, unit = parts.pace
     short, most = _UNITS[unit]
     has_dates = (days, months, weekdays) != ("*", "*", "*")
     if number < 1:
-        raise _refused(f"every {number} {unit}s is no interval")
+        raise _refused(f"every {number} {unit}s is not an interval")
     if unit == "day" and number == 1:
         raise _refused("every 1 day is every day", "Write: every day at 9:30.")
     if most and number < most and most % number == 0:
         minutes, hours = _paced(parts, number, unit)
         return ReadSentence(cron=f"{minutes} {hours} {days} {months} {weekdays}")
     if parts.times or parts.between or has_dates:
-        detail = f"every {number} {unit}s runs on through the hours and days, so it goes with no times and no days"
-        raise _refused(detail, "Write that alone, and give its anchor: what it is counted from.")
+        detail = f"every {number} {unit}s continues through all hours and days, so it cannot have times or days"
+        raise _refused(detail, "Write only the interval, and give its anchor: what it is counted from.")
     return ReadSentence(every=f"{number}{short}")
 
 
 def _paced(parts: _Parts, number: int, unit: str) -> tuple[str, str]:
-    """Minutes and hours of what runs several times an hour, or a day."""
+    """Return minutes and hours of a schedule that runs several times an hour, or a day."""
     step = "*" if number == 1 else f"*/{number}"
     if unit == "minute":
         if parts.times:
             raise _refused(
-                "it has times, and runs every few minutes", "Leave the times out, or write: between 9 and 17."
+                "it has times, but runs every few minutes", "Leave the times out, or write: between 9 and 17."
             )
         if parts.between is None:
             return step, "*"
@@ -217,7 +220,7 @@ def _paced(parts: _Parts, number: int, unit: str) -> tuple[str, str]:
             raise _refused("a schedule of minutes begins and ends at full hours", "Write: between 9 and 17.")
         return step, _hours(first, (last - 1) % 24)
     if len(parts.times) > 1 or (parts.times and parts.times[0][0]):
-        raise _refused("it has times, and runs every few hours", "Leave the times out, or write: between 9 and 17.")
+        raise _refused("it has times, but runs every few hours", "Leave the times out, or write: between 9 and 17.")
     if parts.between is None:
         return "0", step
     (first, minute), (last, last_minute) = parts.between
@@ -230,7 +233,7 @@ def _paced(parts: _Parts, number: int, unit: str) -> tuple[str, str]:
 
 
 def from_picks(picks: Picks) -> str:
-    """The cron text of a calendar's ticks. Raises Unprocessable, each fault at its field."""
+    """Return the cron text of a calendar's picks. Raises Unprocessable, each fault at its field."""
     faults = []
     if not picks.times:
         faults.append(Fault(pointer="/times", detail="no time is picked", hint="Write one or more, such as 09:30."))
@@ -238,8 +241,9 @@ def from_picks(picks: Picks) -> str:
         faults.append(
             Fault(
                 pointer="/days",
-                detail="weekdays and days of the month are picked, and cron runs on either, not on both",
-                hint="Leave the one or the other out.",
+                detail="both weekdays and days of the month are picked, but cron runs when either matches, not only "
+                "when both do",
+                hint="Leave one of them out.",
             )
         )
     try:
@@ -253,20 +257,20 @@ def from_picks(picks: Picks) -> str:
 
 
 def _product(times: Iterable[tuple[int, int]]) -> tuple[str, str]:
-    """Minutes and hours whose products the times are: cron has no others."""
+    """Return minutes and hours whose combinations are these times: cron has no others."""
     given = set(times)
     hours, minutes = {hour for hour, _ in given}, {minute for _, minute in given}
     if len(given) < len(hours) * len(minutes):
         shown = ", ".join(f"{hour:02}:{minute:02}" for hour, minute in sorted(given))
         raise _refused(
             f"{shown}: one schedule has the same minutes in each of its hours",
-            "Make a job for each of the times, or choose the same minute.",
+            "Create a job for each time, or choose the same minute.",
         )
     return _listed(map(str, minutes)), _listed(map(str, hours))
 
 
 def _listed(items: Iterable[str]) -> str:
-    """A field of cron: * for none, ranges of three or more as 1-5, else a list."""
+    """Return a field of cron: * for none, ranges of three or more as 1-5, otherwise a list."""
     given = list(dict.fromkeys(items))
     if not given:
         return "*"
@@ -289,7 +293,7 @@ def _hours(first: int, last: int) -> str:
 
 
 def _around(first: int, last: int) -> list[int]:
-    """Hours from the first to the last, over midnight where the last is before it."""
+    """Return the hours from the first to the last, across midnight if the last is earlier."""
     return [hour % 24 for hour in range(first, last + (24 if last < first else 0) + 1)]
 
 
@@ -299,14 +303,14 @@ def _time(text: str) -> tuple[int, int]:
         return (12, 0) if text == "noon" else (0, 0)
     found = re.fullmatch(r"(\d{1,2})(?::(\d{2}))?\s*(am|pm)?", text)
     if found is None:
-        raise _refused(f"“{text}” is no time", "Write it as 09:30, or 9:30 am.")
+        raise _refused(f"“{text}” is not a time", "Write it as 09:30, or 9:30 am.")
     hour, minute, half = int(found[1]), int(found[2] or 0), found[3]
     if half is not None:
         if not 1 <= hour <= 12:
-            raise _refused(f"“{text}” is no time", "Write it as 09:30, or 9:30 am.")
+            raise _refused(f"“{text}” is not a time", "Write it as 09:30, or 9:30 am.")
         hour = hour % 12 + (12 if half == "pm" else 0)
     if hour > 23 or minute > 59:
-        raise _refused(f"“{text}” is no time of a day", "Hours are 0 to 23, minutes 0 to 59.")
+        raise _refused(f"“{text}” is not a time of day", "Hours are 0 to 23, minutes 0 to 59.")
     return hour, minute
 
 
@@ -320,7 +324,7 @@ def _month(text: str) -> int:
 
 def _date(text: str) -> str:
     if not 1 <= int(text) <= 31:
-        raise _refused(f"{text} is no day of a month", "Days are 1 to 31.")
+        raise _refused(f"{text} is not a day of the month", "Days are 1 to 31.")
     return str(int(text))
 
 

@@ -1,9 +1,9 @@
-"""A connection's role and settings: set by statement, then asked of the server, which must say so too; else the
-connection is not used.
+"""A connection's role and settings. They are set by statements and then read back; if the server shows other values,
+the connection is not used.
 
-Startup options would do it in one message less, but a pooler may drop them, and a database, a role or a pooler's last
-client may have left other values behind. What is set here is everything by which values are written and read, how long
-a statement may take, and who acts.
+Startup options would save a message, but a pooler may drop them, and a database, a role or a pooler's previous client
+may have left other values. The settings cover how values are written and read, how long a statement may take, and the
+acting role.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ Row = TypeVar("Row")
 _Dialogue: TypeAlias = Generator[tuple[str, Mapping[str, object]], list[TupleRow], bool]
 
 NOT_CONNECTED = (psycopg.Error, UnicodeError)
-"""What psycopg raises where it makes no connection; the latter of a host, as PGHOST's, that is no name."""
+"""What psycopg raises if it cannot connect; UnicodeError for an invalid host name, as from PGHOST."""
 _CONNECT_SECONDS = 3
 _PROOF_SECONDS = 2
 _ANSWER_SECONDS = 3.0
-# How PostgreSQL shows a value, because it is compared with what it shows.
+# In PostgreSQL's own notation, because they are compared with the values that it shows.
 _VALUES = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
@@ -89,7 +89,7 @@ select exists (select
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTerms:
-    """Who is to act on a connection, None for the user who logged in, and with which settings."""
+    """The role that acts on a connection, None for the user who logged in, and the settings."""
 
     role: Role | None
     settings: Mapping[str, str]
@@ -103,8 +103,8 @@ def wanted(
     idle_in_transaction: timedelta = timedelta(0),
     **extra: str,
 ) -> SessionTerms:
-    """The settings of every connection, with these limits (zero: none) and more settings, written as PostgreSQL shows
-    them."""
+    """Return the settings of every connection, with these limits (zero: none) and extra settings, in PostgreSQL's
+    notation."""
     limits = {
         "statement_timeout": _shown(statement_timeout),
         "lock_timeout": _shown(lock_timeout),
@@ -114,7 +114,7 @@ def wanted(
 
 
 def _shown(length: timedelta) -> str:
-    """A duration as PostgreSQL shows it: in the largest unit of which it is a whole number."""
+    """Return a duration in PostgreSQL's notation: in the largest unit of which it is a whole number."""
     milliseconds = round(length.total_seconds() * 1000)
     if milliseconds == 0:
         return "0"
@@ -125,10 +125,11 @@ def _shown(length: timedelta) -> str:
 
 
 def conninfo(url: str, *, is_replica: bool = False, **extra: str | int) -> str:
-    """`url` as a connection that notices within seconds that the other end is gone. Nothing in it that a pooler must
+    """Return `url` with options that detect within seconds that the other end is gone. Uses nothing that a pooler must
     pass on.
 
-    Of several servers it is the one that takes writes, or one that does not, unless the URL says otherwise.
+    Of several servers it selects the one that accepts writes, or for a replica one that does not, unless the URL says
+    otherwise.
     """
     choice: dict[str, str | int | None] = (
         {}
@@ -142,21 +143,21 @@ def conninfo(url: str, *, is_replica: bool = False, **extra: str | int) -> str:
         "keepalives_idle": 2,
         "keepalives_interval": 1,
         "keepalives_count": 2,
-        "tcp_user_timeout": 3000,  # ms; keepalives find a dead peer only while nothing is unacknowledged
+        "tcp_user_timeout": 3000,  # ms; keepalives detect a dead peer only while no data is unacknowledged
     }
     return make_conninfo("", **(choice | conninfo_to_dict(url) | own | extra))
 
 
 def connect_seconds(url: str) -> float:
-    """How long a connection and its proof may take, where every server but the last is dead."""
+    """Return how long a connection and its proof may take, if every server but the last is dead."""
     return _PROOF_SECONDS + _CONNECT_SECONDS * libpq.number_of_hosts(url)
 
 
 def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
-    """Whether an idle connection can be used: a server that ended it, or a network that broke, makes its socket
+    """Return whether an idle connection can be used: a server that ended it, or a broken network, makes its socket
     readable.
 
-    Nothing else does that to a session that does not LISTEN. It costs 1 µs, where asking the server costs a round trip.
+    Nothing else does that to a session without LISTEN. The check takes 1 µs; a query would take a round trip.
     """
     if connection.closed:
         return False
@@ -168,7 +169,7 @@ def is_quiet(connection: AsyncConnection[TupleRow]) -> bool:
 def connect(
     url: str, asked: SessionTerms, *, autocommit: bool = True, context: AdaptContext | None = None, **extra: str | int
 ) -> Connection:
-    """A new connection that has proven who acts on it and how; `context` says how values are read.
+    """Return a new connection that has proven its role and settings; `context` says how values are read.
 
     Raises Unconnected, SessionRefused, psycopg.Error.
     """
@@ -185,7 +186,7 @@ def connect(
         else:
             _judge(found, connection.info)
         if _converse(connection, asked):
-            with ThreadPoolExecutor(1) as apart:  # an event loop of its own: the caller may be in one
+            with ThreadPoolExecutor(1) as apart:  # a separate event loop: the caller may be running in one
                 apart.submit(asyncio.run, _probe(dsn)).result()
         connection.autocommit = autocommit
     except BaseException:
@@ -195,7 +196,7 @@ def connect(
 
 
 def rows(connection: Connection, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
-    """All rows of one statement. Raises psycopg.Error."""
+    """Return all rows of one statement. Raises psycopg.Error."""
     with connection.cursor(row_factory=class_row(statement.row)) as cursor:
         return cursor.execute(statement.text, params).fetchall()
 
@@ -208,8 +209,8 @@ async def open_connection(
     seconds: float,
     also: Callable[[AsyncConnection[TupleRow]], Awaitable[None]],
 ) -> AsyncConnection[TupleRow]:
-    """A new autocommit connection with conninfo `dsn` that has proven who acts on it and how, and `also` what is asked
-    besides.
+    """Return a new autocommit connection for conninfo `dsn` that has proven its role and settings, and passed the check
+    `also`.
 
     Raises Unconnected, SessionRefused.
     """
@@ -245,19 +246,19 @@ def _converse(connection: Connection, asked: SessionTerms) -> bool:
 
 
 def spread(dsn: str) -> str:
-    """`dsn`, with its servers in a random order once an old primary was met, which may stand before the new one."""
+    """Return `dsn`, with its servers in random order once an old primary was seen, which may precede the new one."""
     return make_conninfo(dsn, load_balance_hosts="random") if timelines.SEEN.is_wary else dsn
 
 
 def _take_no_timeline(error: psycopg.Error) -> None:
-    """A service's PostgreSQL may not say. Raises what ended the connection."""
+    """Accept that a hosted PostgreSQL may not report its timeline. Raises the error if it ended the connection."""
     if database_errors.is_lost(error):
         raise error
     timelines.SEEN.could_not_read(error)
 
 
 def _judge(found: TupleRow | None, info: psycopg.ConnectionInfo) -> None:
-    """Raises Unconnected where a fail-over left this server behind."""
+    """Raise Unconnected if a failover left this server behind."""
     if found is not None and found[0] is not None:
         why = timelines.SEEN.judge(found[0], found[1], f"{info.host}:{info.port}")
         if why is not None:
@@ -265,8 +266,8 @@ def _judge(found: TupleRow | None, info: psycopg.ConnectionInfo) -> None:
 
 
 async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, dsn: str) -> None:
-    """Sets role and settings of a new autocommit connection, made from conninfo `dsn`, and sees that they hold. Raises
-    SessionRefused, Unconnected where a fail-over left this server behind."""
+    """Set role and settings of a new autocommit connection, opened with conninfo `dsn`, and check that they hold.
+    Raises SessionRefused, Unconnected if a failover left this server behind."""
     try:
         found = await (await connection.execute(timelines.READ, prepare=False)).fetchone()
     except psycopg.Error as error:
@@ -288,24 +289,23 @@ async def prove(connection: AsyncConnection[TupleRow], asked: SessionTerms, *, d
 
 
 def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
-    """What to ask, answer by answer. Returns whether a pooler is in between. Raises SessionRefused."""
+    """Yield the queries, given each answer. Returns whether a pooler is in between. Raises SessionRefused."""
     values = {"names": list(asked.settings), "values": list(asked.settings.values())}
     if asked.role is not None:
         yield "select set_config('role', %(role)s, false)", {"role": asked.role}
     yield _SET, values
-    # Apart from the statements that set them: what does not outlive its transaction is not there any more.
+    # Separate from the statements that set them: values that do not outlive a transaction are gone by then.
     asked_at = server_time.boot_time()
     ((user, login, database, pid, is_mighty, encoding, replication, at, is_standby),) = yield _ASK, {}
-    if not is_standby:  # another machine's clock than the one that ticks are due by
+    if not is_standby:  # a standby's clock is not the one that ticks are due by
         server_time.CLOCK.note(at, asked_at, server_time.boot_time())
     if asked.role is not None and user != asked.role:
         raise errors.SessionRefused(
-            f"in database {database} it is {user} that acts on the connection of {login}, not {asked.role}{_POOLED}"
+            f"in database {database} the connection of {login} acts as {user}, not as {asked.role}{_POOLED}"
         )
     if asked.role is not None and is_mighty:
         raise errors.SessionRefused(
-            f"{user} is past row level security, which keeps workspaces apart: alter role {user} nosuperuser "
-            "nobypassrls"
+            f"{user} bypasses row level security, which isolates workspaces: alter role {user} nosuperuser nobypassrls"
         )
     if encoding != "UTF8":
         raise errors.SessionRefused(
@@ -314,7 +314,7 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
     if replication != "origin":
         raise errors.SessionRefused(
             f"session_replication_role is {replication} for {login} in database {database}, so no trigger or foreign "
-            "key holds: "
+            "key is enforced: "
             f"alter database {database} reset session_replication_role, or alter role {login} reset "
             "session_replication_role"
         )
@@ -322,30 +322,30 @@ def _dialogue(asked: SessionTerms, server_pid: int) -> _Dialogue:
     if is_different:
         different = yield _DIFFERENT, values
         found = "; ".join(
-            f"{name} is {found!r} and not {value!r} (from: {source})" for name, value, found, source in different
+            f"{name} is {found!r}, not {value!r} (from: {source})" for name, value, found, source in different
         )
         raise errors.SessionRefused(
-            f"settings of this session of {login} in database {database} do not stay as they were set: {found}{_POOLED}"
+            f"settings of this session of {login} in database {database} do not keep their values: {found}{_POOLED}"
         )
     return bool(pid != server_pid)
 
 
 _POOLED = (
-    ". Is there a pooler that gives each transaction another session? Kronos needs one session for a connection: set "
+    ". Does a pooler give each transaction another session? Kronos needs one session per connection: set "
     "pool_mode = session "
-    "(pgbouncer), or connect to PostgreSQL itself"
+    "(pgbouncer), or connect directly to PostgreSQL"
 )
 
 
 def _refused_by(error: psycopg.Error, asked: SessionTerms, info: psycopg.ConnectionInfo) -> Exception:
-    """Why the server does not let us be who we must be; `error` itself where it says nothing of that."""
+    """Return why the server does not allow the role; `error` itself if it has another cause."""
     message = error.diag.message_primary or ""
     if error.sqlstate == "22023" and "does not exist" in message:
         return errors.SessionRefused(f"{message}: run `kronos migrate` with an administrator's KRONOS_DATABASE_URL")
     if error.sqlstate == "42501" and asked.role is not None:
-        if info.user in get_args(Role):  # two logins so that neither can be the other: nothing to grant
+        if info.user in get_args(Role):  # these two logins must never become each other: nothing to grant
             return errors.SessionRefused(
-                f"user {info.user} may not act as {asked.role}: write {asked.role}'s login into KRONOS_DATABASE_URL"
+                f"user {info.user} may not act as {asked.role}: use the login of {asked.role} in KRONOS_DATABASE_URL"
             )
         return errors.SessionRefused(
             f"user {info.user} may not act as {asked.role}: let an administrator run: grant {asked.role} to {info.user}"
@@ -354,10 +354,10 @@ def _refused_by(error: psycopg.Error, asked: SessionTerms, info: psycopg.Connect
 
 
 async def _probe(dsn: str) -> None:
-    """Whether the pooler in between keeps a session for a connection: two connections must never meet in one. Raises
+    """Check that a pooler in between keeps one session per connection: two connections must never share one. Raises
     SessionRefused.
 
-    Where it has no session to spare, there is nothing to see: one that shared them would have had ours.
+    If it has no further session, there is nothing to check: a pooler that shared sessions would have used ours.
     """
     async with (
         await AsyncConnection.connect(dsn, autocommit=True) as first,
@@ -367,7 +367,7 @@ async def _probe(dsn: str) -> None:
         for _ in range(3):
             if (pid := await _pid(first)) is None:
                 return
-            ours |= {pid, await _pid(first)}  # a pooler that takes its sessions in turn gives another each time
+            ours |= {pid, await _pid(first)}  # a pooler that rotates its sessions gives another one each time
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     await second.execute("begin")
@@ -375,13 +375,13 @@ async def _probe(dsn: str) -> None:
                 return
             except psycopg.Error as error:
                 raise errors.SessionRefused(
-                    f"there is no transaction over this connection ({error.diag.message_primary}){_POOLED}"
+                    f"this connection cannot run a transaction ({error.diag.message_primary}){_POOLED}"
                 ) from error
             others.add(await _pid(second))
             ours.add(await _pid(first))
             await second.execute("rollback")
             if len(ours) > 1 or ours & others:
-                raise errors.SessionRefused(f"two connections to PostgreSQL were given the same session{_POOLED}")
+                raise errors.SessionRefused(f"two connections to PostgreSQL got the same session{_POOLED}")
 
 
 async def _pid(connection: AsyncConnection[TupleRow]) -> int | None:
@@ -394,6 +394,6 @@ async def _pid(connection: AsyncConnection[TupleRow]) -> int | None:
 
 
 def is_superuser(connection: Connection) -> bool:
-    """Whether the user who logged in is one, no matter who acts."""
+    """Return whether the user who logged in is a superuser, whichever role acts."""
     row = connection.execute("select rolsuper from pg_roles where rolname = session_user").fetchone()
     return row is None or bool(row[0])

@@ -1,4 +1,4 @@
-"""Which jobs would run some minutes later, as far as their owners allow it, so that fewer are due at once."""
+"""Choose jobs to run some minutes later, within the limits that their owners set, so that fewer are due together."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -14,17 +14,17 @@ from kronos.load import MINUTES, BusyMinute, Window
 from kronos.sql import statement
 
 MOST_JOBS = 500
-"""Of those whose owners allow it, so many are looked at."""
-_MOST_LOOKS = 3_000_000  # at a minute: about half a second of Python
+"""At most this many of the jobs whose owners allow it are considered."""
+_MOST_LOOKS = 3_000_000  # of minutes: about half a second of Python
 _MINUTE = timedelta(minutes=1)
 _IN_HOUR = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadJob:
-    """A job whose owner lets its runs be moved by up to `spread_seconds`, and that is moved by `offset_seconds`. The
-    first of those that run alike (`_term`) has the hours in which they tick, in minutes from the beginning on, and each
-    hour's minutes (bits 0 to 59)."""
+    """A job whose runs may be moved by up to `spread_seconds`, and are moved by `offset_seconds`. The first of several
+    jobs with equal ticks (`_term`) has the hours in which they tick, in minutes from the beginning, and each hour's
+    minutes (bits 0 to 59)."""
 
     job_id: UUID
     name: str | None
@@ -43,9 +43,9 @@ class SpreadJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMove:
-    """A job that is to be moved by `offset_seconds`, and not by `offset_seconds_before`: a PATCH of the job's
-    `offset_seconds` does it. `tick`: its next one, which stays what it is; `run_at`: when that is delivered then, and
-    `run_at_before` when it is now."""
+    """A job that should change from `offset_seconds_before` to `offset_seconds`: a PATCH of its `offset_seconds` does
+    it. `tick`: its next tick, which does not change; `run_at`: when that tick is then delivered; `run_at_before`: when
+    it is delivered now."""
 
     job_id: UUID
     name: str | None
@@ -64,10 +64,10 @@ class PlannedMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadPlan:
-    """How to move the `jobs` whose owners allow it (`spread`), so that the busiest minute has fewer deliveries:
-    `before` and `after`, with the ten busiest minutes of each. `left_out`: jobs that allow it too, and were too many.
-    No move: none lowers it. A minute's deliveries are its ticks, moved by the jobs' offsets; jitter, less than exact,
-    is not counted."""
+    """Moves of the `jobs` whose owners allow it (`spread`) that reduce the deliveries of the busiest minute: `before`
+    and `after`, with the ten busiest minutes of each. `left_out`: further jobs that allow it, but were too many. No
+    moves: none reduces it. A minute's deliveries are its ticks, moved by the jobs' offsets; jitter is not exact, so
+    it is not counted."""
 
     from_at: datetime
     until: datetime
@@ -91,7 +91,7 @@ class SpreadComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Term:
-    """When jobs tick that run alike: minutes from the beginning on, at least so many apart."""
+    """The ticks of jobs with equal ticks: minutes from the beginning, and the smallest distance between two."""
 
     nth: int
     ticks: list[int]
@@ -100,7 +100,7 @@ class _Term:
 
 @dataclass(slots=True, kw_only=True)
 class _Movable:
-    """A job, and how far it may go: less than to its next tick."""
+    """A job, and how far it may be moved: less than the distance to its next tick."""
 
     job: SpreadJob
     term: _Term
@@ -112,12 +112,12 @@ _LIST = statement("load.list_movable_jobs", SpreadJob)
 
 
 async def plan(view: WorkspaceView, window: Window) -> SpreadPlan:
-    """What moving the workspace's jobs would give in the time to come. Raises WorkspaceNotFound."""
+    """Return the plan for the workspace's jobs in this window. Raises WorkspaceNotFound."""
     return (await compared(view, window)).plan
 
 
 async def compared(view: WorkspaceView, window: Window, coming: Coming | None = None) -> SpreadComparison:
-    """The plan, with each minute before and after; or as it was half a minute ago (`coming`). Raises
+    """Return the plan with each minute before and after it; with `coming` it may be half a minute old. Raises
     WorkspaceNotFound."""
     minutes = MINUTES[window]
 
@@ -133,12 +133,12 @@ async def compared(view: WorkspaceView, window: Window, coming: Coming | None = 
 
 
 def planned(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadPlan:
-    """The plan for jobs whose ticks are among those of each minute from `from_at` on."""
+    """Return the plan for jobs whose ticks are among those of each minute from `from_at` on."""
     return comparison(from_at, ticks, jobs).plan
 
 
 def comparison(from_at: datetime, ticks: Sequence[int], jobs: Sequence[SpreadJob]) -> SpreadComparison:
-    """As planned, for jobs whose ticks are among those of each minute from `from_at` on."""
+    """Return the comparison for jobs whose ticks are among those of each minute from `from_at` on."""
     number = jobs[0]._number if jobs else 0
     terms = {job._term: _term(job, len(ticks)) for job in jobs if job._hours is not None}
     movable, looks = [], 0
@@ -187,9 +187,9 @@ def _movable(job: SpreadJob, term: _Term) -> _Movable:
 
 
 def _chosen(others: Sequence[int], movable: Sequence[_Movable]) -> dict[UUID, int]:
-    """Those with the fewest places first, then those with most ticks; each goes where its busiest minute is least busy,
-    then where its minutes are, then as little away as can be. Jobs that run alike are looked at together: none of them
-    has two places with a minute in common, so one that goes somewhere changes that place alone."""
+    """Return the offset of each job. Jobs with the fewest possible places go first, then those with most ticks. Each
+    goes where its busiest minute is least busy, then where its minutes are, then as near as possible. Jobs with equal
+    ticks are placed together: no two of their places share a minute, so placing one changes only that place."""
 
     def alike(one: _Movable) -> tuple[int, int, int]:
         return one.most, -len(one.term.ticks), one.term.nth
@@ -229,7 +229,7 @@ def _with(others: Sequence[int], movable: Sequence[_Movable], offset_of: Callabl
 
 
 def _worth(runs: Sequence[int]) -> tuple[int, int]:
-    """Less is better: the busiest minute, then how uneven all are."""
+    """Return a value to minimize: the busiest minute, then how uneven all are."""
     return max(runs, default=0), sum(each * each for each in runs)
 
 

@@ -1,14 +1,14 @@
-"""Loads sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns.
+"""Load sql/queries/*.sql: each block under `-- name: x` becomes one Statement, typed by the row it returns.
 
 In a block `{Job}` stands for the fields of kronos.model.Job, in their order:
 
-    {Job but pg_cron, execution}            the others
+    {Job but pg_cron, execution}            without these
     {Job of job}                            job.job_id, job.name, …
-    {Job of job with fresh.at as run_at}    this column so, the others of job
+    {Job of job with fresh.at as run_at}    this column so, the others from job
     {JobTerms as record}                    name text, …: with their types, for jsonb_to_recordset
-    {JobTerms changed of old}               a parameter where %(changed)s has its name, else that of old
+    {JobTerms changed of old}               a parameter if %(changed)s contains its name, otherwise that of old
 
-So a new field of a row is written where the row is, and not in each statement.
+So a new field is written only in the row's class, not in each statement.
 """
 
 import re
@@ -25,9 +25,9 @@ from kronos import model
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
 _READS = ("get", "list", "find", "count", "read", "preview", "enter")
-# What only people read. The driver remembers how it read a statement of up to 4,096 bytes (psycopg._queries), and reads
-# a longer one again each time: 0.1 ms of a job's creation. No statement has a literal over several lines; and a list
-# that is written here has no blanks.
+# Comments and indentation, which only people read. The driver caches how it parsed a statement of up to 4,096 bytes
+# (psycopg._queries), and parses a longer one each time: 0.1 ms of a job's creation. No statement has a literal that
+# spans lines. Generated column lists have no blanks, for the same reason.
 _LAYOUT = re.compile(r"^ +|^ *--.*\n", re.MULTILINE)
 _COLUMNS = re.compile(
     r"\{(?P<row>[A-Z]\w+)(?:\s+but (?P<others>\w+(?:,\s+\w+)*))?(?:\s+(?P<how>as record|changed))?"
@@ -39,14 +39,14 @@ _BLOCK = re.compile(r"^-- name: (?P<name>[a-z0-9_]+)\n(?P<text>.*?)(?=^-- name: 
 
 
 def root() -> Path:
-    """The sql/ folder: inside the wheel, or at the checkout's top."""
+    """Return the sql/ folder: inside the wheel, or at the top of the checkout."""
     bundled = Path(__file__).parent / "_sql"
     return bundled if bundled.is_dir() else Path(__file__).parents[1] / "sql"
 
 
 @dataclass(frozen=True, slots=True)
 class Statement(Generic[Row]):
-    """One SQL statement and the dataclass that each of its rows becomes."""
+    """One SQL statement, and the dataclass of its rows."""
 
     name: str
     text: LiteralString
@@ -54,25 +54,25 @@ class Statement(Generic[Row]):
 
     @property
     def is_read(self) -> bool:
-        """Whether it changes nothing, so that it can be run again where its answer was lost."""
+        """Whether it changes nothing, so that it can be sent again if its answer was lost."""
         return self.name.partition(".")[2].partition("_")[0] in _READS
 
 
 @cache
 def texts() -> dict[str, LiteralString]:
-    """Every statement's text by "file.name"."""
+    """Return every statement's text by "file.name"."""
     found: dict[str, LiteralString] = {}
     for path in sorted((root() / "queries").glob("*.sql")):
         for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            # Our own files, read once at import: as trusted as a literal in this module.
+            # Our own files, read once at import: as trustworthy as a literal in this module.
             text = _COLUMNS.sub(_columns, block["text"])
             found[f"{path.stem}.{block['name']}"] = _LAYOUT.sub("", text).strip().removesuffix(";")
     return found
 
 
 def _columns(named: re.Match[str]) -> str:
-    """The columns of a row of kronos.model. Raises AttributeError, ValueError: the statement names a row or a field
-    that is not there."""
+    """Return the columns of a row of kronos.model. Raises AttributeError, ValueError: the statement names a row or a
+    field that does not exist."""
     row = getattr(model, named["row"])
     columns = [each.name for each in fields(row)]
     for other in filter(None, re.split(r",\s+", named["others"] or "")):
@@ -93,17 +93,17 @@ def _columns(named: re.Match[str]) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A column's name where it is a word of SQL's own, too."""
+    """Return a column's name, quoted if it is an SQL keyword."""
     return f'"{name}"' if name == "group" else name
 
 
 def _given(text: str) -> Iterator[tuple[str, str]]:
-    """Each "value as name" of a list, whose values may have commas within parentheses."""
+    """Yield each "value as name" of a list, whose values may contain commas within parentheses."""
     depth, part = 0, ""
     for character in f"{text}," if text else "":
         if character == "," and not depth:
             if (found := _AS.fullmatch(part.strip())) is None:
-                raise ValueError(f"it is no value with a name: {part.strip()}")
+                raise ValueError(f"not a value with a name: {part.strip()}")
             yield found["name"], found["value"]
             part = ""
             continue
@@ -112,19 +112,19 @@ def _given(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _plain(hint: Any) -> type:  # noqa: ANN401
-    """The type that a field's values have: str of `str | None` and of Literal["SHIFT"], dict of JsonObject."""
+    """Return the type of a field's values: str for `str | None` and Literal["SHIFT"], dict for JsonObject."""
     if get_origin(hint) is UnionType:
         return _plain(next(each for each in get_args(hint) if each is not NoneType))
     if get_origin(hint) is Literal:
         return type(get_args(hint)[0])
-    return get_origin(hint) or hint  # type: ignore[no-any-return]  # a class, for it is no other
+    return get_origin(hint) or hint  # type: ignore[no-any-return]  # a class; no other case is left
 
 
 statements: list[Statement[object]] = []
 
 
 def statement(name: str, row: type[Row]) -> Statement[Row]:
-    """The statement `name`, for a module-level constant; a missing one fails at import."""
+    """Return the statement `name`, for a module-level constant; a missing one fails at import."""
     made = Statement(name, texts()[name], row)
     statements.append(cast(Statement[object], made))
     return made

@@ -1,5 +1,5 @@
-"""The database roles that make jobs by SQL, in their own transactions: granted, revoked, listed. As the owner of the
-tables."""
+"""Grant, revoke and list the database roles that create jobs by SQL, in their own transactions. Runs as the tables'
+owner."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Granted:
-    """The workspace, as it is called, that a role makes jobs of."""
+    """The slug of the workspace in which a role creates jobs."""
 
     workspace: str
 
@@ -28,7 +28,7 @@ class _Revoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlGrant:
-    """A role and its workspace. `is_there`: whether there is such a role."""
+    """A role and its workspace. `is_there`: whether the role still exists."""
 
     role_name: str
     workspace: str
@@ -42,28 +42,28 @@ _LIST = statement("sql_grants.list_grants", SqlGrant)
 
 
 def grant(admin_database_url: str, workspace: str, role: str) -> str:
-    """Let the role make jobs of the workspace, whose slug is returned. Raises SqlGrantRefused, DatabaseUnavailable."""
+    """Let the role create jobs in the workspace, and return its slug. Raises SqlGrantRefused, DatabaseUnavailable."""
     with _owner(admin_database_url) as connection:
         (granted,) = session.rows(connection, _GRANT, {"workspace": workspace, "role": role})
     return granted.workspace
 
 
 def revoke(admin_database_url: str, workspace: str, role: str) -> bool:
-    """End that. Returns whether it was so. Raises SqlGrantRefused where the role has another, DatabaseUnavailable."""
+    """Revoke a grant; return whether it existed. Raises DatabaseUnavailable; SqlGrantRefused if it has another."""
     with _owner(admin_database_url) as connection:
         (revoked,) = session.rows(connection, _REVOKE, {"workspace": workspace, "role": role})
     return revoked.had_it
 
 
 def listed(admin_database_url: str) -> list[SqlGrant]:
-    """All of them, by the roles' names. Raises DatabaseUnavailable."""
+    """Return all grants, sorted by role name. Raises DatabaseUnavailable."""
     with _owner(admin_database_url) as connection:
         return session.rows(connection, _LIST, {})
 
 
 @contextlib.contextmanager
 def _owner(admin_database_url: str) -> Iterator[session.Connection]:
-    """As owner.connected; what the database refuses it refuses with its hint."""
+    """Like owner.connected; a refusal of the database includes its hint."""
     try:
         with owner.connected(admin_database_url, errors.SqlGrantRefused) as connection:
             yield connection

@@ -1,6 +1,6 @@
-"""How often each statement is run, and how long it takes; and, where traces are made, its span.
+"""Count how often each statement runs and how long it takes; with traces, record its span.
 
-A statement is known by its name, as sql/queries/ has it. Neither its text nor what it is run with is told.
+A statement is identified by its name in sql/queries/. Neither its text nor its parameters are recorded.
 """
 
 import time
@@ -17,15 +17,15 @@ Made = TypeVar("Made")
 
 
 class Statements:
-    """What this process has run."""
+    """Counts of the statements that this process ran."""
 
     def __init__(self) -> None:
-        # By name: how many, how long together, how many of them met an error. There are no more names than the folder
-        # has statements.
+        # By name: their number, their total time, and how many failed. There are no more names than the folder has
+        # statements.
         self._ran: dict[str, list[float]] = {}
 
     def note(self, name: str, seconds: float, *, failed: bool = False) -> None:
-        """It was run."""
+        """Record a run."""
         if (ran := self._ran.get(name)) is None:
             ran = self._ran[name] = [0, 0.0, 0]
         ran[0] += 1
@@ -33,7 +33,7 @@ class Statements:
         ran[2] += failed
 
     def read(self) -> Iterator[Measured]:
-        """What was counted."""
+        """Yield the counts."""
         for name, (number, seconds, failed) in list(self._ran.items()):
             yield Measured(catalog.STATEMENTS, number, (name,))
             yield Measured(catalog.STATEMENT_SECONDS, seconds, (name,))
@@ -41,11 +41,11 @@ class Statements:
 
 
 RAN = Statements()
-"""Of this process."""
+"""The counts of this process."""
 
 
 async def run_told(work: Callable[[Connection], Awaitable[Made]], connection: Connection, writes: Writes) -> Made:
-    """What `work` makes of a connection that it has: its statements are known once they are sent."""
+    """Return the result of `work` on a connection; record its statements, which are known once they are sent."""
     if SWITCH.pipeline is not None and SWITCH.pipeline.is_within:
         with SWITCH.pipeline.statement() as names:
             try:
@@ -56,7 +56,7 @@ async def run_told(work: Callable[[Connection], Awaitable[Made]], connection: Co
 
 
 async def _run_counted(work: Callable[[Connection], Awaitable[Made]], connection: Connection, writes: Writes) -> Made:
-    """Several statements of one transaction are one round trip: they count as the first of them."""
+    """Count one run. Several statements of a transaction share a round trip, and count as the first of them."""
     began = time.perf_counter()
     failed = True
     try:

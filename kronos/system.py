@@ -1,5 +1,4 @@
-"""The instance as its administrator sees it: its status, where jobs and pg_cron's entries differ, its time zone
-data."""
+"""The instance as its administrator sees it: status, differences between jobs and pg_cron's entries, time zone data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,19 +17,19 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneRules:
-    """When other rules of a time zone in use were last noticed; None: never."""
+    """When a change of the rules of a zone in use was last noticed; None: never."""
 
     changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The instance as PostgreSQL reports it. overdue_jobs: due for more than 150 s, which catch-up leaves none of;
+    """The instance as PostgreSQL reports it. overdue_jobs: due for more than 150 s, which catch-up should prevent;
     counted up to 10,000.
 
-    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited for a worker
-    for more than a minute, waiting_seconds: the longest of these; unserved_groups: those that no worker serves, and
-    whose executions wait for as long.
+    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: endpoints whose due executions have waited for a
+    worker for more than a minute; waiting_seconds: the longest wait. unserved_groups: groups that no worker serves, and
+    whose executions have waited as long.
     """
 
     postgresql_version: str
@@ -55,11 +54,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingWork:
-    """A suspension, a resumption or a cancellation that holds since then, and that rows still follow in steps; or an
-    operation, which goes on in steps since then.
+    """A suspension, resumption or cancellation in force since `since`, whose rows still follow in steps; or an
+    operation, which has been running in steps since `since`.
 
-    remaining: jobs of the workspace; of a CANCELLATION executions of the job, counted up to 10,000; of an operation
-    dead letters, about. last_error: at, type and message of the last step that failed.
+    remaining: jobs of the workspace; for a CANCELLATION executions of the job, counted up to 10,000; for an operation
+    dead letters, approximately. last_error: at, type and message of the last step that failed.
     """
 
     kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"] | OperationKind
@@ -73,12 +72,12 @@ class PendingWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
-    """How pg_cron is asked to ring for the jobs of the instance: wanted is the setting, `are_shared` what holds since
-    `changed_at`, and entries follow within minutes.
+    """How pg_cron is set to ring for the instance's jobs. wanted: the setting; `are_shared`: the mode in force since
+    `changed_at`, which entries follow within minutes.
 
-    jobs: those that are live; alarms: how many of theirs differ; entries: pg_cron's that are Kronos's, of which four
-    are internal. folded: the minutes of the hour at which one alarm rings for all that ring at no others; None: none.
-    rings_*: how often pg_cron rings for jobs a day, with an entry a job, with one an alarm, and as it is now.
+    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron, including those
+    of internal jobs. folded: the minutes of the hour at which one alarm rings for all jobs that ring at no others;
+    null: none. rings_*: how often pg_cron rings for jobs per day, with an entry per job, with one per alarm, and now.
     """
 
     wanted: Literal["auto", "own", "shared"]
@@ -95,7 +94,7 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRow:
-    """One difference, and how many there are."""
+    """One difference, and the number of all."""
 
     job_id: UUID | None
     workspace: str | None
@@ -107,7 +106,7 @@ class DriftRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Where a job and pg_cron's entry are not one; job_id and workspace are null where the entry names no job."""
+    """A difference between a job and its entry; job_id and workspace are null if the entry names no job."""
 
     job_id: UUID | None
     workspace: str | None
@@ -118,8 +117,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Where jobs and pg_cron's entries are not the same set: in how many places, and the first of them by the entry's
-    name."""
+    """Differences between jobs and pg_cron's entries: their number, and the first of them by the entry's name."""
 
     differences: int
     data: list[Difference]
@@ -127,7 +125,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningRow:
-    """An execution that a worker has under way; `running`: how many it has."""
+    """An execution that a worker is delivering; `running`: how many it has."""
 
     worker_id: str
     running: int
@@ -142,7 +140,7 @@ class RunningRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningExecution:
-    """An execution that a worker has under way. job: the job's name, null where it has none."""
+    """An execution that a worker is delivering. job: the job's name, null if it has none."""
 
     execution_id: UUID
     workspace: str
@@ -155,8 +153,8 @@ class RunningExecution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyWorker:
-    """A worker that has claimed something: how much, and the five executions that it claimed first. Of all claims the
-    10,000 whose leases end first are counted."""
+    """A worker with claims: how many, and the five executions that it claimed first. Counted are the 10,000 claims
+    whose leases expire first."""
 
     worker_id: str
     running: int
@@ -165,7 +163,7 @@ class BusyWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPartition:
-    """A week of history. `rows`: as it was analysed last; null: it never was."""
+    """A week of history. `rows`: as last analyzed; null: never analyzed."""
 
     history: Literal["executions", "attempts"]
     partition: str
@@ -177,7 +175,7 @@ class HistoryPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEnd:
-    """Until when a history has partitions."""
+    """The end of a history's partitions."""
 
     history: Literal["executions", "attempts"]
     until_at: datetime
@@ -185,8 +183,8 @@ class HistoryEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptHistory:
-    """How long the instance keeps what, in days; when retention last ran, and last left nothing to do. `unsealed`: rows
-    of the audit that are in no chain yet, counted up to 10,000."""
+    """How long the instance keeps its history, in days; when retention last ran, and when it last left nothing to do.
+    `unsealed`: audit rows that are in no chain yet, counted up to 10,000."""
 
     success_days: int
     failure_days: int
@@ -199,8 +197,8 @@ class KeptHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneData:
-    """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another machine, or
-    reads otherwise."""
+    """PostgreSQL's time zone data compared with this process's. postgresql_version: null if PostgreSQL is on another
+    machine, or if its zones differ."""
 
     postgresql_version: str | None
     client_version: str | None
@@ -221,31 +219,31 @@ _RETENTION = statement("system.get_retention", KeptHistory)
 _ZONES_READ = statement("system.list_zones_read", tzdata.ZoneReading)
 _ZONE_RULES = statement("system.get_zone_rules", ZoneRules)
 HELD = (
-    "the instance is held: no tick is accounted for and nothing is delivered; it goes on once `kronos up` is started "
+    "the instance is held: no tick is accounted for and nothing is delivered; it resumes once `kronos up` is started "
     "without --hold,"
     " or kronos.hold is off"
 )
 
 
 async def zone_rules(view: InstanceView) -> ZoneRules:
-    """What distinguishes sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
+    """Return what distinguishes sessions with old time zone data from new ones. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_ZONE_RULES, {})
     return found
 
 
 async def status(view: InstanceView) -> Status:
-    """The instance as PostgreSQL reports it. Raises DatabaseUnavailable."""
+    """Return the instance's status as PostgreSQL reports it. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_STATUS, {})
     return found
 
 
 async def steps(view: InstanceView) -> list[PendingWork]:
-    """What is followed in steps, oldest first, and then operations, up to a hundred. Raises DatabaseUnavailable."""
+    """Return work in steps, oldest first, then operations, up to a hundred. Raises DatabaseUnavailable."""
     return await view.rows(_STEPS, {"limit": _STEPS_SHOWN})
 
 
 async def drift(view: InstanceView, *, limit: int) -> Drift:
-    """Jobs against cron.job. Raises DatabaseUnavailable."""
+    """Compare jobs with cron.job. Raises DatabaseUnavailable."""
     found = await view.rows(_DRIFT, {"limit": limit})
     data = [
         Difference(
@@ -257,7 +255,7 @@ async def drift(view: InstanceView, *, limit: int) -> Drift:
 
 
 async def workers(view: InstanceView) -> list[BusyWorker]:
-    """The workers that have something under way, by their ids, up to 200. Raises DatabaseUnavailable."""
+    """Return the workers with deliveries in progress, sorted by ID, up to 200. Raises DatabaseUnavailable."""
     found: dict[str, BusyWorker] = {}
     for row in await view.rows(_WORKERS, {"limit": _WORKERS_SHOWN}):
         worker = found.setdefault(
@@ -278,18 +276,18 @@ async def workers(view: InstanceView) -> list[BusyWorker]:
 
 
 async def alarms(view: InstanceView) -> Alarms:
-    """How pg_cron is asked to ring for jobs. Raises DatabaseUnavailable."""
+    """Return how pg_cron is set to ring for jobs. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_ALARMS, {})
     return found
 
 
 async def history_ends(view: InstanceView) -> list[HistoryEnd]:
-    """Until when history has partitions, which costs less than to tell of each. Raises DatabaseUnavailable."""
+    """Return the end of each history's partitions, which costs less than listing them. Raises DatabaseUnavailable."""
     return await view.rows(_HISTORY_ENDS, {})
 
 
 def ends_of(history: Iterable[HistoryPartition]) -> list[HistoryEnd]:
-    """The same, of the partitions that were told of."""
+    """Return the same from a list of partitions."""
     ends: dict[Literal["executions", "attempts"], datetime] = {}
     for each in history:
         ends[each.history] = max(each.until_at, ends.get(each.history, each.until_at))
@@ -297,26 +295,26 @@ def ends_of(history: Iterable[HistoryPartition]) -> list[HistoryEnd]:
 
 
 async def partitions(view: InstanceView) -> list[HistoryPartition]:
-    """The partitions of history, the newest week first. Raises DatabaseUnavailable."""
+    """Return the partitions of history, the newest week first. Raises DatabaseUnavailable."""
     return await view.rows(_PARTITIONS, {})
 
 
 async def retention(view: InstanceView) -> KeptHistory:
-    """How long the instance keeps what, and how retention gets on. Raises DatabaseUnavailable."""
+    """Return how long the instance keeps its history, and retention's progress. Raises DatabaseUnavailable."""
     (found,) = await view.rows(_RETENTION, {})
     return found
 
 
 async def zone_readings(view: InstanceView) -> list[tzdata.ZoneReading]:
-    """The zones in use as PostgreSQL reads them. Raises DatabaseUnavailable."""
+    """Return the zones in use as PostgreSQL reads them. Raises DatabaseUnavailable."""
     return await view.rows(_ZONES_READ, {})
 
 
 async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
-    """Whose time zone data says what. Raises DatabaseUnavailable.
+    """Compare the time zone data of both sides. Raises DatabaseUnavailable.
 
-    The server's files are for superusers alone. On one machine both read the same ones, so where they agree the version
-    is this process's.
+    Only superusers can read the server's files. On one machine both read the same files, so if their zones agree,
+    PostgreSQL's version is this process's.
     """
     differs_in = tzdata.differing(await zone_readings(view))
     version = tzdata.client_version()
@@ -331,8 +329,8 @@ async def zone_data(view: InstanceView, *, database_url: str) -> ZoneData:
 
 
 def warnings_of(found: Status, zones: ZoneData, *, is_elsewhere: bool = False) -> list[str]:
-    """What an administrator has to look at, a sentence each; `kronos doctor` says more. `is_elsewhere`: pg_cron's
-    launcher works for another database."""
+    """Return what an administrator should look at, a sentence each; `kronos doctor` reports more. `is_elsewhere`:
+    pg_cron's launcher serves another database."""
     items = []
     readiness = Readiness(
         extension_version=found.pg_cron_version,
@@ -359,17 +357,17 @@ def warnings_of(found: Status, zones: ZoneData, *, is_elsewhere: bool = False) -
     items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:
         items.append(
-            f"PostgreSQL's time zone data is {zones.postgresql_version}, older than a year: update tzdata where "
-            "PostgreSQL runs"
+            f"PostgreSQL's time zone data is {zones.postgresql_version}, more than a year old: update tzdata on "
+            "PostgreSQL's machine"
         )
     if zones.differs_in:
-        items.append(f"PostgreSQL and this process read zones otherwise: {', '.join(zones.differs_in[:5])}")
+        items.append(f"PostgreSQL and this process have different rules for: {', '.join(zones.differs_in[:5])}")
     return items
 
 
 def misread_entries(cron_timezone: str | None, match_dom_and_dow: str | None) -> list[str]:
-    """The settings that make pg_cron read entries otherwise than Kronos wrote them, a sentence each. None: it has no
-    such setting."""
+    """Return the settings that make pg_cron misread Kronos' entries, a sentence each. None: pg_cron has no such
+    setting."""
     items = []
     if (cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):
         items.append(f"cron.timezone is {cron_timezone}: every entry rings each minute")

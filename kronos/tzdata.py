@@ -1,5 +1,5 @@
-"""Time zone data: PostgreSQL's against this machine's, and how old either is. Reads this machine's files, and nothing
-of the network's."""
+"""Time zone data: PostgreSQL's compared with this machine's, and their age. Reads only this machine's files, nothing
+from the network."""
 
 import re
 import zoneinfo
@@ -15,7 +15,7 @@ _PACKAGED = re.compile(r"(\d{4})\.(\d+)")  # PyPI's tzdata: 2025.2 is 2025b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneReading:
-    """A zone in use as PostgreSQL reads it: its distance from UTC in seconds at each of some instants."""
+    """A zone in use as PostgreSQL reads it: its UTC offset in seconds at each of some instants."""
 
     timezone: str
     probes: list[datetime]
@@ -23,13 +23,13 @@ class ZoneReading:
 
 
 def version_in(text: str | None) -> str | None:
-    """The version that a file of the data names, such as 2025b: the first line of tzdata.zi, or all of +VERSION."""
+    """Return the version in a data file, such as 2025b: in the first line of tzdata.zi, or all of +VERSION."""
     found = _VERSION.search(text or "")
     return found[0] if found else None
 
 
 def client_version() -> str | None:
-    """The version of the data that Python has here; None where no file of it says."""
+    """Return the version of Python's data here; None if no file names it."""
     for folder in map(Path, zoneinfo.TZPATH):
         for name in ("tzdata.zi", "+VERSION"):
             if (folder / name).is_file():
@@ -43,14 +43,14 @@ def client_version() -> str | None:
 
 
 def is_old(version: str, today: date) -> bool:
-    """Whether data of this version is surely older than a year: a version names its year, so it counts from that year's
-    middle."""
+    """Return whether data of this version is certainly more than a year old. A version only names its year, so the
+    middle of that year counts."""
     found = _VERSION.fullmatch(version)
     return found is not None and today > date(int(found[1]) + 1, 7, 1)
 
 
 def differing(readings: Sequence[ZoneReading]) -> list[str]:
-    """The zones that this machine reads otherwise than PostgreSQL; one that it has not is left out."""
+    """Return the zones whose rules here differ from PostgreSQL's; zones that are unknown here are left out."""
     return [reading.timezone for reading in readings if _reads_otherwise(reading)]
 
 

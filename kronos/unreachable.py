@@ -1,8 +1,8 @@
-"""Why a connection to PostgreSQL could not be made: libpq gives a text and no SQLSTATE, and people need the cause and
-what to do.
+"""Explain why a connection to PostgreSQL failed: libpq gives a text without an SQLSTATE, and people need the cause and
+the remedy.
 
-Two forms of each: for the operator of Kronos, with the names of server, user and database, and for callers of the API,
-without any. Neither holds a password, whatever the connection string was.
+There are two messages for each cause: for the operator of Kronos, with server, user and database, and for callers of
+the API, without them. Neither contains a password, whatever the connection string was.
 """
 
 import re
@@ -19,7 +19,7 @@ _MOST_WORDS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreachable:
-    """`kind` for programs; `outside` for callers of the API, `inside` for the log and the command line."""
+    """`kind` for programs; `outside` for callers of the API; `inside` for the log and the command line."""
 
     kind: str
     outside: str
@@ -29,28 +29,28 @@ class Unreachable:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
     name: str
-    texts: str  # as PostgreSQL, libpq, psycopg and pgbouncer have them, in English
+    texts: str  # in the English messages of PostgreSQL, libpq, psycopg and pgbouncer
     outside: str
     inside: str
-    quotes: bool = False  # whether their own words say more than ours
+    quotes: bool = False  # whether their own message adds information
 
 
-# The first whose text occurs. Where several servers or addresses were tried, the more telling cause comes first.
+# The first one whose text occurs. If several servers or addresses were tried, the more specific cause comes first.
 _KINDS = (
     _Kind(
         name="password",
         texts=r"(password|SASL|LDAP|PAM|RADIUS|BSD) authentication failed|\bauth failed|wrong password|password "
         r"mismatch",
         outside="PostgreSQL does not accept the password of Kronos's login",
-        inside="{server} does not accept the password of user {user}: correct it in KRONOS_DATABASE_URL (% is written "
-        "%25, @ %40, : %3A, "
-        "/ %2F), or give the user this one: alter role {user} password '…'",
+        inside="{server} does not accept the password of user {user}: correct it in KRONOS_DATABASE_URL (write % as "
+        "%25, @ as %40, : as %3A, "
+        "/ as %2F), or set this password for the user: alter role {user} password '…'",
     ),
     _Kind(
         name="no_password",
         texts=r"no password supplied|password is required|required password",
-        outside="PostgreSQL wants a password of Kronos's login, and there is none",
-        inside="{server} wants a password of user {user}, and there is none: write it into KRONOS_DATABASE_URL, or "
+        outside="PostgreSQL requires a password for Kronos's login, but none is set",
+        inside="{server} requires a password for user {user}, but there is none: add it to KRONOS_DATABASE_URL, or "
         "set PGPASSFILE",
     ),
     _Kind(
@@ -66,8 +66,8 @@ _KINDS = (
         name="certificate",
         texts=r"server certificate for|certificate.* does not match host name",
         outside="PostgreSQL's TLS certificate is for another host",
-        inside="the TLS certificate of {server} is for another host: name it in KRONOS_DATABASE_URL as the certificate "
-        "does; hostaddr may say its address",
+        inside="the TLS certificate of {server} is for another host: use the certificate's host name in "
+        "KRONOS_DATABASE_URL; hostaddr may hold the address",
         quotes=True,
     ),
     _Kind(
@@ -75,15 +75,15 @@ _KINDS = (
         texts=r"certificate verify failed|root certificate file|certificate authority|certificate has expired"
         r"|unable to get local issuer|self-signed certificate",
         outside="PostgreSQL's TLS certificate cannot be trusted",
-        inside="the TLS certificate of {server} cannot be trusted: it has ended, or sslrootcert of KRONOS_DATABASE_URL "
-        "names no file with its authority's; `kronos doctor` says which",
+        inside="the TLS certificate of {server} cannot be trusted: it has expired, or sslrootcert in "
+        "KRONOS_DATABASE_URL names no file with its authority; `kronos doctor` shows which",
         quotes=True,
     ),
     _Kind(
         name="no_tls",
         texts=r"does not support SSL|SSL was required|sslmode value .* invalid when SSL support",
-        outside="PostgreSQL has TLS switched off, and Kronos asks for it",
-        inside="{server} has TLS switched off, and sslmode asks for it: set ssl = on there, or sslmode=prefer in "
+        outside="PostgreSQL has TLS switched off, but Kronos requires it",
+        inside="{server} has TLS switched off, but sslmode requires it: set ssl = on there, or sslmode=prefer in "
         "KRONOS_DATABASE_URL",
     ),
     _Kind(
@@ -93,21 +93,21 @@ _KINDS = (
         outside="PostgreSQL's pg_hba.conf does not let Kronos's login in",
         inside="the pg_hba.conf of {server} does not let user {user} into database {database} from here: add a line "
         "such as "
-        "`hostssl {database} {user} ADDRESS/32 scram-sha-256`, and run select pg_reload_conf()",
+        "`hostssl {database} {user} ADDRESS/32 scram-sha-256`, then run select pg_reload_conf()",
         quotes=True,
     ),
     _Kind(
         name="no_database",
         texts=r'database "[^"]*" does not exist|no such database|database "[^"]*" has disappeared',
-        outside="there is no such database as Kronos is to use",
+        outside="the database that Kronos is configured to use does not exist",
         inside="{server} has no database {database}: correct KRONOS_DATABASE_URL, or run create database {database}",
     ),
     _Kind(
         name="no_role",
         texts=r'role "[^"]*" does not exist|no such user|user "[^"]*" does not exist',
         outside="PostgreSQL does not know Kronos's login",
-        inside="{server} does not know user {user}: correct KRONOS_DATABASE_URL, or make the user. `kronos migrate` "
-        "makes kronos_api and "
+        inside="{server} does not know user {user}: correct KRONOS_DATABASE_URL, or create the user. `kronos migrate` "
+        "creates kronos_api and "
         "kronos_worker",
     ),
     _Kind(
@@ -125,8 +125,8 @@ _KINDS = (
         texts=r"too many (clients|connections|users)|connection slots are reserved|no more connections "
         r"allowed|max_(client|db|user)_conn"
         r"|query_wait_timeout",
-        outside="PostgreSQL has no connection left",
-        inside="{server} has no connection left for user {user}: raise max_connections or the limit that it names, or "
+        outside="PostgreSQL has no free connection",
+        inside="{server} has no free connection for user {user}: raise max_connections or the limit that it names, or "
         "lower "
         "KRONOS_DATABASE_POOL_SIZE",
         quotes=True,
@@ -137,24 +137,24 @@ _KINDS = (
         r"connections|hot standby mode is "
         r"disabled|in recovery mode",
         outside="PostgreSQL is starting or stopping",
-        inside="{server} is starting or stopping: it is tried again",
+        inside="{server} is starting or stopping; Kronos retries",
         quotes=True,
     ),
     _Kind(
         name="read_only",
         texts=r"session is (not )?read-only|server is (not )?in hot standby",
-        outside="no PostgreSQL takes writes",
-        inside="none of {server} is as target_session_attrs asks: Kronos needs the primary, which takes writes. Is a "
-        "fail-over under way?",
+        outside="no PostgreSQL server accepts writes",
+        inside="none of {server} matches target_session_attrs: Kronos needs the primary, which accepts writes. Is a "
+        "failover in progress?",
     ),
     _Kind(
         name="pooler",
         texts=r"unsupported startup parameter|pgbouncer|server (login|connect)\w* (has been )?fail|bouncer|server "
         r"conn crashed|no server "
         r"connections? available|connect failed|client_(login|idle)_timeout",
-        outside="the pooler before PostgreSQL refuses Kronos's connection",
-        inside="the pooler at {server} refuses the connection: correct it there, or take the parameter that it names "
-        "out of "
+        outside="the pooler in front of PostgreSQL rejects Kronos's connection",
+        inside="the pooler at {server} rejects the connection: correct its configuration, or remove the parameter that "
+        "it names from "
         "KRONOS_DATABASE_URL",
         quotes=True,
     ),
@@ -166,7 +166,7 @@ _KINDS = (
         r"|definition of service|service file|channel binding|method requirement|weak sslmode|bad value for"
         r"|host name must be specified|Servname not supported",
         outside="the parameters of Kronos's connection to PostgreSQL contradict each other or the server",
-        inside="a parameter of KRONOS_DATABASE_URL, or one of libpq's environment variables that fill in for it, does "
+        inside="a parameter of KRONOS_DATABASE_URL, or an environment variable of libpq that fills in for it, does "
         "not fit {server}",
         quotes=True,
     ),
@@ -175,15 +175,15 @@ _KINDS = (
         texts=r"invalid response to (SSL|GSS)|expected authentication request|expected .* from server|unsupported "
         r"frontend protocol"
         r"|received (invalid|unencrypted)|SSL error: (wrong version|packet length|record layer)|unexpected response",
-        outside="what answers in PostgreSQL's place is not PostgreSQL",
-        inside="what answers at {server} is not PostgreSQL: check host and port in KRONOS_DATABASE_URL",
+        outside="the server at PostgreSQL's address is not PostgreSQL",
+        inside="the server at {server} is not PostgreSQL: check host and port in KRONOS_DATABASE_URL",
         quotes=True,
     ),
     _Kind(
         name="tls",
         texts=r"SSL error|SSL SYSCALL|tlsv1|TLS|alert|GSSAPI",
-        outside="PostgreSQL and Kronos agree on no TLS connection",
-        inside="no TLS connection with {server} comes about",
+        outside="PostgreSQL and Kronos cannot agree on a TLS connection",
+        inside="no TLS connection with {server} can be established",
         quotes=True,
     ),
     _Kind(
@@ -192,23 +192,22 @@ _KINDS = (
         r"resolution|nodename nor servname"
         r"|No address associated|label empty or too long|codec failed",
         outside="the name of PostgreSQL's host is not known",
-        inside="the name of the host is not known to DNS here: {host}. Check KRONOS_DATABASE_URL, and that names are "
-        "resolved",
+        inside="the host name cannot be resolved here: {host}. Check KRONOS_DATABASE_URL, and that DNS works",
     ),
     _Kind(
         name="no_socket",
         texts=r"connection to server on socket .*(No such file|Connection refused|Permission denied)|Unix-domain "
         r"socket path",
-        outside="nothing listens where PostgreSQL's socket is to be",
-        inside="no PostgreSQL listens on the socket of port {port} in {host}, or we may not use it: does it run, is "
-        "its "
-        "unix_socket_directories this one?",
+        outside="nothing listens on PostgreSQL's socket",
+        inside="no PostgreSQL listens on the socket of port {port} in {host}, or this user may not use it: is it "
+        "running, with "
+        "this directory in its unix_socket_directories?",
     ),
     _Kind(
         name="refused",
         texts=r"Connection refused",
-        outside="nothing listens where PostgreSQL is to be",
-        inside="nothing listens at {server}: does PostgreSQL run there, on this port, and do its listen_addresses "
+        outside="nothing listens at PostgreSQL's address",
+        inside="nothing listens at {server}: is PostgreSQL running there, on this port, and do its listen_addresses "
         "include this address?",
     ),
     _Kind(
@@ -222,42 +221,42 @@ _KINDS = (
         texts=r"server closed the connection|terminating connection|connection reset|connection has been closed|EOF "
         r"detected|broken pipe"
         r"|connection not open|consuming input failed",
-        outside="PostgreSQL, or what stands before it, broke the connection off",
-        inside="{server} broke the connection off: its log says why",
+        outside="PostgreSQL, or a proxy in front of it, closed the connection",
+        inside="{server} closed the connection: see its log for the reason",
         quotes=True,
     ),
 )
 _OTHER = _Kind(
     name="other",
     texts="",
-    outside="PostgreSQL takes no new connection: Kronos's log has its words",
-    inside="{server} takes no connection of user {user} to database {database}",
+    outside="PostgreSQL accepts no new connection: Kronos's log has its message",
+    inside="{server} accepts no connection of user {user} to database {database}",
     quotes=True,
 )
 
 
 def why(error: BaseException, dsn: str) -> Unreachable:
-    """Why no connection could be made with the conninfo `dsn`."""
+    """Return why no connection could be opened with the conninfo `dsn`."""
     text = str(error) or type(error).__name__
     if isinstance(error, TimeoutError | psycopg.errors.ConnectionTimeout) and not str(error):
         text = "no answer in time"
     known = _meant(dsn)
-    # Names stand in quotes: a host is not to be a cause because of what it is called.
+    # Names are in quotes. They are removed, so that a host's name cannot be taken for a cause.
     words = re.sub(r"""(["'])[^"']*\1""", r"\1\1", " ".join(text.split()))
     kind = next((each for each in _KINDS if re.search(each.texts, words, re.I)), _OTHER)
     said = kind.inside.format_map(_names(known))
     if kind.quotes:
-        said += f". Its words: {_without_secrets(_theirs(text), known)}"
+        said += f". Its message: {_without_secrets(_theirs(text), known)}"
     return Unreachable(kind=kind.name, outside=kind.outside, inside=said)
 
 
 def server(dsn: str) -> str:
-    """Where a conninfo leads, as people write it."""
+    """Return a conninfo's server, as people write it."""
     return _names(_meant(dsn))["server"]
 
 
 def _meant(dsn: str) -> dict[str, str]:
-    """What the conninfo says, and what libpq takes where it says nothing."""
+    """Return the conninfo's values, completed with libpq's defaults."""
     defaults = {
         option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val is not None
     }
@@ -287,16 +286,16 @@ def _at(host: str, port: str) -> str:
 
 
 def _theirs(text: str) -> str:
-    """Their own words, without what psycopg and libpq put before them."""
+    """Return their own message, without the prefixes of psycopg and libpq."""
     first = text.strip().split("\nMultiple connection attempts failed")[0]
     first = re.sub(r"^(connection failed|connection is bad|consuming input failed): ", "", first)
     words = " ".join(first.split())[:_MOST_WORDS]
-    # who answers at that address has written some of them: no sequence that a terminal obeys
+    # The server at that address wrote some of it: remove sequences that a terminal obeys.
     return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in words)
 
 
 def _without_secrets(words: str, known: Mapping[str, str]) -> str:
-    """A text of libpq's or a pooler's in which no password stands, though it were quoted there."""
+    """Return a message of libpq or a pooler without any password, even if it quoted one."""
     names = {known.get(name) for name in ("user", "dbname", "host", "port")}
     for name in ("password", "sslpassword", "oauth_client_secret"):
         secret = known.get(name)

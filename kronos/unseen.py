@@ -1,7 +1,7 @@
-"""Characters that a reader cannot see, or that turn the order of the text around them.
+"""Characters that a reader cannot see, or that reverse the order of the text around them.
 
-With one of these two names look alike, or a name looks like another text. Letters that resemble each other are not
-judged: a Cyrillic a is another letter than a Latin one, and both are seen. Why these: docs/decisions/0130.
+With one of these, two names can look alike, or a name can look like another text. Letters that resemble each other are
+allowed: a Cyrillic a is another letter than a Latin one, but both are visible. For the choice see docs/decisions/0130.
 """
 
 import re
@@ -14,24 +14,24 @@ UNSEEN: Final = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
     r"\ufeff\uffa0\ufff9-\ufffb"
 )
-"""For a class of a regular expression. sql/functions/ground/is_seen.sql has the same; a test holds them equal."""
+"""For a character class of a regular expression. sql/functions/ground/is_seen.sql has the same; a test compares."""
 FAR: Final = r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 CONTROL: Final = r"\u0000-\u001f\u007f-\u009f"
 JOINERS: Final = "\u200c\u200d"
 PATTERN: Final = f"^[^{CONTROL}{UNSEEN}]*$"
-"""Of a JSON Schema, whose expressions do not write what is beyond U+FFFF."""
+"""For a JSON Schema, whose expressions cannot write characters beyond U+FFFF."""
 EACH: Final = re.compile(
-    # The joiners are letters' affair in Persian, Hindi and emoji: seen between these, unseen beside a Latin letter.
+    # Joiners belong to letters in Persian, Hindi and emoji: visible between these, invisible next to a Latin letter.
     f"[{CONTROL}{UNSEEN}{FAR}]|(?<![^\\x00-\\x7f])[{JOINERS}]|[{JOINERS}](?![^\\x00-\\x7f])"
 )
 
 
 Texts: TypeAlias = frozenset[tuple[str, str]]
-"""Fields, and texts in them that hold a character that is not seen."""
+"""Fields, and texts in them that contain an invisible character."""
 
 
 def texts_in(value: Json) -> Texts:
-    """Those of a resource, as a body or a row has it."""
+    """Return those of a resource, in the form of a body or a row."""
     return frozenset(_texts_in(value, ""))
 
 
@@ -47,6 +47,6 @@ def _texts_in(value: Json, field: str) -> Iterator[tuple[str, str]]:
 
 
 def found(text: str) -> str | None:
-    """The first character in a text that is not seen, as people write it: U+200B. None: there is none."""
+    """Return a text's first invisible character, in the form U+200B; None: there is none."""
     first = EACH.search(text)
     return f"U+{ord(first[0]):04X}" if first else None

@@ -1,4 +1,4 @@
-"""Two versions of a job beside each other, and a job taken back to the terms of an older version."""
+"""Compare two versions of a job, and restore the terms of an older version."""
 
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -13,12 +13,12 @@ TERMS = (
     "catch_up",
     "input",
 )
-"""What a version of a CRON job consists of, as GET names it: all that a PATCH may change."""
+"""The fields of a version of a CRON job, as GET names them: all that a PATCH may change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedTerm:
-    """A field that two versions of a job have otherwise."""
+    """A field that differs between two versions of a job."""
 
     field: str
     before: Json
@@ -26,16 +26,16 @@ class ChangedTerm:
 
 
 async def get(view: WorkspaceView, job: str, version: int) -> Job:
-    """The job's version of this number. Raises JobNotFound."""
+    """Return the job's version of this number. Raises JobNotFound."""
     found = await jobs.versions(view, job, limit=1, before=version + 1)
     if not found or found[0].version != version:
-        detail = f"job {job!r} has no version {version}, or none that is kept"
+        detail = f"job {job!r} has no version {version}, or it is no longer kept"
         raise errors.JobNotFound(detail)
     return found[0]
 
 
 def differences(before: Job, after: Job) -> list[ChangedTerm]:
-    """What has to be changed of `before` to have `after`."""
+    """Return the changes from `before` to `after`."""
     return [
         ChangedTerm(field=name, before=old, after=new)
         for name in TERMS
@@ -44,10 +44,10 @@ def differences(before: Job, after: Job) -> list[ChangedTerm]:
 
 
 async def roll_back(view: WorkspaceView, job: str, version: int, *, if_match: changes.Versions = None) -> Job:
-    """A next version of a live CRON job with all terms of an older one; where it has them already, it stays as it is.
+    """Create a new version of a live CRON job with all terms of an older one; if it already has them, change nothing.
 
-    The live version is the one that the terms were compared with, or nothing is done. Raises as changes.replace, and
-    JobNotFound where there is no such version.
+    The change applies only if the live version is still the one that the terms were compared with. Raises what
+    changes.replace raises, and JobNotFound if there is no such version.
     """
     wanted, present = await get(view, job, version), await jobs.get(view, job)
     if if_match is not None and present.version not in if_match:
@@ -60,16 +60,16 @@ async def roll_back(view: WorkspaceView, job: str, version: int, *, if_match: ch
 
 
 def _term(job: Job, name: str) -> Json:
-    """A term; an anchor as it was given, on the zone's clocks or as an instant."""
+    """Return a term; an anchor as it was given, as a local time or as an instant."""
     if name == "anchor" and job.anchor_local is not None:
         return job.anchor_local
     return getattr(job, name)
 
 
 def _changes(present: Job, wanted: Job) -> JsonObject:
-    """The changes that make the terms of `present` those of `wanted`, as changes.replace takes them."""
+    """Return the changes from the terms of `present` to those of `wanted`, as changes.replace takes them."""
     made: JsonObject = {each.field: each.after for each in differences(present, wanted)}
-    if {"cron", "every", "anchor"} & made.keys():  # they take each other's place
+    if {"cron", "every", "anchor"} & made.keys():  # they replace each other
         for name in ("cron", "every", "anchor"):
             made.pop(name, None)
         if wanted.every is None:

@@ -1,4 +1,4 @@
-"""Whether a request wakes the workers."""
+"""Decide whether a request wakes the workers."""
 
 import math
 import time
@@ -10,11 +10,11 @@ _last_wake_seconds = _NEVER
 
 
 def may_wake() -> bool:
-    """Whether this request wakes the workers: at most one in 10 ms, because NOTIFY in every commit costs three quarters
-    of the rate.
+    """Return whether this request wakes the workers: at most one in 10 ms does, because NOTIFY in every commit costs
+    three quarters of the throughput.
 
-    Workers look again a little after each wake, so one that was spared loses milliseconds, and the poll stands behind
-    all of it.
+    Workers look for work again shortly after each wake, so a request that does not wake them loses milliseconds. In
+    any case the poll finds its work.
     """
     global _last_wake_seconds
     now = time.monotonic()
@@ -25,19 +25,19 @@ def may_wake() -> bool:
 
 
 class Waking:
-    """Whether a statement wakes the workers. Where it makes nothing, it wakes nobody, and the next statement may."""
+    """Whether a statement wakes the workers. If it creates nothing, it wakes nobody, and the next statement may."""
 
     def __init__(self, *, may: bool = True) -> None:
         self.is_wanted = may and may_wake()
         self.is_heard = False
-        """Set once it has made something."""
+        """Set once it has created something."""
 
     def __enter__(self) -> Self:
-        """For the statement that takes `is_wanted`."""
+        """Return it for the statement that takes `is_wanted`."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give back what was not used."""
+        """Give back an unused wake."""
         global _last_wake_seconds
         if self.is_wanted and not self.is_heard:
             _last_wake_seconds = _NEVER

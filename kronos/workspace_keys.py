@@ -1,4 +1,4 @@
-"""What can be done to a workspace's keys: made, listed, rotated, revoked. No secret is kept, nor shown twice."""
+"""Operations on a workspace's keys: create, list, rotate, revoke. Secrets are not stored, and are shown only once."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,14 +13,14 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey(WorkspaceKey):
-    """A key as it is shown once, to the one who made it."""
+    """A key as it is shown once, to its creator."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyTerms:
-    """What a key is to be."""
+    """The properties of a new key."""
 
     role: WorkspaceRole
     name: str | None
@@ -30,7 +30,7 @@ class KeyTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryJudged:
-    """Whether an instant lies in the past."""
+    """Whether an instant is in the past."""
 
     is_over: bool
 
@@ -50,7 +50,7 @@ _REVOKE = statement("keys.delete_workspace_key", Revocation)
 
 
 async def create(view: WorkspaceView, terms: KeyTerms, *, created_by: str) -> NewKey:
-    """A new key. Raises WorkspaceNotFound, Unprocessable, Conflict where there are too many."""
+    """Create a key. Raises WorkspaceNotFound, Unprocessable, Conflict if there are too many."""
     text, given = keys.new()
     params = {
         "public_id": given.public_id,
@@ -68,7 +68,7 @@ async def create(view: WorkspaceView, terms: KeyTerms, *, created_by: str) -> Ne
 
 
 async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, UUID] | None) -> list[WorkspaceKey]:
-    """Up to `limit` keys that were not revoked, newest first, after the position `before`."""
+    """Return up to `limit` keys that were not revoked, newest first, after the position `before`."""
     created_at, key_id = before or (None, None)
     return await view.rows(_LIST, {"limit": limit, "before_created_at": created_at, "before_id": key_id})
 
@@ -76,8 +76,8 @@ async def list_page(view: WorkspaceView, *, limit: int, before: tuple[datetime, 
 async def rotate(
     view: WorkspaceView, key_id: UUID, *, overlap: timedelta, expires_at: datetime | None, created_by: str
 ) -> NewKey:
-    """A new key in the place of one that works, which ends after the overlap. Raises WorkspaceNotFound, KeyNotFound,
-    Unprocessable, Conflict where there are too many."""
+    """Create a key that replaces a working one, which ends after the overlap. Raises WorkspaceNotFound, KeyNotFound,
+    Unprocessable, Conflict if there are too many."""
     await _require_ahead(view, expires_at)
     text, given = keys.new()
     params = {
@@ -89,12 +89,12 @@ async def rotate(
         "created_by": created_by,
     }
     if (made := await view.one_or_none(_ROTATE, params)) is None:
-        raise errors.KeyNotFound(f"no key {key_id} that works")
+        raise errors.KeyNotFound(f"no working key {key_id}")
     return NewKey(**asdict(made), key=text)
 
 
 async def revoke(view: WorkspaceView, key_id: UUID) -> None:
-    """End a key. Safe to repeat. Raises WorkspaceNotFound, KeyNotFound."""
+    """Revoke a key. Safe to repeat. Raises WorkspaceNotFound, KeyNotFound."""
     (revocation,) = await view.even_suspended.rows(_REVOKE, {"key_id": key_id})
     if not revocation.is_revoked:
         raise errors.KeyNotFound(f"no key {key_id}")
@@ -109,5 +109,5 @@ async def _require_ahead(view: WorkspaceView, expires_at: datetime | None) -> No
 
 
 def _over() -> errors.Unprocessable:
-    fault = Fault(pointer="/expires_at", detail="it lies in the past", hint="Give an instant that is to come.")
+    fault = Fault(pointer="/expires_at", detail="it is in the past", hint="Give a future instant.")
     return errors.Unprocessable.of(fault)

@@ -1,6 +1,6 @@
-"""What can be done to a workspace. Each operation is one statement, or one transaction in one round trip.
+"""Operations on a workspace. Each is one statement, or one transaction in one round trip.
 
-After a suspension or resumption, which writes the workspace's row alone, its jobs follow in transactions of their own.
+A suspension or resumption only writes the workspace's row. Its jobs follow in separate transactions.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from kronos.sql import statement
 _log = Log("kronos.api")
 SYSTEM = "kronos-system"  # the workspace of the internal jobs
 TURN_SECONDS = 30
-"""What a request that suspends or resumes may take: more than others have."""
+"""The time limit of a request that suspends or resumes: longer than that of others."""
 _FOLLOW_SECONDS = 20.0
-"""How long a request has the workspace's jobs follow, some thousands a second; workers and the reaper go on."""
+"""How long a request moves the workspace's jobs along, some thousands a second; workers and the reaper continue."""
 _AGAIN_SECONDS = 0.02
 _TRIES = 50
-"""How many steps in a row may find nothing to do before it ends: another session holds what is left."""
+"""After this many steps in a row without work it stops: another session holds what is left."""
 
 
 class Limit(NamedTuple):
-    """How many of a workspace's deliveries may be under way at once; None: any number."""
+    """How many of a workspace's deliveries may be in progress at the same time; None: any number."""
 
     max_concurrency: int | None
 
@@ -43,14 +43,14 @@ class MatchedWorkspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turned:
-    """A workspace was suspended or resumed, or was so before. The number is the release before's."""
+    """A workspace was suspended or resumed, or already was. The number is for the previous release."""
 
     entries: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Following:
-    """How many jobs it got on with, 0 where nothing can be done at this moment; and how many have still to follow their
+    """How many jobs a step moved, 0 if nothing can be done at the moment; and how many still have to follow their
     workspace."""
 
     done: int
@@ -59,8 +59,8 @@ class Following:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceHealth:
-    """What somebody has to look at in a workspace. overdue_jobs: due for longer than catch-up leaves any;
-    failing_endpoints: whose last attempts failed, or that are slowed or disabled; dead_letters: counted up to 1,000."""
+    """What needs attention in a workspace. overdue_jobs: due for longer than catch-up allows; failing_endpoints: their
+    last attempts failed, or they are slowed or disabled; dead_letters: counted up to 1,000."""
 
     workspace: str
     name: str
@@ -90,7 +90,7 @@ async def create(
     max_concurrency: int | None = None,
     organization: str | None = None,
 ) -> Workspace:
-    """A new workspace. Raises Conflict when the slug is taken, Unprocessable when there is no such organization."""
+    """Create a workspace. Raises Conflict if the slug is taken, Unprocessable if there is no such organization."""
     params = {"slug": slug, "name": name, "max_concurrency": max_concurrency, "organization": organization}
     if organization is not None:  # organizations are never deleted
         await _require_organization(view, organization)
@@ -109,27 +109,27 @@ async def _require_organization(view: InstanceView, slug: str) -> None:
         await organizations.get(view, slug)
     except errors.OrganizationNotFound as error:
         fault = errors.Fault(
-            pointer="/organization", detail=error.detail, hint="Make it first: POST /v1/organizations."
+            pointer="/organization", detail=error.detail, hint="Create it first: POST /v1/organizations."
         )
         raise errors.Unprocessable.of(fault) from None
 
 
 async def get(view: WorkspaceView) -> Workspace:
-    """The workspace. Raises WorkspaceNotFound."""
+    """Return the workspace. Raises WorkspaceNotFound."""
     return _present(view, await view.rows(GET, {"workspace": view.workspace}))
 
 
 async def list_page(
     view: InstanceView, *, limit: int, before: tuple[datetime, UUID] | None, organization: str | None = None
 ) -> list[Workspace]:
-    """Up to `limit` workspaces, of an organization or all, newest first, after the position `before`."""
+    """Return up to `limit` workspaces, of an organization or all, newest first, after the position `before`."""
     created_at, workspace_id = before or (None, None)
     params = {"limit": limit, "before_created_at": created_at, "before_id": workspace_id}
     return await view.rows(_LIST, {**params, "organization": organization})
 
 
 async def health(view: InstanceView, workspace_ids: Collection[UUID]) -> dict[str, WorkspaceHealth]:
-    """How these workspaces are, by slug; of those that are there. Raises DatabaseUnavailable."""
+    """Return the health of these workspaces by slug, without those that do not exist. Raises DatabaseUnavailable."""
     found = await view.rows(_HEALTH, {"workspace_ids": list(workspace_ids)})
     return {each.workspace: each for each in found}
 
@@ -142,7 +142,7 @@ async def update(
     limit: Limit | None = None,
     if_match: Collection[int] | None = None,
 ) -> Workspace:
-    """Rename, limit, suspend or resume. The row turns at once; then its jobs follow as long as this call's time lasts
+    """Rename, limit, suspend or resume. The row changes immediately; then its jobs follow until this call's time is up
     (`jobs_left`).
 
     Raises WorkspaceNotFound, Forbidden, PreconditionFailed, DatabaseUnavailable: nothing was changed.
@@ -170,9 +170,9 @@ async def update(
 
 
 async def _follow(view: WorkspaceView, jobs_left: int) -> int:
-    """Have the workspace's jobs follow it, step by step. Returns how many are left to the workers and the reaper.
+    """Let the workspace's jobs follow it, step by step. Returns how many are left to the workers and the reaper.
 
-    What stops it is no error of the request: the workspace has turned.
+    An error here does not fail the request: the workspace itself has changed.
     """
     until, tries = time.monotonic() + _FOLLOW_SECONDS, 0
     while jobs_left > 0 and tries < _TRIES and time.monotonic() < until:
@@ -195,7 +195,7 @@ async def _follow(view: WorkspaceView, jobs_left: int) -> int:
 
 
 def _present(view: WorkspaceView, found: list[Workspace]) -> Workspace:
-    """The only row; none where the workspace was deleted after the transaction had entered it. Raises
+    """Return the only row; empty means that the workspace was deleted after the transaction had entered it. Raises
     WorkspaceNotFound."""
     if not found:
         raise _not_found(view)
@@ -211,6 +211,6 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 
 
 def refuse_system(view: WorkspaceView) -> None:
-    """That the workspace is not Kronos's own. Raises Forbidden."""
+    """Check that the workspace is not Kronos's own. Raises Forbidden."""
     if view.workspace == SYSTEM:
         raise errors.Forbidden(f"the workspace {SYSTEM} belongs to Kronos itself: it can be read, not changed")

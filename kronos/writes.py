@@ -1,4 +1,4 @@
-"""What has become of a request's writes, and so how an error is reported to its caller (decision 0028)."""
+"""Track the outcome of a request's writes, which decides how an error is reported to its caller (decision 0028)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from kronos.sql import Statement
 
 @dataclass(slots=True)
 class Writes:
-    """What has become of one request's writes: whether nobody may say that nothing was changed."""
+    """The outcome of one request's writes: whether it is certain that nothing was changed."""
 
     is_sent: bool = False
-    """One was handed to the driver, and PostgreSQL has not said what became of it."""
+    """A write was handed to the driver, and its outcome is not known yet."""
     is_done: bool = False
-    """One was committed, and may have changed something."""
+    """A write was committed, and may have changed something."""
     was_done: bool = False
-    """The same, before what was handed to the driver last."""
+    """`is_done` before the last statements were handed to the driver."""
     is_shared: bool = False
-    """One is in a statement for several requests, which is sent whether or not this one's caller still waits."""
+    """A write is part of a statement for several requests, which is sent even if this one's caller no longer waits."""
     statements: tuple[Statement[Any], ...] = ()
-    """What was handed to the driver last, whether or not it writes."""
+    """The last statements that were handed to the driver, whether or not they write."""
 
     @property
     def may_be_done(self) -> bool:
@@ -32,31 +32,31 @@ class Writes:
         return self.is_sent or self.is_done or self.is_shared
 
     def send(self, *statements: Statement[Any]) -> None:
-        """These are handed to the driver now."""
+        """Record that these are handed to the driver now."""
         self.was_done = self.is_done
         self.is_sent = self.is_sent or not all(each.is_read for each in statements)
         self.statements = statements
 
     def end(self) -> None:
-        """What was sent is committed."""
+        """Record that the sent statements are committed."""
         self.is_done, self.is_sent = self.is_done or self.is_sent, False
 
     def answered(self, *answers: tuple[Statement[Any], Sequence[object]]) -> None:
-        """These are the rows of what was committed last: a write that answers none has changed nothing."""
+        """Record the rows of the last commit: a write that returns none changed nothing."""
         if not any(rows for statement, rows in answers if not statement.is_read):
             self.changed_nothing()
 
     def changed_nothing(self) -> None:
-        """What was handed to the driver last, and is over, has changed nothing for this request."""
+        """Record that the last finished statements changed nothing for this request."""
         self.is_done = self.was_done
 
     def fail(self, error: psycopg.Error) -> None:
-        """What was sent met an error."""
+        """Record that the sent statements failed."""
         if database_errors.is_undone(error):
             self.is_sent = False
 
     def explained(self, error: errors.KronosError) -> errors.KronosError:
-        """The error as it is reported to the caller: it says that nothing was changed only where that is certain."""
+        """Return the error for the caller: it says that nothing was changed only if that is certain."""
         if not isinstance(error, errors.Unavailable):
             return error
         is_lost = isinstance(error, errors.ConnectionLost)
@@ -71,7 +71,7 @@ class Writes:
 
 
 class WritesOfAll(Writes):
-    """Those of one statement for several requests: what becomes of it is known of each."""
+    """The writes of one statement for several requests: each outcome is recorded for all of them."""
 
     __slots__ = ("_of_each", "is_refused")
 
@@ -79,12 +79,12 @@ class WritesOfAll(Writes):
         super().__init__()
         self._of_each = of_each
         self.is_refused = False
-        """It was sent, and PostgreSQL has undone it and gone on."""
+        """It was sent; PostgreSQL rolled it back, and the connection still works."""
 
     @contextmanager
     def shared(self) -> Iterator[None]:
-        """While this lasts, no caller that leaves may hear that nothing was done: it may still be sent, after a wait
-        for a connection."""
+        """While this lasts, a caller that leaves must not be told that nothing was done: the statement may still be
+        sent, after a wait for a connection."""
         for each in self._of_each:
             each.is_shared = True
         try:
@@ -94,26 +94,26 @@ class WritesOfAll(Writes):
                 each.is_shared = False
 
     def send(self, *statements: Statement[Any]) -> None:
-        """As of one."""
-        self.is_refused = False  # it was, and is sent again
+        """Record it for the statement and each request."""
+        self.is_refused = False  # it was refused before, and is sent again
         super().send(*statements)
         for each in self._of_each:
             each.send(*statements)
 
     def end(self) -> None:
-        """As of one."""
+        """Record it for the statement and each request."""
         super().end()
         for each in self._of_each:
             each.end()
 
     def changed_nothing(self) -> None:
-        """As of one."""
+        """Record it for the statement and each request."""
         super().changed_nothing()
         for each in self._of_each:
             each.changed_nothing()
 
     def fail(self, error: psycopg.Error) -> None:
-        """As of one."""
+        """Record it for the statement and each request."""
         self.is_refused = self.is_sent and database_errors.is_undone(error)
         super().fail(error)
         for each in self._of_each:

@@ -1,4 +1,4 @@
-"""Every precondition and invariant of an instance, each with what it means and what puts it right: `kronos doctor`."""
+"""Check every precondition and invariant of an instance, each with its meaning and its fix: `kronos doctor`."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -69,8 +69,8 @@ from kronos.sql import Row, Statement, statement
 
 _BATCH = 200
 _DAY = timedelta(hours=24)
-_LOCK_TIMEOUT = "2s"  # who holds a table keeps no other check from being made
-_NEWEST = 1000  # rows of each chain of the audit
+_LOCK_TIMEOUT = "2s"  # a session that holds a table lock cannot block the other checks
+_NEWEST = 1000  # rows of each audit chain
 
 _GROUND = statement("doctor.get_ground", Ground)
 _ORPHANS = statement("doctor.list_orphans", Orphan)
@@ -103,14 +103,14 @@ class Doctor:
     """One examination over one connection."""
 
     def __init__(self, connection: Connection, *, keys: KeySource, progress: Progress) -> None:
-        """`keys` is where the encryption keys are; `progress` is given how many jobs of how many have had their ledger
-        checked."""
+        """`keys` holds the encryption keys. `progress` is called with the number of jobs whose ledger was checked, and
+        their total."""
         self._connection = connection
         self._keys = keys
         self._progress = progress
 
     def examine(self) -> Iterator[Finding]:
-        """The findings, as they are made; those that cannot be made without what is missing are left out. Raises
+        """Yield the findings as they are made. Checks whose preconditions are missing are left out. Raises
         psycopg.Error."""
         sent_at = time.time()
         (ground,) = self._rows(_GROUND)
@@ -129,14 +129,14 @@ class Doctor:
     def _steps(
         self, ground: Ground, version: str | None, setup: ringing.Setup, login: pg_hba.Login | None
     ) -> Iterator[tuple[str, Callable[[], Iterator[Finding]]]]:
-        """What is looked at as the owner: (the check's name, should it not be possible; what makes its findings)."""
+        """Return the checks that run as the owner: (the check to report if it cannot run, what makes its findings)."""
 
         def one(make: Callable[[], Finding]) -> Callable[[], Iterator[Finding]]:
             return lambda: iter([make()])
 
-        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: who holds what is named
+        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: names the blocking sessions
         yield "objects", one(lambda: instance.objects(self._changes()))
-        if ground.applied == repeatables.mark():  # another release's tables have other parts
+        if ground.applied == repeatables.mark():  # another release's tables have other indexes and constraints
             yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))
         yield "privileges", one(lambda: findings.privileges([*self._rows(_RINGS), *self._rows(_PRIVILEGES)]))
         yield "heartbeat", lambda: instance.ringing_here(ground, self._rows(_PG_CRON)[0], setup, login)
@@ -168,8 +168,8 @@ class Doctor:
         yield "ledger", one(self._ledger)
 
     def _guarded(self, check: str, make: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-        """Its findings; where what it needs is missing, the one that says so: what is wrong with one thing hides no
-        other."""
+        """Yield the check's findings. If it cannot run, yield one finding that says so: one fault must not hide the
+        others."""
         try:
             yield from list(make())
         except psycopg.Error as error:
@@ -208,7 +208,7 @@ class Doctor:
         yield findings.strays(found)
 
     def fixed(self, *, dry_run: bool) -> Iterator[Finding]:
-        """What `--fix` did, or would do, or why it could not. Raises psycopg.Error where the connection is gone."""
+        """Yield what `--fix` did or would do, or why it failed. Raises psycopg.Error if the connection is lost."""
 
         def make() -> Iterator[Finding]:
             owner.act_as_owner(self._connection)
@@ -224,7 +224,7 @@ class Doctor:
         return session.rows(self._connection, wanted, given)
 
     def _ledger(self) -> Finding:
-        """The last 24 hours of every job, in batches."""
+        """Check the last 24 hours of every job, in batches."""
         until = CLOCK.now()
         window = {"since": until - _DAY, "until": until}
         (total,) = self._rows(_COUNT_JOBS, since=window["since"])
@@ -247,8 +247,8 @@ def examine(
     dry_run: bool = False,
     settings: Settings | None = None,
 ) -> Iterator[Finding]:
-    """The findings of the instance behind `url`, whose encryption `keys` are there, and of this process, where it has
-    `settings`; after what fixes.py does where `fix` is set, and after saying what that would be where `dry_run` is.
+    """Yield the findings of the instance at `url`, and of this process if `settings` are given. `keys` are the
+    instance's encryption keys. `fix` first runs fixes.py; `dry_run` first reports what `fix` would do.
     Never raises: a failure is a finding."""
     watch: silence.Watch | None = None
     try:
@@ -270,10 +270,10 @@ def examine(
 
 
 def _unanswered(error: errors.SessionRefused | errors.Unconnected | psycopg.Error, url: str) -> Finding:
-    """Why there is no answer, or none that can be used."""
+    """Return the finding when PostgreSQL did not answer, or answered in a way that cannot be used."""
     if isinstance(error, errors.SessionRefused):
         return Finding(
-            check="database", ok=False, detail=error.detail, meaning="what this session reads could not be trusted"
+            check="database", ok=False, detail=error.detail, meaning="results read in this session could not be trusted"
         )
     if isinstance(error, errors.Unconnected):
         refusal = certified.refusal(url) if error.why.kind == "certificate" else None
@@ -281,14 +281,14 @@ def _unanswered(error: errors.SessionRefused | errors.Unconnected | psycopg.Erro
             check="database",
             ok=False,
             detail=f"its certificate is not trusted: {refusal[0]}" if refusal else error.said,
-            meaning="PostgreSQL cannot be asked as KRONOS_DATABASE_URL says",
-            fix=refusal[1] if refusal else "correct KRONOS_DATABASE_URL, or what stands in the way there",
+            meaning="no connection to PostgreSQL is possible with this KRONOS_DATABASE_URL",
+            fix=refusal[1] if refusal else "correct KRONOS_DATABASE_URL, or fix what blocks the connection",
         )
     known = database_errors.from_database(error)
     return Finding(
         check="database",
         ok=False,
         detail=known.detail if error.sqlstate is None else f"{error.diag.message_primary} ({error.sqlstate})",
-        meaning="PostgreSQL cannot be reached or asked as KRONOS_DATABASE_URL says",
-        fix="check KRONOS_DATABASE_URL, and that PostgreSQL runs and takes this user",
+        meaning="PostgreSQL cannot be reached or queried with this KRONOS_DATABASE_URL",
+        fix="check KRONOS_DATABASE_URL, and that PostgreSQL is running and accepts this user",
     )

@@ -1,5 +1,5 @@
-"""The findings that the API makes each time that the instance's status is read: those of the checks that cost little
-(docs/doctor.md), from what `kronos doctor` goes by. They are for the instance's administrator."""
+"""The doctor's cheap checks, which the API runs on every read of the instance's status (docs/doctor.md). They use the
+same code as `kronos doctor`. Their findings are for the instance's administrator."""
 
 import asyncio
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from kronos.doctor.finding import LISTED, Finding, some
 from kronos.server_time import CLOCK
 from kronos.system import HistoryEnd, KeptHistory, PendingWork, Status, ZoneData
 
-# Where names are resolved by nobody, each look takes the resolver's 10 to 30 s: the status does not wait for it, and
-# looks that nobody awaits any more hold up no other work of the process.
+# Without a working resolver each lookup takes its 10 to 30 s. The status does not wait that long, and abandoned
+# lookups must not block other work of the process.
 _CERTIFICATE_SECONDS = 5.0
 _LOOKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="certificates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFinding:
-    """A check of the doctor's: whether it holds, and what was found. meaning, fix: null where it holds."""
+    """A check's result: whether it passed, and what was found. meaning, fix: null if it passed."""
 
     check: str
     severity: Severity
@@ -36,7 +36,7 @@ class ShownFinding:
 
 
 def shown(found: Finding) -> ShownFinding:
-    """As it is given to callers."""
+    """Return the finding as callers see it."""
     return ShownFinding(
         check=found.check,
         severity=found.severity,
@@ -57,7 +57,7 @@ async def ask(
     kept: KeptHistory,
     ends: list[HistoryEnd],
 ) -> list[ShownFinding]:
-    """What each of these checks finds: what does not hold first, the worst before the others. Raises
+    """Return the findings of these checks: failed ones first, the most severe before the others. Raises
     DatabaseUnavailable."""
     now = CLOCK.now()
     (sessions,) = await view.rows(signs.SESSIONS, {})
@@ -95,15 +95,15 @@ async def _certificates(url: str, now: datetime) -> Finding:
     except TimeoutError:
         return Finding(
             check="database certificates",
-            ok=True,  # that a server or a name is away is others' to say
-            detail=f"not known: no answer within {_CERTIFICATE_SECONDS:g} s. Are names resolved here?",
+            ok=True,  # other checks report an unavailable server or name
+            detail=f"unknown: no answer within {_CERTIFICATE_SECONDS:g} s; check that host names resolve here",
         )
 
 
 async def count(
     view: InstanceView, settings: Settings, *, zones: ZoneData, kept: KeptHistory, ends: list[HistoryEnd]
 ) -> dict[Severity, int]:
-    """How many of these checks do not hold, by how bad that is. Raises DatabaseUnavailable."""
+    """Return the number of failed checks per severity. Raises DatabaseUnavailable."""
     found = await ask(
         view,
         settings,
@@ -118,7 +118,7 @@ async def count(
 
 
 def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
-    """What the instance's status says."""
+    """Yield the findings that follow from the instance's status."""
     yield findings.writes(found.is_read_only)
     yield findings.pg_cron(found.pg_cron_version, found.postgresql_version, "this one")
     yield findings.launcher(found.has_launcher, is_read_only=found.is_read_only)
@@ -127,8 +127,9 @@ def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
         check="alarms",
         ok=found.alarm_failure is None,
         detail="the newest did not fail" if found.alarm_failure is None else f"they fail with {found.alarm_failure!r}",
-        meaning="pg_cron starts no job's tick; workers ring in its place, a little late, while one runs",
-        fix="`kronos doctor` says what to write where",
+        meaning="pg_cron cannot start any job's tick; while a worker is running, workers ring in its place, a little "
+        "late",
+        fix="run `kronos doctor`: it prints what to change, and where",
     )
     yield alarms
     yield instance.heartbeat(found.pg_cron_silent_seconds, do_alarms_begin=alarms.ok)
@@ -136,11 +137,11 @@ def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
     yield Finding(
         check="overdue jobs",
         ok=found.overdue_jobs == 0,
-        detail=f"{found.overdue_jobs}, since {found.overdue_seconds or 0:.0f} s"
+        detail=f"{found.overdue_jobs}, for {found.overdue_seconds or 0:.0f} s"
         if found.overdue_jobs
-        else "no tick has waited for longer than catch-up leaves any",
+        else "no tick has been due for longer than catch-up allows",
         meaning="neither alarms nor catch-up accounted for these ticks",
-        fix="`kronos doctor` names them; see launcher, heartbeat and tasks",
+        fix="run `kronos doctor`: it names them; see the checks launcher, heartbeat and tasks",
     )
     yield findings.cron_settings(
         CronSettings(
@@ -155,7 +156,7 @@ def _of_status(found: Status, zones: ZoneData) -> Iterator[Finding]:
 
 
 def _queue(found: Status) -> Finding:
-    groups = f"; nobody serves the groups {some(found.unserved_groups)}" if found.unserved_groups else ""
+    groups = f"; no worker serves the groups {some(found.unserved_groups)}" if found.unserved_groups else ""
     return Finding(
         check="queue",
         ok=not found.waiting_endpoints and not found.unserved_groups,
@@ -163,7 +164,7 @@ def _queue(found: Status) -> Finding:
         f"{found.waiting_seconds or 0:.0f} s{groups}"
         if found.waiting_endpoints or groups
         else "nothing waits for a worker",
-        meaning="deliveries are late, or not made",
+        meaning="deliveries are late, or are not made",
         fix="start workers, or raise KRONOS_WORKER_CONCURRENCY; for a group start `kronos worker --group NAME`",
     )
 
@@ -181,7 +182,7 @@ def _step(each: PendingWork, now: datetime) -> StepsUnderWay:
 
 
 def partitions(found: list[HistoryEnd], now: datetime) -> Finding:
-    """Whether the coming weeks have theirs, by the last one that is there."""
+    """Report whether the coming weeks have partitions, judged by the last one that exists."""
     ends = {"executions": now, "attempts": now} | {each.history: each.until_at for each in found}
     short = [f"{name} from {end:%Y-%m-%d}" for name, end in ends.items() if end < now + findings.AHEAD]
     return findings.partitions_of(short)

@@ -1,5 +1,5 @@
-"""How long the certificates hold by which this process and PostgreSQL trust each other: those that KRONOS_DATABASE_URL
-names, and the one that PostgreSQL shows. When one of them ends, all processes lose the database together."""
+"""Check how long the certificates between this process and PostgreSQL are valid: those that KRONOS_DATABASE_URL names,
+and the one that PostgreSQL presents. When one of them expires, all processes lose the database together."""
 
 import os
 import time
@@ -20,16 +20,16 @@ from kronos.server_time import CLOCK
 Options: TypeAlias = dict[str, str | int | None]
 _ENDS_WITHIN = timedelta(days=14)
 _ALL_ANSWER_SECONDS = 2.0
-"""After that no other server is asked: who reads the status waits for all of them."""
-# psycopg's wheels look in a folder of their own, which is nowhere, so that no machine's openssl.cnf is read:
-# https://github.com/psycopg/psycopg/issues/1476
-_NO_SYSTEM = "write sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE to that file"
+"""After that no further server is queried, because every read of the status waits for all of them."""
+# The OpenSSL in psycopg's wheels searches a directory that does not exist, so that it never reads the machine's
+# openssl.cnf: https://github.com/psycopg/psycopg/issues/1476
+_NO_SYSTEM = "set sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE to that file"
 _VERIFYING = ("verify-ca", "verify-full")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """A certificate, and where it was found."""
+    """A certificate, and where it came from."""
 
     where: str
     name: str
@@ -39,7 +39,7 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _LookedAt:
-    """What is looked at, what is wrong, and what puts it right."""
+    """The certificates found, their faults, and the remedies."""
 
     held: list[_Held]
     faults: list[str]
@@ -47,8 +47,8 @@ class _LookedAt:
 
 
 def database(url: str, now: datetime | None = None) -> Finding:
-    """Whether all of them hold for two weeks yet, and a new connection would trust them. Connects to each server that
-    is named, where it is to be verified."""
+    """Report whether all certificates are valid for two more weeks, and whether a new connection would trust them.
+    Connects to each server in the URL whose certificate is to be verified."""
     options, now = conninfo_to_dict(url), now or CLOCK.now()
     root, mode = _trust(options)
     found = _asked(options, root, mode)
@@ -58,35 +58,36 @@ def database(url: str, now: datetime | None = None) -> Finding:
     held = list(dict.fromkeys(found.held))
     ending = [_ending(each, now) for each in held if each.ends < now + _ENDS_WITHIN]
     faults = [*found.faults, *(each for each in ending if not any(each in fault for fault in found.faults))]
-    well = f"{len(held)} of PostgreSQL's, valid for 14 days yet" if held else "none decides whether it is reached"
+    well = f"{len(held)} of PostgreSQL's, valid for at least 14 more days" if held else "the connection depends on none"
     return Finding(
         check="database certificates",
         ok=not faults,
         detail=some(faults) if faults else well,
-        meaning="no new connection to PostgreSQL is made: nothing is made, fired or delivered once the present ones end"
+        meaning="no process can open a new connection to PostgreSQL: once the present ones end, nothing is created, "
+        "fired or delivered"
         if found.faults
-        else "from then on no process connects to PostgreSQL: nothing is made, fired or delivered",
+        else "after that no process can connect to PostgreSQL: nothing is created, fired or delivered",
         fix="; ".join(dict.fromkeys([*found.remedies, *([handshakes.RENEW] if ending else [])])) or handshakes.RENEW,
     )
 
 
 def _ending(each: _Held, now: datetime) -> str:
-    return f"{each.name} {each.where} {'ended' if each.ends < now else 'ends'} on {each.ends:%Y-%m-%d}"
+    return f"{each.name} {each.where} {'expired' if each.ends < now else 'expires'} on {each.ends:%Y-%m-%d}"
 
 
 def refusal(url: str) -> tuple[str, str] | None:
-    """Why what PostgreSQL shows is not trusted, and what to do; None where it is, or nobody answers."""
+    """Return why PostgreSQL's certificate is not trusted, and what to do; None if it is, or if no server answers."""
     options = conninfo_to_dict(url)
     root, mode = _trust(options)
     found = _asked(options, root, mode)
     if root == "system" and not os.environ.get("SSL_CERT_FILE"):
-        found.faults.append("the libpq that Kronos brings knows no authorities by sslrootcert=system")
+        found.faults.append("Kronos' bundled libpq knows no authorities for sslrootcert=system")
         found.remedies.append(_NO_SYSTEM)
     return (some(found.faults), "; ".join(dict.fromkeys(found.remedies))) if found.faults else None
 
 
 def _trust(options: Options) -> tuple[str, str]:
-    """The file of authorities, and how they are gone by."""
+    """Return the file of trusted authorities, and the sslmode."""
     return _file(options, "sslrootcert", "root.crt"), _option(options, "sslmode") or "prefer"
 
 
@@ -95,21 +96,21 @@ def _verifies(root: str, mode: str) -> bool:
 
 
 def _asked(options: Options, root: str, mode: str) -> _LookedAt:
-    """What the servers show."""
+    """Read the certificates that the servers present."""
     found = _LookedAt([], [], [])
     until_asked = time.monotonic() + _ALL_ANSWER_SECONDS
     for address, port, name in _servers(options) if _verifies(root, mode) else ():
         server = handshakes.TlsServer(address=address, port=port, name=name if mode == "verify-full" else "", root=root)
         try:
             answer = handshakes.shown(server) if time.monotonic() < until_asked else None
-        except OSError:  # the file of authorities, of which _read says what it is
+        except OSError:  # from reading the file of authorities; _read reports it
             continue
         if answer is None:
             continue
         try:
             certificates = [x509.load_der_x509_certificate(each) for each in answer.chain]
         except handshakes.UNREADABLE as error:
-            found.faults.append(f"what {server.place} shows cannot be read: {error}")
+            found.faults.append(f"the certificate of {server.place} cannot be read: {error}")
             found.remedies.append(handshakes.RENEW)
             continue
         if answer.fault is not None:
@@ -123,18 +124,18 @@ def _asked(options: Options, root: str, mode: str) -> _LookedAt:
 
 
 def _read(path: str, found: _LookedAt, *, are_authorities: bool) -> None:
-    """What is in a file that the URL names."""
+    """Read a certificate file that the URL names."""
     try:
         loaded = x509.load_pem_x509_certificates(read_certificates(Path(path)).encode())
         held = [_named(f"of {path}", each) for each in loaded]
     except CertificatesInvalid as error:
         found.faults.append(str(error))
-        found.remedies.append("write certificates in PEM there")
+        found.remedies.append("write certificates in PEM to that file")
     except handshakes.UNREADABLE as error:
         found.faults.append(f"{path} cannot be read: {error}")
-        found.remedies.append("write certificates in PEM there")
+        found.remedies.append("write certificates in PEM to that file")
     else:
-        # the way that was proven to end there is the word of who goes it
+        # A verified chain that ends at this file's authority already shows which one is in use.
         is_proven = any(each.where == f"of {path}" for each in found.held)
         found.held.extend(([] if is_proven else _in_use(held, found.held)) if are_authorities else held)
 
@@ -145,8 +146,8 @@ def _named(where: str, each: x509.Certificate) -> _Held:
 
 
 def _in_use(authorities: list[_Held], shown: list[_Held]) -> list[_Held]:
-    """Those that PostgreSQL's are of, the newest of each name; where none is, the one that ends last. Files have more
-    than are needed, as a system's or a cloud's, and some of these have long ended."""
+    """Return the authorities that issued PostgreSQL's certificates, the newest of each name; if none did, the one that
+    expires last. System and cloud bundles hold many more, and some of those expired long ago."""
     issuers = {each.issuer for each in shown}
     newest = {each.name: each for each in sorted(authorities, key=lambda each: each.ends)}
     used = [each for name, each in newest.items() if name in issuers]
@@ -158,18 +159,18 @@ def _client(options: Options, mode: str) -> str:
 
 
 def _file(options: Options, option: str, of_home: str) -> str:
-    """As libpq takes it: of the option, else of ~/.postgresql, where it is there."""
-    at_home = os.path.expanduser(f"~/.postgresql/{of_home}")  # where there is no home it stays as it is
+    """Return a file as libpq finds it: from the option, otherwise in ~/.postgresql if it exists there."""
+    at_home = os.path.expanduser(f"~/.postgresql/{of_home}")  # unchanged if there is no home directory
     return _option(options, option) or (at_home if os.path.isfile(at_home) else "")
 
 
 def _option(options: Options, name: str) -> str:
-    """As libpq takes it: of the string, else of its environment."""
+    """Return an option as libpq reads it: from the connection string, otherwise from its environment variable."""
     return str(options.get(name) or os.environ.get(f"PG{name.upper()}") or "")
 
 
 def _servers(options: Options) -> Iterator[tuple[str, int, str]]:
-    """Address, port and name of each server that is named; none that is reached by a socket of this machine."""
+    """Yield address, port and name of each server in the URL, except those reached over a local socket."""
     names, addresses = _option(options, "host").split(","), _option(options, "hostaddr").split(",")
     if not any(addresses):
         addresses = names

@@ -1,4 +1,4 @@
-"""What the doctor looks at: the rows of queries/doctor.sql and doctor_fixes.sql."""
+"""The facts that the doctor judges: the rows of queries/doctor.sql and doctor_fixes.sql."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from kronos.model import JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """Who we are, and what is there."""
+    """The login, the server, and which parts of Kronos exist there."""
 
     connected_as: str
     database: str
@@ -27,7 +27,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphan:
-    """An entry whose role is gone."""
+    """An entry whose role no longer exists."""
 
     jobid: int
     username: str
@@ -50,14 +50,14 @@ class PgCron:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """Who delivers."""
+    """The workers' sessions."""
 
     worker_sessions: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepsUnderWay:
-    """A suspension, a resumption or a cancellation that rows still follow, and for how long; see system.PendingWork."""
+    """A suspension, resumption or cancellation whose steps are not done, and for how long; see system.PendingWork."""
 
     kind: str
     workspace: str
@@ -70,7 +70,7 @@ class StepsUnderWay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """An endpoint whose due executions wait; `waits_for`: None, for a worker."""
+    """An endpoint whose due executions wait. `waits_for`: None, for a worker."""
 
     workspace: str
     endpoint: str
@@ -81,8 +81,8 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Something of the schema that is not as the newest upgrade left it: it is gone, new, or differs in what `differs`
-    names."""
+    """An object of the schema that is not as the newest upgrade left it: gone, new, or different in what `differs`
+    lists."""
 
     object: str
     differs: list[str]
@@ -90,7 +90,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeZoneData:
-    """The version that the server's files name."""
+    """The version in the server's files."""
 
     version: str | None
 
@@ -106,7 +106,7 @@ class CronSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPrivilege:
-    """What a role cannot do, or is and must not be."""
+    """A privilege that a role lacks, or one that it must not have."""
 
     role: str
     fault: str
@@ -114,14 +114,14 @@ class MissingPrivilege:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePart:
-    """An index or a constraint of one of our tables."""
+    """An index or a constraint of one of Kronos' tables."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryDifference:
-    """Where a job and pg_cron's entry are not one."""
+    """A difference between a job and its entry in pg_cron."""
 
     jobname: str
     jobid: int | None
@@ -130,7 +130,7 @@ class EntryDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobTotal:
-    """How many jobs."""
+    """The number of jobs."""
 
     jobs: int
 
@@ -166,7 +166,7 @@ class FaultyJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftBehind:
-    """Something unfinished of a workspace or endpoint that was deleted."""
+    """An unfinished row of a deleted workspace or endpoint."""
 
     kind: str
     id: UUID
@@ -176,7 +176,7 @@ class LeftBehind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverdueJob:
-    """A job whose tick is due for too long."""
+    """A job whose tick has been due for too long."""
 
     job_id: UUID
     name: str | None
@@ -186,7 +186,7 @@ class OverdueJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleZone:
-    """A time zone that was not read for too long."""
+    """A time zone whose clock changes were not read lately."""
 
     timezone: str
     read_at: datetime | None
@@ -194,7 +194,7 @@ class StaleZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A week that has no partition, or no whole one; or a partition of which nothing is noted."""
+    """A week whose partition is missing or incomplete; or a partition whose contents are not noted."""
 
     partition: str
 
@@ -209,22 +209,22 @@ class ForeignPartition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaped:
-    """What the reaper did."""
+    """The reaper's result."""
 
     counts: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """How many were made."""
+    """A number of rows or objects that were created."""
 
     made: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionState:
-    """When retention last ran and last left nothing to do; rows of the default partitions that partitions of their time
-    are there for."""
+    """When retention last ran, and when it last left nothing to do; rows of the default partitions that belong in an
+    existing partition."""
 
     ran_seconds: float
     done_seconds: float
@@ -234,7 +234,7 @@ class RetentionState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditState:
-    """Rows of the audit that are in no chain yet, and how old the oldest is; 0 where there is none."""
+    """Audit rows that are not in a chain yet, and the age of the oldest; 0 if there are none."""
 
     unsealed: int
     oldest_seconds: float
@@ -242,7 +242,7 @@ class AuditState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BloatedTable:
-    """A table of which more is dead than alive."""
+    """A table with more dead rows than live ones."""
 
     name: str
     live_rows: int
@@ -252,7 +252,7 @@ class BloatedTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenChain:
-    """A chain of the audit that is not as it was sealed."""
+    """An audit chain that differs from what was sealed."""
 
     workspace: str
     fault: str

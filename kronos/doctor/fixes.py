@@ -1,5 +1,5 @@
-"""What `kronos doctor --fix` does: what is Kronos' own, can be done again without harm, and takes nothing away. Each
-says what it did, or would do."""
+"""The repairs of `kronos doctor --fix`. They change only what is Kronos' own, can be repeated safely, and remove
+nothing. Each reports what it did, or would do."""
 
 from collections.abc import Iterator
 
@@ -26,26 +26,26 @@ _ADD_PARTITIONS = statement("doctor_fixes.add_partitions", Made)
 
 
 class Fixes:
-    """Over one connection, which acts as kronos_owner and commits each statement."""
+    """Repairs over one connection, which acts as kronos_owner and commits each statement."""
 
     def __init__(self, connection: session.Connection) -> None:
-        """Does nothing yet."""
+        """Only keep the connection."""
         self._connection = connection
 
     def wanted(self) -> Iterator[str]:
-        """What would be done, a clause each; nothing is changed. Raises psycopg.Error."""
+        """Yield what would be done, a clause each. Changes nothing. Raises psycopg.Error."""
         drift = self._rows(DRIFT, limit=LISTED)
         yield f"run the reaper, for {len(drift)} differences between jobs and entries"
-        yield "account for ticks that are due, end leases that ran out, seal the audit"
+        yield "account for ticks that are due, end expired leases, seal the audit"
         if missing := self._rows(PARTITIONS, ahead=AHEAD, limit=LISTED):
-            yield f"make partitions: {some([each.partition for each in missing])}"
+            yield f"create partitions: {some([each.partition for each in missing])}"
         if unnoted := self._rows(UNNOTED, limit=LISTED):
             yield f"note partitions: {some([each.partition for each in unnoted])}"
         for text in self._of_tables():
             yield text.as_string(self._connection)
 
     def make(self) -> JsonObject:
-        """Do it. What was done, counted. Raises psycopg.Error.
+        """Make the repairs, and return their counts. Raises psycopg.Error.
 
         The reaper is run again for as long as it leaves less and less.
         """
@@ -60,7 +60,7 @@ class Fixes:
             left = _left(reaped.counts)
         more: JsonObject = {
             "caught_up": self._rows(_CATCH_UP)[0].made,
-            "sealed": self._sealed(),  # before the lease-keeper, which seals too and does not say so
+            "sealed": self._sealed(),  # before the lease-keeper, which also seals but does not report it
             "leases": self._rows(_KEEP_LEASES)[0].counts,
             "partitions": self._partitions(),
             "noted": self._noted(),
@@ -94,8 +94,8 @@ class Fixes:
         return made
 
     def _of_tables(self) -> list[composed.Composed]:
-        """Statements that put the upkeep of our own tables right; pg_cron's are not ours. Each waits for nobody long:
-        vacuum and analyze lock out no reader or writer."""
+        """Return statements that repair the maintenance of Kronos' own tables, not pg_cron's. None blocks for long:
+        vacuum and analyze lock out neither readers nor writers."""
         faults = self._rows(signs.TABLES, rows=signs.ROWS, bytes=signs.BYTES)
         bloated = self._rows(BLOATED, at_least=BLOATED_ROWS, limit=LISTED)
         texts = {

@@ -1,5 +1,5 @@
-"""What PostgreSQL shows where a connection begins with TLS, and why it is not trusted: libpq says that it is not, and
-keeps the reason to itself."""
+"""Read the certificate that PostgreSQL presents in a TLS handshake, and find out why it is not trusted: libpq reports
+only that it is not, without the reason."""
 
 import socket
 import ssl
@@ -18,21 +18,21 @@ _ANSWER_SECONDS = 1.0
 _SSL_REQUEST = struct.pack(">ii", 8, 80877103)  # https://www.postgresql.org/docs/current/protocol-message-formats.html
 _MOST_READ, _MOST_NAMES = 120, 8
 _DER = 2  # _ssl.ENCODING_DER
-# Of OpenSSL's x509_vfy.h.
+# From OpenSSL's x509_vfy.h.
 _NOT_YET, _ENDED, _ITSELF, _NO_ISSUER, _OTHER_NAME = 9, 10, 18, (19, 20, 21), (62, 64)
 _SAID = (_NOT_YET, _ENDED, _ITSELF, *_NO_ISSUER, *_OTHER_NAME)
 UNREADABLE = (ValueError, x509.InvalidVersion)
-"""What OpenSSL takes, and cryptography does not."""
+"""Raised for certificates that OpenSSL accepts and cryptography does not."""
 RENEW = (
-    "renew it, and let PostgreSQL read it (select pg_reload_conf()); files that the URL names are read by each new "
+    "renew it, and make PostgreSQL read it (select pg_reload_conf()); files that the URL names are read by each new "
     "connection"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsServer:
-    """A server, as a conninfo names it. `name`: what its certificate is to be for; empty: anything. `root`: the file of
-    the authorities that are trusted, or `system`."""
+    """A server, as a conninfo names it. `name`: the name that its certificate must match; empty: any. `root`: the file
+    of trusted authorities, or `system`."""
 
     address: str
     port: int
@@ -41,14 +41,14 @@ class TlsServer:
 
     @property
     def place(self) -> str:
-        """As people write it."""
+        """Return name and port for messages."""
         return f"{self.name or self.address}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handshake:
-    """Certificates in DER, the server's own first: the way to the authority, which ends it, where it is trusted; else
-    what was sent. `fault`, `remedy`: why a new connection is refused, and what to do; None: it is trusted."""
+    """Certificates in DER, the server's own first. If trusted: the chain up to and including the authority; otherwise
+    the certificates that were sent. `fault`, `remedy`: why a new connection fails, and what to do; None: trusted."""
 
     chain: tuple[bytes, ...]
     fault: str | None = None
@@ -56,8 +56,8 @@ class Handshake:
 
 
 def shown(asked: TlsServer) -> Handshake | None:
-    """What a new connection meets there; None where nobody answers, which others say, or there is no TLS. Raises
-    OSError where the file of authorities cannot be read."""
+    """Return what a new connection to the server would get. None if no server answers, which other checks report, or
+    if it has no TLS. Raises OSError if the file of authorities cannot be read."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = bool(asked.name)
     if asked.root == "system":
@@ -67,7 +67,7 @@ def shown(asked: TlsServer) -> Handshake | None:
     try:
         chain = _chain(asked, context)
     except ssl.SSLCertVerificationError as error:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # to be read, and not to be trusted
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only to read it; no trust follows from it
         sent = _chain(asked, context) or ()
         fault, remedy = _told(error, sent, asked)
         return Handshake(chain=sent, fault=fault, remedy=remedy)
@@ -85,7 +85,7 @@ def _chain(asked: TlsServer, context: ssl.SSLContext) -> tuple[bytes, ...] | Non
                 return _certificates(tls, is_verified=context.verify_mode is not ssl.CERT_NONE)
     except ssl.SSLCertVerificationError:
         raise
-    except (OSError, ValueError):  # the latter: no name of a host
+    except (OSError, ValueError):  # ValueError: not a valid host name
         return None
 
 
@@ -94,8 +94,8 @@ class _Certificate(Protocol):
 
 
 class _Chains(Protocol):
-    """Public methods of SSLSocket from Python 3.13 on; before, those of what it holds, with other answers: as pip's
-    truststore reads them."""
+    """Public methods of SSLSocket since Python 3.13. Earlier versions have them on its inner object, with other return
+    types. pip's truststore reads them the same way."""
 
     def get_verified_chain(self) -> Sequence["bytes | _Certificate"] | None: ...
 
@@ -109,32 +109,35 @@ def _certificates(tls: ssl.SSLSocket, *, is_verified: bool) -> tuple[bytes, ...]
 
 
 def _told(error: ssl.SSLCertVerificationError, sent: Sequence[bytes], asked: TlsServer) -> tuple[str, str]:
-    """Why it is not trusted, and what to do."""
+    """Return why the certificate is not trusted, and what to do."""
     try:
         chain = [x509.load_der_x509_certificate(each) for each in sent]
     except UNREADABLE:
         chain = []
     code, file = error.verify_code, _file(asked)
     if not chain or code not in _SAID:
-        return f"what {asked.place} shows is not trusted: {error.verify_message}", "mend what it says"
+        return (
+            f"the certificate of {asked.place} is not trusted: {error.verify_message}",
+            "fix what that message says",
+        )
     own = f"{_name(chain[0])} of {asked.place}"
     if code == _ENDED:
         ended = [each for each in chain if each.not_valid_after_utc < CLOCK.now()]
-        words = [f"{_name(each)} of {asked.place} ended on {each.not_valid_after_utc:%Y-%m-%d}" for each in ended]
-        return some(words) or f"the authority of {own} has ended", RENEW
+        words = [f"{_name(each)} of {asked.place} expired on {each.not_valid_after_utc:%Y-%m-%d}" for each in ended]
+        return some(words) or f"the authority of {own} has expired", RENEW
     if code == _NOT_YET:
-        return f"{own}, or whose it is, is not valid yet", "set the clocks of both machines, or wait"
+        return f"{own}, or its authority's certificate, is not valid yet", "set the clocks of both machines, or wait"
     if code == _ITSELF:
-        return f"{own} has signed itself", f"write that certificate into {file}, or have an authority sign it"
+        return f"{own} is self-signed", f"write that certificate into {file}, or have an authority sign it"
     if code in _OTHER_NAME:
         return (
-            f"{own} is for {', '.join(_names(chain[0])) or 'no host'}, and not for {asked.name}",
-            "name the host in KRONOS_DATABASE_URL as the certificate does; hostaddr may say its address",
+            f"{own} is for {', '.join(_names(chain[0])) or 'no host'}, not for {asked.name}",
+            "use the certificate's host name in KRONOS_DATABASE_URL; hostaddr may hold the address",
         )
     return (
-        f"{own} is of {as_read(chain[-1].issuer.rfc4514_string())}, whom {file} does not have",
-        "write that authority's certificate there; where it is one between the server's and the authority's, append it "
-        "to PostgreSQL's ssl_cert_file",
+        f"{own} was issued by {as_read(chain[-1].issuer.rfc4514_string())}, which is not in {file}",
+        "add that authority's certificate there; if it is an intermediate one, append it to PostgreSQL's "
+        "ssl_cert_file instead",
     )
 
 
@@ -147,14 +150,14 @@ def _name(each: x509.Certificate) -> str:
 
 
 def as_read(text: str) -> str:
-    """A text of a certificate's, for people: whoever answers at that address has written it, and it is to be no
-    sequence that a terminal obeys."""
+    """Return a certificate's text, safe to print. Any server at that address may have written it, so it must not
+    contain a sequence that a terminal obeys."""
     seen = unseen.EACH.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return seen if len(seen) <= _MOST_READ else f"{seen[:_MOST_READ]}…"
 
 
 def _names(own: x509.Certificate) -> list[str]:
-    """The hosts that it is for, as libpq takes it: those of its extension, else its common name."""
+    """Return the certificate's hosts, as libpq reads them: from its extension, otherwise its common name."""
     try:
         held = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):

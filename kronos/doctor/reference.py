@@ -1,4 +1,4 @@
-"""The list of checks as docs/doctor.md has it, between its marks."""
+"""Write the list of checks into docs/doctor.md, between its marks."""
 
 from itertools import groupby
 
@@ -8,7 +8,7 @@ BEGIN, END = "<!-- the checks: bin/docs writes these -->", "<!-- the checks end 
 
 
 def markdown(page: str) -> str:
-    """The page with today's list. Raises ValueError where it has no marks."""
+    """Return the page with the current list. Raises ValueError if it has no marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -19,7 +19,7 @@ def markdown(page: str) -> str:
 def _listed() -> str:
     parts = []
     for area, checks in groupby(CHECKS.values(), key=lambda each: each.area):
-        parts.append(f"\n### {area}\n\n| check | how bad | what holds | what puts it right | |\n")
+        parts.append(f"\n### {area}\n\n| check | severity | passes if | fix | |\n")
         parts.append("| --- | --- | --- | --- | --- |\n")
         for each in checks:
             marks = [name for name, is_so in (("status", each.is_asked), ("`--fix`", each.is_fixed)) if is_so]

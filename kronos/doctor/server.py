@@ -1,4 +1,4 @@
-"""Findings about PostgreSQL itself: what breaks at night though nobody has touched Kronos. No I/O."""
+"""Findings about PostgreSQL itself: faults that appear without any change to Kronos. No I/O."""
 
 from collections.abc import Iterator
 
@@ -10,21 +10,21 @@ _OPEN_SECONDS = 600.0
 _WAITING_SECONDS = 30.0
 _LAG_SECONDS = 60.0
 _SLOT_BYTES = 1_000_000_000
-# PostgreSQL takes no more writes three million before 2^31; autovacuum begins at 200 million.
+# PostgreSQL stops accepting writes three million before 2^31; autovacuum begins to freeze at 200 million.
 _AGE = 1_000_000_000
-# Of a statement that reads all of history: a lock for each table and index, and others want some too.
+# The share of the lock table that a statement over all of history may use: a lock per table and index.
 _LOCKABLE = 0.5
-_HIDDEN = "not for this user's eyes: a superuser's `kronos migrate` grants it"
+_HIDDEN = "not visible to this user: `kronos migrate` as a superuser grants it"
 
 
 def sessions(found: SessionSigns) -> Iterator[Finding]:
-    """Who is connected, and who keeps others waiting."""
+    """Yield the findings about connections, and about sessions that block others."""
     yield Finding(
         check="connections",
         ok=found.connections < _CONNECTIONS * found.max_connections,
-        detail=f"{found.connections} of {found.max_connections} connections are taken",
-        meaning="API processes and workers are soon refused, and pg_cron, which connects for its alarms",
-        fix="close what is idle (pg_stat_activity), lower KRONOS_DATABASE_POOL_SIZE, or raise max_connections and "
+        detail=f"{found.connections} of {found.max_connections} connections are in use",
+        meaning="soon PostgreSQL refuses API processes and workers, and pg_cron, which connects for its alarms",
+        fix="close idle connections (pg_stat_activity), lower KRONOS_DATABASE_POOL_SIZE, or raise max_connections and "
         "restart PostgreSQL",
     )
     is_open = (found.oldest_seconds or 0) > _OPEN_SECONDS
@@ -33,9 +33,9 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
         ok=not is_open,
         detail=f"the oldest, {found.oldest}, began {ago(found.oldest_seconds or 0)}"
         if is_open
-        else ("none is open for long" if found.sees_activity else _HIDDEN),
-        meaning="dead rows cannot be removed while it is open, so the queue gets slower; it may hold locks",
-        fix="end it: select pg_terminate_backend(<its process>); then look for what forgets to commit",
+        else ("none has been open for long" if found.sees_activity else _HIDDEN),
+        meaning="while it is open, dead rows cannot be removed, so the queue gets slower; it may also hold locks",
+        fix="end it: select pg_terminate_backend(<its process>); then find the program that does not commit",
     )
     is_left = (found.prepared_seconds or 0) > _OPEN_SECONDS
     yield Finding(
@@ -44,7 +44,8 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
         detail=f"{found.prepared} are prepared, the oldest {ago(found.prepared_seconds or 0)}"
         if is_left
         else "none was left behind",
-        meaning="they hold their locks and dead rows through restarts, until somebody ends them. Kronos prepares none",
+        meaning="they keep their locks and dead rows, even through restarts, until they are ended by hand. Kronos "
+        "prepares none",
         fix="select gid, prepared, owner from pg_prepared_xacts; then rollback prepared '<gid>';",
     )
     waits = (found.waiting_seconds or 0) > _WAITING_SECONDS
@@ -55,63 +56,65 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
         f"{found.waiting_for}"
         if waits
         else "none has waited for long",
-        meaning="somebody holds a table or a row, and alarms, requests or deliveries stand behind it",
+        meaning="another session holds a lock on a table or a row, and alarms, requests or deliveries wait behind it",
         fix="select pid, pg_blocking_pids(pid), query from pg_stat_activity where wait_event_type = 'Lock'; then "
-        "select pg_terminate_backend(<pid>) of who blocks others and waits for nobody",
+        "select pg_terminate_backend(<pid>) for the process that blocks others and waits for none",
     )
     yield Finding(
         check="encryption",
         ok=found.is_encrypted or found.is_local,
         detail="this connection is encrypted"
         if found.is_encrypted
-        else f"this connection is not encrypted{', and leaves no machine' if found.is_local else ''}",
-        meaning="who is on the network reads inputs, and passwords that are sent as they are",
-        fix="sslmode=verify-full and sslrootcert in KRONOS_DATABASE_URL, hostssl lines in pg_hba.conf",
+        else f"this connection is not encrypted{', but it does not leave this machine' if found.is_local else ''}",
+        meaning="others on the network can read inputs, and passwords that are sent in clear text",
+        fix="set sslmode=verify-full and sslrootcert in KRONOS_DATABASE_URL, and use hostssl lines in pg_hba.conf",
     )
 
 
 def server(found: ServerSigns) -> Iterator[Finding]:
-    """Whether what is written stays, and the server can go on for long."""
+    """Yield the findings about durability, replication and the server's limits."""
     yield from _kept(found)
     yield from _beside(found)
     age = max(found.frozen_age, found.multixact_age)
     yield Finding(
         check="wraparound",
         ok=age < _AGE,
-        detail=f"the oldest database remembers {age // 1_000_000} million transactions, of 2,146 at most",
-        meaning="near the end PostgreSQL takes no more writes, until old rows are frozen: autovacuum does not get on",
-        fix="end old and prepared transactions, drop unread replication slots, then `vacuumdb --all --freeze`",
+        detail=f"the oldest database is {age // 1_000_000} million transactions old, of at most 2,146",
+        meaning="close to the limit PostgreSQL accepts no writes until old rows are frozen: autovacuum is not keeping "
+        "up",
+        fix="end old and prepared transactions, drop unread replication slots, then run `vacuumdb --all --freeze`",
     )
     yield Finding(
         check="lock table",
         ok=found.relations < _LOCKABLE * found.lockable,
-        detail=f"Kronos has {found.relations} tables and indexes, the server room for {found.lockable} locks",
-        meaning='a look at all of history, or a dump, ends with "out of shared memory"',
+        detail=f"Kronos has {found.relations} tables and indexes; the server has room for {found.lockable} locks",
+        meaning='a query over all of history, or a dump, fails with "out of shared memory"',
         fix=f"alter system set max_locks_per_transaction = {max(128, found.relations // 20)}; and restart PostgreSQL; "
-        "or keep history for less long",
+        "or shorten retention",
     )
     yield Finding(
         check="collation",
         ok=found.collation_change is None,
-        detail=f"the operating system sorts text otherwise than when indexes were made: {found.collation_change}"
+        detail=f"the operating system now sorts text differently than when the indexes were built: "
+        f"{found.collation_change}"
         if found.collation_change
-        else "text is sorted as it was when its indexes were made",
-        meaning="indexes of text may find nothing, and unique ones let doubles in: names, slugs, keys",
+        else "text sorts as it did when the indexes were built",
+        meaning="text indexes may miss rows, and unique ones may allow duplicates: names, slugs, keys",
         fix="reindex database <name>; alter database <name> refresh collation version;",
     )
     yield Finding(
         check="pending restart",
         ok=not found.pending_restart,
-        detail=f"changed, and not yet in force: {some(found.pending_restart)}"
+        detail=f"changed, but not in effect yet: {some(found.pending_restart)}"
         if found.pending_restart
         else "no changed setting waits for a restart",
-        meaning="the next restart, whoever asks for it, changes more than it was meant to",
-        fix="restart PostgreSQL at a time of your choice; ticks that are due meanwhile are caught up",
+        meaning="the next restart, whatever its reason, also applies these changes",
+        fix="restart PostgreSQL at a time of your choice; ticks that come due meanwhile are caught up",
     )
 
 
 def _kept(found: ServerSigns) -> Iterator[Finding]:
-    """What a crash leaves."""
+    """Yield the findings about what survives a crash."""
     off = [
         name for name, is_on in (("fsync", found.is_fsync_on), ("full_page_writes", found.are_pages_whole)) if not is_on
     ]
@@ -126,21 +129,21 @@ def _kept(found: ServerSigns) -> Iterator[Finding]:
         check="commits",
         ok=found.commits != "off",
         detail=f"synchronous_commit is {found.commits}",
-        meaning="a crash loses what was committed within the last half second: jobs that were just made, and the ends "
-        "of deliveries, which are then made once more",
+        meaning="a crash loses commits of about the last half second: new jobs, and results of deliveries, which are "
+        "then made again",
         fix="alter system reset synchronous_commit; select pg_reload_conf();",
     )
 
 
 def _beside(found: ServerSigns) -> Iterator[Finding]:
-    """Standbys, slots and archives."""
+    """Yield the findings about standbys, slots and archives."""
     yield Finding(
         check="synchronous standby",
         ok=found.standbys_there or not found.standbys_wanted,
         detail="commits wait for a standby, and none is connected"
         if found.standbys_wanted and not found.standbys_there
         else ("one is connected" if found.standbys_wanted else "commits wait for none"),
-        meaning="each commit waits for ever: nothing is made, fired or delivered",
+        meaning="each commit waits forever: nothing is created, fired or delivered",
         fix="start the standby, or alter system reset synchronous_standby_names; select pg_reload_conf();",
     )
     yield Finding(
@@ -148,33 +151,33 @@ def _beside(found: ServerSigns) -> Iterator[Finding]:
         ok=(found.lag_seconds or 0) <= _LAG_SECONDS,
         detail=f"the standby that is furthest behind is {found.lag_seconds:.0f} s behind"
         if found.lag_seconds is not None
-        else "no standby is seen to be behind",
-        meaning="a fail-over now loses that much, and replica reads are answered by the primary",
-        fix="look at the standby's log, its disk, and for queries there that hold up the replay",
+        else "no standby reports a lag",
+        meaning="a failover now loses that much, and the primary answers replica reads",
+        fix="check the standby's log and disk, and look for queries there that block replay",
     )
     is_kept = (found.slot_bytes or 0) > _SLOT_BYTES
     yield Finding(
         check="replication slots",
         ok=not is_kept,
-        detail=f"nobody reads {some(found.slots)}, and {(found.slot_bytes or 0) // 1_000_000} MB of WAL are kept for it"
+        detail=f"nothing reads {some(found.slots)}, so {(found.slot_bytes or 0) // 1_000_000} MB of WAL are kept"
         if is_kept
-        else "none keeps WAL that nobody reads",
-        meaning="the disk fills until PostgreSQL stops, and dead rows are kept",
-        fix="start who reads it, or select pg_drop_replication_slot('<slot>'); max_slot_wal_keep_size bounds it",
+        else "none keeps WAL that nothing reads",
+        meaning="the disk fills up until PostgreSQL stops, and dead rows are kept",
+        fix="start its reader, or select pg_drop_replication_slot('<slot>'); max_slot_wal_keep_size sets a limit",
     )
     yield Finding(
         check="archive",
         ok=found.archive_fails_seconds is None,
-        detail=f"nothing has been archived since {ago(found.archive_fails_seconds)}, and it fails"
+        detail=f"archiving fails; it last worked {ago(found.archive_fails_seconds)}, or earlier"
         if found.archive_fails_seconds is not None
-        else "WAL is archived, or is not to be",
-        meaning="there is no way back to a moment since then, and WAL fills the disk",
-        fix="PostgreSQL's log says why archive_command fails (pg_stat_archiver); mend it, it goes on by itself",
+        else "WAL is archived, or archiving is off",
+        meaning="no point in time since then can be restored, and WAL fills the disk",
+        fix="see PostgreSQL's log for why archive_command fails (pg_stat_archiver), and fix it; archiving then resumes",
     )
 
 
 def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Finding]:
-    """Tables that are not as they have to be."""
+    """Yield the findings about tables with wrong settings, without statistics, or bloated."""
 
     def of(fault: str) -> list[str]:
         return [each.name for each in found if each.fault == fault]
@@ -183,7 +186,7 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
         check="unlogged",
         ok=not of("UNLOGGED"),
         detail=f"unlogged: {some(of('UNLOGGED'))}" if of("UNLOGGED") else "each table is logged",
-        meaning="a crash of PostgreSQL empties it, and a standby has nothing of it",
+        meaning="a crash of PostgreSQL empties it, and standbys do not have its rows",
         fix=_each(of("UNLOGGED"), "alter table kronos.{} set logged;"),
     )
     off = of("UNVACUUMED")
@@ -192,8 +195,8 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
         ok=is_autovacuum_on and not off,
         detail="autovacuum or track_counts is off"
         if not is_autovacuum_on
-        else (f"it passes over {some(off)}" if off else "it is on, for each table"),
-        meaning="dead rows stay: claims get slower by the hour, and transaction ids run out",
+        else (f"it skips {some(off)}" if off else "it is on, for each table"),
+        meaning="dead rows are not removed: claims get slower by the hour, and transaction IDs run out",
         fix="alter system set autovacuum = on; alter system set track_counts = on; select pg_reload_conf();"
         if not is_autovacuum_on
         else "run `kronos doctor --fix`, or " + _each(off, "alter table kronos.{} reset (autovacuum_enabled);"),
@@ -201,8 +204,8 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
     yield Finding(
         check="statistics",
         ok=not of("UNKNOWN"),
-        detail=f"never analysed: {some(of('UNKNOWN'))}" if of("UNKNOWN") else "each large table was analysed",
-        meaning="after a restore or an upgrade of PostgreSQL there are none, and statements read whole tables",
+        detail=f"never analyzed: {some(of('UNKNOWN'))}" if of("UNKNOWN") else "each large table was analyzed",
+        meaning="without statistics, as after a restore or an upgrade of PostgreSQL, statements read whole tables",
         fix="run `kronos doctor --fix`, or " + _each(of("UNKNOWN"), "analyze kronos.{};"),
     )
     bloated = [each for each in found if each.fault == "BLOATED"]
@@ -210,9 +213,9 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
     yield Finding(
         check="bloat",
         ok=not bloated,
-        detail=some(texts) if bloated else "each table is about as large as what is in it",
-        meaning="space that a flood or an old transaction left: it is used again, and read through meanwhile",
-        fix="when there is a quiet minute, for it locks the table: " + _each(of("BLOATED"), "vacuum full kronos.{};"),
+        detail=some(texts) if bloated else "each table is about as large as its rows",
+        meaning="a burst of rows or an old transaction left free space: it is reused, but scans read it until then",
+        fix="in a quiet minute, because it locks the table: " + _each(of("BLOATED"), "vacuum full kronos.{};"),
     )
 
 

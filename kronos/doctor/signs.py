@@ -1,17 +1,17 @@
-"""What is read of the instance for the checks that anybody with an eye on it asks: the rows of queries/signs.sql."""
+"""What the checks shared by `kronos doctor` and the API read of the instance: the rows of queries/signs.sql."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from kronos.sql import statement
 
-ROWS: Final = 10_000  # from which on a table needs statistics
-BYTES: Final = 256 * 1024 * 1024  # from which on a table's bloat is worth a word
+ROWS: Final = 10_000  # smaller tables need no statistics
+BYTES: Final = 256 * 1024 * 1024  # bloat of smaller tables is not reported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSigns:
-    """Who is connected, and who keeps others waiting."""
+    """Connections, and sessions that block others."""
 
     connections: int
     max_connections: int
@@ -29,7 +29,7 @@ class SessionSigns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSigns:
-    """Whether what is written stays, and the server can go on."""
+    """Durability, replication and limits of the server."""
 
     is_fsync_on: bool
     are_pages_whole: bool
@@ -52,7 +52,7 @@ class ServerSigns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CronSetup:
-    """How pg_cron is set up. None: not for the owner's eyes, or this pg_cron has no such setting."""
+    """pg_cron's setup. None: the owner may not see it, or this pg_cron has no such setting."""
 
     is_visible: bool
     launches_jobs: bool | None
@@ -69,7 +69,7 @@ class CronSetup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFault:
-    """A table that is not as it has to be: UNLOGGED, UNVACUUMED, UNKNOWN, BLOATED."""
+    """A table with a fault: UNLOGGED, UNVACUUMED, UNKNOWN (no statistics), BLOATED."""
 
     name: str
     fault: str
@@ -79,7 +79,7 @@ class TableFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSigns:
-    """What becomes of executions."""
+    """Leases, lost attempts, late results, dead letters and endpoints."""
 
     leases: int
     lease_seconds: float | None
@@ -94,8 +94,7 @@ class WorkSigns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateTask:
-    """What Kronos does by itself and does not get on with: OPERATION, DELETION, BACKFILL, TASK; and of alerts RULE,
-    BEAT, ALERT."""
+    """Background work that does not progress: OPERATION, DELETION, BACKFILL, TASK; for alerts RULE, BEAT, ALERT."""
 
     kind: str
     name: str
@@ -105,7 +104,7 @@ class LateTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyState:
-    """Keys and quotas that need somebody's look."""
+    """Keys and quotas that need attention."""
 
     administrators: int
     lasting: int

@@ -1,5 +1,5 @@
-"""Whether PostgreSQL still answers while it is examined: one that was stopped (SIGSTOP), or whose disk or machine
-stands still, keeps its connections open and says nothing, and libpq waits for its answer without bound."""
+"""Check that PostgreSQL still answers during an examination. A server that was stopped (SIGSTOP), or whose disk or
+machine hangs, keeps its connections open without answering, and libpq waits for it forever."""
 
 import asyncio
 import os
@@ -14,18 +14,17 @@ from kronos import session, unreachable
 from kronos.doctor.finding import Finding
 
 EVERY_SECONDS = 5.0
-"""How often it is asked: most examinations are over before."""
+"""The interval of the check. Most examinations are over sooner."""
 ANSWER_SECONDS = 5.0
 _TIMES = 2  # in a row: a busy machine may be late once
 
 
 class Watch:
-    """While this runs, PostgreSQL is asked over connections of their own whether it answers at all. Where it does not,
-    the connection that is watched is cut: whoever waits on it has psycopg.OperationalError. A statement may take as
-    long as it likes."""
+    """While this runs, it checks over separate connections whether PostgreSQL answers at all. If not, it cuts the
+    watched connection: its caller gets psycopg.OperationalError. A statement may take as long as it likes."""
 
     def __init__(self, connection: session.Connection, url: str) -> None:
-        """`url` is where `connection` leads."""
+        """`url` is the URL of `connection`."""
         self.is_silent = False
         self._connection = connection
         self._dsn = session.conninfo(url, application_name="kronos-doctor")
@@ -33,14 +32,14 @@ class Watch:
         self._thread = threading.Thread(target=self._look, name="kronos-doctor-watch", daemon=True)
 
     def __enter__(self) -> Self:
-        """Begins."""
+        """Start watching."""
         self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends; the connection is closed only afterwards."""
+        """Stop watching. The caller closes the connection afterwards."""
         self._is_over.set()
         self._thread.join()
 
@@ -53,7 +52,7 @@ class Watch:
             _cut(self._connection.fileno())
 
     async def _answers(self) -> bool:
-        """Whether it says anything: a refusal is an answer too, and of a host that is gone the system tells."""
+        """Return whether it answers. A refusal counts as an answer; the system reports a host that is gone."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 connection = await AsyncConnection.connect(self._dsn, connect_timeout=0, autocommit=True)
@@ -67,20 +66,20 @@ class Watch:
 
 
 def _cut(descriptor: int) -> None:
-    """Ends a connection at this end, and leaves its descriptor to its owner."""
+    """Shut down a connection at this end, and leave its descriptor to its owner."""
     with socket.socket(fileno=os.dup(descriptor)) as ours:
         ours.shutdown(socket.SHUT_RDWR)
 
 
 def finding(url: str) -> Finding:
-    """What is said where it was so."""
+    """Return the finding for a PostgreSQL that stopped answering."""
     return Finding(
         check="database",
         ok=False,
-        detail=f"{unreachable.server(url)} has stopped answering, over this connection and over new ones",
-        meaning="PostgreSQL, or the machine or disk under it, stands still: no tick is accounted for, nothing is "
-        "delivered, and what follows could not be checked; or a pooler before it has no room for this command",
-        fix="where KRONOS_DATABASE_URL leads to a pooler, look first whether clients wait there (pgbouncer: "
-        "SHOW POOLS), or name PostgreSQL itself; look at its processes there: `ps -o pid,stat,wchan,args -u "
-        "postgres` shows T where they were stopped (kill -CONT PID), D where they wait for a disk",
+        detail=f"{unreachable.server(url)} stopped answering, on this connection and on new ones",
+        meaning="PostgreSQL, its machine or its disk hangs: no tick is accounted for, nothing is delivered, and the "
+        "remaining checks could not run; or a connection pooler has no room for this command",
+        fix="if KRONOS_DATABASE_URL points to a pooler, first check whether clients wait there (pgbouncer: "
+        "SHOW POOLS), or use PostgreSQL's own address; then check PostgreSQL's processes: `ps -o pid,stat,wchan,args "
+        "-u postgres` shows T for stopped ones (kill -CONT PID), D for those that wait for a disk",
     )

@@ -1,5 +1,5 @@
-"""Whether the tables have the indexes and constraints that sql/schema gives them: a restore in part, or a hand, leaves
-some out."""
+"""Check that the tables have the indexes and constraints of sql/schema. A partial restore, or a change by hand, may
+have left some out."""
 
 import re
 
@@ -12,7 +12,7 @@ _LAYOUT = re.compile(r"(?:\s|--[^\n]*\n)+")
 
 
 def wanted() -> dict[str, str]:
-    """What makes each index and constraint, by its name: a statement, or the file that has it."""
+    """Return what creates each index and constraint, by its name: a statement, or the file that contains it."""
     found: dict[str, str] = {}
     for path in sorted((sql.root() / "schema").glob("*.sql")):
         text = path.read_text(encoding="utf-8")
@@ -25,13 +25,13 @@ def wanted() -> dict[str, str]:
 
 
 def tables(there: set[str]) -> Finding:
-    """`there`: the indexes and constraints of our tables that hold for every row."""
+    """`there`: the valid indexes and constraints of Kronos' tables."""
     absent = {name: made for name, made in wanted().items() if name not in there}
     return Finding(
         check="tables",
         ok=not absent,
         detail=f"missing, or not valid: {some(list(absent))}" if absent else "each has its indexes and constraints",
-        meaning="what a unique index or a constraint forbids is not forbidden; what another index serves reads the "
-        "whole table",
-        fix=f"as kronos_owner, once the rows are right: {some(list(absent.values()))}",
+        meaning="rows that a missing unique index or constraint forbids can be stored; queries that need another "
+        "missing index read the whole table",
+        fix=f"as kronos_owner, once the rows are valid: {some(list(absent.values()))}",
     )

@@ -1,1 +1,1 @@
-"""Everything on one machine: a PostgreSQL cluster of its own, and the processes beside it."""
+"""Everything on one machine: an own PostgreSQL cluster, and the processes that use it."""

@@ -1,4 +1,4 @@
-"""A process that is kept running: started again, soon, whenever it ends, and replaced where it hangs."""
+"""A process that is kept running: restarted soon after it ends, and replaced if it hangs."""
 
 import os
 import signal
@@ -16,26 +16,26 @@ from kronos.embedded.pulse import Pulse
 
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 10.0
-# One that lived this long was well: its next end counts as the first again.
+# A child that ran this long was healthy: its next end counts as the first again.
 _WELL_AFTER_SECONDS = 30.0
-# For a child that hangs to write down where.
+# For a hung child to write down where it hangs.
 _LAST_WORDS_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Restarts:
-    """How long to wait before the next start of something that keeps ending."""
+    """The delays between starts of a process that keeps ending."""
 
     failures: int = 0
     started_at: float = 0.0
     next_start_at: float = 0.0
 
     def started(self) -> None:
-        """It runs from now on."""
+        """Record that it was started."""
         self.started_at = time.monotonic()
 
     def ended(self) -> float:
-        """It has ended. Returns the seconds until it should be started again: 0.25, 0.5, 1, ... 10."""
+        """Record that it ended. Returns the seconds until the next start: 0.25, 0.5, 1, ... 10."""
         if time.monotonic() - self.started_at >= _WELL_AFTER_SECONDS:
             self.failures = 0
         delay: float = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**self.failures)
@@ -46,15 +46,14 @@ class Restarts:
 
 @dataclass(slots=True, kw_only=True)
 class Child:
-    """One such process. `log` is None for one that speaks to the terminal itself; `has_pulse`: it gives signs of
-    life."""
+    """One such process. `log`: None if it writes to the terminal itself; `has_pulse`: it gives signs of life."""
 
     name: str
     command: Sequence[str]
     log: Path | None
     note: Callable[[str], None]
     has_pulse: bool = False
-    # What it is started with besides: the variable that names it -> an open descriptor of ours.
+    # Descriptors that it inherits: the variable that names each -> our open descriptor.
     inherited: dict[str, int] = field(default_factory=dict)
     restarts: Restarts = field(default_factory=Restarts)
     process: subprocess.Popen[bytes] | None = None
@@ -62,17 +61,17 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs now; reaps it if it has ended."""
+        """Whether it is running now; reaps it if it has ended."""
         return self.process is not None and self.process.poll() is None
 
     @property
     def has_begun(self) -> bool:
-        """Whether it runs, and has given a sign of life since its start."""
+        """Whether it is running, and has given a sign of life since its start."""
         return self.is_running and self.pulse is not None and self.pulse.has_beaten
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Starts it with this environment added to ours. From the main thread, with which it dies (SIGTERM). Raises
-        OSError."""
+        """Start it with this environment added to ours. Call it from the main thread, whose end also ends the child
+        (SIGTERM). Raises OSError."""
         self._forget()
         if not self.has_pulse:
             self.process = self._popen(environment, {})
@@ -87,13 +86,13 @@ class Child:
         self.restarts.started()
 
     def keep_running(self, environment: Mapping[str, str]) -> None:
-        """Notices that it has ended, says so once, and starts it again when its delay is over; also where it could not
-        be started."""
+        """Restart it if it has ended, after its delay, and report each end once. A failed start is retried the same
+        way."""
         if self.is_running:
             return
         if self.process is not None:
             delay = self.restarts.ended()
-            self.note(f"{self.name} {_how(self.process.returncode)}; it starts again in {delay:g} s{self._see_log()}")
+            self.note(f"{self.name} {_how(self.process.returncode)}; it restarts in {delay:g} s{self._see_log()}")
             self._forget()
         if time.monotonic() >= self.restarts.next_start_at:
             try:
@@ -104,7 +103,7 @@ class Child:
                 self.note(f"{self.name} cannot be started, next try in {delay:g} s: {explained(error)}")
 
     def end_if_hung(self, seconds: float, limit: float) -> None:
-        """Ends it where it runs and gave no sign of life for `limit` seconds; `seconds` have passed since the last
+        """Kill it if it is running but gave no sign of life for `limit` seconds. `seconds`: the time since the last
         call."""
         if self.process is None or self.pulse is None or not self.is_running or not self.pulse.is_over(seconds, limit):
             return
@@ -116,27 +115,27 @@ class Child:
         try:
             self.process.wait(_LAST_WORDS_SECONDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()  # SIGTERM is for its loop to hear, and a stopped process hears nothing else
+            self.process.kill()  # its event loop would have to handle SIGTERM, and a stopped process handles nothing
             self.process.wait()
 
     def seconds_to_start(self) -> float | None:
-        """How long until it is to be started again; None while it runs."""
+        """Return how long until its next start; None while it is running."""
         return None if self.is_running else max(0.0, self.restarts.next_start_at - time.monotonic())
 
     def ask_to_stop(self) -> None:
-        """Asks it to finish what it is doing and end (SIGTERM)."""
+        """Ask it to finish its work and end (SIGTERM)."""
         if self.process is not None and self.is_running:
             self.process.terminate()
 
     def kill(self) -> None:
-        """Ends it at once and reaps it."""
+        """Kill it immediately, and reap it."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
         self._forget()
 
     def end_of_log(self) -> str:
-        """The last lines it wrote."""
+        """Return the last lines of its log."""
         return logfiles.end_of(self.log) if self.log is not None else ""
 
     def _popen(self, environment: Mapping[str, str], descriptors: Mapping[str, int]) -> "subprocess.Popen[bytes]":
@@ -151,7 +150,7 @@ class Child:
                 stderr=log,
                 env={**os.environ, **environment, **named},
                 pass_fds=tuple(passed.values()),
-                start_new_session=True,  # Ctrl-C is for us alone: we stop our children in order
+                start_new_session=True,  # Ctrl-C is only for this process, which stops its children in order
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )
         finally:
@@ -159,7 +158,7 @@ class Child:
                 log.close()
 
     def _forget(self) -> None:
-        """The process that has ended, or never began."""
+        """Forget the process that has ended, or never started."""
         self.process = None
         if self.pulse is not None:
             self.pulse.close()
@@ -171,6 +170,6 @@ class Child:
 
 def _how(return_code: int) -> str:
     if return_code < 0:
-        named = {each.value: each.name for each in signal.Signals}  # not each number has a name
+        named = {each.value: each.name for each in signal.Signals}  # not every number has a name
         return f"was ended by {named.get(-return_code, f'signal {-return_code}')}"
     return f"ended with exit code {return_code}"

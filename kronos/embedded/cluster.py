@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster with pg_cron of its own, under one directory, as a child process of the caller."""
+"""A PostgreSQL cluster with pg_cron, in one directory, as a child process of the caller."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    """What a home remembers of its cluster in cluster.json."""
+    """What a home's cluster.json records about its cluster."""
 
     port: int
     superuser_password: str
@@ -34,12 +34,12 @@ class _Known:
 
 
 class Cluster:
-    """The embedded cluster of `home`. One process at a time may use it: `kronos up` holds the home's lock.
+    """The embedded cluster of `home`. Only one process may use it at a time: `kronos up` holds the home's lock.
 
-    Start it from the main thread: the server is stopped (fast) when the thread that started it is gone. `durable=False`
-    is for tests: a crash of the machine may destroy the data; a crash of PostgreSQL does not. `is_held`: nothing is
-    fired or delivered from its database (kronos.is_held). `note` receives what the person at the terminal should know,
-    a line each. `environment` is the server's, beside what it needs.
+    Start it from the main thread: the server is stopped (fast) when the thread that started it ends. `durable=False` is
+    for tests: a crash of the machine may then destroy the data, but a crash of PostgreSQL does not. `is_held`: nothing
+    is fired or delivered from its database (kronos.is_held). `note` receives messages for the user at the terminal, a
+    line each. `environment` is added to the server's own.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Cluster:
         note: Callable[[str], None] = lambda line: None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Touches nothing yet. Raises PostgresMissing where root has no user to run PostgreSQL as."""
+        """Changes nothing yet. Raises PostgresMissing if root has no user to run PostgreSQL as."""
         self._home = Home(home.absolute())
         self._durable = durable
         self._is_held = is_held
@@ -78,32 +78,32 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The TCP port on 127.0.0.1; the same at each start unless another process has taken it meanwhile."""
+        """The TCP port on 127.0.0.1; the same at each start, unless another process has taken it meanwhile."""
         if self._known is None:
             raise ClusterFailed("the cluster was not started")
         return self._known.port
 
     @property
     def superuser_url(self) -> str:
-        """Reaches database kronos as the cluster's superuser, over loopback."""
+        """The URL of database kronos as the cluster's superuser, over loopback."""
         return self.url()
 
     @property
     def pid(self) -> int | None:
-        """The postmaster's process id; None while none runs."""
+        """The postmaster's process ID; None while none is running."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def url(self, database: str = configuration.DATABASE) -> str:
-        """Reaches `database` as the cluster's superuser, over loopback."""
+        """Return the URL of `database` as the cluster's superuser, over loopback."""
         return self._url(configuration.SUPERUSER, self._password, database)
 
     def url_as(self, role: Role) -> str:
-        """Reaches database kronos as `role`, which can be nothing else, once `make_logins` has run."""
+        """Return the URL of database kronos as `role` and no other role, once `make_logins` has run."""
         return self._url(role, self._logins[role], configuration.DATABASE)
 
     def make_logins(self) -> None:
-        """Lets API and workers in as what they are, with the passwords that this home keeps. After a migration, which
-        makes the roles."""
+        """Give API and workers their logins, with the passwords that this home stores. Call it after a migration, which
+        creates the roles."""
         instance_settings.set_passwords(self.superuser_url, self._logins)
 
     @property
@@ -116,10 +116,11 @@ class Cluster:
         return f"postgresql://{user}:{quote(password, safe='')}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
     def start(self, *, seconds: float = 300, give_up: Callable[[], bool] = lambda: False) -> None:
-        """Starts the server and returns when it accepts connections; makes the cluster the first time.
+        """Start the server, and return once it accepts connections; create the cluster the first time.
 
-        Ends what a killed predecessor left running in this cluster. Returns early, with the server still starting,
-        once `give_up()` is true. Crash recovery counts towards `seconds`. Raises PostgresMissing, ClusterFailed.
+        Ends processes that a killed predecessor left running in this cluster. Returns early, with the server still
+        starting, once `give_up()` is true. Crash recovery counts towards `seconds`. Raises PostgresMissing,
+        ClusterFailed.
         """
         if self.pid is not None:
             return
@@ -131,11 +132,11 @@ class Cluster:
                 return
             if attempt == 2 or not self._was_port_taken():
                 break
-            self._move_to_another_port()  # somebody took it between the look and the start
+            self._move_to_another_port()  # another process took it between the check and the start
         raise ClusterFailed(f"PostgreSQL did not start:\n{self._end_of_log()}")
 
     def stop(self, *, seconds: float = 30) -> None:
-        """Stops the server (fast: sessions are ended, all is written); harder if that takes longer than `seconds`."""
+        """Stop the server (fast: sessions end, all data is written), or harder if that exceeds `seconds`."""
         if self._process is None:
             return
         for step, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)):
@@ -145,17 +146,17 @@ class Cluster:
             try:
                 self._process.wait(patience)
             except subprocess.TimeoutExpired:
-                self._note(f"PostgreSQL is still there {patience:.0f} s after {step.name}")
+                self._note(f"PostgreSQL is still running {patience:.0f} s after {step.name}")
         self._end_leftovers()
         self._process = None
 
     def restart(self) -> None:
-        """Stops and starts. Raises ClusterFailed."""
+        """Stop and start. Raises ClusterFailed."""
         self.stop()
         self.start()
 
     def destroy(self) -> None:
-        """Stops the server and deletes the cluster's files, wherever they lie."""
+        """Stop the server and delete the cluster's files, wherever they are."""
         self.stop(seconds=5)
         if self._place != Path():
             shutil.rmtree(self._socket_dir(), ignore_errors=True)
@@ -163,15 +164,15 @@ class Cluster:
         self._home.cluster_json.unlink(missing_ok=True)
 
     def _prepare(self) -> None:
-        """Everything up to the start: files, leftovers, port, settings."""
+        """Prepare the start: files, leftover processes, port, settings."""
         self._home.create()
         if not self._home.postgres.exists():
             self._end_leftovers(placement.earlier_place(self._home) / "data")
         self._place = placement.place(self._home, self._user, self._note)
         self._end_leftovers()
         for stale in self._socket_dir().iterdir():
-            # The lock beside a socket names a process; while that is a zombie, which in a container without an init
-            # it may stay for ever, PostgreSQL takes it to be alive.
+            # The lock file next to a socket names a process. While that is a zombie, possibly forever in a container
+            # without an init, PostgreSQL takes it to be alive.
             stale.unlink()
         self._installation = installation.of_data(self.data)
         self._known = self._recall()
@@ -184,16 +185,16 @@ class Cluster:
         self._write_settings()
 
     def _recall(self) -> _Known:
-        """Port and password of this cluster, chosen the first time and given to it by initdb."""
+        """Return port and password of this cluster, chosen the first time and given to it by initdb."""
         path = self._home.cluster_json
         if path.is_file():
             try:
                 known = _Known(**json.loads(path.read_text()))
             except (ValueError, TypeError) as error:
                 raise ClusterFailed(
-                    f"{path} is not what `kronos up` wrote there ({error}): put it back from a backup"
+                    f"{path} is not in the form that `kronos up` wrote ({error}): restore it from a backup"
                 ) from error
-            return self._remember(known)  # of an earlier release: with passwords that it had not
+            return self._remember(known)  # adds passwords that an earlier release did not store
         if self.data.exists():
             raise ClusterFailed(f"{path} is missing: it holds the password of the cluster in {self.data}")
         return self._remember(_Known(port=ports.free_port(), superuser_password=secrets.token_hex(24)))
@@ -203,7 +204,7 @@ class Cluster:
         return known
 
     def _move_to_another_port(self) -> None:
-        """Entries of pg_cron before 1.5 hold the old port until the reaper has corrected them."""
+        """Choose another port. Before pg_cron 1.5 entries keep the old port until the reaper has corrected them."""
         taken = self.port
         if self._known is None:
             raise ClusterFailed("the cluster was not started")
@@ -212,8 +213,8 @@ class Cluster:
         self._write_settings()
 
     def _was_port_taken(self) -> bool:
-        """Whether the start failed for its port. Who had it may have released it meanwhile, so what PostgreSQL said
-        counts too."""
+        """Return whether the start failed because of its port. The process that had it may have released it meanwhile,
+        so PostgreSQL's message counts too."""
         if not ports.is_free(self.port):
             return True
         try:
@@ -242,7 +243,7 @@ class Cluster:
         return placement.socket_dir(self._place, self._user)
 
     def _launch(self) -> None:
-        """Starts the postmaster as a child that is stopped (fast) when its parent dies."""
+        """Start the postmaster as a child that is stopped (fast) when its parent dies."""
         changed = self._user.popen_arguments()
         log = logfiles.open_or_none(self._log_file, self._note)
         self._log_offset = os.fstat(log.fileno()).st_size if log is not None else 0
@@ -257,13 +258,13 @@ class Cluster:
                 user=changed.user,
                 group=changed.group,
                 extra_groups=changed.extra_groups,
-                # Ctrl-C at the terminal is for the caller, who stops the server in its turn.
+                # Ctrl-C at the terminal is for the caller, which then stops the server.
                 start_new_session=True,
                 preexec_fn=processes.die_with_parent(signal.SIGINT),
             )
 
     def _becomes_ready(self, seconds: float, give_up: Callable[[], bool]) -> bool:
-        """Whether the server accepts connections: line 8 of postmaster.pid says so, which pg_ctl reads too."""
+        """Return whether the server accepts connections, by line 8 of postmaster.pid, which pg_ctl reads too."""
         process, status_file = self._process, self.data / "postmaster.pid"
         deadline = time.monotonic() + seconds
         while process is not None and process.poll() is None and not give_up():
@@ -272,21 +273,21 @@ class Cluster:
                 return True
             if time.monotonic() > deadline:
                 raise ClusterFailed(f"PostgreSQL is not ready after {seconds:.0f} s:\n{self._end_of_log()}")
-            time.sleep(_POLL_SECONDS)  # the postmaster writes its state to a file only
+            time.sleep(_POLL_SECONDS)  # the postmaster only writes its state to a file
         return give_up()
 
     def _end_leftovers(self, data: Path | None = None) -> None:
-        """Ends every process of this cluster that an earlier run left, and forgets its postmaster.pid.
+        """End every process of this cluster that an earlier run left, and remove its postmaster.pid.
 
-        A killed `kronos up` can leave a postmaster on its way down; a killed postmaster of pg_cron with background
-        workers leaves a launcher that spins for up to 10 s per pending entry and holds the shared memory, so that
-        the next start fails. Other clusters are recognised by their data directory and not touched.
+        A killed `kronos up` can leave a postmaster that is shutting down. A killed postmaster of pg_cron with
+        background workers leaves a launcher that spins for up to 10 s per pending entry. It holds the shared memory, so
+        that the next start fails. Other clusters are recognized by their data directory and not touched.
         """
         data = data or self.data
         left = processes.postgres_processes(data)
         if left and self.pid is None and self._process is None:
             self._note(f"ending {len(left)} process(es) of an earlier run of this cluster")
-        # An orphan whose postmaster is gone mostly leaves by itself; SIGINT stops a whole postmaster fast.
+        # An orphan without its postmaster usually exits by itself; SIGINT stops a whole postmaster fast.
         steps = [(signal.SIGINT, 20.0)] if _postmaster_of(data) in left else []
         steps += [(signal.SIGTERM, 3.0), (signal.SIGKILL, 10.0)]
         left = processes.end_postgres(data, steps) if left else []
@@ -303,7 +304,7 @@ class Cluster:
 
 
 def _postmaster_of(data: Path) -> int:
-    """The process id in postmaster.pid; 0 without one."""
+    """Return the process ID in postmaster.pid; 0 without one."""
     try:
         return int((data / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""The embedded cluster's own settings: kronos.conf and pg_hba.conf, written again at each start."""
+"""The embedded cluster's settings: kronos.conf and pg_hba.conf, rewritten at each start."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ SUPERUSER = "postgres"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenAddress:
-    """Where the server listens, and the addresses that may connect (pg_hba's notation)."""
+    """Where the server listens, and which addresses may connect (pg_hba's notation)."""
 
     address: str
     port: int
@@ -24,7 +24,7 @@ class ListenAddress:
 def write(
     installation: Installation, data: Path, listener: ListenAddress, *, durable: bool, is_held: bool = False
 ) -> list[Path]:
-    """Writes the settings into the data directory. Returns the files, which the server's user must own."""
+    """Write the settings into the data directory. Returns the files, which the server's user must own."""
     files = {
         data / CONF_FILE: kronos_conf(installation, listener, durable=durable, is_held=is_held),
         data / "pg_hba.conf": pg_hba_conf(installation, listener),
@@ -35,7 +35,7 @@ def write(
 
 
 def kronos_conf(installation: Installation, listener: ListenAddress, *, durable: bool, is_held: bool) -> str:
-    """The settings that differ from PostgreSQL's defaults."""
+    """Return the settings that differ from PostgreSQL's defaults."""
     settings = {
         "listen_addresses": listener.address,
         "port": str(listener.port),
@@ -43,15 +43,15 @@ def kronos_conf(installation: Installation, listener: ListenAddress, *, durable:
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
         "max_connections": "200",
-        # Beyond pg_cron's 32: with too few, the launcher spins and loses ticks (4 of 6 were lost with 3 slots).
+        # More than pg_cron's 32: with too few, the launcher spins and loses ticks (4 of 6 were lost with 3 slots).
         "max_worker_processes": "48",
         "idle_in_transaction_session_timeout": "60s",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",
         "log_checkpoints": "off",
-        # a firing is a session of its own, and would compile its plans, for seconds, wherever the planner overrates
-        # them
+        # Each firing is a new session, which would spend seconds to compile plans whose cost the planner
+        # overestimates.
         "jit": "off",
         "shared_preload_libraries": "pg_cron",
         "cron.database_name": DATABASE,
@@ -64,7 +64,7 @@ def kronos_conf(installation: Installation, listener: ListenAddress, *, durable:
     else:
         settings["cron.host"] = str(listener.socket_dir)
     if not durable:
-        # synchronous_commit stays on: what was committed outlives kill -9 of the server.
+        # synchronous_commit stays on: committed data survives a kill -9 of the server.
         settings |= {"fsync": "off", "full_page_writes": "off"}
     if is_held:
         settings["kronos.hold"] = "on"
@@ -77,10 +77,10 @@ def _escaped(value: str) -> str:
 
 
 def pg_hba_conf(installation: Installation, listener: ListenAddress) -> str:
-    """Who may connect: everybody with a password, from the listener's clients.
+    """Return who may connect: everyone with a password, from the listener's clients.
 
-    Before pg_cron 1.5 the launcher connects for each firing as the entry's user, which has no password; it comes
-    through the socket, whose directory only PostgreSQL's own user can enter.
+    Before pg_cron 1.5 the launcher connects for each firing as the entry's user, which has no password. It connects
+    over the socket, whose directory only PostgreSQL's own user can enter.
     """
     lines = ["# Written by kronos up at each start."]
     if not installation.has_background_workers:
@@ -89,12 +89,12 @@ def pg_hba_conf(installation: Installation, listener: ListenAddress) -> str:
     lines += [
         f"host replication {SUPERUSER} {listener.clients} scram-sha-256",
         "",
-    ]  # for a base backup: `all` does not mean it
+    ]  # for a base backup, which `all` does not cover
     return "\n".join(lines)
 
 
 def first_statements(password: str) -> str:
-    """What single-user PostgreSQL runs before the first start, so that pg_cron finds its database then."""
+    """Return what single-user PostgreSQL runs before the first start, so that pg_cron then finds its database."""
     return (
         f"alter role {SUPERUSER} password '{password}'\ncreate database {DATABASE}\nalter database {DATABASE} set "
         "timezone to 'UTC'\n"

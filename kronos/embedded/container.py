@@ -1,4 +1,4 @@
-"""The container image's `database`: PostgreSQL with pg_cron as the container's one process, reached over its network.
+"""The container image's `database`: PostgreSQL with pg_cron as the container's only process, reached over its network.
 
 `python -m kronos.embedded.container DIRECTORY`; the superuser's password is in KRONOS_DB_PASSWORD.
 """
@@ -12,7 +12,7 @@ from kronos.embedded.errors import EmbeddedError
 
 
 def main() -> None:
-    """Makes the cluster the first time, then becomes the server. Its password is set then, and not changed later."""
+    """Create the cluster the first time, then become the server. The password is set only then."""
     password = os.environ.pop("KRONOS_DB_PASSWORD", "")
     if not password:
         sys.exit("KRONOS_DB_PASSWORD is not set: it becomes the password of PostgreSQL's superuser")

@@ -1,4 +1,4 @@
-"""pg_cron's entries after PostgreSQL has moved to another port."""
+"""Correct pg_cron's entries after PostgreSQL has moved to another port."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,22 +12,22 @@ from kronos.sql import statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesLeft:
-    """How many entries are still to be corrected: their jobs were held by somebody else, or are due right now."""
+    """How many entries still need correction: another session held their jobs, or they are due at this moment."""
 
     entries_left: int
 
 
 _REAP = statement("entries.reap", EntriesLeft)
-# Of a server that answers; the supervisor looks after nothing else meanwhile.
+# For a server that answers; the supervisor does nothing else meanwhile.
 _WITHIN = timedelta(seconds=10)
 
 
 def correct(superuser_url: str) -> bool:
-    """Has them name where the server listens now: before pg_cron 1.5 each rings at the port it was registered at.
-    Whether all of them do.
+    """Point the entries to the server's current port: before pg_cron 1.5 each rings at the port where it was
+    registered. Return whether all are correct.
 
-    The reaper would do so too, but its own entry names the old port as well: a minute would be rung by nobody but the
-    workers, and the API not be ready in it. Raises ClusterFailed.
+    The reaper would do that too, but its own entry has the old port as well. So for a minute only workers would ring,
+    and the API would not be ready. Raises ClusterFailed.
     """
     try:
         asked = session.wanted(None, statement_timeout=_WITHIN)
@@ -35,5 +35,5 @@ def correct(superuser_url: str) -> bool:
             owner.act_as_owner(connection)
             (found,) = session.rows(connection, _REAP, {})
     except (psycopg.Error, errors.DatabaseUnavailable) as error:
-        raise ClusterFailed(f"pg_cron still rings at the port that PostgreSQL had before: {error}") from error
+        raise ClusterFailed(f"pg_cron still rings at PostgreSQL's previous port: {error}") from error
     return found.entries_left == 0

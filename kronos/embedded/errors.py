@@ -1,11 +1,11 @@
-"""Why `kronos up` cannot go on, in a sentence for the person at the terminal.
+"""Why `kronos up` cannot continue, in a sentence for the user at the terminal.
 
 EmbeddedError
-├── PostgresMissing      no PostgreSQL server with pg_cron is installed, or not of the version the data was made with
-├── ClusterFailed        initdb or the server ended with an error; the end of its log is in the message
+├── PostgresMissing      no PostgreSQL server with pg_cron is installed, or not the version that created the data
+├── ClusterFailed        initdb or the server failed; the message contains the end of its log
 ├── HomeInUse            another `kronos up` owns this home
 ├── EncryptionKeysWrong  the keys of secrets are missing, or cannot be read
-└── HomeUnusable         the home cannot be made, or has a name that PostgreSQL cannot use
+└── HomeUnusable         the home cannot be created, or has a name that PostgreSQL cannot use
 """
 
 import os
@@ -13,7 +13,7 @@ import subprocess
 
 
 class EmbeddedError(Exception):
-    """Base of all: the command line prints its message and exits with 1."""
+    """The base class: the command line prints its message and exits with 1."""
 
 
 class PostgresMissing(EmbeddedError):
@@ -25,23 +25,23 @@ class ClusterFailed(EmbeddedError):
 
 
 class HomeInUse(EmbeddedError):
-    """Another `kronos up` runs, or starts, on the same home."""
+    """Another `kronos up` is running, or starting, in the same home."""
 
 
 class EncryptionKeysWrong(EmbeddedError):
-    """The encryption keys cannot be read, or lack one that secrets are encrypted under."""
+    """The encryption keys cannot be read, or one that secrets are encrypted with is missing."""
 
 
 class HomeUnusable(EmbeddedError):
-    """There can be no `kronos up` in this home: its name, its place or its owner forbid it."""
+    """`kronos up` cannot run in this home, because of its name, location or owner."""
 
 
 PASSING = (OSError, subprocess.SubprocessError, EmbeddedError)
-"""What may be otherwise in a moment: a full disk, too few descriptors, a PostgreSQL that does not start."""
+"""Errors that may soon be over: a full disk, too few descriptors, a PostgreSQL that does not start."""
 
 
 def explained(error: BaseException) -> str:
-    """What went wrong, and with which file, without a number."""
+    """Return what went wrong, and with which file, without the error number."""
     if isinstance(error, OSError) and error.strerror:
         named = isinstance(error.filename, (str, bytes, os.PathLike))
         return f"{error.strerror}: {os.fsdecode(error.filename)}" if named else error.strerror

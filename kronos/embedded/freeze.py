@@ -1,7 +1,7 @@
-"""Judges from outside whether pg_cron has stopped ringing: it cannot report that itself.
+"""Detect from outside that pg_cron has stopped ringing, because it cannot report that itself.
 
-Before 1.5 its launcher can freeze for ever, and after the clock was set back it is silent until the clock has caught
-up. A restart of the server cures both.
+Before 1.5 its launcher can freeze forever. After the clock was set back, it is silent until the clock has caught up. A
+restart of the server fixes both.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from psycopg.rows import class_row
 from kronos.readiness import GET_SILENCE
 
 _STALE_AFTER_SECONDS = 180.0
-# Seen stale for this long by a clock that stands still while the machine sleeps: an hour's sleep is no freeze.
+# Seen stale for this long by a clock that stops while the machine sleeps: an hour of sleep is not a freeze.
 _SEEN_STALE_SECONDS = 150.0
 _LOOK_EVERY_SECONDS = 20.0
 _ASK_SECONDS = 6.0
@@ -26,7 +26,7 @@ _LONGEST_REST_SECONDS = 7200.0
 
 @dataclass(slots=True)
 class Freeze:
-    """What was seen of pg_cron's heartbeat, and when a restart may be tried next."""
+    """Observations of pg_cron's heartbeat, and when the next restart is allowed."""
 
     next_look_at: float = 0.0
     stale_since: float | None = None
@@ -34,14 +34,14 @@ class Freeze:
     restarts: int = 0
 
     def is_due(self) -> bool:
-        """Whether it is time for another look."""
+        """Whether it is time for another check."""
         return time.monotonic() >= self.next_look_at
 
     def look(self, silent_seconds: float | None) -> timedelta | None:
-        """How long pg_cron has been silent if the server should be restarted now, else None.
+        """Return how long pg_cron has been silent if the server should be restarted now, otherwise None.
 
-        A server is restarted once; if that does not help, again after 10 minutes, 20, ... 2 hours. None is no
-        evidence: a database that does not answer is none of ours.
+        A server is restarted once; if that does not help, again after 10 minutes, 20, ... 2 hours. None proves nothing:
+        a database that does not answer is not handled here.
         """
         now = time.monotonic()
         self.next_look_at = now + _LOOK_EVERY_SECONDS
@@ -61,8 +61,8 @@ class Freeze:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """Where no further file may be opened, one that could not be made; its end would write a traceback of what it has
-    not."""
+    """An event loop that can be destroyed quietly if it could not be created for lack of file descriptors; otherwise
+    its destructor would print a traceback about missing attributes."""
 
     _is_made = False
 
@@ -76,17 +76,17 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def silent_seconds(database_url: str) -> float | None:
-    """How long pg_cron has not rung an internal job, in seconds; None without an answer within seconds, whatever
-    PostgreSQL does."""
+    """Return how many seconds ago pg_cron last rang an internal job; None if there is no answer within seconds,
+    whatever PostgreSQL does."""
     try:
         with asyncio.Runner(loop_factory=_Loop) as runner:
             return runner.run(_ask(database_url))
-    except (psycopg.Error, TimeoutError):  # not there, not answering, or a schema that somebody is at work on
+    except (psycopg.Error, TimeoutError):  # down, not answering, or a schema that is being changed
         return None
 
 
 async def _ask(database_url: str) -> float | None:
-    # a postmaster that was stopped starts no workers
+    # A postmaster that was stopped starts no parallel workers.
     options = "-c statement_timeout=2s -c max_parallel_workers_per_gather=0"
     async with (
         asyncio.timeout(_ASK_SECONDS),

@@ -1,4 +1,4 @@
-"""The directory of one `kronos up`: what lies where, who owns it, and that only one runs in it."""
+"""The directory of one `kronos up`: its files and their owners, and the lock that lets only one run in it."""
 
 import fcntl
 import json
@@ -12,66 +12,65 @@ from typing import Self
 
 from kronos.embedded.errors import HomeInUse, HomeUnusable, explained
 
-# PostgreSQL's own paths end at 1,023 bytes, and it puts its own names behind ours.
+# PostgreSQL's paths are limited to 1,023 bytes, and it appends its own names to ours.
 _LONGEST_PATH_BYTES = 900
-# Of a `kronos up` that asks for the lock at the same moment as somebody who only looks whether there is one
-# (running.py).
+# For a `kronos up` that requests the lock at the same moment as a process that only checks it (running.py).
 _LOCK_TRIES = 10
 _LOCK_PAUSE_SECONDS = 0.05
 
 
 def default_home() -> Path:
-    """$XDG_DATA_HOME/kronos, by default ~/.local/share/kronos. Raises HomeUnusable for a user without a home."""
+    """Return $XDG_DATA_HOME/kronos, by default ~/.local/share/kronos. Raises HomeUnusable without a home directory."""
     base = os.environ.get("XDG_DATA_HOME", "")
     try:
         return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "kronos"
     except RuntimeError as error:
-        raise HomeUnusable("this user has no home directory: say where data are to be kept, with --home DIR") from error
+        raise HomeUnusable("this user has no home directory: name a directory for the data with --home DIR") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Paths of one home. Nothing in it but `log` is for others to read: its files have mode 0600."""
+    """Paths of one home. Others may read only `log`: all other files have mode 0600."""
 
     path: Path
 
     @property
     def run_json(self) -> Path:
-        """Where this instance can be reached; there while it is ready."""
+        """How to reach this instance; exists while it is ready."""
         return self.path / "run.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the `kronos up` that runs here; in it who that is."""
+        """Held by the `kronos up` that runs here; contains its process ID and URL."""
         return self.path / "lock"
 
     @property
     def admin_key_file(self) -> Path:
-        """The key of the instance's administrator, made at the first start."""
+        """The key of the instance's administrator, created at the first start."""
         return self.path / "admin.key"
 
     @property
     def encryption_key_file(self) -> Path:
-        """The keys that secrets are encrypted under, made at the first start unless the environment names others."""
+        """The keys that secrets are encrypted with, created at the first start unless the environment names others."""
         return self.path / "encryption.key"
 
     @property
     def cluster_json(self) -> Path:
-        """Port of the embedded cluster, and the passwords of its superuser, of the API's login and of the workers'."""
+        """Port of the embedded cluster, and the passwords of its superuser and of the logins of API and workers."""
         return self.path / "cluster.json"
 
     @property
     def postgres(self) -> Path:
-        """The embedded cluster, or a link to it where PostgreSQL's user cannot come here."""
+        """The embedded cluster, or a link to it if PostgreSQL's user cannot enter the home."""
         return self.path / "postgres"
 
     @property
     def log(self) -> Path:
-        """What PostgreSQL, the API and the workers say, a file each."""
+        """The logs of PostgreSQL, the API and the workers, a file each."""
         return self.path / "log"
 
     def require_usable(self) -> None:
-        """Judges the path, and makes nothing. Raises HomeUnusable where PostgreSQL, JSON or the system could not live
+        """Check the path without creating anything. Raises HomeUnusable if PostgreSQL, JSON or the system cannot work
         with it."""
         name = os.fsencode(self.path)
         shown = name.decode(errors="backslashreplace").encode("unicode_escape").decode()
@@ -81,28 +80,28 @@ class Home:
             raise HomeUnusable(f"the name of the home {shown} is not UTF-8: choose another --home")
         if len(name) > _LONGEST_PATH_BYTES:
             raise HomeUnusable(
-                f"the path of the home has {len(name)} bytes, PostgreSQL can use {_LONGEST_PATH_BYTES}: choose "
-                "another --home"
+                f"the path of the home has {len(name)} bytes, but PostgreSQL can use only {_LONGEST_PATH_BYTES}: "
+                "choose another --home"
             )
         if self.path.exists() and not (self.path.is_dir() and os.access(self.path, os.R_OK | os.W_OK | os.X_OK)):
             raise HomeUnusable(
-                f"the home {self.path} is no directory that this user may write to: choose another --home"
+                f"the home {self.path} is not a directory that this user may write to: choose another --home"
             )
 
     def create(self) -> None:
-        """Makes the directory. PostgreSQL's own user passes through a home of root, hence its 0711. Raises
+        """Create the directory. PostgreSQL's own user passes through a home of root, hence its mode 0711. Raises
         HomeUnusable."""
         try:
             if not self.path.exists():
                 self.path.mkdir(parents=True, exist_ok=True)
                 self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         except OSError as error:
-            raise HomeUnusable(f"the home {self.path} cannot be made: {explained(error)}") from error
+            raise HomeUnusable(f"the home {self.path} cannot be created: {explained(error)}") from error
 
 
 def write_private(path: Path, content: str) -> None:
-    """Writes the file whole or not at all, readable by its owner only."""
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # of mode 0600
+    """Write the file completely or not at all, readable only by its owner."""
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)  # with mode 0600
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(content)
@@ -110,21 +109,21 @@ def write_private(path: Path, content: str) -> None:
             os.fsync(file.fileno())
         Path(draft).replace(path)
     except BaseException:
-        Path(draft).unlink(missing_ok=True)  # a disk that is full keeps no half of a key
+        Path(draft).unlink(missing_ok=True)  # leave no half-written key on a full disk
         raise
 
 
 class HomeLock:
-    """Held by the one `kronos up` of a home; the kernel frees it when that process ends, however it ends."""
+    """Held by the only `kronos up` of a home; the kernel releases it when that process ends, for whatever reason."""
 
     def __init__(self, home: Home, url: str) -> None:
-        """`url` is what a second `up` reads, also while the first is still starting."""
+        """`url` is shown to a second `up`, also while the first is still starting."""
         self._home = home
         self._url = url
         self._descriptor = -1
 
     def __enter__(self) -> Self:
-        """Takes the lock. Raises HomeInUse."""
+        """Take the lock. Raises HomeInUse."""
         descriptor = os.open(self._home.lock, os.O_RDWR | os.O_CREAT, 0o600)
         if not _is_taken(descriptor):
             holder = os.pread(descriptor, 4096, 0).decode(errors="replace")
@@ -135,7 +134,7 @@ class HomeLock:
         return self
 
     def tell(self, url: str) -> None:
-        """Replaces the address that a second `up` reads."""
+        """Replace the URL that is shown to a second `up`."""
         content = json.dumps({"pid": os.getpid(), "url": url}).encode()
         os.pwrite(self._descriptor, content, 0)
         os.ftruncate(self._descriptor, len(content))
@@ -143,13 +142,13 @@ class HomeLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Frees the lock."""
+        """Release the lock."""
         os.close(self._descriptor)
 
 
 def _is_taken(descriptor: int) -> bool:
-    """Whether the lock is ours now. Tried for a moment: a process that asks whether it is free, holds it while
-    asking."""
+    """Return whether this process got the lock. Retries briefly, because a process that checks whether the lock is free
+    holds it meanwhile."""
     for left in reversed(range(_LOCK_TRIES)):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -173,9 +172,9 @@ def _refusal(home: Path, holder: str) -> str:
     try:
         holder_says = json.loads(holder)
         return (
-            f"kronos up already runs in {home}: process {holder_says['pid']}, {holder_says['url']}. Stop it, or use "
-            "another --home."
+            f"kronos up is already running in {home}: process {holder_says['pid']}, {holder_says['url']}. Stop it, or "
+            "use another --home."
         )
     except (ValueError, KeyError, TypeError):
-        # It holds the lock and has not yet written who it is: the instant between two system calls.
+        # It holds the lock but has not written its process ID yet: the moment between two system calls.
         return f"kronos up is just starting in {home}. Stop it first, or use another --home."

@@ -1,4 +1,4 @@
-"""Makes a data directory with database kronos in it, ready for pg_cron's first start."""
+"""Create a data directory with database kronos, ready for pg_cron's first start."""
 
 import os
 import shutil
@@ -12,12 +12,12 @@ from kronos.embedded.processes import OsUser
 
 
 def initialise(installation: Installation, data: Path, *, user: OsUser, password: str, durable: bool = True) -> None:
-    """Makes `data`, whole or not at all; its parent is `user`'s. Raises ClusterFailed with what PostgreSQL said."""
-    # Under another name first: a killed initdb leaves nothing that looks complete.
+    """Create `data`, completely or not at all; `user` owns its parent. Raises ClusterFailed with its output."""
+    # Under another name first, so that a killed initdb leaves nothing that looks complete.
     draft = data.with_name(f"{data.name}.new")
     if draft.exists():
         shutil.rmtree(draft)
-    # reject: nobody connects before `configuration.write` has replaced the file.
+    # reject: nobody can connect before `configuration.write` has replaced the file.
     arguments = ["--pgdata", str(draft), "--username", configuration.SUPERUSER, "--auth", "reject", "--data-checksums"]
     arguments += ["--encoding", "UTF8", "--locale", "C.UTF-8", *([] if durable else ["--no-sync"])]
     _run(user, [installation.bin_dir / "initdb", *arguments])
@@ -32,7 +32,7 @@ def initialise(installation: Installation, data: Path, *, user: OsUser, password
 
 
 def environment() -> dict[str, str]:
-    """Nothing of the caller's: its PG* variables and locale are not the server's business."""
+    """Return an environment without the caller's PG* variables and locale, which must not affect the server."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "TZ": "UTC"}
 
 

@@ -1,4 +1,4 @@
-"""Finds the PostgreSQL server with pg_cron that is installed on this machine."""
+"""Find the PostgreSQL server with pg_cron that is installed on this machine."""
 
 import re
 import subprocess
@@ -22,7 +22,7 @@ class Installation:
 
     @property
     def has_background_workers(self) -> bool:
-        """Whether pg_cron may run entries in background workers, without freezing or blocking: from 1.5 on."""
+        """Whether pg_cron may run entries in background workers, without freezing or blocking: since 1.5."""
         return self.pg_cron >= (1, 5)
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Installation:
 
 
 def newest() -> Installation:
-    """The newest server with pg_cron. Raises PostgresMissing."""
+    """Return the newest server with pg_cron. Raises PostgresMissing."""
     found = _installations()
     if not found:
         raise PostgresMissing(
@@ -41,7 +41,7 @@ def newest() -> Installation:
 
 
 def of_data(data: Path) -> Installation:
-    """The server that opens this data directory: of the version that made it, or the newest where there is none yet.
+    """Return the server for this data directory: the version that created it, or the newest if there is none yet.
 
     Raises PostgresMissing.
     """
@@ -53,7 +53,7 @@ def of_data(data: Path) -> Installation:
         if installation.major == major:
             return installation
     raise PostgresMissing(
-        f"the data in {data} was made by PostgreSQL {major}, which is not installed with pg_cron now: "
+        f"the data in {data} was created by PostgreSQL {major}, which is not installed with pg_cron: "
         f"apt install postgresql-{major} postgresql-{major}-cron"
     )
 
@@ -68,7 +68,7 @@ def _installations() -> list[Installation]:
 
 
 def _examine(bin_dir: Path) -> Installation | None:
-    """What is installed in `bin_dir`; None if it is no complete, recent server with pg_cron."""
+    """Return the installation in `bin_dir`; None if it is not a complete, recent server with pg_cron."""
     if not all((bin_dir / program).is_file() for program in ("initdb", "postgres")):
         return None
     answer = subprocess.run(  # noqa: S603 - a program in a directory of programs
@@ -87,7 +87,7 @@ def _examine(bin_dir: Path) -> Installation | None:
 
 
 def _share_dir(bin_dir: Path, major: int) -> Path:
-    """Where the server's extensions are described. pg_config belongs to the client package and may be missing."""
+    """Return the directory of the server's extensions. pg_config is in the client package, and may be missing."""
     pg_config = bin_dir / "pg_config"
     if pg_config.is_file():
         answer = subprocess.run(  # noqa: S603 - a program in a directory of programs

@@ -1,4 +1,4 @@
-"""The encryption keys of `kronos up` and `migrate`: made at the first start, and missed at each later one."""
+"""The encryption keys of `kronos up` and `migrate`: created at the first start, required at each later one."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,14 @@ from kronos.encryption import Keyring, KeysInvalid, KeySource, make_key_file
 
 
 def require_form(source: KeySource) -> None:
-    """That the file, where it is there, holds keys; of a command that it prints some. Raises EncryptionKeysWrong."""
+    """Check that the file, if it exists, contains keys, or that the command prints some. Raises EncryptionKeysWrong."""
     if source.file is None or source.file.exists():
         _read(source)
 
 
 def ensure(admin_database_url: str, source: KeySource, *, abandoned: Sequence[str] = ()) -> None:
-    """Give up the secrets under the keys that are `abandoned`, make the file where it is not there and no secret needs
-    what was in it, and see that the keys of all secrets are at hand.
+    """Give up the secrets under the `abandoned` keys, create the file if it does not exist and no secret needs its
+    former keys, and check that the keys of all secrets are available.
 
     Raises EncryptionKeysWrong, KeyRefused, DatabaseUnavailable.
     """
@@ -29,8 +29,8 @@ def ensure(admin_database_url: str, source: KeySource, *, abandoned: Sequence[st
         named = ", ".join(missing[:5])
         where = "the encryption keys" if source.file is None else str(source.file)
         raise EncryptionKeysWrong(
-            f"secrets are encrypted under the key {named}, which is not in {where}: put it back; if it is lost for "
-            f"good, give up the secrets under it with `kronos up --abandon-key {missing[0]}`, or `kronos secrets "
+            f"secrets are encrypted with the key {named}, which is not in {where}: put it back; if it is lost for "
+            f"good, give up its secrets with `kronos up --abandon-key {missing[0]}`, or `kronos secrets "
             f"abandon {missing[0]}`"
         )
     if not is_there and source.file is not None:

@@ -1,4 +1,4 @@
-"""The log files of a home: opened wherever that can be done, and bounded."""
+"""The log files of a home: opened if possible, and limited in size."""
 
 import os
 from collections.abc import Callable
@@ -13,22 +13,22 @@ _PIECE_BYTES = 1024 * 1024
 
 
 def open_or_none(log: Path, note: Callable[[str], None]) -> BinaryIO | None:
-    """The file to append to, in its folder, which is made again if it is gone.
+    """Return the file for appending. Its directory is created if it is missing.
 
-    None where that cannot be done: the process that was to write there writes to our own standard error, for a job that
-    runs is worth more than its log.
+    None if that fails: the process then writes to our own standard error, because running the job matters more than its
+    log.
     """
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return log.open("ab")
     except OSError as error:
-        note(f"what {log.stem} says goes here until its next start, for its log cannot be opened: {explained(error)}")
+        note(f"the output of {log.stem} goes here until its next start: its log cannot be opened: {explained(error)}")
         return None
 
 
 def end_of(log: Path) -> str:
-    """The last ten lines, each once, as a process that ends at each start writes one again and again; none where it
-    cannot be read."""
+    """Return the last ten lines without repetitions, because a process that fails at each start repeats its lines;
+    empty if the log cannot be read."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _END_BYTES))
@@ -38,11 +38,11 @@ def end_of(log: Path) -> str:
 
 
 def rotate(log: Path) -> None:
-    """Moves the last 32 MB of a log to `<log>.1` once it is larger than that, however large it is, and empties it.
+    """Move the last 32 MB of a log to `<log>.1` once it is larger than that, and empty it.
 
-    By copy and truncation, because the process goes on writing to its descriptor (in append mode): lines written
-    between the two are lost. Where the disk is too full for the copy the log is emptied all the same. Raises OSError
-    then, and where it could not be emptied.
+    It copies and truncates, because the process keeps writing to its descriptor (in append mode): lines written between
+    the two are lost. If the disk is too full for the copy, the log is emptied nevertheless. Raises OSError then, and if
+    the log could not be emptied.
     """
     try:
         size = log.stat().st_size
@@ -57,11 +57,11 @@ def rotate(log: Path) -> None:
 
 
 def _copy_end(log: Path, old: Path, size: int) -> None:
-    # A file of its own mode, opened again: what the old one held is free again before the new one is written.
+    # Opened anew with an explicit mode: the old file's space is freed before the new one is written.
     with log.open("rb") as source, old.open("wb") as target:
         os.fchmod(target.fileno(), 0o600)
         source.seek(size - LARGEST_BYTES)
-        left = LARGEST_BYTES  # and no more, however fast the file grows meanwhile
+        left = LARGEST_BYTES  # not more, even if the file grows meanwhile
         while left > 0 and (piece := source.read(min(left, _PIECE_BYTES))):
             target.write(piece)
             left -= len(piece)

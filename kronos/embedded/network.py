@@ -1,4 +1,4 @@
-"""The API seen from its supervisor: its address, and whether it is ready."""
+"""The API as its supervisor sees it: its address, and whether it is ready."""
 
 import http.client
 import socket
@@ -11,30 +11,30 @@ from kronos import listening
 from kronos.embedded import ports
 from kronos.embedded.errors import EmbeddedError
 
-# An API that waits for PostgreSQL says why after 3 s (kronos/pool.py).
+# An API that waits for PostgreSQL answers with the reason after 3 s (kronos/pool.py).
 _ANSWER_WITHIN_SECONDS = 5.0
-# The shell's http_proxy is not for our own child.
+# The shell's http_proxy does not apply to our own child.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from here
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where such a listener is reached from this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyAnswer:
-    """One answer of /readyz; `answer` is its text, or why there was none."""
+    """One response of /readyz; `answer` is its text, or why there was none."""
 
     is_ready: bool
     answer: str
 
 
 def url(host: str, port: int) -> str:
-    """Where the API that listens on `host` and `port` is reached from this machine."""
+    """Return the URL of the API that listens on `host` and `port`, from this machine."""
     reached = _EVERYWHERE.get(host, host)
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def require_listenable(host: str) -> None:
-    """That `host` is an address of this machine, or a name of one; asked once. Raises EmbeddedError with what the
-    system says."""
+    """Check once that `host` is an address of this machine, or a name of one. Raises EmbeddedError with the system's
+    message."""
     reason = ports.refusal(0, host)
     if reason is not None:
         raise EmbeddedError(
@@ -43,7 +43,7 @@ def require_listenable(host: str) -> None:
 
 
 def listen(host: str, port: int, *, patience: float) -> socket.socket:
-    """Listens on `host` and `port`, once it can, within `patience` seconds. Raises EmbeddedError."""
+    """Listen on `host` and `port` as soon as possible, within `patience` seconds. Raises EmbeddedError."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -60,7 +60,7 @@ def listen(host: str, port: int, *, patience: float) -> socket.socket:
 
 
 def readiness(base_url: str) -> ReadyAnswer:
-    """What /readyz answers now."""
+    """Return the current response of /readyz."""
     try:
         with _direct.open(f"{base_url}/readyz", timeout=_ANSWER_WITHIN_SECONDS) as response:
             return ReadyAnswer(is_ready=response.status == 200, answer=response.read().decode(errors="replace"))

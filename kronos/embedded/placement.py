@@ -1,4 +1,4 @@
-"""Where the embedded cluster's files lie: in the home, or where PostgreSQL's own user can reach them."""
+"""The location of the embedded cluster's files: in the home, or where PostgreSQL's own user can reach them."""
 
 import hashlib
 import os
@@ -17,15 +17,15 @@ from kronos.embedded.processes import OsUser
 SHARED_ROOT = Path("/var/lib/kronos/clusters")
 # sun_path holds 108 bytes with the final NUL; PostgreSQL adds this name to the directory's.
 _LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.65535")
-# A comma parts directories for PostgreSQL, and hosts for libpq; a backslash escapes.
+# A comma separates directories for PostgreSQL, and hosts for libpq; a backslash escapes.
 _OF_LISTS = ",\\"
 
 
 def place(home: Home, user: OsUser, note: Callable[[str], None]) -> Path:
-    """The cluster's directory, made if missing and owned by `user`; the same one at every start of a home.
+    """Return the cluster's directory, created if missing and owned by `user`; the same one at every start of a home.
 
-    Where `user` cannot pass through the home (root's own directories have mode 0700), the files lie below
-    /var/lib/kronos and the home holds a link to them.
+    If `user` cannot pass through the home (root's own directories have mode 0700), the files are below /var/lib/kronos
+    and the home has a link to them.
     """
     if home.postgres.is_dir():
         return home.postgres.resolve()
@@ -36,7 +36,7 @@ def place(home: Home, user: OsUser, note: Callable[[str], None]) -> Path:
         user.own(home.postgres)
         return home.postgres.resolve()
     place = SHARED_ROOT / _digest(home.path)
-    if place.exists():  # the home was deleted and made again: a new home begins empty, and nothing is thrown away
+    if place.exists():  # the home was deleted and recreated: a new home starts empty, and no data is deleted
         aside = place.with_name(f"{place.name}.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}")
         place.rename(aside)
         note(f"an earlier home at {home.path} left its data behind; it is kept in {aside}")
@@ -49,12 +49,12 @@ def place(home: Home, user: OsUser, note: Callable[[str], None]) -> Path:
 
 
 def earlier_place(home: Home) -> Path:
-    """Where a deleted home at this path would have left its data, and perhaps a server."""
+    """Return where a deleted home at this path would have left its data, and perhaps a running server."""
     return SHARED_ROOT / _digest(home.path)
 
 
 def remove(home: Home) -> None:
-    """Deletes the cluster's files, also where only a link to them lies in the home."""
+    """Delete the cluster's files, also if the home only has a link to them."""
     if home.postgres.exists():
         shutil.rmtree(home.postgres.resolve())
     if home.postgres.is_symlink():
@@ -62,11 +62,11 @@ def remove(home: Home) -> None:
 
 
 def socket_dir(place: Path, user: OsUser) -> Path:
-    """A directory of mode 0700 for the cluster's socket, made if missing: in `place` where its path is short and plain
-    enough.
+    """Return a directory with mode 0700 for the cluster's socket, created if missing: in `place` if its path is short
+    and plain enough.
 
-    It must stay the same: before pg_cron 1.5 each entry holds the directory it was registered with.
-    Raises ClusterFailed where another user made it.
+    It must stay the same: before pg_cron 1.5 each entry keeps the directory with which it was registered.
+    Raises ClusterFailed if another user created it.
     """
     chosen = place / "socket"
     if len(os.fsencode(chosen)) > _LONGEST_SOCKET_DIR or any(character in str(chosen) for character in _OF_LISTS):
@@ -82,7 +82,7 @@ def socket_dir(place: Path, user: OsUser) -> Path:
 
 
 def _make_passable(folder: Path) -> None:
-    """Makes the folder, and those above it that are missing, for everybody to pass through, whatever the umask is."""
+    """Create the directory, and missing ones above it, so that everyone can pass through, whatever the umask is."""
     if not folder.exists():
         _make_passable(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def _make_passable(folder: Path) -> None:
 
 
 def _can_reach(path: Path, user: OsUser) -> bool:
-    """Whether `user` can pass through `path`: asked of the kernel, as that user, because modes are not all there is."""
+    """Return whether `user` can pass through `path`. The kernel decides, as that user: modes do not tell everything."""
     changed = user.popen_arguments()
     answer = subprocess.run(  # noqa: S603 - a constant command, the path is its argument
         ["/bin/sh", "-c", 'cd "$1"', "sh", path],

@@ -1,4 +1,4 @@
-"""TCP ports of this machine that nobody listens on."""
+"""TCP ports of this machine that are free."""
 
 import errno
 import random
@@ -7,31 +7,31 @@ import socket
 from kronos import listening
 from kronos.embedded.errors import EmbeddedError
 
-# Below 32768, where Linux begins to give ports to outgoing connections that would be in the way of a later start.
+# Below 32768, where Linux starts to use ports for outgoing connections, which could block a later start.
 _PORTS = range(20_000, 32_000)
 _TRIES = 1000
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC, errno.EIO)
-"""What this process or machine lacks; it says nothing about a port."""
+"""Errors of this process or machine; they say nothing about a port."""
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether a server could listen on `port` now."""
+    """Return whether a server could listen on `port` now."""
     return refusal(port, host) is None
 
 
 def refusal(port: int, host: str = "127.0.0.1") -> str | None:
-    """Why a server could not listen on `port` now, in the system's words: taken, not allowed, no address of this
-    machine.
+    """Return why a server could not listen on `port` now, in the system's words: taken, not allowed, not an address of
+    this machine.
 
-    Raises OSError where it cannot be found out: what this process lacks says nothing about the port.
+    Raises OSError if that cannot be determined, because this process lacks resources.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL and uvicorn do
             probe.bind(address)
-    except UnicodeError:  # a label of no or of too many characters
-        return "no name of a host"
+    except UnicodeError:  # a label without characters, or with too many
+        return "not a host name"
     except OSError as error:
         if error.errno in OURS:
             raise
@@ -40,8 +40,8 @@ def refusal(port: int, host: str = "127.0.0.1") -> str | None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now. Another process may take it before it is used: where we listen
-    ourselves, `listener` is better; PostgreSQL, which must have a number, is moved to another one."""
+    """Return a loopback port that is free now. Another process may take it before it is used. If Kronos itself listens,
+    `listener` is better; PostgreSQL, which needs a number, is moved to another port."""
     for port in random.sample(_PORTS, _TRIES):
         if is_free(port):
             return port
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 def listener(host: str = "127.0.0.1") -> socket.socket:
-    """Listens on a port that was free, and is nobody else's from now on."""
+    """Listen on a port that was free, and keep it from now on."""
     for port in random.sample(_PORTS, _TRIES):
         try:
             return listening.listen(host, port)

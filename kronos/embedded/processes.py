@@ -1,4 +1,4 @@
-"""What is asked of the operating system about processes: whose they are, how they end, whom they die with."""
+"""Operating system functions for processes: their users, how they are ended, and what they end with."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OsUser:
-    """The unprivileged user that PostgreSQL runs as; `drops` where that is not the caller."""
+    """The unprivileged user that PostgreSQL runs as; `drops` if it is not the caller."""
 
     uid: int
     gid: int
@@ -28,13 +28,13 @@ class OsUser:
     drops: bool
 
     def popen_arguments(self) -> "PopenUser":
-        """What subprocess needs to become this user: nothing for the caller itself."""
+        """Return subprocess's arguments for running as this user: empty for the caller itself."""
         if not self.drops:
             return PopenUser(user=None, group=None, extra_groups=None)
         return PopenUser(user=self.uid, group=self.gid, extra_groups=[])
 
     def own(self, path: Path) -> None:
-        """Gives `path` to this user."""
+        """Give `path` to this user."""
         if self.drops:
             os.chown(path, self.uid, self.gid)
 
@@ -49,38 +49,38 @@ class PopenUser:
 
 
 def postgres_user() -> OsUser:
-    """The caller, or `postgres` if the caller is root, as which PostgreSQL refuses to run. Raises PostgresMissing."""
+    """Return the caller, or for root `postgres`, as PostgreSQL refuses to run as root. Raises PostgresMissing."""
     if os.geteuid() != 0:
         return OsUser(uid=os.geteuid(), gid=os.getegid(), name=str(os.geteuid()), drops=False)
     try:
         entry = pwd.getpwnam("postgres")
     except KeyError as error:
         raise PostgresMissing(
-            "PostgreSQL does not run as root and there is no user 'postgres' to run it as; it comes with the package "
-            "postgresql-common"
+            "PostgreSQL does not run as root, and there is no user 'postgres' to run it as; the package "
+            "postgresql-common creates it"
         ) from error
     return OsUser(uid=entry.pw_uid, gid=entry.pw_gid, name=entry.pw_name, drops=True)
 
 
 def die_with_parent(death_signal: signal.Signals) -> Callable[[], None]:
-    """A preexec_fn: the child gets `death_signal` when the thread that started it is gone.
+    """Return a preexec_fn: the child gets `death_signal` when the thread that started it ends.
 
-    The thread, not the process (prctl(2), PR_SET_PDEATHSIG): start children from the main thread. It is called after
-    subprocess has changed the user, as it must be, for that change clears the setting.
+    The thread, not the process (prctl(2), PR_SET_PDEATHSIG): start children from the main thread. subprocess calls it
+    after it has changed the user, as required, because that change clears the setting.
     """
     parent = os.getpid()
 
     def tie() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call
+        if os.getppid() != parent:  # the parent died before the call
             os.kill(os.getpid(), death_signal)
 
     return tie
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether the process was stopped by a signal (SIGSTOP), not by a debugger. Raises OSError where it cannot be
-    asked."""
+    """Return whether the process was stopped by a signal (SIGSTOP), not by a debugger. Raises OSError if that cannot be
+    read."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] == "T"
     except (FileNotFoundError, ProcessLookupError):
@@ -88,27 +88,27 @@ def is_stopped(pid: int) -> bool:
 
 
 def postgres_processes(data: Path) -> list[int]:
-    """Process ids of all PostgreSQL processes of the cluster in `data` and of no other.
+    """Return the process IDs of all PostgreSQL processes of the cluster in `data`, and of no other cluster.
 
-    Every PostgreSQL process has its data directory as working directory; that identifies it, also where the
-    postmaster is gone and its number in postmaster.pid may meanwhile be another process's.
+    Every PostgreSQL process has its data directory as working directory. That identifies it even if the postmaster is
+    gone and its ID in postmaster.pid may belong to another process by now.
     """
     wanted = {os.fsencode(data), os.fsencode(f"{data} (deleted)")}
     return [pid for pid, directory in _working_directories() if directory in wanted and _is_postgres(pid)]
 
 
 def _working_directories() -> Iterator[tuple[int, bytes]]:
-    """(process id, working directory) of all processes that PostgreSQL's user may ask about: its own.
+    """Yield (process ID, working directory) of all processes that PostgreSQL's user may inspect: its own.
 
-    Asked as that user, because root may not ask where it lacks CAP_SYS_PTRACE, as in most containers; by find and
-    not by Python, which may lie where that user cannot go.
+    It runs as that user, because root may not inspect them without CAP_SYS_PTRACE, as in most containers. It uses find,
+    because Python may be in a directory that this user cannot enter.
     """
     changed = postgres_user().popen_arguments()
     answer = subprocess.run(
         ["/bin/sh", "-c", "exec find /proc/[0-9]*/cwd -maxdepth 0 -printf '%h %l\\0'"],
         cwd="/",
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # processes that have just ended, and those of others
+        stderr=subprocess.DEVNULL,  # about processes that have just ended, and those of others
         check=False,
         user=changed.user,
         group=changed.group,
@@ -128,7 +128,7 @@ def _is_postgres(pid: int) -> bool:
 
 
 def end_postgres(data: Path, steps: list[tuple[signal.Signals, float]]) -> list[int]:
-    """Ends all of them: each step's signal, and up to its seconds until they are gone. Returns those still there."""
+    """End all of them: send each step's signal, and wait up to its seconds. Returns those that are still running."""
     for step, seconds in steps:
         descriptors = _hold(data)
         for descriptor in descriptors:
@@ -144,7 +144,7 @@ def end_postgres(data: Path, steps: list[tuple[signal.Signals, float]]) -> list[
 
 
 def _hold(data: Path) -> list[int]:
-    """A descriptor of each of them: unlike a number, it cannot come to mean another process before it is signalled."""
+    """Return a descriptor of each: unlike an ID, it cannot refer to another process by the time of the signal."""
     held = {}
     for pid in postgres_processes(data):
         with suppress(ProcessLookupError):

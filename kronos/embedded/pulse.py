@@ -1,4 +1,4 @@
-"""Tells a child that hangs from one that is slow, and from a machine that stood still."""
+"""Distinguish a hung child from a slow one, and from a machine that was suspended."""
 
 import contextlib
 import os
@@ -6,15 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# A child that has yet to load its modules, on a machine that is busy with starting.
+# For a child that still has to load its modules, on a machine that is busy starting.
 _FIRST_WITHIN_SECONDS = 120.0
 _LONGEST_STEP_SECONDS = 2.0
 
 
 class Witness:
-    """Counts the time in which we were awake ourselves: of a gap between two looks only its first two seconds.
+    """Counts the time in which this process was running itself: only the first two seconds between two checks.
 
-    A machine that slept, a `kronos up` that was stopped or had no processor for a minute, has seen nobody silent.
+    A machine that slept, or a `kronos up` that was stopped or got no CPU for a minute, cannot tell who was silent.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,7 +22,7 @@ class Witness:
         self._looked_at = clock()
 
     def seconds(self) -> float:
-        """Seconds since the last look for which a child can be blamed."""
+        """Return the seconds since the last check for which a child can be blamed."""
         before, self._looked_at = self._looked_at, self._clock()
         return min(self._looked_at - before, _LONGEST_STEP_SECONDS)
 
@@ -36,8 +36,8 @@ class Pulse:
     has_beaten: bool = False
 
     def is_over(self, seconds: float, limit: float) -> bool:
-        """Whether nothing was heard for `limit` witnessed seconds, of which these are the last; at first there is more
-        patience."""
+        """Return whether nothing was heard for `limit` counted seconds, including these `seconds`; the first heartbeat
+        may take longer."""
         if self._is_heard():
             self.silent_seconds, self.has_beaten = 0.0, True
             return False
@@ -45,7 +45,7 @@ class Pulse:
         return self.silent_seconds > (limit if self.has_beaten else max(limit, _FIRST_WITHIN_SECONDS))
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stop listening."""
         os.close(self.readable)
 
     def _is_heard(self) -> bool:

@@ -1,4 +1,4 @@
-"""The `kronos up` that runs in a home, as another process finds it."""
+"""Find the `kronos up` that is running in a home, from another process."""
 
 import fcntl
 import json
@@ -12,7 +12,7 @@ from kronos.embedded.home import Home, default_home
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """What is in run.json."""
+    """The contents of run.json."""
 
     url: str
     admin_key_file: Path
@@ -21,10 +21,10 @@ class Running:
 
 
 def find(home: Home) -> Running | None:
-    """The instance that is ready in this home; None where none is.
+    """Return the instance that is ready in this home; None if there is none.
 
-    run.json alone is no evidence: after kill -9 it stays, and its port may be a stranger's. Its writer must hold the
-    home's lock.
+    run.json alone proves nothing: it survives kill -9, and another program may have taken its port. Its writer must
+    hold the home's lock.
     """
     try:
         run = json.loads(home.run_json.read_text(encoding="utf-8"))
@@ -34,13 +34,13 @@ def find(home: Home) -> Running | None:
             database_url=str(run["database_url"]),
             pid=int(run["pid"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):  # whatever somebody wrote there
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):  # whatever the file contains
         return None
     return found if _holder(home) == found.pid else None
 
 
 def here() -> Running | None:
-    """The instance that is ready in the default home; None where none is, or this user has no home."""
+    """Return the instance that is ready in the default home; None if there is none, or this user has no home."""
     try:
         return find(Home(default_home()))
     except HomeUnusable:
@@ -48,13 +48,13 @@ def here() -> Running | None:
 
 
 def _holder(home: Home) -> int | None:
-    """The process that holds the home's lock; None where nobody does, or it has not said yet who it is."""
+    """Return the process that holds the home's lock; None if none does, or if it has not written its ID yet."""
     try:
         descriptor = os.open(home.lock, os.O_RDONLY)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # let go of at once, by the close below
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # released immediately, by the close below
     except BlockingIOError:
         try:
             return int(json.loads(os.pread(descriptor, 4096, 0))["pid"])

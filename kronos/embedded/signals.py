@@ -1,4 +1,4 @@
-"""What wakes the supervisor: a request to stop, and a child that has ended."""
+"""Events that wake the supervisor: a request to stop, and a child that ended."""
 
 import os
 import select
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class Wakeups:
-    """SIGINT and SIGTERM counted, SIGCHLD noticed, and a wait that any of them ends. For the main thread."""
+    """Counts SIGINT and SIGTERM, notices SIGCHLD, and ends a wait at any of them. For the main thread."""
 
     def __init__(self) -> None:
         """Installs nothing yet."""
@@ -18,7 +18,7 @@ class Wakeups:
             os.set_blocking(descriptor, False)
 
     def __enter__(self) -> Self:
-        """Installs the handlers. The wake-up descriptor closes the gap between a look and the wait after it."""
+        """Install the handlers. The wake-up descriptor closes the gap between a check and the wait after it."""
         self._before = signal.set_wakeup_fd(self._writable, warn_on_full_buffer=False)
         self._handlers = [
             (number, signal.signal(number, handler))
@@ -28,7 +28,7 @@ class Wakeups:
                 (signal.SIGHUP, self._stop),
                 (signal.SIGCHLD, _nothing),
             )
-            # nohup ignores it for us
+            # nohup has it ignored
             if number != signal.SIGHUP or signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
         ]
         return self
@@ -36,7 +36,7 @@ class Wakeups:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Puts back what was there before."""
+        """Restore the previous handlers."""
         for number, handler in self._handlers:
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._before)
@@ -45,17 +45,17 @@ class Wakeups:
 
     @property
     def is_stop_requested(self) -> bool:
-        """Whether we were asked to stop."""
+        """Whether a stop was requested."""
         return self.stop_requests > 0
 
     def wait(self, seconds: float) -> None:
-        """Returns after `seconds`, or as soon as a signal arrives or has arrived since the last wait."""
+        """Return after `seconds`, or as soon as a signal arrives or has arrived since the last wait."""
         select.select([self._readable], [], [], max(0.0, seconds))
         try:
             while os.read(self._readable, 512):
                 pass
         except BlockingIOError:
-            return  # all of them read
+            return  # all were read
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stop_requests += 1

@@ -1,12 +1,12 @@
 """`kronos up`: PostgreSQL, the API and the workers as children of one process that keeps them running.
 
-Started in this order and stopped in the opposite one. Each has a log of its own in the home. A child that ends is
-started again, at once the first time, at most 10 s later if it keeps ending; an API or a worker that hangs is ended. If
-this process is killed its children end by themselves, PostgreSQL by a fast shutdown; the next start in the same home
-clears what is still on its way out.
+They are started in this order and stopped in the opposite one. Each has its own log in the home. A child that ends is
+restarted, immediately the first time, and after at most 10 s if it keeps ending; an API or worker that hangs is killed.
+If this process is killed, its children end by themselves, PostgreSQL with a fast shutdown. The next start in the same
+home ends what is still running.
 
-Once it is ready nothing that the system refuses it (a full disk, too few descriptors, a folder that is gone) ends it:
-it says so and tries again. Decision 0033.
+Once it is ready, no failure of the system ends it (a full disk, too few descriptors, a missing directory): it reports
+the failure and retries. Decision 0033.
 """
 
 import json
@@ -39,28 +39,28 @@ _HOPELESS_STARTS = 5
 _IDLE_SECONDS = 1.0
 _LOOK_AT_LOGS_SECONDS = 20.0
 _SAY_AGAIN_SECONDS = 60.0
-# More than a minute: the reaper is rung within it once its own entry is right.
+# More than a minute: the reaper rings within a minute once its own entry is correct.
 _CORRECT_ENTRIES_SECONDS = 75.0
-# A stopped postmaster takes no connection and reaps no backend. A person who stopped it to look at it has so long.
+# How long a postmaster may be stopped, for inspection: meanwhile it accepts no connections and reaps no backends.
 _STOPPED_SECONDS = 10.0
 _NOT_BEGUN = network.ReadyAnswer(is_ready=False, answer="it does not serve yet")
-# Beyond KRONOS_SHUTDOWN_SECONDS, which the children keep to themselves.
+# In addition to KRONOS_SHUTDOWN_SECONDS, which the children observe themselves.
 _SHUTDOWN_MARGIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run and where."""
+    """What to run, and where."""
 
     home: Path
-    # Of the environment, as the children will read it; the database's URL is not in there.
+    # From the environment, as the children will read them; without the database's URL.
     settings: Settings
     workers: int = 1
-    # As if it were down, but for the API: no tick is accounted for and nothing is delivered.
+    # Held: only the API works; no tick is accounted for and nothing is delivered.
     is_held: bool = False
-    # Encryption keys that are lost: the secrets under them are given up.
+    # Lost encryption keys: the secrets under them are given up.
     abandoned_keys: Sequence[str] = ()
-    # Networks that deliveries may reach besides public ones, added to KRONOS_EGRESS_ALLOW.
+    # Non-public networks that deliveries may reach, in addition to KRONOS_EGRESS_ALLOW.
     egress_allow: Sequence[str] = ()
     # Commands that are started once all is ready and speak to the terminal themselves: (name, command).
     companions: Sequence[tuple[str, Sequence[str]]] = ()
@@ -70,8 +70,7 @@ class Supervisor:
     """One run of `kronos up`."""
 
     def __init__(self, plan: Plan, *, announce: Callable[[str], None], note: Callable[[str], None]) -> None:
-        """`announce` receives `ready URL`, `note` everything else that the person at the terminal should know. Neither
-        may raise."""
+        """`announce` receives `ready URL`, `note` all other messages for the terminal's user. Neither may raise."""
         self._plan = plan
         self._announce = announce
         self._note = note
@@ -85,11 +84,11 @@ class Supervisor:
         self._key_source = named if named.is_set else KeySource(file=self._home.encryption_key_file, command=None)
         self._stopped_seconds = 0.0
         self._logs_are_due_at = 0.0
-        self._is_written = True  # whether run.json says what is true
+        self._is_written = True  # whether run.json is up to date
         self._correct_entries_until = 0.0  # after a move to another port
         self._said_at: dict[str, float] = {}
         self._environment: dict[str, str] = {}
-        self._cluster_port = 0  # where the children look for it
+        self._cluster_port = 0  # the port that the children use
         self._url = ""
         self._api = self._child("api", "serve")
         self._workers = [
@@ -98,14 +97,14 @@ class Supervisor:
         self._companions: list[Child] = []
 
     def run(self) -> None:
-        """Runs until it is asked to stop. Raises EmbeddedError or OSError where it cannot start at all."""
+        """Run until a stop is requested. Raises EmbeddedError or OSError if it cannot start."""
         host = self._settings.host
         self._home.require_usable()
         network.require_listenable(host)
         with ExitStack() as held:
             door = held.enter_context(ports.listener(host)) if self._settings.port == 0 else None
             if door is None and not self._home.path.exists():
-                # No instance in this home can hold the port: where it is taken none is made.
+                # No instance in this home can hold the port. If it is taken, do not create a home.
                 door = held.enter_context(network.listen(host, self._settings.port, patience=0.0))
             port = door.getsockname()[1] if door is not None else self._settings.port
             self._home.create()
@@ -113,7 +112,7 @@ class Supervisor:
             held.enter_context(HomeLock(self._home, self._url))
             wakeups = held.enter_context(Wakeups())
             if door is None:
-                # Only now: an instance in this home holds the port, and who it is says more than that it is taken.
+                # Only after the lock: an instance in this home would hold the port, and the lock's error names it.
                 door = held.enter_context(network.listen(host, port, patience=self._patience()))
             self._api.inherited[listening.VARIABLE] = door.fileno()
             keys.require_form(self._home.admin_key_file)
@@ -127,7 +126,7 @@ class Supervisor:
                 self._stop(wakeups, door)
 
     def _start(self, port: int, wakeups: Wakeups) -> None:
-        """Everything up to `ready`, or until it is asked to stop."""
+        """Do everything up to `ready`, or until a stop is requested."""
         self._cluster.start(give_up=lambda: wakeups.is_stop_requested)
         if wakeups.is_stop_requested:
             return
@@ -151,7 +150,7 @@ class Supervisor:
             self._note(
                 "held: no tick is accounted for and nothing is delivered until `kronos up` is started without --hold"
             )
-        if not self._plan.companions:  # which say it themselves
+        if not self._plan.companions:  # companions print it themselves
             self._note(f"dashboard at {self._url}: sign in with the key in {self._home.admin_key_file}")
         self._announce(f"ready {self._url}")
         for name, command in self._plan.companions:
@@ -161,7 +160,7 @@ class Supervisor:
         begun = time.monotonic()
         is_reported = False
         while not wakeups.is_stop_requested:
-            # Asked before it has begun, it would answer only then: the door is open already.
+            # Before it has begun it would answer only then, because the socket is already open.
             readiness = network.readiness(self._url) if self._api.has_begun else _NOT_BEGUN
             if readiness.is_ready:
                 return
@@ -175,8 +174,7 @@ class Supervisor:
             wakeups.wait(0.05)
 
     def _keep_running(self, wakeups: Wakeups) -> None:
-        """One round: revives what has ended or hangs, looks after the whole now and then, sleeps until something
-        happens."""
+        """Do one round: restart what has ended or hangs, do periodic checks, and sleep until something happens."""
         self._revive_cluster(wakeups)
         self._look_after_children()
         if not self._is_written:
@@ -202,13 +200,13 @@ class Supervisor:
             child.keep_running(self._environment_of(child))
 
     def _revive_cluster(self, wakeups: Wakeups) -> None:
-        """Starts PostgreSQL again if it has ended; where it had to move to another port, the others follow."""
+        """Restart PostgreSQL if it has ended; if it had to move to another port, the children follow."""
         if self._cluster.pid is not None or wakeups.is_stop_requested:
             return
         if self._cluster_restarts.started_at:
             delay = self._cluster_restarts.ended()
             self._cluster_restarts.started_at = 0.0
-            self._say(f"PostgreSQL has ended; it starts again in {delay:g} s ({self._home.log / 'postgres.log'})")
+            self._say(f"PostgreSQL has ended; it restarts in {delay:g} s ({self._home.log / 'postgres.log'})")
         if time.monotonic() < self._cluster_restarts.next_start_at:
             return
         self._try(lambda: self._cluster.start(give_up=lambda: wakeups.is_stop_requested))
@@ -216,18 +214,18 @@ class Supervisor:
         self._follow_database()
 
     def _wake_postmaster(self, seconds: float) -> None:
-        """Lets a stopped postmaster go on. It is never killed for being slow: its data are worth more than its time."""
+        """Continue a stopped postmaster. It is never killed for being slow: its data matters more than time."""
         pid = self._cluster.pid
         if pid is None or not processes.is_stopped(pid):
             self._stopped_seconds = 0.0
             return
         self._stopped_seconds += seconds
         if self._stopped_seconds > _STOPPED_SECONDS:
-            self._note(f"PostgreSQL was stopped for {self._stopped_seconds:.0f} s (SIGSTOP): it goes on now")
+            self._note(f"PostgreSQL was stopped for {self._stopped_seconds:.0f} s (SIGSTOP): it continues now")
             os.kill(pid, signal.SIGCONT)
 
     def _try(self, act: Callable[[], object]) -> bool:
-        """Whether it could be done. What could not is said, and stays to be done."""
+        """Return whether the action succeeded. A failure is reported; the action remains to be done."""
         try:
             act()
         except PASSING as error:
@@ -236,17 +234,16 @@ class Supervisor:
         return True
 
     def _say(self, line: str) -> None:
-        """Notes it, unless it was noted within the last minute: what cannot be done is tried again every few
-        seconds."""
+        """Note the line, unless it was noted within the last minute: failed actions are retried every few seconds."""
         now = time.monotonic()
         self._said_at = {said: at for said, at in self._said_at.items() if now - at < _SAY_AGAIN_SECONDS}
-        what = line.partition("\n")[0]  # below it the end of a log, which is never the same
+        what = line.partition("\n")[0]  # without the end of a log below it, which is never the same
         if what not in self._said_at:
             self._said_at[what] = now
             self._note(line)
 
     def _follow_database(self) -> None:
-        """Gives a changed database URL to the children, by starting them again, to run.json and to pg_cron."""
+        """Pass a changed database URL to the children, by restarting them, to run.json and to pg_cron."""
         if self._cluster_port in (0, self._cluster.port):
             return
         self._cluster_port = self._cluster.port
@@ -266,8 +263,8 @@ class Supervisor:
             self._cluster.stop()  # the next round starts it
 
     def _stop(self, wakeups: Wakeups, door: socket.socket) -> None:
-        """API and workers first, gracefully; then PostgreSQL. A further request to stop ends the patience."""
-        door.close()  # the API has it too, until it has ended: nobody waits for one that will not be started again
+        """Stop API and workers first, gracefully; then PostgreSQL. A further stop request ends the waiting."""
+        door.close()  # the API holds it until it ends; then no client waits for an API that is not restarted
         self._try(lambda: self._home.run_json.unlink(missing_ok=True))
         requests = wakeups.stop_requests
         deadline = time.monotonic() + self._settings.shutdown_seconds + _SHUTDOWN_MARGIN_SECONDS
@@ -291,7 +288,7 @@ class Supervisor:
         return [*self._companions, *self._services()]
 
     def _child(self, name: str, command: str) -> Child:
-        # -P: not whatever is called kronos in the directory that the user happens to be in
+        # -P: do not import a `kronos` from the current directory
         return Child(
             name=name,
             command=[sys.executable, "-P", "-m", "kronos", command],
@@ -315,8 +312,7 @@ class Supervisor:
         }
 
     def _environment_of(self, child: Child) -> dict[str, str]:
-        """With a database URL for those who need one: a login that is the API's, or the workers', and can be nothing
-        else."""
+        """Return the environment of a child. API and workers get a database URL whose login has only their own role."""
         if child in self._companions:
             return self._environment
         url = self._cluster.url_as("kronos_api" if child is self._api else "kronos_worker")
@@ -335,5 +331,5 @@ class Supervisor:
         write_private(self._home.run_json, json.dumps(content, indent=1) + "\n")
 
     def _patience(self) -> float:
-        """How long to wait for the API's port: a killed predecessor's API may be on its way out."""
+        """Return how long to wait for the API's port: a killed predecessor's API may still be shutting down."""
         return 15.0 if self._home.run_json.exists() else 0.0

@@ -1,5 +1,4 @@
-"""What Prometheus reads of a process: plain numbers, counted as cheaply as Python can, and written out when asked for.
+"""A process's Prometheus metrics: plain numbers, counted as cheaply as Python can, and formatted only when read.
 
-catalog.py names every metric; tallies.py counts; exposition.py alone loads prometheus_client, when the first scrape
-comes.
+catalog.py names every metric; tallies.py counts; only exposition.py loads prometheus_client, at the first scrape.
 """

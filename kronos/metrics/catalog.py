@@ -1,5 +1,5 @@
-"""What processes count themselves; what is read of the database stands in instance.py. docs/metrics.md lists all of
-them."""
+"""The metrics that processes count themselves. instance.py has those that are read from the database. docs/metrics.md
+lists all of them."""
 
 from kronos.metrics.definition import Metric
 
@@ -13,14 +13,14 @@ PROCESS_INFO = Metric(
     kind="gauge",
     place="process",
     labels=("role", "version"),
-    help="1; what this process is (api or worker), and of which release.",
+    help="Always 1; the labels give this process's role (api or worker) and release.",
 )
 LOOP_LAG = Metric(
     name="kronos_event_loop_lag_seconds",
     kind="histogram",
     place="process",
     bounds=_QUICK,
-    help="How late the event loop woke who asked to be woken each second.",
+    help="How late the event loop runs a timer that is set every second.",
 )
 
 STATEMENTS = Metric(
@@ -29,8 +29,8 @@ STATEMENTS = Metric(
     place="process",
     labels=("statement",),
     most=500,
-    help="Statements that PostgreSQL was sent, by their name (sql/queries); several of one transaction count as the "
-    "first of them.",
+    help="Statements sent to PostgreSQL, by their name (sql/queries). Several statements of one transaction count as "
+    "the first of them.",
 )
 STATEMENT_SECONDS = Metric(
     name="kronos_statement_seconds_total",
@@ -38,7 +38,7 @@ STATEMENT_SECONDS = Metric(
     place="process",
     labels=("statement",),
     most=500,
-    help="How long they took together, from a connection that is free to the last row.",
+    help="Total time of these statements, from getting a free connection to the last row.",
 )
 STATEMENT_ERRORS = Metric(
     name="kronos_statement_errors_total",
@@ -46,13 +46,13 @@ STATEMENT_ERRORS = Metric(
     place="process",
     labels=("statement",),
     most=500,
-    help="Those of them that met an error, refusals included.",
+    help="Those of these statements that failed, rejections included.",
 )
 SPANS = Metric(
     name="kronos_spans_total",
     kind="counter",
     place="process",
-    help="Spans of traces that a collector took.",
+    help="Spans of traces that a collector accepted.",
 )
 SPANS_DROPPED = Metric(
     name="kronos_spans_dropped_total",
@@ -60,7 +60,7 @@ SPANS_DROPPED = Metric(
     place="process",
     labels=("reason",),
     most=2,
-    help="Spans that were dropped: overflow: more were waiting than OTEL_BSP_MAX_QUEUE_SIZE; refused: nobody took "
+    help="Dropped spans. overflow: more were waiting than OTEL_BSP_MAX_QUEUE_SIZE; refused: no collector accepted "
     "them.",
 )
 SPANS_WAITING = Metric(
@@ -77,7 +77,7 @@ REQUESTS = Metric(
     place="api",
     labels=("method", "route", "status"),
     most=2000,
-    help="Requests answered, by method, by the template of their path, and by the class of their status (2xx).",
+    help="Answered requests, by method, by the template of their path, and by the class of their status (2xx).",
 )
 REQUEST_SECONDS = Metric(
     name="kronos_api_request_seconds",
@@ -86,13 +86,13 @@ REQUEST_SECONDS = Metric(
     labels=("method", "route"),
     bounds=_QUICK,
     most=500,
-    help="From the first byte of a request to the end of its answer; of a stream of events, as long as it was read.",
+    help="From a request's first byte to the end of its response; for an event stream, as long as it was read.",
 )
 REQUESTS_UNDER_WAY = Metric(
     name="kronos_api_requests_under_way",
     kind="gauge",
     place="api",
-    help="Requests whose answer has not begun.",
+    help="Requests whose response has not started.",
 )
 POOL_SIZE = Metric(
     name="kronos_api_pool_connections",
@@ -106,7 +106,7 @@ POOL_LIMIT = Metric(
     name="kronos_api_pool_connections_max",
     kind="gauge",
     place="api",
-    help="Connections that this process may have: KRONOS_DATABASE_POOL_SIZE.",
+    help="Most connections that this process may open: KRONOS_DATABASE_POOL_SIZE.",
 )
 POOL_WAITING = Metric(
     name="kronos_api_pool_waiting",
@@ -124,7 +124,7 @@ POOL_WAIT_SECONDS = Metric(
     name="kronos_api_pool_wait_seconds_total",
     kind="counter",
     place="api",
-    help="How long they waited, together.",
+    help="Total time that they waited.",
 )
 POOL_ERRORS = Metric(
     name="kronos_api_pool_timeouts_total",
@@ -140,7 +140,7 @@ DELIVERIES = Metric(
     place="worker",
     labels=("transport", "outcome"),
     most=40,
-    help="Attempts that ended: by transport, and as what (success, failed, timed_out, unknown).",
+    help="Finished attempts, by transport and outcome (success, failed, timed_out, unknown).",
 )
 DELIVERY_SECONDS = Metric(
     name="kronos_delivery_seconds",
@@ -149,7 +149,7 @@ DELIVERY_SECONDS = Metric(
     labels=("transport",),
     bounds=_LATENCIES,
     most=8,
-    help="From the beginning of an attempt to its receiver's answer.",
+    help="From the start of an attempt to its receiver's answer.",
 )
 RESULTS = Metric(
     name="kronos_results_total",
@@ -158,34 +158,34 @@ RESULTS = Metric(
     labels=("verdict",),
     most=8,
     known=(("success",), ("failed",), ("retry",), ("cancelled",), ("already",), ("fenced",), ("dropped",)),
-    help="What storing an attempt's end did: success, failed, retry, cancelled; fenced: its lease was lost and "
-    "another's result counts; already: it was stored before; dropped: it was not stored.",
+    help="Results of storing an attempt's end: success, failed, retry, cancelled; fenced: its lease was lost and "
+    "another result counts; already: it was already stored; dropped: it was not stored.",
 )
 RESULT_BATCH = Metric(
     name="kronos_result_batch_size",
     kind="histogram",
     place="worker",
     bounds=_SIZES,
-    help="Ends of attempts that one statement stored.",
+    help="Ends of attempts stored by one statement.",
 )
 CLAIM_SIZE = Metric(
     name="kronos_claim_size",
     kind="histogram",
     place="worker",
     bounds=_SIZES,
-    help="Executions that one claim got; its count is the number of claims, its sum that of executions.",
+    help="Executions obtained by one claim. The count is the number of claims, the sum that of executions.",
 )
 CLAIM_ERRORS = Metric(
     name="kronos_claim_errors_total",
     kind="counter",
     place="worker",
-    help="Claims and looks for work that PostgreSQL did not answer.",
+    help="Claims and queries for work that PostgreSQL did not answer.",
 )
 GIVEN_BACK = Metric(
     name="kronos_claims_given_back_total",
     kind="counter",
     place="worker",
-    help="Executions that were claimed and not sent: the worker stops, or their lease had become too short.",
+    help="Executions that were claimed but not sent: the worker stops, or their lease had become too short.",
 )
 LEASES_ENDED = Metric(
     name="kronos_leases_lost_total",
@@ -194,13 +194,13 @@ LEASES_ENDED = Metric(
     labels=("outcome",),
     most=2,
     known=(("requeued",), ("failed",)),
-    help="Leases of workers that are gone, which this worker ended: the execution is due again (requeued), or failed.",
+    help="Leases of dead workers that this worker ended: the execution is due again (requeued), or failed.",
 )
 ABORTED = Metric(
     name="kronos_deliveries_aborted_total",
     kind="counter",
     place="worker",
-    help="Deliveries under way that were ended because nobody wants them any more.",
+    help="Deliveries in progress that were aborted because they are no longer wanted.",
 )
 UNDER_WAY = Metric(
     name="kronos_deliveries_under_way",
@@ -212,13 +212,13 @@ UNSTORED = Metric(
     name="kronos_results_waiting",
     kind="gauge",
     place="worker",
-    help="Claims whose delivery has ended and is not stored yet.",
+    help="Claims whose delivery has ended but whose result is not stored yet.",
 )
 CONCURRENCY = Metric(
     name="kronos_worker_concurrency",
     kind="gauge",
     place="worker",
-    help="Deliveries of one workspace that may be under way: KRONOS_WORKER_CONCURRENCY.",
+    help="Deliveries of one workspace that may be in progress: KRONOS_WORKER_CONCURRENCY.",
 )
 
 WORKERS = (

@@ -1,4 +1,4 @@
-"""What a metric is: its name, what it says, and which labels it may have, how many of them at most."""
+"""The definition of a metric: its name, its help text, its labels, and the limit of its series."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,14 +6,14 @@ from typing import Literal
 Kind = Literal["counter", "gauge", "histogram"]
 Place = Literal["process", "api", "worker", "database"]
 OTHER = "other"
-"""The label of what has no series of its own."""
+"""The label of values that have no series of their own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # one of a name: compared by identity
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # one object per name: compared by identity
 class Metric:
-    """One metric. `place`: which processes have it, or that an API process reads it from the database. `most`: series
-    that it has at most, besides the one of OTHER. `names_tenants`: a label is a name that a tenant gave. `known`: the
-    labels that are shown before anything is counted: Prometheus sees no growth in a number that appears at 1."""
+    """One metric. `place`: the processes that have it, or `database` if an API process reads it from there. `most`: its
+    limit of series, not counting OTHER. `names_tenants`: a label is a name that a tenant chose. `known`: labels that
+    are shown before anything is counted, because Prometheus sees no increase in a series that first appears with 1."""
 
     name: str
     kind: Kind
@@ -28,7 +28,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A counter's or a gauge's number."""
+    """The value of a counter or gauge."""
 
     metric: Metric
     value: float
@@ -37,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram's: how many were within each bound and not the one before, and, last, beyond all."""
+    """The values of a histogram: how many fell into each bucket, the last one beyond all bounds."""
 
     metric: Metric
     counts: tuple[int, ...]

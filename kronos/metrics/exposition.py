@@ -1,4 +1,4 @@
-"""Samples as Prometheus reads them. Loads prometheus_client: imported by who is asked, and not before."""
+"""Format samples for Prometheus. Loads prometheus_client, so it is imported only when metrics are read."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,7 +15,7 @@ _Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 class Exposition:
-    """What one process shows of itself: CPU, memory, descriptors and garbage, and what `source` says."""
+    """The metrics of one process: CPU, memory, file descriptors and garbage collection, and those of `source`."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -24,7 +24,7 @@ class Exposition:
         GCCollector(registry=self._process)
 
     def text(self, accept: str, more: Iterable[Measured | Distribution] = ()) -> tuple[bytes, str]:
-        """All of it, and `more`, in the form that `accept`, the request's header, asks for; and its media type."""
+        """Return all of it and `more`, in the format that the request's Accept header asks for, and the media type."""
         encode, media_type = choose_encoder(accept)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Families([*self._process.collect(), *_families([*self._source(), *more])]))
@@ -32,7 +32,7 @@ class Exposition:
 
 
 class _Families(Collector):
-    """Families that are there."""
+    """A collector of given families."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
@@ -42,14 +42,14 @@ class _Families(Collector):
 
 
 def _families(found: Iterable[Measured | Distribution]) -> Iterator[Metric]:
-    """By metric, each once, in the order in which they came."""
+    """Yield one family per metric, in the order of their first samples."""
     families: dict[str, _Family] = {}
     for each in found:
         family = families.get(each.metric.name)
         if family is None:
             family = families[each.metric.name] = _begun(each)
         if isinstance(each, Distribution):
-            assert isinstance(family, HistogramMetricFamily)  # noqa: S101  # as _begun made it
+            assert isinstance(family, HistogramMetricFamily)  # noqa: S101  # because _begun creates one
             family.add_metric(each.labels, buckets=_buckets(each), sum_value=each.total)
         else:
             assert not isinstance(family, HistogramMetricFamily)  # noqa: S101
@@ -69,7 +69,7 @@ def _begun(first: Measured | Distribution) -> _Family:
 
 
 def _buckets(found: Distribution) -> list[tuple[str, float]]:
-    """Each bound, and how many were no larger."""
+    """Return each bound, with the number of values up to it."""
     bounds = [*map(floatToGoString, found.metric.bounds), "+Inf"]
     reached = 0
     made: list[tuple[str, float]] = []

@@ -1,4 +1,4 @@
-"""How late an event loop wakes who asked to be woken."""
+"""Measure how late an event loop runs its timers."""
 
 import asyncio
 
@@ -9,19 +9,19 @@ _EVERY_SECONDS = 1.0
 
 
 class LoopLag:
-    """Looks each second, from `begin` to `end`."""
+    """Measures every second, from `begin` to `end`."""
 
     def __init__(self) -> None:
         self.seconds = Histogram(LOOP_LAG)
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """Look from now on, on the running event loop."""
+        """Start measuring, on the running event loop."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_at(loop.time() + _EVERY_SECONDS, self._look, loop, loop.time() + _EVERY_SECONDS)
 
     def end(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""/metrics and /healthz on a port of their own: for who may reach it, without a key. What is there names no tenant."""
+"""Serve /metrics and /healthz on a separate port, without a key, to all who reach it. The metrics name no tenant."""
 
 import asyncio
 import contextlib
@@ -17,13 +17,13 @@ from kronos import listening
 from kronos.lines import Log
 
 Render = Callable[[str], Awaitable[tuple[bytes, str]]]
-"""What a request's Accept is answered with: the text, and its media type."""
-# Prometheus holds one connection; a handful look by hand.
+"""Returns the response to a request's Accept header: the text, and its media type."""
+# Prometheus holds one connection; a few people may look at the metrics by hand.
 _MOST_CONNECTIONS = 16
-# From a request's first byte, or a connection's beginning, to the end of its answer: a reading has 5 s.
+# From a request's first byte, or the start of a connection, to the end of the response. Reading the metrics has 5 s.
 _REQUEST_SECONDS = 15.0
 _MOST_BYTES = 64 * 1024
-# Of every answer, also those to what is not there.
+# For every response, including errors.
 _OF_ALL = [
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
@@ -34,7 +34,7 @@ _log = Log("kronos.metrics")
 
 
 class _MetricsServer(uvicorn.Server):
-    """Leaves signals to the process that it is a part of."""
+    """Leaves signals to the process that runs it."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,8 +42,8 @@ class _MetricsServer(uvicorn.Server):
 
 
 class _BriefProtocol(HttpToolsProtocol):
-    """One connection. Who sends nothing, without end or slowly, or does not read, does not keep others out: it is cut,
-    and whoever waits longest gives way to who comes."""
+    """One connection. A client that sends nothing, sends endlessly or slowly, or does not read, cannot keep others out:
+    it is disconnected, and the longest waiting client gives way to a new one."""
 
     _cutting: asyncio.TimerHandle | None = None
     _bytes = 0
@@ -69,7 +69,7 @@ class _BriefProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read what came, if it is not too much."""
+        """Read the data, unless it is too much."""
         self._bytes += len(data)
         if self._bytes > _MOST_BYTES:
             self.transport.abort()
@@ -96,28 +96,28 @@ class _BriefProtocol(HttpToolsProtocol):
 
 
 def door(host: str, port: int) -> socket.socket:
-    """The socket of that port. Ends the process with a sentence where it cannot be had."""
+    """Return a socket that listens on that port. If that fails, exit the process with a message."""
     try:
         return listening.listen(host, port)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a host"
+        reason = error.strerror if isinstance(error, OSError) else "not a host name"
         sys.exit(
             f"kronos: cannot serve metrics on {host!r} port {port}: {reason}. Set KRONOS_METRICS_PORT to a free port, "
-            "another one for each process, and KRONOS_METRICS_HOST to an address of this machine"
+            "a different one for each process, and KRONOS_METRICS_HOST to an address of this machine"
         )
 
 
 @contextlib.asynccontextmanager
 async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
-    """Answers there while this runs, on the running event loop."""
+    """Serve requests on this socket while this runs, on the running event loop."""
 
     async def metrics(request: Request) -> Response:
         text, media_type = await render(request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": media_type})
 
     async def healthz(_: Request) -> Response:
-        # The event loop that serves it is the process's own. It says nothing of the database: that one is away makes no
-        # process better that is started anew.
+        # It runs on the process's event loop, so it shows that this works. It does not check the database: restarting
+        # a process does not help if the database is down.
         return Response("ok\n", media_type="text/plain")
 
     server = _MetricsServer(
@@ -131,7 +131,7 @@ async def serving(opened: socket.socket, render: Render) -> AsyncIterator[None]:
             headers=_OF_ALL,
             proxy_headers=False,
             ws="none",
-            limit_concurrency=_MOST_CONNECTIONS + 1,  # where all of them are being answered
+            limit_concurrency=_MOST_CONNECTIONS + 1,  # in case all of them are being answered
             timeout_keep_alive=75,
             timeout_graceful_shutdown=1,
         )

@@ -1,7 +1,7 @@
-"""Numbers that grow: a dictionary and a list each. An event loop counts, and whoever reads reads what is there.
+"""Counters and histograms: a dictionary and a list each. The event loop counts; any thread may read.
 
-prometheus_client's own take a lock and a look-up by labels for each number, a microsecond or two; a delivery takes
-CPU for about a hundred.
+prometheus_client's own metrics take a lock and a lookup of labels for each number, a microsecond or two; a delivery has
+only about a hundred microseconds of CPU.
 """
 
 from bisect import bisect_left
@@ -13,7 +13,7 @@ Labels = tuple[str, ...]
 
 
 class Tally:
-    """A counter. Labels that come when it has `most` series are counted as OTHER."""
+    """A counter. New labels beyond `most` series are counted as OTHER."""
 
     __slots__ = ("_counts", "_metric")
 
@@ -32,24 +32,24 @@ class Tally:
         counts[labels] = counts.get(labels, 0) + number
 
     def read(self) -> Iterator[Measured]:
-        """What was counted."""
+        """Yield the counts."""
         for labels, number in list(self._counts.items()):
             yield Measured(self._metric, number, labels)
 
 
 class Histogram:
-    """How large something was, in the bounds of its metric."""
+    """Counts values by size, in the bounds of its metric."""
 
     __slots__ = ("_bounds", "_metric", "_series")
 
     def __init__(self, metric: Metric) -> None:
         self._metric = metric
         self._bounds = metric.bounds
-        # what lies within each bound, beyond all, and then the sum
+        # the number of values per bound, beyond all bounds, and then the sum
         self._series: dict[Labels, list[float]] = {} if metric.labels else {(): self._none()}
 
     def add(self, value: float, labels: Labels = ()) -> None:
-        """Count one."""
+        """Count one value."""
         series = self._series.get(labels)
         if series is None:
             series = self._begun(labels)
@@ -65,6 +65,6 @@ class Histogram:
         return [0] * (len(self._bounds) + 1) + [0.0]
 
     def read(self) -> Iterator[Distribution]:
-        """What was counted."""
+        """Yield the counts."""
         for labels, series in list(self._series.items()):
             yield Distribution(self._metric, tuple(map(int, series[:-1])), series[-1], labels)

@@ -1,3 +1,3 @@
-"""Traces, by OpenTelemetry, where the extra `otel` is installed and an OTEL_* variable asks for them (docs/traces.md).
+"""Traces by OpenTelemetry, if the extra `otel` is installed and an OTEL_* variable asks for them (docs/traces.md).
 
-Nothing here loads OpenTelemetry before it is asked for: `switch` says whether it is."""
+Nothing here loads OpenTelemetry before it is needed: `switch` decides whether it is."""

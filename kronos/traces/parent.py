@@ -1,7 +1,7 @@
-"""W3C's traceparent: which trace a request belongs to, and which span of it has sent it.
+"""W3C's traceparent: the trace that a request belongs to, and the span of it that sent it.
 
-https://www.w3.org/TR/trace-context/. tracestate and baggage are neither kept nor sent on: what is in them is the
-caller's, and receivers of deliveries are others.
+https://www.w3.org/TR/trace-context/. tracestate and baggage are neither stored nor forwarded: their contents are the
+caller's, and receivers of deliveries are third parties.
 """
 
 import re
@@ -13,7 +13,7 @@ _SAMPLED = 1
 
 
 class Parent(NamedTuple):
-    """A span of another process. `trace_id` and `span_id` are numbers, as OpenTelemetry has them."""
+    """A span of another process. `trace_id` and `span_id` are numbers, as in OpenTelemetry."""
 
     trace_id: int
     span_id: int
@@ -24,7 +24,7 @@ class Parent(NamedTuple):
 
 
 def read(text: str) -> Parent | None:
-    """What a traceparent says; None where it says nothing: then a trace begins here."""
+    """Return the parent in a traceparent; None if it is invalid: a new trace then begins here."""
     if len(text) > _LONGEST or (found := _FORM.fullmatch(text)) is None:
         return None
     version, trace, span, flags, more = found.groups()
@@ -37,6 +37,6 @@ def read(text: str) -> Parent | None:
 
 
 def of_headers(headers: list[tuple[bytes, bytes]]) -> Parent | None:
-    """What a request's headers say; several that disagree say nothing."""
+    """Return the parent in a request's headers; None if several disagree."""
     found = {value for name, value in headers if name == b"traceparent"}
     return read(found.pop().decode("latin-1").strip()) if len(found) == 1 else None

@@ -191,7 +191,7 @@ def test_what_cannot_be_counted_is_refused_and_nothing_is_written(
         (BIWEEKLY, {"every": "36h"}, "/every", "give the anchor an offset"),
         (WEEKLY, {"anchor": "2026-03-16T09:00:00"}, "/anchor", "give an interval in every"),
         (WEEKLY, {"anchor": "2026-03-16T09:00:00Z"}, "/anchor", "give an interval in every"),
-        (BIWEEKLY, {"cron": "0 9 * * 1", "every": "2w"}, "/every", "Give one of them."),
+        (BIWEEKLY, {"cron": "0 9 * * 1", "every": "2w"}, "/every", "Give only one of them."),
         (BIWEEKLY, {"cron": "0 9 * * 1", "anchor": "2026-03-16T09:00:00"}, "/anchor", "give an interval in every"),
     ],
 )

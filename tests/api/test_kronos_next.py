@@ -134,8 +134,8 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
             "--after: not an RFC 3339 timestamp with an offset",
             "2026-12-01T09:00:00Z",
         ),
-        (["0 9 * * *", "--every", "90m"], "--every: every and cron are given", "Give one of them."),
-        (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor goes with every", "Leave it out"),
+        (["0 9 * * *", "--every", "90m"], "--every: both every and cron are given", "Give only one of them."),
+        (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor requires every", "Leave it out"),
         (
             ["0 0 30 2 *"],
             "EXPR: the schedule never fires: no date matches its day and month fields",

@@ -191,7 +191,7 @@ def test_a_taken_port_ends_the_start_with_a_sentence(database_url: str) -> None:
 def test_a_descriptor_that_listens_to_nobody_ends_the_start_with_a_sentence(given: str, database_url: str) -> None:
     environment = os.environ | {"KRONOS_DATABASE_URL": database_url, "KRONOS_LISTEN_FD": given}
     ended = forked.run("serve", environment, program=PROGRAM)
-    assert (ended.returncode, f"KRONOS_LISTEN_FD={given} is no socket that listens" in ended.stderr) == (1, True)
+    assert (ended.returncode, f"KRONOS_LISTEN_FD={given} is not a listening socket" in ended.stderr) == (1, True)
     assert "Traceback" not in ended.stderr
 
 

@@ -68,7 +68,7 @@ def test_who_may_not_act_as_the_owner_verifies_nothing(superuser: Connection, da
     url = psycopg.conninfo.make_conninfo(database_url, user="kronos_worker", password="w") if info else ""
     refused = verify(url)
     assert refused.exit_code == 1
-    assert "KRONOS_DATABASE_URL that `kronos migrate` is run with" in refused.output
+    assert "KRONOS_DATABASE_URL as for `kronos migrate`" in refused.output
 
 
 def test_the_workspace_is_taken_from_where_the_other_commands_take_it(

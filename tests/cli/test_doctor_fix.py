@@ -83,8 +83,8 @@ def test_all_that_the_fix_mends_is_found_named_by_a_dry_run_and_mended_once(
     would = _would_do(database_url)
     for told in (
         "run the reaper, for 1 differences between jobs and entries",
-        "account for ticks that are due, end leases that ran out, seal the audit",
-        "make partitions: attempt from 2",
+        "account for ticks that are due, end expired leases, seal the audit",
+        "create partitions: attempt from 2",
         "note partitions: execution_done_2",
         *of_table,
     ):

@@ -29,7 +29,7 @@ _BY_HAND = {
             "objects",
             "policy mine on kronos.jobs is not this release's",
         ),
-        ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys has other rights"),
+        ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys differs in its rights"),
         ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs is switched off"),
         ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
     ],
@@ -37,7 +37,7 @@ _BY_HAND = {
         ("drop function kronos.fire", "objects", "function kronos.fire(uuid) is gone"),
         ("drop function kronos.check_ledgers", "ledger", "function kronos.check_ledgers"),
         ("drop function kronos.pg_cron_drift cascade", "drift", "function kronos.pg_cron_drift() does not exist"),
-        ("alter function kronos.now() immutable", "objects", "function kronos.now() has other text"),
+        ("alter function kronos.now() immutable", "objects", "function kronos.now() differs in its text"),
     ],
     "rights": [
         (
@@ -87,7 +87,7 @@ _BY_HAND = {
             """create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
                return pg_catalog.clock_timestamp() - interval '1 hour'""",
             "objects",
-            "function kronos.clock() has other text",
+            "function kronos.clock() differs in its text",
         ),
     ],
     "now": [
@@ -95,7 +95,7 @@ _BY_HAND = {
             """create or replace function kronos.now() returns timestamptz language sql stable parallel safe
                return pg_catalog.now() - interval '1 hour'""",
             "objects",
-            "function kronos.now() has other text",
+            "function kronos.now() differs in its text",
         ),
     ],
 }

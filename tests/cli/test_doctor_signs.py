@@ -105,8 +105,8 @@ _FAILED_TASK = """
 """
 # (what breaks it, the check, what the finding says, what puts it right: None for what the finding says to run)
 _HARMS = [
-    (_CLAIM, "leases", "1 ended", "select kronos.keep_leases()"),
-    (_LETTERS, "dead letters", "100 wait for somebody, 100 of the last hour", "delete from kronos.dead_letters"),
+    (_CLAIM, "leases", "1 expired", "select kronos.keep_leases()"),
+    (_LETTERS, "dead letters", "100 are open, 100 of them new in the last hour", "delete from kronos.dead_letters"),
     (_LOST, "lost attempts", "attempts of the last hour were lost", "delete from kronos.attempt"),
     (_LATE, "late results", "10 results", "delete from kronos.attempt_late"),
     ("insert into kronos.endpoint_health (endpoint_id, workspace_id, state, reason) values (%(endpoint)s, "
@@ -115,16 +115,16 @@ _HARMS = [
     (_OPERATION, "operations", "/redrive since 20 min ago", "delete from kronos.operations"),
     (_LATE_RULE, "alert rules", "what is due is not judged since 7 min ago", "delete from kronos.alert_rules"),
     (_UNJUDGED, "alert rules", "what has ended is not judged since 6 min ago", "select kronos.evaluate_alerts()"),
-    (_LATE_BEAT, "heartbeat ticks", "1 heartbeats have ticks that nobody has accounted for, since 8 min ago",
+    (_LATE_BEAT, "heartbeat ticks", "1 heartbeats have ticks that were not accounted for, since 8 min ago",
      "select kronos.account_beats(10)"),
     (_UNTOLD, "alert deliveries", "/nightly ", "delete from kronos.dead_letters"),
     (_FAILED_TASK, "tasks", "reaper: the disk is full",
      "delete from kronos.execution_done where status = 'FAILED'"),
-    ("update kronos.catch_up_wave set last_run_at = now() + interval '3 hours'", "missed wave", "for 180 minutes yet",
+    ("update kronos.catch_up_wave set last_run_at = now() + interval '3 hours'", "missed wave", "for 180 more minutes",
      "update kronos.catch_up_wave set last_run_at = '-infinity'"),
-    ("update kronos.api_keys set expires_at = now() + interval '9 days'", "administrators", "0 of them for 14 days",
+    ("update kronos.api_keys set expires_at = now() + interval '9 days'", "administrators", "0 of them for at least",
      "update kronos.api_keys set expires_at = null"),
-    ("update kronos.api_keys set burnt_at = now()", "burnt keys", "these stood in a URL: one",
+    ("update kronos.api_keys set burnt_at = now()", "burnt keys", "these were used in a URL: one",
      "update kronos.api_keys set burnt_at = null"),
     ("insert into kronos.api_keys (public_id, secret_sha256, role, workspace_id, expires_at, last_used_at) values "
      "('ending', sha256('y'), 'viewer', %(workspace)s, now() + interval '3 days', now())", "ending keys", "ending on ",
@@ -135,7 +135,7 @@ _HARMS = [
      "day = excluded.day", "quotas", "(9 of 10)",
      "update kronos.workspaces set max_executions_per_day = null where workspace_id = %(workspace)s"),
     ("alter table kronos.zones set unlogged", "unlogged", "unlogged: zones", None),
-    ("alter table kronos.execution_live set (autovacuum_enabled = false)", "autovacuum", "it passes over "
+    ("alter table kronos.execution_live set (autovacuum_enabled = false)", "autovacuum", "it skips "
      "execution_live", "alter table kronos.execution_live reset (autovacuum_enabled)"),
     ("alter role kronos_cron in database {database} set statement_timeout = 0", "cron limits",
      "statement_timeout = 0", "alter role kronos_cron in database {database} reset statement_timeout"),
@@ -144,7 +144,7 @@ _HARMS = [
      "update pg_extension set extversion = (select default_version from pg_available_extensions where name = 'pg_cron')"
      " where extname = 'pg_cron'"),
     ("update pg_database set datcollversion = '1.0', datlocprovider = 'i', {locale} = 'en' where datname = "
-     "current_database()", "collation", "otherwise than when indexes were made: 1.0 then",
+     "current_database()", "collation", "differently than when the indexes were built: 1.0 then",
      "alter database {database} refresh collation version"),
 ]  # fmt: skip
 

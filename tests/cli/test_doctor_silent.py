@@ -36,7 +36,7 @@ async def test_a_database_that_falls_silent_is_a_finding_and_the_end(
     *before, last = await asyncio.to_thread(examined)
     assert "growth" in {each.check for each in before}
     assert (last.check, last.ok) == ("database", False)
-    assert "has stopped answering, over this connection and over new ones" in last.detail
+    assert "stopped answering, on this connection and on new ones" in last.detail
     assert "kill -CONT" in (last.fix or "")
     assert "SHOW POOLS" in (last.fix or ""), "of a pooler without room no more can be told"
 

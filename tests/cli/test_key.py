@@ -218,7 +218,7 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
         ("alter table kronos.api_keys drop column kept_in", "run `kronos migrate` first"),
         (
             "alter table kronos.api_keys owner to postgres; revoke all on kronos.api_keys from kronos_owner",
-            "use the KRONOS_DATABASE_URL that",
+            "use the same KRONOS_DATABASE_URL",
         ),
     ],
 )

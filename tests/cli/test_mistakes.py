@@ -66,7 +66,7 @@ def taken() -> Iterator[str]:
     [
         ("nosuchhost.invalid", "cannot listen on 'nosuchhost.invalid': ", 1),
         ("192.0.2.1", "cannot listen on", 1),
-        ("a..b", "no name of a host", 1),
+        ("a..b", "a host", 1),
         ("", "KRONOS_HOST", 2),
     ],
 )
@@ -126,7 +126,7 @@ def test_scripts_that_pip_does_not_bring(home: Path, tmp_path: Path, monkeypatch
         (b"with\nnewline", "has a control character in its name"),
         (b"with\x1bescape", "has a control character in its name"),
         (b"not\xffutf8", "is not UTF-8"),
-        (b"/".join([b"long" * 50] * 6), "bytes, PostgreSQL can use"),
+        (b"/".join([b"long" * 50] * 6), "bytes, but PostgreSQL can use only"),
     ],
 )
 def test_a_home_with_a_name_that_cannot_be_used(tmp_path: Path, name: bytes, told: str) -> None:
@@ -139,9 +139,9 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     for home, told, code in (
         (tmp_path / "file", "is a file", 2),
-        (tmp_path / "file" / "home", "cannot be made: Not a directory", 1),
-        (tmp_path / "nowhere", "cannot be made: File exists", 1),
-        (Path("/proc/kronos"), "cannot be made: No such file or directory", 1),
+        (tmp_path / "file" / "home", "cannot be created: Not a directory", 1),
+        (tmp_path / "nowhere", "cannot be created: File exists", 1),
+        (Path("/proc/kronos"), "cannot be created: No such file or directory", 1),
         (tmp_path / ("n" * 256), "File name too long", 1),
     ):
         assert_told(run("up", "--home", str(home), "--port", "0"), told, code=code)
@@ -149,7 +149,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_a_home_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, may write to all
-    with pytest.raises(HomeUnusable, match="is no directory that this user may write to"):
+    with pytest.raises(HomeUnusable, match="is not a directory that this user may write to"):
         Home(tmp_path).require_usable()
 
 
@@ -168,8 +168,8 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "content", "told"),
     [
         ("admin.key", "not a key", "holds no key of the form"),
-        ("cluster.json", "{", "is not what `kronos up` wrote there"),
-        ("cluster.json", '{"port": 1, "name": "x"}', "is not what `kronos up` wrote there"),
+        ("cluster.json", "{", "is not in the form that `kronos up` wrote"),
+        ("cluster.json", '{"port": 1, "name": "x"}', "is not in the form that `kronos up` wrote"),
         ("lock", None, "Is a directory"),
     ],
 )

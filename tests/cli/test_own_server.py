@@ -95,8 +95,8 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
     assert (found["roles"].ok, found["roles"].fix) == (False, finding.MIGRATE)
     planned = migrate(cluster, "--dry-run")
     assert planned.exit_code == 0, planned.output
-    assert "make role kronos_owner" in planned.output
-    assert "give schema kronos, and what postgres owns in it, to kronos_owner" in planned.output
+    assert "create role kronos_owner" in planned.output
+    assert "give schema kronos, and the objects of postgres in it, to kronos_owner" in planned.output
     told = migrate(cluster)
     assert f"migrated from {migrations.head()} to {migrations.head()}" in told.output
     found = examined(cluster)
@@ -128,7 +128,7 @@ def test_a_launcher_that_does_not_run_is_reported_within_seconds(
         monkeypatch.setattr(ringing, "_LAUNCHER_WITHIN", 0.6)
         progress: list[str] = []
         rung = ringing.check(cluster.superuser_url, progress=progress.append)
-        assert (rung.verdict, rung.detail) == ("no", "pg_cron's launcher does not run")
+        assert (rung.verdict, rung.detail) == ("no", "pg_cron's launcher is not running")
         assert progress[0].startswith("waiting for pg_cron's launcher")
         connection.execute("drop schema kronos cascade")
         connection.execute("drop extension pg_cron")
@@ -181,7 +181,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
         assert (found["alarms"].fix or "").startswith(_WRITTEN)
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.json()["code"]) == (503, "pg_cron_unavailable")
-        assert "'connection failed'; `kronos doctor` says what to write where" in ready.json()["detail"]
+        assert "'connection failed'; run `kronos doctor`: it prints what to change, and where" in ready.json()["detail"]
         _first_tick_is_explained(api.client, superuser, workspace, job_id)
 
         _write(superuser, cluster.data / "pg_hba.conf", rung.fix or "")

@@ -174,7 +174,7 @@ def test_the_doctor_names_secrets_under_old_and_unknown_keys(
     superuser.execute("update kronos.secrets set key_id = repeat('f', 16)")
     unknown = finding(source)
     assert not unknown.ok
-    assert f"1 under the key {'f' * 16}, which is not at hand: {own_workspace}/token" in unknown.detail
+    assert f"1 under the key {'f' * 16}, which is not available: {own_workspace}/token" in unknown.detail
 
 
 def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
@@ -204,7 +204,7 @@ def test_nothing_starts_without_the_keys(
     run("secret", "set", "token", input=_CANARY)
     key = key_file.read_text()
     for content, mode, said, code in (
-        (b64encode(os.urandom(32)).decode(), 0o600, "secrets are encrypted under the key", 1),
+        (b64encode(os.urandom(32)).decode(), 0o600, "secrets are encrypted with the key", 1),
         (key, 0o644, "mode 0644", 2),
         (f"{_CANARY}!", 0o600, "line 1", 2),
     ):

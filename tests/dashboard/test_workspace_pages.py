@@ -62,7 +62,7 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(admin: httpx.Client, api: 
     assert (done.status_code, done.headers["location"]) == (303, path)
     assert key.split("_")[2] not in admin.get(path).text
     again = read(admin.post(rotate, data={"/overlap_seconds:integer": "0"}), 404)
-    assert "no key" in text(again, "//*[@role='alert']")
+    assert "no working key" in text(again, "//*[@role='alert']")
 
 
 def test_what_a_key_may_not_be_is_said_at_its_field(admin: httpx.Client, workspace: str) -> None:
@@ -71,7 +71,7 @@ def test_what_a_key_may_not_be_is_said_at_its_field(admin: httpx.Client, workspa
         data={"/name": "old <one>", "/role": "viewer", "/expires_at:utc": "2001-01-01T00:00"},
     )
     page = read(answered, 422)
-    assert "lies in the past" in text(page, "//*[@id='f-expires_at-faults']")
+    assert "is in the past" in text(page, "//*[@id='f-expires_at-faults']")
     assert text(page, "//input[@name='/name']/@value") == "old <one>"
     assert text(page, "//input[@name='/role'][@checked]/@value") == "viewer"
     none = read(admin.post(f"/w/{workspace}/keys/new", data={"/name": "x"}), 422)

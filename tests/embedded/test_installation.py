@@ -91,5 +91,5 @@ def test_data_is_opened_by_the_version_that_made_it(machine: Machine, tmp_path: 
     (data / "PG_VERSION").write_text("15\n")
     assert installation.of_data(data).bin_dir == of_15
     (data / "PG_VERSION").write_text("16\n")
-    with pytest.raises(PostgresMissing, match=r"was made by PostgreSQL 16, .* apt install postgresql-16 "):
+    with pytest.raises(PostgresMissing, match=r"was created by PostgreSQL 16, .* apt install postgresql-16 "):
         installation.of_data(data)

@@ -35,7 +35,7 @@ def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str
 
 def test_what_fills_in_for_a_url_is_heeded(database_url: str) -> None:
     ended = kronos("next", "0 9 * * *", KRONOS_DATABASE_URL=database_url, PGSSLMODE="require")
-    assert (ended.returncode, "has TLS switched off, and sslmode asks for it" in ended.stderr) == (6, True), (
+    assert (ended.returncode, "has TLS switched off, but sslmode requires it" in ended.stderr) == (6, True), (
         ended.stderr
     )
 

@@ -28,8 +28,8 @@ def test_a_port_that_somebody_has_is_refused_and_one_that_was_left_is_free() -> 
 
 @pytest.mark.parametrize("host", ["db..example", "a" * 64 + ".example"])
 def test_what_is_no_name_is_told(host: str) -> None:
-    assert ports.refusal(0, host) == "no name of a host"
-    with pytest.raises(EmbeddedError, match=r"no name of a host\. Give --host"):
+    assert ports.refusal(0, host) == "not a host name"
+    with pytest.raises(EmbeddedError, match=r"not a host name\. Give --host"):
         network.require_listenable(host)
 
 

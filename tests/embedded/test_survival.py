@@ -154,7 +154,7 @@ def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
     kill(before.values())
     eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=60)
     for name in ("api", "worker-1", "postgres"):
-        assert f"what {name} says goes here until its next start" in running.said()
+        assert f"the output of {name} goes here until its next start" in running.said()
     eventually(lambda: "listening on http" in running.said(), "the API's lines are nowhere")
     assert_goes_on(running)
 

@@ -74,10 +74,10 @@ def test_a_server_that_is_set_up_badly_is_found_fault_by_fault_and_mended(monkey
 
         await_condition(lambda: broken() >= EXPECTED, f"all to be found: {EXPECTED - broken()}")
         seen = look_at(superuser)
-        assert seen["archive"].detail.startswith("nothing has been archived since")
-        assert "nobody reads left_behind" in seen["replication slots"].detail
+        assert seen["archive"].detail.startswith("archiving fails; it last worked")
+        assert "nothing reads left_behind" in seen["replication slots"].detail
         assert seen["connections"].detail.startswith("16 of 17")
-        assert seen["pending restart"].detail == "changed, and not yet in force: max_worker_processes"
+        assert seen["pending restart"].detail == "changed, but not in effect yet: max_worker_processes"
 
         for each in many:
             each.close()

@@ -314,7 +314,7 @@ def test_an_old_primary_that_comes_back_is_not_written_to(nodes: tuple[Node, Nod
     with old.connected() as connection:
         assert value(connection, "select not pg_is_in_recovery()")
         before = value(connection, "select count(*) from kronos.workspaces")
-    with pytest.raises(errors.Unconnected, match="a primary that a fail-over left behind") as refused:
+    with pytest.raises(errors.Unconnected, match="a primary that a failover left behind") as refused:
         session.connect(old.url, session.wanted(None))
     assert "make it a standby of the new primary" in refused.value.said
     with primary.connected() as connection:

@@ -123,7 +123,7 @@ def refused(ground: Ground) -> httpx.Response:
 
 def test_postgresql_is_stopped(ground: Ground) -> None:
     ground.cluster.stop()
-    await_condition(lambda: ground.says("nothing listens where PostgreSQL is to be"), "the cause")
+    await_condition(lambda: ground.says("nothing listens at PostgreSQL's address"), "the cause")
     refused(ground)
     ground.cluster.start()
     ground.await_recovery()
@@ -176,8 +176,8 @@ def test_the_database_takes_no_writes(ground: Ground) -> None:
 
 
 _WITHOUT_PG_CRON = {
-    "it is not loaded": ("shared_preload_libraries", "", "its launcher does not run"),
-    "it works for another database": ("cron.database_name", "postgres", "its launcher works for another database"),
+    "it is not loaded": ("shared_preload_libraries", "", "its launcher is not running"),
+    "it works for another database": ("cron.database_name", "postgres", "its launcher serves another database"),
 }
 
 

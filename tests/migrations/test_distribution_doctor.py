@@ -33,7 +33,7 @@ def administrator(scene: MovedWeeks) -> Iterator[str]:
 
 def test_all_can_be_read(scene: MovedWeeks) -> None:
     assert found(scene).ok
-    assert found(scene).detail == "4 tables of the history lie on other machines"
+    assert found(scene).detail == "4 tables of history are on other machines"
 
 
 def test_another_administrator_is_told_what_the_login_does_not_see_and_all_is_examined(scene: MovedWeeks) -> None:
@@ -60,7 +60,7 @@ def test_a_reader_without_a_mapping_is_named(scene: MovedWeeks) -> None:
     scene.near.execute("drop user mapping for kronos_api server kronos_history")
     said = found(scene)
     assert not said.ok
-    assert "no user mapping, and so no view of them: kronos_api" in said.detail
+    assert "these roles cannot read them, for lack of a user mapping: kronos_api" in said.detail
     scene.run()  # the remedy
     assert found(scene).ok
 
@@ -77,7 +77,7 @@ def test_a_column_that_is_not_there_yet_is_named(scene: MovedWeeks) -> None:
 
 def test_where_no_week_has_gone_there_is_nothing_to_say() -> None:
     here = old_weeks.judged([], [], {})
-    assert (here.ok, here.detail) == (True, "all weeks lie here")
+    assert (here.ok, here.detail) == (True, "all weeks are on this server")
 
 
 def test_many_faults_are_shown_in_part() -> None:

@@ -83,9 +83,9 @@ def test_encryption_keys_that_cannot_be_read_are_told_and_all_else_is_done(
             "warning: it could not be seen\n  fix: run `kronos doctor`\n",
         ),
         (
-            Ringing(verdict="no", detail="its launcher does not run", fix=None),
+            Ringing(verdict="no", detail="its launcher is not running", fix=None),
             1,
-            "Error: the database is at this release, but its launcher does not run: ticks come late, by the workers' "
+            "Error: the database is at this release, but its launcher is not running: ticks come late, by the workers' "
             "ring\n",
         ),
     ],
@@ -110,8 +110,8 @@ class _Refused(psycopg.Error):
 @pytest.mark.parametrize(
     ("sqlstate", "text", "told"),
     [
-        ("25006", "cannot execute CREATE TABLE", "it is a standby; nothing was changed"),
-        ("2BP01", "cannot drop view", "Nothing was changed. Drop what is yours, migrate, and create it again"),
+        ("25006", "cannot execute CREATE TABLE", "read-only standby; nothing was changed"),
+        ("2BP01", "cannot drop view", "Nothing was changed. Drop your own object, migrate, then create it again"),
         ("42P01", 'relation "kronos.jobs" does not exist', "restore the backup (`kronos doctor` lists what is gone)"),
         ("42704", 'type "kronos.schedule" does not exist', "restore the backup"),
         ("42703", 'column "x" does not exist', "restore the backup"),
@@ -129,4 +129,6 @@ def test_an_error_of_a_migration_says_what_to_do(sqlstate: str, text: str, told:
 
 def test_a_connection_that_is_lost_is_no_half_of_a_migration() -> None:
     lost = psycopg.OperationalError("server closed the connection unexpectedly")
-    assert "run `kronos migrate` again, it does what is missing" in migrations._explained(lost, "dbname=acme").detail
+    assert (
+        "run `kronos migrate` again, it completes what is missing" in migrations._explained(lost, "dbname=acme").detail
+    )

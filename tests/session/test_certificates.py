@@ -33,36 +33,36 @@ CASES: dict[str, tuple[list[Certificate], bool, str, str]] = {
     "all is well": ([made(HOST, 90, BETWEEN, hosts=(HOST,)), BETWEEN], True, "3 of PostgreSQL's", ""),
     "it names no host but itself": ([made(HOST, 90, ROOT, hosts=(HOST,))], True, "2 of PostgreSQL's", ""),
     "it ends in three days": (
-        [made("db", 3, ROOT, hosts=(HOST,))], True, "CN=db of {place} ends on {own}", "select pg_reload_conf()"
+        [made("db", 3, ROOT, hosts=(HOST,))], True, "CN=db of {place} expires on {own}", "select pg_reload_conf()"
     ),
     "one between ends in three days": (
-        [made("db", 90, SOON, hosts=(HOST,)), SOON], True, "CN=between of {place} ends on {last}", "renew it"
+        [made("db", 90, SOON, hosts=(HOST,)), SOON], True, "CN=between of {place} expires on {last}", "renew it"
     ),
     "it has ended": (
-        [made("db", -2, ROOT, hosts=(HOST,))], False, "CN=db of {place} ended on {own}", "select pg_reload_conf()"
+        [made("db", -2, ROOT, hosts=(HOST,))], False, "CN=db of {place} expired on {own}", "select pg_reload_conf()"
     ),
     "one between has ended": (
         [made("db", 90, made("between", -5, ROOT), hosts=(HOST,)), made("between", -5, ROOT)], False,
-        "CN=between of {place} ended on {last}", "renew it",
+        "CN=between of {place} expired on {last}", "renew it",
     ),
     "it has not begun": (
-        [made("db", 90, ROOT, hosts=(HOST,), since=9)], False, "CN=db of {place}, or whose it is, is not valid yet",
-        "set the clocks",
+        [made("db", 90, ROOT, hosts=(HOST,), since=9)], False,
+        "CN=db of {place}, or its authority's certificate, is not valid yet", "set the clocks",
     ),
     "it is for another host": (
         [made("db", 90, ROOT, hosts=("a.test", "b.test"))], False,
-        "CN=db of {place} is for a.test, b.test, and not for db.test", "name the host in KRONOS_DATABASE_URL",
+        "CN=db of {place} is for a.test, b.test, not for db.test", "host name in KRONOS_DATABASE_URL",
     ),
     "it has signed itself": (
-        [made(HOST, 90, hosts=(HOST,))], False, "CN=db.test of {place} has signed itself", "into {root}"
+        [made(HOST, 90, hosts=(HOST,))], False, "CN=db.test of {place} is self-signed", "into {root}"
     ),
     "it is of another authority": (
-        [made("db", 90, OTHER, hosts=(HOST,))], False, "CN=db of {place} is of CN=other, whom {root} does not have",
-        "write that authority's certificate there",
+        [made("db", 90, OTHER, hosts=(HOST,))], False,
+        "CN=db of {place} was issued by CN=other, which is not in {root}", "add that authority's certificate there",
     ),
     "the one between is not sent": (
-        [made("db", 90, BETWEEN, hosts=(HOST,))], False, "CN=db of {place} is of CN=between, whom {root}",
-        "append it to PostgreSQL's ssl_cert_file",
+        [made("db", 90, BETWEEN, hosts=(HOST,))], False,
+        "CN=db of {place} was issued by CN=between, which is not in {root}", "append it to PostgreSQL's ssl_cert_file",
     ),
 }  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_what_is_wrong_with_it_is_told_with_what_to_do(shown: Shown, case: str) 
     if is_taken:
         session.connect(shown.url, session.wanted(None)).close()
         return
-    assert "no new connection to PostgreSQL is made" in (found.meaning or "")
+    assert "no process can open a new connection to PostgreSQL" in (found.meaning or "")
     with pytest.raises(errors.Unconnected) as raised:
         session.connect(shown.url, session.wanted(None))
     assert raised.value.why.kind == "certificate"
@@ -136,8 +136,8 @@ def test_what_is_wrong_with_it_is_told_with_what_to_do(shown: Shown, case: str) 
 @pytest.mark.parametrize(
     ("case", "inside", "outside"),
     [
-        ("it has ended", "it has ended, or sslrootcert .* `kronos doctor` says which", "cannot be trusted"),
-        ("it is for another host", "is for another host: name it in KRONOS_DATABASE_URL as", "is for another host"),
+        ("it has ended", "it has expired, or sslrootcert .* `kronos doctor` shows which", "cannot be trusted"),
+        ("it is for another host", "is for another host: use the certificate's host name", "is for another host"),
     ],
 )
 async def test_the_log_says_it_once_and_callers_are_told_no_names(
@@ -163,7 +163,7 @@ async def test_one_that_only_new_connections_would_meet_is_found_while_the_old_o
         await asyncio.to_thread(shown.show, CASES["it is of another authority"][0])
         await connection.execute("select 1")
         found = await asyncio.to_thread(certified.database, shown.url)
-    assert (found.ok, found.severity, "whom" in found.detail) == (False, "critical", True)
+    assert (found.ok, found.severity, "was issued by" in found.detail) == (False, "critical", True)
 
 
 def test_the_operating_systems_authorities_are_named_by_a_file(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +174,8 @@ def test_the_operating_systems_authorities_are_named_by_a_file(shown: Shown, mon
     with pytest.raises(errors.Unconnected):
         session.connect(url, session.wanted(None))
     (examined,) = doctor.examine(url, fix=False, progress=lambda done, all_of_them: None)
-    assert "knows no authorities by sslrootcert=system" in examined.detail
-    assert "write sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE" in (examined.fix or "")
+    assert "knows no authorities for sslrootcert=system" in examined.detail
+    assert "set sslrootcert=/etc/ssl/certs/ca-certificates.crt, or set SSL_CERT_FILE" in (examined.fix or "")
     monkeypatch.setenv("SSL_CERT_FILE", str(shown.root))
     session.connect(url, session.wanted(None)).close()
     assert certified.database(url).ok
@@ -188,7 +188,7 @@ def test_a_file_with_more_authorities_and_verify_ca_are_gone_by_as_libpq_does(sh
     bundle = written(tmp_path / "bundle.pem", made("old", -300).pem, ROOT.pem, made("new", 1).pem)
     url = make_conninfo(shown.url, sslmode="verify-ca", sslrootcert=str(bundle))
     session.connect(url, session.wanted(None)).close()
-    assert certified.database(url).detail == "2 of PostgreSQL's, valid for 14 days yet"
+    assert certified.database(url).detail == "2 of PostgreSQL's, valid for at least 14 more days"
     assert certified.refusal(url) is None
     for mode in ("prefer", "disable"):
         assert certified.database(make_conninfo(url, sslmode=mode)).ok

@@ -63,7 +63,7 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
     superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     superuser.execute("comment on table kronos.schema_version is 'revision 9999'")
-    sentence = f"the database is at revision 9999, and this process is of a release that knows {revisions.needed()}"
+    sentence = f"the database is at revision 9999, but this process is from a release that knows {revisions.needed()}"
     async with Pool(database_url, size=2, wait_seconds=60) as pool:
         found = await readiness.get(database.InstanceView(pool))
     assert sentence in " ".join(readiness.why_degraded(found))
@@ -72,7 +72,7 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
         await link.ask()
     await link.close()
     assert [record.getMessage() for record in caplog.records if "9999" in record.getMessage()] == [
-        sentence + ": replace it by the newer one's"
+        sentence + ": replace it with the newer release"
     ]
 
 

@@ -337,7 +337,7 @@ def test_a_role_past_row_level_security_is_refused(superuser: Connection, databa
     try:
         with pytest.raises(
             errors.SessionRefused,
-            match=r"^kronos_worker is past row level security.*: alter role kronos_worker nosuperuser nobypassrls$",
+            match=r"^kronos_worker bypasses row level security.*: alter role kronos_worker nosuperuser nobypassrls$",
         ):
             session.connect(database_url, worker_session(timedelta(seconds=5)))
     finally:

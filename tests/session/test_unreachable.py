@@ -82,7 +82,7 @@ def cause(url: str) -> Unreachable:
 CAUSES: dict[str, tuple[dict[str, str | int], str, str]] = {
     "wrong password": ({"password": "wr0ng-" + SECRET}, "password", "127.0.0.1:{port} does not accept the password of "
         "user app: correct"),
-    "no password": ({"password": "", "passfile": "/dev/null"}, "no_password", "wants a password of user app, and "
+    "no password": ({"password": "", "passfile": "/dev/null"}, "no_password", "requires a password for user app, but "
         "there is none"),
     "no such database": ({"dbname": "nowhere"}, "no_database", "127.0.0.1:{port} has no database nowhere"),
     "no such user": ({"user": "ghost"}, "no_role", "does not know user ghost"),
@@ -90,17 +90,17 @@ CAUSES: dict[str, tuple[dict[str, str | int], str, str]] = {
                                                      "sleeper login"),
     "no connect": ({"dbname": "closed"}, "not_allowed", "grant connect on database closed to app"),
     "pg_hba rejects": ({"user": "kept_out"}, "pg_hba", "pg_hba.conf of 127.0.0.1:{port} does not let user kept_out"),
-    "limit of a role": ({"user": "single"}, "full", "no connection left for user single.* Its words: .*too many "
+    "limit of a role": ({"user": "single"}, "full", "no free connection for user single.* Its message: .*too many "
                                                     "connections for role"),
-    "TLS is off": ({"sslmode": "require"}, "no_tls", "has TLS switched off, and sslmode asks for it"),
-    "name": ({"host": "nosuchhost.invalid"}, "name", "not known to DNS here: nosuchhost.invalid"),
+    "TLS is off": ({"sslmode": "require"}, "no_tls", "has TLS switched off, but sslmode requires it"),
+    "name": ({"host": "nosuchhost.invalid"}, "name", "cannot be resolved here: nosuchhost.invalid"),
     "name like a "
-    "cause": ({"host": "alert-password-authentication-failed-tls.invalid"}, "name", "not known to DNS here: "
+    "cause": ({"host": "alert-password-authentication-failed-tls.invalid"}, "name", "cannot be resolved here: "
         "alert-pass"),
     "socket": ({"host": "/nowhere"}, "no_socket", "no PostgreSQL listens on the socket of port {port} in /nowhere"),
-    "requirement": ({"require_auth": "none"}, "setting", "a parameter of KRONOS_DATABASE_URL.*Its words: .*method "
+    "requirement": ({"require_auth": "none"}, "setting", "a parameter of KRONOS_DATABASE_URL.*Its message: .*method "
                                                          "requirement"),
-    "channel binding": ({"channel_binding": "require"}, "setting", "Its words: .*channel binding"),
+    "channel binding": ({"channel_binding": "require"}, "setting", "Its message: .*channel binding"),
 }  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
         assert cause(url.format(port)).kind == "unreachable"
     refused = cause(url.format(held_port()))
     assert refused.kind == "refused"
-    assert "does PostgreSQL run there, on this port" in refused.inside
+    assert "is PostgreSQL running there, on this port" in refused.inside
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_of_several_servers_the_most_telling_cause_is_reported(cluster: Cluster)
 def test_a_standby_and_a_server_that_starts_are_reported(cluster: Cluster) -> None:
     with standby_of(cluster, hot_standby="off") as url:
         starting = cause(make_conninfo(url, user="app", password=SECRET))
-        assert (starting.kind, "it is tried again" in starting.inside) == ("starting", True), starting
+        assert (starting.kind, "Kronos retries" in starting.inside) == ("starting", True), starting
     with standby_of(cluster) as url:
         port = psycopg.conninfo.conninfo_to_dict(url)["port"]
         both = make_conninfo(url, host="127.0.0.1,127.0.0.1", port=f"{port},{port}", user="app", password=SECRET)
@@ -329,7 +329,7 @@ def test_every_command_says_the_cause(cluster: Cluster, arguments: tuple[str, ..
 
 @pytest.mark.parametrize("arguments", [*COMMANDS, ("serve",), ("worker",)], ids=" ".join)
 def test_every_command_says_what_is_wrong_with_the_url(arguments: tuple[str, ...]) -> None:
-    assert "has a % that begins no %XX" in said_by(f"postgresql://app:{SECRET}%zz@db/app", *arguments)
+    assert "has a % that is not part of a valid %XX" in said_by(f"postgresql://app:{SECRET}%zz@db/app", *arguments)
     assert "begins with mysql://" in said_by(f"mysql://app:{SECRET}@db/app", *arguments)
     assert "is empty" in said_by("", *arguments)
 
@@ -351,7 +351,7 @@ async def test_a_request_is_answered_with_the_cause_without_names(cluster: Clust
     async with Pool(of(cluster, dbname="nowhere"), size=1) as pool:
         with pytest.raises(errors.DatabaseUnavailable) as raised:
             await readiness.get(database.InstanceView(pool))
-    assert raised.value.detail == "there is no such database as Kronos is to use"
+    assert raised.value.detail == "the database that Kronos is configured to use does not exist"
 
 
 async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:

@@ -179,8 +179,8 @@ def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_does_not
     pipeline.end()
     said = [each.getMessage() for each in caplog.records if each.name.startswith(("kronos", "opentelemetry"))]
     assert len(said) == 2, said
-    assert said[0].startswith("nobody takes the spans")
-    assert said[1] == "spans are taken again; 6 were dropped"
+    assert said[0].startswith("no collector at OTEL_EXPORTER_OTLP_ENDPOINT accepts the spans")
+    assert said[1] == "the collector accepts spans again; 6 were dropped"
 
 
 def test_an_error_of_an_exporter_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

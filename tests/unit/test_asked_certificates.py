@@ -28,7 +28,7 @@ async def test_a_look_that_hangs_is_not_waited_for_and_looks_do_not_pile_up(monk
     finally:
         goes_on.set()
     assert {(each.ok, each.detail) for each in found} == {
-        (True, "not known: no answer within 0.05 s. Are names resolved here?")
+        (True, "unknown: no answer within 0.05 s; check that host names resolve here")
     }
     monkeypatch.setattr(asked, "_CERTIFICATE_SECONDS", 60)
     assert await asked._certificates("host=last", NOW) == _WELL

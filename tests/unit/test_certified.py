@@ -65,8 +65,8 @@ def test_the_servers_own_is_looked_at_where_it_is_verified(tmp_path: Path, days:
         url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=verify-ca&sslrootcert={trusted}"
         found = certified.database(url, NOW)
     assert found.ok is is_well
-    told = f"CN=server of 127.0.0.1:{port} {'ends' if days > 0 else 'ended'} on {server.ends}"
-    assert found.detail == ("2 of PostgreSQL's, valid for 14 days yet" if is_well else told)
+    told = f"CN=server of 127.0.0.1:{port} {'expires' if days > 0 else 'expired'} on {server.ends}"
+    assert found.detail == ("2 of PostgreSQL's, valid for at least 14 more days" if is_well else told)
 
 
 @pytest.mark.parametrize("option", ["sslrootcert", "sslcert"])
@@ -74,12 +74,12 @@ def test_files_that_the_url_names_are_looked_at(tmp_path: Path, option: str) -> 
     file, ends = certificate(tmp_path, "mine", 2), made("mine", 2).ends
     with serving(b"N") as port:
         found = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-ca {option}={file}", NOW)
-    assert (found.ok, found.detail) == (False, f"CN=mine of {file} ends on {ends}")
+    assert (found.ok, found.detail) == (False, f"CN=mine of {file} expires on {ends}")
     assert found.severity == "critical"
     with serving(b"N") as port:
         gone = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-ca {option}={tmp_path}/none.pem", NOW)
     assert (gone.ok, "none.pem cannot be read" in gone.detail) == (False, True)
-    assert gone.fix == "write certificates in PEM there"
+    assert gone.fix == "write certificates in PEM to that file"
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,11 @@ def test_a_server_that_is_not_there_is_another_checks_to_say() -> None:
 
 def test_of_many_authorities_of_a_server_that_is_away_the_one_that_ends_last_counts(tmp_path: Path) -> None:
     """A system's file, or a cloud's, has some that have long ended: nobody was to be woken for these."""
-    bundle, well = tmp_path / "bundle.pem", "1 of PostgreSQL's, valid for 14 days yet"
+    bundle, well = tmp_path / "bundle.pem", "1 of PostgreSQL's, valid for at least 14 more days"
     for held, told in (
         ([("old", -300), ("mine", 900)], well),
         ([("mine", -2), ("mine", 900)], well),
-        ([("old", -300), ("new", 5)], f"CN=new of {bundle} ends on {made('new', 5).ends}"),
+        ([("old", -300), ("new", 5)], f"CN=new of {bundle} expires on {made('new', 5).ends}"),
     ):
         written(bundle, *(made(name, days).pem for name, days in held))
         assert certified.database(f"host=/run sslmode=verify-full sslrootcert={bundle}", NOW).detail == told
@@ -145,13 +145,12 @@ def test_of_those_who_are_not_trusted_what_was_sent_and_whose_it_is_are_looked_a
         found = certified.database(url, NOW)
     place = f"127.0.0.1:{port}"
     assert found.detail.split(", CN") == [
-        f"CN=server of {place} is for server, and not for 127.0.0.1",
-        f"=server of {place} ends on {server.ends}",
-        f"=mine of {bundle} ends on {mine.ends}",
+        f"CN=server of {place} is for server, not for 127.0.0.1",
+        f"=server of {place} expires on {server.ends}",
+        f"=mine of {bundle} expires on {mine.ends}",
     ]
     assert found.fix == (
-        "name the host in KRONOS_DATABASE_URL as the certificate does; hostaddr may say its address; "
-        f"{handshakes.RENEW}"
+        f"use the certificate's host name in KRONOS_DATABASE_URL; hostaddr may hold the address; {handshakes.RENEW}"
     )
 
 
@@ -175,7 +174,7 @@ def test_names_that_nobody_can_read_are_a_finding_and_no_error(tmp_path: Path, n
     with serving(b"S", file) as port:
         url = f"host=127.0.0.1 port={port} sslmode=verify-full sslrootcert={written(tmp_path / 'root.pem', root.pem)}"
         found = certified.database(url, NOW)
-    assert found.detail == f"CN=server of 127.0.0.1:{port} is for names that cannot be read, and not for 127.0.0.1"
+    assert found.detail == f"CN=server of 127.0.0.1:{port} is for names that cannot be read, not for 127.0.0.1"
 
 
 def test_a_long_chain_that_has_ended_is_one_sentence(tmp_path: Path) -> None:
@@ -188,7 +187,7 @@ def test_a_long_chain_that_has_ended_is_one_sentence(tmp_path: Path) -> None:
         url = f"host=db hostaddr=127.0.0.1 port={port} {trust}"
         said, _ = certified.refusal(url) or ("", "")
         found = certified.database(url, NOW).detail
-    assert said.startswith(f"CN=n1 of db:{port} ended on {server.ends}, CN=n2 of ")
+    assert said.startswith(f"CN=n1 of db:{port} expired on {server.ends}, CN=n2 of ")
     assert said.endswith(", and 54 more")
     assert len(said) < len(found) < 1000
 
@@ -220,6 +219,6 @@ def test_what_only_openssl_can_read_is_a_finding_and_no_error(tmp_path: Path, wa
     file.write_text(key + ssl.DER_cert_to_PEM_cert(der))
     with serving(b"S", file) as port:
         shown = certified.database(f"host=127.0.0.1 port={port} sslmode=verify-full", NOW)
-    assert shown.detail.startswith(f"what 127.0.0.1:{port} shows cannot be read: ")
+    assert shown.detail.startswith(f"the certificate of 127.0.0.1:{port} cannot be read: ")
     named = certified.database(f"host=/run sslmode=verify-full sslrootcert={file}", NOW)
     assert named.detail.startswith(f"{file} cannot be read: ")

@@ -95,7 +95,7 @@ def test_what_is_not_shown_is_not_said_to_be_well() -> None:
     (found,) = (
         each for each in server.sessions(replace(SESSIONS, sees_activity=False)) if each.check == "transactions"
     )
-    assert (found.ok, "not for this user's eyes" in found.detail) == (True, True)
+    assert (found.ok, "not visible to this user" in found.detail) == (True, True)
 
 
 @pytest.mark.parametrize(

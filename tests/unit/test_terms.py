@@ -94,5 +94,5 @@ def test_a_row_is_written_as_the_statement_needs_it(monkeypatch: pytest.MonkeyPa
     "text", ["{Nobody}", "{Job but nothing}", "{Job with 1 as nothing}", "{Job with coalesce(1, 2)}"]
 )
 def test_a_statement_that_names_a_row_or_a_column_that_is_not_there_is_not_loaded(text: str) -> None:
-    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove|nothing|no value"):
+    with pytest.raises((AttributeError, ValueError), match=r"Nobody|list\.remove|nothing|not a value"):
         sql._COLUMNS.sub(sql._columns, text)

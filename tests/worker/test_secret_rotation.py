@@ -147,7 +147,7 @@ async def test_a_worker_without_the_keys_does_not_start(
     (tmp_path / "open.key").chmod(0o644)
     for settings, said in (
         ({}, "set KRONOS_ENCRYPTION_KEY_FILE"),
-        ({"encryption_key_file": tmp_path / "wrong.key"}, "which is not at hand: put it back"),
+        ({"encryption_key_file": tmp_path / "wrong.key"}, "which is not available: put it back"),
         ({"encryption_key_file": tmp_path / "open.key"}, "has mode 0644"),
         ({"encryption_key_file": tmp_path / "gone.key"}, "gone.key cannot be read"),
         ({"encryption_key_command": "sh -c 'echo canary-9c41d7b2e5; exit 1'"}, "ended with status 1"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A named JSON object, whose values the templates of the endpoints that name it may hold."""
+    """A named JSON object, whose values are available to the templates of the endpoints that name it."""
 
     config_id: UUID
     workspace: str

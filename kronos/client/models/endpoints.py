@@ -11,10 +11,10 @@ from kronos.client.models.executions import Attempt, Execution
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where deliveries go, at its present version. `usage` of its limits, and its workspace's, is as of now;
-    None where there are none. `health.last_success_at` is of the first success after each failure,
-    None before the first: an endpoint that does not fail writes nothing about its successes, and its
-    executions have them."""
+    """Where deliveries go, at its current version. `usage` of its limits, and of its workspace's, is
+    current; null if there are none. `health.last_success_at` is the first success after a failure,
+    null before there is one: an endpoint without failures does not record its successes, but its
+    executions do."""
 
     endpoint_id: UUID
     workspace: str
@@ -88,7 +88,7 @@ class RenderedRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A key that signs an endpoint's deliveries; `public_key` is what receivers verify v1a with."""
+    """A key that signs an endpoint's deliveries. Receivers verify v1a signatures with `public_key`."""
 
     secret: str
     scheme: Literal["v1", "v1a"] | None
@@ -104,7 +104,7 @@ class SigningKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:
-    """A live job whose input a schema refuses: where in its input, and why."""
+    """A live job whose input a schema rejects: where in its input, and why."""
 
     job_id: UUID
     name: str | None
@@ -115,9 +115,9 @@ class Violation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecVerdict:
-    """What a change of a payload spec would mean: whether it can be made without force, how many live jobs
-    were held against it, and the first that it refuses. `more`: there are others, which were not
-    looked for."""
+    """The effect of changing a payload spec: whether the change is allowed without force, how many live jobs
+    were checked, and the first that it rejects. `more`: there are others, which were not searched
+    for."""
 
     is_allowed: bool
     checked: int

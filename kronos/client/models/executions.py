@@ -26,9 +26,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """One time that a job was due. `caused_by`: the run whose end set it off, with its job and the event;
-    `callbacks`: what its own end has set off, with what became of that. `created_by`: of a one-shot,
-    who made it: `actor`, and of a request `key_id` and `request_id`."""
+    """One time that a job was due. `caused_by`: the run whose end caused this one, with its job and the
+    event. `callbacks`: what its own end caused, with the outcome. `created_by`: who created a one-
+    shot: `actor`, and for a request `key_id` and `request_id`."""
 
     execution_id: UUID
     job_id: UUID

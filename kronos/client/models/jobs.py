@@ -54,10 +54,11 @@ class BulkDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkOperation:
-    """Work over many rows that a request began and that goes on behind it: `done` and `failed` of `total` so
-    far, `failures` by reason. `endpoint_version`: of a REDRIVE alone. Of one over jobs (PAUSE,
-    RESUME, CANCEL, TRIGGER) `refused` has the first 50 that it was refused for: job, code, detail. A
-    DELETION is of the workspace itself: while it is RUNNING `status_reason` says what goes now."""
+    """Work over many rows that a request started and that continues in the background: `done` and `failed`
+    of `total` so far, `failures` by reason. `endpoint_version`: only of a REDRIVE. `refused`: the
+    first 50 jobs that a PAUSE, RESUME, CANCEL or TRIGGER was refused for: job, code, detail. A
+    DELETION deletes the workspace itself: while it is RUNNING, `status_reason` names what is being
+    deleted."""
 
     operation_id: UUID
     workspace: str
@@ -167,9 +168,9 @@ class Glances:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One version of a job. `anchor_local` is the anchor as the zone's clocks show it, of an interval
-    counted on them; `anchor` is then its instant. So is `run_at_local` what a local `run_at` was
-    computed from."""
+    """One version of a job. `anchor_local`: the anchor as a local time of the zone, for intervals in local
+    time; `anchor` is then its instant. Likewise `run_at_local` is the local time from which `run_at`
+    was computed."""
 
     job_id: UUID
     name: str | None
@@ -222,8 +223,8 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFault:
-    """Why a job's ticks cannot be accounted for; `failed_at` is when that was last tried, None where it has
-    not been."""
+    """Why a job's ticks cannot be accounted for. `failed_at` is the time of the last try, None before the
+    first."""
 
     sqlstate: str
     message: str
@@ -232,14 +233,14 @@ class JobFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """The ticks of one version of a job from `since` to `checked_until`, against the rows that say what
-    became of each.
+    """The ticks of one version of a job from `since` to `checked_until`, compared with the rows that record
+    them.
 
     expected = accounted + unaccounted, accounted = delivered + missed + skipped. delivered: ticks that
-    were given to delivery as an execution, whatever has become of it: one that failed, was cancelled
-    or still waits is among them; last_24h has each status by itself. surplus: rows that no tick
-    explains, or that tell of one a second time. retained_from: history is whole only from there, so
-    the ticks from `since` to there are not looked at; None: all of the window is.
+    became an execution, whatever its status: failed, cancelled and waiting ones are included;
+    last_24h counts each status separately. surplus: rows that match no tick, or a tick that already
+    has a row. retained_from: history is complete only from this time on, so ticks before it are not
+    checked; null: the whole window is checked.
     """
 
     since: datetime
@@ -294,12 +295,12 @@ class JobsMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRun:
-    """One run to come.
+    """A future run.
 
-    `local` is `at` as the schedule's zone shows it, with its distance from UTC. `dst`: "shifted" where a
-    local time that does not exist was moved to this one, "repeated" where the zone shows this local
-    time twice. `rolled_from`: the tick, where calendars have it run at another time, and `reason`
-    says why. `run_at`: when its delivery begins, where the job's offset or jitter moves that.
+    `local` is `at` in the schedule's zone, with its UTC offset. `dst`: "shifted" if a local time that
+    does not exist was moved to this one, "repeated" if the zone has this local time twice.
+    `rolled_from`: the tick, if calendars move it to another time; `reason` says why. `run_at`: when
+    its delivery starts, if the job's offset or jitter changes that.
     """
 
     at: datetime
@@ -313,7 +314,7 @@ class NextRun:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkippedTick:
     """A tick that does not run. dst "skipped": `local` does not exist in the schedule's zone, and dst_gap is
-    SKIP; with SHIFT it would run at `at`. Else `reason` says which calendar closes it."""
+    SKIP; with SHIFT it would run at `at`. Otherwise `reason` names the calendar that closes it."""
 
     at: datetime
     local: str
@@ -323,8 +324,8 @@ class SkippedTick:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a schedule will do: runs, in order; ticks up to the last of them that do not run; sentences on
-    what may surprise."""
+    """The future of a schedule: runs, in order; ticks up to the last run that do not run; notes on
+    surprises."""
 
     description: str
     next_runs: list[NextRun]

@@ -30,7 +30,7 @@ class Me:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key as it is shown once, to the one who made it."""
+    """A key as it is shown once, to its creator."""
 
     key_id: UUID
     public_id: str
@@ -46,8 +46,8 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceHealth:
-    """What somebody has to look at in a workspace. overdue_jobs: due for longer than catch-up leaves any;
-    failing_endpoints: whose last attempts failed, or that are slowed or disabled; dead_letters:
+    """What needs attention in a workspace. overdue_jobs: due for longer than catch-up allows;
+    failing_endpoints: their last attempts failed, or they are slowed or disabled; dead_letters:
     counted up to 1,000."""
 
     workspace: str
@@ -67,7 +67,8 @@ class OwnWorkspaces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleMapping:
-    """What people of a group of the identity provider's may in the workspace; of several groups the most."""
+    """The role of an identity provider's group in the workspace. People in several groups have the highest
+    one."""
 
     mapping_id: UUID
     group: str
@@ -78,8 +79,8 @@ class RoleMapping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceKey:
-    """A key of a workspace, without its secret. `created_by`: the public id of the key that made it.
-    `last_used_at` is right within a minute."""
+    """A key of a workspace, without its secret. `created_by`: the public ID of the key that created it.
+    `last_used_at` is accurate to a minute."""
 
     key_id: UUID
     public_id: str

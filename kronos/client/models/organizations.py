@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """Whom workspaces are of. `version` counts its changes."""
+    """An owner of workspaces. `version` counts its changes."""
 
     organization_id: UUID
     slug: str

@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyMinute:
-    """A minute, and how many runs it has."""
+    """A minute, and its number of runs."""
 
     at: datetime
     runs: int
@@ -15,7 +15,7 @@ class BusyMinute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComingJob:
-    """A job that runs in a minute. JSON's writer leaves out `_number`: how many do."""
+    """A job that runs in a minute. `_number`: how many do. The JSON writer omits names that begin with _."""
 
     job_id: UUID
     name: str | None
@@ -29,9 +29,9 @@ class ComingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailingJob:
-    """A job whose runs have failed in the last 24 hours and not succeeded since: how often, when first and
-    last, and what the last said. Without a job: the one-shots of an endpoint, each of which is a job
-    of its own."""
+    """A job whose runs failed in the last 24 hours without a success since: the number of failures, the
+    first and the last time, and the last error. Without a job: the one-shots of an endpoint, each of
+    which is a separate job."""
 
     job_id: UUID | None
     job_name: str | None
@@ -46,7 +46,7 @@ class FailingJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """Whether ticks are fired in time and deliveries are made; `warnings` say what keeps them from it."""
+    """Whether ticks are fired in time and deliveries are made; `warnings` name what prevents it."""
 
     version: str | None
     silent_seconds: float
@@ -67,9 +67,9 @@ class IncidentCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredRates:
-    """How fast the instance was seen to be within the last hour, each in its busiest time: pg_cron's rings,
-    the rows that ticks became, deliveries that ended. None: nothing of the kind happened. What was
-    never busy was never seen to be fast."""
+    """The instance's highest rates within the last hour: pg_cron's rings, rows of ticks, finished
+    deliveries. None: there were none. A rate is only as high as the load was, so an idle instance
+    shows a low one."""
 
     rings_per_second: float | None
     ticks_per_second: int | None
@@ -78,7 +78,7 @@ class MeasuredRates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceLoad:
-    """Of all jobs, and what the instance itself was seen to do."""
+    """The load of all jobs, with the rates measured on the instance."""
 
     from_at: datetime
     until: datetime
@@ -93,8 +93,8 @@ class InstanceLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateJob:
-    """A job whose runs have waited since then, `number` of them and `execution_id` the longest; or whose
-    ticks nobody has accounted for, which have none yet. And why."""
+    """A job whose runs have been waiting, `number` of them, with the time and `execution_id` of the oldest;
+    or whose ticks were not accounted for, which have no execution yet. `why`: the reason."""
 
     job_id: UUID
     job_name: str | None
@@ -107,7 +107,7 @@ class LateJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letters:
-    """How many dead letters there are, counted up to 10,000, and when the newest failed."""
+    """The number of dead letters, counted up to 10,000, and when the newest failed."""
 
     number: int
     newest_at: datetime | None
@@ -115,11 +115,11 @@ class Letters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How many runs each minute from `from_at` on has, of `jobs` live CRON jobs. `left_out`: jobs that are
-    not counted, as there are more than 5,000 schedules, of which those that most jobs have are, as
-    theirs cannot be read, or as calendars move too many of their ticks. `busiest`: the ten busiest
-    minutes. What can be done in a minute was measured on two cores: `pg_cron_per_minute` runs of its
-    entries, `worker_per_minute` deliveries of a worker."""
+    """The number of runs per minute from `from_at` on, of `jobs` live CRON jobs. `left_out`: jobs that are
+    not counted, because there are more than 5,000 different schedules (the most common ones are
+    counted), because their schedule cannot be read, or because calendars move too many of their
+    ticks. `busiest`: the ten busiest minutes. Capacity as measured on two cores: `pg_cron_per_minute`
+    runs of entries, `worker_per_minute` deliveries of one worker."""
 
     from_at: datetime
     until: datetime
@@ -133,7 +133,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A job that could run some minutes later: its cron text as it is and as it would be."""
+    """A job that could run some minutes later, with its new cron text."""
 
     job: ComingJob
     minutes: int
@@ -142,8 +142,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """What spreading the jobs of a minute over the minutes after it would give: how many runs the busiest of
-    these has before and after."""
+    """The effect of spreading a minute's jobs over the minutes after it: the runs of the busiest of these
+    minutes, before and after."""
 
     moves: list[Move]
     before: int
@@ -152,8 +152,8 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadMinute:
-    """The jobs that run in a minute: `number` of them, the first 200 by name; and what spreading these would
-    give. Null: nothing, as they are few, or name more than one minute of the hour."""
+    """The jobs that run in a minute: `number` of them, the first 200 by name, and the effect of spreading
+    these. Null: there is none, because they are few, or name more than one minute of the hour."""
 
     at: datetime
     number: int
@@ -163,9 +163,9 @@ class LoadMinute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """What became of the ticks that were for this minute, and what is going to run in it (`upcoming`).
-    `late`: delivered, and begun more than 90 s after their time. `is_cut`: there were more: of an
-    hour with more than 20,000 executions of a status, only some 300 a minute are counted."""
+    """The outcomes of this minute's ticks, and the runs expected in it (`upcoming`). `late`: delivered, but
+    started more than 90 s after their time. `is_cut`: there were more. In an hour with more than
+    20,000 executions of one status, only about 300 a minute are counted."""
 
     at: datetime
     delivered: int | None
@@ -184,7 +184,8 @@ class Minute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """What is under way, and what is due and waits, since when the longest; counted up to 10,000 (`is_cut`)."""
+    """Deliveries in progress, and due executions that wait, since when the oldest; counted up to 10,000
+    (`is_cut`)."""
 
     running: int
     waiting: int
@@ -194,7 +195,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkspaceWorker:
-    """A worker, and how many deliveries of the workspace it has under way."""
+    """A worker, and the number of the workspace's deliveries that it is making."""
 
     worker_id: str
     running: int
@@ -202,8 +203,8 @@ class WorkspaceWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaping:
-    """Where jobs and pg_cron's entries differed as the reaper, which rings every minute, looked last, in the
-    whole instance: `mended`, and `left_over` for the next minute. Nulls: it failed."""
+    """Differences between jobs and pg_cron's entries in the whole instance, at the newest run of the reaper,
+    which rings every minute: `mended`, and `left_over` for the next run. Nulls: the run failed."""
 
     at: datetime
     mended: int | None
@@ -212,10 +213,10 @@ class Reaping:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """A workspace at a glance. `minutes`: the last 60 up to the present one, and 60 to come. `delivered`: of
-    the last hour, `is_delivered_cut`: or more. `coming_jobs`: the live CRON jobs that `upcoming` is
-    of, `jobs_left_out` those that it is not of, as they have too many different schedules. `alerts`:
-    incidents that are not over."""
+    """A workspace at a glance. `minutes`: the last 60 including the current one, and the next 60.
+    `delivered`: in the last hour; `is_delivered_cut`: there were more. `coming_jobs`: the live CRON
+    jobs counted in `upcoming`; `jobs_left_out`: those that are not, because of too many different
+    schedules. `alerts`: incidents that are not over."""
 
     at: datetime
     minutes: list[Minute]
@@ -236,9 +237,9 @@ class Overview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedMove:
-    """A job that is to be moved by `offset_seconds`, and not by `offset_seconds_before`: a PATCH of the
-    job's `offset_seconds` does it. `tick`: its next one, which stays what it is; `run_at`: when that
-    is delivered then, and `run_at_before` when it is now."""
+    """A job that should change from `offset_seconds_before` to `offset_seconds`: a PATCH of its
+    `offset_seconds` does it. `tick`: its next tick, which does not change; `run_at`: when that tick
+    is then delivered; `run_at_before`: when it is delivered now."""
 
     job_id: UUID
     name: str | None
@@ -257,10 +258,10 @@ class PlannedMove:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpreadPlan:
-    """How to move the `jobs` whose owners allow it (`spread`), so that the busiest minute has fewer
-    deliveries: `before` and `after`, with the ten busiest minutes of each. `left_out`: jobs that
-    allow it too, and were too many. No move: none lowers it. A minute's deliveries are its ticks,
-    moved by the jobs' offsets; jitter, less than exact, is not counted."""
+    """Moves of the `jobs` whose owners allow it (`spread`) that reduce the deliveries of the busiest minute:
+    `before` and `after`, with the ten busiest minutes of each. `left_out`: further jobs that allow
+    it, but were too many. No moves: none reduces it. A minute's deliveries are its ticks, moved by
+    the jobs' offsets; jitter is not exact, so it is not counted."""
 
     from_at: datetime
     until: datetime

@@ -8,8 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadSpec:
-    """A JSON Schema (2020-12) against which the inputs of the jobs of the endpoints that name it are
-    validated."""
+    """A JSON Schema (2020-12) that validates the inputs of jobs whose endpoints name it."""
 
     payload_spec_id: UUID
     workspace: str

@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
-    """Days; None: the instance's."""
+    """Days; null: the instance's default."""
 
     success_days: int | None
     failure_days: int | None
@@ -14,8 +14,8 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """What holds for a workspace, what of it is its own, and the instance's defaults. version: counts the
-    changes of its own ages."""
+    """The retention in force for a workspace, its own setting, and the instance's defaults. version: counts
+    the changes of its own setting."""
 
     workspace: str
     success_days: int

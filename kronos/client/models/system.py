@@ -10,13 +10,13 @@ from kronos.client.bodies.words import OperationKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarms:
-    """How pg_cron is asked to ring for the jobs of the instance: wanted is the setting, `are_shared` what
-    holds since `changed_at`, and entries follow within minutes.
+    """How pg_cron is set to ring for the instance's jobs. wanted: the setting; `are_shared`: the mode in
+    force since `changed_at`, which entries follow within minutes.
 
-    jobs: those that are live; alarms: how many of theirs differ; entries: pg_cron's that are Kronos's, of
-    which four are internal. folded: the minutes of the hour at which one alarm rings for all that
-    ring at no others; None: none. rings_*: how often pg_cron rings for jobs a day, with an entry a
-    job, with one an alarm, and as it is now.
+    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron,
+    including those of internal jobs. folded: the minutes of the hour at which one alarm rings for all
+    jobs that ring at no others; null: none. rings_*: how often pg_cron rings for jobs per day, with
+    an entry per job, with one per alarm, and now.
     """
 
     wanted: Literal["auto", "own", "shared"]
@@ -40,7 +40,7 @@ class Alive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningExecution:
-    """An execution that a worker has under way. job: the job's name, null where it has none."""
+    """An execution that a worker is delivering. job: the job's name, null if it has none."""
 
     execution_id: UUID
     workspace: str
@@ -53,8 +53,8 @@ class RunningExecution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyWorker:
-    """A worker that has claimed something: how much, and the five executions that it claimed first. Of all
-    claims the 10,000 whose leases end first are counted."""
+    """A worker with claims: how many, and the five executions that it claimed first. Counted are the 10,000
+    claims whose leases expire first."""
 
     worker_id: str
     running: int
@@ -70,8 +70,7 @@ class BusyWorkers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Where a job and pg_cron's entry are not one; job_id and workspace are null where the entry names no
-    job."""
+    """A difference between a job and its entry; job_id and workspace are null if the entry names no job."""
 
     job_id: UUID | None
     workspace: str | None
@@ -82,8 +81,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Where jobs and pg_cron's entries are not the same set: in how many places, and the first of them by
-    the entry's name."""
+    """Differences between jobs and pg_cron's entries: their number, and the first of them by the entry's
+    name."""
 
     differences: int
     data: list[Difference]
@@ -91,8 +90,8 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptHistory:
-    """How long the instance keeps what, in days; when retention last ran, and last left nothing to do.
-    `unsealed`: rows of the audit that are in no chain yet, counted up to 10,000."""
+    """How long the instance keeps its history, in days; when retention last ran, and when it last left
+    nothing to do. `unsealed`: audit rows that are in no chain yet, counted up to 10,000."""
 
     success_days: int
     failure_days: int
@@ -105,7 +104,7 @@ class KeptHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryPartition:
-    """A week of history. `rows`: as it was analysed last; null: it never was."""
+    """A week of history. `rows`: as last analyzed; null: never analyzed."""
 
     history: Literal["executions", "attempts"]
     partition: str
@@ -137,12 +136,12 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The instance as PostgreSQL reports it. overdue_jobs: due for more than 150 s, which catch-up leaves
-    none of; counted up to 10,000.
+    """The instance as PostgreSQL reports it. overdue_jobs: due for more than 150 s, which catch-up should
+    prevent; counted up to 10,000.
 
-    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: whose due executions have waited
-    for a worker for more than a minute, waiting_seconds: the longest of these; unserved_groups: those
-    that no worker serves, and whose executions wait for as long.
+    alarm_failure: why pg_cron's newest alarms fail. waiting_endpoints: endpoints whose due executions
+    have waited for a worker for more than a minute; waiting_seconds: the longest wait.
+    unserved_groups: groups that no worker serves, and whose executions have waited as long.
     """
 
     postgresql_version: str
@@ -167,11 +166,12 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingWork:
-    """A suspension, a resumption or a cancellation that holds since then, and that rows still follow in
-    steps; or an operation, which goes on in steps since then.
+    """A suspension, resumption or cancellation in force since `since`, whose rows still follow in steps; or
+    an operation, which has been running in steps since `since`.
 
-    remaining: jobs of the workspace; of a CANCELLATION executions of the job, counted up to 10,000; of an
-    operation dead letters, about. last_error: at, type and message of the last step that failed.
+    remaining: jobs of the workspace; for a CANCELLATION executions of the job, counted up to 10,000; for
+    an operation dead letters, approximately. last_error: at, type and message of the last step that
+    failed.
     """
 
     kind: Literal["SUSPENSION", "RESUMPTION", "CANCELLATION"] | OperationKind
@@ -185,8 +185,8 @@ class PendingWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneData:
-    """PostgreSQL's time zone data against this process's. postgresql_version: null where it is on another
-    machine, or reads otherwise."""
+    """PostgreSQL's time zone data compared with this process's. postgresql_version: null if PostgreSQL is on
+    another machine, or if its zones differ."""
 
     postgresql_version: str | None
     client_version: str | None
@@ -196,7 +196,7 @@ class ZoneData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFinding:
-    """A check of the doctor's: whether it holds, and what was found. meaning, fix: null where it holds."""
+    """A check's result: whether it passed, and what was found. meaning, fix: null if it passed."""
 
     check: str
     severity: Literal["critical", "warning", "notice"]

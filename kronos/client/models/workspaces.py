@@ -35,7 +35,7 @@ class Quotas:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """How much is used of a limit. limit None: there is none; used None: nothing is counted without one.
+    """How much of a limit is used. limit null: there is none; used null: it is not counted without a limit.
     resets_at: when it is 0 again."""
 
     used: int | None
@@ -45,7 +45,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a workspace has, against its quotas."""
+    """A workspace's use of its quotas."""
 
     workspace: str
     cron_jobs: Used
@@ -59,9 +59,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A tenant. `version` counts its changes; `jobs_left` of its CRON jobs have still to follow its last
-    suspension or resumption. `in_flight` of `max_concurrency` deliveries are under way; both None
-    where none are counted."""
+    """A tenant. `version` counts its changes. `jobs_left` of its CRON jobs still have to follow its last
+    suspension or resumption. `in_flight` of `max_concurrency` deliveries are in progress; both are
+    null if there is no limit."""
 
     workspace_id: UUID
     slug: str
