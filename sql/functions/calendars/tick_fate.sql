@@ -1,7 +1,7 @@
--- tick_fate: what calendars make of a tick of a schedule, in words (when_runs).
--- Returns: one row. run_at: when it runs; null: it is skipped. reason: null where it is open; else code
+-- tick_fate: what calendars do with a tick of a schedule, in words (when_runs).
+-- Returns: one row. run_at: when it runs; null: it is skipped. reason: null if it is open; otherwise code
 -- blackout, blackout_merged, blackout_no_day, blackout_ended or rolled, detail, calendar, calendar_version,
--- day. until: as closed_by. What starts_at and ends_at leave out is no tick.
+-- day. until: as closed_by. Instants outside starts_at and ends_at are not ticks.
 create or replace function kronos.tick_fate(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz,
