@@ -36,7 +36,7 @@ begin
             if p_job.overlap = 'REPLACE' and scheduled_at < v_newest then
                 v_verdict := 'SKIP';
                 reason := jsonb_build_object('code', 'overlap_replaced',
-                                             'detail', 'a newer tick was due with it and replaced it');
+                                             'detail', 'a newer tick due at the same time replaced it');
             elsif v_let_in = 0 then
                 select admitted.verdict, admitted.reason into v_verdict, reason
                   from kronos.admit_run(p_job, p_now) as admitted;
@@ -48,7 +48,7 @@ begin
                 reason := jsonb_build_object('code', case p_job.overlap
                                                           when 'QUEUE' then 'overlap_queue_full'
                                                           else 'overlap' end, 'detail',
-                                             'ticks before it were due with it and have yet to run');
+                                             'earlier ticks due at the same time have yet to run');
             end if;
             if v_verdict = 'SKIP' then
                 kind := 'SKIPPED';

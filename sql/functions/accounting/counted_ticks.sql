@@ -26,7 +26,7 @@ begin
                 v_refusal := coalesce(v_refusal, kronos.take_executions(p_job.workspace_id, 1));
                 if v_refusal ? 'is_held' then
                     raise exception using errcode = 'lock_not_available', message =
-                        format('others hold the last executions of a day of workspace %s',
+                        format('other sessions hold the last executions of the day of workspace %s',
                                p_job.workspace_id);
                 end if;
             end if;

@@ -7,7 +7,7 @@ returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise warning 'kronos: the ticks of % jobs cannot be accounted for, of % among them: % (%)',
+    raise warning 'kronos: the ticks of % jobs, including %, cannot be accounted for: % (%)',
         cardinality(p_job_ids), p_job_ids[1], p_message, p_sqlstate;
     if kronos.is_passing(p_sqlstate) then
         return;

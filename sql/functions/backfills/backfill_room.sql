@@ -36,7 +36,7 @@ begin
            set status = 'FAILED', completed_at = kronos.clock(),
                status_reason = jsonb_build_object(
                    'code', 'endpoint_deleted',
-                   'detail', 'the endpoint of the version that it was made of was deleted')
+                   'detail', 'the endpoint of the job version that it was created from was deleted')
          where backfill_id = p_backfill.backfill_id;
         return null;
     end if;

@@ -29,7 +29,7 @@ begin
                              then format('; a day with runs comes no %s open one',
                                          case p_on_blackout when 'NEXT' then 'later than the next'
                                                             else 'earlier than the last' end)
-                         when 'blackout_ended' then '; on the day on which it would run the job has ended'
+                         when 'blackout_ended' then '; the job has ended by the day on which it would run'
                          when 'blackout_no_day' then '; no day within a year is open at this time'
                          when 'rolled'
                              then format('; it runs on %s',

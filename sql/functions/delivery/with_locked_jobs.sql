@@ -1,5 +1,5 @@
 -- with_locked_jobs: of these executions, those of one-shots whose row in jobs, which their end completes
--- (complete_one_shots), another session has locked at this moment. Waits for nobody.
+-- (complete_one_shots), is locked by another session at this moment. Waits for no lock.
 create or replace function kronos.with_locked_jobs(p_execution_ids uuid[]) returns setof uuid
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
