@@ -4,9 +4,9 @@
 --
 -- An execution's id is its tick's id, and finished executions are searched for it too. So a pointer that was
 -- set back, by hand or by a restore, can neither deliver a tick a second time nor record a delivered tick as
--- missed (untold_ticks). That also holds for an execution that ends at this very moment: this statement does
--- not see it among the finished ones yet, and after the commit no live row is in the way. Such ticks are
--- therefore checked again in a second statement, which does see it.
+-- missed (untold_ticks). That also holds for an execution that ends at this very moment: when this statement
+-- reads, it does not see that execution among the finished ones, and when it inserts, no live row is left to
+-- conflict with. Such ticks are therefore checked again in a second statement, which does see it.
 --
 -- Missed ticks that are delivered after all are spread over time, across all jobs together (catch_up_wave):
 -- most overdue first, a number of them immediately, then one every stagger_seconds. The wave's row is locked

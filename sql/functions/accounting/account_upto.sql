@@ -2,8 +2,8 @@
 -- 10,000 ticks of a job and, if its runs are counted, no more than max_runs leaves room for. So account_each
 -- is called until nothing is due or nothing moves any more; at most five times if that takes longer than a
 -- second.
--- The caller holds the rows' locks. A caller that ends or changes a job must check what is left: afterwards,
--- nothing would account for those ticks.
+-- The caller holds the rows' locks. A caller that ends or changes a job must check left_job_ids: after the
+-- change, nothing accounts for those ticks.
 -- Returns: left_job_ids: jobs that still have due ticks although their rows are sound, because there were too
 -- many ticks or a passing condition was in the way (is_passing); delivered: the number of executions created.
 create or replace function kronos.account_upto(p_job_ids uuid[], p_upto timestamptz,

@@ -5,8 +5,8 @@
 -- A job whose pointer is halted has already followed the first suspension. The pointer of a PAUSED job is
 -- only hidden from rings: its ticks belong to the pause until that ends. The caller holds the rows' locks. If
 -- no workspace has turned, which is nearly always, this costs one read of an empty table.
--- Returns: the jobs that have not followed yet (follow_instants). Rings leave their ticks alone until they
--- have.
+-- Returns: the jobs that have not followed yet (follow_instants). Rings do not account for their ticks until
+-- they have.
 create or replace function kronos.follow_turns(p_job_ids uuid[]) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

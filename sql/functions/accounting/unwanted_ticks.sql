@@ -1,6 +1,6 @@
 -- unwanted_ticks: the due ticks of a job whose endpoint is disabled with on_disabled SKIP, so that no tick
 -- waits for it. A tick that due_ticks would deliver is SKIPPED, for p_reason, and does not count as a run.
--- Runs that wait or are in progress are left alone, whatever the overlap setting. Its rows are those of
+-- Runs that wait or are in progress are not affected, whatever the overlap setting. Its rows are those of
 -- due_ticks.
 create or replace function kronos.unwanted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                  p_now timestamptz, p_reason jsonb)

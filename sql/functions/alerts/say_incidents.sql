@@ -1,8 +1,8 @@
 -- say_incidents: notifies the endpoints of each rule of what has happened since its last notification: one
 -- notification for all incidents of the rule that opened, one for those that are repeated, one for those that
 -- are resolved. Acknowledged incidents are not repeated; snoozed ones are repeated when the snooze ends. A
--- rule that names no endpoint notifies nobody. Incidents that another session is changing are skipped; the
--- next evaluation reports them.
+-- rule that names no endpoint sends no notification. Incidents that another session is changing are skipped;
+-- the next evaluation reports them.
 -- Returns: the number of notifications to create.
 create or replace function kronos.say_incidents(p_rule_ids uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

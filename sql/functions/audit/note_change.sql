@@ -1,4 +1,4 @@
--- note_change: records each change of configuration as one row of the audit, whoever makes it and however.
+-- note_change: records each change of configuration as one row of the audit, no matter who makes it or how.
 -- The triggers below list what is audited: the object's type, the columns with its id and its name, and the
 -- columns that are not shown, because they follow from others, change by themselves or are secret.
 -- Rows that change as a consequence of another change are not recorded separately: whatever is deleted with

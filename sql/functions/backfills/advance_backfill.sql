@@ -4,9 +4,9 @@
 --
 -- backfill_ticks decides on each tick when it is reached, and next_at moves past the tick in the same
 -- transaction, so a crash at any point leaves nothing behind and repeats nothing. If a job's runs must not
--- overlap, its backfill makes one run at a time, and only while no other run of the job is unfinished: it
+-- overlap, its backfill creates one run at a time, and only while no other run of the job is unfinished: it
 -- waits, and never replaces or skips a run. It also waits while the workspace is suspended and while the
--- workspace's executions per day are used up. It continues only while the user who started it is allowed to
+-- workspace's executions per day are used up. It continues only while the caller who started it is allowed to
 -- do this (left_by_caller, which lock_backfill calls first).
 --
 -- A run that FAILED becomes due again under its own id, with the endpoint and input of the version that the

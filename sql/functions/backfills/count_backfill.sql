@@ -1,5 +1,5 @@
 -- count_backfill: reduces a backfill's room to what the workspace's executions per day leave, and counts it
--- at once. Room that is then not used is given back with a negative p_room (advance_backfill).
+-- immediately. Room that is then not used is given back with a negative p_room (advance_backfill).
 -- Returns: p_room if there is no such quota.
 create or replace function kronos.count_backfill(p_workspace_id uuid, p_room integer) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- give_back_failed: makes waiting runs that a backfill made due again FAILED as before, with the error of
--- their last attempt, so that they are dead letters again. If they were cancelled, they would neither be
--- delivered nor be found among the failures. Runs as the caller: row level security applies. Locks the runs,
--- ids ascending.
+-- give_back_failed: returns waiting runs that a backfill made due again to FAILED, with the error of their
+-- last attempt, so that they are dead letters again. If they were cancelled, they would neither be delivered
+-- nor be found among the failures. Runs as the caller: row level security applies. Locks the runs, ids
+-- ascending.
 create or replace function kronos.give_back_failed(p_backfill_id uuid) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -3,7 +3,7 @@
 -- key holds (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is
 -- cancelled (stop_backfills): an execution's foreign key locks the job's row.
 -- Returns: the backfill's row as it is now; null if another session holds one of the locks, it is not
--- RUNNING, or the user who started it is no longer allowed to do this.
+-- RUNNING, or the caller who started it is no longer allowed to do this.
 create or replace function kronos.lock_backfill(p_backfill_id uuid) returns kronos.backfills
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -4,8 +4,8 @@
 -- So schedules that tick every day cost one step. Days within a long closure are passed over, except one at
 -- either end, where clocks may change. After six steps the remaining days are evaluated together
 -- (rolled_far).
--- Returns: at: null if there is none; a local time that does not exist on that day is resolved as by dst_gap
--- SHIFT. is_taken: a day on the way has ticks.
+-- Returns: at: null if there is none; a local time that does not exist on that day is resolved by dst_gap,
+-- with SKIP as SHIFT. is_taken: a day on the way has ticks.
 create or replace function kronos.rolled_to(
     p_workspace_id uuid, p_calendars text[], p_schedule kronos.schedule, p_starts_at timestamptz,
     p_ends_at timestamptz, p_local timestamp, p_step integer, out at timestamptz, out is_taken boolean

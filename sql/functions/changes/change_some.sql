@@ -4,8 +4,8 @@
 -- most 50 ms: of two sessions that wait for each other, it gives way. It does nothing while the workspace is
 -- suspended, or is being suspended, resumed or deleted.
 --
--- In the audit, each change is made by the user who started the operation, and the operation continues only
--- while that user is allowed to do this (stopped_with_caller). The settings for that, and those that the
+-- In the audit, each change is made by the caller who started the operation, and the operation continues only
+-- while that caller is allowed to do this (stopped_with_caller). The settings for that, and those that the
 -- routes' functions make, are restored, because the caller's transaction has other work.
 -- Lock order: the operation, the workspace's lock, shared; then as the routes' functions. The newest job
 -- comes first, against the order of other sessions that lock several: those wait longer, and it gives way.

@@ -1,5 +1,5 @@
 -- settle_alarms_or_warn: settle_alarms for transactions without a waiting caller. If it fails, or waits
--- longer than a ring may, the work is left to the reaper and not retried in this transaction.
+-- longer than a ring may, the reaper does the work, and it is not retried in this transaction.
 create or replace function kronos.settle_alarms_or_warn() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

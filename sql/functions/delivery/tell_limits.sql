@@ -1,4 +1,4 @@
--- tell_limits: when a limit is changed, makes workers check immediately what it had kept from them.
+-- tell_limits: when a limit is changed, wakes the workers, which then claim what the old limit held back.
 create or replace function kronos.tell_limits() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$
