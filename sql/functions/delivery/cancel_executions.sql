@@ -1,6 +1,6 @@
 -- cancel_executions: cancels the given executions. Those that wait become CANCELLED. Those that a worker is
 -- delivering get no other attempt: cancel_reason in their row says why, their workers end the deliveries when
--- they are notified (ask_for_aborts), and the session that finishes or releases them ends them.
+-- they are notified (ask_for_aborts), and they end when their result is recorded or they are released.
 -- The rows are locked first and then read again. Otherwise a row that was claimed or released between the
 -- statement's snapshot and its lock would be changed as it was in the snapshot, until PostgreSQL notices, and
 -- a constraint is checked before that.

@@ -5,9 +5,9 @@
 -- (decision 0044).
 --
 -- The one-shots are looked up one by one, by key, in a lateral whose lock keeps it from being joined
--- otherwise: the planner estimates one ACTIVE one-shot, and read all of them for each finished one (with
--- 3,000 active: 72 ms for a batch of 83, against 3 ms). Whether a job has callbacks is a subquery with a
--- limit, so that the planner does not hash all jobs that have some.
+-- otherwise: the planner estimates one ACTIVE one-shot, and would read all of them for each finished one
+-- (with 3,000 active: 72 ms for a batch of 83, against 3 ms). Whether a job has callbacks is a subquery with
+-- a limit, so that the planner does not hash all jobs that have some.
 create or replace function kronos.complete_one_shots() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
