@@ -227,7 +227,7 @@ def test_no_worker_and_a_queue_that_grows_are_found(
     found = examine()
     assert (found["workers"].ok, found["queue"].ok) == (False, False)
     assert "due executions of 1 endpoint wait for a worker: " in found["queue"].detail
-    assert "its 1 deliveries at once are under way" in found["queue"].detail
+    assert "its limit of 1 deliveries at once is reached" in found["queue"].detail
     assert "deliveries to it are paused" in found["queue"].detail
     with psycopg.connect(database_url, application_name="kronos-worker-test"):
         superuser.execute("delete from kronos.execution_live where endpoint_id = %s", [endpoints[0].endpoint_id])

@@ -127,7 +127,7 @@ def begin_bulk(api: httpx.Client, database_url: str, workspace: str) -> str:
         connection.execute(
             "update kronos.operations set total = 4, done = 2, failed = 1, failures = '{\"held\": 1}', refused ="
             " jsonb_build_array(jsonb_build_object('job', gen_random_uuid(), 'code', 'held', 'detail',"
-            " 'somebody held the job: try it again')) where operation_id = %s",
+            " 'another session held the job; try again')) where operation_id = %s",
             [begun.json()["operation_id"]],
         )
     return str(begun.json()["operation_id"])
