@@ -122,7 +122,9 @@ def _terms(run: Callable[_P, _R]) -> Callable[_P, _R]:
         ),
         click.option("--no-success", type=_SPAN, help="Break the rule when no run has succeeded for this long."),
         click.option(
-            "--factor", type=Number(max=1e9), help="Break the rule when a run takes this many times longer than usual."
+            "--factor",
+            type=Number(max=1e9),
+            help="Break the rule when a run takes over this many times as long as usual.",
         ),
         click.option("--running", type=_SPAN, help="Break the rule when a run takes longer than this."),
         click.option("--late", type=_SPAN, help="Break the rule when a run starts later than this after its due time."),

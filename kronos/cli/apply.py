@@ -32,7 +32,9 @@ def _shared(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--set", "set_name", metavar="NAME", help="Set that the files belong to.  [default: as in the files]"
         ),
-        click.option("--take-over", is_flag=True, help="Move resources of other sets into this one."),
+        click.option(
+            "--take-over", is_flag=True, help="Also take over resources in the files that belong to another set."
+        ),
         click.option(
             "--prune", is_flag=True, help="Remove resources that the set created and the files no longer contain."
         ),

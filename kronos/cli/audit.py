@@ -63,7 +63,7 @@ def audit() -> None:
 @click.option("--before", help="Only changes before this time, such as 2026-12-02T00:00:00Z.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def _list(api: Api, of_instance: bool, limit: int, **filters: str | None) -> None:
-    """List changes, newest first. Of a workspace, or otherwise of the instance and all workspaces.
+    """List changes, newest first. Without a workspace, lists those of the instance and all workspaces.
 
     kronos audit list --action job.pause --after 2026-12-01T00:00:00Z
     """
@@ -83,7 +83,7 @@ def _list(api: Api, of_instance: bool, limit: int, **filters: str | None) -> Non
 def export(
     api: Api, of_instance: bool, after_number: int, one_shots: bool, after: str | None, before: str | None
 ) -> None:
-    """Write sealed rows as JSON lines, oldest first. Of a workspace, or otherwise of the instance.
+    """Write sealed rows as JSON lines, oldest first. Without a workspace, writes those of the instance.
 
     kronos audit export -w acme > acme.jsonl
     """
@@ -101,7 +101,7 @@ def export(
 @command(audit, in_workspace=None)
 @_of_instance
 def head(api: Api, of_instance: bool) -> None:
-    """Show the last number and hash of a chain, to record elsewhere. Of a workspace, or otherwise of the instance.
+    """Show the last number and hash of a chain, to record elsewhere. Without a workspace, of the instance's chain.
 
     kronos audit head -w acme
     """
@@ -116,7 +116,7 @@ def head(api: Api, of_instance: bool) -> None:
     help="Verify an export, or - for standard input, instead of the database.",
 )
 @click.option(
-    "--head", "heads", multiple=True, type=HeadText(), help="A head recorded earlier, which must still be in the chain."
+    "--head", "heads", multiple=True, type=HeadText(), help="A head recorded earlier; the chain must still contain it."
 )
 def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None:
     """Recompute all chains. Exits with 1 if one was changed.

@@ -113,7 +113,7 @@ def rm(api: Api, name: str, consent: Consent) -> None:
     help="What to do with a tick that falls in a closed time.  [default: SKIP]",
 )
 @click.option("--tz", "timezone", help="Time zone of the schedule.  [default: UTC]")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="Number of runs.")
 @click.option("--after", help="List runs after this time, such as 2026-12-01T00:00:00Z.  [default: now]")
 def next_command(
     api: Api, name: str, cron: str, also: tuple[str, ...], on_blackout: str | None, timezone: str | None, count: int,

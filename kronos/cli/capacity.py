@@ -80,8 +80,7 @@ def capacity_command(output: Output, *, here: bool, **given: Json) -> None:
     kronos capacity --cores 4 --runs-per-minute 5000 --payload-bytes 2000
 
     The estimate uses measured costs (docs/capacity.md), and is within a fifth of reality. It does not query an
-    instance:
-    for the load that one will have, use `kronos system load`.
+    instance: for the load that one will have, use `kronos system load`.
     """
     speed = capacity.LOOP_US / capacity.loop() if here else 1.0
     found = capacity.answer(capacity.AskedInstance(**given, speed=speed))

@@ -90,8 +90,7 @@ class Client:
 
     def listen(self, path: Sequence[str], *, query: Mapping[str, str | None], after: str | None) -> Iterator[Told]:
         """Yield the events of a stream until it ends. Raises LostError if a retry may help, ClickException if the API
-        rejects
-        the request."""
+        rejects the request."""
         with self._answer("GET", path, query, headers={} if after is None else {"Last-Event-ID": after}) as response:
             if response.status != 200:
                 answer = response.read(_MAX_ANSWER_BYTES)
@@ -132,8 +131,7 @@ class Client:
         is_whole: bool = False,
     ) -> Iterator[http.client.HTTPResponse]:
         """Open the response to a request. Its head, and with `is_whole` all of it, must arrive within `whole_seconds`.
-        Raises
-        LostError if there is no response, or it is cut off."""
+        Raises LostError if there is no response, or it is cut off."""
         require_names(path)
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
@@ -200,8 +198,7 @@ class Client:
 
 def require_names(path: Sequence[str]) -> None:
     """Check that each part of a path is a name: an empty part, `.` and `..` would lead to another path, or to a
-    proxy's.
-    Raises Ended."""
+    proxy's. Raises Ended."""
     for part in path:
         if part in ("", ".", ".."):
             raise Ended(f"{part!r} is neither a name nor an id: pass a name or an id", Exit.USAGE)

@@ -81,8 +81,7 @@ class Api:
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
         """Return the first `limit` rows of a list, or all of them, from as many pages as needed. Pages of a search may
-        be
-        empty. Raises ClickException."""
+        be empty. Raises ClickException."""
         rows: list[Json] = []
         cursor: str | None = None
         empty = 0

@@ -18,10 +18,8 @@ def completion(shell: str) -> None:
     $ kronos completion fish > ~/.config/fish/completions/kronos.fish
 
     Names of jobs, endpoints and other resources come from the API that the typed options, the environment or the
-    context
-    name. Completion waits at most 3 seconds, and 1.5 seconds without a byte; if there is no response, it completes no
-    names
-    and prints nothing.
+    context name. Completion waits at most 3 seconds, and 1.5 seconds without a byte; if there is no response, it
+    completes no names and prints nothing.
     """
     found = get_completion_class(shell)
     if found is None:

@@ -68,7 +68,7 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 
 @command(dead_letter)
 @_filters
-@click.option("--per-second", type=int, help="Maximum number of dead letters per second.")
+@click.option("--per-second", type=int, help="Redrive at most this many per second.")
 @click.option(
     "--endpoint-version",
     type=click.Choice(["latest", "same"]),

@@ -65,8 +65,7 @@ def database_url() -> str:
 
 def key_source() -> KeySource:
     """Return where the encryption keys are, for a command that uses `database_url`: as the environment says, or those
-    of
-    the local `kronos up`."""
+    of the local `kronos up`."""
     found = KeySource.of(judged(database_url=os.environ.get("KRONOS_DATABASE_URL", "postgresql://")))
     if found.is_set or "KRONOS_DATABASE_URL" in os.environ or running.here() is None:
         return found

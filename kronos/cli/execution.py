@@ -61,7 +61,9 @@ def execution() -> None:
 @click.option("--before", "scheduled_before", help="Only ticks before this time.")
 @click.option("--endpoint", help="Only executions to this endpoint.")
 @click.option(
-    "--search", "q", help="Only executions whose error, reason or job name contains this text, or whose id starts so."
+    "--search",
+    "q",
+    help="Only executions whose error, reason or job name contains this text, or whose id begins with it.",
 )
 @click.option("--caused-by", help="Only callbacks that the end of this execution started.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")

@@ -95,8 +95,7 @@ def _indented(value: Json, by: bytes) -> bytes:
 
 def _write(to: Path, texts: Iterator[bytes]) -> None:
     """Write the file after the whole response has arrived. An existing file is kept if the response is cut off. The
-    file
-    may be a pipe, or in a folder where no other file can be created. Raises Ended."""
+    file may be a pipe, or in a folder where no other file can be created. Raises Ended."""
     try:
         with _draft(to.parent) as whole:
             for text in texts:

@@ -102,9 +102,8 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
 
 def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
     """Return the result of `ask`, which must be safe to repeat. While the API is unavailable or overloaded, ask again
-    for
-    a minute. A first request is repeated only for some seconds, because the address may be wrong. No repetition starts
-    after `until`, by the monotonic clock. Raises ClickException."""
+    for a minute. A first request is repeated only for some seconds, because the address may be wrong. No repetition
+    starts after `until`, by the monotonic clock. Raises ClickException."""
     end, pause = monotonic() + (_FIRST_PATIENCE_SECONDS if is_first else _PATIENCE_SECONDS), 0.25
     end = end if until is None else min(end, until)
     while True:
@@ -126,8 +125,7 @@ def may_pass(error: click.ClickException) -> bool:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """Work that continues after the request that started it: its name in commands, the fields to show, and how to read
-    its
-    progress. Route, id and the command that finds it again are named after it."""
+    its progress. Route, id and the command that finds it again are named after it."""
 
     noun: str
     fields: tuple[str, ...]
@@ -135,8 +133,7 @@ class Work:
 
     def begun(self, api: Api, document: Json, wanted: bool | None) -> None:
         """Report work that was started: watch it to its end, or print it and how to watch it. `wanted` is the value of
-        --watch
-        or --no-watch."""
+        --watch or --no-watch."""
         is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
         its_id = str(document.get(f"{self.noun}_id")) if isinstance(document, dict) else ""
         if is_running and _follows(api, wanted):

@@ -246,8 +246,7 @@ def write(path: Path, offers: Sequence[Offered], source: str) -> None:
 
 def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslated]]:
     """Create missing endpoints and jobs. Return how many of each, and what could not be created. A job that is paused
-    in
-    its source has no tick before it is paused here. Raises ClickException."""
+    in its source has no tick before it is paused here. Raises ClickException."""
     without, endpoints = make_endpoints(api, offers)
     failed: list[Untranslated] = []
     for each in offers:
@@ -265,8 +264,7 @@ def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslat
 
 def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str], int]:
     """Create the missing endpoints of new jobs. Return those that could not be created, with the reason, and how many
-    were
-    created. Raises ClickException."""
+    were created. Raises ClickException."""
     wanted = {
         str(each.entry.endpoint["name"]): each.entry.endpoint
         for each in offers

@@ -2,8 +2,7 @@
 
 pg_cron cancels the run in progress of an entry that is unscheduled, and forgets a run that is still queued. So an entry
 is replaced in the middle of a minute, after the run of that minute has ended. The job begins with the next minute, and
-the entry is removed in the transaction that creates the job
-(docs/decisions/0093-an-import-translates-or-refuses.md).
+the entry is removed in the transaction that creates the job (docs/decisions/0093-an-import-translates-or-refuses.md).
 """
 
 from collections.abc import Iterator, Sequence

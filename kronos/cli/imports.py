@@ -144,9 +144,8 @@ def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unsc
     """Import jobs from pg_cron's other entries.
 
     Reads a database, or FILE with the rows of cron.job as JSON. Without --endpoint, all entries are left in pg_cron.
-    With
-    it, the SQL becomes the job's input, {"sql": …}, and your receiver runs it (docs/migrate/pg_cron.md). Kronos itself
-    never runs it.
+    With it, the SQL becomes the job's input, {"sql": …}, and your receiver runs it (docs/migrate/pg_cron.md). Kronos
+    itself never runs it.
 
     kronos import pg_cron
     kronos import pg_cron --endpoint sql-runner --create --unschedule

@@ -118,7 +118,7 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
             help="What to do with a tick that falls in a closed time of a calendar.",
         ),
         click.option("--calendar", "calendars", multiple=True, help="A calendar by name; repeatable; '': none."),
-        click.option("--jitter-seconds", type=int, help="Spread deliveries randomly over up to this many seconds."),
+        click.option("--jitter-seconds", type=int, help="Spread deliveries over up to this many seconds."),
         click.option("--spread", help="How far a run may be moved to even out the load, such as 5m."),
         click.option("--max-runs", type=int, help="End the job after this many ticks."),
         click.option(
@@ -153,7 +153,9 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
 @click.option("--status", help="Only jobs in this status, such as ACTIVE.")
 @click.option("--tag", help="Only jobs with this tag.")
 @click.option("--search", "q", help="Only jobs whose name or endpoint name contains this text.")
-@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="name, next-run: only live CRON jobs.")
+@click.option(
+    "--sort", type=_Choice(["created", "name", "next-run"]), help="Order; name, next-run: only live CRON jobs."
+)
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """List jobs, newest first.
@@ -322,7 +324,7 @@ def backfill(
 
 @command(job)
 @click.argument("job")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="Number of runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
     """List the next runs of JOB.
 

@@ -63,8 +63,7 @@ def next_command(as_json: bool, url: str | None, context: str | None, key_file: 
 
     EXPR is a cron expression of five fields, an interval, or a sentence. Each run is one line: its local time, the same
     instant in UTC, and the effect of clock changes: shifted, repeated, or skipped. Exit code 2: the schedule is
-    invalid,
-    or never fires.
+    invalid, or never fires.
 
     The schedule is interpreted by the first of these that is set: the API of --url or --context; the database of
     KRONOS_DATABASE_URL; the API of KRONOS_URL or the chosen context; the local `kronos up`.

@@ -25,8 +25,7 @@ _NOT_MIGRATED = (
 @click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
     """Run one API process. It uses the database of KRONOS_DATABASE_URL, and sends traces to OTEL_EXPORTER_OTLP_ENDPOINT
-    if
-    that is set.
+    if that is set.
 
     kronos serve --host 0.0.0.0 --port 8080
     """
@@ -64,8 +63,7 @@ def serve(host: str | None, port: int | None) -> None:
 )
 def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
     """Run one worker process. It uses the database of KRONOS_DATABASE_URL, and sends traces to
-    OTEL_EXPORTER_OTLP_ENDPOINT
-    if that is set.
+    OTEL_EXPORTER_OTLP_ENDPOINT if that is set.
 
     kronos worker --concurrency 100 --group reports
     """

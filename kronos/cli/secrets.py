@@ -27,10 +27,8 @@ def rotate() -> None:
     kronos secrets rotate
 
     Works in small transactions: safe to stop and to run again. Before you run it, put the new key before the old one,
-    for
-    the API and all workers. Once no secret is left, remove the old key. Uses KRONOS_DATABASE_URL and the encryption
-    keys;
-    if they are not set, those of the local `kronos up`.
+    for the API and all workers. Once no secret is left, remove the old key. Uses KRONOS_DATABASE_URL and the encryption
+    keys; if they are not set, those of the local `kronos up`.
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:

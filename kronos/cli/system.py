@@ -65,7 +65,7 @@ def status(api: Api) -> None:
 
     kronos system status
 
-    Covers pg_cron, lag, workers, operations in progress, and warnings.
+    Covers pg_cron, lag, workers, work that is done in steps, and warnings.
     """
     answer = api.of(None).get("system", "status", fields=("status", "warnings", "steps"))
     inner = answer["status"]
@@ -132,8 +132,7 @@ def alarms(api: Api) -> None:
     kronos system alarms
 
     Shows the number of live jobs and of distinct alarms, and how often pg_cron rings per day: with one entry per job,
-    with
-    one per alarm, and now. KRONOS_ALARMS selects the mode, and kronos migrate stores it.
+    with one per alarm, and now. KRONOS_ALARMS selects the mode, and kronos migrate stores it.
     """
     api.show(api.of(None).get("system", "alarms", fields=_ALARMS), _ALARMS)
 

@@ -49,8 +49,7 @@ class WhereAsked:
 
     def __post_init__(self) -> None:
         """Raises UsageError if an option is empty, as with a shell variable that is not set. Falling back to the
-        environment
-        would use an API that the user did not mean."""
+        environment would use an API that the user did not mean."""
         for name in ("url", "context", "workspace"):
             if getattr(self, name) == "":
                 raise click.UsageError(f"--{name} is empty: omit it, or pass a value")

@@ -119,8 +119,7 @@ class TopScreen(App[None]):
 
     def read(self) -> None:
         """Read the overview, unless a read is in progress. Nothing waits for the thread, so an unresponsive server does
-        not
-        delay quitting."""
+        not delay quitting."""
         if not self.is_reading:
             self.is_reading = True
             threading.Thread(target=self._read, daemon=True).start()

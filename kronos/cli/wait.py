@@ -60,7 +60,7 @@ class _Awaited:
     api: Api
     ids: list[str]
     end: float | None = None
-    """When to stop waiting. No request lasts longer."""
+    """When to stop waiting. Requests end by then, too, but get at least _LEAST_ASKED_SECONDS."""
     known: dict[str, JsonObject] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
 
@@ -116,8 +116,7 @@ def await_ends(
 
 def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") -> bool:
     """Return whether all executions ended in time. Polls when an event arrives, and at intervals, which are longer
-    while
-    the stream is open."""
+    while the stream is open."""
     is_heard, pause, look_at, end = False, _FIRST_LOOK_SECONDS, 0.0, waiting.end
     while waiting.open:
         now = time.monotonic()
@@ -146,8 +145,7 @@ def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") ->
 
 def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_Heard | JsonObject]":
     """Return a queue of what the stream of events reports until `is_over`: that it began, each execution's data, and
-    that
-    it was lost. Without a stream, the queue stays empty."""
+    that it was lost. Without a stream, the queue stays empty."""
     heard: queue.SimpleQueue[_Heard | JsonObject] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -179,8 +177,7 @@ def _left(api: Api, waiting: _Awaited) -> str:
 
 def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
     """Print each execution; if it did not succeed, also why, and the response to its last attempt. With --json, print
-    the
-    API's response with a `last_attempt` added."""
+    the API's response with a `last_attempt` added."""
     shown = []
     for execution_id in waiting.ids:
         found = waiting.known[execution_id]

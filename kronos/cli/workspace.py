@@ -115,9 +115,8 @@ def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent)
     kronos workspace rm acme --confirm acme
 
     This deletes its pg_cron entries, jobs, history, secrets, endpoints and keys. The workspace disappears immediately;
-    its
-    rows are deleted in the background: kronos operation watch -w SLUG OPERATION. Confirm with SLUG, or with the display
-    name.
+    its rows are deleted in the background: kronos operation watch -w SLUG OPERATION. Confirm with SLUG, or with the
+    display name.
     """
     if dry_run:
         fields = ("workspace", "is_empty", "counted_up_to", "contents")
@@ -180,8 +179,7 @@ def grant_sql(slug: str, role: str, home: Path | None) -> None:
     kronos workspace grant-sql acme billing_app
 
     ROLE can then create jobs of the workspace SLUG in its own transactions, with kronos.enqueue. It can do nothing
-    else,
-    and nothing in other workspaces. This command changes the database, with the URL that `kronos migrate` uses.
+    else, and nothing in other workspaces. This command changes the database, with the URL that `kronos migrate` uses.
     """
     from kronos import sql_grants  # here: commands that use the API do not need psycopg, 0.1 s
 

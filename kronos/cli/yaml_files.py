@@ -110,8 +110,7 @@ def documents(text: bytes, file: str) -> list[YamlDocument]:
 
 def scalar(text: str) -> Json:
     """Return the meaning of an unquoted text. Raises ValueError if YAML readers disagree on it, and for a number that
-    JSON
-    cannot hold."""
+    JSON cannot hold."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:

@@ -17,10 +17,8 @@ def zone_of(named: str | None) -> str:
 
 def vixie(read: Expression, zone: str) -> JsonObject:
     """Return the fields for cron. An entry whose minute or hour begins with a star follows the clock. Any other entry
-    runs
-    as soon as the clock is past a skipped time, and once at a repeated time. For the hour, Kronos has the same rule.
-    The
-    fields cover the minute, and a step beyond the last value, which is written as the first."""
+    runs as soon as the clock is past a skipped time, and once at a repeated time. For the hour, Kronos has the same
+    rule. The fields cover the minute, and a step beyond the last value, which is written as the first."""
     if zone == "UTC" or not (read.was_wild and read.has_fixed_hours):
         return {}
     return {"dst_gap": "SKIP", "dst_overlap": "BOTH"}
@@ -28,8 +26,7 @@ def vixie(read: Expression, zone: str) -> JsonObject:
 
 def follows_clock(read: Expression, zone: str) -> JsonObject:
     """Return the fields for schedulers that only look at the clock (robfig/cron, pg_cron): a skipped time does not run,
-    a
-    repeated time runs twice."""
+    a repeated time runs twice."""
     return {} if zone == "UTC" or not read.has_fixed_hours else {"dst_gap": "SKIP", "dst_overlap": "BOTH"}
 
 

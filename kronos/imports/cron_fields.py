@@ -103,8 +103,8 @@ def read(fields: list[str], dialect: Dialect) -> Expression:
 
 def _unstarred(days: list[Part], weekdays: list[Part]) -> tuple[list[Part], list[Part]]:
     """Return the day fields of a cron for which only a bare `*` is a star. Where Kronos would take a step for a star,
-    the
-    range is written out. A list that contains a star means every day, and must match together with the other field."""
+    the range is written out. A list that contains a star means every day, and must match together with the other
+    field."""
     return _written_out(days, DAY, 31), _written_out(weekdays, WEEKDAY, 6)
 
 

@@ -63,8 +63,7 @@ class _CrontabLine:
 
 def translate(text: str, terms: Terms, *, is_system: bool) -> Iterator[Found]:
     """Yield each line as a job, a refusal or a remark. Blank lines and comments yield nothing. `is_system`: lines have
-    a
-    user.
+    a user.
 
     Times are in `terms.timezone`, UTC by default, until a CRON_TZ line.
     """

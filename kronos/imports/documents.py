@@ -155,8 +155,7 @@ def _blank(text: str, at: int) -> int:
 
 def json_within(text: str | bytes) -> Json:
     """Return the value of a field that contains JSON text. Raises ValueError or RecursionError if it is not JSON that
-    can
-    be passed on unchanged."""
+    can be passed on unchanged."""
     value: Json = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole, parse_float=_finite)
     json.dumps(value, ensure_ascii=False).encode()
     return value

@@ -195,8 +195,7 @@ def _what_is_lost(draft: JobDraft, spec: JsonObject, job_spec: JsonObject) -> No
 
 def _endpoint(draft: JobDraft, name: str, job_spec: JsonObject, terms: Terms) -> JsonObject | None:
     """Return an endpoint for this job with its retries. Without --url, add a note of what the endpoint should have.
-    Raises
-    RefusedError."""
+    Raises RefusedError."""
     backoff, active = _whole(job_spec, "backoffLimit"), _whole(job_spec, "activeDeadlineSeconds")
     attempts = min((6 if backoff is None else backoff) + 1, 100)
     timeout = min(active or _MOST_TIMEOUT_SECONDS, _MOST_TIMEOUT_SECONDS)

@@ -18,8 +18,7 @@ _TRIES = ((MAX_TEXT, 100_000), (1000, 500), (250, 100), (100, 25), (60, 8))
 
 def compact(value: Json) -> str:
     """Return the JSON as it is sent; its length counts. Unlike the API's own writer, it accepts integers of any size
-    and
-    any depth that was read: a dry run shows values that the API would reject."""
+    and any depth that was read: a dry run shows values that the API would reject."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

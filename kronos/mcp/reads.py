@@ -132,8 +132,7 @@ class Looking:
     @tool()
     async def get_overview(self) -> Shown:
         """Get the state of the workspace: what failed or is late in the last hour, what is waiting, which jobs fail,
-        and
-        whether workers and pg_cron work. minutes contains only minutes in which something happened."""
+        and whether workers and pg_cron work. minutes contains only minutes in which something happened."""
         found = await self._asking.get("overview")
         minutes = [_of_note(each) for each in found.get("minutes", [])]
         return document({**found, "minutes": [each for each in minutes if len(each) > 1]})

@@ -97,8 +97,7 @@ class Asking:
 
     async def page(self, *path: str, limit: int, **query: str | int | None) -> Rows:
         """Return rows of a list. If they are too large for one response, fewer are requested, so that the cursor
-        continues
-        after the last row returned. Raises ToolError."""
+        continues after the last row returned. Raises ToolError."""
         found = await self.get(*path, limit=limit, **query)
         fit = fitting(found["data"])
         if fit < len(found["data"]):

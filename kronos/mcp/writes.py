@@ -41,10 +41,8 @@ class Changing:
     @tool(writes=True, repeatable=False, calls_out=True)
     async def create_job(self, job: _NewJob, idempotency_key: _Key = None, dry_run: _DryRun = False) -> Shown:
         """Create a job. Trigger CRON needs cron or every (and a timezone). DELAYED needs run_at. IMMEDIATE needs
-        neither and
-        is delivered immediately. The endpoint must exist (list_endpoints). dry_run previews the runs and shows the
-        endpoint;
-        it does not check the input, the name or quotas."""
+        neither and is delivered immediately. The endpoint must exist (list_endpoints). dry_run previews the runs and
+        shows the endpoint; it does not check the input, the name or quotas."""
         if not dry_run:
             return document(await self._asking.send("POST", "jobs", body=job, key=idempotency_key))
         name = job.get("endpoint")
@@ -62,10 +60,8 @@ class Changing:
         self, job: JobRef, change: Change, expected_version: _Version = None, dry_run: _DryRun = False
     ) -> Shown:
         """Change fields of a CRON job. This retires its current version, and a new version takes its place. dry_run
-        shows
-        which runs of the next 7 days are added, removed and moved, as diff_job does. Repeating the call creates one
-        more
-        identical version. Pass expected_version to have a repeated call rejected."""
+        shows which runs of the next 7 days are added, removed and moved, as diff_job does. Repeating the call creates
+        one more identical version. Pass expected_version to have a repeated call rejected."""
         if dry_run:
             return document(await self._asking.send("POST", "jobs", job, "diff", body=change), _NOTHING)
         return document(await self._asking.send("PATCH", "jobs", job, body=change, if_match=_tag(expected_version)))

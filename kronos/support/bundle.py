@@ -107,8 +107,7 @@ def parts(
     url: str, *, settings: Settings, keys: KeySource, logs: Path | None, with_names: bool
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name and content of each part. `logs` is the folder of `kronos up`'s logs. A part that cannot be
-    created
-    contains the reason; none is left out silently."""
+    created contains the reason; none is left out silently."""
     found = list(doctor.examine(url, fix=False, progress=lambda checked, total: None, keys=keys, settings=settings))
     yield "doctor.json", _json([_finding(each, with_names=with_names) for each in found])
     yield "settings.json", _json(allowed.settings(settings))

@@ -96,7 +96,7 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other_app: 
         (app.slug, "postgres", "a superuser"),
         (app.slug, "kronos_api", "Kronos's own"),
         (app.slug, group, "cannot log in"),
-        (other_app.slug, app.role, f"can create jobs of workspace {app.slug}"),
+        (other_app.slug, app.role, f"makes jobs of workspace {app.slug}"),
     ):
         with pytest.raises(errors.SqlGrantRefused, match=why):
             sql_grants.grant(module_database_url, workspace, role)
