@@ -130,7 +130,7 @@ def json_items(text: str, lists: tuple[str, ...]) -> Iterator[tuple[int, Json]]:
         except json.JSONDecodeError as error:
             raise UnreadableError(f"line {error.lineno}: not valid JSON ({error.msg})") from None
         except (RecursionError, ValueError) as error:
-            raise UnreadableError(f"line {line}: the JSON cannot be read ({type(error).__name__})") from None
+            raise UnreadableError(f"line {line}: not valid JSON ({type(error).__name__})") from None
         yield line, value
         at = _blank(text, end)
         if inside and at < len(text) and text[at] == ",":

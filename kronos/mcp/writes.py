@@ -77,7 +77,7 @@ class Changing:
         expected_version: _Version = None,
         dry_run: _DryRun = False,
     ) -> Shown:
-        """Pause a CRON job. Its ticks do not run until it is resumed. Pausing a paused job changes nothing."""
+        """Pause a CRON job. Its ticks do not run until it is resumed. On a paused job, this changes note and until."""
         if dry_run:
             return await self._would("pause", job)
         body = given(until=until, note=note)
@@ -85,7 +85,7 @@ class Changing:
 
     @tool(writes=True, calls_out=True)
     async def resume_job(self, job: JobRef, expected_version: _Version = None, dry_run: _DryRun = False) -> Shown:
-        """Resume a paused job. Ticks missed meanwhile run if its catch_up policy says so."""
+        """Resume a paused job. Ticks of the pause stay SKIPPED, and are not delivered later."""
         if dry_run:
             return await self._would("resume", job)
         return await self._post(job, "resume", expected_version=expected_version)
