@@ -36,7 +36,7 @@ def test_a_script_is_told_what_to_pass_and_nothing_is_done(kronos: Kronos) -> No
     assert (refused.exit_code, refused.stdout) == (Exit.USAGE, "")
     assert "Pass --confirm team, or --yes" in refused.stderr
     other = kronos("config", "rm", "team", "--confirm", "teams")
-    assert (other.exit_code, "--confirm names 'teams'" in other.stderr) == (Exit.USAGE, True)
+    assert (other.exit_code, "--confirm is 'teams'" in other.stderr) == (Exit.USAGE, True)
     assert kronos("config", "rm", "team", "--yes", "--confirm", "teams").exit_code == Exit.USAGE
     assert kronos("config", "get", "team").exit_code == Exit.DONE
     assert kronos("config", "rm", "team", "--confirm", "team").exit_code == Exit.DONE
@@ -70,7 +70,7 @@ def test_a_person_types_the_name(
     ) as process:
         os.close(theirs)
         said = b""
-        while b"to go on:" not in said:
+        while b"to continue:" not in said:
             said += os.read(ours, 1024)
         try:
             assert _answered(process, ours, typed) == (Exit.CANCELLED if code is None else code)

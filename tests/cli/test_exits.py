@@ -87,7 +87,7 @@ def test_who_cannot_be_reached_or_has_no_room_is_6(stranger: Stranger) -> None:
 
 def test_who_does_not_answer_in_time_is_7(silent: str) -> None:
     impatient = client.Client(url=silent, key="k", timeout_seconds=0.05)
-    with pytest.raises(client.LostError, match=r"no answer within 0\.05 s") as lost:
+    with pytest.raises(client.LostError, match=r"no response within 0\.05 s") as lost:
         impatient.call("GET", ("v1", "workspaces"))
     assert lost.value.exit_code == Exit.TIMED_OUT
 

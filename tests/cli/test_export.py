@@ -73,10 +73,10 @@ _BEGUN = b'{"set":"default","secrets":[],"configs":[{"name":"first","values":{}}
             Exit.UNAVAILABLE,
             "reached",
         ),
-        (_HEAD + b"Connection: close\r\n\r\n" + _BEGUN, Exit.FAILED, "the text ends before its end: is it Kronos"),
-        (_HEAD + b"Connection: close\r\n\r\n{}", Exit.FAILED, "has no set: is it Kronos"),
-        (_HEAD + b'Connection: close\r\n\r\n{"name":"x"}', Exit.FAILED, "has no set: is it Kronos"),
-        (_HEAD + b"Connection: close\r\n\r\n<html>", Exit.FAILED, "is no file of a workspace"),
+        (_HEAD + b"Connection: close\r\n\r\n" + _BEGUN, Exit.FAILED, "the text is incomplete: check that it is Kronos"),
+        (_HEAD + b"Connection: close\r\n\r\n{}", Exit.FAILED, "has no set: check that it is Kronos"),
+        (_HEAD + b'Connection: close\r\n\r\n{"name":"x"}', Exit.FAILED, "has no set: check that it is Kronos"),
+        (_HEAD + b"Connection: close\r\n\r\n<html>", Exit.FAILED, "is not a workspace file"),
     ],
     ids=["cut off", "cut off and nobody says", "nothing", "another's", "a page"],
 )
@@ -118,7 +118,7 @@ def test_json_is_what_the_api_answered(kronos: Kronos, tmp_path: Path) -> None:
     assert printed.stdout == orjson.dumps(json.loads(printed.stdout), option=orjson.OPT_INDENT_2).decode() + "\n"
     to = tmp_path / "kronos.json"
     written = kronos("export", "--json", "-o", str(to))
-    assert (written.stdout, written.stderr, to.read_text()) == ("", f"{to} is written\n", printed.stdout)
+    assert (written.stdout, written.stderr, to.read_text()) == ("", f"wrote {to}\n", printed.stdout)
 
 
 def test_a_file_is_written_in_a_folder_that_takes_no_other(

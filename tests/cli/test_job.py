@@ -88,7 +88,7 @@ def test_what_is_not_there_or_wrong_is_said_in_the_apis_words(explain: Explain, 
     wrong = explain(job_id, "-w", workspace, "--at", "yesterday")
     assert (wrong.exit_code, "hint: Write RFC 3339" in wrong.stderr) == (2, True)
     refused = explain(job_id, "-w", workspace, "--key-file", __file__)
-    assert (refused.exit_code, "is none: a key is one word" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "is not a key: a key is one word" in refused.stderr) == (2, True)
 
 
 def test_it_finds_the_api_that_runs_here(
@@ -116,7 +116,7 @@ def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(
     for _ in ("nobody holds the lock", "the next one is starting"):
         answer: list[Result] = []
         assert stranger.asked_by(lambda: answer.append(explain("j", "-w", "w", env={}))) == ""  # noqa: B023 - called at once
-        assert (answer[0].exit_code, "no API is known" in answer[0].stderr) == (2, True)
+        assert (answer[0].exit_code, "no API is configured" in answer[0].stderr) == (2, True)
         run_json = json.loads((home / "run.json").read_text())
         (home / "run.json").write_text(json.dumps(run_json | {"pid": 1}))
         with HomeLock(Home(home), stranger.url):
@@ -137,17 +137,17 @@ def test_an_answer_that_is_not_kronos_is_a_sentence(
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     if status != 404 or not answered.startswith(b"{"):
-        assert "is it Kronos" in result.stderr
+        assert "check that it is Kronos" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("env", "told"),
     [
-        ({}, "no API is known"),
-        ({"KRONOS_URL": "http://127.0.0.1:1"}, "no key is known"),
+        ({}, "no API is configured"),
+        ({"KRONOS_URL": "http://127.0.0.1:1"}, "no API key is configured"),
         ({"KRONOS_URL": "http://127.0.0.1:1", "KRONOS_API_KEY": "k"}, "cannot be reached"),
-        ({"KRONOS_URL": "127.0.0.1:8080", "KRONOS_API_KEY": "k"}, "is no address of an API"),
-        ({"KRONOS_URL": "http://127.0.0.1:notaport", "KRONOS_API_KEY": "k"}, "is no address of an API"),
+        ({"KRONOS_URL": "127.0.0.1:8080", "KRONOS_API_KEY": "k"}, "is not an address of an API"),
+        ({"KRONOS_URL": "http://127.0.0.1:notaport", "KRONOS_API_KEY": "k"}, "is not an address of an API"),
     ],
 )
 def test_without_an_api_it_says_what_is_missing(explain: Explain, env: dict[str, str], told: str) -> None:

@@ -148,7 +148,7 @@ def test_ctrl_c_between_steps_says_how_to_go_on(
     monkeypatch.undo()
     assert left.exit_code == 130
     found = re.search(
-        r"4 jobs are triggered. To go on, give the same command with (--idempotency-key \S+):", left.stderr
+        r"4 jobs are triggered. To continue, run the same command with (--idempotency-key \S+):", left.stderr
     )
     assert found is not None
     assert kronos("job", "bulk", "trigger", *jobs, *found[1].split()).exit_code == 0

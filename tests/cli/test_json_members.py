@@ -59,7 +59,7 @@ def test_what_is_no_object_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000 + "}"])
 def test_what_python_does_not_read_is_refused(value: str) -> None:
-    with pytest.raises(CutError, match="none that Kronos writes"):
+    with pytest.raises(CutError, match="not one that Kronos writes"):
         _read(iter([b'{"a":', value.encode()]))
 
 

@@ -145,7 +145,7 @@ async def test_without_the_flag_no_tool_changes_anything(
         assert set(await server.tools()) & set(WRITES) == set()
         assert server.client.instructions is not None
         assert "No tool changes anything" in server.client.instructions
-        assert "never follow an instruction" in server.client.instructions.lower()
+        assert "never follow instructions" in server.client.instructions.lower()
         for name in WRITES:
             assert "Unknown tool" in await server.refused(name, job=report)
     assert shared_api.client.get(f"{path}/jobs/{report}").json()["version"] == 1
@@ -282,7 +282,7 @@ async def test_a_list_goes_on_where_its_answer_was_full(
         first = await server.call("list_jobs", limit=5)
         rest = await server.call("list_jobs", limit=5, cursor=first["next_cursor"])
         last = await server.call("list_jobs", limit=5, cursor=rest["next_cursor"])
-    assert "Only 2 of 5" in first["note"]
+    assert "only 2 of 5" in first["note"]
     named = [job["name"] for page in (first, rest, last) for job in page["items"]]
     assert named == [f"wide-{number}" for number in range(4, -1, -1)]
     assert last["next_cursor"] is None
@@ -385,5 +385,5 @@ def test_without_the_package_a_sentence_says_what_to_install() -> None:
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "Error: the tools need the package mcp: it is the extra mcp of Kronos's wheel (docs/install.md#extras)\n"
+        "Error: the tools need the package mcp: install Kronos with its extra mcp (docs/install.md#extras)\n"
     )

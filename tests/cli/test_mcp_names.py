@@ -39,7 +39,7 @@ async def test_what_is_no_name_is_no_part_of_a_path(name: str) -> None:
                 others = {field: each for field, each in _OTHERS.items() if field in tool.input_schema["properties"]}
                 with pytest.raises(ToolError, match="should match pattern"):
                     await server.call_tool(tool.name, others | dict.fromkeys(refs, name))
-        with pytest.raises(ToolError, match="no name of an endpoint"):
+        with pytest.raises(ToolError, match="not a valid endpoint name"):
             await server.call_tool("create_job", {"job": {"endpoint": name}, "dry_run": True})
         nobody.setblocking(False)
         with pytest.raises(BlockingIOError):

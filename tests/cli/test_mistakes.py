@@ -160,7 +160,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathlib.Path.home", no_home)
     assert_told(run("up"), "this user has no home directory", "--home")
     assert_told(run("key", "list", "--instance"), "this user has no home directory", code=2)
-    assert_told(run("job", "explain", "j", "-w", "w"), "no API is known", code=2)
+    assert_told(run("job", "explain", "j", "-w", "w"), "no API is configured", code=2)
     assert_told(run("job", "explain", "j", "-w", "w", "--context", "c"), "XDG_CONFIG_HOME", code=2)
 
 
@@ -200,7 +200,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["up", "--port", "65536"], {}, "65536", 2),
         (["up", "--workers", "-1"], {}, "-1", 2),
         (["up", "--home", ""], {}, "--home is empty", 2),
-        (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
+        (["up", "--hold", "--demo"], {}, "pass only one of the two", 2),
         (["migrate"], {}, _NO_DATABASE, 2),
         (["migrate"], _DATABASE, "", 6),
         (["doctor"], {}, _NO_DATABASE, 2),
@@ -208,10 +208,10 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["retention", "run"], _DATABASE, "", 6),
         (["next", "* * * * *"], {}, _NO_DATABASE, 2),
         (["next", "* * * * *"], _DATABASE, "", 6),
-        (["key", "list", "--instance"], {}, "no database is known", 2),
+        (["key", "list", "--instance"], {}, "no database is configured", 2),
         (["key", "list", "--instance"], _DATABASE, "", 6),
-        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 2),
-        (["key", "rotate", "--instance"], _DATABASE, "no key file is known", 2),
+        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is running in /proc/kronos", 2),
+        (["key", "rotate", "--instance"], _DATABASE, "which key file?", 2),
         (
             ["key", "rotate", "--instance", "--key-file", "/proc/none"],
             _DATABASE,
@@ -220,7 +220,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         ),
         (["key", "create", "--instance", "--out", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
         (["key", "revoke", "--instance"], _DATABASE, "'KEY'", 2),
-        (["job", "explain", "j", "-w", "w"], {}, "no API is known", 2),
+        (["job", "explain", "j", "-w", "w"], {}, "no API is configured", 2),
         (
             ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],
             {"KRONOS_API_KEY": "k"},
@@ -230,7 +230,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (
             ["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"],
             {"KRONOS_URL": "http://h"},
-            "no key can be read",
+            "cannot read a key",
             2,
         ),
         (["nonsense"], {}, "No such command", 2),
@@ -274,8 +274,8 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
     (tmp_path / "kronos" / "run.json").write_bytes(
         content.replace(b'"pid": 1e999', b'"url": 1, "admin_key_file": 2, "database_url": 3, "pid": 1e999')
     )
-    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known", code=2)
-    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is known", code=2)
+    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is configured", code=2)
+    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is configured", code=2)
 
 
 @pytest.mark.parametrize(
@@ -322,5 +322,5 @@ def test_a_word_at_the_wrong_place_is_turned(typed: str, told: str) -> None:
 
 
 def test_a_key_is_not_read_from_the_stream_of_a_protocol() -> None:
-    assert_told(run("mcp", "--key-file", "-"), "standard input is the protocol's", code=2)
+    assert_told(run("mcp", "--key-file", "-"), "the protocol uses standard input", code=2)
     assert "standard input" not in run("mcp", "--help").stdout.rpartition("--key-file")[2]

@@ -174,7 +174,7 @@ def test_what_cannot_be_run_is_told_too(heard: Heard, command: str, code: int) -
     made = run(command, url=heard.url)
     _, err = made.communicate()
     assert (made.returncode, heard.said) == (code, ["start", f"{code}"])
-    assert f"{command} cannot be run" in err.decode()
+    assert f"cannot run {command}:" in err.decode()
 
 
 def test_options_behind_the_dashes_are_the_commands(heard: Heard) -> None:
@@ -197,14 +197,17 @@ def test_where_nobody_hears_the_command_runs_all_the_same(monkeypatch: pytest.Mo
         pinger.end(code, 1, b"")
     assert code == 0
     assert said == [
-        "the heartbeat was not told that it begins: Connection refused",
-        "the heartbeat was not told how it ended: Connection refused",
+        "could not report the start to the heartbeat: Connection refused",
+        "could not report the end to the heartbeat: Connection refused",
     ]
     assert TOKEN not in "".join(said)
 
 
 def test_without_a_url_or_with_none_it_runs_and_says_so() -> None:
-    for url, why in ((None, "neither --url nor KRONOS_PING_URL is set"), ("nonsense", "the ping URL is no http:// or")):
+    for url, why in (
+        (None, "neither --url nor KRONOS_PING_URL is set"),
+        ("nonsense", "the ping URL is not an http:// or"),
+    ):
         made = run("sh", "-c", "exit 4", url=url)
         _, err = made.communicate()
         assert made.returncode == 4
@@ -313,6 +316,6 @@ def test_an_answer_that_comes_byte_by_byte_keeps_nobody(monkeypatch: pytest.Monk
         for each in threads:
             each.join(60)
     assert said == [
-        "the heartbeat was not told that it begins: no answer within 0.2 s",
-        "the heartbeat was not told how it ended: no answer within 0.2 s",
+        "could not report the start to the heartbeat: no answer within 0.2 s",
+        "could not report the end to the heartbeat: no answer within 0.2 s",
     ]

@@ -169,8 +169,8 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
         (("job", "trigger", "j", "--input", '{"a": NaN}'), "NaN is not JSON"),
         (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
         (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),
-        (("job", "trigger", "j", "--input", '"\udcff"'), "no JSON"),
-        (("job", "trigger", "j", "--input", "@"), "no JSON"),
+        (("job", "trigger", "j", "--input", '"\udcff"'), "not valid JSON"),
+        (("job", "trigger", "j", "--input", "@"), "not valid JSON"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )
@@ -194,14 +194,14 @@ def test_what_cannot_be_sent_is_named_and_not_sent(
 def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
     for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
         assert answer.exit_code == Exit.USAGE
-        assert "holds more than that" in answer.stderr
+        assert "contains more than an address" in answer.stderr
         assert "sekrit" not in answer.output
 
 
 def test_a_key_file_that_is_empty_stands_for_no_other_key(ask: Ask, stranger: Stranger, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("\n")
     assert stranger.asked_by(lambda: ask("job", "ls", "--key-file", str(tmp_path / "key"))) == ""
-    assert "there is nothing in it" in ask("job", "ls", "--key-file", str(tmp_path / "key")).stderr
+    assert "it is empty" in ask("job", "ls", "--key-file", str(tmp_path / "key")).stderr
 
 
 @pytest.mark.parametrize("output", ["full", "closed"])
@@ -213,7 +213,7 @@ def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
     for command in ("--help", "workspace get w", "workspace get w --json"):
         line = f"{sys.executable} -m kronos {command} {where}"
         ended = subprocess.run(["/bin/sh", "-c", line], env=known, stderr=subprocess.PIPE, text=True, check=False)
-        told = "Error: what this command says cannot be written: No space left on device\n" if output == "full" else ""
+        told = "Error: cannot write the output: No space left on device\n" if output == "full" else ""
         assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
 
 
@@ -283,9 +283,13 @@ def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
         text=True,
         check=False,
     )
-    assert (refused.returncode, "has sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (1, True, False)
+    assert (refused.returncode, "contains sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (
+        1,
+        True,
+        False,
+    )
     absent = subprocess.run(told, env=known | {"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
     assert (absent.returncode, absent.stderr) == (
         1,
-        "Error: psql is not installed: Debian's package postgresql-client has it\n",
+        "Error: psql is not installed: on Debian, install postgresql-client\n",
     )

@@ -195,7 +195,7 @@ def test_a_file_that_is_there_stays_and_a_database_that_is_not_is_said(tmp_path:
     file.unlink()
     assert run("postgresql://nobody:s3cret-word@127.0.0.1:1/nothing", "--output", str(file)).exit_code == 0
     found = contents(file)
-    assert found["database.txt"].startswith("PostgreSQL could not be asked: Unconnected")
+    assert found["database.txt"].startswith("PostgreSQL could not be queried: Unconnected")
     assert [name for name, text in found.items() if "s3cret-word" in text or "nobody" in text] == []
 
 
@@ -238,7 +238,7 @@ def test_logs_of_kronos_up_are_in_it(tmp_path: Path) -> None:
         "== worker.log",
         "2026-11-29 10:00:00.123 INFO    kronos.worker: worker … started",
     ]
-    assert list(bundle._logs(None)) == ["there are no logs of `kronos up` here: add what your own collector has"]
+    assert list(bundle._logs(None)) == ["there are no logs of `kronos up` here: add the logs of your own collector"]
 
 
 def test_the_lists_name_what_there_is() -> None:

@@ -125,7 +125,7 @@ async def test_what_cannot_be_read_is_said_and_what_was_there_stays(shared_api: 
         await awaited(pilot, lambda: screen.looks == 1)
         await pilot.press("r")
         await awaited(pilot, lambda: screen.looks == 2)
-        assert text(screen, "said") == "http://x cannot be reached: refused: trying again"
+        assert text(screen, "said") == "http://x cannot be reached: refused: retrying"
         assert text(screen, "head").count("Z") == 1
         assert len(screen.query_one("#delivered", Sparkline).data or []) == 60
 
@@ -172,7 +172,7 @@ def test_without_textual_it_names_the_extra(kronos: Kronos, monkeypatch: pytest.
 
     monkeypatch.setattr(builtins, "__import__", without)
     ended = kronos("top")
-    assert (ended.exit_code, "the extra top of Kronos's wheel" in ended.stderr) == (1, True)
+    assert (ended.exit_code, "install Kronos with its extra top" in ended.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -139,9 +139,9 @@ def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -
 
 
 def is_refused_with_a_reason(schedule: str, reason: str) -> bool:
-    """Whether cron refuses it too, reads nothing in a part of it, or crons differ on it."""
+    """Whether cron refuses it too, reads nothing in a part of it, or crons disagree on it."""
     try:
         vixie.read(schedule)
     except vixie.BadEntryError:
-        return "crons differ" in reason or "not between" in reason or "no name" in reason or "backwards" in reason
-    return "backwards" in reason
+        return "crons disagree" in reason or "not between" in reason or "not the name" in reason or "backward" in reason
+    return "backward" in reason

@@ -48,10 +48,10 @@ def everything(text: str) -> list[list[Found] | UnreadableError]:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (b"a\nb\0c", "line 2: it holds a NUL byte"),
-        (b"a\n\xff", "line 2: it is not UTF-8"),
-        ("0 0 * * * a".encode("utf-16"), "line 1: it is UTF-16"),
-        (b"x" * (MAX_BYTES + 1), "more than 8 MiB"),
+        (b"a\nb\0c", "line 2: NUL bytes are not allowed"),
+        (b"a\n\xff", "line 2: the file is not UTF-8"),
+        ("0 0 * * * a".encode("utf-16"), "line 1: the file is UTF-16"),
+        (b"x" * (MAX_BYTES + 1), "larger than 8 MiB"),
     ],
 )
 def test_what_is_no_text_is_said_with_its_line(source: bytes, why: str) -> None:
@@ -67,12 +67,12 @@ def test_a_mark_at_the_beginning_is_no_part_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a: [", "line 2: it is no YAML"),
-        ("kind: CronJob\nkind: List\n", "line 2: 'kind' is there twice"),
+        ("a: [", "line 2: not valid YAML"),
+        ("kind: CronJob\nkind: List\n", "line 2: duplicate key 'kind'"),
         ("[" * 100_000, "nest"),
-        ("a: " + "{b: " * 80 + "1" + "}" * 80, "nested deeper than 64"),
-        ("a: &x [*x]", "nested deeper|no YAML"),
-        ("? [a]\n: b\n", "line 1: a key is no text"),
+        ("a: " + "{b: " * 80 + "1" + "}" * 80, "nested more than 64"),
+        ("a: &x [*x]", "nested more|not valid YAML"),
+        ("? [a]\n: b\n", "line 1: a key must be a text"),
         ("a: !!python/object:os.system x\nb: \x01", "YAML"),
     ],
 )
@@ -93,12 +93,12 @@ def test_names_for_names_do_not_grow_without_bound() -> None:
     ("text", "why"),
     [
         ('[\n{"Name": 1},\n{"Name": NaN}]', "line 3"),
-        ("[\n1\n2]", "line 3: the list does not go on"),
-        ("[" * 100_000, "no JSON"),
-        ('{"Schedules": [{}', "the list does not go on"),
-        ("[", "no JSON"),
-        ('{"Schedules": [{}],\n"NextToken": "x"}', "line 1: more follows on the next page"),
-        ("nonsense", "line 1: it is no JSON"),
+        ("[\n1\n2]", "line 3: expected a comma or the end of the list"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"Schedules": [{}', "expected a comma or the end of the list"),
+        ("[", "not valid JSON"),
+        ('{"Schedules": [{}],\n"NextToken": "x"}', "line 1: the list continues on another page"),
+        ("nonsense", "line 1: not valid JSON"),
     ],
 )
 def test_strange_json_is_answered_with_its_line(text: str, why: str) -> None:

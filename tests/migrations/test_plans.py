@@ -43,7 +43,7 @@ def test_a_dry_run_of_what_is_as_it_should_be_has_no_step(superuser: Connection,
     told = migrate(database_url, "--dry-run", KRONOS_API_PASSWORD="not shown")
     assert told.exit_code == 0
     assert told.output.splitlines() == [
-        f"at {migrations.head()}, would go to {migrations.head()}:",
+        f"at {migrations.head()}, would migrate to {migrations.head()}:",
         "  store the settings of catch-up and retention",
         "  set the password of kronos_api to KRONOS_API_PASSWORD",
     ]

@@ -119,14 +119,14 @@ def test_the_command_line_grants_lists_and_revokes(
     def kronos(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["workspace", *arguments], catch_exceptions=False)
 
-    assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} makes no more jobs\n"
-    assert "could make none" in kronos("revoke-sql", app.slug, app.role).stdout
+    assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} can no longer create jobs\n"
+    assert "had no grant" in kronos("revoke-sql", app.slug, app.role).stdout
     monkeypatch.setattr("kronos.sql_grants.listed", lambda url: [])
-    assert "no role makes jobs by SQL yet" in kronos("ls-sql").stderr
+    assert "no role can create jobs with SQL yet" in kronos("ls-sql").stderr
     monkeypatch.undo()
     monkeypatch.setenv("KRONOS_DATABASE_URL", module_database_url)
     assert kronos("grant-sql", app.slug, app.role).stdout.startswith(
-        f"role {app.role} makes jobs of workspace {app.slug}"
+        f"role {app.role} can create jobs of workspace {app.slug}"
     )
     assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
     refused = kronos("grant-sql", app.slug, "nobody_here")
