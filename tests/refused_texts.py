@@ -38,7 +38,7 @@ REFUSED = [
     ("0 0 */32 * *", 'day of month: step "32"', "write its first value, 1"),
     ("0 0 * */13 *", 'month: step "13"', "write its first value, 1"),
     ("0 0 * * */8", 'weekday: step "8"', "write its first value, 0"),
-    ("*/61 * * * *", 'minute: step "61"', 'write "every": "61m" instead of cron; for once'),
+    ("*/61 * * * *", 'minute: step "61"', 'write "every": "61m" instead of cron; to match once'),
     ("*/5000000000 * * * *", 'minute: "*/5000000000"', "as in */5"),
     ("0-5000000000 * * * *", 'minute: "0-5000000000"', "a range low-high"),
     ("0 0 * * 1#5000000000", 'weekday: "1#5000000000"', "from 1 to 5"),

@@ -248,7 +248,7 @@ def test_seconds_are_advised_where_pg_cron_has_them(shared: Connection, text: st
         assert seconds(shared, every) == int(every[:-1])
     with pg_cron(shared, "1.4"):
         refusal = hint_of_failed(shared, text)
-    assert "a minute is the shortest interval of this pg_cron" in refusal
+    assert "intervals in seconds need pg_cron 1.5" in refusal
     assert 'write "every": "1m"' in refusal or "write * * * * *" in refusal
 
 

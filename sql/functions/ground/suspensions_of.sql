@@ -1,7 +1,7 @@
--- suspensions_of: the last twenty periods in which a workspace was not ACTIVE, including a current one.
--- Whether a tick falls into a suspension depends on these instants, not on when it is examined. A current
--- suspension ends at p_until, if given. As with the ticks of jobs (follow_instants), the instant of a
--- suspension is before it, and the instant of a resumption in it.
+-- suspensions_of: the last twenty periods in which a workspace was not ACTIVE, including a current one. What
+-- a suspension cancels is decided by these instants, however late it is examined. A current suspension ends
+-- at p_until, if given. As with the ticks of jobs (follow_instants), the instant of a suspension is before
+-- it, and the instant of a resumption in it.
 create or replace function kronos.suspensions_of(p_workspace kronos.workspaces,
                                                  p_until timestamptz default null)
 returns tstzmultirange

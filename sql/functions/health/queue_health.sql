@@ -2,8 +2,8 @@
 -- worker could take have waited. A worker's sessions are its sign of life: they end with its process, however
 -- it was killed, and cost no row. A worker that is frozen, or whose sessions a pooler keeps, still has them;
 -- then the wait shows it.
--- Examines the first thousand endpoints with anything to claim, 6 buffers each: if nothing is claimed, theirs
--- wait too, and the caller has no key.
+-- Examines the first thousand endpoints with anything to claim, 6 buffers each. That is enough: if nothing is
+-- claimed, these wait too. And it limits the cost, since callers need no key.
 -- Returns: one row. waiting_endpoints: endpoints with a due execution that has waited for a worker longer
 -- than p_longer_than; waiting_seconds: the longest of these waits, null if there is none. unserved_groups:
 -- worker groups of endpoints whose executions have waited that long and that no connected worker serves.

@@ -1,9 +1,9 @@
 -- signs_of_work: the outcome of executions. The cost does not depend on their number.
--- Returns: one row. leases: claims whose lease ended two minutes ago and that have not been taken back, up to
--- 1,000. lost: attempts of the last hour's executions whose worker was lost, among 10,000; late: results that
--- arrived after the lease had ended. dead_letters: up to 10,000, new_letters: those of the last hour's
--- executions. kept_off: endpoints slowed or disabled because of failures, disabled: how many of them are
--- disabled. wave_seconds: for how long missed deliveries will still be spread out.
+-- Returns: one row. leases: claims whose lease ended more than two minutes ago and that have not been taken
+-- back, up to 1,000. lost: attempts of the last hour's executions whose worker was lost, among 10,000; late:
+-- results that arrived after the lease had ended. dead_letters: up to 10,000, new_letters: those of the last
+-- hour's executions. kept_off: endpoints slowed or disabled because of failures, disabled: how many of them
+-- are disabled. wave_seconds: for how long missed deliveries will still be spread out.
 create or replace function kronos.signs_of_work(
     out leases integer, out lease_seconds double precision, out lost integer, out late integer,
     out dead_letters integer, out new_letters integer, out kept_off text[], out disabled integer,

@@ -1,7 +1,7 @@
 -- system_counts: the figures that monitoring reads in addition to system_status. The cost does not depend on
 -- the number of jobs and executions.
 -- Returns: one row. workers: those that listen; claimed (executions in progress) and dead_letters: each
--- counted up to p_most. alarms: the number of pg_cron's newest run of ours, which only grows; alarms_ended,
+-- counted up to p_most. alarms: the runid of our newest run in pg_cron, which only grows; alarms_ended,
 -- alarms_failed: among our newest 200 runs; running: pg_cron's commands in progress, max_running: how many it
 -- allows, null if unknown. reaped_seconds: since the reaper's last run, which found mended and left_over
 -- differences between jobs and entries; nulls: no run for ten minutes.

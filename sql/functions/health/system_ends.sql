@@ -3,9 +3,10 @@
 -- week. Earlier ends are not read, however many there are, and executions scheduled more than a week earlier
 -- are not found.
 -- Returns: one row. became: how many ticks ended in each status. lags, for scheduled executions, in seconds:
--- recorded, from the tick's instant to its row; claimed, from there (or from the tick's own delay) to its
--- first claim; answered, from there to its end. Of the first 2,000, half are within the first number, 99 of
--- 100 within the second, all within the third; nulls if there are none. is_cut: there were more than p_most.
+-- recorded, from the tick's instant to its row; claimed, from there (or from its run_at, if that is later) to
+-- its first claim; answered, from there to its end. Of the first 2,000, half are within the first number, 99
+-- of 100 within the second, all within the third; nulls if there are none. is_cut: there were more than
+-- p_most.
 create or replace function kronos.system_ends(p_window interval, p_most integer, out became jsonb,
                                               out lags jsonb, out is_cut boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
 -- note_finished: maintains kronos.history_weeks and kronos.late_days, which tell where to look for finished
--- executions. Runs once per statement. Waits for no lock: a note's key contains the execution that created
--- it, so no other transaction writes the same note. Otherwise two transactions that write notes in different
--- orders would deadlock.
+-- executions. Runs once per statement. Waits for no lock, with the one exception below: a note's key contains
+-- the execution that created it, so no other transaction writes the same note. Otherwise two transactions
+-- that write notes in different orders would deadlock.
 -- history_weeks: the weeks of ids in which a workspace, a version of a CRON job, or an endpoint (for
 -- one-shots that are their executions) had finished executions of a status. At most the first two executions
 -- are noted: a week with one note had one execution, so a list knows it without reading the week. Other
@@ -168,7 +168,7 @@ $$;
 create or replace trigger execution_done_notes_finished
     after insert on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_finished();
--- For manual changes: Kronos itself never updates finished executions.
+-- For manual changes: Kronos itself changes only the status_reason of finished executions.
 create or replace trigger execution_done_notes_finished_anew
     after update on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_finished();

@@ -1,4 +1,4 @@
--- find_workspace: a workspace by slug or by id; deleted ones are not found. It comes before row level
+-- find_workspace: a workspace by slug or by id; deleted ones are not found. Runs before row level
 -- security knows the workspace, once per request. If the workspace has quotas, the setting kronos.quotas is
 -- 'on' until the transaction ends, and creations are counted; for all others there is no further check. The
 -- query itself sets it: another statement would cost each request some microseconds.

@@ -2,7 +2,7 @@
 -- each workspace comes before another workspace's second; otherwise the order is random, so that none waits
 -- forever behind others. Takes at most a quarter of a second, but always runs one, however busy the machine
 -- is: its locks are held until its caller commits. An operation that waits for its workspace (a REDRIVE,
--- while that is suspended) is not counted, and alone makes no call worthwhile.
+-- while that is suspended) is not counted, and makes no call worthwhile.
 -- An operation that cannot continue ends as FAILED and stops no other. After a temporary error (a lock, a
 -- shortage) it is tried again half a second later. Costs one index probe while no operation is RUNNING.
 -- Returns: how many rows were processed; null while no operation can continue, or while the instance is held.

@@ -1,6 +1,7 @@
 -- redrive_dead_letters: makes an operation's next dead letters due again, each as by retry_execution. One
 -- that cannot be redriven is unchanged and counted under its reason. One whose execution no longer exists, or
--- is not FAILED, is removed from the dead letters. Jobs are locked in the order of their ids, as everywhere.
+-- is not FAILED, is removed from the dead letters. Jobs are locked in the order of their ids, as by all code
+-- that locks several.
 -- Returns: how many could not be redriven, by reason.
 create or replace function kronos.redrive_dead_letters(p_operation kronos.operations, p_execution_ids uuid[])
 returns jsonb

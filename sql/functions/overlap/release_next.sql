@@ -16,7 +16,7 @@ declare
     v_newest    uuid;
     v_replaces  timestamptz;      -- executions created before this are to be replaced
 begin
-    -- The usual case, checked before all held runs are read: retries may have held many.
+    -- The usual case, checked before all held runs are read: retries may have added many.
     if not exists (select from kronos.execution_live
                     where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity')
        or (exists (select from kronos.execution_live

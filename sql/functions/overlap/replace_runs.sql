@@ -1,7 +1,7 @@
 -- replace_runs: ends the executions of an overlap key that were created before p_before, so that a newer one
 -- can take their place (REPLACE): they become CANCELLED. One in progress loses its claim: its attempt is
--- UNKNOWN, its slot is returned, and its worker aborts the request as soon as it is notified
--- (ask_for_aborts); a result after that is late (attempt_late).
+-- UNKNOWN, or LOST if its lease has ended; its slot is returned, and its worker aborts the request as soon as
+-- it is notified (ask_for_aborts). A result after that is late (attempt_late).
 -- Skips executions and gates that another session has locked, since it is called with other locks held and
 -- must not wait. release_next ends the rest a fraction of a second later. It locks first and then reads
 -- again: a claim committed between a statement's snapshot and its locks shows in the execution's row, but not

@@ -35,7 +35,7 @@ begin
             hint = kronos.cron_text_hint(v_trimmed);
     elsif v_trimmed ~* '^((cron_)?tz=|["''`]|cron\()' then
         raise sqlstate 'KR001' using
-            message = format('cron text: %s contains more than five fields', v_trimmed),
+            message = format('cron text: %s has text around its fields', v_trimmed),
             hint = kronos.cron_text_hint(v_trimmed);
     elsif coalesce(cardinality(v_fields), 0) <> 5 then
         raise sqlstate 'KR001' using

@@ -33,7 +33,7 @@ begin
                        when 4 then 'weekdays belong in the fifth field'
                        else 'months belong in the fourth field' end end,
         case when v_item ~ '#'
-             then 'the second of a weekday in a month belongs in the fifth field, weekday, as in 5#2' end,
+             then 'the second Friday of a month belongs in the fifth field, weekday, as 5#2' end,
         case when v_item ~ '[a-z]' and p_n < 4
              then format('only months and weekdays have names: write numbers from %s to %s',
                          v_spec.low, v_spec.high) end,

@@ -19,7 +19,7 @@ begin
             then format('an interval has its own field: write %s instead of cron',
                         kronos.every_advice(v_given))
         when v_given ~ '^[0-9]{1,2}s$' and v_given !~ '^0*([6-9][0-9]|0)s$'
-            then 'a minute is the shortest interval of this pg_cron, 1.5 and newer have seconds: write '
+            then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
                  '"every": "1m" instead of cron'
         when v_given ~ 's$'
             then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, has its own '

@@ -15,7 +15,7 @@ begin
         'for every ' || v_step || ' seconds write ' || v_every || ' instead of cron; for every minute write '
             || p_rest,
         case when v_step is not null
-             then 'a minute is the shortest interval of this pg_cron, 1.5 and newer have seconds: write '
+             then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
                   || p_rest end,
         'there is no field for seconds: write ' || p_rest
     );

@@ -1,7 +1,7 @@
 -- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a
 -- range, or $, L, LW, L-3.
--- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last
--- Monday-to-Friday day, bit 64 - n for L-n, the n-th day before its last. Null for any other item:
+-- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last weekday
+-- (Monday to Friday), bit 64 - n for L-n, the n-th day before its last. Null for any other item:
 -- refuse_cron_item raises the reason.
 --
 -- A range that runs backwards wraps around: fri-mon is Friday, Saturday, Sunday, Monday. A step continues
