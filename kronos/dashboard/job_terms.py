@@ -15,7 +15,7 @@ from kronos.sentences import Picks
 
 WAYS: Final = (
     ("sentence", "In words"),
-    ("cron", "Cron text"),
+    ("cron", "Cron"),
     ("calendar", "Days and times"),
     ("every", "Interval"),
 )
@@ -23,7 +23,7 @@ WEEKDAYS: Final = ((1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIELDS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "sentence": {"sentence": "In words"},
-    "cron": {"/cron": "Cron text"},
+    "cron": {"/cron": "Cron expression"},
     "calendar": {"times": "Times", "weekdays": "Weekdays", "days": "Days of the month", "months": "Months"},
     "every": {"/every": "Every", "/anchor": "Counted from"},
 }

@@ -174,11 +174,11 @@ def test_the_form_of_an_alert_rule_shows_the_numbers_of_its_kind(
         return {each.locator("input").get_attribute("name") or "" for each in visible}
 
     assert shown() == {"/condition/count:integer"}
-    browser.get_by_label("What", exact=True).select_option("FAILURE_RATE")
+    browser.get_by_label("Type", exact=True).select_option("FAILURE_RATE")
     names = ("percent", "runs", "window_seconds", "min_runs")
     assert shown() == {f"/condition/{each}:integer" for each in names}
     browser.get_by_label("Failure rate (percent)").fill("10")
-    browser.get_by_label("What", exact=True).select_option("RUNNING")
+    browser.get_by_label("Type", exact=True).select_option("RUNNING")
     assert shown() == {"/condition/seconds:integer", "/condition/factor:number"}
     browser.get_by_label("Name", exact=True).fill("slow")
     browser.get_by_label("Longer than (seconds)").fill("300")
@@ -193,14 +193,16 @@ def test_a_rule_says_in_words_what_breaks_it(api: httpx.Client, workspace: str, 
         "3 failed runs in a row": {"type": "FAILURES", "count": 3},
         "1 failed run": {"type": "FAILURES", "count": 1},
         "2 missed ticks in a row": {"type": "MISSED", "count": 2},
-        "10 % of runs fail, over the last 50, with at least 20 runs": {
+        "10 % of the last 50 runs fail, with at least 20 runs": {
             "type": "FAILURE_RATE", "percent": 10, "runs": 50, "min_runs": 20,
         },
         "a run that begins more than 1 min 30 s late": {"type": "LATE", "seconds": 90},
-        "a run that takes more than 5 min, and 3 times what is usual": {"type": "RUNNING", "seconds": 300, "factor": 3},
-        "a run that takes more than 1.5 times what is usual": {"type": "RUNNING", "factor": 1.5},
+        "a run that takes more than 5 min, and 3 times its usual duration": {
+            "type": "RUNNING", "seconds": 300, "factor": 3,
+        },
+        "a run that takes more than 1.5 times its usual duration": {"type": "RUNNING", "factor": 1.5},
         "a run that takes more than 1 h": {"type": "RUNNING", "seconds": 3600},
-        "5 % of runs fail, over the last 10 min, with at least 1 runs": {
+        "5 % of the runs in the last 10 min fail, with at least 1 run": {
             "type": "FAILURE_RATE", "percent": 5, "window_seconds": 600,
         },
         "no success for 1 d": {"type": "NO_SUCCESS", "seconds": 86400},

@@ -70,7 +70,7 @@ def test_a_backfill_is_counted_started_and_found_again(page: Watched, scene: Sce
     page.page.get_by_label("To (UTC)").fill(f"{scene.minute - 10 * MINUTE:%Y-%m-%dT%H:%M}")
     page.page.get_by_role("button", name="Count first").click()
     expect(page.page.locator("#counted")).to_contain_text("20 of 20 ticks would run")
-    page.page.get_by_role("button", name="Start it: 20 ticks").click()
+    page.page.get_by_role("button", name="Start: 20 ticks").click()
     expect(page.page.locator("#notices")).to_contain_text("Started: 20 ticks.")
     _open(page, scene)  # left, and found again
     row = page.page.locator("section[aria-labelledby=backfills] tbody tr")

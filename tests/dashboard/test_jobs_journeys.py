@@ -36,7 +36,7 @@ def test_a_job_is_made_from_a_sentence_edited_with_its_runs_shown_and_saved(
     expect(browser.locator("#list")).to_contain_text("No job matches")
 
     page.go(f"/w/{workspace}/jobs/weekly-report/edit")
-    browser.get_by_label("Cron text", exact=True).fill("45 9 * * 1-5")
+    browser.get_by_label("Cron expression", exact=True).fill("45 9 * * 1-5")
     browser.get_by_role("button", name="Show what changes").click()
     expect(browser.locator("section[aria-labelledby=changes]")).to_contain_text(re.compile(r"[45] moved"))
     browser.get_by_role("button", name="Save").click()

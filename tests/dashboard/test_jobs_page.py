@@ -267,7 +267,7 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     refused = told(post("jobs/bulk", [("action", "resume"), ("confirmed", "yes"), *ticked]))
     assert refused.xpath("//main//tbody//th//text()") == [one_shot["job_id"]]
     none = told(post("jobs/bulk", [("action", "pause")]), 422)
-    assert "There is none to pause" in none.text_content()
+    assert "There are no jobs to pause" in none.text_content()
 
 
 def test_a_viewer_is_offered_no_change_and_is_refused_one(api: httpx.Client, workspace: str) -> None:
