@@ -100,7 +100,7 @@ def _parts(execution: Execution, attempts: Sequence[Attempt]) -> Iterator[tuple[
 def curl(execution: Execution, attempt: Attempt) -> str | None:
     """Return the last request as a curl command, with placeholders for values that are not stored.
 
-    None if no HTTP request was sent. The body is the job's input, even if the endpoint rendered it with a template."""
+    None if no HTTP request was sent. The body is the job's input, even if the endpoint has a body template."""
     request: JsonObject | None = attempt.request
     if execution.endpoint_type != "HTTP" or not isinstance(request, dict) or "url" not in request:
         return None
