@@ -97,8 +97,8 @@ class KafkaTopic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """A server that takes mail. `tls`: None, it is spoken to in the clear. `is_tls_first`: TLS is agreed before the
-    first word (smtps), else by STARTTLS."""
+    """A mail server. `tls`: None means no encryption. `is_tls_first`: TLS from the start (smtps), otherwise
+    STARTTLS."""
 
     host: str
     port: int
@@ -115,7 +115,7 @@ class MailServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """Whom a mail goes to, by which server."""
+    """The recipients of a mail, and its server."""
 
     server: MailServer
     sender: str

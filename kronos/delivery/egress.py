@@ -1,8 +1,8 @@
 """Where deliveries may go. Each layer stops an attack by itself: the URL's form, the resolver, the socket.
 
-check_url when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
-checked_addresses every address a name resolves to, at each connection, and it goes to one of these: a name cannot be
-rebound open_socket every TCP connection; the last line, which also sees the addresses that a URL names itself
+check_url          when an endpoint is saved and before each delivery; checks the form and literal addresses, no DNS
+checked_addresses  every address a name resolves to, at each connection; only these are used, so names cannot be rebound
+open_socket        every TCP connection; the last line of defense, which also sees literal addresses in a URL
 """
 
 import re

@@ -108,13 +108,13 @@ class RedisTransport:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def deliver(self, to: RedisStream, message: Message, progress: Progress, trust: Trust | None) -> JsonObject:
-        """Add one entry: its stream and id. Raises BrokerError; TimeoutError and CancelledError close the
+        """Add one entry, and return its stream and id. Raises BrokerError; TimeoutError and CancelledError close the
         connection."""
         connection = await self._take(to, progress, trust)
         try:
             entry_id = await _add(connection, to, message, progress)
         except BaseException:
-            await connection.abort()  # refused ones too: what refuses as a replica may be reached elsewhere now
+            await connection.abort()  # also after a rejection: a server that became a replica may have been replaced
             raise
         self._keep(to.server, connection)
         return {"stream": to.stream, "entry_id": entry_id}

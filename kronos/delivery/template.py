@@ -244,7 +244,7 @@ def _look_up(name: Name, context: Mapping[str, Json], pointer: str) -> Json:
 def _absent(name: Name, there: str, pointer: str) -> Json:
     if name.default is not None:
         return json.loads(name.default)
-    raise TemplateError(f"{there[:128]} does not exist, but a template names it", pointer=pointer)
+    raise TemplateError(f"there is no {there[:128]}, which a template names", pointer=pointer)
 
 
 def _place(part: str) -> int:
