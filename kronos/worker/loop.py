@@ -33,8 +33,8 @@ from kronos.worker.wake import Wake
 _log = Log("kronos.worker")
 _MARGIN_SECONDS = MARGIN.total_seconds()
 _FULL_LOOK_SECONDS = 3.0
-# Full looks take at most a twentieth of the time, because they also read delivered rows that an old snapshot keeps. The
-# next full look never comes later than this, which bounds the wait of executions that only a full look finds.
+# Full looks take at most a twentieth of the time, because they also read delivered rows that an old snapshot keeps. But
+# they are never further apart than _LONGEST_REST_SECONDS: executions that only a full look finds may wait that long.
 _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
 # How long a claim waits for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, and
