@@ -205,5 +205,5 @@ def test_a_wrong_egress_network_ends_the_start_with_a_sentence(database_url: str
     ended = forked.run("serve", environment, program=PROGRAM)
 
     assert ended.returncode == 1
-    assert "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network" in ended.stderr
+    assert "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is not a network" in ended.stderr
     assert "Traceback" not in ended.stderr
