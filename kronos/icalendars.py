@@ -21,11 +21,9 @@ from icalendar.timezone import tzp
 
 from kronos import errors, unseen
 from kronos.calendar_days import MOST_DAYS
-from kronos.calendar_terms import CalendarDay
+from kronos.calendar_terms import ICALENDAR_YEARS_AHEAD, CalendarDay
 from kronos.errors import Fault
 
-MOST_CHARACTERS = 512 * 1024
-YEARS_AHEAD = 10
 _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
@@ -45,8 +43,9 @@ _MOST_OF_A_PART = 100
 
 
 def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
-    """The days and times that the events of an iCalendar file close, from the year before this one on and YEARS_AHEAD
-    years. Events that are cancelled, or marked as free (TRANSP:TRANSPARENT) though they have a time, close nothing.
+    """Return the days and times that the events of an iCalendar file close, from the year before this one up to
+    ICALENDAR_YEARS_AHEAD years after it. Events that are cancelled, or marked as free (TRANSP:TRANSPARENT) though they
+    have a time, close nothing.
 
     It takes up to four seconds of a processor. Raises Unprocessable, with the pointer /icalendar.
     """
@@ -56,7 +55,7 @@ def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
 
 
 def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
-    first, last = date(now.year - 1, 1, 1), date(now.year + YEARS_AHEAD, 12, 31)
+    first, last = date(now.year - 1, 1, 1), date(now.year + ICALENDAR_YEARS_AHEAD, 12, 31)
     try:
         calendar = ICalendar.from_ical(text.removeprefix("\ufeff"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
