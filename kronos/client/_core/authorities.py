@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from functools import cache
+from functools import lru_cache
 
 import httpx
 
@@ -13,7 +13,7 @@ def authorities() -> ssl.SSLContext:
     return _read(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 
-@cache
+@lru_cache(maxsize=1)
 def _read(file: str | None, folder: str | None) -> ssl.SSLContext:
     """Return the context for these values of the variables that httpx reads."""
     return httpx.create_ssl_context()
