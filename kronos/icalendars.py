@@ -45,7 +45,8 @@ _MOST_OF_A_PART = 100
 
 def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
     """Return the days and times that the events of an iCalendar file close, from the previous year on and
-    ICALENDAR_YEARS_AHEAD years ahead. Cancelled events close nothing, nor do timed events marked as free (TRANSP:TRANSPARENT).
+    ICALENDAR_YEARS_AHEAD years ahead. Cancelled events close nothing, nor do timed events marked as free
+    (TRANSP:TRANSPARENT).
 
     Takes up to four seconds of CPU time. Raises Unprocessable, with the pointer /icalendar.
     """
