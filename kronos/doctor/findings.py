@@ -254,7 +254,7 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
 
 
 def cron_settings(found: CronSettings) -> Finding:
-    """Report pg_cron settings that change how it reads Kronos' entries."""
+    """Report pg_cron settings that change how it reads Kronos's entries."""
     wrong = system.misread_entries(found.cron_timezone, found.match_dom_and_dow)
     right = "pg_cron reads its entries in GMT, and its day fields as crontab does"
     return Finding(
