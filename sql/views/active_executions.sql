@@ -1,4 +1,4 @@
--- active_executions: the executions that are waiting or running, with names in place of ids: a part of
+-- active_executions: the executions that are waiting or running, with names instead of ids; a part of
 -- kronos.executions.
 create or replace view kronos.active_executions with (security_invoker = true) as
     select live.execution_id, live.workspace_id, live.job_id, workspace.slug as workspace,

@@ -1,7 +1,7 @@
--- require_secrets: an endpoint's version names secrets that are there, and signs with those that are signing
--- keys, no matter who writes. Each is held by its key share lock: a deletion at the same time waits, and
--- finds that it is needed.
--- Raises: KR015, whose column says which of the version's lists has the name.
+-- require_secrets: check that an endpoint's version names existing secrets, and signs only with signing keys,
+-- no matter which session writes it. Takes a key share lock on each: a deletion at the same time waits, and
+-- finds that the secret is needed.
+-- Raises: KR015; its column is the version's list that has the name.
 create or replace function kronos.require_secrets() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- schedule_fault: what is wrong with a stored schedule that kronos.read_schedule could not have made:
--- it was written by hand, or damaged on a disk.
--- Returns: null where it can be read.
+-- schedule_fault: what is wrong with a stored schedule that kronos.read_schedule could not have produced: it
+-- was written by hand, or damaged on a disk.
+-- Returns: null if the schedule can be read.
 create or replace function kronos.schedule_fault(p_schedule kronos.schedule) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -24,11 +24,11 @@ begin
                     p_schedule.weekdays, p_schedule.both_days) > 0 then
         return 'its schedule has fields that are null';
     elsif p_schedule.minutes not between 1 and (1::bigint << 60) - 1 then
-        return format('its schedule names no minutes that there are: mask %s', p_schedule.minutes);
+        return format('its schedule names no valid minutes: mask %s', p_schedule.minutes);
     elsif p_schedule.hours not between 1 and (1 << 24) - 1 then
-        return format('its schedule names no hours that there are: mask %s', p_schedule.hours);
+        return format('its schedule names no valid hours: mask %s', p_schedule.hours);
     elsif p_schedule.months not between 2 and 8190 then
-        return format('its schedule names no months that there are: mask %s', p_schedule.months);
+        return format('its schedule names no valid months: mask %s', p_schedule.months);
     end if;
     perform kronos.next_tick(p_schedule, kronos.now());
     return null;

@@ -1,8 +1,8 @@
 -- lint_clock_changes: the runs that a zone's clock changes move, drop or repeat between two instants, and
 -- what happens to them.
 --
--- Nothing is said of a schedule that runs every hour, as its hour field is *: each real instant that matches
--- is as good as the next.
+-- Reports nothing for a schedule that runs every hour because its hour field is *: each real instant that
+-- matches is as good as the next.
 create or replace function kronos.lint_clock_changes(p_schedule kronos.schedule, p_after timestamptz,
                                                      p_until timestamptz)
 returns text[]
