@@ -59,7 +59,7 @@ create table kronos.execution_live (
     constraint execution_live_attempts_bounded check (attempt_count <= max_attempts),
     constraint execution_live_held_is_unclaimed
         check (visible_at < 'infinity' or (overlap_key is not null and claim_token is null)),
-    -- set when the session that returns it ends
+    -- the session that releases its claim ends the execution
     constraint execution_live_cancelled_is_claimed check (cancel_reason is null or claim_token is not null),
     constraint execution_live_overlap_is_whole check ((overlap_key is null) = (overlap_nth is null)),
     constraint execution_live_priority_known  check (priority between -10 and 10 and priority <> 0),

@@ -5,10 +5,10 @@ create table kronos.managed (
     workspace_id uuid        not null,
     kind         text        not null,
     name         text        not null,
+    set_name     text        not null,
     object_id    uuid        not null,   -- its own id, or a job's first version: a namesake that
                                          -- a person created later has another
     fields       jsonb       not null,   -- a digest of each field as the file had it: a field that differs
-                                         -- on the server was changed there since
                                          -- on the server was changed there since
     applied_at   timestamptz not null,
     constraint managed_pkey           primary key (workspace_id, kind, name),

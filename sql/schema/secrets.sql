@@ -10,7 +10,7 @@ create table kronos.secrets (
     key_id        text,
     nonce         bytea,
     ciphertext    bytea,
-    signs         text,                              -- for Standard Webhooks: v1 or v1a; null: not a signing key
+    signs         text,                              -- Standard Webhooks: v1 or v1a; null: no signing key
     public_key    text,                              -- of a v1a key
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
