@@ -3,8 +3,8 @@ create or replace function kronos.refusal_text(p_refusal jsonb) returns text
 language sql immutable
 return case p_refusal ->> 'quota'
            when 'executions_per_day'
-               then format('the workspace has used %s of its %s executions of the day, and %s more %s requested; '
-                           'they are reset at %s', p_refusal ->> 'used', p_refusal ->> 'limit',
+               then format('the workspace has used %s of its %s executions of the day, and %s more %s '
+                           'requested; they are reset at %s', p_refusal ->> 'used', p_refusal ->> 'limit',
                            p_refusal ->> 'asked',
                            case p_refusal ->> 'asked' when '1' then 'is' else 'are' end,
                            p_refusal ->> 'resets_at')
