@@ -9,7 +9,7 @@ select current_user::text as connected_as, current_database()::text as database,
        array(select name
                from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name
               where to_regrole(name) is null) as missing_roles,
-       -- from PostgreSQL 16 on a member is not always one who may become it
+       -- from PostgreSQL 16 on a member is not always able to become the role
        case when to_regrole('kronos_owner') is null then false
             when current_setting('server_version_num')::integer >= 160000
                 then pg_has_role(current_user, 'kronos_owner', 'set')

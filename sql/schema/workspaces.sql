@@ -8,7 +8,7 @@ create table kronos.workspaces (
     suspended_at  timestamptz,
     deleted_at    timestamptz,
     version       integer     not null default 1,    -- counts changes, for If-Match
-    max_concurrency integer,                         -- deliveries in progress at once; null: no limit
+    max_concurrency integer,                         -- deliveries in progress together; null: no limit
     organization_id uuid,
     -- quotas; null: no limit
     max_cron_jobs   integer,                         -- ACTIVE and PAUSED

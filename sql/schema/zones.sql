@@ -1,4 +1,4 @@
--- The data that kronos.alarm needs of a time zone that jobs use, for the next two years; reading it anew
+-- The data that kronos.alarm needs of a time zone that jobs use, for the next two years, because reading it
 -- takes milliseconds. refresh_zones maintains it, and detects by the probes that PostgreSQL's rules for the
 -- zone differ from those by which its jobs are scheduled.
 create table kronos.zones (

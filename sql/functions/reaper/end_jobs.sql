@@ -1,6 +1,7 @@
 -- end_jobs: retire CRON jobs whose ends_at has come, after their last ticks are accounted for: as executions,
--- or as skipped if the job or its workspace was halted. If a pause ended before ends_at, the ticks during and
--- after it are treated accordingly. A job whose row cannot be accounted for is retired all the same.
+-- or as skipped if the job or its workspace was halted. If a pause ran out before that, its ticks are
+-- skipped, and those after it run. A job whose ticks cannot be accounted for because its row is malformed is
+-- retired all the same.
 -- Works in batches of a hundred jobs, or 10,000 ticks that may be delivered, until p_until and at least once;
 -- the run of the next minute continues. The reaper removes their entries afterwards.
 -- Returns: how many were retired.

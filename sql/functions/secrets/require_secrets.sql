@@ -16,12 +16,13 @@ begin
          where workspace_id = new.workspace_id and name = v_name
            for key share;
         v_fault := case when not found then 'does not exist in this workspace'
-                        when v_signs is null and v_name = any (new.signing_secrets) then 'is no signing key'
+                        when v_signs is null and v_name = any (new.signing_secrets)
+                             then 'is not a signing key'
                    end;
         if v_fault is not null then
             raise sqlstate 'KR015' using message = format('the secret %s %s', v_name, v_fault),
                 hint = case when v_signs is null and v_name = any (new.signing_secrets)
-                            then 'A signing key is whsec_ or whsk_ and base64: PUT such a secret first.'
+                            then 'A signing key is whsec_ or whsk_ and then base64: PUT it first.'
                             else 'PUT the secret first.'
                        end,
                 column = case when v_name = any (new.signing_secrets) then 'signing_secrets'

@@ -1,10 +1,10 @@
 -- keep_leases: the task of the internal job lease-keeper. Executions that dead workers held continue, even if
 -- no worker is left to notice. Runs every minute.
--- It also scans everything that waits for a claim and records the time of the oldest. Queries for how long
--- something has waited begin there, and read nothing of what was delivered earlier while another session
--- reads in an old snapshot. An execution that becomes due before that time, such as a run created in a long
--- transaction, is seen by that query a minute later. If more than 10,000 endpoints have something to claim,
--- it records nothing.
+-- It also scans everything that waits for a claim, and records the time before which nothing waits. Queries
+-- for how long something has waited begin there, and read nothing of what was delivered earlier while another
+-- session reads in an old snapshot. An execution that comes to wait before that time, such as a run from a
+-- long transaction, is seen by that query a minute later. If more than 10,000 endpoints have something to
+-- claim, it records nothing.
 -- If another part of upkeep fails, leases are ended all the same, and the error is in the output.
 -- Returns: counts, the execution's output.
 create or replace function kronos.keep_leases() returns jsonb

@@ -30,7 +30,7 @@ begin
             if v_newest is not null then
                 perform kronos.record_internal_tick(v_job, v_newest, 'SKIPPED', 1,
                             jsonb_build_object('code', 'superseded',
-                                               'detail', 'a newer tick was due with it and stood for both'));
+                                               'detail', 'a newer tick was due too, and ran in its place'));
             end if;
             v_newest := v_tick.scheduled_at;
         end if;

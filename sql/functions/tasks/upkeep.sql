@@ -4,14 +4,14 @@
 -- - runs that wait for one that has ended, or for room under their concurrency key (release_all_parked);
 -- - backfills, operations, including those over jobs (change_jobs), and runs of chains (run_chained);
 -- - for 50 ms each: executions of cancelled jobs (cancel_all), jobs that have yet to follow their workspace
---    (turn_all) or a calendar (move_all), and the contents of deleted workspaces (delete_further).
+--   (turn_all) or a calendar (move_all), and the contents of deleted workspaces (delete_further).
 -- p_limit bounds each of the others. Workers check the leases, deadlines and chained runs whose time came
 -- within the last three seconds, and every few seconds all of them; of the waiting runs they check a part
 -- each time (release_held). keep_leases checks all of both every minute. So the cost does not depend on how
 -- much was delivered or how many runs wait.
 -- Every few seconds it also seals the audit (seal_audit) and accounts for silent heartbeats. When very many
--- fall silent together, one step per minute (keep_up) reported the last of them after an hour. It takes 150
--- ms for this, because after an outage of hours each heartbeat has a hundred ticks.
+-- fell silent together, a single step per minute (keep_up) reported the last of them only after an hour. It
+-- takes 150 ms for this, because after an outage of hours each heartbeat has a hundred ticks.
 -- Returns: one row of counts. backfilled: null while no backfill and no operation is RUNNING, no run of a
 -- chain is due, no cancelled job has executions left, no job has a workspace or a calendar to follow and no
 -- deleted workspace holds anything. Otherwise the next call should follow soon.

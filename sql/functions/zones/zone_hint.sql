@@ -8,7 +8,7 @@ declare
     v_name  text;
 begin
     if p_timezone ~* '^(utc|gmt)?[+-]?[0-9:]+$' then
-        return 'a distance from UTC knows no daylight saving time: use an IANA name, such as Europe/Berlin';
+        return 'a UTC offset has no daylight saving time: use an IANA name, such as Europe/Berlin';
     end if;
     select zone.name
       into v_name
