@@ -3,9 +3,9 @@
 -- have shown it, had they not been put forward.
 -- Returns: null if there is none, and if ticks are not moved by the length of their gap.
 --
--- No gap is longer than 24 hours, and no zone changes its clocks twice within three days. So a UTC offset
--- that is greater than a day ago comes from one gap, and the ticks that it moves lie within its length after
--- it.
+-- No gap is longer than 24 hours, and no zone changes its clocks twice within three days. So if the UTC
+-- offset is greater than it was a day ago, a single gap caused that, and the ticks that it moves lie within
+-- its length after it.
 create or replace function kronos.moved_tick(p_schedule kronos.schedule, p_from timestamptz)
 returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
