@@ -81,7 +81,7 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
                       where workspace.workspace_id = waiting.workspace_id
-                      -- limit: one look into the index each, whatever the planner believes of the workspaces
+                      -- limit: one index lookup each, whatever the planner assumes about the workspaces
                       limit 1) as workspace
   left join lateral (select gate.paused_until      -- slowed down or disabled
                        from kronos.endpoint_health as health
@@ -137,7 +137,7 @@ with wanted as materialized (
       join kronos.workspaces as workspace using (workspace_id)
      where gate.paused_until <= kronos.now() and workspace.status = 'ACTIVE'
 ), limited as materialized (
-    -- nothing is called where there are none
+    -- not called if there are none
     select room.*
       from (select array_agg(endpoint_id) as ids, array_agg(quota) as quotas, array_agg(floor) as floors
               from open

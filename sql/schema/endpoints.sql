@@ -127,7 +127,7 @@ create table kronos.endpoint_health (
     reason          jsonb,
     -- its next success changes this row, so finalize_successes leaves it to finalize_executions
     is_watched      boolean     not null default false,
-    failures        integer     not null default 0,          -- consecutive attempts of its current version
+    failures        integer     not null default 0,          -- consecutive ones, of its current version
     failing_since   timestamptz,                             -- the first of them
     last_failure_at timestamptz,
     last_success_at timestamptz,                             -- the last one that was recorded here

@@ -17,7 +17,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 as $$
 declare
     v_doomed   uuid[];
-    v_first    uuid;      -- no one-shot at hand has an execution with an id below
+    v_first    uuid;      -- no execution of these one-shots has a lower id
     v_end      uuid;
     v_seen     integer;
     v_youngest timestamptz :=

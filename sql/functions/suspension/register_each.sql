@@ -20,7 +20,7 @@ begin
     begin
         perform kronos.register_jobs(v_job_ids, v_alarms);
         return;
-    exception when invalid_parameter_value then      -- pg_cron's, for a schedule that it cannot read
+    exception when invalid_parameter_value then      -- pg_cron cannot parse the schedule
         if v_half = 0 then
             raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm,
                 sqlstate;

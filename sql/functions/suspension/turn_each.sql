@@ -44,7 +44,7 @@ begin
             perform kronos.register_each(v_held);
         end if;
         if p_entries then
-            perform kronos.settle_alarms_soon();      -- entries that jobs share: what fails is left behind
+            perform kronos.settle_alarms_soon();      -- shared entries; failures are left behind
         end if;
         if cardinality(v_held) = cardinality(p_job_ids) then
             return '{}'::uuid[];

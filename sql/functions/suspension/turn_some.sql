@@ -9,12 +9,12 @@ create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most_behind constant integer := 5000;      -- before it continues: pg_cron may be broken
+    c_most_behind constant integer := 5000;      -- more: retry them first, pg_cron may be broken
     c_ticks   constant integer := 10000;         -- ticks_at_most counts no further for one job
     v_turn    kronos.turns;
     v_is_suspended boolean;
     v_found   uuid[];
-    v_job_ids uuid[];      -- the first of these, as many as a step may take
+    v_job_ids uuid[];      -- the first of v_found, as many as a step may take
     v_behind  uuid[];
     v_is_behind boolean;
     v_at_once integer;

@@ -5,7 +5,7 @@ language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_week integer;
-    v_turn integer := extract(dow from p_first);            -- the weekday of the first of seven days:
+    v_turn integer := extract(dow from p_first);            -- the weekday of the first of seven days
     v_from integer := (p_first + interval '1 month')::date - p_first - 6;
     v_days bigint := 0;
 begin

@@ -11,7 +11,7 @@ as $$
 declare
     c_every_hour constant integer := 16777215;     -- bits 0-23
     v_change record;
-    v_old    timestamp;     -- what the clocks would show at the change without it, and ...
+    v_old    timestamp;     -- what the clocks would show without the change, and ...
     v_new    timestamp;     -- ... what they show
     v_first  timestamp;
     v_lints  text[] := '{}'::text[];
