@@ -86,8 +86,7 @@ def test_encryption_keys_that_cannot_be_read_are_told_and_all_else_is_done(
             Ringing(verdict="no", detail="its launcher is not running", fix=None),
             1,
             "Error: the database is at this release, but its launcher is not running: ticks are late, "
-            "because workers ring instead
-",
+            "because workers ring instead\n",
         ),
     ],
 )
