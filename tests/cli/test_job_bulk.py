@@ -1,4 +1,4 @@
-"""kronos job bulk: many jobs by name or by filter, counted first, rejected one by one, and interruptible at any step."""
+"""kronos job bulk: many jobs by name or by filter, counted, rejected one by one, and interruptible at any step."""
 
 import json
 import re

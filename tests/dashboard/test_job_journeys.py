@@ -18,7 +18,7 @@ def test_a_missed_tick_is_found_by_its_mark_and_explained(page: Watched, scene: 
     _open(page, scene, f"?since={since}&until={until}")
     missed = page.page.locator("a.tick[title*=': missed.']").first
     reason = missed.get_attribute("title") or ""
-    missed.focus()  # as by Tab: the reason stands below
+    missed.focus()  # as with Tab: the reason is below
     expect(page.page.locator("#tick-said")).to_have_text(reason)
     page.page.keyboard.press("Enter")
     expect(page.page.locator(".explained .lead")).to_contain_text("The tick was missed")
@@ -111,7 +111,7 @@ def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched,
     page.page.locator("h1").click()  # elsewhere, with the note half written
     scene.client.post(f"{scene.base}/report/skip-next", json={"count": 3}).raise_for_status()
     scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
-    expect(page.page.locator("#live")).to_have_text(re.compile("Waits for your form"))  # it was heard
+    expect(page.page.locator("#live")).to_have_text(re.compile("Waits for your form"))  # the event was received
     expect(page.page.get_by_label("Note")).to_have_value("until the")
     page.page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.page.locator("main")).to_contain_text("“until the”")

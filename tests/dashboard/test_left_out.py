@@ -1,5 +1,5 @@
-"""What is written into a part of a form that goes with another choice is left out, and said so: a browser without
-scripts or without `:has()` sends it all the same."""
+"""Form fields that belong to another choice are ignored, and the page says so: a browser without scripts or without
+`:has()` sends them anyway."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def test_a_rule_says_which_numbers_of_other_kinds_it_left_out(api: httpx.Client,
         "/condition/count:integer": "3",
     }
     made = api.post(there, data={"/name": "late", **late})
-    assert _said(api, made) == "The alert rule late is made.", "3 is what the form begins with"
+    assert _said(api, made) == "The alert rule late is made.", "3 is the form's initial value"
     junk = {"/condition/count:integer": "many", "/condition/percent:integer": "20"}
     made = api.post(there, data={"/name": "other", **late, **junk})
     assert _said(api, made).endswith("Left out, as it goes with another choice: So many in a row, So many of 100.")
