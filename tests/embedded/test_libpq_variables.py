@@ -26,9 +26,7 @@ HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in
 )
 def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
     ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
-    if command == (
-        "migrate",
-    ):  # migrated, but pg_cron serves another database
+    if command == ("migrate",):  # migrated, but pg_cron serves another database
         assert (ended.returncode, "rings nothing in kronos_test_" in ended.stderr) == (1, True), ended.stderr
     else:
         assert ended.returncode == 0, ended.stderr
