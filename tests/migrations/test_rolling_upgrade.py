@@ -139,9 +139,7 @@ def ring(url: str, waiting: list[str]) -> None:
     with psycopg.connect(url, autocommit=True) as connection, acting_as(connection, "kronos_cron"):
         try:
             connection.execute("select kronos.fire(%s)", [waiting[0]])
-            connection.execute(
-                "select kronos.fire(%s)", [waiting[0]]
-            )  # the second call is for more than one missed tick
+            connection.execute("select kronos.fire(%s)", [waiting[0]])  # more than one missed tick takes two calls
         except psycopg.errors.LockNotAvailable:
             return
     waiting.pop(0)
