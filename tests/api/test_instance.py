@@ -71,7 +71,7 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_ready
     assert (explained["decision"], explained["code"]) == ("WAITING", "queued")
     assert "none has claimed it: they are busy, or stuck" in explained["because"]
 
-    su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # paused itself: the instance is fine
+    su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # the endpoint is paused: all is well
     with psycopg.connect(own_api.database_url, application_name="kronos-worker-free"):
         assert own_api.client.get("/readyz").json()["status"] == "ok"
 
