@@ -178,7 +178,7 @@ def test_explain_says_which_limit_an_execution_waits_for_with_its_numbers(
         " where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %s)"
     )
     assert limited.connection.execute(waiting, [job_id]).fetchall() == [
-        ("its workspace's 2 deliveries at once are under way",)
+        ("its workspace's limit of 2 at once is reached",)
     ]
 
 

@@ -88,7 +88,7 @@ def test_why_nothing_runs_is_said(superuser: Connection, endpoint: EndpointRow) 
     said = "select (kronos.runs_to_come(job, 3)).lints from kronos.jobs as job where job.job_id = %s"
     for calendars, ends_at, expected in (
         (["even", "odd"], None, "its calendars leave no time open within six years: nothing runs"),
-        (["mornings"], None, "its calendars close each of the ticks that were looked at: nothing runs"),
+        (["mornings"], None, "its calendars close every tick that was checked: nothing runs"),
         (
             ["odd"],
             _FRIDAY + timedelta(hours=3),

@@ -96,7 +96,7 @@ def test_no_retry_is_begun_and_what_was_tried_keeps_its_error(superuser: Connect
         assert expired(superuser) == 1
     found = ended(superuser, execution_id)
     assert (found["status"], found["attempt_count"], found["error"] is not None) == ("EXPIRED", 1, True)
-    assert "none of its attempts, 1 by then" in found["status_reason"]["detail"]
+    assert "none of its attempts succeeded before its deadline (attempts: 1)" in found["status_reason"]["detail"]
 
 
 def test_a_success_after_the_deadline_counts(superuser: Connection, database_url: str, endpoint: EndpointRow) -> None:

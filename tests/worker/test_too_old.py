@@ -31,7 +31,7 @@ def test_no_attempt_follows_where_the_execution_would_be_older_than_max_age(
     assert row is not None
     assert row[0] == {
         "code": "max_age_exceeded",
-        "detail": "no attempt follows 60 s after it was due (max_age_seconds): the endpoint answered 500",
+        "detail": "no attempt is made later than 60 s after it was due (max_age_seconds): the endpoint answered 500",
     }
 
 
@@ -65,7 +65,7 @@ def test_what_waited_until_it_was_too_old_is_not_sent_again_whatever_kept_it(
     ).fetchone()  # fmt: skip
     assert row is not None
     assert row[0]["code"] == "max_age_exceeded"
-    assert row[0]["detail"].startswith("no attempt follows 60 s after it was due (max_age_seconds): ")
+    assert row[0]["detail"].startswith("no attempt is made later than 60 s after it was due (max_age_seconds): ")
     assert claim(worker, endpoint)[1] == [first], "the first attempt is made however long it has waited"
 
 

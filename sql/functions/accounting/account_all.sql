@@ -1,9 +1,8 @@
--- account_all: accounts for what is due now and what was missed, of all jobs: the one thing that every ring
--- does, no matter who rings. Then it wakes the workers, where there is something to deliver. It waits for no
--- row: what another session holds is passed over. Rings of pg_cron, of the workers and of the internal job
--- catch-up all come here.
--- Returns: how many executions were made for delivery; 0 while the instance is held. Up to 1,000 jobs that
--- are on time and what catch_up takes; the next ring goes on.
+-- account_all: accounts for the ticks of all jobs that are due now or were missed, then wakes the workers if
+-- there is anything to deliver. Every ring does exactly this, whether it comes from pg_cron, from a worker or
+-- from the internal job catch-up. It waits for no row: rows that another session holds are skipped.
+-- Returns: the number of executions created for delivery; 0 while the instance is held. One call takes up to
+-- 1,000 jobs that are on time, plus what catch_up takes; the next ring continues.
 create or replace function kronos.account_all(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- account_due: accounts for up to 1,000 jobs whose ticks are due and on time (due_jobs).
--- Returns: how many executions were made for delivery.
+-- Returns: the number of executions created for delivery.
 create or replace function kronos.account_due(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

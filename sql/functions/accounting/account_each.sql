@@ -1,15 +1,19 @@
--- account_each: accounts for a batch of jobs that its caller has found and locked, in the order given, so
--- that no broken row stops the others: account_ticks does the work, in one piece or in parts. A batch that
--- fails is looked through for jobs that cannot be read (record_job_faults), and tried without them. Where it
--- still fails, something cannot be written: it is tried in parts of a hundred at most, and those that fail in
--- tenths, down to the single job, whose fault is recorded. So 10,000 jobs of which ten are broken cost about
--- twice as much as without (decision 0010), where each alone cost forty times as much. What a call found out
--- no later one pays for: a job that broke before, at the same tick, is tried alone, and after the others.
--- By the clock: ten seconds after the first failure it stops between two parts and what it has done is kept;
--- the rest stays due, and the next ring goes on. What its role's 30 s cut off would be undone, and begun
--- again for ever.
--- The caller holds the rows' locks.
--- Returns: how many executions were made for delivery.
+-- account_each: accounts for a batch of jobs, in the order given, so that one broken row does not stop the
+-- others. account_ticks does the work, in one call or in parts. The caller has found the jobs and holds their
+-- rows' locks.
+--
+-- When the batch fails, record_job_faults looks for jobs that cannot be read, and the batch is retried
+-- without them. If it still fails, something cannot be written: the batch is split into parts of at most a
+-- hundred jobs, and parts that fail into tenths, down to the single job, whose fault is recorded. So 10,000
+-- jobs of which ten are broken cost about twice as much as 10,000 sound ones (decision 0010); trying each job
+-- separately cost forty times as much.
+-- No later call repeats that search: a job that failed before, at the same tick, is tried separately, after
+-- the others.
+--
+-- The time is limited: ten seconds after the first failure, it stops before the next part and keeps what it
+-- has done. The rest stays due, and the next ring continues. Without that limit, the role's 30 s timeout
+-- would undo the work, and every ring would start over.
+-- Returns: the number of executions created for delivery.
 create or replace function kronos.account_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -19,13 +23,13 @@ declare
                                   join kronos.pointers as pointer using (job_id, next_tick_at)
                                  where fault.job_id = any (p_job_ids));
     v_job_ids   uuid[] := p_job_ids;
-    -- the parts of v_job_ids that are to be tried, in this order
+    -- the parts of v_job_ids still to be tried, in this order
     v_from      integer[];
     v_to        integer[];
     v_first     integer;
     v_last      integer;
     v_part      integer;
-    v_known     integer := 0;                     -- how many suspects stand before the others in v_job_ids
+    v_known     integer := 0;                     -- the number of suspects, which come first in v_job_ids
     v_is_read   boolean := false;
     v_until     timestamptz;                      -- null until something has failed
     v_delivered integer := 0;
@@ -54,7 +58,7 @@ begin
                 continue;
             end if;
             v_part := least(100, (v_last - v_first + 10) / 10);
-            if not v_is_read then      -- this part is all of them
+            if not v_is_read then      -- this part is the whole batch
                 v_is_read := true;
                 v_job_ids :=
                     v_job_ids[: v_known] || kronos.record_job_faults(v_job_ids[v_first : v_last], p_now);

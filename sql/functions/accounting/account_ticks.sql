@@ -1,15 +1,19 @@
--- account_ticks: accounts for every due tick of the jobs given, all or none (account_each sees to broken
--- rows): the one place where a tick becomes an execution and the pointer moves.
--- The caller holds the rows' locks. The execution's id is the tick's, and it is looked for among the finished
--- ones too, so that a pointer set back by hand or by a restore cannot deliver a tick a second time, nor call
--- one missed that was delivered (untold_ticks): nor where its execution ends at this very moment. The
--- statement does not see it among the finished then, and once it is committed finds no live one in its way,
--- so such ticks are looked for again in a statement that does see it. Missed ticks that are delivered after
--- all are spread over all jobs together (catch_up_wave): most overdue first, a number of them at once, then
--- one each stagger_seconds. The wave's row is locked only where there are such ticks.
--- Returns: how many executions were made for delivery.
--- Nested loops only: the planner cannot know how few ticks are due. Its plan is kept, so it names no
--- partition: the finished are finished_among's.
+-- account_ticks: accounts for every due tick of the given jobs, all or none. It is the only place where a
+-- tick becomes an execution and the pointer moves. account_each handles broken rows. The caller holds the
+-- rows' locks.
+--
+-- An execution's id is its tick's id, and finished executions are searched for it too. So a pointer that was
+-- set back, by hand or by a restore, can neither deliver a tick a second time nor record a delivered tick as
+-- missed (untold_ticks). That also holds for an execution that ends at this very moment: when this statement
+-- reads, it does not see that execution among the finished ones, and when it inserts, no live row is left to
+-- conflict with. Such ticks are therefore checked again in a second statement, which does see it.
+--
+-- Missed ticks that are delivered after all are spread over time, across all jobs together (catch_up_wave):
+-- most overdue first, a number of them immediately, then one every stagger_seconds. The wave's row is locked
+-- only if there are such ticks.
+-- Returns: the number of executions created for delivery.
+-- Nested loops only: the planner cannot know how few ticks are due. Its plan is cached, so the statement
+-- names no partition; finished_among reads those.
 create or replace function kronos.account_ticks(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -18,7 +22,7 @@ as $$
 declare
     v_delivered integer;
     v_ended     uuid[];
-    v_again     uuid[];      -- those not later than the last that was delivered before
+    v_again     uuid[];      -- those not later than the last one delivered before
     v_ended_now integer;
     v_are_counted constant boolean := kronos.has_daily_quota(null);
 begin
@@ -170,7 +174,7 @@ begin
         get diagnostics v_ended_now = row_count;
         v_delivered := v_delivered - v_ended_now;
     end if;
-    -- in a statement of its own: a job that is over takes its pointer with it (stamp_job)
+    -- a separate statement: when a job ends, its pointer is deleted (stamp_job)
     if v_ended is not null then
         perform kronos.retire_spent(v_ended);
     end if;

@@ -1,17 +1,17 @@
--- account_upto: accounts for all ticks of ACTIVE jobs up to p_upto. One call of account_each takes 10,000
--- ticks of a job at most, and of a job whose runs are counted no more than max_runs leaves room for: so it is
--- called until nothing is due, or nothing moves any more, five times at most where that takes longer than a
--- second. What ends or changes a job looks at what is left: ticks that nobody has accounted for would be
--- nobody's after it.
--- The caller holds the rows' locks.
--- Returns: left_job_ids: those with ticks that are due still though nothing is wrong with their rows: there
--- were too many, or something passing was in the way (is_passing); delivered: how many executions were made.
+-- account_upto: accounts for all ticks of ACTIVE jobs up to p_upto. One call of account_each takes at most
+-- 10,000 ticks of a job and, if its runs are counted, no more than max_runs leaves room for. So account_each
+-- is called until nothing is due or nothing moves any more; at most five times if that takes longer than a
+-- second.
+-- The caller holds the rows' locks. A caller that ends or changes a job must check left_job_ids: after the
+-- change, nothing accounts for those ticks.
+-- Returns: left_job_ids: jobs that still have due ticks although their rows are sound, because there were too
+-- many ticks or a passing condition was in the way (is_passing); delivered: the number of executions created.
 create or replace function kronos.account_upto(p_job_ids uuid[], p_upto timestamptz,
                                                out left_job_ids uuid[], out delivered integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_calls  constant integer := 5;      -- no window of a job by minutes holds more than 44,640 ticks
+    c_calls  constant integer := 5;      -- a window of a job that runs every minute has 44,640 ticks at most
     v_until  constant timestamptz := kronos.clock() + interval '1 second';
     v_calls  integer := 0;
     v_at     timestamptz[];

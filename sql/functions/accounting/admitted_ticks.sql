@@ -1,7 +1,7 @@
--- admitted_ticks: due_ticks of a job whose runs must not overlap, after each tick that would be delivered has
--- asked to be let in. Ticks that are accounted for together stand in each other's way too: under SKIP the
--- first is let in, under QUEUE the first two, under REPLACE the last. The caller holds the job's row lock.
--- Returns: as due_ticks; SKIPPED for a tick that is not let in; is_held for one that has to wait.
+-- admitted_ticks: due_ticks for a job whose runs must not overlap: each tick that would be delivered must
+-- first be admitted. Ticks that are accounted for together also compete with each other: under SKIP the first
+-- is admitted, under QUEUE the first two, under REPLACE the last. The caller holds the job's row lock.
+-- Returns: rows as due_ticks; a tick that is not admitted is SKIPPED; is_held for one that has to wait.
 create or replace function kronos.admitted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                  p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
@@ -12,7 +12,7 @@ declare
     v_due      record;
     v_newest   timestamptz;
     v_verdict  text;
-    v_first    text;                -- the verdict of the first that was let in
+    v_first    text;                -- the verdict on the first tick that was admitted
     v_last     timestamptz;
     v_let_in   integer := 0;
 begin
@@ -29,14 +29,14 @@ begin
         is_held := false;
         if v_due.kind = 'DELIVER'
         and kronos.is_accounted_for(kronos.tick_id(p_job.job_id, v_due.scheduled_at)) then
-            -- by a pointer that was set back: nothing is made of it again, so it takes nobody's place and
-            -- ends nobody's run
+            -- The pointer was set back: no execution is created again, so this tick takes no other tick's
+            -- place and ends no run.
             null;
         elsif v_due.kind = 'DELIVER' then
             if p_job.overlap = 'REPLACE' and scheduled_at < v_newest then
                 v_verdict := 'SKIP';
                 reason := jsonb_build_object('code', 'overlap_replaced',
-                                             'detail', 'a newer tick was due with it and replaced it');
+                                             'detail', 'a newer tick due at the same time replaced it');
             elsif v_let_in = 0 then
                 select admitted.verdict, admitted.reason into v_verdict, reason
                   from kronos.admit_run(p_job, p_now) as admitted;
@@ -48,7 +48,7 @@ begin
                 reason := jsonb_build_object('code', case p_job.overlap
                                                           when 'QUEUE' then 'overlap_queue_full'
                                                           else 'overlap' end, 'detail',
-                                             'ticks before it were due with it and have yet to run');
+                                             'earlier ticks due at the same time have yet to run');
             end if;
             if v_verdict = 'SKIP' then
                 kind := 'SKIPPED';

@@ -1,10 +1,11 @@
--- catch_up: accounts for the jobs whose ticks were missed, over all of them together, most overdue first: the
--- one way for such ticks, no matter who finds them first. One session at a time: it holds an advisory lock,
--- and a session that finds it taken leaves the work to the one that has it. Up to 10,000 jobs, or about
--- 50,000 ticks that may be delivered, a call (2 s); the rest is found by the next ring. Of jobs with
--- calendars each tick is asked for, delivered or not, and counts twice (75 us). What a firing does not end
--- within 30 s is undone, so where rows are broken account_each stops by the clock.
--- Returns: how many executions were made for delivery; null where another session was at it.
+-- catch_up: accounts for the missed ticks of all jobs together, most overdue first. All missed ticks come
+-- through here, whichever session finds them first. One session at a time: it holds an advisory lock, and a
+-- session that finds the lock taken leaves the work to the holder.
+-- One call takes up to 10,000 jobs, or about 50,000 ticks that may be delivered (2 s); the next ring finds
+-- the rest. For jobs with calendars, each tick has to be looked up, delivered or not, and counts twice (75
+-- us). Work that a firing does not finish within 30 s is rolled back, so account_each limits its time where
+-- rows are broken.
+-- Returns: the number of executions created for delivery; null if another session was doing this.
 create or replace function kronos.catch_up(p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -25,7 +26,7 @@ begin
          where pointer.is_awaited
            and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
            and pointer.next_tick_at < p_now - kronos.grace()
-           and (not exists (select from kronos.job_faults as fault      -- as due_jobs
+           and (not exists (select from kronos.job_faults as fault      -- as in due_jobs
                              where fault.failed_at > p_now - kronos.fault_rest())
                 or not kronos.has_just_failed(pointer, p_now))
            and job.status = 'ACTIVE'

@@ -1,9 +1,9 @@
--- closed_ticks: the ticks of a job with calendars that are due, from its pointer on, in order, and what the
--- calendars make of each (fate_of): a tick is due when it runs, one that is skipped at its own time, and none
--- before those that stand before it: one that has waited for them is not late.
--- Returns: 10,000 at most, of kind SKIPPED, with its reason, or DELIVER; and of kind LEFT the first that is
--- not due, or not looked at. One that would have run before the version began is SKIPPED: it was another
--- version's, or nobody's.
+-- closed_ticks: the due ticks of a job with calendars, in order from its pointer, and what the calendars do
+-- with each (fate_of). A tick is due when it is to run; a skipped tick is due at its own time. No tick is due
+-- before the ticks ahead of it, and a tick that waited for those is not late.
+-- Returns: at most 10,000 rows of kind SKIPPED, with the reason, or DELIVER; then one of kind LEFT, the first
+-- tick that is not due or was not examined. A tick that would have run before this version began is SKIPPED:
+-- it belonged to another version, or to none.
 create or replace function kronos.closed_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                p_now timestamptz)
 returns table (tick timestamptz, due_at timestamptz, kind text, reason jsonb)

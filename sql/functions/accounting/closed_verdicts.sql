@@ -1,7 +1,8 @@
--- closed_verdicts: what becomes of each of a job's closed_ticks, by its policies. Late is what is accounted
--- for later than the grace after it was due, which is when it was to run.
--- Returns: fate DELIVER, MISSED, SKIPPED with the reason, or LEFT: of those that are not due, or that
--- max_runs has no room for, which stay due, in case a run before is not one after all.
+-- closed_verdicts: applies a job's policies to each of its closed_ticks. A tick is late if it is accounted
+-- for after the grace; the grace starts when the tick is due, which is when it was to run.
+-- Returns: the fate of each tick: DELIVER, MISSED, SKIPPED with its reason, or LEFT. LEFT is a tick that is
+-- not due, or that max_runs leaves no room for. The latter stays due, in case an earlier run turns out not to
+-- count.
 create or replace function kronos.closed_verdicts(p_job kronos.jobs, p_pointer kronos.pointers,
                                                   p_now timestamptz)
 returns table (tick timestamptz, due_at timestamptz, nth bigint, fate text, is_late boolean,

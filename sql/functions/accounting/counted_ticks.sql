@@ -1,9 +1,9 @@
--- counted_ticks: due_ticks, or admitted_ticks, of a job whose workspace has a max_executions_per_day: each
--- tick that would be delivered is counted; those that the day has no room for are SKIPPED, with the numbers,
--- and count for no run. One that is accounted for already, by a pointer that was set back, is not counted
--- again. Its rows are due_ticks'.
--- Raises: 55P03 where others hold what the day has left, so that it is not known: the job's ticks stay due,
--- and the next ring comes to them (account_each).
+-- counted_ticks: due_ticks, or admitted_ticks, for a job whose workspace has a max_executions_per_day. Each
+-- tick that would be delivered is counted. Ticks that the day has no room for are SKIPPED, with the numbers,
+-- and do not count as runs. A tick that is already accounted for, because the pointer was set back, is not
+-- counted again. Its rows are those of due_ticks.
+-- Raises: 55P03 if other sessions hold what the day has left, so that the rest is unknown. The job's ticks
+-- stay due, and the next ring takes them (account_each).
 create or replace function kronos.counted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                 p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
@@ -22,11 +22,11 @@ begin
     loop
         if kind = 'DELIVER' then
             if not kronos.is_accounted_for(kronos.tick_id(p_job.job_id, scheduled_at)) then
-                -- no further look once one was refused: all of them have the same room
+                -- once one is refused, the others are too: they all share the same room
                 v_refusal := coalesce(v_refusal, kronos.take_executions(p_job.workspace_id, 1));
                 if v_refusal ? 'is_held' then
                     raise exception using errcode = 'lock_not_available', message =
-                        format('others hold the last executions of a day of workspace %s',
+                        format('other sessions hold the last executions of the day of workspace %s',
                                p_job.workspace_id);
                 end if;
             end if;

@@ -1,12 +1,12 @@
--- due_jobs: finds and locks up to 1,000 jobs whose ticks are due and on time, passing over those that
--- somebody else has locked. What is overdue by more than the grace is catch_up's. A tick moves no job's row,
--- so one that another firing has just accounted for is taken as well, and account_ticks, once the rows are
--- held, finds nothing due of it.
--- In the index's order, so that it ends with the thousandth: what the planner knows of next_tick_at is a
--- minute old, and it collected and sorted all of 20,000 due jobs, and asked for each whether it had failed,
--- for every thousand. What is rare is asked once: of a thousand jobs, in the middle of a minute, none has
--- failed and no workspace is turning.
--- Returns: '{}' for none.
+-- due_jobs: finds and locks up to 1,000 jobs whose ticks are due and on time; jobs that another session has
+-- locked are skipped. Ticks overdue by more than the grace are left to catch_up. Accounting for a tick does
+-- not change the job's row, so a job that another firing has just accounted for is returned as well;
+-- account_ticks then finds nothing due for it.
+-- The index's order is forced, so that the scan stops at the thousandth job. The planner's statistics for
+-- next_tick_at are a minute old; without this it collected and sorted all 20,000 due jobs, and checked each
+-- for a recent failure, for every thousand. Rare conditions are checked once per call: usually none of a
+-- thousand jobs has failed, and no workspace is being suspended or resumed.
+-- Returns: '{}' if there are none.
 create or replace function kronos.due_jobs(p_now timestamptz) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

@@ -1,17 +1,22 @@
--- due_ticks: what becomes of each nominal tick of a job from its pointer up to p_now. Pure: it reads the rows
--- it is given and writes nothing. A tick accounted for within the grace (kronos.grace) after its time is on
--- time and is delivered. Of the older ones, the missed, the job's policy delivers none (SKIP), the newest
--- within the window and only if no newer tick is delivered with it (LATEST), or each within the window (ALL).
--- Of what would be delivered, the first skip_next are skipped; and no more than max_runs leaves room for.
--- Returns: a DELIVER row a tick, in order (for a missed one without run_at: account_ticks spreads these over
--- all jobs); at most one MISSED and one SKIPPED row, each for a run of ticks before them; one NEXT row: in
--- scheduled_at the new pointer, null where the schedule or ends_at leaves none, in run_at the newest tick
--- delivered, in tick_count how many are. Of the ticks within the window at most 10,000 a call (about 0.1 s):
--- the rest is due at once, and found by the next ring. Those before it are counted, however many they are.
+-- due_ticks: decides what becomes of each nominal tick of a job, from its pointer up to p_now. It reads only
+-- the rows it is given and writes nothing.
 --
--- What nearly every call finds is answered here: one tick, on time, of a job that asks for nothing special.
--- The rest is judge_ticks', and of a job with calendars judge_closed_ticks', which says what else its rows
--- have.
+-- A tick that is accounted for within the grace (kronos.grace) after its time is on time and is delivered.
+-- Older ticks are missed, and the job's policy decides: SKIP delivers none; LATEST delivers the newest within
+-- the window, and only if no newer tick is delivered with it; ALL delivers each within the window. Of the
+-- ticks to deliver, the first skip_next are skipped, and no more are delivered than max_runs leaves room for.
+--
+-- Returns:
+-- - one DELIVER row per tick, in order. For a missed tick run_at is null: account_ticks spreads those over
+--   all jobs;
+-- - at most one MISSED and one SKIPPED row, each for a run of ticks before those;
+-- - one NEXT row: scheduled_at is the new pointer, null if the schedule or ends_at leaves none; run_at is the
+--   newest tick delivered; tick_count is the number delivered.
+-- One call takes at most 10,000 ticks within the window (about 0.1 s); the rest is due immediately, and the
+-- next ring finds it. Ticks before the window are only counted, however many there are.
+--
+-- The usual case is decided here: one tick, on time, of a job without special settings. judge_ticks decides
+-- the rest, and judge_closed_ticks for jobs with calendars, whose head describes its additional rows.
 create or replace function kronos.due_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
                reason jsonb, is_held boolean)

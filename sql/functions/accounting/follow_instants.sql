@@ -1,7 +1,8 @@
--- follow_instants: accounts for the ticks of those of the jobs that are ACTIVE up to the last of the
--- instants at which their workspace was suspended and resumed, in turn. The caller holds the rows' locks.
--- Returns: those that have not come to the last instant, because ticks cannot be accounted for at this moment
--- or are too many for one call (account_upto). What was done of them counts: the next call goes on there.
+-- follow_instants: accounts for the ticks of the given jobs that are ACTIVE, up to the last of the instants
+-- at which their workspace was suspended and resumed, one instant after the other. The caller holds the rows'
+-- locks.
+-- Returns: the jobs that did not reach the last instant, because their ticks cannot be accounted for now or
+-- are too many for one call (account_upto). The work done for them is kept; the next call continues there.
 create or replace function kronos.follow_instants(p_job_ids uuid[], p_instants timestamptz[]) returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

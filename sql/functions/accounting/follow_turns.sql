@@ -1,11 +1,12 @@
--- follow_turns: has jobs follow the suspensions and resumptions of their workspaces that they have still
--- to follow (kronos.turns), by the instants of these, whenever it is called: ticks up to a suspension are
--- accounted for as they were at that instant, those up to the next resumption are SKIPPED, and so on. Then
--- their pointers are out of the rings' way, or in it again. A halted pointer stood in a suspension
--- already. One of a PAUSED job is only moved out of the way: its ticks are the pause's until it ends. The
--- caller holds the rows' locks. Where no workspace has turned, which is nearly always, one look at an
--- empty table.
--- Returns: those that have not followed yet (follow_instants): their ticks are no ring's until they have.
+-- follow_turns: makes jobs follow the suspensions and resumptions of their workspaces that they have not
+-- followed yet (kronos.turns). It may be called at any time, because it goes by the instants of those turns:
+-- ticks up to a suspension are accounted for as of that instant, those up to the next resumption are SKIPPED,
+-- and so on. Then rings skip the jobs' pointers, or find them again.
+-- A job whose pointer is halted has already followed the first suspension. The pointer of a PAUSED job is
+-- only hidden from rings: its ticks belong to the pause until that ends. The caller holds the rows' locks. If
+-- no workspace has turned, which is nearly always, this costs one read of an empty table.
+-- Returns: the jobs that have not followed yet (follow_instants). Rings do not account for their ticks until
+-- they have.
 create or replace function kronos.follow_turns(p_job_ids uuid[]) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

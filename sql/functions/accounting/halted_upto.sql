@@ -1,7 +1,8 @@
--- halted_upto: up to which tick those of a job are due by p_upto, its pointer being at p_tick: what halts it
--- until then skips these. One that a calendar holds back for a later day is not, and runs then; one that
--- would run by then, before its own time, is.
--- Returns: an instant: p_upto, where calendars move nothing.   Raises: 22xxx where the schedule is malformed.
+-- halted_upto: the last tick of a job that is due by p_upto, when its pointer is at p_tick; whatever halts
+-- the job until then skips the ticks up to there. A tick that a calendar holds back until a later day is not
+-- included, and runs then. A tick that would run by p_upto, before its own time, is included.
+-- Returns: an instant; p_upto where calendars move nothing.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.halted_upto(p_job kronos.jobs, p_tick timestamptz, p_upto timestamptz)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- jitter: how long after its tick a job's delivery may begin: the same share of jitter_seconds at every tick
--- of the job, so that jobs that share a minute spread over it and each keeps its distance between two runs.
--- Always below the next tick. The share is a hash of the job's first version, so that it outlives every edit
--- (a version's own id gave 47 s before a change of the input, and 6 s after it).
+-- jitter: how long after its tick a job's delivery may begin. A job gets the same share of jitter_seconds at
+-- every tick, so jobs that share a minute are spread over it and each keeps its distance between runs. The
+-- delay always ends before the next tick. The share is a hash of the job's first version, so that edits do
+-- not change it (with the version's own id it was 47 s before a change of the input and 6 s after).
 create or replace function kronos.jitter(p_first_version_id uuid, p_jitter_seconds integer,
                                          p_until_next interval)
 returns interval

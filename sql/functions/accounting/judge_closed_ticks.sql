@@ -1,7 +1,8 @@
--- judge_closed_ticks: judge_ticks of a job with calendars (closed_verdicts). Its rows are due_ticks', but
--- there may be several MISSED and SKIPPED ones, each of ticks that follow each other; the reason of a DELIVER
--- row that runs on another day has due_at, and that of NEXT tick_at, where the new pointer's tick is another
--- than the instant at which it is due.
+-- judge_closed_ticks: judge_ticks for a job with calendars (closed_verdicts). Its rows are those of
+-- due_ticks, with these differences:
+-- - There may be several MISSED and SKIPPED rows, each for consecutive ticks.
+-- - The reason of a DELIVER row that runs on another day has due_at.
+-- - The reason of NEXT has tick_at if the new pointer's tick differs from the instant at which it is due.
 create or replace function kronos.judge_closed_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                      p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
@@ -15,7 +16,7 @@ begin
         ), numbered as (
             select told.*,
                    told.nth - row_number() over (partition by told.fate, told.reason order by told.nth)
-                       as island      -- the same of ticks that follow each other and have one reason
+                       as island      -- equal for consecutive ticks with the same reason
               from told
              where told.fate in ('MISSED', 'SKIPPED')
         ), island as (

@@ -1,5 +1,5 @@
--- judge_ticks: what becomes of each nominal tick of a job from its pointer up to p_now, by the job's
--- policies. Its rows are due_ticks', which says what they mean.
+-- judge_ticks: decides, by the job's policies, what becomes of each nominal tick of a job from its pointer up
+-- to p_now. due_ticks describes the rows.
 create or replace function kronos.judge_ticks(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,
                reason jsonb, is_held boolean)
@@ -12,8 +12,8 @@ declare
     v_passed   record;
     v_next     timestamptz;
     v_deliver  timestamptz[];
-    v_given_up integer;      -- how many of those missed, from the first on, are not delivered
-    v_skipped  integer;      -- how many of v_deliver, from the first on, are skipped
+    v_given_up integer;      -- how many of the missed ticks, from the first, are not delivered
+    v_skipped  integer;      -- how many of v_deliver, from the first, are skipped
 begin
     v_passed := kronos.passed_ticks(p_job, p_pointer, p_now);
     v_next := v_passed.next_tick;
@@ -27,7 +27,7 @@ begin
     v_deliver := v_passed.missed[v_given_up + 1:] || v_passed.on_time;
     v_skipped := least(p_job.skip_next, cardinality(v_deliver));
     if v_room < cardinality(v_deliver) - v_skipped then
-        -- stays due, in case a run before it is not one after all (admitted_ticks)
+        -- stays due, in case an earlier run turns out not to count (admitted_ticks)
         v_next := v_deliver[v_skipped + v_room + 1];
         v_deliver := v_deliver[:v_skipped + v_room];
     end if;

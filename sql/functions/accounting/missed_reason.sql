@@ -1,4 +1,4 @@
--- missed_reason: what is recorded of a run of ticks that were missed and are not delivered.
+-- missed_reason: the reason recorded for a run of missed ticks that are not delivered.
 create or replace function kronos.missed_reason(p_job kronos.jobs, p_first timestamptz, p_last timestamptz,
                                                 p_count bigint)
 returns jsonb

@@ -1,8 +1,8 @@
--- passed_ticks: the ticks of a job from its pointer up to p_now, in three parts. Those before the horizon are
--- only counted, because none of them is delivered: before the window where the policy is ALL, else before
--- the grace. The others, 10,000 at most, are missed or on time.
+-- passed_ticks: the ticks of a job from its pointer up to p_now, in three parts. Ticks before the horizon are
+-- only counted, because none of them is delivered; the horizon is the start of the window if the policy is
+-- ALL, otherwise the start of the grace. The others, at most 10,000, are missed or on time.
 -- Returns: counted, first_counted, last_counted: how many, the first and the last; missed, on_time;
--- next_tick: the first that is left, null where the schedule or ends_at leaves none.
+-- next_tick: the first tick that is left, null if the schedule or ends_at leaves none.
 create or replace function kronos.passed_ticks(
     p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz,
     out counted bigint, out first_counted timestamptz, out last_counted timestamptz,
@@ -46,7 +46,7 @@ begin
     if next_tick >= p_job.ends_at then
         next_tick := null;
     end if;
-    -- LATEST with nothing newer: the last of those that were counted is the newest, and may be delivered.
+    -- LATEST, and nothing newer: the last counted tick is the newest, and may be delivered.
     if last_counted >= v_window
     and p_job.catch_up_policy = 'LATEST'
     and cardinality(missed || on_time) = 0

@@ -1,12 +1,13 @@
--- record_job_fault: writes down why jobs' ticks could not be accounted for, as long as their pointers stand
--- where they stand. So recorded, a job is left alone by other jobs' rings for 50 s (has_just_failed), and is
--- then tried alone. What may pass (is_passing) is no job's fault: it is warned of.
+-- record_job_fault: records why the ticks of jobs could not be accounted for; the record holds as long as
+-- their pointers do not move. With it, rings for other jobs leave such a job alone for 50 s
+-- (has_just_failed); then it is tried separately. A condition that may pass (is_passing) is not the job's
+-- fault: it is only logged as a warning.
 create or replace function kronos.record_job_fault(p_job_ids uuid[], p_sqlstate text, p_message text)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise warning 'kronos: the ticks of % jobs cannot be accounted for, of % among them: % (%)',
+    raise warning 'kronos: the ticks of % jobs, including %, cannot be accounted for: % (%)',
         cardinality(p_job_ids), p_job_ids[1], p_message, p_sqlstate;
     if kronos.is_passing(p_sqlstate) then
         return;

@@ -1,6 +1,6 @@
--- record_job_faults: looks through jobs, all in one statement, for those whose due ticks cannot be read, and
--- records why (record_job_fault). The caller holds the rows' locks.   Returns: the others, in the order
--- given.
+-- record_job_faults: searches jobs, all in one statement, for those whose due ticks cannot be read, and
+-- records why (record_job_fault). The caller holds the rows' locks.
+-- Returns: the other jobs, in the order given.
 create or replace function kronos.record_job_faults(p_job_ids uuid[], p_now timestamptz) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

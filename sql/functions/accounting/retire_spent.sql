@@ -1,5 +1,5 @@
--- retire_spent: retires jobs whose max_runs has been reached, and takes their entries away. Its caller holds
--- their rows.
+-- retire_spent: retires jobs that have reached max_runs, and removes their entries. The caller holds their
+-- rows' locks.
 create or replace function kronos.retire_spent(p_job_ids uuid[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

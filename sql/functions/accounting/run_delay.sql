@@ -1,6 +1,6 @@
--- run_delay: how long after its tick a job's delivery may begin: its offset, which a plan of the load chose
--- within its spread, and its jitter. Always below the next tick; the tick's own time, and the id of its
--- execution, stay what they are.
+-- run_delay: how long after its tick a job's delivery may begin: its offset, which a load plan chose within
+-- its spread, plus its jitter. The delay always ends before the next tick. The tick's own time and its
+-- execution's id do not change.
 create or replace function kronos.run_delay(p_job kronos.jobs, p_until_next interval) returns interval
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,5 @@
--- silence: removes the pg_cron entries of jobs that have just ended by themselves. An entry that cannot be
--- removed now is the reaper's, a minute later: the ticks that were accounted for must not be undone for its
--- sake.
+-- silence: removes the pg_cron entries of jobs that have just ended by themselves. If an entry cannot be
+-- removed now, the reaper removes it within a minute: a failure here must not undo the accounted ticks.
 create or replace function kronos.silence(p_job_ids uuid[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

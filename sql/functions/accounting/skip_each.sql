@@ -1,7 +1,9 @@
--- skip_each: skip_ticks for many jobs at once, for p_reason, or where that is null for the one that halts
--- each: the ticks of those that are paused up to their resume_at, of the others up to and including
--- p_upto. Where one row is malformed, each is skipped alone, so that only that one stays where it is, and
--- kronos.job_faults says why. The caller holds the rows' locks. 0.2 ms a job, against 0.9 of skip_ticks.
+-- skip_each: skip_ticks for many jobs at once. The reason is p_reason or, if that is null, the reason each
+-- job is halted. Ticks of paused jobs are skipped up to their resume_at, those of the others up to and
+-- including p_upto.
+-- If one row is malformed, each job is skipped separately, so that only the malformed one stays where it is
+-- and kronos.job_faults says why. The caller holds the rows' locks. 0.2 ms per job, against 0.9 ms for
+-- skip_ticks.
 create or replace function kronos.skip_each(p_job_ids uuid[], p_upto timestamptz, p_reason jsonb) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

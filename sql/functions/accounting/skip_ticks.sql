@@ -1,8 +1,9 @@
--- skip_ticks: accounts for a job's ticks from its pointer on that are due by p_upto (halted_upto) as not
--- run, for one reason, and moves the pointer past them; where the job ends (p_is_end) for those that wait as
--- well. They are one SKIPPED row with first, last and count, each exact however many they are. Where the
--- schedule is malformed nobody can say which they are: the pointer stays, and kronos.job_faults says why.
--- The caller holds the row's lock.   Returns: how many ticks were skipped.
+-- skip_ticks: records a job's ticks that are due by p_upto (halted_upto) as not run, for one reason, and
+-- moves the pointer past them. When the job ends (p_is_end), ticks that wait for a later day are included.
+-- They become one SKIPPED row with first, last and count, each exact, however many ticks there are. If the
+-- schedule is malformed, its ticks are unknown: the pointer stays, and kronos.job_faults says why. The caller
+-- holds the row's lock.
+-- Returns: the number of ticks skipped.
 create or replace function kronos.skip_ticks(p_job_id uuid, p_upto timestamptz, p_reason jsonb,
                                              p_is_end boolean default false) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp set timezone = 'UTC'
@@ -10,8 +11,8 @@ as $$
 declare
     v_job     kronos.jobs;
     v_tick    timestamptz;      -- its pointer
-    v_last    timestamptz;      -- the last that was delivered: later, where the pointer was set back
-    v_due     timestamptz;      -- when its pointer is due: of a tick that a calendar moves, another instant
+    v_last    timestamptz;      -- the last tick delivered; later than v_tick if the pointer was set back
+    v_due     timestamptz;      -- when its pointer is due; differs from v_tick if a calendar moves the tick
     v_counted record;
 begin
     select * into strict v_job from kronos.jobs where job_id = p_job_id for update;

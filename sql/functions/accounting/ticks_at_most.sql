@@ -1,6 +1,6 @@
--- ticks_at_most: about how many ticks of a schedule a span of time holds at most, without looking for them;
--- never more than due_ticks takes at once. It keeps the work of catch_up within bounds.   Raises: nothing,
--- whatever the schedule: it is asked about all overdue jobs at once.
+-- ticks_at_most: an upper estimate of the number of ticks that a schedule has in a span of time, without
+-- searching for them; never more than due_ticks takes per call. It limits the work of catch_up.
+-- Raises: nothing, whatever the schedule is, because catch_up calls it for all overdue jobs at once.
 create or replace function kronos.ticks_at_most(p_schedule kronos.schedule, p_span interval) returns bigint
 language sql immutable parallel safe
 return least(10000, 2 + coalesce(

@@ -1,6 +1,6 @@
--- ticks_fault: why a job's due ticks cannot be read; null, null where they can. A row that no code of ours
--- writes (a hand, a disk) says so here instead of breaking the batch that it is in.
--- Asked once for each job of a batch that failed.
+-- ticks_fault: why a job's due ticks cannot be read; null, null if they can. A row that our code did not
+-- write (a manual change, a disk fault) is reported here instead of breaking its batch. Called once for each
+-- job of a batch that failed.
 create or replace function kronos.ticks_fault(p_job kronos.jobs, p_pointer kronos.pointers, p_now timestamptz,
                                               out fault text, out message text)
 language plpgsql stable set search_path = pg_catalog, pg_temp

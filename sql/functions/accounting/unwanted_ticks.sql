@@ -1,6 +1,7 @@
--- unwanted_ticks: what becomes of each due tick of a job whose endpoint is disabled, and that wants none to
--- wait for it (on_disabled SKIP): what due_ticks would deliver is SKIPPED, for p_reason, and counts for no
--- run. Runs that wait or are under way are left alone, whatever overlap says. Its rows are due_ticks'.
+-- unwanted_ticks: the due ticks of a job whose endpoint is disabled with on_disabled SKIP, so that no tick
+-- waits for it. A tick that due_ticks would deliver is SKIPPED, for p_reason, and does not count as a run.
+-- Runs that wait or are in progress are not affected, whatever the overlap setting. Its rows are those of
+-- due_ticks.
 create or replace function kronos.unwanted_ticks(p_job kronos.jobs, p_pointer kronos.pointers,
                                                  p_now timestamptz, p_reason jsonb)
 returns table (kind text, scheduled_at timestamptz, run_at timestamptz, cause text, tick_count integer,

@@ -1,4 +1,5 @@
--- without_fault: those of the jobs, in the order given, that have not broken at the tick which is due.
+-- without_fault: the given jobs, in the order given, without those that have already failed at the tick that
+-- is due.
 create or replace function kronos.without_fault(p_job_ids uuid[]) returns uuid[]
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

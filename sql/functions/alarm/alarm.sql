@@ -1,9 +1,9 @@
 -- alarm: the pg_cron schedule that rings at least in the minute of each tick; rings in between find nothing
--- due. p_cron is the text that p_schedule was read from; null for an interval of either kind.
--- Returns: five fields separated by one blank, or "30 seconds". The user's own text where the zone has no
--- distance from UTC; else shifted by each distance that the zone has within the coming two years. Where
--- pg_cron does not read its entries in UTC: every minute, the widest superset.
--- Raises: KR001 as cron_fields does. What is no schedule gives null, or an error of PostgreSQL's.
+-- due. p_cron is the text that p_schedule was read from; null for intervals of either kind.
+-- Returns: five fields separated by single blanks, or "30 seconds". The fields are the user's own text if the
+-- zone is UTC; otherwise they are shifted by each offset from UTC that the zone has within the next two
+-- years. If pg_cron does not read its entries in UTC: every minute, the widest superset.
+-- Raises: KR001, as cron_fields does. An invalid schedule gives null, or an error from PostgreSQL.
 create or replace function kronos.alarm(p_cron text, p_schedule kronos.schedule) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$

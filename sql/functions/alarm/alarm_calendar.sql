@@ -1,7 +1,8 @@
--- alarm_calendar: the rings of a calendar interval, as those of the cron text that names its time of day on
--- each day that it can come to: the anchor's weekday for whole weeks, every day for other days, for months
--- the dates that they come to.
--- Returns: five fields.   Raises: 22xxx where the schedule is malformed.
+-- alarm_calendar: the alarm of a calendar interval. It is the alarm of the cron text that names the
+-- interval's time of day on every day that it can fall on: the anchor's weekday for whole weeks, every day
+-- for other day counts, the possible dates for months.
+-- Returns: five fields.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.alarm_calendar(p_schedule kronos.schedule) returns text
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
 as $$

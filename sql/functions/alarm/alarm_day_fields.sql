@@ -1,8 +1,8 @@
 -- alarm_day_fields: pg_cron's day-of-month, month and weekday fields for sets of days.
--- Returns: three texts, which mean AND or OR as pg_cron's star rule has it.
+-- Returns: three texts, combined by AND or OR according to pg_cron's star rule.
 --
--- AND wants a field that begins with *. Where neither set is full, one gets a first item that is its lowest
--- value alone: */31 is the 1st, */7 Sunday.
+-- AND requires a field that begins with *. If neither set is full, one field gets a first item that stands
+-- for its lowest value only: */31 is the 1st, */7 is Sunday.
 create or replace function kronos.alarm_day_fields(p_days bigint, p_months integer, p_weekdays integer,
                                                    p_both boolean)
 returns text[]
@@ -19,7 +19,7 @@ begin
             when p_days in (0, c_days) or p_weekdays in (0, 127) then 'neither'
             when (p_days >> 1) & 1 = 1 then 'day'
             when p_weekdays & 1 = 1 then 'week'
-            -- one more day of the month, on these weekdays, or one more weekday, on these days
+            -- adds one day of the month on these weekdays, or one weekday on these days
             when bit_count(p_weekdays::bit(32)) <= bit_count(p_days::bit(64)) then 'day'
             else 'week'
         end;

@@ -1,6 +1,6 @@
--- alarm_day_item: the days of the month that L, LW, 15W, L-3 or L-3W can be, whatever the month's length and
--- first weekday.
--- Returns: a range or a day; not one that it cannot be.
+-- alarm_day_item: the days of the month that L, LW, 15W, L-3 or L-3W can mean, whatever the month's length
+-- and first weekday.
+-- Returns: a range or a single day, with no day that is impossible.
 create or replace function kronos.alarm_day_item(p_item text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -20,8 +20,8 @@ begin
     return case
         when p_item ~* '^LW$' then '26-31'
         when v_day is null    then '28-31'
-        -- For a Saturday the day before, for a Sunday the day after; at the month's ends the other way, two
-        -- days off.
+        -- A Saturday gives the day before, a Sunday the day after; at the ends of the month it is the other
+        -- direction, two days away.
         when v_day = 1        then '1-3'
         when v_day < 28       then format('%s-%s', v_day - 1, v_day + 1)
         when v_day = 28       then '26-29'

@@ -1,22 +1,22 @@
--- alarm_days: the days of the month, months and weekdays of a schedule's dates, moved by each of p_shifts
+-- alarm_days: the days of the month, months and weekdays of a schedule's dates, shifted by each of p_shifts
 -- days (-1, 0, 1).
--- Returns: bits, in pg_cron's terms: what L, W and # can be.
+-- Returns: bits, in pg_cron's terms: every day that L, W and # can mean.
 --
--- The first of a month moves to the last of the month before, which is exact where the month is known: from
--- the 1st of March to 28 and 29 February.
+-- Shifted back, the first of a month becomes the last of the month before. That is exact where the month is
+-- known: 1 March becomes 28 and 29 February.
 create or replace function kronos.alarm_days(p_schedule kronos.schedule, p_shifts integer[], out days bigint,
                                              out months integer, out weekdays integer)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- the 13th is February again
+    -- the 13th entry is February again, with 28 days
     c_lengths    constant integer[] := '{31,29,31,30,31,30,31,31,30,31,30,31,28}'::integer[];
     v_weekdays   integer;
     v_month      integer;
     v_before     integer;
     v_all        bigint;
-    v_days       bigint;    -- of the month's days, those of the day-of-month field
-    v_dates      bigint;    -- and those on which a tick can fall
+    v_days       bigint;    -- the days that the day-of-month field names
+    v_dates      bigint;    -- the days on which a tick can fall
     v_shift      integer;
 begin
     v_weekdays := kronos.alarm_weekdays(p_schedule);
@@ -54,7 +54,7 @@ begin
         end loop;
     end loop;
     if (p_schedule.days & 4294967294) = 4294967294 then
-        days := 4294967294;     -- every day stays every day, whatever the months
+        days := 4294967294;     -- "every day" stays "every day", whatever the months
     end if;
 end
 $$;

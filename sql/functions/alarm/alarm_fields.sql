@@ -1,10 +1,10 @@
--- alarm_fields: a cron text's own five fields, where pg_cron has a word for what they say; L, W and # become
--- the days that they can be, a range that goes round a list.
--- Returns: texts that pg_cron 1.4.2 and 1.6 take and read alike ($ is 1.6's alone).
--- Raises: KR001 as cron_fields does.
+-- alarm_fields: the five fields of a cron text, in syntax that pg_cron accepts. L, W and # become the days
+-- that they can mean; a range that wraps around becomes a list.
+-- Returns: texts that pg_cron 1.4.2 and 1.6 accept and read alike (only 1.6 knows $).
+-- Raises: KR001, as cron_fields does.
 --
--- That stays a superset under the star rule: no item begins with * that did not before, so AND stays AND and
--- OR stays OR, over larger sets of days.
+-- The result stays a superset under the star rule: no item begins with * that did not before, so AND stays
+-- AND and OR stays OR, over larger sets of days.
 create or replace function kronos.alarm_fields(p_cron text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- alarm_interval: the rings of an interval of a minute or more. pg_cron has no memory: what does not divide
--- the day, or the hour, rings at each minute of them on which a tick can fall.
--- Interval and anchor are whole minutes, as parse_interval has them.
+-- alarm_interval: the alarm of an interval of a minute or more. pg_cron keeps no state, so an interval that
+-- does not divide the day, or the hour, rings at every minute or hour on which a tick can fall.
+-- Interval and anchor are whole minutes, as parse_interval returns them.
 create or replace function kronos.alarm_interval(p_seconds integer, p_anchor timestamptz) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,6 @@
--- alarm_item: one item of a field's list in words of pg_cron's: as it was written, unless pg_cron lacks the
--- word or misreads it.
--- p_n is the field's number.
--- Returns: what names at least the same days or times, and does not begin with * unless p_item does.
+-- alarm_item: one item of a field's list in pg_cron's syntax. It stays as it was written unless pg_cron lacks
+-- the syntax or misreads it. p_n is the field's number.
+-- Returns: a text that names at least the same days or times, and does not begin with * unless p_item does.
 create or replace function kronos.alarm_item(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
 -- alarm_minutes: the minutes of the hour at which an alarm can ring.
--- Returns: bits 0-59; null for one that rings more often than every minute, or that nobody can read.
+-- Returns: bits 0-59; null for an alarm that rings more often than every minute, or that cannot be read.
 create or replace function kronos.alarm_minutes(p_alarm text) returns bigint
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -14,7 +14,7 @@ begin
         return 1152921504606846975;
     end if;
     return (kronos.parse_cron(p_alarm)).minutes;
-exception when data_exception or sqlstate 'KR001' then      -- edited by hand: it is folded with nothing
+exception when data_exception or sqlstate 'KR001' then      -- edited by hand: never folded
     return null;
 end
 $$;

@@ -1,5 +1,6 @@
 -- alarm_month_days: the days that the day-of-month field can name in a month of p_length days, whatever their
--- weekdays: L is its last, LW one of its last three, 15W one of 14 to 16, L-3 the third before the last.
+-- weekdays: L is the last day, LW one of the last three, 15W one of 14 to 16, L-3 the third day before the
+-- last.
 -- Returns: bits 1-31.
 create or replace function kronos.alarm_month_days(p_schedule kronos.schedule, p_length integer)
 returns bigint
@@ -7,7 +8,7 @@ language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg
 as $$
 declare
     v_all  constant bigint := (2::bigint << p_length) - 2;
-    v_old  constant bigint := v_all & ~(1::bigint << p_length);       -- those before the last
+    v_old  constant bigint := v_all & ~(1::bigint << p_length);       -- all but the last
     v_near constant bigint :=
         (p_schedule.nearest_days & v_all) | ((p_schedule.nearest_days >> (64 - p_length)) & v_old);
 begin

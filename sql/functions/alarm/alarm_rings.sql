@@ -1,5 +1,5 @@
--- alarm_rings: how often an alarm rings a day, over the years.
--- Returns: 0 for one that nobody can read.
+-- alarm_rings: how many times per day an alarm rings, averaged over the years.
+-- Returns: 0 for an alarm that cannot be read.
 create or replace function kronos.alarm_rings(p_alarm text) returns double precision
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

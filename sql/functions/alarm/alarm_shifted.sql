@@ -1,7 +1,7 @@
--- alarm_shifted: the five fields of a zone's schedule in UTC. A field that the shift leaves alone stays as
--- the user wrote it. p_fields is what alarm_fields made of the user's text.
--- Returns: the plainest product of minutes, hours and days that holds each tick; where distances differ, it
--- holds some instants more.
+-- alarm_shifted: the five fields of a schedule in a time zone, converted to UTC. A field that the shift does
+-- not change stays as the user wrote it. p_fields is what alarm_fields returned for the user's text.
+-- Returns: the simplest product of minutes, hours and days that includes each tick; if the zone's offsets
+-- differ, it includes some additional instants.
 create or replace function kronos.alarm_shifted(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -2,9 +2,9 @@
 -- move a date. p_zone is what zone_shifts returns.
 -- Returns: bits, and day_shifts: some of -1, 0, 1, ascending.
 --
--- To the times shifted by each distance of the zone from UTC come the instants to which ticks in a gap of the
--- clocks are moved. Those that are moved by the gap's length (SHIFT_BY_GAP) are there already: they are their
--- local times by the distance before the gap.
+-- The times are shifted by each of the zone's offsets from UTC. Added to them are the instants to which ticks
+-- inside a clock gap are moved. Ticks moved by the gap's length (SHIFT_BY_GAP) are already included: they are
+-- their local times under the offset before the gap.
 create or replace function kronos.alarm_times(p_schedule kronos.schedule, p_zone kronos.zones,
                                               out minutes bigint, out hours integer, out day_shifts integer[])
 language plpgsql stable parallel safe set search_path = pg_catalog, pg_temp
@@ -12,9 +12,9 @@ as $$
 declare
     c_a_day constant bigint := (1 << 24) - 1;
     v_minutes  bigint;
-    v_past     integer;     -- minutes by which a distance is past the full hour
+    v_past     integer;     -- minutes by which an offset exceeds a full hour
     v_carry    integer;
-    -- hours 0-23 of the day before, of the same day and of the day after, as bits 0-71 of which 63 are enough
+    -- hours 0-23 of the day before, the same day and the day after, as bits 0-71; 63 bits are enough
     v_days     bigint;
     v_gap      timestamptz;
     v_end      timestamp;
@@ -27,7 +27,7 @@ begin
         v_past := v_past / 60;
         v_carry := floor(v_past / 60.0);
         v_past := v_past - v_carry * 60;
-        -- the minutes that stay in their hour, then those that fall into the hour before
+        -- first the minutes that stay in their hour, then those that move to the hour before
         for i in 0 .. 1 loop
             v_minutes := case i when 0 then p_schedule.minutes >> v_past
                                 else (p_schedule.minutes & ((1::bigint << v_past) - 1)) << (60 - v_past) end;
@@ -49,7 +49,7 @@ begin
             when kronos.next_local_tick(p_schedule, v_start - interval '1 microsecond') < v_end is not true;
         minutes := minutes | (1::bigint << extract(minute from v_gap at time zone 'UTC')::integer);
         hours := hours | (1 << extract(hour from v_gap at time zone 'UTC')::integer);
-        -- a gap over midnight holds times of two dates
+        -- a gap across midnight contains times of two dates
         v_is_moved[2 + ((v_gap at time zone 'UTC')::date - v_start::date)] := true;
         v_is_moved[2 + ((v_gap at time zone 'UTC')::date - (v_end - interval '1 microsecond')::date)] := true;
     end loop;

@@ -1,7 +1,7 @@
--- cron_list: values as a pg_cron field: *, */5, 9-17, 1-31/2, or a list of these and of single values.
--- p_low..p_high are the values that the field can have.
--- p_star: the field must (true) or must not (false) begin with *; null: whatever is plainest.
--- Returns: the values, where p_star is true perhaps with p_low as one more; null for no value at all.
+-- cron_list: a set of values as a pg_cron field: *, */5, 9-17, 1-31/2, or a list of these and of single
+-- values. p_low..p_high are the values that the field can have.
+-- p_star: the field must (true) or must not (false) begin with *; null: whichever is simplest.
+-- Returns: the values; if p_star is true, possibly with p_low added. Null for an empty set.
 create or replace function kronos.cron_list(p_bits bigint, p_low integer, p_high integer,
                                             p_star boolean default null)
 returns text
@@ -21,7 +21,7 @@ begin
         elsif v_values[1] = p_low and v_count > 2 and v_values[v_count] + v_step > p_high then
             return '*/' || v_step;
         elsif p_star then
-            v_items := array['*/' || p_high - p_low + 1];       -- p_low alone
+            v_items := array['*/' || p_high - p_low + 1];       -- p_low only
             v_first := case when v_values[1] = p_low then 2 else 1 end;
         end if;
     end if;
@@ -32,7 +32,7 @@ begin
             v_last := v_last + 1;
         end loop;
         if v_last < v_first + 2 then
-            v_last := v_first;      -- two values are two items
+            v_last := v_first;      -- two values are written as two items
         end if;
         v_items := v_items || (v_values[v_first] || case
             when v_last = v_first then ''

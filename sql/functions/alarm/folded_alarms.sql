@@ -1,6 +1,7 @@
--- folded_alarms: the alarms that ring for all that ring at no other minutes of the hour than these: two,
--- which say the same in two ways, so that two sessions of pg_cron share what is due (line_up). p_folded:
--- bits 0-59.   Returns: {} for none.
+-- folded_alarms: the shared alarms for all alarms that ring only at these minutes of the hour (p_folded, bits
+-- 0-59). There are two texts with the same meaning, so that two pg_cron sessions share the due work
+-- (line_up).
+-- Returns: {} if p_folded is 0.
 create or replace function kronos.folded_alarms(p_folded bigint) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- ring_text: the schedule of the shared entry that rings for an alarm: its own, or the first of
+-- ring_text: the schedule of the shared entry that rings for an alarm: the alarm itself, or the first of
 -- folded_alarms.
 create or replace function kronos.ring_text(p_alarm text, p_folded bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

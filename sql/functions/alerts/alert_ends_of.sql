@@ -1,7 +1,8 @@
--- alert_ends_of: what has ended, rule by rule and subject by subject, in the order in which it was noted:
--- letters, the last 1,000 of them, and what is known of the last breach. What rules told of themselves is in
--- none. A job's runs count for the job; one-shots, which run once, for rules per ALL alone. Jobs are looked
--- up one by one, whatever the planner takes their number for: a few ends never read them all.
+-- alert_ends_of: what has ended, per rule and subject, in the order in which it was noted: letters
+-- (letters_of), at most the last 1,000, and what is known of the last breach. Deliveries of alert
+-- notifications themselves are left out. A job's runs count for the job; one-shots, which run once, count
+-- only for rules per ALL. Jobs are looked up one by one, whatever the planner estimates: a few ends never
+-- read them all.
 create or replace function kronos.alert_ends_of(p_taken kronos.alert_ends[], p_rule_ids uuid[])
 returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, letters text,
                execution_id uuid, seconds integer, since timestamptz, succeeded_at timestamptz)

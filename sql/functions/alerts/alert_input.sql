@@ -1,6 +1,6 @@
--- alert_input: what an endpoint is told of the incidents of one rule: docs/alerts.md names the fields. The
--- first twenty are in it, and how many there are. What is still open of the rule decides what it means to
--- those who keep one alert a rule: trigger, or resolve where none is.
+-- alert_input: the input that an endpoint receives about the incidents of one rule; docs/alerts.md lists the
+-- fields. It has the first twenty incidents, and their number. For receivers that keep one alert per rule,
+-- event_action depends on the rule's incidents that are still open: trigger, or resolve if there are none.
 create or replace function kronos.alert_input(p_rule kronos.alert_rules, p_event text, p_incident_ids uuid[])
 returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- enroll_jobs: the jobs and heartbeats that a NO_SUCCESS waits for get their states, up to p_limit a rule at
--- a time in the order in which they were made (next_to_enroll): each is counted from when it is found,
--- whether or not it is ever heard of. At the end it looks again at those of the last ten minutes, each time,
--- which may have been committed late.
+-- enroll_jobs: creates the alert states of jobs and heartbeats that a NO_SUCCESS rule watches, up to p_limit
+-- per rule at a time, in the order of their creation (next_to_enroll). Each is timed from when it is found,
+-- whether or not it ever reports anything. Once it has reached the end of the list, each call examines those
+-- of the last ten minutes again, because they may have been committed late.
 create or replace function kronos.enroll_jobs(p_rule_ids uuid[], p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

@@ -1,10 +1,11 @@
--- evaluate_alerts: the task of the internal job alerts, and the only place where rules are judged: what has
--- ended since it looked last (take_ends), what waits or runs too long now (find_stuck), what has not
--- succeeded for too long, come to be incidents, and these are told (say_incidents). All in one transaction,
--- under one lock: a second evaluation that runs meanwhile does nothing, and one that dies has done nothing.
--- It reads no history, and of the jobs those that it hears of; rules that somebody is changing at this moment
--- are left out, and what ended in their workspaces with them. For p_seconds at most; what is left then is the
--- next one's. Runs every minute.   Returns: counts, the execution's output.
+-- evaluate_alerts: the task of the internal job alerts, and the only place where rules are judged. Whatever
+-- ended since the last evaluation (take_ends), waits or runs too long now (find_stuck), or has not succeeded
+-- for too long becomes an incident, and the incidents are reported (say_incidents). Runs every minute.
+-- All in one transaction, under one lock: a second evaluation that runs meanwhile does nothing, and one that
+-- crashes has done nothing. It reads no history, and only the jobs concerned. Rules that another session is
+-- changing at this moment are left out, and so is whatever ended in their workspaces.
+-- It takes at most p_seconds; the next evaluation does the rest.
+-- Returns: counts, the execution's output.
 create or replace function kronos.evaluate_alerts(p_seconds double precision default 5) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- find_stuck: what waits or runs too long now (stuck_runs) breaks its rule, whether or not it ends. What ran
--- too long and does not any more is over; what waited is over when a run begins in time.
+-- find_stuck: marks whatever waits or runs too long now (stuck_runs) as breaking its rule, whether or not it
+-- ever ends. A run that was too long has recovered when it no longer runs; one that waited too long, when a
+-- run begins in time.
 create or replace function kronos.find_stuck(p_rule_ids uuid[]) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

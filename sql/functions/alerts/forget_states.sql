@@ -1,5 +1,5 @@
--- forget_states: a rule that is about something else than before, or is not there or not on any more,
--- remembers nothing: its incidents are over, and nobody is told.
+-- forget_states: when a rule's subject or condition changes, or it is disabled or deleted, its states are
+-- deleted and its incidents are resolved without a notification.
 create or replace function kronos.forget_states() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

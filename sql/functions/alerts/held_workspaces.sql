@@ -1,5 +1,5 @@
--- held_workspaces: the workspaces that have a rule besides those that an evaluation judges: somebody is
--- changing it at this moment, or has just made it.
+-- held_workspaces: the workspaces that have an enabled rule outside p_rule_ids, the rules this evaluation
+-- judges: another session is changing that rule at this moment, or has just created it.
 create or replace function kronos.held_workspaces(p_rule_ids uuid[]) returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set jit = off

@@ -1,4 +1,4 @@
--- incident_detail: what has happened to a subject, in a sentence without its end.
+-- incident_detail: what happened to a subject, as a sentence without its full stop.
 create or replace function kronos.incident_detail(p_condition jsonb, p_streak integer, p_outcomes text,
                                                   p_runs bigint, p_failures bigint, p_seconds integer,
                                                   p_base_at timestamptz) returns text

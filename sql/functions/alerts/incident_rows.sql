@@ -1,5 +1,5 @@
--- incident_rows: incidents as the API shows them, in no order, with the last five deliveries that told of
--- each: is_dead, it is a dead letter.   As the caller: row level security holds.
+-- incident_rows: incidents as the API returns them, in no order, with the last five notifications about each;
+-- is_dead: that delivery is a dead letter. Runs as the caller: row level security applies.
 create or replace function kronos.incident_rows(p_incident_ids uuid[])
 returns table (workspace_id uuid, incident_id uuid, workspace text, rule text, severity text, condition jsonb,
                subject jsonb, status text, detail text, execution_id uuid, opened_at timestamptz,

@@ -1,5 +1,5 @@
--- is_broken: whether a condition is broken by what is known of a subject: breaches in a row, the outcomes of
--- its last runs, or of those of a time, and how long it has been waiting for a success.   Inlined.
+-- is_broken: whether a condition is broken, given what is known of a subject: its breaches in a row, the
+-- outcomes of its last runs or of those within the window, and how long a success has been missing. Inlined.
 create or replace function kronos.is_broken(p_condition jsonb, p_streak integer, p_outcomes text,
                                             p_runs bigint, p_failures bigint, p_base_at timestamptz)
 returns boolean

@@ -1,9 +1,9 @@
--- judge_states: judges the subjects whose time has come (due_at), up to p_limit: one that has broken its rule
--- since it was judged last gets an incident, one that does not any more has its incident resolved; what has
--- broken it and is over already is resolved by the next evaluation, after this one has told of it. An
--- incident that stays is looked at again each minute, or five, so that what became of its subject otherwise
--- is seen. A subject that rests opens none, and what it is waited for is counted from then. Of what is as it
--- should be nothing is remembered.
+-- judge_states: judges the subjects that are due (due_at), up to p_limit. A subject that has broken its rule
+-- since it was last judged gets an incident; one that no longer breaks it has its incident resolved. A breach
+-- that is already over is resolved by the next evaluation, after this one has reported it.
+-- An incident that stays open is checked again every minute, or every five, so that other changes to its
+-- subject are noticed. A subject that rests opens no incident, and the wait for its success starts over from
+-- then. A state with nothing to remember is deleted.
 -- Returns: one row of counts. is_left: others are due.
 create or replace function kronos.judge_states(p_rule_ids uuid[], p_limit integer, out opened bigint,
                                                out resolved bigint, out is_left boolean)
@@ -44,7 +44,7 @@ begin
                base_at     = case when judged.is_put_off then kronos.now() else state.base_at end,
                incident_id = coalesce(judged.new_id, case when judged.is_broken then judged.incident_id end),
                due_at      = case when judged.new_id is not null and not judged.is_broken
-                                       then kronos.now() + interval '1 microsecond'    -- not by this one
+                                       then kronos.now() + interval '1 microsecond'    -- not this evaluation
                                   when judged.new_id is not null or judged.is_broken then judged.again_at
                                   when state.base_at is null then null
                                   when judged.is_put_off then kronos.now() + judged.wait

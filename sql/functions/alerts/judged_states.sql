@@ -1,8 +1,8 @@
--- judged_states: the subjects whose time has come, up to p_limit, as judge_states goes by: whether they have
--- broken their rule since it looked last (was_broken), and do so now.
--- Returns: a row each. new_id: of the incident that is to be opened. again_at: when one that stays is looked
--- at again, by another evaluation. is_put_off: what it is waited for is counted from now. is_kept: there is
--- something to remember.
+-- judged_states: the subjects that are due, up to p_limit, judged for judge_states: whether they have broken
+-- their rule since they were last judged (was_broken), and whether they break it now.
+-- Returns: one row per subject. new_id: the incident to open. again_at: when an incident that stays open is
+-- checked again, by another evaluation. is_put_off: the wait for a success starts now. is_kept: there is
+-- something to store.
 create or replace function kronos.judged_states(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, subject_id uuid, workspace_id uuid, kind text, name text, rule text,
                severity text, condition jsonb, says_recovered boolean, incident_id uuid, new_id uuid,
@@ -47,7 +47,7 @@ as $$
           from (select known.*,
                        case when was_ever or open_id is not null or base_at is not null
                             then kronos.life_under(rule_id, kind, subject_id, workspace_id)
-                            else 'LIVE' end as life      -- it is no matter
+                            else 'LIVE' end as life      -- makes no difference
                   from known) as living
     )
     select rule_id, subject_id, workspace_id, kind, name, rule, severity, condition, says_recovered,

@@ -1,5 +1,5 @@
--- letters_of: what an end means to a rule's condition: B, it breaks it; O, it does not; nothing, it says
--- nothing of it. A run that was too long breaks it and is over at once.   Inlined.
+-- letters_of: what an end means for a rule's condition: B breaks it, O does not, and an empty text means that
+-- the end does not matter to it. A run that was too long breaks it and is over immediately. Inlined.
 create or replace function kronos.letters_of(p_condition jsonb, p_status text, p_late integer, p_ran integer)
 returns text
 language sql immutable parallel safe

@@ -1,5 +1,5 @@
--- life_under: subject_life, as a rule sees it: what it does not select any more, as it has other tags or
--- another endpoint, is GONE.
+-- life_under: subject_life, as a rule sees it: a subject that the rule no longer selects, because its tags or
+-- endpoint changed, is GONE.
 create or replace function kronos.life_under(p_rule_id uuid, p_kind text, p_subject_id uuid,
                                              p_workspace_id uuid)
 returns text

@@ -1,6 +1,7 @@
--- next_to_enroll: of the jobs and heartbeats that a rule may be about the next p_limit that enroll_jobs has
--- not looked at, in the order in which they were made: a job's next version is made anew, and a heartbeat
--- counts from its last change, as that may have given it a tag. None where the rule is about all together.
+-- next_to_enroll: the next p_limit jobs and heartbeats that a rule may select and that enroll_jobs has not
+-- examined, in the order of their creation. Each new version of a job counts as created then, and a heartbeat
+-- as created at its last change, because either may have added a tag. None if the rule judges all of them
+-- together.
 create or replace function kronos.next_to_enroll(p_rule kronos.alert_rules, p_limit integer)
 returns table (subject_id uuid, kind text, id uuid, shown text, name text, tags text[],
                created_at timestamptz, endpoint text)

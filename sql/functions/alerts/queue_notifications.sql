@@ -1,8 +1,9 @@
--- queue_notifications: makes the deliveries of notifications that are due, up to p_limit: each an execution
--- of its own, a one-shot without a row in jobs, as a callback's (queue_callbacks). They are not counted in
--- the workspace's executions a day: one that has used them up is to hear of it. Passes over endpoints that
--- somebody has locked for himself; to one that was deleted meanwhile nothing is sent.
--- Returns: how many it made; workers are woken.
+-- queue_notifications: creates the deliveries of notifications that are due, up to p_limit. Each is a
+-- separate execution, a one-shot without a row in jobs, like a callback's (queue_callbacks). They do not
+-- count toward the workspace's executions per day, so that a workspace that has used those up is still
+-- notified. Endpoints that another session has locked exclusively are skipped; nothing is sent to an endpoint
+-- deleted meanwhile.
+-- Returns: the number of deliveries created; workers are woken.
 create or replace function kronos.queue_notifications(p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

@@ -1,5 +1,5 @@
--- rule_selects: whether a rule is about this subject: a job by its name, its first version's id, its tags and
--- its endpoint; a heartbeat by its name.   Inlined.
+-- rule_selects: whether a rule selects this subject: a job by its name, its first version's id, its tags and
+-- its endpoint; a heartbeat by its name or tags. Inlined.
 create or replace function kronos.rule_selects(p_selector text, p_selected text, p_kind text, p_name text,
                                                p_id uuid, p_tags text[], p_endpoint text) returns boolean
 language sql immutable parallel safe

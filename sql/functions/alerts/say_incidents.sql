@@ -1,8 +1,9 @@
--- say_incidents: tells the endpoints of each rule what has happened since it spoke last: one notification for
--- all incidents of the rule that opened, one for those that are said again, one for those that are over. What
--- is acknowledged is not said again, what is snoozed once that has ended. A rule that names no endpoint tells
--- nobody. Passes over incidents that somebody is changing: they are said by the next evaluation.
--- Returns: how many notifications there are to make.
+-- say_incidents: notifies the endpoints of each rule of what has happened since its last notification: one
+-- notification for all incidents of the rule that opened, one for those that are repeated, one for those that
+-- are resolved. Acknowledged incidents are not repeated; snoozed ones are repeated when the snooze ends. A
+-- rule that names no endpoint sends no notification. Incidents that another session is changing are skipped;
+-- the next evaluation reports them.
+-- Returns: the number of notifications to create.
 create or replace function kronos.say_incidents(p_rule_ids uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

@@ -1,5 +1,6 @@
--- stuck_beats: heartbeats whose tick has come without a ping for too long (LATE), or whose run has been
--- going on for too long (RUNNING, by seconds), at this moment.   Returns: a row for each rule and heartbeat.
+-- stuck_beats: heartbeats whose tick has been without a ping for too long (LATE), or whose run has been in
+-- progress for too long (RUNNING, by seconds), at this moment.
+-- Returns: one row per rule and heartbeat.
 create or replace function kronos.stuck_beats(p_rule_ids uuid[])
 returns table (rule_id uuid, workspace_id uuid, per text, selector text, selected text, heartbeat_id uuid,
                name text, seconds integer)

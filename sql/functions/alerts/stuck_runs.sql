@@ -1,6 +1,7 @@
--- stuck_runs: what waits too long to begin (LATE), or has been running too long (RUNNING), at this moment:
--- of each endpoint with something late the first p_limit that wait, and all that is under way.
--- Returns: a row for each rule and execution.
+-- stuck_runs: executions that have waited too long to begin (LATE) or have been running too long (RUNNING),
+-- at this moment. It reads the first p_limit waiting executions of each endpoint that has a late one, and
+-- everything in progress.
+-- Returns: one row per rule and execution.
 create or replace function kronos.stuck_runs(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, workspace_id uuid, per text, selector text, selected text, job_id uuid,
                execution_id uuid, seconds integer)

@@ -1,5 +1,6 @@
--- subject_life: whether a subject can break a rule: LIVE; RESTING, it is paused, or its workspace suspended;
--- GONE, it is over. What is more than one job's, or somebody else's, rests with its workspace alone.
+-- subject_life: whether a subject can break a rule: LIVE; RESTING if it is paused, or its workspace is
+-- suspended; GONE if it has ended or was deleted. A subject that is neither a job nor a heartbeat rests only
+-- with its workspace.
 create or replace function kronos.subject_life(p_kind text, p_subject_id uuid, p_workspace_id uuid)
 returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- take_ends: what has ended since the evaluation before, up to p_limit rows of notes, comes into the states
--- of the rules that are about it, and is forgotten, in one statement: it counts once, whatever crashes. A
--- subject of which nothing is remembered gets a state where it broke the rule, or where the condition needs
--- all runs. Windows (FAILURE_RATE) count in buckets of a twelfth. Ends of a workspace one of whose rules is
--- left out, as somebody is changing it, stay for the next evaluation.
--- Returns: how many rows it took.
+-- take_ends: adds what has ended since the last evaluation, up to p_limit noted rows, to the states of the
+-- rules it concerns, and deletes those rows, in one statement: each end counts once, whatever crashes. A
+-- subject without a state gets one if it broke the rule, or if the condition needs every run. Windows
+-- (FAILURE_RATE) are counted in buckets of a twelfth.
+-- Ends of a workspace stay for the next evaluation if one of its rules is left out because another session is
+-- changing it.
+-- Returns: the number of rows taken.
 create or replace function kronos.take_ends(p_rule_ids uuid[], p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -63,7 +64,7 @@ begin
            base_at = greatest(state.base_at, excluded.base_at),
            execution_id = coalesce(excluded.execution_id, state.execution_id),
            since = case when state.streak > 0 then state.since else excluded.since end,
-           -- a success puts off what waits for one when it is judged, and not before: no index is written
+           -- a success postpones the deadline only when the state is judged, so that no index is written here
            due_at = case when state.base_at is not null and state.incident_id is null then state.due_at
                          else excluded.due_at end;
     return cardinality(v_taken);

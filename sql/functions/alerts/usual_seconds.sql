@@ -1,5 +1,5 @@
--- usual_seconds: what 95 of 100 of a job's version's last fifty runs that succeeded took at most; null of
--- fewer than ten. Of the last 13 weeks, whatever the number of partitions.
+-- usual_seconds: the 95th percentile of the durations of a job version's last fifty runs that succeeded; null
+-- if there are fewer than ten. Only the last 13 weeks are read, however many partitions there are.
 create or replace function kronos.usual_seconds(p_job_id uuid) returns double precision
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

@@ -1,4 +1,5 @@
--- audit_action: what was done, in a word: what an insert, update or delete of a row means to people.
+-- audit_action: the action of an audit row, in one word: what an insert, update or delete of a row means to
+-- its readers.
 create or replace function kronos.audit_action(p_table text, p_operation text, p_row jsonb, p_after jsonb)
 returns text
 language sql immutable

@@ -1,4 +1,4 @@
--- audit_chain: the chain of a workspace's audit rows; null: the instance's.
+-- audit_chain: the chain of a workspace's audit rows; null gives the instance's chain.
 create or replace function kronos.audit_chain(p_workspace_id uuid) returns uuid
 language sql immutable parallel safe
 as $$

@@ -1,4 +1,4 @@
--- audit_genesis: what stands before the first row of a chain, so that no chain begins like another.
+-- audit_genesis: the hash before the first row of a chain; it differs for each chain.
 create or replace function kronos.audit_genesis(p_chain_id uuid) returns bytea
 language sql stable parallel safe
 as $$

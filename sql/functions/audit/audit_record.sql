@@ -1,5 +1,5 @@
--- audit_record: an audit row as its hash is made of it: one line of JSON, its keys in jsonb's order. A row
--- without a source does not name it: so rows from before there was one keep their hash.
+-- audit_record: the text of an audit row that is hashed: one line of JSON, with its keys in jsonb's order. A
+-- row without a source omits that key, so that rows older than the column keep their hash.
 create or replace function kronos.audit_record(p_row kronos.audit) returns text
 language sql stable
 as $$

@@ -1,6 +1,7 @@
--- changed_fields: what differs between two rows, as shown_field has it. Of a row that is new or gone: what is
--- not null. p_hidden: columns that say nothing to people, or nothing that they may know.
--- Returns: one row; both null where nothing differs.
+-- changed_fields: the differences between two rows, as shown_field shows them. For a row that is new or
+-- deleted: its fields that are not null. p_hidden: columns that mean nothing to people, or that they may not
+-- see.
+-- Returns: one row; both null if nothing differs.
 create or replace function kronos.changed_fields(p_old jsonb, p_new jsonb, p_hidden text[],
                                                  out before jsonb, out after jsonb)
 language plpgsql stable

@@ -1,7 +1,7 @@
--- cut_chain: takes the rows from before p_cutoff off the beginning of a chain, p_limit at most, and notes
--- where it begins now: in audit_chains, and in the chain itself, as a change that the retention made. Where
--- nothing but such notes is old it stays, so that a chain that is at rest does not go on for ever.
--- Returns: how many rows went.
+-- cut_chain: deletes the rows older than p_cutoff from the beginning of a chain, at most p_limit, and records
+-- where the chain begins now: in audit_chains, and in the chain itself, as a change made by retention. If
+-- only such records are old, they stay; otherwise an idle chain would be cut again for ever.
+-- Returns: the number of rows deleted.
 create or replace function kronos.cut_chain(p_chain_id uuid, p_cutoff timestamptz, p_limit integer)
 returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp

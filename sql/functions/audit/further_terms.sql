@@ -1,4 +1,4 @@
--- further_terms: what note_new_job says of a job beyond the terms that nearly every CRON job has.
+-- further_terms: what note_new_job records of a job beyond the terms that nearly every CRON job has.
 create or replace function kronos.further_terms(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- keep_audit: rows of the audit stay as they are, and go from the beginning of their chain alone, by
--- retain_audit.   Raises: 42501.
+-- keep_audit: audit rows are never changed, and only retain_audit deletes them, from the beginning of their
+-- chain.
+-- Raises: 42501.
 create or replace function kronos.keep_audit() returns trigger
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -8,9 +9,9 @@ begin
         return null;
     end if;
     raise sqlstate '42501' using
-        message = format('%s of kronos.%s is refused: what was recorded stays as it is', lower(tg_op),
+        message = format('%s of kronos.%s is not allowed: audit rows cannot be changed', lower(tg_op),
                          tg_table_name),
-        hint = 'how long it is kept: KRONOS_RETENTION_AUDIT_DAYS';
+        hint = 'KRONOS_RETENTION_AUDIT_DAYS sets how long audit rows are kept';
 end
 $$;
 create or replace trigger audit_is_kept before update or delete or truncate on kronos.audit

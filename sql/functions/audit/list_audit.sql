@@ -1,6 +1,6 @@
--- list_audit: rows of one chain's audit, or of all (null), the newest first, sealed or still to be, behind
--- the place (p_before_at, p_before_id). A filter that is null lets all pass; each has its index. As the
--- caller, so row level security holds.
+-- list_audit: rows of one chain's audit, or of all chains (null), newest first, sealed or not yet sealed,
+-- after the position (p_before_at, p_before_id). A filter that is null matches everything; each filter has
+-- its index. Runs as the caller: row level security applies.
 create or replace function kronos.list_audit(p_chain_id uuid, p_filter jsonb, p_before_at timestamptz,
                                              p_before_id uuid, p_limit integer)
 returns setof kronos.audit
@@ -16,7 +16,7 @@ declare
     v_request_id constant text := p_filter ->> 'request_id';
     v_after      constant timestamptz := coalesce((p_filter ->> 'after')::timestamptz, '-infinity');
     v_until      constant timestamptz := coalesce((p_filter ->> 'before')::timestamptz, 'infinity');
-    -- one upper bound: of two, an index scan begins at either
+    -- a single upper bound: given two, an index scan may begin at either
     v_at         constant timestamptz := least(p_before_at, v_until);
     v_id         constant uuid := case when v_until <= p_before_at
                                        then '00000000-0000-0000-0000-000000000000' else p_before_id end;

@@ -1,8 +1,8 @@
--- note_change: a change of what people configure is one row of the audit, whoever makes it and how. The
--- triggers below are the list of what that is: what the thing is called, the columns with its id and its
--- name, and those that are not shown, because they follow from others, count on by themselves or are secret.
--- Many rows that change because one did are that one's: what goes with its workspace, versions of endpoints
--- that a config makes, jobs that follow their workspace.
+-- note_change: records each change of configuration as one row of the audit, no matter who makes it or how.
+-- The triggers below list what is audited: the object's type, the columns with its id and its name, and the
+-- columns that are not shown, because they follow from others, change by themselves or are secret.
+-- Rows that change as a consequence of another change are not recorded separately: whatever is deleted with
+-- its workspace, endpoint versions that a config creates, jobs that follow their workspace.
 create or replace function kronos.note_change() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -45,7 +45,7 @@ create or replace trigger audited after insert or update on kronos.workspaces fo
     execute function kronos.note_change('workspace', 'workspace_id', 'slug',
                                         'workspace_id,version,created_at,suspended_at,was_suspended');
 create or replace trigger audited_deletion after delete on kronos.workspaces for each row
-    when (old.status <> 'DELETED')      -- else retention's
+    when (old.status <> 'DELETED')      -- otherwise retention deletes it
     execute function kronos.note_change('workspace', 'workspace_id', 'slug',
                                         'workspace_id,version,was_suspended');
 create or replace trigger audited after insert or update or delete on kronos.api_keys for each row
@@ -66,7 +66,7 @@ create or replace trigger audited after insert or update or delete on kronos.sql
 create or replace trigger audited after insert or delete on kronos.secrets for each row
     execute function kronos.note_change('secret', 'secret_id', 'name',
                                         'workspace_id,key_id,nonce,ciphertext,created_at,updated_at');
--- not where a key takes another's place (kronos secrets rotate): the values are the same
+-- not when only the encryption key changes (kronos secrets rotate): the values stay the same
 create or replace trigger audited_update after update on kronos.secrets for each row
     when (old.version <> new.version or old.name <> new.name or (old.key_id is null) <> (new.key_id is null))
     execute function kronos.note_change('secret', 'secret_id', 'name',
@@ -86,7 +86,7 @@ create or replace trigger audited_update after update on kronos.documents for ea
     execute function kronos.note_change('document', 'document_id', 'name',
                                         'workspace_id,kind,version,updated_at');
 create or replace trigger audited_deletion after delete on kronos.documents for each row
-    when (old.deleted_at is null)      -- else retention's
+    when (old.deleted_at is null)      -- otherwise retention deletes it
     execute function kronos.note_change('document', 'document_id', 'name', 'workspace_id,kind');
 create or replace trigger audited after insert on kronos.document_versions for each row
     execute function kronos.note_change('document', 'document_id', '', 'document_id,workspace_id,created_at');
@@ -105,7 +105,7 @@ create or replace trigger audited after insert on kronos.endpoint_gate for each 
     execute function kronos.note_change('endpoint', 'endpoint_id', '',
                                         'endpoint_id,workspace_id,in_flight,paused_until,latest_version,'
                                         'trial_seconds,rate_tokens,rate_at,key_parts');
--- those that a statement names to change a limit: none that claims or ends deliveries does
+-- columns named by statements that change a limit; statements that claim or finish deliveries name none
 create or replace trigger audited_update
     after update of max_in_flight, rate_count, rate_seconds, rate_burst, worker_group, key_template, key_max
     on kronos.endpoint_gate for each row
@@ -128,7 +128,7 @@ create or replace trigger audited_version after insert on kronos.jobs for each r
                                         'workspace_id,first_version_id,schedule,alarm,runs,last_run_at,'
                                         'request_sha256,created_at,retired_at,ticks_from,ticks_until,'
                                         'replaced_by_id,status_reason,status,traceparent,search_text');
--- a replaced version is its heir's row, and an end of a one-shot its worker's affair, unless it is cancelled
+-- a replaced version is in the new version's row; a one-shot's end is recorded only if it was cancelled
 create or replace trigger audited_update after update on kronos.jobs for each row
     when (new.replaced_by_id is null
           and (new.trigger = 'CRON' or (new.status = 'RETIRED' and old.status <> 'RETIRED')))
@@ -172,13 +172,13 @@ create or replace trigger audited after insert or delete on kronos.alert_rules f
     execute function kronos.note_change('alert_rule', 'rule_id', 'name',
                                         'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
                                         'number');
--- not where it has gone through further jobs (enroll_jobs)
+-- not when only its progress through the jobs changes (enroll_jobs)
 create or replace trigger audited_update after update on kronos.alert_rules for each row
     when (old.version <> new.version)
     execute function kronos.note_change('alert_rule', 'rule_id', 'name',
                                         'workspace_id,version,created_at,updated_at,enrolled_at,enrolled_id,'
                                         'number');
--- what a person did: what opened it and is over is the rule's affair
+-- only what people did: the rule itself opens and resolves incidents
 create or replace trigger audited_update
     after update of acknowledged_at, snoozed_until on kronos.incidents for each row
     execute function kronos.note_change('incident', 'incident_id', 'rule',

@@ -1,5 +1,5 @@
--- note_execution: what a person did to an execution, or made one for, is a row of the audit: cancel, retry,
--- trigger, test. p_name: of its job, or of the endpoint that is tested.
+-- note_execution: records in the audit what a person did to an execution, or created one for: cancel, retry,
+-- trigger, test. p_name: the name of its job, or of the endpoint that is tested.
 create or replace function kronos.note_execution(p_workspace_id uuid, p_action text, p_execution_id uuid,
                                                  p_name text, p_after jsonb) returns void
 language plpgsql volatile

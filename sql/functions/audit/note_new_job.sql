@@ -1,7 +1,7 @@
--- note_new_job: as note_change, of a CRON job's first version, in one statement: jobs are made more often
--- than all else is changed, and by note_change each would cost a third more (decision 72). Most have the
--- terms alone that are written out here: to name all that a job may have took 76 us more (decision 81). Who
--- is said to do it: see write_audit.
+-- note_new_job: note_change for a CRON job's first version, in one statement. Jobs are created more often
+-- than anything else is changed, and note_change would make each cost a third more (decision 72). Most jobs
+-- have only the terms written out here; listing all possible terms took 76 us more (decision 81). write_audit
+-- describes how the actor is determined.
 create or replace function kronos.note_new_job() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +20,7 @@ begin
                 else jsonb_strip_nulls(said.terms) || kronos.further_terms(new) end,
            said.caller ->> 'source'
       from (select coalesce(given.caller -> 'each' -> new.job_id::text, given.caller) as caller,
-                   -- to_jsonb of the row takes another 50 us, for what is left out here
+                   -- to_jsonb of the whole row takes another 50 us, for columns that are left out here
                    jsonb_build_object(
                        'job_id', new.job_id, 'endpoint_id', new.endpoint_id, 'trigger', new.trigger,
                        'tags', new.tags, 'cron', new.cron, 'timezone', new.timezone,

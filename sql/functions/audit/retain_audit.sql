@@ -1,6 +1,6 @@
--- retain_audit: audit rows that are older than the instance's audit_days, whole days of them, p_limit of each
+-- retain_audit: deletes audit rows older than the instance's audit_days, in whole days, up to p_limit of each
 -- chain (cut_chain).
--- Returns: one row: how many went, and whether more would.
+-- Returns: one row: the number of rows deleted, and whether more remain.
 create or replace function kronos.retain_audit(p_limit integer, out audit_rows bigint, out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,8 @@
--- seal_audit: moves audit rows that are committed into their chains (seal_chain), the oldest first, p_limit
--- at most. What is committed later, however long its transaction took, is found by the next call. One session
--- at a time; another finds that and goes on. What fails is warned of and left: deliveries do not wait for it.
--- Returns: how many.
+-- seal_audit: moves committed audit rows into their chains (seal_chain), oldest first, at most p_limit. Rows
+-- that are committed later, however long their transaction took, are found by the next call. One session at a
+-- time; a second session notices that and does nothing. A failure is logged as a warning and left for the
+-- next call: deliveries do not wait for it.
+-- Returns: the number of rows sealed.
 create or replace function kronos.seal_audit(p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- seal_chain: puts rows behind the end of a chain, which it locks, in their order.
+-- seal_chain: appends rows to a chain, which it locks, in their order.
 create or replace function kronos.seal_chain(p_chain_id uuid, p_rows kronos.audit_pending[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -27,7 +27,7 @@ begin
     update kronos.audit_chains
        set number = v_chain.number, hash = v_chain.hash, sealed_at = kronos.clock()
      where chain_id = p_chain_id;
-    -- outside of the database, for whoever keeps the server's log elsewhere
+    -- outside the database, for operators who keep the server's log elsewhere
     raise log 'kronos: audit of % is sealed up to number %, hash %',
         coalesce('workspace ' || v_slug, case when p_chain_id = kronos.audit_chain(null) then 'the instance'
                                               else 'workspace ' || p_chain_id end),

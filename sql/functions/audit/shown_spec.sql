@@ -1,7 +1,7 @@
--- shown_spec: the spec of an endpoint as an audit row has it. Credentials belong into secrets; where somebody
--- wrote one into a header, a template or the URL's query all the same, it is not kept for as long as the
--- audit is. What is called like one, and names no secret, stands there as its SHA-256 and size, in the URL
--- as *** (shown_values).
+-- shown_spec: an endpoint's spec as an audit row shows it. Credentials belong in secrets; one that was
+-- written into a header, a template or the URL's query nevertheless must not be kept as long as the audit is.
+-- A value whose name looks like a credential's, and that refers to no secret, is shown as its SHA-256 and
+-- size, in the URL as *** (shown_values).
 create or replace function kronos.shown_spec(p_spec jsonb) returns jsonb
 language plpgsql stable parallel safe
 as $$

@@ -1,6 +1,6 @@
--- shown_values: a template, or a config's values, as an audit row has them: what is called like a credential
--- and names no secret stands there as its SHA-256 and size; so does a text in which something is called so
--- (token=…, "password": …), and what lies deeper than ten levels.
+-- shown_values: a template, or a config's values, as an audit row shows them. A value whose name looks like a
+-- credential's, and that refers to no secret, is shown as its SHA-256 and size. So is a text that contains
+-- such a name and a value (token=…, "password": …), and anything nested deeper than ten levels.
 create or replace function kronos.shown_values(p_value jsonb, p_is_called boolean default false,
                                                p_level integer default 0)
 returns jsonb

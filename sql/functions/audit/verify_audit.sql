@@ -1,6 +1,6 @@
--- verify_audit: computes a chain anew, p_limit rows from number p_after on, whose hash is p_hash.
--- Returns: one row: how far it came, with which hash, how many rows it looked at, and what is wrong with the
--- next one; null: nothing.
+-- verify_audit: recomputes a chain, p_limit rows after number p_after, whose hash is p_hash.
+-- Returns: one row: the last number verified, its hash, the number of rows read, and what is wrong with the
+-- next row; null if nothing is.
 create or replace function kronos.verify_audit(p_chain_id uuid, p_after bigint, p_hash bytea, p_limit integer,
                                                out number bigint, out hash bytea, out seen integer,
                                                out fault text)

@@ -1,5 +1,5 @@
--- version_before: what a new version of something takes the place of, where a version is a row of its own.
--- Returns: that row; null where there is none.
+-- version_before: the version that a new version replaces, for objects that have one row per version.
+-- Returns: that row; null if there is none.
 create or replace function kronos.version_before(p_table text, p_row jsonb) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

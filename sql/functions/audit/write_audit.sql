@@ -1,11 +1,14 @@
--- write_audit: one row in the audit of what the transaction does to an object. What it did to it before is
--- the same row: an endpoint, its version and its gate are one change. A change that is made of several is
--- called by what is more than an update. Who does it the API and the command line say in the setting
--- kronos.caller, which counts where the session is one of Kronos's own: who may only enqueue says nothing of
--- the kind. Where requests of several callers are one statement, `each` says it by the object's id. Where
--- nobody says it, it is a worker, the scheduler, or who had logged in. Who listens hears of it
--- (note_live_resource, note_live_audit). plpgsql without settings of its own: as a function in SQL it took
--- 0.3 ms, planned anew each time.
+-- write_audit: one audit row for what the transaction does to an object. Earlier changes to the same object
+-- in the same transaction share that row: an endpoint, its version and its gate are one change. A change made
+-- of several parts gets the action that is more than an update.
+--
+-- The API and the command line name the actor in the setting kronos.caller. It counts only if the session
+-- belongs to one of Kronos's own roles; a role that may only enqueue cannot name one. When one statement
+-- serves the requests of several callers, `each` names the actor by the object's id. Without the setting, the
+-- actor is a worker, the scheduler, or the user who logged in.
+--
+-- Sessions that listen are notified (note_live_resource, note_live_audit). plpgsql without settings of its
+-- own: as an SQL function it took 0.3 ms, because it was planned on every call.
 create or replace function kronos.write_audit(p_workspace_id uuid, p_action text, p_object_type text,
                                               p_object_id text, p_object text, p_before jsonb, p_after jsonb)
 returns void

@@ -1,19 +1,22 @@
--- advance_backfill: makes a RUNNING backfill's next executions, as many as max_active leaves room for, at
--- most p_limit; and ends it when all are final. It goes by the version that it was made of: that one's
--- schedule, input and endpoint, as they are delivered to now. Each tick is decided on here and now, by
--- backfill_ticks, and next_at moves past it in the same transaction, so that a crash anywhere leaves nothing
--- behind and nothing twice. A job whose runs must not overlap gives a backfill one run at a time, and only
--- while no other run of the job is unfinished: it waits, it never replaces or skips. While the workspace is
--- suspended it waits too, and while its executions a day are used up. It goes on while who began it may do it
--- (left_by_caller, which lock_backfill asks first).
--- A run that FAILED is made due again under its own id, by the version that the backfill was made of: its
--- endpoint and input; its attempts go on counting. It waits for no lock (lock_backfill).
--- Returns: how many executions were made.
+-- advance_backfill: creates the next executions of a RUNNING backfill, as many as max_active leaves room for
+-- and at most p_limit, and ends the backfill when all are final. It follows the job version that the backfill
+-- was created from: that version's schedule, input and endpoint, with the endpoint as it is now.
+--
+-- backfill_ticks decides on each tick when it is reached, and next_at moves past the tick in the same
+-- transaction, so a crash at any point leaves nothing behind and repeats nothing. If a job's runs must not
+-- overlap, its backfill creates one run at a time, and only while no other run of the job is unfinished: it
+-- waits, and never replaces or skips a run. It also waits while the workspace is suspended and while the
+-- workspace's executions per day are used up. It continues only while the caller who started it is allowed to
+-- do this (left_by_caller, which lock_backfill calls first).
+--
+-- A run that FAILED becomes due again under its own id, with the endpoint and input of the version that the
+-- backfill was created from; its attempts continue to count. It waits for no lock (lock_backfill).
+-- Returns: the number of executions created.
 create or replace function kronos.advance_backfill(p_backfill_id uuid, p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_ticks_a_call constant integer := 2000;      -- also where most are left out: 8 ms at 4 us a tick
+    c_ticks_a_call constant integer := 2000;      -- in case most are left out: 8 ms at 4 us per tick
     v_backfill    kronos.backfills;
     v_job         kronos.jobs;
     v_overlap_key uuid;      -- null: its runs may overlap

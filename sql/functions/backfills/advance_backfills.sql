@@ -1,8 +1,9 @@
--- advance_backfills: advance_backfill for up to 100 RUNNING backfills, in no order, so that none waits for
--- ever behind the others; at most p_limit executions in all, for a second at most, and of one in any case.
--- One that cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again
--- at the next call. It costs an index's probe while no backfill is RUNNING.
--- Returns: how many executions were made; null while no backfill is RUNNING, or the instance is held.
+-- advance_backfills: calls advance_backfill for up to 100 RUNNING backfills, in random order, so that none is
+-- starved by the others. It creates at most p_limit executions in all, within one second, and always advances
+-- at least one backfill. A backfill that cannot continue ends as FAILED and does not stop the others; a
+-- passing error (a lock, a shortage) is retried by the next call. While no backfill is RUNNING, it costs one
+-- index probe.
+-- Returns: the number of executions created; null while no backfill is RUNNING, or the instance is held.
 create or replace function kronos.advance_backfills(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -24,7 +25,7 @@ begin
         begin
             v_made := v_made + kronos.advance_backfill(v_backfill_id, p_limit - v_made);
         exception when others then
-            raise warning 'kronos: backfill % cannot go on: % (%)', v_backfill_id, sqlerrm, sqlstate;
+            raise warning 'kronos: backfill % cannot continue: % (%)', v_backfill_id, sqlerrm, sqlstate;
             if not kronos.is_passing(sqlstate) then
                 update kronos.backfills
                    set status = 'FAILED', completed_at = kronos.clock(),

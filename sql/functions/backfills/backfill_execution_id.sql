@@ -1,8 +1,8 @@
--- backfill_execution_id: the execution id of a tick in a backfill: as tick_id, a digest of both, so that what
--- begins again after a crash meets the same id. Its time is the backfill's, not the tick's: the row lies in a
--- partition of the days in which it is delivered, and is kept from then on. Of the backfill and not of the
--- job: a tick that was cancelled in one backfill can be run by the next.
--- Returns: the same id for the same arguments, for ever.
+-- backfill_execution_id: the execution id of a tick in a backfill: like tick_id, a digest of both, so that
+-- work repeated after a crash gets the same id. The time in the id is the backfill's, not the tick's: the row
+-- is in a partition of the days on which it is delivered, and its retention starts then. The digest includes
+-- the backfill and not the job, so that a tick that was cancelled in one backfill can run in the next.
+-- Returns: always the same id for the same arguments.
 create or replace function kronos.backfill_execution_id(p_backfill_id uuid, p_created_at timestamptz,
                                                         p_tick timestamptz)
 returns uuid

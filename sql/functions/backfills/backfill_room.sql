@@ -1,9 +1,9 @@
--- backfill_room: how many executions a RUNNING backfill may make now, p_room at most. Its caller holds its
--- locks (lock_backfill). Where there is room it locks the endpoint against its deletion
--- (require_live_endpoint wants the row alone). It waits for nobody.
--- Returns: 0 while its workspace is suspended, or another run of a job is unfinished whose runs must not
--- overlap; null where it was ended here, because its workspace or endpoint is deleted, or where another
--- session has the endpoint.
+-- backfill_room: how many executions a RUNNING backfill may create now, at most p_room. Its caller holds the
+-- backfill's locks (lock_backfill). If there is room, it locks the endpoint against deletion
+-- (require_live_endpoint only wants the row). It waits for no lock.
+-- Returns: 0 while the workspace is suspended, or while another run is unfinished of a job whose runs must
+-- not overlap; null if the backfill was ended here, because its workspace or endpoint is deleted, or if
+-- another session has locked the endpoint.
 create or replace function kronos.backfill_room(p_backfill kronos.backfills, p_job kronos.jobs,
                                                 p_overlap_key uuid, p_room integer)
 returns integer
@@ -24,7 +24,7 @@ begin
       from kronos.endpoints as endpoint
       join kronos.workspaces as workspace on workspace.workspace_id = endpoint.workspace_id
      where endpoint.endpoint_id = p_job.endpoint_id;
-    if v_endpoint.workspace_status = 'DELETED' then      -- and its jobs with it, some of them ended before
+    if v_endpoint.workspace_status = 'DELETED' then      -- its jobs were deleted with it; some ended earlier
         perform kronos.stop_backfill(p_backfill.backfill_id,
                                      jsonb_build_object('code', 'workspace_deleted',
                                                         'detail', 'its workspace was deleted'));
@@ -36,7 +36,7 @@ begin
            set status = 'FAILED', completed_at = kronos.clock(),
                status_reason = jsonb_build_object(
                    'code', 'endpoint_deleted',
-                   'detail', 'the endpoint of the version that it was made of was deleted')
+                   'detail', 'the endpoint of the job version that it was created from was deleted')
          where backfill_id = p_backfill.backfill_id;
         return null;
     end if;

@@ -1,13 +1,15 @@
--- backfill_ticks: the ticks of a job's schedule in [p_from, p_to), within the job's own window, the first
--- p_limit of them; and which of them a backfill leaves out: those for which any version of the job has an
--- execution that is not finished, or that ended SUCCESS, those that the schedule itself has yet to account
--- for, and those of which became what p_include does not name: FAILED, CANCELLED, SKIPPED, or, in all other
--- cases, MISSED. A tick that FAILED is not run again: failed_id is the execution that is to be made due
--- again. Only where MISSED is asked for without SKIPPED, or SKIPPED without MISSED, the ledger is read: a row
--- of either may stand for many ticks. Those that the job's calendars skip as they are now are left out. As
--- the caller, so row level security holds.
--- Returns: in order; no row for a job without a schedule. The present state: what it says of a tick can be
--- different a moment later.
+-- backfill_ticks: the first p_limit ticks of a job's schedule in [p_from, p_to), within the job's own window,
+-- and which of them a backfill leaves out. It leaves out ticks
+-- - for which any version of the job has an execution that is unfinished or ended in SUCCESS;
+-- - that the schedule itself has not accounted for yet;
+-- - whose outcome p_include does not name: FAILED, CANCELLED, SKIPPED or, in all other cases, MISSED;
+-- - that the job's calendars skip, as they are now.
+--
+-- A tick that FAILED does not get another execution: failed_id is the execution that becomes due again. The
+-- ledger is read only if MISSED is requested without SKIPPED, or SKIPPED without MISSED, because a row of
+-- either may stand for many ticks. Runs as the caller: row level security applies.
+-- Returns: rows in order; none for a job without a schedule. The answer is a snapshot: it can be different a
+-- moment later.
 create or replace function kronos.backfill_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                                  p_limit integer,
                                                  p_include text[] default '{MISSED,SKIPPED,CANCELLED}')
@@ -19,7 +21,7 @@ as $$
 declare
     v_pointer  timestamptz;
     v_ticks    timestamptz[];
-    v_at       timestamptz[];      -- what there is of these ticks (runs_at)
+    v_at       timestamptz[];      -- the executions of these ticks (runs_at)
     v_status   text[];
     v_ids      uuid[];
 begin
@@ -69,7 +71,7 @@ begin
                         select there.at, there.status, there.execution_id
                           from unnest(v_at, v_status, v_ids) as there (at, status, execution_id)) as fact
                  group by fact.at
-                having bool_or(fact.status is null)) as told      -- of a tick of this schedule
+                having bool_or(fact.status is null)) as told      -- only ticks of this schedule
          order by told.at;
 end
 $$;

@@ -1,6 +1,6 @@
--- count_backfill: what of a backfill's room its workspace's executions a day have room for, counted at once;
--- what is then not made is given back: p_room is negative (advance_backfill).
--- Returns: p_room where there is no such quota.
+-- count_backfill: reduces a backfill's room to what the workspace's executions per day leave, and counts it
+-- immediately. Room that is then not used is given back with a negative p_room (advance_backfill).
+-- Returns: p_room if there is no such quota.
 create or replace function kronos.count_backfill(p_workspace_id uuid, p_room integer) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- give_back_failed: runs that a backfill made due again and that wait are FAILED as before, with the error of
--- their last attempt: dead letters again. Cancelled they would be neither delivered nor found among what
--- failed. As the caller, so row level security holds. Locks them, ids ascending.
+-- give_back_failed: returns waiting runs that a backfill made due again to FAILED, with the error of their
+-- last attempt, so that they are dead letters again. If they were cancelled, they would neither be delivered
+-- nor be found among the failures. Runs as the caller: row level security applies. Locks the runs, ids
+-- ascending.
 create or replace function kronos.give_back_failed(p_backfill_id uuid) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -24,6 +25,6 @@ begin
                                         jsonb_build_object('code', 'backfill_cancelled',
                                                            'detail', 'its backfill was cancelled'),
                                         null, waiting.error) as done
-        on conflict do nothing;      -- as finalize_executions
+        on conflict do nothing;      -- as in finalize_executions
 end
 $$;

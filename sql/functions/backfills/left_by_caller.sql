@@ -1,7 +1,8 @@
--- left_by_caller: cancels a RUNNING backfill where who began it may not do it any more (caller_ended), as
--- stop_backfill does. It waits for no lock on the job: the next step looks again. Its caller holds none yet.
--- Of the workspace in kronos.workspace_id; without one of any.
--- Returns: whether who began it is at an end: then there is nothing to go on with.
+-- left_by_caller: cancels a RUNNING backfill, as stop_backfill does, if the caller who started it is no
+-- longer allowed to do this (caller_ended). It does not wait for a lock on the job: the next step checks
+-- again. Its caller holds no lock yet. The backfill must be in the workspace in kronos.workspace_id; without
+-- that setting, in any.
+-- Returns: whether that caller is no longer allowed; then the backfill must not continue.
 create or replace function kronos.left_by_caller(p_backfill_id uuid) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 set lock_timeout = '50ms'

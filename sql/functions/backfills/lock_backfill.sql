@@ -1,9 +1,9 @@
--- lock_backfill: the locks of a RUNNING backfill's next step: its job's, its own, and where runs of the job
--- must not overlap that of the job's newest version, as every session that adds to an overlap key holds it
--- (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is cancelled
--- (stop_backfills): an execution's foreign key wants the job's.
--- Returns: its row as it is now; null where another session holds one of them, it is not RUNNING, or who
--- began it may not do it any more.
+-- lock_backfill: takes the locks that a RUNNING backfill's next step needs: its job's, its own and, if runs
+-- of the job must not overlap, that of the job's newest version, which every session that adds to an overlap
+-- key holds (admit_run). It waits for none of them. Lock order: jobs, then backfills, as when a job is
+-- cancelled (stop_backfills): an execution's foreign key locks the job's row.
+-- Returns: the backfill's row as it is now; null if another session holds one of the locks, it is not
+-- RUNNING, or the caller who started it is no longer allowed to do this.
 create or replace function kronos.lock_backfill(p_backfill_id uuid) returns kronos.backfills
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -21,10 +21,10 @@ begin
                        from kronos.backfills
                       where backfill_id = p_backfill_id
                         and status = 'RUNNING'
-                        -- none: the fleet's
+                        -- without the setting: all workspaces
                         and workspace_id = coalesce(kronos.current_workspace_id(), workspace_id))
        for key share skip locked;
-    -- One backfill of a job at a time, so that two of them cannot both take a tick for not run.
+    -- One backfill of a job at a time, so that two of them cannot both consider a tick not run.
     if v_job.job_id is null
     or not pg_try_advisory_xact_lock(hashtextextended('kronos.advance_backfill', 0)
                                      # hashtextextended(v_job.first_version_id::text, 0)) then

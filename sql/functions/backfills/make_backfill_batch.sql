@@ -1,9 +1,9 @@
--- make_backfill_batch: decides on up to p_batch ticks of a backfill from its next_at on, and makes the
--- executions of those that are to run, p_left at most: a FAILED run is made due again under its own id.
--- p_room is the room of the whole call: what it makes is claimed in the order of its ticks. Its caller holds
--- the backfill's locks (lock_backfill), and moves next_at.
--- Returns: one row. seen: how many ticks; decided: of these up to the last that was made; undecided_at: the
--- first one after it; last_at: the last that was seen; made, redriven: executions.
+-- make_backfill_batch: decides on up to p_batch ticks of a backfill, from its next_at, and creates the
+-- executions of those that are to run, at most p_left; a FAILED run becomes due again under its own id.
+-- p_room is the room of the whole call: what it creates is claimed in the order of its ticks. Its caller
+-- holds the backfill's locks (lock_backfill), and moves next_at.
+-- Returns: one row. seen: the number of ticks; decided: how many of them, up to the last one created;
+-- undecided_at: the first tick after that; last_at: the last tick seen; made, redriven: executions.
 create or replace function kronos.make_backfill_batch(
     p_backfill kronos.backfills, p_job kronos.jobs, p_overlap_key uuid,
     p_room integer, p_left integer, p_batch integer,
@@ -13,10 +13,10 @@ create or replace function kronos.make_backfill_batch(
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- what the rows hold
+    c_most_attempts constant integer := 32767;      -- the column's maximum
     v_priority constant smallint := nullif(coalesce(p_backfill.priority, p_job.priority), 0);
     v_terms kronos.endpoint_versions;
-    -- of a tick long past its own deadline has passed: it counts from now
+    -- a past tick's own deadline has passed, so it counts from now
     v_deadline_at constant timestamptz := kronos.now() + make_interval(secs => p_job.deadline_seconds);
 begin
     select version.* into v_terms

@@ -1,10 +1,10 @@
--- runs_at: the executions that there are of these ticks of a job's schedule, which are in order: those that
--- are not finished, of any version; and those that ended SUCCESS, FAILED, CANCELLED or SKIPPED.
--- The finished are looked for by the ids that a run of the tick can have: the schedule's, of the version that
--- answered for it, and that of each backfill whose window holds it. So a look touches the partitions of those
--- ids, whatever else there is.
--- As the caller, so row level security holds.
--- Returns: status LIVE for what is not finished. In no order; a tick may have several, or none.
+-- runs_at: the executions of the given ticks of a job's schedule; p_ticks is in order. It finds unfinished
+-- executions, of any version, and those that ended as SUCCESS, FAILED, CANCELLED or SKIPPED.
+-- Finished executions are found by the ids that a run of the tick can have: that of the schedule, in the
+-- version that was responsible for the tick, and that of each backfill whose window contains it. So it reads
+-- only the partitions of those ids.
+-- Runs as the caller: row level security applies.
+-- Returns: rows in no order, status LIVE for unfinished executions. A tick may have several rows, or none.
 create or replace function kronos.runs_at(p_job kronos.jobs, p_ticks timestamptz[])
 returns table (at timestamptz, status text, execution_id uuid)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
@@ -42,7 +42,7 @@ begin
            and live.scheduled_at between p_ticks[1] and p_ticks[cardinality(p_ticks)]
            and live.cause in ('SCHEDULE', 'CATCH_UP', 'BACKFILL')
          union all
-        -- a join by sorting, which nested loops are not
+        -- a join by grouping, because this function plans nested loops only
         select min(known.at), min(known.status), known.execution_id
           from (select possible.at, null as status, possible.execution_id from possible
                  union all

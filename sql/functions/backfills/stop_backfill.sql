@@ -1,7 +1,7 @@
--- stop_backfill: ends a RUNNING backfill as CANCELLED: what waits of it is cancelled, or FAILED again where
--- it was that before (give_back_failed); what runs gets no other attempt. As the caller, so row level
--- security holds. Lock order: jobs (the live version's, which who cancels the job holds too), backfills,
--- executions.
+-- stop_backfill: ends a RUNNING backfill as CANCELLED. Its waiting runs are cancelled, or become FAILED again
+-- if they were that before (give_back_failed); runs in progress get no other attempt. Runs as the caller: row
+-- level security applies. Lock order: jobs (the live version's, which a session that cancels the job holds
+-- too), backfills, executions.
 -- Returns: whether it was RUNNING.
 create or replace function kronos.stop_backfill(p_backfill_id uuid, p_reason jsonb) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,8 +1,9 @@
--- stop_backfills: a job that is cancelled cancels its backfills, in the same transaction, no matter who
--- cancels it: what waits of them is cancelled, or FAILED again where it was that before (give_back_failed);
--- what runs gets no other attempt. Where that is very much, with all that is unfinished of their versions of
--- the job, in steps (cancel_runs). One that was replaced does not, nor one that has come to its end (ends_at,
--- max_runs): a backfill goes on with the version that it was made of.
+-- stop_backfills: when a job is cancelled, by whatever statement, its backfills are cancelled in the same
+-- transaction. Their waiting runs are cancelled, or become FAILED again if they were that before
+-- (give_back_failed); runs in progress get no other attempt. If there are very many, all unfinished runs of
+-- the job versions concerned are cancelled in steps (cancel_runs).
+-- A job that was replaced, or that reached its end (ends_at, max_runs), does not cancel its backfills: a
+-- backfill continues with the version that it was created from.
 create or replace function kronos.stop_backfills() returns trigger
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
--- account_beat: accounts for the ticks of a heartbeat whose time is over at p_now: those that nobody pinged
--- for, and runs that began and did not end, which is UNKNOWN where the end could have been lost (was_deaf). A
--- ping does this first, so it makes no difference whether account_beats came before it. Up to a hundred ticks
--- have a row each; of more, those in between share one.
--- The caller has the pointer's row locked, and stores what is returned.
+-- account_beat: accounts for the ticks of a heartbeat whose time is over at p_now: ticks without a ping, and
+-- runs that began and did not end. Either is UNKNOWN if the ping could have been lost (was_deaf). Every ping
+-- calls this first, so it makes no difference whether account_beats ran before it. Up to a hundred ticks have
+-- a row each; if there are more, those in between share one.
+-- The caller holds the lock on the pointer's row, and stores the result.
 -- Returns: the pointer.
 create or replace function kronos.account_beat(p_beat kronos.beats, p_pointer kronos.beat_pointers,
                                                p_now timestamptz)
@@ -18,7 +18,7 @@ declare
     v_between    record;
     v_tick       timestamptz := p_pointer.next_tick_at;
     v_status     text;
-    v_became     text;      -- of the last tick
+    v_became     text;      -- the last tick's status
 begin
     if p_pointer.due_at < p_now then
         v_suspended := (select kronos.suspensions_of(workspace)
@@ -53,8 +53,8 @@ begin
          where run.heartbeat_id = p_beat.heartbeat_id and run.status = 'RUNNING' and run.run_due_at <= p_now
         returning run.status
     )
-    select min(over.status) into v_status from over;    -- of several, FAILED
-    if v_status = 'FAILED' or v_became is distinct from 'MISSED' then    -- which was after the run
+    select min(over.status) into v_status from over;    -- FAILED if any is
+    if v_status = 'FAILED' or v_became is distinct from 'MISSED' then    -- the missed tick is later
         p_pointer.last_status := coalesce(v_status, p_pointer.last_status);
     end if;
     if v_status = 'FAILED' then

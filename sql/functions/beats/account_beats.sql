@@ -1,10 +1,11 @@
--- account_beats: account_beat of the heartbeats that have something to account for, the most overdue first,
--- p_limit of them. What another session holds is left to it: a ping accounts by itself. One whose schedule
--- cannot be read any more is left for an hour, with a warning. What is over since the door's last word is the
--- next run's (heard_until). Part of the internal job catch-up: after a long outage each may get a hundred
--- rows, so it stops after p_for, and the next run goes on; one is accounted for in any case. One that was
--- deleted is forgotten.
--- Returns: how many were accounted for.
+-- account_beats: calls account_beat for heartbeats that have something to account for, most overdue first, at
+-- most p_limit. Heartbeats that another session has locked are left to it: a ping accounts by itself. A
+-- heartbeat whose schedule can no longer be read is left alone for an hour, with a warning. Whatever became
+-- due after the last report of the ping door is left for the next run (heard_until).
+-- Part of the internal job catch-up. After a long outage each heartbeat may get a hundred rows, so it stops
+-- after p_for and the next run continues; at least one heartbeat is accounted for. A deleted heartbeat is
+-- forgotten (forget_beat).
+-- Returns: the number of heartbeats accounted for.
 create or replace function kronos.account_beats(p_limit integer, p_for interval default '1 second')
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

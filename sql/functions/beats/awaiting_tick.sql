@@ -1,6 +1,6 @@
--- awaiting_tick: a heartbeat's pointer, moved to the tick that is expected next. A ping counts for it from a
--- little before, as clocks differ: 30 s, or a quarter of the time to the tick after it where that is less. Of
--- a period each ping counts.
+-- awaiting_tick: moves a heartbeat's pointer to the tick that is expected next. A ping counts for that tick
+-- if it comes slightly early, because clocks differ: up to 30 s, or a quarter of the time to the tick after
+-- it if that is less. For a heartbeat with a period every ping counts.
 -- Returns: the pointer, not stored.
 create or replace function kronos.awaiting_tick(p_beat kronos.beats, p_pointer kronos.beat_pointers,
                                                 p_tick timestamptz)

@@ -1,5 +1,5 @@
--- beat_tick_after: the first tick of a heartbeat that is later than an instant; of a period so long after it.
--- Returns: infinity where there is none.
+-- beat_tick_after: the first tick of a heartbeat after an instant; with a period, one period after it.
+-- Returns: infinity if there is none.
 create or replace function kronos.beat_tick_after(p_beat kronos.beats, p_after timestamptz)
 returns timestamptz
 language sql stable set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- beat_ticks_upto: how many ticks a heartbeat has from p_first, which is one, up to and including p_upto; the
--- last of them, and the first one after. As count_ticks, and for a period too.
--- Returns: one row; 0, null, p_first where p_first is later than p_upto. following_tick: infinity where there
--- is none.
+-- beat_ticks_upto: the number of ticks that a heartbeat has from p_first, which is one, up to and including
+-- p_upto; the last of them, and the first one after. Like count_ticks, but for periods too.
+-- Returns: one row; 0, null, p_first if p_first is later than p_upto. following_tick: infinity if there is
+-- none.
 create or replace function kronos.beat_ticks_upto(p_beat kronos.beats, p_first timestamptz,
                                                   p_upto timestamptz, out ticks bigint,
                                                   out last_tick timestamptz, out following_tick timestamptz)

@@ -1,9 +1,9 @@
--- claim_beat_tick: the tick that a ping without a run counts for: the newest that is still open, and before
--- it has come the one that is about to. One ping stands for all that are open: those before are SKIPPED. Else
--- it is the last one, where its row says that it was not done (p_is_end: whatever it says). Of a period the
--- last one first, where it was not done; then the next. The caller has the pointer's row locked, and writes
--- the tick's.
--- Returns: the pointer, moved; tick: null where the ping counts for none.
+-- claim_beat_tick: the tick that a ping without a run counts for: the newest tick that is still open or,
+-- before it has come, the next one. One ping stands for all open ticks: the earlier ones are SKIPPED. If none
+-- is open, it counts for the last tick, if that was not done (p_is_end: whatever its status). For a period it
+-- is the last tick first, if that was not done, otherwise the next. The caller holds the lock on the
+-- pointer's row, and writes the tick's row.
+-- Returns: the pointer, moved; tick: null if the ping counts for none.
 create or replace function kronos.claim_beat_tick(p_beat kronos.beats, p_now timestamptz, p_is_end boolean,
                                                   inout p_pointer kronos.beat_pointers,
                                                   out tick timestamptz)

@@ -1,5 +1,6 @@
--- close_open_ticks: the ticks of a heartbeat up to now that nobody has accounted for are SKIPPED, for what is
--- done to it; from then on no ping changes an older one. The caller has the pointer's row locked.
+-- close_open_ticks: records the ticks of a heartbeat up to now that are not accounted for as SKIPPED, for
+-- p_reason, because the heartbeat is changed or resumed. From then on no ping changes an older tick. The
+-- caller holds the lock on the pointer's row.
 -- Returns: the pointer.
 create or replace function kronos.close_open_ticks(p_beat kronos.beats, p_pointer kronos.beat_pointers,
                                                    p_now timestamptz, p_reason text)

@@ -1,8 +1,9 @@
--- count_beat_end: a run of a heartbeat has ended, well or not. Where it had said that it began, it is the end
--- of what that was counted for, and on time if it began so; else the ping is the run. What was said last
--- counts, except that a success says nothing new of a tick that is done. An id with which a run ended well,
--- more than ten minutes ago, is another run's. The caller has the pointer's row locked.
--- Returns: the pointer, moved; tick: null where it is for none; duration_ms: null where nobody knows.
+-- count_beat_end: records the end of a heartbeat's run, successful or not. If the run reported its start,
+-- this ends the tick that the start counted for, and the tick is on time if the start was; otherwise the ping
+-- itself is the run. The latest report counts, except that a success changes nothing for a tick that is done.
+-- If a run with the same id succeeded more than ten minutes ago, this is another run. The caller holds the
+-- lock on the pointer's row.
+-- Returns: the pointer, moved; tick: null if it counts for none; duration_ms: null if it is not known.
 create or replace function kronos.count_beat_end(p_beat kronos.beats, p_ping kronos.beat_pings,
                                                  inout p_pointer kronos.beat_pointers, out tick timestamptz,
                                                  out duration_ms bigint)

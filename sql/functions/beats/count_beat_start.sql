@@ -1,6 +1,7 @@
--- count_beat_start: a run of a heartbeat begins: the tick that it is for is RUNNING. One that begins beside
--- another, or after the tick was done, is for none. The caller has the pointer's row locked.
--- Returns: the pointer, moved; tick: null where it is for none.
+-- count_beat_start: records the start of a heartbeat's run: the tick that it is for becomes RUNNING. A run
+-- that starts while another is running, or after the tick was done, is for no tick. The caller holds the lock
+-- on the pointer's row.
+-- Returns: the pointer, moved; tick: null if it is for none.
 create or replace function kronos.count_beat_start(p_beat kronos.beats, p_run_id text, p_now timestamptz,
                                                    inout p_pointer kronos.beat_pointers,
                                                    out tick timestamptz)

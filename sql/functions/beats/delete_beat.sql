@@ -1,7 +1,8 @@
--- delete_beat: a heartbeat of the transaction's workspace is no more: its token is none, and its name free.
--- What it said and its ticks go in steps (delete_beats). Holds its row, and not its pointer's: in a long
--- transaction, as an apply, no ping waits for what becomes of it.
--- Returns: whether there was one.   Raises: KR014 where If-Match does not name its version.
+-- delete_beat: deletes a heartbeat of the transaction's workspace: its token is no longer valid, and its name
+-- is free. Its pings and ticks are deleted in steps (delete_beats). Locks its row but not its pointer's: in a
+-- long transaction, such as an apply, no ping has to wait for the commit.
+-- Returns: whether it existed.
+-- Raises: KR014 if If-Match does not name its version.
 create or replace function kronos.delete_beat(p_name text, p_if_match integer[]) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- delete_beats: what is left of heartbeats, up to p_limit of their rows: their pings and ticks, then
--- themselves. Of those that were deleted; with a workspace, of all that it has. What another session is at is
--- left to it, and a heartbeat goes after the last row that names it.
+-- delete_beats: deletes what is left of heartbeats, up to p_limit of their rows: first their pings and ticks,
+-- then the heartbeats. Without a workspace, those of deleted heartbeats; with one, all of the workspace's
+-- heartbeats. Rows that another session has locked are left to it; a heartbeat is deleted after the last row
+-- that refers to it.
 -- Returns: whether there may be more.
 create or replace function kronos.delete_beats(p_workspace_id uuid, p_limit integer) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- failures_until: what failed before this instant is kept no longer in the workspace.
+-- failures_until: the instant before which the workspace's failures are no longer kept.
 create or replace function kronos.failures_until(p_workspace_id uuid) returns timestamptz
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- follow_terms: a heartbeat's pointer goes on under new terms. What was over is accounted for under the old
--- ones. Where another schedule or period came, ticks that were still open are SKIPPED, and the next one is
--- the first after now. The caller has the pointer's row locked.
+-- follow_terms: continues a heartbeat's pointer under new terms. Ticks whose time is over are accounted for
+-- under the old terms. If the schedule or period changed, ticks that were still open are SKIPPED, and the
+-- next tick is the first one after now. The caller holds the lock on the pointer's row.
 create or replace function kronos.follow_terms(p_old kronos.beats, p_new kronos.beats) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

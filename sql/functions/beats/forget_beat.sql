@@ -1,5 +1,5 @@
--- forget_beat: nothing is expected any more of a heartbeat that was deleted: its next tick, and the end of a
--- run. The caller has the pointer's row locked.
+-- forget_beat: nothing more is expected of a deleted heartbeat, neither its next tick nor the end of a run.
+-- The caller holds the lock on the pointer's row.
 create or replace function kronos.forget_beat(p_heartbeat_id uuid) returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

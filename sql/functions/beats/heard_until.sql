@@ -1,5 +1,6 @@
--- heard_until: up to when it is known whether a ping came. After the last word of the door nobody knows yet
--- whether one could: either the next word comes, or within 15 s none, and then that time is a gap (was_deaf).
+-- heard_until: the instant up to which it is known whether a ping came. After the last report of the ping
+-- door, it is not known yet whether a ping could have come: either the next report follows, or none follows
+-- within 15 s, and then that time is a gap (was_deaf).
 create or replace function kronos.heard_until() returns timestamptz
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,8 @@
--- hold_door_open: notes that pings can be received now, as each API process says every 5 s: where somebody is
--- expected to ping, and nobody has said so for 4 s, so that however many processes there are one row is
--- written every 4 to 9 s. Where nobody said so for 15 s the time since the last word is a gap, in which pings
--- may have been lost. Who finds another process at it leaves it to that one. Holds the row of ping_door.
+-- hold_door_open: records that pings can be received now, as each API process reports every 5 s. It writes
+-- only if there are heartbeats and nothing was recorded for 4 s, so that one row is written every 4 to 9 s,
+-- however many processes there are. If nothing was recorded for 15 s, the time since the last record is a
+-- gap, in which pings may have been lost. A process that finds another one doing this leaves it to that one.
+-- Locks the row of ping_door.
 -- Returns: whether there was a gap.
 create or replace function kronos.hold_door_open() returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -11,7 +12,7 @@ declare
     v_before  timestamptz;
     v_was_gap boolean;
 begin
-    perform from kronos.ping_door as door      -- a look writes nothing, a lock does
+    perform from kronos.ping_door as door      -- reading writes nothing, locking does
       where v_now not between door.open_until and door.open_until + interval '4 seconds'
         and exists (select from kronos.beats as beat where beat.deleted_at is null);
     if not found then

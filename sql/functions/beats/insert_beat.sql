@@ -1,6 +1,6 @@
--- insert_beat: a new heartbeat with its pointer: the first tick that it is expected for is the next one.
--- Returns: CREATED; TAKEN where another made one of this name meanwhile; FULL where the workspace has ten
--- thousand.
+-- insert_beat: creates a heartbeat with its pointer; the first tick expected is the next one.
+-- Returns: CREATED; TAKEN if another session created one of this name meanwhile; FULL if the workspace has
+-- ten thousand.
 create or replace function kronos.insert_beat(p_terms jsonb, p_token_sha256 bytea) returns text
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- is_ping_repeated: whether a run has said the same within the last ten minutes: who lost the answer says it
--- again. Of a ping without a run's id nobody can know.
+-- is_ping_repeated: whether the run reported the same within the last ten minutes: a client that did not
+-- receive the response repeats its ping. For a ping without a run id this cannot be known.
 create or replace function kronos.is_ping_repeated(p_heartbeat_id uuid, p_kind text, p_exit_code smallint,
                                                    p_run_id text, p_now timestamptz)
 returns boolean

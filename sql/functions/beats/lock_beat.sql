@@ -1,8 +1,7 @@
--- lock_beat: a heartbeat of the transaction's workspace, with its pointer's row locked first: a ping that is
--- under way ends before, and the next one finds what comes of it; then its own, which who deletes it holds
--- alone (delete_beat). Where another of this name has come in its
--- place while it waited, it locks that one's.
--- Returns: its row; null where there is none.
+-- lock_beat: locks a heartbeat of the transaction's workspace. The pointer's row is first: a ping in progress
+-- finishes before, and the next ping sees the result. Then the heartbeat's own row, the only one that
+-- delete_beat locks. If another heartbeat of this name took its place during the wait, that one is locked.
+-- Returns: its row; null if there is none.
 create or replace function kronos.lock_beat(p_name text) returns kronos.beats
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

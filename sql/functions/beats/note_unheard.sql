@@ -1,7 +1,7 @@
--- note_unheard: the row of ticks of a heartbeat, one or several, for which nobody pinged in time. They are
--- SKIPPED where the workspace was suspended as the tick came or as its grace was over (several: from the
--- first to the last), or a run of the heartbeat was under way all the time; UNKNOWN where a ping could have
--- been lost (was_deaf), and else MISSED.
+-- note_unheard: records one or more ticks of a heartbeat without a ping in time, as one row. They are SKIPPED
+-- if the workspace was suspended when the tick came or when its grace ended (for several ticks: from the
+-- first to the last), or if a run of the heartbeat was in progress all the time; UNKNOWN if a ping could have
+-- been lost (was_deaf); otherwise MISSED.
 -- Returns: their status.
 create or replace function kronos.note_unheard(p_beat kronos.beats, p_tick timestamptz, p_count bigint,
                                                p_until timestamptz, p_suspended tstzmultirange)

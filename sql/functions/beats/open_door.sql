@@ -1,6 +1,6 @@
--- open_door: who makes the first heartbeat that there is can receive pings: the time before, in which nobody
--- said so, is no gap. Before its row is there: another that makes one waits here, and has no name meanwhile
--- that this one may want.
+-- open_door: when the first heartbeat is created, records that pings can be received now, so that the time
+-- before, without such records, is no gap. It is called before the heartbeat's row is inserted: another
+-- session that creates one waits here, and does not hold a name meanwhile that this session may want.
 create or replace function kronos.open_door() returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- ping_wait: how many seconds a heartbeat has to wait until it may ping again: 0 while it has not used up the
--- sixty of its minute, which begins with the first ping after the one before.
+-- ping_wait: the number of seconds that a heartbeat must wait before it may ping again: 0 until it has used
+-- the sixty pings of its minute. A minute begins with the first ping after the previous one.
 create or replace function kronos.ping_wait(p_pointer kronos.beat_pointers, p_now timestamptz) returns integer
 language sql stable
 return case when p_pointer.minute_pings >= 60

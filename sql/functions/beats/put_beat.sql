@@ -1,8 +1,8 @@
--- put_beat: makes a heartbeat of the transaction's workspace, or gives the one of this name other terms. The
--- ticks up to now are accounted for under the old ones first. p_terms: the columns of kronos.beats that say
--- what is expected. Holds the pointer's row of one that is there.
--- Returns: one row. outcome: CREATED, CHANGED, SAME; or what was not done: TAKEN (it was to be new), ABSENT
--- (it was to be there), EXCLUDED (it is at version, which the condition excludes), FULL (ten thousand).
+-- put_beat: creates a heartbeat of the transaction's workspace, or changes the terms of the one with this
+-- name. Ticks up to now are first accounted for under the old terms. p_terms: the columns of kronos.beats
+-- that say what is expected. Locks the pointer's row of an existing heartbeat.
+-- Returns: one row. outcome: CREATED, CHANGED, SAME; or why nothing was done: TAKEN (it had to be new),
+-- ABSENT (it had to exist), EXCLUDED (it is at version, which the condition excludes), FULL (ten thousand).
 create or replace function kronos.put_beat(p_terms jsonb, p_token_sha256 bytea, p_must_be_new boolean,
                                            p_must_exist boolean, p_if_match integer[],
                                            p_if_none_match integer[], out outcome text, out version integer)
@@ -19,7 +19,7 @@ begin
         outcome := case when p_must_exist then 'ABSENT'
                         else kronos.insert_beat(p_terms, p_token_sha256) end;
         version := case when outcome = 'CREATED' then 1 end;
-        -- one that another made meanwhile is there now, and is changed
+        -- another session created it meanwhile: it exists now, and is changed
         if outcome <> 'TAKEN' or p_must_be_new then
             return;
         end if;

@@ -1,8 +1,8 @@
--- retain_beats: what heartbeats said and what became of their ticks goes: ticks and pings at the age of
--- failures, and of each heartbeat's pings all but the newest thousand; up to p_limit of each. Gaps in which
--- none could be received go at the same age, and what is left of deleted heartbeats (delete_beats). A
--- heartbeat's rows go from the oldest on, some at a time: of one that has nothing to lose the oldest alone is
--- read. Rows that somebody has locked are left for the next time: it waits for nobody.
+-- retain_beats: deletes old records of heartbeats: ticks and pings at the age of failures, and all but the
+-- newest thousand pings of each heartbeat; up to p_limit of each. Gaps in which no ping could be received are
+-- deleted at the same age, and so is what is left of deleted heartbeats (delete_beats).
+-- A heartbeat's rows are deleted from the oldest on, some at a time; for a heartbeat with nothing to delete,
+-- only the oldest row is read. Locked rows are left for the next call: it waits for no lock.
 -- Returns: one row of counts.
 create or replace function kronos.retain_beats(p_limit integer, out pings bigint, out ticks bigint,
                                                out is_left boolean)

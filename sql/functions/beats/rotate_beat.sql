@@ -1,5 +1,6 @@
--- rotate_beat: gives a heartbeat of the transaction's workspace another token: from then on the one before is
--- none. Holds the pointer's row.   Returns: its version; null where there is none.
+-- rotate_beat: gives a heartbeat of the transaction's workspace a new token; the old one is no longer valid.
+-- Locks the pointer's row.
+-- Returns: its version; null if there is none.
 create or replace function kronos.rotate_beat(p_name text, p_token_sha256 bytea) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

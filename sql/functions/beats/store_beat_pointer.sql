@@ -1,4 +1,4 @@
--- store_beat_pointer: writes a heartbeat's pointer, whose row the caller has locked.
+-- store_beat_pointer: writes a heartbeat's pointer. The caller holds the lock on its row.
 create or replace function kronos.store_beat_pointer(p_pointer kronos.beat_pointers) returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

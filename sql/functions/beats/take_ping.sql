@@ -1,9 +1,9 @@
--- take_ping: a ping of whoever has the token with this digest: one statement, whatever it says. It is counted
--- for a tick (count_beat_start, count_beat_end), unless the heartbeat is paused. The same said again of the
--- same run within ten minutes, as by who lost the answer, counts once. Sixty a minute are taken. Holds the
--- row of the heartbeat's pointer.
--- Returns: one row. outcome: TAKEN, REPEATED, PAUSED (kept, and not counted), RATE_LIMITED (not kept); null:
--- the token is none.
+-- take_ping: takes a ping, identified by the digest of the heartbeat's token, in one statement. It counts for
+-- a tick (count_beat_start, count_beat_end), unless the heartbeat is paused. A run that repeats the same
+-- report within ten minutes, as a client does that received no response, counts once. Sixty pings per minute
+-- are taken. Locks the row of the heartbeat's pointer.
+-- Returns: one row. outcome: TAKEN, REPEATED, PAUSED (kept, but not counted), RATE_LIMITED (not kept); null:
+-- the token is unknown.
 create or replace function kronos.take_ping(p_token_sha256 bytea, p_kind text, p_exit_code smallint,
                                             p_run_id text, p_duration_ms bigint, p_log text,
                                             p_is_log_cut boolean, p_method text, p_address text, p_agent text,
@@ -22,7 +22,7 @@ begin
       join kronos.beat_pointers as pointer using (heartbeat_id)
      where beat.token_sha256 = p_token_sha256 and beat.deleted_at is null and workspace.status <> 'DELETED'
        for update of pointer;
-    select * into v_beat      -- once more: it may have been changed, or deleted, by who had the row before
+    select * into v_beat      -- again: the row's previous holder may have changed or deleted it
       from kronos.beats as beat
      where beat.heartbeat_id = v_pointer.heartbeat_id and beat.token_sha256 = p_token_sha256
        and beat.deleted_at is null;

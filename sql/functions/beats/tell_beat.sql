@@ -1,5 +1,5 @@
--- tell_beat: what became of a tick of a heartbeat, for the rules that raise alerts (alert_ends): SUCCESS,
--- FAILED or MISSED, how late it was and how long it took. Nothing is written where the workspace has no rule.
+-- tell_beat: records for the alert rules (alert_ends) what became of a heartbeat's tick: SUCCESS, FAILED or
+-- MISSED, how late it was and how long it took. Writes nothing if the workspace has no rule.
 create or replace function kronos.tell_beat(p_beat kronos.beats, p_status text, p_tick timestamptz,
                                             p_began_at timestamptz, p_duration_ms bigint)
 returns void

@@ -1,7 +1,7 @@
--- turn_beat: pauses a heartbeat of the transaction's workspace, or goes on with it. While it is paused pings
--- are kept, and no tick is expected: those are SKIPPED when it goes on, in one row. Where it is so already
--- nothing changes. Holds the pointer's row.
--- Returns: its version; null where there is none.
+-- turn_beat: pauses or resumes a heartbeat of the transaction's workspace. While it is paused, pings are kept
+-- and no tick is expected; those ticks are recorded as SKIPPED, in one row, when it resumes. If it already
+-- has that status, nothing changes. Locks the pointer's row.
+-- Returns: its version; null if there is none.
 create or replace function kronos.turn_beat(p_name text, p_status text, p_note text) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- was_deaf: whether a ping could have been lost between two instants because no API process could take it:
--- one says every 5 s that it can (hold_door_open), and 15 s without a word are a gap, from the last word on.
+-- was_deaf: whether a ping could have been lost between two instants because no API process could receive it.
+-- Each process reports every 5 s that it can (hold_door_open); 15 s without a report are a gap, which begins
+-- at the last report.
 create or replace function kronos.was_deaf(p_from timestamptz, p_until timestamptz) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

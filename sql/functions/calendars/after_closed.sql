@@ -1,8 +1,10 @@
--- after_closed: the tick to look at after one that calendars close until p_until and that does not run: the
--- ticks between them do not run either. Whatever runs in place of one of them runs outside of the closure,
--- and a day between with ticks takes that day (rolled_to). So of all days within it only the last with ticks
--- may move on (NEXT), and only the first back (PREVIOUS); and none of a day whose neighbour there has ticks.
--- Returns: null where there is no tick.   Without it a minute's job looked at each minute of a weekend.
+-- after_closed: the next tick to examine after one that calendars close until p_until and that does not run;
+-- the ticks in between do not run either. A tick that runs in place of one of them runs outside the closure,
+-- and a day in between that has ticks takes that day (rolled_to). So of all days within the closure, only the
+-- last with ticks may move forward (NEXT), and only the first may move back (PREVIOUS); a day whose neighbor
+-- in that direction has ticks does not move.
+-- Returns: null if there is no tick.
+-- Without this, a job that runs every minute would have each minute of a weekend examined.
 create or replace function kronos.after_closed(
     p_schedule kronos.schedule, p_on_blackout text, p_starts_at timestamptz, p_ends_at timestamptz,
     p_tick timestamptz, p_until timestamptz
@@ -15,7 +17,7 @@ declare
     v_day    constant timestamp := date_trunc('day', p_tick at time zone v_zone);
     v_begins constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');
     v_ends   constant timestamptz := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT');
-    v_other  timestamptz;      -- of the day beside it
+    v_other  timestamptz;      -- a tick of the neighboring day
 begin
     if p_on_blackout = 'NEXT' then
         v_other := kronos.next_tick(p_schedule, v_ends - c_moment);

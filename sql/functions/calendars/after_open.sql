@@ -1,6 +1,7 @@
--- after_open: the tick to look at after one that ran at its own time, which has passed: none of those that
--- are open with it waits (p_open: open_times). Without it a minute's job looked at each since midnight.
--- Returns: null where the tick is not open, or there is none after them.
+-- after_open: the next tick to examine after one that ran at its own time, in the past: none of the ticks in
+-- the same open span waits (p_open: open_times). Without this, a job that runs every minute would have each
+-- minute since midnight examined.
+-- Returns: null if the tick is not open, or no tick follows.
 create or replace function kronos.after_open(p_schedule kronos.schedule, p_open tstzmultirange,
                                              p_tick timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- closed_by: whether one of the calendars closes an instant: the first of those named that does. A calendar
--- is read on its own zone's clocks, by its present version: what it names beats its week. A name that no
--- calendar has closes nothing.
--- Returns: one row; calendar null: it is open. place: which of what the calendar names it is (day_called);
--- null: its week closes it. since, until: no instant from the one and before the other is open for the same
--- calendar.
+-- closed_by: whether one of the calendars closes an instant, and which: the first in the list that does. A
+-- calendar is read in its own time zone and by its present version; the days that it names override its week.
+-- A name that no calendar has closes nothing.
+-- Returns: one row; calendar null: the instant is open. place: which of the calendar's named days it is
+-- (day_called); null: its week closes it. since, until: no instant from since and before until is open for
+-- this calendar.
 create or replace function kronos.closed_by(p_workspace_id uuid, p_calendars text[], p_at timestamptz,
                                             out calendar text, out version integer, out place integer,
                                             out until timestamptz, out since timestamptz)
@@ -13,7 +13,7 @@ declare
     v_each   record;
     v_local  timestamp;
     v_place  integer;
-    v_minute integer;      -- of the week
+    v_minute integer;      -- minute of the week
     v_begins timestamp;
     v_ends   timestamp;
 begin
@@ -48,7 +48,7 @@ begin
         since := v_begins at time zone v_each.timezone;
         until := v_ends at time zone v_each.timezone;
         if (until - interval '3 hours') at time zone v_each.timezone <> v_ends - interval '3 hours' then
-            until := kronos.local_instant(v_ends, v_each.timezone, 'SHIFT');      -- clocks change near it
+            until := kronos.local_instant(v_ends, v_each.timezone, 'SHIFT');      -- the clocks change near it
         end if;
         return;
     end loop;

@@ -1,11 +1,13 @@
--- coming_runs: upcoming_runs of a schedule with calendars: its next p_count runs after p_after, the first
--- p_passed of them left out, and the ticks up to the last of them that calendars let out. p_first: no tick
--- before it comes (null: whichever may run after p_after). 2,000 ticks are looked at, of five years, and of
--- those that would roll 200 in a row; what does not run in a closure is leapt over (after_closed), and what
--- all calendars close together (leapt), once 20 ticks in a row are in the list. One that moves less far than
--- the one before it, or not at all, waits for that one (fate_in_turn).
--- Returns: next_runs {at, local, dst, rolled_from, reason}, in the order of their times; skipped {at, local,
--- dst, reason}, dst null but where a local time does not exist.
+-- coming_runs: upcoming_runs for a schedule with calendars: its next p_count runs after p_after, without the
+-- first p_passed, and the ticks up to the last of them that calendars leave out. p_first: no tick before it
+-- is considered (null: any that may run after p_after).
+--
+-- At most 2,000 ticks are examined, within five years, and at most 200 in a row of those that would roll.
+-- Ticks that a closure skips are passed over together (after_closed); after 20 skipped ticks in a row, so is
+-- the time that all calendars close together (leapt). A tick that moves less far than the one before it, or
+-- not at all, waits for that one (fate_in_turn).
+-- Returns: next_runs {at, local, dst, rolled_from, reason}, ordered by time; skipped {at, local, dst,
+-- reason}, where dst is set only if a local time does not exist.
 create or replace function kronos.coming_runs(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_first timestamptz, p_after timestamptz,
@@ -18,11 +20,11 @@ declare
     v_tick timestamptz   := greatest(p_first, kronos.first_waiting(p_schedule, p_on_blackout, p_after));
     v_runs jsonb[]       := '{}'::jsonb[];
     v_out  jsonb[]       := '{}'::jsonb[];
-    v_row  integer       := 0;      -- closed ticks since the last that runs
+    v_row  integer       := 0;      -- closed ticks since the last one that runs
     v_left integer       := p_passed;
     v_last timestamptz;
-    v_latest timestamptz;      -- when the ticks up to this one are accounted for
-    v_open tstzmultirange;      -- of the time that has passed
+    v_latest timestamptz;      -- when the ticks up to here are accounted for
+    v_open tstzmultirange;      -- open times in the past
     v_before timestamptz;
     v_since timestamptz;
     v_fate record;

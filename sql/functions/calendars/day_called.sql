@@ -1,6 +1,6 @@
--- day_called: what a calendar that closes an instant calls it: the name at closed_by's place, or what of its
--- week it is. Of 5,000 long names one costs more than all else that a tick is asked for: only who tells of it
--- asks.
+-- day_called: the name that a calendar gives to a closed instant: the name at closed_by's place, or the part
+-- of its week. With 5,000 long names, reading one costs more than everything else about a tick, so only
+-- callers that report the name call this.
 create or replace function kronos.day_called(p_workspace_id uuid, p_calendar text, p_place integer,
                                              p_at timestamptz) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

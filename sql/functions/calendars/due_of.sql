@@ -1,6 +1,7 @@
--- due_of: when a job's tick is to be accounted for: when it runs, and at its own time where it is skipped. A
--- pointer's next_tick_at is this. Without calendars, or where closed ticks are skipped, it is the tick.
--- Returns: null for no tick.
+-- due_of: when a job's tick must be accounted for: when it runs, or at its own time if it is skipped. A
+-- pointer's next_tick_at is this instant. Without calendars, or if closed ticks are skipped, it is the tick
+-- itself.
+-- Returns: null if there is no tick.
 create or replace function kronos.due_of(p_job kronos.jobs, p_tick timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

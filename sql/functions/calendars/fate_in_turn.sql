@@ -1,7 +1,7 @@
--- fate_in_turn: tick_fate of a tick of a job, whose ticks are accounted for in their order. p_latest: when
--- those before it are (null: none is left).
--- Returns: due_at: when it is accounted for; run_at: the same, where it runs. reason: code in_turn where it
--- waits for those before it, longer than its calendars have it wait.
+-- fate_in_turn: tick_fate for a job's tick, given that ticks are accounted for in order. p_latest: when the
+-- earlier ticks are accounted for (null: none is left).
+-- Returns: due_at: when it is accounted for; run_at: the same, if it runs. reason: code in_turn if it waits
+-- for earlier ticks longer than its calendars make it wait.
 create or replace function kronos.fate_in_turn(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz, p_latest timestamptz,

@@ -1,9 +1,10 @@
--- first_run: when a schedule with calendars first runs at p_after or later, from its tick p_tick on, the
--- first p_passed runs passed over. What does not run in a closure is leapt over (after_closed), and where
--- three do not the time that all of the calendars close together (leapt). 200 ticks are looked at, of five
--- years: for a list of jobs each is asked; and no more than a few where the transaction has lasted for a
--- second: times of a day that are always closed would cost the list its statement.
--- Returns: null where there is none, or none is found.
+-- first_run: when a schedule with calendars first runs at p_after or later, from its tick p_tick on, not
+-- counting the first p_passed runs. Ticks that a closure skips are passed over together (after_closed); after
+-- three skipped ticks, so is the time that all calendars close together (leapt).
+-- At most 200 ticks are examined, within five years, because lists call this for each job. Once the
+-- transaction has lasted for a second only a few are: for times of day that are always closed, the list would
+-- otherwise time out.
+-- Returns: null if there is no such run, or none was found.
 create or replace function kronos.first_run(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz, p_after timestamptz, p_passed integer
@@ -15,9 +16,9 @@ declare
     v_tick timestamptz := greatest(p_tick, kronos.first_waiting(p_schedule, p_on_blackout,
                                                                 p_after - interval '1 microsecond'));
     v_left integer     := p_passed;
-    v_open tstzmultirange;      -- of the time that has passed
-    v_latest timestamptz;       -- those before it wait until then, and it for them
-    v_row integer := 0;         -- ticks since the last that runs
+    v_open tstzmultirange;      -- open times in the past
+    v_latest timestamptz;       -- earlier ticks wait until then, and it waits for them
+    v_row integer := 0;         -- skipped ticks since the last run
     v_before timestamptz;
     v_since timestamptz;
     v_fate record;

@@ -1,5 +1,5 @@
--- first_waiting: the first tick of a schedule that may run later than p_after: the first after it, or, where
--- closed ticks roll on, one of the day that last had any, which may wait for another day.
+-- first_waiting: the first tick of a schedule that may run later than p_after: the first one after it or, if
+-- closed ticks roll forward, one of the last earlier day with ticks, which may wait for another day.
 create or replace function kronos.first_waiting(p_schedule kronos.schedule, p_on_blackout text,
                                                 p_after timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
--- leapt: the tick to look at in place of p_tick, where the calendars that a schedule has are closed together
--- from p_since on, whichever they are: the first that may run when one instant is open (next_open). p_since:
--- neither p_tick nor a later tick runs before it.
--- Returns: p_tick where nothing is known, or asked; null: none runs within six years.
+-- leapt: the tick to examine in place of p_tick if the schedule's calendars together are closed from p_since
+-- on: the first tick that may run once an instant is open (next_open). p_since: neither p_tick nor a later
+-- tick runs before it.
+-- Returns: p_tick if nothing is known, or p_is_asking is false and nothing is noted; null: none runs within
+-- six years.
 create or replace function kronos.leapt(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_tick timestamptz, p_since timestamptz, p_is_asking boolean

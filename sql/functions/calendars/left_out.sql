@@ -1,5 +1,5 @@
--- left_out: ticks that do not run, as coming_runs lists them: those that calendars close (p_closed), and
--- those up to p_last whose local time does not exist.
+-- left_out: ticks that do not run, as coming_runs lists them: ticks that calendars close (p_closed), and
+-- ticks up to p_last whose local time does not exist.
 create or replace function kronos.left_out(p_schedule kronos.schedule, p_closed jsonb[], p_after timestamptz,
                                            p_last timestamptz) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'

@@ -1,6 +1,6 @@
--- lint_closures: why a schedule with calendars does not run at all from p_after on, where coming_runs found
--- none (p_skipped: what that has as skipped).
--- Returns: a sentence, or none.
+-- lint_closures: why a schedule with calendars does not run at all after p_after, if coming_runs found no run
+-- (p_skipped: the skipped ticks that it returned).
+-- Returns: one sentence, or none.
 create or replace function kronos.lint_closures(p_workspace_id uuid, p_calendars text[], p_after timestamptz,
                                                 p_ends_at timestamptz, p_next_runs jsonb, p_skipped jsonb)
 returns text[]
@@ -19,7 +19,7 @@ begin
                 then array[format('its calendars leave no time open before %s, when the job has ended: '
                                   'nothing runs', kronos.iso(v_open))]
                 when p_skipped <> '[]'
-                then array['its calendars close each of the ticks that were looked at: nothing runs']
+                then array['its calendars close every tick that was checked: nothing runs']
                 else '{}' end;
 end
 $$;

@@ -1,10 +1,10 @@
--- moved_hours: what calendars change in the ticks of [p_from, p_to) as a schedule names them, of the days
--- that rolling_days named: which run there in place of another time, and which that are open wait for those
--- before them, as ticks of a job are accounted for in their order. Each tick is asked for (when_runs).
--- p_waits_from: of the jobs that have the schedule, since when each answers for ticks: none waits for one
+-- moved_hours: how calendars change the ticks of a schedule in [p_from, p_to), on the days that rolling_days
+-- returned: which ticks run there instead of at their own time, and which open ticks wait for earlier ones,
+-- because a job's ticks are accounted for in order. Each tick is evaluated (when_runs). p_waits_from: for
+-- each job with this schedule, the instant from which it is responsible for ticks; no tick waits for one
 -- before that.
--- Returns: as tick_hours, with how many jobs more run then, or less than none, where a tick waits; began:
--- they are those that answer since a time within it.
+-- Returns: rows as tick_hours, with the number of additional jobs that run then; negative where a tick waits.
+-- began: the jobs meant are those responsible since an instant in this range.
 create or replace function kronos.moved_hours(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_days timestamp[], p_waits_from timestamptz[],
@@ -16,7 +16,7 @@ as $$
         select asked.day, tick.at as tick, fate.code is null as is_open, fate.run_at is not null as is_run,
                coalesce(fate.run_at, tick.at) as own_at
           from unnest(p_days) as asked (day)
-         cross join lateral (      -- where midnight comes twice a day begins with the first
+         cross join lateral (      -- where midnight comes twice, the day begins with the first
                select greatest(kronos.local_instant(asked.day, zone.name, 'SHIFT'), p_starts_at) as begins,
                       least(kronos.local_instant(asked.day + interval '1 day', zone.name, 'SHIFT'),
                             p_ends_at) as ends
@@ -27,7 +27,7 @@ as $$
          cross join lateral kronos.when_runs(p_workspace_id, p_calendars, p_on_blackout, p_schedule,
                                              p_starts_at, p_ends_at, tick.at) as fate
          where each.minutes >> minute & 1 = 1
-    ), alike as materialized (      -- jobs whose first tick of the day is the same one
+    ), alike as materialized (      -- jobs with the same first tick of the day
         select day.day, day.ticks, width_bucket(since.at, day.ticks) as passed, count(*) as jobs
           from (select asked.day, array_agg(asked.tick order by asked.tick) as ticks
                   from asked group by 1) as day

@@ -1,6 +1,6 @@
--- new_jobs_run: when a job with calendars that the calling statement has just written runs first. Volatile:
+-- new_jobs_run: when a job with calendars that the calling statement has just written first runs. Volatile:
 -- it must see that row.
--- Returns: null where it never does, or the job was there before (p_tick is null).
+-- Returns: null if it never runs, or the job existed before (p_tick is null).
 create or replace function kronos.new_jobs_run(p_job_id uuid, p_tick timestamptz) returns timestamptz
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,17 +1,18 @@
--- next_open: the first instant at p_from or later that none of the calendars closes. What was found is noted
--- for the transaction, with the calendars' versions: in a list many jobs name the same ones, and of calendars
--- that are never open together each would look through six years. p_is_asking: false: only what is noted.
--- Returns: infinity where there is none within six years; null where it was not asked.
+-- next_open: the first instant at p_from or later that none of the calendars closes. The result is noted for
+-- the transaction, with the calendars' versions: in a list many jobs name the same calendars, and for
+-- calendars that are never open at the same time each job would search six years. p_is_asking: false: use the
+-- notes only.
+-- Returns: infinity if there is none within six years; null if nothing is noted and p_is_asking is false.
 create or replace function kronos.next_open(p_workspace_id uuid, p_calendars text[], p_from timestamptz,
                                             p_is_asking boolean) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
 declare
-    c_most  constant integer := 20000;      -- characters of notes
+    c_most  constant integer := 20000;      -- characters in the notes
     v_noted constant text    := current_setting('kronos.closed_sets', true);
     v_key   text;
     v_note  text;
-    -- the next one to ask begins earlier, most often
+    -- the next call mostly begins earlier
     v_since timestamptz := least(p_from - interval '40 days',
                                  greatest(kronos.now() - interval '40 days', p_from - interval '200 days'));
     v_until timestamptz := p_from + interval '60 days';
@@ -25,7 +26,7 @@ begin
                          || string_agg(each.document_id || ' ' || each.version, ',' order by each.name))
                 from kronos.calendars as each
                where each.workspace_id = p_workspace_id and each.name = any (p_calendars));
-    v_note := substring(v_noted from v_key || '[^\n]*(?=\n)');      -- the last one may be cut
+    v_note := substring(v_noted from v_key || '[^\n]*(?=\n)');      -- the last line may be truncated
     if split_part(v_note, '|', 2)::timestamptz <= p_from
     and p_from < split_part(v_note, '|', 3)::timestamptz then
         return split_part(v_note, '|', 3)::timestamptz;

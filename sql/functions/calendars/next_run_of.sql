@@ -1,6 +1,6 @@
--- next_run_of: next_run_at, of a job that may have calendars: the first of its ticks that runs, and when.
--- Returns: null where there is none, nobody knows it, or the schedule is malformed: reading a job never fails
--- for its sake.
+-- next_run_of: next_run_at for a job that may have calendars: when the first of its ticks that run does so.
+-- Returns: null if there is none, it is not known, or the schedule is malformed: reading a job must not fail
+-- because of it.
 create or replace function kronos.next_run_of(p_job kronos.jobs, p_pointer kronos.pointers)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,7 +1,8 @@
--- open_ticks: the ticks of a schedule in [p_from, p_to) that none of the calendars closes, the first p_limit
--- of them. The calendars are read once (open_times), and a schedule by the hour or the interval: a week of
--- every minute is 168 rows, not 10,080 looks.
--- Returns: ascending.   Raises: 22xxx where the schedule is malformed.
+-- open_ticks: the first p_limit ticks of a schedule in [p_from, p_to) that none of the calendars closes. The
+-- calendars are read once (open_times), and the schedule by the hour or the interval: a week of every minute
+-- is 168 rows, not 10,080 lookups.
+-- Returns: ticks, ascending.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.open_ticks(p_workspace_id uuid, p_calendars text[],
                                              p_schedule kronos.schedule, p_from timestamptz,
                                              p_to timestamptz, p_limit integer)

@@ -1,12 +1,12 @@
--- open_times: the times in [p_from, p_to) that none of the calendars closes: closed_by of each instant,
--- asked once for all. Each calendar is read in stretches on which its zone's clocks are left alone.
+-- open_times: the times in [p_from, p_to) that none of the calendars closes: closed_by for all instants in
+-- one call. Each calendar is read in stretches between the clock changes of its zone.
 create or replace function kronos.open_times(p_workspace_id uuid, p_calendars text[], p_from timestamptz,
                                              p_to timestamptz) returns tstzmultirange
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 begin
     return tstzmultirange(tstzrange(p_from, p_to)) - coalesce((
-        with calendar as materialized (      -- of its days those near by, read once
+        with calendar as materialized (      -- only its days nearby, read once
             select each.timezone, each.closed_week, each.froms[near.first:near.last] as froms,
                    each.tos[near.first:near.last] as tos, each.are_open[near.first:near.last] as are_open,
                    array[p_from] || array(select change.at

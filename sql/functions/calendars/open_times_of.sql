@@ -1,5 +1,5 @@
--- open_times_of: open_times of many sets of calendars (p_sets: a list of {workspace_id, calendars}): each
--- calendar is read once, however many sets have it.
+-- open_times_of: open_times for many sets of calendars (p_sets: a list of {workspace_id, calendars}). Each
+-- calendar is read once, however many sets contain it.
 create or replace function kronos.open_times_of(p_sets jsonb, p_from timestamptz, p_to timestamptz)
 returns table (workspace_id uuid, calendars text[], times tstzmultirange)
 language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp

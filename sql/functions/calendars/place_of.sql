@@ -1,4 +1,4 @@
--- place_of: pointer_at of a job that is no row yet: p_tick is its first tick.
+-- place_of: pointer_at for a job that has no row yet; p_tick is its first tick.
 create or replace function kronos.place_of(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz,

@@ -1,5 +1,5 @@
--- pointer_at: the pointer of a job whose next tick is p_tick: when it is due (next_tick_at: 'infinity' where
--- there is no tick before ends_at), and the tick itself, where that is another instant (tick_at).
+-- pointer_at: the pointer of a job whose next tick is p_tick: when it is due (next_tick_at; 'infinity' if
+-- there is no tick before ends_at), and the tick itself if that is a different instant (tick_at).
 create or replace function kronos.pointer_at(p_job kronos.jobs, p_tick timestamptz,
                                              out due_at timestamptz, out tick_at timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- rolled_far: the rest of rolled_to, from its day p_days on, asked of all days at once (open_times): where
--- the hours of a calendar close a time on each day there may be 366 to ask of.
+-- rolled_far: the rest of rolled_to, from day p_days on, evaluated for all days at once (open_times): if a
+-- calendar's hours close a time on every day, there may be 366 days to evaluate.
 -- Returns: as rolled_to.
 create or replace function kronos.rolled_far(
     p_workspace_id uuid, p_calendars text[], p_schedule kronos.schedule, p_starts_at timestamptz,
@@ -14,7 +14,7 @@ declare
     v_zone   constant text        := coalesce(p_schedule.timezone, 'UTC');
     v_day    constant timestamp   := date_trunc('day', p_local);
     v_own    constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');
-    v_last   integer := c_days;      -- the last day before one that has ticks
+    v_last   integer := c_days;      -- the last day before one with ticks
     v_half   integer;
     v_other  timestamptz;
     v_open   tstzmultirange;
@@ -27,7 +27,7 @@ begin
             v_last := least(c_days, (v_other at time zone v_zone)::date - v_day::date - 1);
         end if;
     else
-        for v_bit in reverse 8 .. 0 loop      -- by halves: what has a tick has one for all days before it
+        for v_bit in reverse 8 .. 0 loop      -- bisect: a tick within reach is also within any longer reach
             v_half := v_last - (1 << v_bit);
             continue when v_half < p_days - 1;
             v_other := kronos.next_tick(p_schedule,

@@ -1,10 +1,11 @@
--- rolled_to: the day to which a closed tick moves: the nearest one after (p_step 1) or before (-1) its own,
--- within a year, on which the same local time is open for all of the calendars. A day on the way that has
--- ticks ends the look: a nearer one takes that day. So schedules that tick each day cost one step; and of a
--- long closure the days within it are leapt over, all but one at either end, where clocks may change. After
--- six looks the other days are asked of together (rolled_far).
--- Returns: at: null where there is none; a time that does not exist there is what dst_gap SHIFT makes of it.
--- is_taken: a day on the way has ticks.
+-- rolled_to: the day to which a closed tick moves: the nearest day after (p_step 1) or before (-1) its own,
+-- within a year, on which the same local time is open in all calendars. A day with ticks on the way ends the
+-- search, because the nearer tick takes that day.
+-- So schedules that tick every day cost one step. Days within a long closure are passed over, except one at
+-- either end, where clocks may change. After six steps the remaining days are evaluated together
+-- (rolled_far).
+-- Returns: at: null if there is none; a local time that does not exist on that day is resolved by dst_gap,
+-- with SKIP as SHIFT. is_taken: a day on the way has ticks.
 create or replace function kronos.rolled_to(
     p_workspace_id uuid, p_calendars text[], p_schedule kronos.schedule, p_starts_at timestamptz,
     p_ends_at timestamptz, p_local timestamp, p_step integer, out at timestamptz, out is_taken boolean
@@ -15,7 +16,7 @@ declare
     c_days  constant integer     := 366;
     v_zone  constant text        := coalesce(p_schedule.timezone, 'UTC');
     v_day   constant timestamp   := date_trunc('day', p_local);
-    v_own   constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');      -- where its day begins
+    v_own   constant timestamptz := kronos.local_instant(v_day, v_zone, 'SHIFT');      -- the start of its day
     v_from  timestamptz := kronos.local_instant(v_day + interval '1 day', v_zone, 'SHIFT');
     v_other timestamptz;      -- a tick of another day
     v_days  integer     := 1;

@@ -1,6 +1,6 @@
--- rolling_days: the local days whose ticks may run on another day in [p_from, p_to): those that have ticks,
--- where the day after (p_step 1) or before (-1) has none, so that no nearer day takes that one (rolled_to).
--- Of the days before p_from the last that has ticks counts, of those after p_to the first.
+-- rolling_days: the local days whose ticks may run on another day in [p_from, p_to): days with ticks for
+-- which the day after (p_step 1) or before (-1) has none, so that no nearer day takes that one (rolled_to).
+-- Of the days before p_from, the last with ticks counts; of those after p_to, the first.
 create or replace function kronos.rolling_days(p_schedule kronos.schedule, p_step integer,
                                                p_starts_at timestamptz, p_ends_at timestamptz,
                                                p_from timestamptz, p_to timestamptz) returns timestamp[]

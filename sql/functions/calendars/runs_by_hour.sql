@@ -1,6 +1,7 @@
--- runs_by_hour: the runs in [p_from, p_to) of a schedule with calendars, as tick_hours has its ticks: those
--- of the ticks that no calendar closes and that wait for none before them, and those that are moved
--- (moved_hours). p_open: what the calendars leave open of that time (open_times), which many schedules share.
+-- runs_by_hour: the runs in [p_from, p_to) of a schedule with calendars, in the form in which tick_hours
+-- returns ticks: ticks that no calendar closes and that wait for no earlier one, and ticks that are moved
+-- (moved_hours). p_open: the times in that span that the calendars leave open (open_times), which many
+-- schedules share.
 create or replace function kronos.runs_by_hour(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_waits_from timestamptz[], p_open tstzmultirange,

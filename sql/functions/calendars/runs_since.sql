@@ -1,6 +1,7 @@
--- runs_since: an instant before which neither p_tick nor a later tick of a schedule with calendars runs. Who
--- rolls back runs on no day up to one that has ticks: so not before p_before, a tick of an earlier day, and
--- then not before p_since, what was said of p_before; a tick that is the first to be looked at within a year.
+-- runs_since: an instant before which neither p_tick nor any later tick of a schedule with calendars runs. A
+-- tick that rolls back never moves to a day with ticks, or beyond one. So it does not run before p_before, a
+-- tick of an earlier day; on the same day it is p_since, the result for p_before; for the first tick examined
+-- it is a year before the tick.
 create or replace function kronos.runs_since(p_schedule kronos.schedule, p_on_blackout text,
                                              p_since timestamptz, p_before timestamptz, p_tick timestamptz)
 returns timestamptz

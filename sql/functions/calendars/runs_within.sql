@@ -1,9 +1,10 @@
--- runs_within: ticks_within of a schedule that may have calendars: the instants in [p_from, p_to) at which
--- its ticks run, the first p_limit of them. p_first: the tick that its job accounts for next; null: the
--- schedule has no job. Ticks before it do not come, though a calendar would have them run. What no calendar
--- closes is found for all ticks at once (open_ticks); of the days whose ticks may move (rolling_days) each is
--- asked for. A tick is accounted for after those before it.
--- Returns: ascending.   Raises: 22xxx where the schedule is malformed.   A week: decision 0137.
+-- runs_within: ticks_within for a schedule that may have calendars: the first p_limit instants in [p_from,
+-- p_to) at which its ticks run. p_first: the tick that its job accounts for next; null: the schedule has no
+-- job. Ticks before it are not returned, even if a calendar would make them run.
+-- Ticks that no calendar closes are found all at once (open_ticks); on days whose ticks may move
+-- (rolling_days) each tick is evaluated. A tick is accounted for after the ticks before it.
+-- Returns: instants, ascending. For a week: decision 0137.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.runs_within(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_from timestamptz, p_to timestamptz, p_limit integer,

@@ -1,7 +1,7 @@
--- tick_fate: what calendars make of a tick of a schedule, in words (when_runs).
--- Returns: one row. run_at: when it runs; null: it is skipped. reason: null where it is open; else code
+-- tick_fate: what calendars do with a tick of a schedule, in words (when_runs).
+-- Returns: one row. run_at: when it runs; null: it is skipped. reason: null if it is open; otherwise code
 -- blackout, blackout_merged, blackout_no_day, blackout_ended or rolled, detail, calendar, calendar_version,
--- day. until: as closed_by. What starts_at and ends_at leave out is no tick.
+-- day. until: as closed_by. Instants outside starts_at and ends_at are not ticks.
 create or replace function kronos.tick_fate(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz,
@@ -29,7 +29,7 @@ begin
                              then format('; a day with runs comes no %s open one',
                                          case p_on_blackout when 'NEXT' then 'later than the next'
                                                             else 'earlier than the last' end)
-                         when 'blackout_ended' then '; on the day on which it would run the job has ended'
+                         when 'blackout_ended' then '; the job has ended by the day on which it would run'
                          when 'blackout_no_day' then '; no day within a year is open at this time'
                          when 'rolled'
                              then format('; it runs on %s',

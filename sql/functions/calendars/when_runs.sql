@@ -1,10 +1,11 @@
--- when_runs: what calendars make of a tick of a schedule: the one place that says it. A tick that none of
--- them closes runs at its time. One that is closed is skipped, or runs at the same local time of the next or
--- the previous day on which that is open (p_on_blackout). A day takes the ticks of one day: its own, or else
--- those of the nearest closed one, and the others' are skipped. So no tick overtakes another.
--- Returns: one row. run_at: when it runs; null: it is skipped. code: null where it is open; else blackout,
+-- when_runs: decides what calendars do with a tick of a schedule; no other function decides this. A tick that
+-- no calendar closes runs at its own time. A closed tick is skipped, or runs at the same local time on the
+-- next or previous day on which that time is open (p_on_blackout). A day takes the ticks of one day only: its
+-- own or, if it has none, those of the nearest closed day; the ticks of other days are skipped. So no tick
+-- overtakes another.
+-- Returns: one row. run_at: when it runs; null: it is skipped. code: null if it is open; otherwise blackout,
 -- blackout_merged, blackout_no_day, blackout_ended or rolled. calendar, version, place, until: as closed_by.
--- What starts_at and ends_at leave out is no tick.
+-- Instants outside starts_at and ends_at are not ticks.
 create or replace function kronos.when_runs(
     p_workspace_id uuid, p_calendars text[], p_on_blackout text, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_tick timestamptz,
@@ -38,7 +39,7 @@ begin
                                  p_tick at time zone coalesce(p_schedule.timezone, 'UTC'),
                                  case p_on_blackout when 'NEXT' then 1 else -1 end);
     run_at := v_rolled.at;
-    if run_at >= p_ends_at then      -- it waits for nothing, so that the ticks after it do not wait for it
+    if run_at >= p_ends_at then      -- it does not wait, so that later ticks do not wait for it
         run_at := null;
         code := 'blackout_ended';
         return;

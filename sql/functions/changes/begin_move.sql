@@ -1,9 +1,10 @@
--- begin_move: the live jobs that name a calendar, and do not skip what it closes, have to follow its version
--- that the transaction wrote: all of them anew where some had still to follow the one before. Of jobs that
--- skip closed ticks nothing has to be done: their pointers are their ticks. The first 200 follow at once
--- (move_some), so that few jobs and their calendar change together; the others after the commit. Jobs that
--- are held are not waited for, as who changes a job waits for its calendars.
--- Returns: how many jobs have still to follow.
+-- begin_move: makes the live jobs that name a calendar follow the version that this transaction wrote. Only
+-- jobs that move closed ticks have to follow; a job that skips them needs nothing, because its pointer is its
+-- tick. If some jobs still had to follow the previous version, all start over.
+-- The first 200 follow immediately (move_some), so that a few jobs and their calendar change together; the
+-- others follow after the commit. Jobs that are locked are not waited for, because a session that changes a
+-- job waits for its calendars.
+-- Returns: the number of jobs that still have to follow.
 create or replace function kronos.begin_move(p_document_id uuid) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off

@@ -1,10 +1,11 @@
 -- cancel_job: retires the job that settle_ticks has just settled, if it is live, and removes its pg_cron
--- entry; its unfinished executions, and those of its older versions, are cancelled (cancel_runs), and so are
--- its backfills (stop_backfills).
--- A one-shot's execution is locked before its job, as when a worker ends it (cancel_one_shot).
--- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row
--- where nothing live was there.   Raises: KR035 where other jobs' callbacks run it; pg_cron's errors,
--- unchanged.   Lock order: jobs (settle_ticks holds it already), chains_lock, backfills, executions.
+-- entry. Its unfinished executions, and those of its older versions, are cancelled (cancel_runs), and so are
+-- its backfills (stop_backfills). A one-shot's execution is locked before its job, as when a worker finishes
+-- it (cancel_one_shot).
+-- Runs as the caller: row level security applies. Lock order: jobs (settle_ticks holds it already),
+-- chains_lock, backfills, executions.
+-- Returns: the job and the number of entries removed; no row if the job is not live.
+-- Raises: KR035 if callbacks of other jobs run it; pg_cron's errors, unchanged.
 create or replace function kronos.cancel_job() returns table (job_id uuid, entries integer)
 language plpgsql volatile security invoker rows 1 set search_path = pg_catalog, pg_temp
 as $$
@@ -26,7 +27,7 @@ begin
                       where one_shot is not null;
         return;
     end if;
-    -- a session that is about to name it has committed, or will find it over (resolve_callbacks)
+    -- a session that is about to name it has committed, or will find that it has ended (resolve_callbacks)
     perform pg_advisory_xact_lock_shared(kronos.chains_lock(kronos.current_workspace_id()));
     v_callers := kronos.callers_named(null, v_first_version_id);
     if v_callers is not null then

@@ -1,8 +1,9 @@
--- cancel_one_shot: retires a live one-shot of the transaction's workspace, and cancels its execution. Its
--- execution is locked before its job, as when a worker ends it. A live one without an execution was retried
--- by hand just now, so it is looked at again. One that has no row in kronos.jobs gets one: its execution
--- cannot say that the job was cancelled.
--- As the caller, so row level security holds.   Returns: the job; null where nothing live was there.
+-- cancel_one_shot: retires a live one-shot of the transaction's workspace, and cancels its execution. The
+-- execution is locked before the job, as when a worker finishes it. A live one-shot without an execution has
+-- just been retried by hand, so it is read again. A one-shot without a row in kronos.jobs gets one, because
+-- its execution cannot record that the job was cancelled.
+-- Runs as the caller: row level security applies.
+-- Returns: the job; null if no live one-shot was found.
 create or replace function kronos.cancel_one_shot(p_job_id uuid) returns uuid
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

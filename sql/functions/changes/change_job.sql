@@ -1,9 +1,9 @@
--- change_job: does an operation's action to one job, as its route does: its ticks are settled first. A job is
--- triggered once by an operation, whatever is repeated: the key says which run that was, and is also known
--- to a request which has the same (kronos/idempotency.py).
--- As the caller, in whose transaction the workspace is that of the operation.
--- Returns: null where it is done, or is so already; else why not: code, detail.
--- Raises: as the routes' functions; KR041 where a resumed job's entry has no room.
+-- change_job: applies an operation's action to one job, as its route does: the job's ticks are settled first.
+-- An operation triggers a job once, however often the call is repeated: the idempotency key identifies the
+-- run, and a request with the same key finds it too (kronos/idempotency.py).
+-- Runs as the caller, in whose transaction the workspace is that of the operation.
+-- Returns: null if it is done, or was done already; otherwise why not: code, detail.
+-- Raises: as the routes' functions; KR041 if a resumed job's entry exceeds the quota.
 create or replace function kronos.change_job(p_operation kronos.operations, p_job_id uuid) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -30,7 +30,7 @@ begin
          where v_done is not null;
     elsif p_operation.kind = 'PAUSE' and (v_terms ->> 'until')::timestamptz <= kronos.clock() then
         return jsonb_build_object('code', 'conflict', 'detail',
-                                  format('the pause was to end at %s, before it came to the job',
+                                  format('the pause was to end at %s, before the operation reached the job',
                                          v_terms ->> 'until'));
     else
         perform kronos.settle_version(p_job_id, null);
@@ -42,7 +42,7 @@ begin
             v_done := (select job_id from kronos.resume_job());
             select max_alarms_per_minute into v_most
               from kronos.workspaces where workspace_id = p_operation.workspace_id;
-            -- jobs_that_resume_keep_to_quotas looks once a transaction, and this one resumes many
+            -- jobs_that_resume_keep_to_quotas checks once per transaction, and this one resumes many jobs
             if v_done is not null and v_most is not null then
                 v_peak := kronos.alarm_peak(p_operation.workspace_id, array[v_done]);
                 if v_peak > v_most then
@@ -64,7 +64,7 @@ begin
         return null;
     end if;
     return jsonb_build_object('code', 'conflict', 'detail',
-                              format('job %s is %s and %s by now', p_job_id, coalesce(v_job.trigger, 'gone'),
+                              format('job %s is now %s and %s', p_job_id, coalesce(v_job.trigger, 'gone'),
                                      coalesce(v_job.status, 'gone')));
 end
 $$;

@@ -1,9 +1,10 @@
--- change_jobs: a step of one RUNNING operation over jobs whose time has come, of a workspace by chance and of
--- its operations by chance, so that none waits for ever behind the others, and another's one not behind a
--- workspace's many; of one, because two that change the same job are two changes of the audit. One that
--- cannot go on ends as FAILED and stops no other; what may pass is tried again half a second later. It costs
--- an index's probe while none is RUNNING.
--- Returns: how many jobs were dealt with; null while none can go on, or the instance is held.
+-- change_jobs: performs one step of one RUNNING operation over jobs that is due. A random workspace is
+-- chosen, then one of its operations at random, so that no operation is starved by others, and no workspace
+-- by another's many operations. One step at a time, because two operations that change the same job are two
+-- changes in the audit.
+-- An operation that cannot continue ends as FAILED and does not stop the others; a passing error is retried
+-- half a second later. While no operation is RUNNING, this costs one index probe.
+-- Returns: the number of jobs processed; null while no operation can continue, or the instance is held.
 create or replace function kronos.change_jobs() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -25,7 +26,7 @@ begin
        and operation.next_at <= kronos.clock()
        and workspace.status = 'ACTIVE'
      order by row_number() over (partition by operation.workspace_id order by random()),
-              gen_random_uuid()      -- not random(): the same expression is the same number
+              gen_random_uuid()      -- not random(): a repeated expression gives the same number
      limit 1;
     if not found then
         return 0;
@@ -37,7 +38,7 @@ exception when others then
            set next_at = kronos.clock() + interval '0.5 seconds'
          where operation_id = v_operation_id and status = 'RUNNING';
     else
-        raise warning 'kronos: operation % cannot go on: % (%)', v_operation_id, sqlerrm, sqlstate;
+        raise warning 'kronos: operation % cannot continue: % (%)', v_operation_id, sqlerrm, sqlstate;
         perform kronos.end_operation(v_operation_id, 'FAILED',
                                      jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm,
                                                         'sqlstate', sqlstate));

@@ -1,12 +1,15 @@
--- change_next: the next jobs of an operation over jobs, which change_some holds, and where it has come to.
--- Each job is a subtransaction, so what it is refused stops no other; it is counted, and the first 50 are
--- listed. Up to 100 jobs and for a tenth of a second; with per_second a quarter of a second's share. A job
--- that somebody holds is waited for, a try each half second, and after a minute is refused, so that it stops
--- no other; after one that was, half a minute, then a third: a thousand of them take minutes, not a day.
--- Where a text is looked for, a step reads up to 2,000 jobs that may have it, and the next one those after
--- them (search_edge).
--- Returns: how many jobs it dealt with.   Raises: what says that no job could be changed, as where pg_cron's
--- functions are not there (tried_change).
+-- change_next: processes the next jobs of an operation over jobs, which change_some holds, and stores its
+-- position. Each job is a subtransaction, so a rejected job does not stop the others; it is counted, and the
+-- first 50 are listed. One step takes up to 100 jobs and a tenth of a second; with per_second, the share of a
+-- quarter of a second.
+--
+-- A locked job is retried every half second, and rejected after a minute, so that it does not stop the
+-- others. After one such job the limit is half a minute, then a third, and so on: a thousand of them take
+-- minutes, not a day. When a text is searched for, a step reads up to 2,000 jobs that may contain it, and the
+-- next step those after them (search_edge).
+-- Returns: the number of jobs processed.
+-- Raises: errors that mean no job can be changed, for example if pg_cron's functions do not exist
+-- (tried_change).
 create or replace function kronos.change_next(p_operation kronos.operations) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -44,7 +47,7 @@ begin
     if v_is_end and v_edge is not null then
         v_is_end := false;
         p_operation.position_at := v_edge;
-        p_operation.position_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';      -- all of that instant
+        p_operation.position_id := 'ffffffff-ffff-ffff-ffff-ffffffffffff';      -- all jobs of that instant
     end if;
     update kronos.operations
        set done = p_operation.done, failed = p_operation.failed, failures = p_operation.failures,

@@ -1,14 +1,16 @@
--- change_some: the next jobs of an operation that pauses, resumes, cancels or triggers many (change_next),
--- and where it has come to, in one transaction: a crash anywhere leaves nothing behind and nothing twice.
--- Waits for no other session that is at work on the same operation, and for any lock 50 ms at most: of two
--- that wait for each other it gives way. Not while the workspace is suspended, or is being suspended, resumed
--- or deleted at this moment.
--- Who began it is who changes each job, in the audit, and it goes on while they may (stopped_with_caller).
--- What is set for that, and by the routes' functions, is set back, for its caller has other things to do in
--- the transaction.
--- Lock order: the operation, the workspace's lock, shared; then as the routes' functions. Of several jobs the
--- newest comes first, against the order of others who lock several: these wait longer, and it gives way.
--- Returns: how many jobs it dealt with.   Raises: as change_next.
+-- change_some: performs the next step of an operation that pauses, resumes, cancels or triggers many jobs
+-- (change_next), and stores its position, in one transaction: a crash at any point leaves nothing behind and
+-- repeats nothing. It does not wait for a session that works on the same operation, and waits for any lock at
+-- most 50 ms: of two sessions that wait for each other, it gives way. It does nothing while the workspace is
+-- suspended, or is being suspended, resumed or deleted.
+--
+-- In the audit, each change is made by the caller who started the operation, and the operation continues only
+-- while that caller is allowed to do this (stopped_with_caller). The settings for that, and those that the
+-- routes' functions make, are restored, because the caller's transaction has other work.
+-- Lock order: the operation, the workspace's lock, shared; then as the routes' functions. The newest job
+-- comes first, against the order of other sessions that lock several: those wait longer, and it gives way.
+-- Returns: the number of jobs processed.
+-- Raises: as change_next.
 create or replace function kronos.change_some(p_operation_id uuid) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$

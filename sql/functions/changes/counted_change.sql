@@ -1,5 +1,5 @@
--- counted_change: an operation as it is once it has dealt with a job: its counts, the first 50 refusals, and
--- its place. p_refusal: null where the job was changed.
+-- counted_change: an operation after it has processed a job: its counts, the first 50 rejections, and its
+-- position. p_refusal: null if the job was changed.
 create or replace function kronos.counted_change(p_operation kronos.operations, p_job_id uuid,
                                                  p_created_at timestamptz, p_refusal jsonb)
 returns kronos.operations

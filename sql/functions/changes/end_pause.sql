@@ -1,6 +1,6 @@
--- end_pause: a pause that was to end by itself does: its ticks, those before resume_at, are recorded as
--- skipped, and the job is ACTIVE. A tick at resume_at or later is due: the caller accounts for it,
--- and registers the entry if the workspace is ACTIVE. The caller holds the row's lock.
+-- end_pause: ends a pause that was to end by itself: its ticks, those before resume_at, are recorded as
+-- skipped, and the job becomes ACTIVE. A tick at resume_at or later is due; the caller accounts for it, and
+-- registers the entry if the workspace is ACTIVE. The caller holds the row's lock.
 create or replace function kronos.end_pause(p_job_id uuid) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

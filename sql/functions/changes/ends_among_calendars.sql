@@ -1,6 +1,6 @@
--- ends_among_calendars: the last instant whose ticks a version answers for that ends now and whose ticks move
--- with calendars. One that was run before its time is the version's; one that is held back for a later day
--- goes to the version that replaces it (first_place), and is skipped where none does.
+-- ends_among_calendars: the last instant for whose ticks a version is responsible, when the version ends now
+-- and calendars move its ticks. A tick that ran before its time belongs to this version. A tick that is held
+-- back until a later day goes to the version that replaces it (first_place), and is skipped if none does.
 create or replace function kronos.ends_among_calendars(p_job kronos.jobs, p_pointer kronos.pointers)
 returns timestamptz
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- follow_moves: has jobs follow their calendars that were changed, where that is still to be done of them
--- (kronos.calendar_moves): who accounts for ticks up to an instant and then changes, pauses, resumes or ends
--- the job goes by its pointer, and a tick that is due by the present version, but not by the pointer, would
--- be nobody's after it. The caller holds the rows' locks. Where no calendar has changed, which is nearly
--- always, one look at an empty table.
+-- follow_moves: makes jobs follow their changed calendars, if they still have to (kronos.calendar_moves). A
+-- session that accounts for ticks up to an instant and then changes, pauses, resumes or ends the job goes by
+-- its pointer; a tick that is due by the calendar's present version, but not by the pointer, would be lost.
+-- The caller holds the rows' locks. If no calendar has changed, which is nearly always, this costs one read
+-- of an empty table.
 create or replace function kronos.follow_moves(p_job_ids uuid[]) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- jobs_to_change: the newest p_limit jobs of the caller's workspace that a filter lets through, after a place
--- in the list (find_jobs). p_which: endpoint, trigger, tag, q, created_after, created_before, each where it
--- is asked, and statuses.
+-- jobs_to_change: the newest p_limit jobs of the caller's workspace that match a filter, after a position in
+-- the list (find_jobs). p_which: endpoint, trigger, tag, q, created_after, created_before, each if requested,
+-- and statuses.
 create or replace function kronos.jobs_to_change(p_which jsonb, p_before_created_at timestamptz,
                                                  p_before_id uuid, p_limit integer)
 returns table (job_id uuid, created_at timestamptz)

@@ -1,5 +1,5 @@
--- judge_local_time: when a zone's clocks show a local time, as p_dst_gap has it where they never do; or why
--- nobody can say. As judge_schedule: a wrong one costs no other.
+-- judge_local_time: the instant at which a zone's clocks show a local time, resolved by p_dst_gap if they
+-- never do; or the fault. Like judge_schedule: one wrong time does not fail the others.
 create or replace function kronos.judge_local_time(p_local timestamp, p_timezone text, p_dst_gap text,
                                                    out at timestamptz, out fault jsonb)
 language plpgsql stable set search_path = pg_catalog, pg_temp

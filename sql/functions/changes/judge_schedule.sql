@@ -1,7 +1,7 @@
--- judge_schedule: what read_schedule makes of what a user wrote, as a job stores it, and its first tick
--- within the window; or why there is none of it: of many that are asked about at once, a wrong one costs no
--- other.
--- Returns: one row. fault: {"sqlstate", "message", "hint", "column"}, null where it is sound.
+-- judge_schedule: reads a schedule as its user wrote it (read_schedule), and returns it as a job stores it,
+-- with its first tick within the window; or the fault. Many can be judged at once: one wrong schedule does
+-- not fail the others.
+-- Returns: one row. fault: {"sqlstate", "message", "hint", "column"}, null if it is sound.
 create or replace function kronos.judge_schedule(
     p_cron text, p_every text, p_anchor timestamptz, p_timezone text, p_dst_gap text, p_dst_overlap text,
     p_anchor_local timestamp, p_starts_at timestamptz, p_ends_at timestamptz,

@@ -1,5 +1,5 @@
--- know_trace: a CRON job's version has the span of the request that makes it, for its ticks to link to.
--- Nothing is called where no caller says one: most are in no trace.
+-- know_trace: gives a CRON job's version the span of the request that creates it, so that its ticks can link
+-- to it. Not called if the caller names no span, because most requests are not traced.
 create or replace function kronos.know_trace() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,11 +1,11 @@
--- make_one_shot_jobs: IMMEDIATE and DELAYED jobs of the transaction's workspace that are more than their
--- executions (a name, title, tag, key, callback or deadline), and their executions, as the statement
--- insert_one_shot_jobs makes them. p_jobs: an array of objects with job_id, endpoint, input, run_at, name,
--- title, tags, idempotency_key, request_sha256, on_success, on_failure, deadline_seconds and priority, no two
--- of which have one key or name. Their endpoints' rows are locked, shared.
--- As the caller: row level security holds.
--- Returns: how many are there now: those that their keys made before, too. None: no such endpoint.
--- Raises: 23505 where a name is taken.
+-- make_one_shot_jobs: creates IMMEDIATE and DELAYED jobs of the transaction's workspace that need a row of
+-- their own (for a name, title, tag, key, callback or deadline), and their executions, as the statement
+-- insert_one_shot_jobs does. p_jobs: an array of objects with job_id, endpoint, input, run_at, name, title,
+-- tags, idempotency_key, request_sha256, on_success, on_failure, deadline_seconds and priority; no two may
+-- have the same key or name. Locks their endpoints' rows, shared.
+-- Runs as the caller: row level security applies.
+-- Returns: how many exist now, including those that their keys created earlier. 0: no such endpoint.
+-- Raises: 23505 if a name is taken.
 create or replace function kronos.make_one_shot_jobs(p_jobs jsonb) returns bigint
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

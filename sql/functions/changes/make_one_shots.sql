@@ -1,17 +1,17 @@
--- make_one_shots: IMMEDIATE and DELAYED jobs of the transaction's workspace, as many as there are endpoints'
--- names, each of which is its execution and nothing else: one row. The nth has the nth endpoint, input, time
--- and priority; a time that is null is now, and a priority, or all of them, 0. Ids begin with the time of
--- creation. Where p_is_whole, all are made or none; else an endpoint that is not there lacks its own jobs
--- alone.
--- The endpoints are locked, ids ascending, as a foreign key locks them: so none is being deleted
--- (delete_endpoint), and their present versions are read after that.
--- An endpoint with a payload spec is as one that is not there, unless the inputs were validated
--- (is_validated).
--- What is made is counted where the workspace has quotas.
--- As the caller: row level security holds.   Returns: a row for each; job_id is null where it was not made.
--- Raises: KR040, KR041 where a quota is used up; 22023 where a list is shorter than another, an input is no
--- object or a time is none; where p_is_whole, KR016 for an input that was not validated, KR012 for an
--- endpoint that is not there.
+-- make_one_shots: creates IMMEDIATE and DELAYED jobs of the transaction's workspace, one per endpoint name.
+-- Each job is its execution and nothing else: one row. The nth job has the nth endpoint, input, time and
+-- priority; a null time means now, and null priorities mean 0. Ids begin with the time of creation. If
+-- p_is_whole, all are created or none; otherwise only the jobs of a missing endpoint are not created.
+--
+-- The endpoints are locked, ids ascending, as a foreign key locks them. So none of them is being deleted
+-- (delete_endpoint), and their present versions are read after that. An endpoint with a payload spec is
+-- treated as missing unless the inputs were validated (is_validated). The jobs are counted if the workspace
+-- has quotas.
+-- Runs as the caller: row level security applies.
+-- Returns: one row per job; job_id is null if it was not created.
+-- Raises: KR040, KR041 if a quota is used up; 22023 if a list is shorter than another, an input is not an
+-- object or a time is not finite; if p_is_whole, KR016 for an input that was not validated, KR012 for an
+-- endpoint that does not exist.
 create or replace function kronos.make_one_shots(p_endpoints text[], p_inputs jsonb[], p_run_at timestamptz[],
                                                  p_is_whole boolean, p_priorities smallint[] default null)
 returns table (nth bigint, job_id uuid, endpoint_id uuid, endpoint text, endpoint_type text,
@@ -26,14 +26,14 @@ declare
     v_is_counted   boolean;
     v_missing      text;
     v_caller       constant jsonb := kronos.said_caller();
-    v_each         constant jsonb := v_caller -> 'each';      -- by the place of each
+    v_each         constant jsonb := v_caller -> 'each';      -- by the job's place
     v_created_by   constant jsonb := kronos.creator_of(case when v_each is null then v_caller else '{}' end);
     v_id_begins    constant text := left(kronos.uuid7_floor(kronos.now())::text, 13) || '-7';
 begin
     if (cardinality(p_inputs), cardinality(p_run_at)) is distinct from (cardinality(p_endpoints),
                                                                         cardinality(p_endpoints))
     or cardinality(p_priorities) <> cardinality(p_endpoints) then
-        raise exception 'as many inputs, times and priorities as endpoints are wanted' using
+        raise exception 'inputs, times and priorities must have as many elements as endpoints' using
             errcode = 'invalid_parameter_value';
     end if;
     select array(select endpoint.endpoint_id
@@ -51,7 +51,7 @@ begin
            current_setting('kronos.quotas', true) = 'on'
       into v_endpoints, v_is_broken, v_is_counted;
     if v_is_broken then
-        raise exception 'an input is an object, and a time is an instant or null' using
+        raise exception 'each input must be an object, and each time a finite instant or null' using
             errcode = 'invalid_parameter_value';
     end if;
     if p_is_whole then
@@ -82,7 +82,7 @@ begin
               from kronos.endpoints as found
               join kronos.endpoint_versions as made_of using (endpoint_id, version)
              where found.endpoint_id = any (v_endpoints)
-        -- of an instant that is the time of creation itself the job is a microsecond younger: it is DELAYED
+        -- a job whose time is the time of creation is made a microsecond younger: it is DELAYED
         ), wanted as materialized (
             select item.nth, item.endpoint, item.input, nullif(item.priority, 0) as priority, found.*,
                    coalesce(item.run_at, made.at) as run_at,

@@ -1,7 +1,7 @@
--- make_run: a run of a CRON job beside its schedule: due at once, held back by another, or SKIPPED, as the
--- job's overlap policy has it. The caller holds the job's row: shared, or, under an overlap policy, for
--- itself. p_made_of: the present version of the job's endpoint. p_priority and
--- p_deadline_seconds: in place of the job's own.
+-- make_run: creates a run of a CRON job outside its schedule: due immediately, held behind another run, or
+-- SKIPPED, according to the job's overlap policy. The caller holds the job's row lock: shared or, under an
+-- overlap policy, exclusive. p_made_of: the present version of the job's endpoint. p_priority and
+-- p_deadline_seconds replace the job's own.
 -- Returns: RUN, HOLD or SKIP.
 create or replace function kronos.make_run(p_job kronos.jobs, p_made_of kronos.endpoint_versions,
                                            p_execution_id uuid, p_input jsonb,

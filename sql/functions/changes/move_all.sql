@@ -1,7 +1,8 @@
--- move_all: has jobs follow their calendars until p_until, and some of one in any case: the calendars with
--- the fewest to do first. What the request that changed a calendar left goes on here: the workers' upkeep
--- does it several times a second, the reaper each minute. Not while the instance is held.
--- Returns: how many jobs have still to follow.
+-- move_all: makes jobs follow their calendars until p_until, and always at least some jobs of one calendar;
+-- calendars with the fewest jobs left come first. It continues what the request that changed a calendar left:
+-- the workers' upkeep calls it several times per second, the reaper every minute. It does nothing while the
+-- instance is held.
+-- Returns: the number of jobs that still have to follow.
 create or replace function kronos.move_all(p_until timestamptz) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

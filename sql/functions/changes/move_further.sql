@@ -1,6 +1,6 @@
--- move_further: move_some of a calendar of the transaction's workspace: what a request does that changed it,
--- again and again, each in a transaction of its own.
--- Returns: how many jobs it got on with, and how many have still to follow.
+-- move_further: move_some for a calendar of the transaction's workspace. The request that changed the
+-- calendar calls it repeatedly, each time in a separate transaction.
+-- Returns: the number of jobs processed, and the number that still have to follow.
 create or replace function kronos.move_further(p_name text, out done integer, out jobs_left integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

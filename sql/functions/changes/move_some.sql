@@ -1,9 +1,9 @@
--- move_some: up to p_limit more of the jobs that have to follow a calendar, in the order of their ids, then
--- those that somebody held: their pointers are where its present version has them. A job that is made or
--- changed meanwhile asks the present version by itself. One session at a time; who finds another at it leaves
--- it the work. Where it fails, nothing was done, and it is tried again half a second later.
+-- move_some: makes up to p_limit more jobs follow a calendar, ordered by id, and then those that another
+-- session had locked: their pointers move to where the calendar's present version puts them. A job that is
+-- created or changed meanwhile uses the present version anyway. One session at a time; a second one leaves
+-- the work to the first. A step that fails has done nothing, and is retried half a second later.
 -- Lock order: kronos.calendar_moves; jobs, pointers. It waits for none of them.
--- Returns: how many jobs it got on with; 0 where nothing can be done at this moment.
+-- Returns: the number of jobs processed; 0 if nothing can be done at this moment.
 create or replace function kronos.move_some(p_document_id uuid, p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
@@ -37,8 +37,8 @@ begin
         v_asked := v_move.behind[:p_limit];
         v_move.behind := v_move.behind[p_limit + 1:];
     else
-        -- behind the last one nothing is read again: jobs of other calendars may stand there, and one that is
-        -- held for long brings us back each half second
+        -- jobs after the last one are not read again: other calendars may have many, and a job that stays
+        -- locked brings us back every half second
         v_move.after_job_id := case when v_is_last then 'ffffffff-ffff-ffff-ffff-ffffffffffff'
                                     else v_asked[cardinality(v_asked)] end;
     end if;
@@ -50,7 +50,7 @@ begin
                                  order by job.job_id
                                    for update skip locked) as locked);
         v_moved := kronos.place_again(v_held);
-    exception when others then      -- told, and tried again: it stops no other calendar's
+    exception when others then      -- logged, and retried: it does not stop other calendars
         perform kronos.put_off_move(p_document_id, sqlstate, sqlerrm);
         return 0;
     end;

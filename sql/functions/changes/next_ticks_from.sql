@@ -1,7 +1,7 @@
--- next_ticks_from: the instant after which ticks are those of a CRON job's next version: p_settled_at, up to
--- which settle_ticks accounts for those of the version before. A tick of that one that a calendar holds back
--- for a later day (p_held_at) is the new one's, if its schedule has it too; one that was run before its time
--- stays the old one's.
+-- next_ticks_from: the instant after which ticks belong to a CRON job's next version: p_settled_at, up to
+-- which settle_ticks accounts for those of the previous version. A tick of that version that a calendar holds
+-- back until a later day (p_held_at) belongs to the new version if its schedule has it too; a tick that ran
+-- before its time stays with the old version.
 create or replace function kronos.next_ticks_from(
     p_job kronos.jobs, p_settled_at timestamptz, p_held_at timestamptz, p_schedule kronos.schedule,
     p_starts_at timestamptz, p_ends_at timestamptz, p_calendars text[], p_on_blackout text

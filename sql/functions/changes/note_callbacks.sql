@@ -1,4 +1,4 @@
--- note_callbacks: keeps kronos.job_callbacks as the jobs are. A job without callbacks costs nothing.
+-- note_callbacks: keeps kronos.job_callbacks in step with the jobs. A job without callbacks costs nothing.
 create or replace function kronos.note_callbacks() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

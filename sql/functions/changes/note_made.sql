@@ -1,7 +1,9 @@
--- note_made: the executions that a statement of the API has just made by hand, runs of jobs and tests of
--- endpoints, are rows of the audit (note_execution). It notes what it finds made by this very transaction in
--- its workspace, and nothing else. A test, which is of no job, is counted here where the workspace has quotas
--- (runs of jobs: require_job).   Returns: how many.   Raises: KR040, KR041.
+-- note_made: records in the audit the executions that a statement of the API has just created by hand: runs
+-- of jobs and tests of endpoints (note_execution). It records only executions that this transaction created
+-- in its workspace. A test belongs to no job, so it is counted here if the workspace has quotas (runs of
+-- jobs: require_job).
+-- Returns: the number recorded.
+-- Raises: KR040, KR041.
 create or replace function kronos.note_made(p_execution_ids uuid[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

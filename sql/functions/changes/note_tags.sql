@@ -1,4 +1,5 @@
--- note_tags: keeps kronos.job_tags as the jobs are. A job without tags, as most one-shots are, costs nothing.
+-- note_tags: keeps kronos.job_tags in step with the jobs. A job without tags, like most one-shots, costs
+-- nothing.
 create or replace function kronos.note_tags() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,10 @@
--- pause_job: the ACTIVE CRON job that settle_ticks has just settled is paused, and its entry removed. A
--- PAUSED one stays so, and takes the note and the end that were given (p_given: note, until); who gave one
--- last is its actor.
--- As the caller, so row level security holds.   Returns: the job and how many entries were removed; no row:
--- neither, or nothing was given to a PAUSED one.   Raises: pg_cron's errors, unchanged.
+-- pause_job: pauses the ACTIVE CRON job that settle_ticks has just settled, and removes its entry. A PAUSED
+-- job stays so, and takes the note and the end that were given (p_given: note, until); its actor is the last
+-- caller who gave one.
+-- Runs as the caller: row level security applies.
+-- Returns: the job and the number of entries removed; no row if the job is neither ACTIVE nor PAUSED, or
+-- nothing was given for a PAUSED one.
+-- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.pause_job(p_note text, p_until timestamptz, p_given text[], p_actor text)
 returns table (job_id uuid, entries integer)
 language plpgsql volatile security invoker rows 1 set search_path = pg_catalog, pg_temp

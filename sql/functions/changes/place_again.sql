@@ -1,6 +1,6 @@
--- place_again: the pointers of jobs, whose rows the caller holds, are where the present versions of their
--- calendars have them. A job that is over has none, and one that cannot be read keeps its own.
--- Returns: how many were moved.   50,000 jobs: decision 0112.
+-- place_again: moves the pointers of jobs to where the present versions of their calendars put them. The
+-- caller holds the jobs' rows. A job that has ended has no pointer; a job that cannot be read keeps its own.
+-- Returns: the number of pointers moved. 50,000 jobs: decision 0112.
 create or replace function kronos.place_again(p_job_ids uuid[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -8,7 +8,7 @@ as $$
 declare
     v_moved integer;
 begin
-    with alike as materialized (      -- of many jobs most have a tick and terms that others have too
+    with alike as materialized (      -- most of many jobs share their tick and terms with others
         select job.workspace_id, job.calendars, job.on_blackout, job.schedule, job.starts_at, job.ends_at,
                at.tick
           from unnest(p_job_ids) as asked (job_id)

@@ -1,5 +1,5 @@
--- place_pointer: the pointer of a new job with calendars, which its statement wrote as the job's first tick,
--- twice, is where that tick is due (pointer_at).
+-- place_pointer: sets the pointer of a new job with calendars to the instant at which its first tick is due
+-- (pointer_at); the inserting statement marks such a pointer by writing the tick twice.
 create or replace function kronos.place_pointer() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- put_off_move: jobs that could not follow their calendar are tried again in half a second.
+-- put_off_move: schedules a retry, in half a second, for jobs that could not follow their calendar.
 create or replace function kronos.put_off_move(p_document_id uuid, p_type text, p_message text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- refusal_of: what an error says of the job that met it, to people: code, detail. What is not Kronos's own is
--- not theirs to read.
+-- refusal_of: the error that a job met, for people: code, detail. Messages that are not Kronos's own are
+-- hidden.
 create or replace function kronos.refusal_of(p_sqlstate text, p_message text) returns jsonb
 language sql immutable
 return jsonb_build_object(
@@ -9,4 +9,4 @@ return jsonb_build_object(
                             else case when p_sqlstate like 'KR%' then 'conflict'
                                       else 'internal_error' end end,
     'detail', case when p_sqlstate like 'KR%' then left(p_message, 300)
-                   else format('PostgreSQL refused it (%s)', p_sqlstate) end);
+                   else format('PostgreSQL rejected the change (%s)', p_sqlstate) end);

@@ -1,7 +1,8 @@
--- refuse_cycle: a job's callbacks lead to no job whose callbacks lead back to it, and no chain of jobs is
--- longer than 10. What is live is looked at: the caller holds the lock of the workspace's chains. A job calls
--- two others at most, so there are at most 1,024 ways on; those that lead here are counted by their lengths.
--- Raises: KR034, which names the way.
+-- refuse_cycle: raises an error if a job's callbacks would lead back to it, or if a chain of jobs would be
+-- longer than 10. It reads live jobs: the caller holds the lock of the workspace's chains. A job calls at
+-- most two others, so there are at most 1,024 paths onward; those that lead here are counted by their
+-- lengths.
+-- Raises: KR034, which names the path.
 create or replace function kronos.refuse_cycle(p_job kronos.jobs, p_event text, p_first_version_id uuid)
 returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -50,11 +51,11 @@ begin
     raise sqlstate 'KR034' using
         column = p_event || '.job',
         message = case when v_way[cardinality(v_way)] = p_job.first_version_id
-                       then 'it would call itself back: ' || v_names
+                       then 'the job would call itself back: ' || v_names
                        else format('the chain would have more than %s jobs: %s%s',
                                    kronos.most_jobs_of_a_chain(),
                                    case when v_before > 0 then format('%s before it, then ', v_before) end,
                                    v_names) end,
-        hint = 'name another job, or take the callback away from one on this way';
+        hint = 'name another job, or remove the callback from a job in this chain';
 end
 $$;

@@ -1,6 +1,7 @@
--- require_calendars: the calendars that a job names are there, and stay as long as its transaction: who
--- deletes one waits, and then sees the job. A version's description says what they do.   Raises: KR046 where
--- one is not there.
+-- require_calendars: requires that the calendars a job names exist, and keeps them as long as the transaction
+-- lasts: a session that deletes one waits, and then finds the job. The description of a version says what its
+-- calendars do.
+-- Raises: KR046 if one does not exist.
 create or replace function kronos.require_calendars() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,11 +1,12 @@
--- require_sound_job: a job's columns agree with each other, and each is one of the values that it may have,
--- no matter who writes. What check constraints would say, whose names these are; but every statement that
--- writes a row reads the text of each constraint again (0.07 ms of a job's creation for these), and this is
--- kept by the session.
--- A new status is stamp_job's to look at, which is called for it anyway: one-shots are COMPLETED many at a
--- time. Each rule as in a constraint: what is null breaks none. The first that is broken, by name, is
--- reported. The trigger is the last of those before a row is written, and runs for logical replication too;
--- so it is here that the row gets the text that q is looked for in.
+-- require_sound_job: requires that a job's columns agree with each other and have permitted values, whatever
+-- statement writes them. These are check constraints in all but form, and the errors carry constraint names.
+-- As constraints they would be parsed again by every statement that writes a row (0.07 ms per job created); a
+-- session parses this function once.
+--
+-- stamp_job checks a new status, because it is called for that anyway: one-shots become COMPLETED many at a
+-- time. As in a constraint, null violates no rule. The first violated rule, by name, is reported. The trigger
+-- is the last before a row is written, and runs for logical replication too; so it also sets the text in
+-- which q is searched.
 -- Raises: 23514.
 create or replace function kronos.require_sound_job() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp

@@ -1,6 +1,7 @@
--- resolve_callback: a callback as its user wrote it, judged, with the id of what it names: endpoint_id, or
--- first_version_id of the CRON job. The endpoint's row is locked, shared, as a job's own endpoint's is.
--- Returns: null for null.   Raises: KR034; its column is the field.
+-- resolve_callback: checks a callback as its user wrote it, and adds the id of its target: endpoint_id, or
+-- first_version_id of the CRON job. The endpoint's row is locked, shared, like that of a job's own endpoint.
+-- Returns: null for null.
+-- Raises: KR034; its column is the field.
 create or replace function kronos.resolve_callback(p_job kronos.jobs, p_event text, p_given jsonb)
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp

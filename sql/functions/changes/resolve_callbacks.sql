@@ -1,9 +1,10 @@
--- resolve_callbacks: a job's callbacks name an endpoint or a CRON job of its workspace that is there, and get
--- its id beside the name; no matter who writes. What stays as the version before has it is not judged again:
--- what it names may be over by now, and the change is about something else. A job without callbacks does not
--- come here.
--- A CRON job first takes the workspace's lock, as its registration does later, and, where it names a job, the
--- lock of the workspace's chains: so of two that would make a cycle together one sees the other.
+-- resolve_callbacks: requires that a job's callbacks name an existing endpoint or CRON job of its workspace,
+-- and stores its id beside the name, whatever statement writes the job. A callback that is the same as in the
+-- previous version is not checked again: its target may have ended by now, and the change is about something
+-- else. A job without callbacks does not come here.
+-- A CRON job first takes the workspace's lock, as its registration does later, and, if a callback names a
+-- job, the lock of the workspace's chains: so of two jobs that would form a cycle together, one sees the
+-- other.
 -- Raises: KR034; its column is the field.
 create or replace function kronos.resolve_callbacks() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp

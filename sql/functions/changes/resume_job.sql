@@ -1,7 +1,8 @@
--- resume_job: the PAUSED job that settle_ticks has just settled is ACTIVE, and has its entry again, but while
--- the workspace is suspended. The ticks of the pause were recorded as skipped by settle_ticks.
--- As the caller, so row level security holds.   Returns: the job and how many entries were made; no row: not
--- a PAUSED job.   Raises: KR041 where a quota has no room for it; pg_cron's errors, unchanged.
+-- resume_job: makes the PAUSED job that settle_ticks has just settled ACTIVE, and registers its entry again
+-- unless the workspace is suspended. settle_ticks has recorded the ticks of the pause as skipped.
+-- Runs as the caller: row level security applies.
+-- Returns: the job and the number of entries created; no row if the job is not PAUSED.
+-- Raises: KR041 if a quota has no room for it; pg_cron's errors, unchanged.
 create or replace function kronos.resume_job() returns table (job_id uuid, entries integer)
 language plpgsql volatile security invoker rows 1 set search_path = pg_catalog, pg_temp
 as $$

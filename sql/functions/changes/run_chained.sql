@@ -1,11 +1,10 @@
--- run_chained: the runs of jobs that ended runs of others have set off (call_back), and what these send to
--- endpoints that were locked, up to 100 of those whose time has come, each once: it is made, or recorded as
--- SKIPPED, in the transaction that notes that it was. One whose job or endpoint somebody has locked, or that
--- meets what passes, comes again half a second later. One that
--- cannot be made stops no other, and comes again a minute later. It costs an index's probe while none is due.
--- p_since: those that were due before are not looked at, as in expire_leases.
--- Waits for nobody.
--- Returns: how many were looked at; null where none is due, or the instance is held.
+-- run_chained: creates the job runs that other jobs' runs have triggered by ending (call_back), and callback
+-- deliveries to endpoints that were locked then, up to 100 that are due, each once: the run is created, or
+-- recorded as SKIPPED, in the transaction that marks it as done. If another session has locked its job or
+-- endpoint, or a passing error occurs, it is retried half a second later; any other failure does not stop the
+-- others and is retried a minute later. It waits for no lock. While none is due, it costs one index probe.
+-- p_since: runs that were due before are not read, as in expire_leases.
+-- Returns: the number processed; null if none is due, or the instance is held.
 create or replace function kronos.run_chained(p_limit integer, p_since timestamptz default '-infinity')
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -36,7 +35,7 @@ begin
         exception when others then
             v_wait := interval '0.5 seconds';
             if not kronos.is_passing(sqlstate) then
-                raise warning 'kronos: run % of a chain cannot be made: % (%)', v_due.execution_id, sqlerrm,
+                raise warning 'kronos: chained run % cannot be created: % (%)', v_due.execution_id, sqlerrm,
                               sqlstate;
                 v_wait := interval '1 minute';
             end if;

@@ -1,5 +1,6 @@
--- run_chained_delivery: makes the delivery of a callback whose endpoint's row somebody had locked as the run
--- ended.   Returns: whether it is done with; false where somebody still has it locked.
+-- run_chained_delivery: creates the delivery of a callback whose endpoint's row was locked by another session
+-- when the run ended.
+-- Returns: whether it is done; false if a session still has the row locked.
 create or replace function kronos.run_chained_delivery(p_due kronos.callbacks) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

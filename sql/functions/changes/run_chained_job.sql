@@ -1,8 +1,8 @@
--- run_chained_job: makes a run that is due by a callback, of the job as it is now. Where that is over or
--- paused, the chain is too long, or the workspace's executions a day are used up, it is recorded as SKIPPED
--- with the reason. A suspended workspace's run waits like its others.
--- Returns: whether it is done with; false where somebody has the job, or the last executions of its
--- workspace's day, locked at this moment.
+-- run_chained_job: creates a run that a callback has made due, of the job as it is now. It is recorded as
+-- SKIPPED, with the reason, if the job has ended or is paused, the chain is too long, or the workspace's
+-- executions per day are used up. In a suspended workspace the run waits like any other.
+-- Returns: whether it is done; false if another session has locked the job, or the last executions of the
+-- workspace's day, at this moment.
 create or replace function kronos.run_chained_job(p_due kronos.callbacks) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -18,7 +18,7 @@ begin
      order by version desc
      limit 1;
     if not found then
-        raise warning 'kronos: run % of a chain was not made: its job % is no longer kept',
+        raise warning 'kronos: chained run % was not created: its job % no longer exists',
                       p_due.execution_id, p_due.first_version_id;
         return true;
     end if;

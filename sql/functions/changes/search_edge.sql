@@ -1,6 +1,6 @@
--- search_edge: until when a step of an operation looks back for a text, which few jobs may have, or none: of
--- each trigger and status it reads p_most jobs that follow its place.
--- Returns: null where it may read to the list's end: no text is looked for, or no more jobs are left, or all
+-- search_edge: how far back a step of an operation searches for a text, which few jobs may contain, or none:
+-- it reads p_most jobs per trigger and status after the operation's position.
+-- Returns: null if it may read to the end of the list: no text is searched for, no more jobs are left, or all
 -- of them were created at one instant.
 create or replace function kronos.search_edge(p_which jsonb, p_before_created_at timestamptz,
                                               p_before_id uuid, p_most integer) returns timestamptz

@@ -1,7 +1,7 @@
--- settle_alarms_at_commit: what a transaction noted of shared entries (note_alarm) is done as it commits: the
--- first of its rows does it for all. Where nobody waits for an answer (a ring, a step of the workers or of
--- the reaper), what cannot be done is the reaper's, a minute later: ticks that were accounted for are not
--- undone for its sake. It wants nothing but to be called late, so it never changes.
+-- settle_alarms_at_commit: applies what a transaction noted about shared entries (note_alarm) when it
+-- commits; the first of its rows does this for all. If no caller waits for a result (a ring, or a step of the
+-- workers or the reaper), whatever cannot be done is left to the reaper, a minute later: accounted ticks must
+-- not be undone for it. Only its deferral to the commit matters, so the trigger never changes.
 create or replace function kronos.settle_alarms_at_commit() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

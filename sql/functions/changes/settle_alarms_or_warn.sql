@@ -1,12 +1,12 @@
--- settle_alarms_or_warn: settle_alarms, for what nobody waits for: where it fails, or waits for longer than a
--- ring may, it is the reaper's, and is not tried again in this transaction.
+-- settle_alarms_or_warn: settle_alarms for transactions without a waiting caller. If it fails, or waits
+-- longer than a ring may, the reaper does the work, and it is not retried in this transaction.
 create or replace function kronos.settle_alarms_or_warn() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform kronos.settle_alarms_soon();
 exception when others then
-    raise warning 'kronos: entries that jobs share stay as they are until the reaper''s next run: % (%)',
+    raise warning 'kronos: shared pg_cron entries stay unchanged until the reaper''s next run: % (%)',
         sqlerrm, sqlstate;
     perform set_config('kronos.alarms_noted', '', true);
 end

@@ -1,13 +1,16 @@
--- settle_ticks: accounts for the ticks of a CRON job up to now before the job is changed, so that no tick of
--- the version in force is lost: as executions, or as skipped where the job or its workspace is halted. Holds
--- the workspace's lock, shared, and the job's row lock until the transaction ends, so neither is suspended or
--- resumed meanwhile. Tells the rest of the transaction in kronos.settled_at up to when: the next version
--- begins right there, so a tick at that very moment is one version's, and not both's; and in
--- kronos.settled_job_id which job: a name may have gone to a newer version while we waited for the lock.
--- The first statement of a backfill's transaction; settle_version begins with it.
--- Returns: how many executions were made. 0 too where there is no such job in the caller's workspace.
--- Raises: 55P03 where ticks that are due cannot be accounted for at this moment; pg_cron's errors, unchanged,
--- where a pause has just run out: the job is registered before it is changed.
+-- settle_ticks: accounts for a CRON job's ticks up to now before the job is changed, so that no tick of the
+-- present version is lost: as executions, or as skipped if the job or its workspace is halted. It holds the
+-- workspace's lock, shared, and the job's row lock until the transaction ends, so that neither is suspended
+-- or resumed meanwhile.
+--
+-- It passes two settings to the rest of the transaction. kronos.settled_at is the instant up to which ticks
+-- are settled: the next version begins exactly there, so that a tick at that instant belongs to one version
+-- only. kronos.settled_job_id is the job, because its name may have gone to a newer version during the wait
+-- for the lock.
+-- It is the first statement of a backfill's transaction; settle_version begins with it.
+-- Returns: the number of executions created; 0 also if the caller's workspace has no such job.
+-- Raises: 55P03 if due ticks cannot be accounted for at this moment; pg_cron's errors, unchanged, if a pause
+-- has just ended: the job is registered before it is changed.
 create or replace function kronos.settle_ticks(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -61,10 +64,10 @@ begin
         select account.left_job_ids, account.delivered into v_late, v_made
           from kronos.account_upto(array[p_job_id], v_now) as account;
     end if;
-    -- Neither accounted for nor found to be broken: they are too many at once, or something passing was in
-    -- the way (is_passing), and a change now would leave these ticks to nobody.
+    -- Neither accounted for nor found broken: there are too many at once, or a passing condition was in the
+    -- way (is_passing). A change now would lose these ticks.
     if v_late <> '{}' then
-        raise exception 'the ticks of job % that are due cannot be accounted for at this moment',
+        raise exception 'the due ticks of job % cannot be accounted for at this moment',
             p_job_id using
             errcode = 'lock_not_available';
     end if;

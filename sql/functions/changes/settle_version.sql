@@ -1,8 +1,8 @@
--- settle_version: settle_ticks, for a change that is meant for certain versions of a job only (If-Match;
--- null: for any). Where the job is at another version, no statement that follows in the transaction finds a
--- job to change (settled_job_id is null). After the lock: the version stays what it is. The first statement
--- of the transaction that replaces, cancels, pauses, resumes or sets skip_next.   Returns, raises: as
--- settle_ticks.
+-- settle_version: settle_ticks for a change that is meant only for certain versions of a job (If-Match; null:
+-- any version). If the job is at another version, settled_job_id is null and no later statement of the
+-- transaction finds a job to change. This is checked after the lock, so the version cannot change any more.
+-- It is the first statement of a transaction that replaces, cancels, pauses, resumes or sets skip_next.
+-- Returns, raises: as settle_ticks.
 create or replace function kronos.settle_version(p_job_id uuid, p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,9 @@
--- settled_beyond: the last tick of a job later than p_now that is accounted for already: the clock has been
--- set back since. A change settles the job up to it, and not up to p_now: the next version would have that
--- tick a second time, and the ledger of this one would have one too many. A run that a calendar put before
--- its tick is none of these: ends_among_calendars and first_place know it.
--- Returns: null, mostly, which costs one look for the next tick; and where that tick is more than a day away:
--- a job that was made by a clock of another year goes on from now once it is changed.
+-- settled_beyond: a job's last tick after p_now that is already accounted for, because the clock was set back
+-- since. A change settles the job up to that tick, not up to p_now: otherwise the next version would have
+-- that tick a second time, and this version's ledger one tick too many. A run that a calendar put before its
+-- tick does not count; ends_among_calendars and first_place handle those.
+-- Returns: usually null, at the cost of one search for the next tick; also null if that tick is more than a
+-- day away: a job created under a clock of another year continues from now once it is changed.
 create or replace function kronos.settled_beyond(p_job kronos.jobs, p_now timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

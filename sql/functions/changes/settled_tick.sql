@@ -1,9 +1,9 @@
--- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: of its rows of the
--- ledger the last one; ticks_from where it has none. Rows may have been aged out: what the job's pointer had
--- passed when its zone's rules changed is settled as far as both say the same (p_changed_from). Only rows
--- from the last delivered tick on are looked at: an execution's id begins with its tick, so those are in few
--- partitions, which a plan that is made for the bound at hand names.
--- The caller holds the row's lock. Never null.
+-- settled_tick: the last tick up to which a live CRON job's ticks are accounted for: the last of its rows in
+-- the ledger, or ticks_from if it has none. Rows may have been aged out: ticks that the job's pointer had
+-- passed when its zone's rules changed count as settled as far as both rules agree (p_changed_from).
+-- Only rows from the last delivered tick on are read. An execution's id begins with its tick, so those are in
+-- few partitions, and a plan made for this bound names them. The caller holds the row's lock.
+-- Returns: never null.
 create or replace function kronos.settled_tick(p_job kronos.jobs, p_changed_from timestamptz)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan

@@ -1,8 +1,9 @@
--- stamp_job: retired_at is set whenever a job leaves for good, whatever statement ends it; a job that is gone
--- has no pointer, keeps what that had counted, and accounts for no tick later than the one up to which its
--- ticks were settled. A live one's pointer knows whether it is paused. One that is live again, by hand, has a
--- pointer again, with no next tick. What a new status may break, of the rules of require_sound_job, is looked
--- at here, which costs less than another trigger where many change at once.
+-- stamp_job: maintains what depends on a job's status, whatever statement changes it. When a job ends,
+-- retired_at is set and its pointer is deleted; the job keeps the pointer's counts, and is responsible for no
+-- tick later than the last one settled. The pointer of a live job records whether it is paused. A job that is
+-- made live again by hand gets a pointer again, without a next tick. The rules of require_sound_job that a
+-- new status may violate are checked here, because this costs less than another trigger when many jobs change
+-- at once.
 -- Raises: 23514.
 create or replace function kronos.stamp_job() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp

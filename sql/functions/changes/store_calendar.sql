@@ -1,7 +1,8 @@
--- store_calendar: the row by which a calendar is asked (kronos.calendars), of its version that was just
--- written: it holds from the commit on for each tick that is not accounted for, and the jobs that name it
--- follow (begin_move).
--- Returns: how many jobs have still to follow.   Raises: KR004 where the time zone is none.
+-- store_calendar: stores the compiled row of a calendar's version that was just written (kronos.calendars).
+-- From the commit on it applies to every tick that is not accounted for, and the jobs that name it follow
+-- (begin_move).
+-- Returns: the number of jobs that still have to follow.
+-- Raises: KR004 if the time zone does not exist.
 create or replace function kronos.store_calendar(p_document_id uuid, p_workspace_id uuid, p_name text,
                                                  p_version integer, p_compiled jsonb) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
--- trigger_job: one run of a CRON job now, beside its schedule: the pointer does not move. Under an overlap
--- policy it asks to be let in, with the job's row locked; one that is not let in is there too, as SKIPPED.
--- Without one it shares the row's lock, so that a job which is being cancelled gets no run. p_priority,
--- p_deadline_seconds: null are the job's.
--- Returns: the job that was triggered; null where none of that name in the caller's workspace is a CRON job
--- that is ACTIVE or PAUSED, or the workspace is suspended.
--- Raises: KR016 where it has an input of its own that was not validated against the endpoint's payload spec.
+-- trigger_job: creates one run of a CRON job now, outside its schedule: the pointer does not move. Under an
+-- overlap policy the run must be admitted, with the job's row locked; a run that is not admitted is recorded
+-- as SKIPPED. Without a policy the row's lock is shared, so that a job which is being cancelled gets no run.
+-- p_priority, p_deadline_seconds: null means the job's own.
+-- Returns: the job that was triggered; null if the caller's workspace has no ACTIVE or PAUSED CRON job of
+-- that name, or is suspended.
+-- Raises: KR016 if the run has its own input, which was not validated against the endpoint's payload spec.
 create or replace function kronos.trigger_job(p_job text, p_execution_id uuid, p_input jsonb, p_wake boolean,
                                               p_priority smallint default null,
                                               p_deadline_seconds integer default null)

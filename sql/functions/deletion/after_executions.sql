@@ -1,6 +1,6 @@
--- after_executions: what follows once a deletion has been through the executions of all endpoints: history
--- where nothing is under way or waits any more, and every endpoint is deleted; else all once more, a quarter
--- of a second later.
+-- after_executions: the phase that follows once a deletion has gone through the executions of all endpoints:
+-- HISTORY if nothing is under way or waiting any more and every endpoint is deleted; otherwise EXECUTIONS
+-- again, a quarter of a second later.
 create or replace function kronos.after_executions(p_deletion kronos.deletions, p_running integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,11 +1,12 @@
--- begin_deletion: deletes the transaction's workspace, with all that it holds: from the commit on nobody
--- finds it, nothing of it is claimed, rung or made, and its slug is free. Its entries go in this transaction,
--- as many as a second has room for; what is under way is asked to end. The rest goes in steps (delete_some).
--- Where anything is in it, p_confirm must be its slug or its name. With p_is_trial it only looks.
--- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
--- changed; its row, which who makes an endpoint, document or secret in it shares; then executions.
--- Returns: one row. operation_id: null where nothing was done; contents: what was, or is, in it; all null:
--- it is not there any more.
+-- begin_deletion: deletes the transaction's workspace with everything in it. From the commit on it is not
+-- found, nothing of it is claimed, rung or created, and its slug is free. As many entries as fit into a
+-- second are removed in this transaction, and deliveries under way are asked to end; the rest is deleted in
+-- steps (delete_some). If the workspace is not empty, p_confirm must be its slug or its name. With p_is_trial
+-- it only reads.
+-- Lock order: the workspace's lock, which prevents its suspension or resumption and changes to its jobs; its
+-- row, which sessions that create an endpoint, document or secret in it share; then executions.
+-- Returns: one row. operation_id: null if nothing was done; contents: what the workspace contains or
+-- contained; all null: it no longer exists.
 create or replace function kronos.begin_deletion(p_confirm text, p_is_trial boolean, out operation_id uuid,
                                                  out contents jsonb, out is_empty boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -30,9 +31,9 @@ begin
     or not is_empty and coalesce(p_confirm not in (v_workspace.slug, v_workspace.name), true) then
         return;
     end if;
-    -- those who share the row have committed by now, or find it deleted
+    -- sessions that share the row have committed by now, or will find it deleted
     perform from kronos.workspaces where workspace_id = v_workspace.workspace_id for update;
-    -- first: what goes with it is one change of the audit
+    -- first, so that everything deleted with it is one change in the audit
     update kronos.workspaces
        set status = 'DELETED', deleted_at = kronos.now()
      where workspace_id = v_workspace.workspace_id;

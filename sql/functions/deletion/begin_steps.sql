@@ -1,8 +1,8 @@
--- begin_steps: a deletion's first steps, in the transaction that begins it: endpoints, up to 5,000 (17 us
--- each), so that who was about to make something for one has committed or finds it deleted
--- (require_live_endpoint); entries in pg_cron until p_until; what is under way is asked to end. It waits for
--- a lock half a second at most: what it does not get the operation does.
--- Returns: where the deletion has come to.
+-- begin_steps: a deletion's first steps, in the transaction that begins it. It deletes up to 5,000 endpoints
+-- (17 us each), so that a session about to create something for one has committed or finds it deleted
+-- (require_live_endpoint); removes pg_cron entries until p_until; and asks deliveries under way to end. It
+-- waits for a lock at most half a second; the operation does what is left.
+-- Returns: the deletion's progress.
 create or replace function kronos.begin_steps(p_deletion kronos.deletions, p_until timestamptz)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp set lock_timeout = '500ms'

@@ -1,6 +1,6 @@
--- continue_versions: a workspace that takes the slug of a deleted one begins above the version which that one
--- was deleted at, for as long as its deletion is kept, or its row, where the release before deleted it. So an
--- If-Match that was meant for the one never fits the other.
+-- continue_versions: a workspace that takes the slug of a deleted one begins above the version at which that
+-- one was deleted, as long as the deletion is kept, or the workspace's row if the previous release deleted
+-- it. So an If-Match meant for the old workspace never matches the new one.
 create or replace function kronos.continue_versions() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- delete_document: deletes a config or payload spec of the transaction's workspace that no endpoint names, or
--- a calendar that no live job names. Executions that were made with one of its versions keep it. Who names it
--- shares its row (named_document), and is looked for once that is locked.
+-- a calendar that no live job names. Executions created with one of its versions keep it. A session that
+-- names it shares its row (named_document), so users are searched for once the row is locked.
 -- Returns: whether it was deleted; false: an endpoint or a job names it; null: no such document.
 create or replace function kronos.delete_document(p_kind text, p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -16,7 +16,7 @@ begin
     if not found then
         return null;
     end if;
-    -- who names a calendar in a job shares this row (require_calendars)
+    -- a session that names a calendar in a job shares this row (require_calendars)
     perform from kronos.calendars where document_id = v_document_id for update;
     if exists (select from kronos.endpoints
                 where payload_spec_id = v_document_id and deleted_at is null)

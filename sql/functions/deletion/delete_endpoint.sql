@@ -1,10 +1,9 @@
 -- delete_endpoint: deletes an endpoint of the transaction's workspace that nothing uses. Its history keeps
--- its name. What uses it is looked for twice: before its row is locked, so that one in use is not waited for,
--- and after, when every session that was about to use it has committed, or will find it deleted
--- (require_live_endpoint).
+-- its name. Uses are searched for twice: before its row is locked, so that an endpoint in use is not waited
+-- for, and after, when every session that was about to use it has committed or will find it deleted
+-- (require_live_endpoint). Locks only the endpoint's row, and waits for no other lock while it holds that.
 -- Returns: whether it was deleted; false: a live job, as its endpoint or in a callback, an unfinished
--- execution or an alert rule uses it; null: no such endpoint. Locks the endpoint's row alone, and waits for
--- no other with it.
+-- execution or an alert rule uses it; null: no such endpoint.
 create or replace function kronos.delete_endpoint(p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

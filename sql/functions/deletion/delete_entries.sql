@@ -1,6 +1,7 @@
--- delete_entries: a step of a deletion: the entries in pg_cron of its next p_limit live CRON jobs go, and
--- their pointers are out of the way of the rings.
--- Returns: where the deletion has come to.   Raises: pg_cron's errors, unchanged.
+-- delete_entries: a step of a deletion: removes the pg_cron entries of its next p_limit live CRON jobs, and
+-- hides their pointers from rings.
+-- Returns: the deletion's progress.
+-- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.delete_entries(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -20,7 +21,7 @@ begin
      where pointer.job_id = found.job_id
        and pointer.next_tick_at = found.next_tick_at
        and not pointer.is_halted;
-    perform kronos.settle_alarms();      -- last: shared entries, whose locks the next to commit waits for
+    perform kronos.settle_alarms();      -- last: other commits wait for the locks of shared entries
     v_deletion.done := v_deletion.done + cardinality(v_job_ids);
     if cardinality(v_job_ids) < p_limit then
         return kronos.next_phase(v_deletion, 'EXECUTIONS');

@@ -1,9 +1,10 @@
--- delete_executions: a step of a deletion: of what is unfinished. What is under way is asked to end, and
--- waited for: a worker ends it, or its lease runs out. Endpoints are deleted one by one, so that who was
--- about to make something for one (its row's key share lock: require_live_endpoint) has committed, or finds
--- it deleted. What waits goes, endpoint by endpoint, in the order of the index that claims read, from where
--- the step before ended, so that no step reads again what another took.
--- Returns: where the deletion has come to.
+-- delete_executions: a step of a deletion, for unfinished executions. Deliveries under way are asked to end
+-- and waited for: a worker finishes them, or their lease expires. Endpoints are deleted one by one, so that a
+-- session about to create something for one (its key share lock on the row: require_live_endpoint) has
+-- committed, or finds it deleted. Waiting executions are deleted endpoint by endpoint, in the order of the
+-- index that claims read, from where the previous step ended, so that no step reads again what another
+-- deleted.
+-- Returns: the deletion's progress.
 create or replace function kronos.delete_executions(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -16,7 +17,7 @@ declare
     v_room     integer := p_limit;
     v_at       record;
 begin
-    -- runs that ended ones have set off, and that nobody has made yet
+    -- runs that ended runs have triggered and that are not created yet
     delete from kronos.callbacks where due_at is not null and workspace_id = v_deletion.deleted_id;
     v_running := kronos.end_claimed(v_deletion.deleted_id);
     with present as (

@@ -1,6 +1,6 @@
--- delete_further: goes on with the deletions of workspaces until p_until, and with one step of one in any
--- case. The workers' upkeep does it several times a second, the reaper each minute.
--- Returns: how many are not at their end.
+-- delete_further: continues deletions of workspaces until p_until, and always performs at least one step. The
+-- workers' upkeep calls it several times per second, the reaper every minute.
+-- Returns: the number of deletions that are not finished.
 create or replace function kronos.delete_further(p_until timestamptz) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -14,7 +14,7 @@ begin
         select deletion.operation_id
           from kronos.deletions as deletion
          where deletion.status = 'RUNNING' and deletion.next_at <= kronos.clock()
-         order by random()      -- none waits for ever behind the others
+         order by random()      -- so that none is starved by the others
          limit 1000
     loop
         while kronos.delete_some(v_operation_id) and kronos.clock() < p_until loop

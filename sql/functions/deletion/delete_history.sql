@@ -1,8 +1,8 @@
--- delete_history: a step of a deletion: finished executions, with their attempts, from one span of ids after
--- the other: that of a partition, or of a gap between two. In each the workspace's own rows, in the order of
--- the index that begins with it (execution_done_newest), from where the step before ended: so no partition is
--- read twice, and rows of others are not read.
--- Returns: where the deletion has come to.
+-- delete_history: a step of a deletion: deletes finished executions and their attempts, one span of ids after
+-- the other; a span is a partition, or the gap between two. In each it reads the workspace's own rows, in the
+-- order of the index that begins with the workspace (execution_done_newest), from where the previous step
+-- ended. So no partition is read twice, and other workspaces' rows are not read.
+-- Returns: the deletion's progress.
 create or replace function kronos.delete_history(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -25,7 +25,7 @@ declare
     v_room     integer := p_limit;
     v_found    record;
 begin
-    -- fewer than 20 bounds: after the last of them comes the last span of all
+    -- with fewer than 20 bounds, the last span follows the last bound
     foreach v_to in array case when cardinality(v_bounds) < 20 then v_bounds || c_highest
                                else v_bounds end loop
         select array_agg(next.execution_id) as ids, count(*) as number, max(next.status) as status,

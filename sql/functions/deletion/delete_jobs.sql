@@ -1,6 +1,6 @@
--- delete_jobs: a step of a deletion: jobs, all versions, with what refers to them.
--- Returns: where the deletion has come to.
--- Raises: pg_cron's errors, unchanged; 23503 where an execution of one of them is there again (require_job).
+-- delete_jobs: a step of a deletion: deletes jobs, all versions, and the rows that refer to them.
+-- Returns: the deletion's progress.
+-- Raises: pg_cron's errors, unchanged; 23503 if one of them has an unfinished execution again (require_job).
 create or replace function kronos.delete_jobs(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -15,7 +15,7 @@ declare
                                         limit p_limit
                                           for update);
 begin
-    -- an entry that somebody registered since, by hand
+    -- an entry that was registered by hand meanwhile
     perform kronos.unregister_jobs(v_job_ids);
     delete from kronos.backfills as backfill where backfill.job_id = any (v_job_ids);
     delete from kronos.job_faults as fault where fault.job_id = any (v_job_ids);

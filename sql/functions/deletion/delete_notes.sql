@@ -1,6 +1,6 @@
--- delete_notes: a step of a deletion: through the two tables in which no index names the workspace, callbacks
--- and then history_weeks, in the order of their keys: each row is looked at once.
--- Returns: where the deletion has come to.
+-- delete_notes: a step of a deletion: goes through the two tables without an index on the workspace,
+-- callbacks and then history_weeks, in the order of their keys. Each row is read once.
+-- Returns: the deletion's progress.
 create or replace function kronos.delete_notes(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- delete_rest: a step of a deletion: endpoints with their versions, a few at a time; configs and payload
--- specs; heartbeats; then what is left in the tables of what_is_left, whose indexes begin with the workspace
--- or which are small; at last the workspace.
--- Returns: where the deletion has come to: COMPLETED at the end.
--- Raises: 23503 where something came back that its caller begins again with.
+-- delete_rest: a step of a deletion: deletes endpoints with their versions, a few at a time; configs and
+-- payload specs; heartbeats; then what is left in the tables of what_is_left, which are small or have indexes
+-- that begin with the workspace; finally the workspace.
+-- Returns: the deletion's progress; COMPLETED at the end.
+-- Raises: 23503 if something of the workspace came back; the caller then starts over with the executions.
 create or replace function kronos.delete_rest(p_deletion kronos.deletions, p_limit integer)
 returns kronos.deletions
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- delete_some: a deletion's next step, of about p_limit rows, in one transaction: a crash anywhere leaves
--- nothing behind and nothing twice. It waits for a lock 50 ms at most, and so nobody waits longer for it.
--- Where something of the workspace is there again, of a transaction that began before the deletion and lasted
--- until now, it goes back to the executions. A held copy waits with the history where weeks of it lie on
--- other machines: over there they are its original's.
--- Returns: whether the deletion can go on at once.
+-- delete_some: performs a deletion's next step, of about p_limit rows, in one transaction: a crash at any
+-- point leaves nothing behind and repeats nothing. It waits for a lock at most 50 ms, so other sessions do
+-- not wait longer for it. If rows of the workspace exist again, because a transaction that began before the
+-- deletion lasted until now, it returns to the executions. A held copy does not delete history while weeks of
+-- it are on other machines: there they belong to the original.
+-- Returns: whether the deletion can continue immediately.
 create or replace function kronos.delete_some(p_operation_id uuid, p_limit integer default 200)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
@@ -42,7 +42,7 @@ begin
             v_deletion.next_at := kronos.clock() + case when kronos.is_passing(sqlstate)
                                                         then interval '0.5 seconds'
                                                         else interval '10 seconds' end;
-            raise warning 'kronos: deletion % cannot go on yet: % (%)', p_operation_id, sqlerrm, sqlstate;
+            raise warning 'kronos: deletion % cannot continue yet: % (%)', p_operation_id, sqlerrm, sqlstate;
     end;
     update kronos.deletions
        set status = v_deletion.status, phase = v_deletion.phase, done = v_deletion.done,

@@ -1,6 +1,6 @@
--- delete_waiting: executions of a deleted workspace that wait are deleted, with the attempts that they have
--- had. What somebody holds, or has claimed meanwhile, stays.
--- Returns: those that are gone.
+-- delete_waiting: deletes waiting executions of a deleted workspace, with the attempts that they have had.
+-- Executions that are locked, or were claimed meanwhile, stay.
+-- Returns: those that were deleted.
 create or replace function kronos.delete_waiting(p_execution_ids uuid[]) returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_hashjoin = off set enable_mergejoin = off
@@ -18,7 +18,7 @@ begin
     if v_ids = '{}' then
         return v_ids;
     end if;
-    -- from under their overlap keys, and from their concurrency keys: none lets another go
+    -- without their overlap and concurrency keys, so that none of them releases another
     update kronos.execution_live as live
        set overlap_key = null, overlap_nth = null, visible_at = least(visible_at, kronos.now())
      where live.execution_id = any (v_ids) and live.overlap_key is not null;

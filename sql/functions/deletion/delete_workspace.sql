@@ -1,9 +1,9 @@
--- delete_workspace: as the release before deletes the transaction's workspace (begin_deletion does now), with
--- its endpoints, where nothing in it is unfinished; else nothing happens. What is unfinished is looked for
--- twice, as in delete_endpoint: what
--- was about to add to it holds its endpoint's row. Its secrets are gone at once, whatever retention keeps.
--- Lock order: the workspace's lock, which keeps it from being suspended or resumed and its jobs from being
--- changed; its row, which a session that makes an endpoint shares; its endpoints.
+-- delete_workspace: deletes the transaction's workspace as the previous release does (begin_deletion does it
+-- now), with its endpoints, if nothing in it is unfinished; otherwise nothing happens. Unfinished work is
+-- searched for twice, as in delete_endpoint: a session about to add to it holds its endpoint's row. Secrets
+-- are deleted immediately, whatever retention keeps.
+-- Lock order: the workspace's lock, which prevents its suspension or resumption and changes to its jobs; its
+-- row, which a session that creates an endpoint shares; its endpoints.
 -- Returns: one row: whether it was deleted, and what was unfinished.
 create or replace function kronos.delete_workspace(out is_deleted boolean, out jobs bigint,
                                                    out executions bigint, out backfills bigint)
@@ -33,7 +33,7 @@ begin
                 for update;
         end if;
     end loop;
-    -- first: what goes with it is one change of the audit
+    -- first, so that everything deleted with it is one change in the audit
     update kronos.workspaces
        set status = 'DELETED', deleted_at = kronos.now()
      where workspace_id = v_workspace_id;

@@ -1,6 +1,7 @@
--- end_claimed: what workers are at work on for a deleted workspace gets no other attempt, and their workers
--- end the deliveries as soon as they hear of it (ask_for_aborts). Locks the executions, ids ascending.
--- Returns: how many are still under way.
+-- end_claimed: gives the executions of a deleted workspace that workers are delivering no other attempt;
+-- their workers end the deliveries when they are notified (ask_for_aborts). Locks the executions, ids
+-- ascending.
+-- Returns: the number still under way.
 create or replace function kronos.end_claimed(p_workspace_id uuid) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -8,7 +9,7 @@ declare
     v_ids     uuid[];
     v_running uuid[];
 begin
-    -- the leases' index: as many rows as all workers have under way
+    -- reads the index of leases: as many rows as all workers have under way
     select coalesce(array_agg(live.execution_id order by live.execution_id), '{}'),
            array_agg(live.execution_id order by live.execution_id) filter (where live.cancel_reason is null)
       into v_running, v_ids

@@ -1,6 +1,6 @@
--- find_deletion: the deletion of a workspace as an operation, for the instance's administrator alone
--- (kronos.instance_admin): p_workspace is the slug that it had, or its id.
--- Returns: a row, or none.
+-- find_deletion: the deletion of a workspace as an operation, only for the instance's administrator
+-- (kronos.instance_admin). p_workspace is the slug that it had, or its id.
+-- Returns: one row, or none.
 create or replace function kronos.find_deletion(p_workspace text, p_operation_id uuid)
 returns table (operation_id uuid, workspace text, kind text, status text, status_reason jsonb, filter jsonb,
                endpoint_version text, per_second integer, total bigint, done bigint, failed bigint,
@@ -11,12 +11,12 @@ as $$
            case when deletion.status = 'RUNNING'
                 then jsonb_build_object('code', lower(deletion.phase), 'detail',
                                         case deletion.phase
-                                            when 'ENTRIES' then 'its entries in pg_cron go'
-                                            when 'EXECUTIONS' then 'its unfinished executions end and go'
-                                            when 'HISTORY' then 'its history goes'
-                                            when 'JOBS' then 'its jobs go'
-                                            when 'NOTES' then 'its notes in other tables go'
-                                            else 'its endpoints and the rest go' end)
+                                            when 'ENTRIES' then 'removing its pg_cron entries'
+                                            when 'EXECUTIONS' then 'ending its unfinished executions'
+                                            when 'HISTORY' then 'deleting its history'
+                                            when 'JOBS' then 'deleting its jobs'
+                                            when 'NOTES' then 'deleting its rows in other tables'
+                                            else 'deleting its endpoints and the rest' end)
                      || jsonb_strip_nulls(jsonb_build_object('last_error', deletion.last_error)) end,
            jsonb_build_object('workspace_id', deletion.deleted_id, 'name', deletion.name,
                               'contents', deletion.counted),

@@ -1,5 +1,5 @@
--- keep_system_workspace: the workspace of the internal jobs is never suspended, limited or deleted, by
--- whichever of its names: ticks, leases and history depend on it.
+-- keep_system_workspace: the workspace of the internal jobs is never suspended, limited or deleted, whether
+-- addressed by slug or id: ticks, leases and history depend on it.
 -- Raises: KR042.
 create or replace function kronos.keep_system_workspace() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- next_phase: a deletion at the beginning of a phase.
+-- next_phase: a deletion, moved to the beginning of a phase.
 create or replace function kronos.next_phase(p_deletion kronos.deletions, p_phase text)
 returns kronos.deletions
 language plpgsql immutable set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- require_job: an execution is of a job that is there, and a job goes only when none of its executions is
--- unfinished, no matter who writes. What a foreign key would say, whose name this is, but that a one-shot may
--- be its own job, without a row in kronos.jobs. The job's key share lock is the foreign key's: of an
--- execution and a deletion at the same time the second waits for the first, and finds it.
--- A run by hand, and one of a one-shot with a row, is counted here where the transaction's workspace has
--- quotas: a trigger of its own would cost each execution that needs none 0.4 us.
+-- require_job: requires that an execution belongs to an existing job, and that a job is deleted only if none
+-- of its executions is unfinished, whatever statement writes. It acts as a foreign key, whose name its errors
+-- carry, except that a one-shot may be its own job, without a row in kronos.jobs. It takes a foreign key's
+-- key share lock on the job: if an execution is inserted while its job is deleted, the second session waits
+-- for the first, and sees the result.
+-- A run by hand, or of a one-shot with a row, is counted here if the transaction's workspace has quotas: a
+-- separate trigger would cost each execution that needs none 0.4 us.
 -- Raises: 23503; KR040, KR041.
 create or replace function kronos.require_job() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -20,7 +21,7 @@ begin
     end if;
     perform from kronos.jobs where job_id = new.job_id and workspace_id = new.workspace_id for key share;
     if not found then
-        raise exception 'the job % of execution % is not there', new.job_id, to_jsonb(new) ->> 'execution_id'
+        raise exception 'job % of execution % does not exist', new.job_id, to_jsonb(new) ->> 'execution_id'
             using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live',
                   constraint = 'execution_live_job_fkey';
     end if;

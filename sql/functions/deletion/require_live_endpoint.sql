@@ -1,14 +1,18 @@
--- require_live_endpoint: nothing new is made for an endpoint that is deleted, nor for one that is being
--- deleted at this moment, no matter who writes. The endpoint's key share lock is the one that a job's foreign
--- key takes anyway; delete_endpoint and delete_workspace want the row for themselves. So one of the two waits
--- for the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
--- because a locked row is read as it is now, whatever the statement's snapshot says.
--- After the row and not before: register_pg_cron has the workspace's lock then, which a deletion takes first.
--- Where the endpoint names a payload spec, a new job's input was validated against it as it is now.
--- Raises: KR012; KR016 where it was not.
--- A run of a live job needs no look: its maker holds the job's row, and an endpoint with a live job is not
--- deleted. That leaves those of jobs that may be over: an execution that is retried, which keeps the
--- created_at of its first life, before now or, where the clock was set back, after it; and one of a backfill.
+-- require_live_endpoint: allows nothing new for an endpoint that is deleted, or is being deleted at this
+-- moment, whatever statement writes. It takes the key share lock on the endpoint that a job's foreign key
+-- takes anyway; delete_endpoint and delete_workspace lock the row exclusively. So one of the two waits for
+-- the other: a deletion that comes second finds the job, and a job that comes second finds the deletion,
+-- because a locked row is read as it is now, whatever the statement's snapshot.
+--
+-- It runs after the row is written: register_pg_cron already has the workspace's lock then, which a deletion
+-- takes first. If the endpoint names a payload spec, a new job's input must have been validated against its
+-- present version.
+--
+-- A run of a live job needs no check: its session holds the job's row, and an endpoint with a live job is not
+-- deleted. That leaves runs of jobs that may have ended: an execution that is retried, whose created_at is
+-- from its first life, in the past or, if the clock was set back, in the future; and an execution of a
+-- backfill.
+-- Raises: KR012; KR016 if the input was not validated.
 create or replace function kronos.require_live_endpoint() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -28,7 +32,7 @@ begin
         raise sqlstate 'KR016' using
             column = 'endpoint',
             message = 'the endpoint names a payload spec, against which the input was not validated',
-            hint = 'make the job by the API, which validates its input';
+            hint = 'create the job through the API, which validates its input';
     end if;
     return null;
 end

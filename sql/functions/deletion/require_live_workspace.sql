@@ -1,6 +1,6 @@
--- require_live_workspace: no endpoint, document, secret or operation is made in a workspace that is deleted,
--- nor in one that is being deleted at this moment, no matter who writes. As require_live_endpoint, by the
--- lock that the foreign key takes on the workspace's row.
+-- require_live_workspace: allows no new endpoint, document, secret or operation in a workspace that is
+-- deleted, or is being deleted at this moment, whatever statement writes. Like require_live_endpoint, with
+-- the lock that the foreign key takes on the workspace's row.
 -- Raises: KR013.
 create or replace function kronos.require_live_workspace() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- unfinished_work: what there is to do yet in a workspace: its live jobs, its executions that have not ended,
--- of whatever job, and its backfills that go on. Live jobs are counted by their endpoints, so that the
--- finished ones are not read.
+-- unfinished_work: the unfinished work in a workspace: its live jobs, its executions that have not ended, of
+-- any job, and its RUNNING backfills. Live jobs are counted by their endpoints, so that finished ones are not
+-- read.
 -- Returns: one row.
 create or replace function kronos.unfinished_work(p_workspace_id uuid, out jobs bigint, out executions bigint,
                                                   out backfills bigint)

@@ -1,5 +1,5 @@
--- what_is_left: the tables from which a deletion takes what names its workspace after all else of it is gone
--- (delete_rest); those that the others refer to come last.
+-- what_is_left: the tables from which a deletion deletes the workspace's rows after everything else is gone
+-- (delete_rest); tables that others refer to come last.
 create or replace function kronos.what_is_left() returns text[]
 language sql immutable
 return array['dead_letters', 'operations', 'late_days', 'idempotency_keys', 'workspace_retention', 'secrets',

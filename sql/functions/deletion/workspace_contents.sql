@@ -1,6 +1,6 @@
--- workspace_contents: what there is in a workspace, counted, each kind up to p_at_most. Its own bookkeeping
--- (keys of calls, notes, counters) is not in it.
--- Returns: an object whose members are the kinds, all of them.
+-- workspace_contents: the contents of a workspace, counted up to p_at_most per kind. Internal records
+-- (idempotency keys, notes, counters) are not included.
+-- Returns: an object with one member per kind, always all of them.
 create or replace function kronos.workspace_contents(p_workspace_id uuid, p_at_most integer default 100000)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp

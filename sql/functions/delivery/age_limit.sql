@@ -1,5 +1,6 @@
--- age_limit: until when an execution may be tried again, by the version of its endpoint (max_age_seconds).
--- Returns: null where that says nothing.
+-- age_limit: until when an execution may be retried, according to the version of its endpoint
+-- (max_age_seconds).
+-- Returns: null if that version sets no limit.
 create or replace function kronos.age_limit(p_live kronos.execution_live) returns timestamptz
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
--- ask_for_aborts: tells the workers, once the transaction is committed, that executions were cancelled or
--- replaced while one of them was at work on them: the one that is ends its delivery, where it finds it so
--- (list_unwanted). One that does not hear it finds it within seconds. Two hundred to a NOTIFY: it takes 8,000
--- bytes.
+-- ask_for_aborts: notifies the workers, once the transaction commits, that executions were cancelled or
+-- replaced while a worker was delivering them. That worker checks, and ends its delivery (list_unwanted); one
+-- that misses the notification finds out within seconds. Two hundred ids per NOTIFY, whose payload is limited
+-- to 8,000 bytes.
 create or replace function kronos.ask_for_aborts(p_execution_ids uuid[]) returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,9 @@
--- call_back: the callbacks of runs that have just ended, of jobs that have some, in the same transaction: so
--- each end of a run has its callback once, whatever crashes and whoever ends it. What goes to an endpoint is
--- made at once (queue_callbacks). A run of another job is noted as due, and so is what goes to an endpoint
--- whose row somebody has locked, as where somebody holds the last executions of the workspace's day:
--- run_chained makes it. So no end of a run waits for either.
--- Returns: how many; workers are woken.
+-- call_back: creates the callbacks of runs that have just ended, for jobs that have callbacks, in the same
+-- transaction: so each end of a run has its callback exactly once, whatever crashes and whatever ended the
+-- run. Deliveries to endpoints are created immediately (queue_callbacks). Runs of other jobs are noted as
+-- due, and so are deliveries to an endpoint whose row is locked, or while another session holds the last
+-- executions of the workspace's day; run_chained creates those. So no end of a run waits for either.
+-- Returns: the number of callbacks; workers are woken.
 create or replace function kronos.call_back(p_execution_ids uuid[]) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

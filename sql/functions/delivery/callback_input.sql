@@ -1,6 +1,6 @@
--- callback_input: what a callback is sent of the run that ended: which, how, after how many attempts, with
--- what error, and the answer where it is stored and no longer than 32 KiB. No input and no secret: errors and
--- answers are stored without them.
+-- callback_input: the input of a callback about the run that ended: which run, how it ended, after how many
+-- attempts, with what error, and its output if that is stored and no longer than 32 KiB. It contains no input
+-- and no secret: errors and outputs are stored without secrets.
 create or replace function kronos.callback_input(p_run kronos.execution_done, p_event text, p_job_name text,
                                                  p_job_title text)
 returns jsonb

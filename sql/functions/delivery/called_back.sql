@@ -1,6 +1,6 @@
--- called_back: the callbacks of runs that have ended, of jobs that have some: for each the id that its
--- execution has, computed from the run's and the time of its end, what it goes to, and what it is sent (a
--- job's run, where it is not the job's own input).
+-- called_back: the callbacks of runs that have ended, for jobs that have callbacks: the id of each callback's
+-- execution, computed from the run's id and the time of its end; its target; and its input (null for a job's
+-- run that uses the job's own input).
 create or replace function kronos.called_back(p_execution_ids uuid[])
 returns table (execution_id uuid, workspace_id uuid, caused_by uuid, caused_by_job_id uuid, event text,
                depth smallint, endpoint_id uuid, first_version_id uuid, input jsonb)

@@ -1,6 +1,6 @@
--- cancel_each: cancel_executions, for a batch that its caller has locked. Where one of them fails, its half
--- of the batch is tried apart, and so on, so that it stops no other.
--- Returns: how many are left, and what the last of them failed with.
+-- cancel_each: cancel_executions for a batch that its caller has locked. If an execution fails, the halves of
+-- the batch are tried separately, and so on, so that it does not stop the others.
+-- Returns: the number left, and the last error.
 create or replace function kronos.cancel_each(p_execution_ids uuid[], p_reason jsonb, out failed integer,
                                               out error jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -20,7 +20,7 @@ begin
             failed := cardinality(p_execution_ids);
             error := jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,
                                         'message', sqlerrm);
-            raise warning 'kronos: % executions, of % among them, cannot be cancelled yet: % (%)', failed,
+            raise warning 'kronos: % executions, including %, cannot be cancelled yet: % (%)', failed,
                 p_execution_ids[1], sqlerrm, sqlstate;
             return;
         end if;

@@ -1,6 +1,6 @@
--- cancel_execution: cancels an unfinished execution of the transaction's workspace (cancel_executions): one
--- that waits is CANCELLED, one that a worker is at work on gets no other attempt, and its request is ended.
--- The audit has it.
+-- cancel_execution: cancels an unfinished execution of the transaction's workspace (cancel_executions). One
+-- that waits becomes CANCELLED; one that a worker is delivering gets no other attempt, and its request is
+-- aborted. Recorded in the audit.
 -- Returns: whether it was unfinished.
 create or replace function kronos.cancel_execution(p_execution_id uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,9 +1,10 @@
--- cancel_executions: of the executions given, those that wait are CANCELLED, and those that a worker is at
--- work on get no other attempt: their row says why (cancel_reason), their workers end the deliveries as soon
--- as they hear of it (ask_for_aborts), and the session that gives them back ends them. Locked first and then
--- read again: one that was claimed or given back between a statement's snapshot and its locks is changed as
--- it was in the snapshot until PostgreSQL notices, and a constraint is checked before that.
--- As the caller, so row level security holds. Locks the executions, ids ascending.
+-- cancel_executions: cancels the given executions. Those that wait become CANCELLED. Those that a worker is
+-- delivering get no other attempt: cancel_reason in their row says why, their workers end the deliveries when
+-- they are notified (ask_for_aborts), and they end when their result is recorded or they are released.
+-- The rows are locked first and then read again. Otherwise a row that was claimed or released between the
+-- statement's snapshot and its lock would be changed as it was in the snapshot, until PostgreSQL notices, and
+-- a constraint is checked before that.
+-- Runs as the caller: row level security applies. Locks the executions, ids ascending.
 create or replace function kronos.cancel_executions(p_execution_ids uuid[], p_reason jsonb) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -33,6 +34,6 @@ begin
     select done.*
       from waiting
      cross join lateral kronos.archived(waiting.whole, 'CANCELLED', p_reason, null, waiting.error) as done
-        on conflict do nothing;      -- as finalize_executions
+        on conflict do nothing;      -- as in finalize_executions
 end
 $$;

@@ -1,6 +1,6 @@
--- cancel_further: cancel_some, for a cancelled job of the transaction's workspace, whatever version p_job_id
--- is: what the request does that cancelled it, again and again, each in a transaction of its own.
--- Returns: how many executions it got on with, and whether any are left to others.
+-- cancel_further: cancel_some for a cancelled job of the transaction's workspace, whichever version p_job_id
+-- is. The request that cancelled the job calls it repeatedly, each time in a separate transaction.
+-- Returns: the number of executions processed, and whether none are left.
 create or replace function kronos.cancel_further(p_job_id uuid, out done integer, out is_over boolean)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- cancel_held: takes executions that are about to be cancelled, and wait, from under their overlap key, so
--- that none of them lets the next one go as it ends: that one is cancelled with them. It looks at all that
--- wait under the key, each time. The caller cancels them in the same transaction.
+-- cancel_held: removes the overlap key of waiting executions that are about to be cancelled, so that none of
+-- them releases the next one when it ends: that one is cancelled with them, and each release would read
+-- everything that waits under the key. The caller cancels them in the same transaction.
 create or replace function kronos.cancel_held(p_execution_ids uuid[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

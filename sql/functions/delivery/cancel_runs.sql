@@ -1,14 +1,15 @@
--- cancel_runs: ends the unfinished executions of versions of a job that was cancelled: a thousand here and
--- now; where there are more, it notes the versions (cancelled_jobs), so that nobody claims any of them from
--- the commit on, and cancel_some ends them in steps. Tells the rest of the transaction of the latter in
--- kronos.has_runs_left. After the job's row was written: nobody adds to it then.
+-- cancel_runs: ends the unfinished executions of versions of a job that was cancelled. Up to a thousand are
+-- ended immediately. If there are more, the versions are recorded (cancelled_jobs), so that none of their
+-- executions is claimed from the commit on, and cancel_some ends them in steps; the setting
+-- kronos.has_runs_left tells the rest of the transaction. Called after the job's row was written, because no
+-- executions are added then.
 -- Lock order: the executions, ids ascending. The caller holds the job's row.
 create or replace function kronos.cancel_runs(p_job_ids uuid[], p_reason jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 1000;
-    v_workspace_id constant uuid := kronos.current_workspace_id();      -- none: by hand
+    v_workspace_id constant uuid := kronos.current_workspace_id();      -- null: by hand
     v_execution_ids constant uuid[] := array(
         select live.execution_id
           from kronos.execution_live as live

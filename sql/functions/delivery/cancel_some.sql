@@ -1,9 +1,9 @@
--- cancel_some: ends up to p_limit more of the executions of a version of a cancelled job (cancelled_jobs):
--- those that wait are CANCELLED, those that a worker is at work on get no other attempt. In the order of
--- their scheduled_at, so that a step passes over nothing that the steps before have ended; then once more
--- from the beginning, after half a second, for what somebody held, or what failed. One session at a time; it
+-- cancel_some: ends up to p_limit more executions of a version of a cancelled job (cancelled_jobs). Those
+-- that wait become CANCELLED; those that a worker is delivering get no other attempt. It goes by
+-- scheduled_at, so that a step does not pass over what earlier steps have ended; then it starts again from
+-- the beginning, after half a second, for executions that were locked or failed. One session at a time; it
 -- waits for no row.
--- Returns: how many it got on with; 0 where nothing can be done at this moment, or nothing is left.
+-- Returns: the number processed; 0 if nothing can be done at this moment, or nothing is left.
 create or replace function kronos.cancel_some(p_job_id uuid, p_limit integer default 500) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -13,7 +13,7 @@ declare
     v_found  record;
     v_result record;
     v_done   integer;
-    v_is_end boolean;      -- of this pass
+    v_is_end boolean;      -- the end of this pass
 begin
     select * into v_job
       from kronos.cancelled_jobs

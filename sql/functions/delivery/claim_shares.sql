@@ -1,10 +1,11 @@
--- claim_shares: of an endpoint at which executions of several priorities wait, how many of each a claim of
--- p_room takes, in the order of their ranks (rank_of). Each priority is a queue of its own in
--- execution_live_ready, 11 that of priority 0, so what is not due yet stands in nobody's way, whatever its
--- priority. Nothing is locked: the claim takes as many of each as it can lock. p_due_from, p_rank_from: what
--- was due, and ranked, before has been taken. The queue whose first goes first is read first, and of the next
--- ones only what goes before the last that is taken until then: mostly nothing.
--- Returns: a row for each queue that is taken of, with from when on it is worth reading.
+-- claim_shares: for an endpoint with waiting executions of several priorities: how many of each priority a
+-- claim of p_room takes, in the order of their ranks (rank_of). Each priority is a separate queue in
+-- execution_live_ready, where 11 is the queue of priority 0; so executions that are not due never block
+-- others, whatever their priority.
+-- Nothing is locked: the claim takes as many of each as it can lock. p_due_from, p_rank_from: executions due,
+-- or ranked, before these have been taken. The queue whose first execution has the lowest rank is read first;
+-- of the next queues only executions ahead of the last one taken so far are read: usually none.
+-- Returns: one row per queue to take from, with the time from which it is worth reading.
 create or replace function kronos.claim_shares(p_endpoint_id uuid, p_due_from timestamptz,
                                                p_rank_from timestamptz, p_room integer)
 returns table (queue integer, executions integer, due_from timestamptz)
@@ -18,7 +19,7 @@ declare
     v_queues integer[]     := array[]::integer[];
     v_times  timestamptz[] := array[]::timestamptz[];
     v_ranks  timestamptz[] := array[]::timestamptz[];
-    v_read   integer       := 0;                            -- queues that gave something
+    v_read   integer       := 0;                            -- queues with executions to take
     v_bound  timestamptz   := 'infinity'::timestamptz;      -- the last one's rank, once there are p_room
 begin
     if not exists (select
@@ -47,17 +48,17 @@ begin
                    and live.job_id not in (select job_id from kronos.cancelled_jobs)
                  order by live.visible_at
                  limit p_room) as first;
-        v_read   := v_read + (v_found.queues is not null)::integer;      -- null: all is past its deadline
+        v_read   := v_read + (v_found.queues is not null)::integer;      -- null: all are past their deadline
         v_queues := v_queues || v_found.queues;
         v_times  := v_times || v_found.times;
         v_ranks  := v_ranks || v_found.ranks;
         if v_read = 1 then
-            v_bound := coalesce(v_ranks[p_room], v_bound);      -- they are in their order
+            v_bound := coalesce(v_ranks[p_room], v_bound);      -- already sorted
         elsif cardinality(v_ranks) >= p_room then
             v_bound := (select each from unnest(v_ranks) as each order by each offset p_room - 1 limit 1);
         end if;
     end loop;
-    if v_read = 1 then      -- mostly: without a sort, and two statements less
+    if v_read = 1 then      -- the usual case: saves a sort and two statements
         return query select v_queues[1], least(cardinality(v_ranks), p_room),
                             least(p_due_from, p_rank_from + v_queues[1] % 11 * interval '1 minute');
         return;

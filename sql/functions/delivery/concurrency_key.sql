@@ -1,6 +1,6 @@
--- concurrency_key: the text that an endpoint's concurrency_key comes to for an input. p_parts: texts, and in
--- the places of values {"path": […], "default": text or null}. A value that is not there, or null, is its
--- default, or nothing. A key that is longer than an index takes with ease is its digest.
+-- concurrency_key: the text of an endpoint's concurrency_key for an input. p_parts: texts, and {"path": […],
+-- "default": text or null} in place of values. A value that is missing or null becomes its default, or an
+-- empty text. A key too long for an index becomes its digest.
 create or replace function kronos.concurrency_key(p_parts jsonb, p_input jsonb) returns text
 language sql immutable set search_path = pg_catalog, pg_temp
 as $$

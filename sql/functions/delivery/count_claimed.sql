@@ -1,8 +1,8 @@
--- count_claimed: takes slots and tokens for what a claim has claimed of endpoints whose gates it holds
--- (open_gates). One on trial is tried again when so much time has gone by.
--- Returns: a row for each that has given all that it could (p_rooms), and less than was asked for: when it
--- can give the next; null where that is when a slot is given back. Of a fast rate not before some have come,
--- so that a claim is worth its round trip.
+-- count_claimed: takes slots and tokens for what a claim has claimed from endpoints whose gates it holds
+-- (open_gates). An endpoint on trial is tried again after its trial_seconds.
+-- Returns: one row for each endpoint that has given all that it could (p_rooms), and less than was requested:
+-- when it can give the next; null if that is when a slot is released. For a fast rate that is not before
+-- several tokens have arrived, so that a claim is worth its round trip.
 create or replace function kronos.count_claimed(p_endpoint_ids uuid[], p_taken integer[], p_rooms integer[],
                                                 p_are_counted boolean[], p_bounds text[])
 returns table (endpoint_id uuid, workspace_id uuid, opens_in_ms double precision)
@@ -25,7 +25,7 @@ begin
                                else gate.paused_until end
       from unnest(p_endpoint_ids, p_taken, p_are_counted) as taken (endpoint_id, executions, is_counted)
      where gate.endpoint_id = taken.endpoint_id
-       and (taken.executions > 0 or gate.rate_at > v_at);      -- the clock was set back
+       and (taken.executions > 0 or gate.rate_at > v_at);      -- if the clock was set back
     if array_remove(p_bounds, null) = '{}' then
         return;      -- no limit binds
     end if;

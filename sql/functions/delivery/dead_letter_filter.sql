@@ -1,6 +1,6 @@
--- dead_letter_filter: what a caller asks of dead letters, for find_dead_letters: names become ids. A job's
--- name means all its versions, its id that version alone. absent: the endpoint or the job that is named is
--- not there, so nothing fits. As the caller: row level security confines it to its workspace.
+-- dead_letter_filter: a caller's filter of dead letters, for find_dead_letters: names become ids. A job's
+-- name means all its versions, its id only that version. absent: the named endpoint or job does not exist, so
+-- nothing matches. Runs as the caller: row level security confines it to the caller's workspace.
 create or replace function kronos.dead_letter_filter(p_endpoint text, p_job text, p_error_type text, p_q text,
                                                      p_after timestamptz, p_before timestamptz)
 returns jsonb

@@ -1,7 +1,7 @@
--- dead_letter_groups: a workspace's dead letters by endpoint and type of error, of the newest p_most of those
--- that p_which asks for (dead_letter_filter), the largest groups first.
--- Returns: first_failed_at: of those that were looked at; message, execution_id: of the last that failed;
--- looked_at: how many there were in all, up to p_most.   As the caller: row level security holds.
+-- dead_letter_groups: a workspace's dead letters by endpoint and error type, among the newest p_most that
+-- match p_which (dead_letter_filter), largest groups first. Runs as the caller: row level security applies.
+-- Returns: first_failed_at: of the dead letters read; message, execution_id: of the last one that failed;
+-- looked_at: how many were read in all, up to p_most.
 create or replace function kronos.dead_letter_groups(p_workspace_id uuid, p_which jsonb, p_most integer,
                                                      p_limit integer)
 returns table (endpoint text, error_type text, number bigint, jobs bigint, first_failed_at timestamptz,

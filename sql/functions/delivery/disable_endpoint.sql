@@ -1,7 +1,7 @@
--- disable_endpoint: nothing more is delivered to an endpoint of the transaction's workspace until it is
--- enabled by hand, for p_reason (by whom, with what note). What is under way ends as it does. One that a
--- person has disabled before stays so since then, for the reason of then.   Locks the gate's row.
--- Returns: whether there is such an endpoint.
+-- disable_endpoint: stops deliveries to an endpoint of the transaction's workspace until it is enabled by
+-- hand, for p_reason (by whom, with what note). Deliveries under way are not affected. An endpoint already
+-- disabled by a person keeps that time and reason. Locks the gate's row.
+-- Returns: whether the endpoint exists.
 create or replace function kronos.disable_endpoint(p_name text, p_reason jsonb) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

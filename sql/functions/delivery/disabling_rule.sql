@@ -1,7 +1,7 @@
--- disabling_rule: after how long, and after how many attempts, of nothing but failures an endpoint is
--- disabled, as its present version says, and how often it is tried then.
--- Returns: one row; seconds null: never; probe_seconds null: it is enabled by hand alone; since: when that
--- version was made.
+-- disabling_rule: after how long, and after how many attempts, an endpoint that only fails is disabled,
+-- according to its present version, and how often it is tried then.
+-- Returns: one row; seconds null: never; probe_seconds null: it is enabled only by hand; since: when that
+-- version was created.
 create or replace function kronos.disabling_rule(p_endpoint_id uuid, out seconds integer,
                                                  out attempts integer, out probe_seconds integer,
                                                  out since timestamptz)

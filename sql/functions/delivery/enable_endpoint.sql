@@ -1,7 +1,7 @@
--- enable_endpoint: deliveries are made to an endpoint of the transaction's workspace again, whatever kept
--- them off: its own word, its failures, a slow answer or a person. Its streak of failures begins anew. One
--- that nothing kept off stays as it is.   Locks the gate's row.
--- Returns: whether there is such an endpoint.
+-- enable_endpoint: resumes deliveries to an endpoint of the transaction's workspace, whatever stopped them: a
+-- 410, failures, a request to slow down, or a person. Its streak of failures starts over. An endpoint that
+-- nothing stopped stays as it is. Locks the gate's row.
+-- Returns: whether the endpoint exists.
 create or replace function kronos.enable_endpoint(p_name text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- ended_attempts: the attempts of the executions given that were ended by their own workers: neither LOST nor
--- replaced by a newer run. Each is looked for in the one partition that its execution's id names (see
--- finished_among).
+-- ended_attempts: the attempts of the given executions that were ended by their own workers, that is, neither
+-- LOST nor replaced by a newer run. Each is searched for in the one partition that its execution's id names
+-- (see finished_among).
 create or replace function kronos.ended_attempts(p_execution_ids uuid[])
 returns table (execution_id uuid, claim_token uuid)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp

@@ -1,11 +1,12 @@
--- expire_deadlines: ends executions whose deadline has come while they waited, for their first delivery or
--- the next try, up to p_limit: they are EXPIRED (expire_each). One that a worker is at work on may end:
--- it is looked at again only where it is due again. Whether its workspace is suspended or its endpoint full
--- makes no difference; on an instance that is held nothing happens, and of a cancelled job whose executions
--- are being ended (cancelled_jobs) none expires. Those without a deadline are not in the index that is read;
--- nor, of those whose deadline came before p_since, what another session's old snapshot keeps of them there,
--- as in expire_leases.
--- Waits for nobody. Returns: how many.
+-- expire_deadlines: ends executions whose deadline has passed while they waited for their first delivery or a
+-- retry, up to p_limit: they become EXPIRED (expire_each). An execution that a worker is delivering may
+-- finish; it is checked again only if it is due again. It makes no difference whether the workspace is
+-- suspended or the endpoint full. On a held instance nothing happens, and no execution expires while its
+-- cancelled job's executions are being ended (cancelled_jobs).
+-- Executions without a deadline are not in the index that is read. Index entries with a deadline before
+-- p_since, which another session's old snapshot keeps there, are skipped, as in expire_leases. Waits for no
+-- lock.
+-- Returns: the number ended.
 create or replace function kronos.expire_deadlines(p_limit integer,
                                                    p_since timestamptz default '-infinity')
 returns integer
@@ -13,7 +14,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 begin
-    -- What nearly every look finds.
+    -- The usual case: there are none.
     perform
        from kronos.execution_live as live
       where live.deadline_at is not null

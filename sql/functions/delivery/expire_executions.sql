@@ -1,6 +1,6 @@
--- expire_executions: ends executions that wait and whose deadline has passed: they are EXPIRED; or FAILED,
--- where that was the age that their endpoint's retry policy allows (is_age_limited).
--- The caller holds them.   Returns: how many.
+-- expire_executions: ends waiting executions whose deadline has passed: they become EXPIRED, or FAILED if the
+-- deadline was the age limit of their endpoint's retry policy (is_age_limited). The caller holds them.
+-- Returns: the number ended.
 create or replace function kronos.expire_executions(p_execution_ids uuid[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
@@ -28,13 +28,13 @@ begin
                                       'deadline_at', kronos.iso(ended.deadline_at),
                                       'detail', case when ended.attempt_count = 0
                                                      then 'it was not delivered before its deadline'
-                                                     else format('none of its attempts, %s by then, had '
-                                                                 'succeeded before its deadline',
+                                                     else format('none of its attempts succeeded before its '
+                                                                 'deadline (attempts: %s)',
                                                                  ended.attempt_count) end)
                    end,
                    null, ended.error
                ) as done
-            on conflict do nothing      -- as finalize_executions
+            on conflict do nothing      -- as in finalize_executions
     )
     select count(*) into v_expired from ended;
     return v_expired;

@@ -1,11 +1,12 @@
--- expire_leases: ends the attempts whose lease has run out since p_since, up to p_limit: each becomes LOST,
--- and its execution is due again at once, or FAILED where attempts or crashes are used up (max_crashes 0: at
--- most once) or it is older than its endpoint's max_age_seconds, or CANCELLED where it was cancelled
--- meanwhile, whatever is used up. The only evidence is the row's own lease and the database's clock. The
--- token goes with the lease, so a worker that comes back late is fenced. p_since: without it each look reads
--- the leases of all deliveries that were made while another session reads in an old snapshot, 7,650 buffers
--- after 100,000. Waits for nobody but a gate's short lock; lock order: executions, gates, execution_done,
--- attempt.
+-- expire_leases: ends the attempts whose lease has expired since p_since, up to p_limit. Each becomes LOST.
+-- Its execution is due again immediately; or FAILED if its attempts or crashes are used up (max_crashes 0: at
+-- most once) or it is older than its endpoint's max_age_seconds; or CANCELLED if it was cancelled meanwhile,
+-- whatever is used up.
+--
+-- The only evidence is the row's own lease and the database's clock. The token is removed with the lease, so
+-- a worker that comes back late is fenced. p_since: without it, each check reads the leases of all deliveries
+-- made while another session reads in an old snapshot, 7,650 buffers after 100,000. Waits for nothing but a
+-- gate's short lock; lock order: executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
                                                 out failed integer)
@@ -15,8 +16,8 @@ as $$
 begin
     requeued := 0;
     failed   := 0;
-    -- What nearly every look finds. The statement below, planned when the table was empty, began its joins
-    -- with all that is or was in it.
+    -- The usual case: there are none. The statement below, planned when the table was empty, would start its
+    -- joins with everything that is or was in it.
     perform
        from kronos.execution_live as live
       where live.claim_token is not null
@@ -32,7 +33,7 @@ begin
                        or live.attempt_count >= live.max_attempts
                        or live.cancel_reason is not null
                        or coalesce(kronos.now() > kronos.age_limit(live), false) as is_over,
-               -- if it is over
+               -- relevant if it is over
                live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
                jsonb_build_object('type', 'lease_expired', 'message',
                    format('worker %s did not report within its lease; whether the delivery arrived is not '
@@ -50,7 +51,7 @@ begin
          where dead.holds_slot
          group by dead.endpoint_id
          order by dead.endpoint_id
-    ), gate as materialized (      -- in ascending order, like finalize_executions
+    ), gate as materialized (      -- in ascending order, as in finalize_executions
         select slot.endpoint_id, slot.held
           from slot
          cross join lateral (select from kronos.endpoint_gate as gate
@@ -80,7 +81,7 @@ begin
                    null, reason
                ) as done
          where is_over
-            on conflict do nothing      -- as finalize_executions
+            on conflict do nothing      -- as in finalize_executions
     ), lost as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
                                     started_at, worker_id, error, endpoint_version)

@@ -1,6 +1,7 @@
--- failing_jobs: a workspace's jobs whose runs have failed since p_since and have not succeeded after that, by
--- how often; of the newest p_most dead letters. One-shots are one an endpoint: each is a job of its own.
--- Returns: job_id: the version that failed last; null: one-shots.   As the caller: row level security holds.
+-- failing_jobs: a workspace's jobs whose runs have failed since p_since and have not succeeded since then,
+-- most failures first, among the newest p_most dead letters. One-shots are grouped by endpoint, because each
+-- is a separate job. Runs as the caller: row level security applies.
+-- Returns: job_id: the version that failed last; null: one-shots.
 create or replace function kronos.failing_jobs(p_workspace_id uuid, p_since timestamptz, p_most integer,
                                                p_limit integer)
 returns table (job_id uuid, job_name text, endpoint text, failures bigint, first_failed_at timestamptz,

@@ -1,8 +1,8 @@
--- find_dead_letters: p_limit dead letters of a workspace from a place on, newest first, or oldest first;
--- null: all of them. p_which (dead_letter_filter) says which; what it does not name is not asked. Each of its
--- members but q has an index that is in the order of the list; q, a text that the error's type or message
--- holds, is looked for in the order of the others.
--- Row level security holds. Executed as text, so that each call is planned for what it asks.
+-- find_dead_letters: p_limit dead letters of a workspace after a position, newest first, or oldest first;
+-- p_limit null: all of them. p_which (dead_letter_filter) selects them; members that it lacks do not filter.
+-- Each member except q has an index in the order of the list; q, a text contained in the error's type or
+-- message, is searched for in that order.
+-- Row level security applies. Executed as text, so that each call is planned for its own filter.
 create or replace function kronos.find_dead_letters(p_workspace_id uuid, p_which jsonb,
                                                     p_from_at timestamptz, p_from_id uuid, p_limit integer,
                                                     p_is_oldest_first boolean default false)

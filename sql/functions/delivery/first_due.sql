@@ -1,6 +1,7 @@
--- first_due: when the first of an endpoint's unclaimed executions is due, from p_from on, of any priority:
--- where some have one. Each priority is a queue of its own in execution_live_ready, 11 that of priority 0.
--- Returns: null where nothing waits.
+-- first_due: when the first of an endpoint's unclaimed executions is due, from p_from on, of any priority.
+-- Called if some executions have a priority: each priority is a separate queue in execution_live_ready, where
+-- 11 is the queue of priority 0.
+-- Returns: null if nothing waits.
 create or replace function kronos.first_due(p_endpoint_id uuid, p_from timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

@@ -1,4 +1,4 @@
--- first_of_queues: of each queue of an endpoint that has something due the first of it, and its rank
+-- first_of_queues: the first due execution of each queue of an endpoint that has one, and its rank
 -- (claim_shares). Inlined.
 create or replace function kronos.first_of_queues(p_endpoint_id uuid, p_due_from timestamptz,
                                                   p_rank_from timestamptz)

@@ -1,12 +1,12 @@
--- follow_endpoint: an endpoint after some of its attempts: its streak of failures, and its state:
+-- follow_endpoint: updates an endpoint after some of its attempts: its streak of failures, and its state:
 --
---   ACTIVE    until an answer slows it down, says that it is gone, or nothing but failures came for so long
---             as its retry policy says (disable_after_seconds, disable_after_attempts)
+--   ACTIVE    until a response slows it down or reports that it is gone, or only failures came for as long
+--             as its retry policy allows (disable_after_seconds, disable_after_attempts)
 --   SLOWED    nothing is delivered until the instant; then one delivery at a time, until one is answered
---   DISABLED  failing: one delivery each probe_seconds, until one succeeds; gone, by_hand: nothing
+--   DISABLED  failing: one delivery every probe_seconds, until one succeeds; gone, by_hand: nothing
 --
--- A success that was on its way when the endpoint was disabled for its failures enables it as one on trial
--- does: it is one. What was slowed down stays so until the instant, whatever else arrives.
+-- A success that was under way when the endpoint was disabled for its failures enables it, as a trial
+-- delivery does. An endpoint that was slowed down stays so until the instant, whatever else arrives.
 -- The caller holds the lock of the gate, and changes it.
 -- Returns: whether the gate changes, and to what.
 create or replace function kronos.follow_endpoint(
@@ -26,7 +26,7 @@ begin
     select * into v_health from kronos.endpoint_health as health where health.endpoint_id = p_endpoint_id;
     select * into strict v_gate from kronos.endpoint_gate as gate where gate.endpoint_id = p_endpoint_id;
     v_rule := kronos.disabling_rule(p_endpoint_id);
-    if p_successes > 0 or v_health.failing_since < v_rule.since then      -- it was an older version's
+    if p_successes > 0 or v_health.failing_since < v_rule.since then      -- an older version's streak
         v_health.failures := 0;
         v_health.failing_since := null;
     end if;
@@ -41,7 +41,7 @@ begin
         is_changed := false;
     elsif p_is_gone then
         v_state := 'DISABLED';
-        v_reason := '{"code": "gone", "detail": "the endpoint answered 410, which is for good"}';
+        v_reason := '{"code": "gone", "detail": "the endpoint answered 410 (gone), which is permanent"}';
         paused_until := 'infinity';
     elsif v_state = 'DISABLED' and p_successes = 0 then
         is_changed := p_slow_ms > 0;
@@ -52,14 +52,14 @@ begin
         v_state := 'DISABLED';
         v_reason := jsonb_build_object(
             'code', 'failing', 'failing_since', kronos.iso(v_health.failing_since), 'detail',
-            format('nothing but failures since %s, the last %s attempts (disable_after_seconds: %s)',
+            format('only failures since %s, %s attempts in a row (disable_after_seconds: %s)',
                    kronos.iso(v_health.failing_since), v_health.failures, v_rule.seconds));
         paused_until := greatest(v_gate.paused_until, v_now + make_interval(secs => p_slow_ms / 1000.0),
                                  coalesce(v_now + make_interval(secs => v_rule.probe_seconds), 'infinity'));
         trial_seconds := v_rule.probe_seconds;
     elsif v_state <> 'DISABLED' and p_slow_ms > 0 then
         v_state := 'SLOWED';
-        v_reason := '{"code": "slow_down", "detail": "an answer asked for fewer deliveries (429, 503)"}';
+        v_reason := '{"code": "slow_down", "detail": "a response asked for fewer deliveries (429, 503)"}';
         paused_until := greatest(v_gate.paused_until, v_now + make_interval(secs => p_slow_ms / 1000.0));
         trial_seconds := 0;
     elsif v_state = 'DISABLED' or (v_state = 'SLOWED' and v_gate.paused_until <= v_now and p_is_answered) then

@@ -1,5 +1,5 @@
--- has_worker_groups: whether a worker has to ask which endpoints are its own: any endpoint names a group, or
--- the worker serves some. As the owner: the worker does not see the gates of others.
+-- has_worker_groups: whether a worker has to check which endpoints it serves: any endpoint names a group, or
+-- the worker serves some. Runs as the owner: the worker does not see the gates of others.
 create or replace function kronos.has_worker_groups() returns boolean
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$

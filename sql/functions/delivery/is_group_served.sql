@@ -1,7 +1,8 @@
--- is_group_served: whether a worker is connected that delivers to the endpoints of a group; null: to those
--- that name none. Each session in which a worker claims for groups holds a shared advisory lock for each of
--- them, which goes with it, no matter what ends it (kronos/worker/link.py); one without any serves those that
--- name none. While nobody serves a group, whether there are workers at all says the rest.
+-- is_group_served: whether a connected worker delivers to the endpoints of a group; null: to those that name
+-- none. Each session in which a worker claims for groups holds a shared advisory lock per group, which is
+-- released when the session ends, for whatever reason (kronos/worker/link.py). A worker without groups serves
+-- endpoints that name none. If no worker holds a group's lock, endpoints without a group count as served;
+-- other checks report whether there are any workers.
 create or replace function kronos.is_group_served(p_group text) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

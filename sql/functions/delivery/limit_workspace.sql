@@ -1,6 +1,6 @@
--- limit_workspace: a workspace that has a limit has a gate, which begins with what its endpoints' gates
--- count; one whose limit is taken away has none. All its endpoints' gates are locked meanwhile, ids
--- ascending, so that nobody claims, ends or gives back. Workers look at once.
+-- limit_workspace: gives a workspace with a limit a gate, which begins with what its endpoints' gates count;
+-- when the limit is removed, so is the gate. Meanwhile all its endpoints' gates are locked, ids ascending, so
+-- that no session claims, finishes or releases. Workers check again immediately.
 create or replace function kronos.limit_workspace() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off

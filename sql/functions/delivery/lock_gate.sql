@@ -1,5 +1,5 @@
--- lock_gate: the gate of the endpoint of this name in the transaction's workspace, with its row locked.
--- Returns: null where there is no such endpoint.
+-- lock_gate: locks the gate of the endpoint of this name in the transaction's workspace.
+-- Returns: the gate; null if there is no such endpoint.
 create or replace function kronos.lock_gate(p_name text) returns kronos.endpoint_gate
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- lock_gates: locks the gates of these endpoints, and those of their workspaces that count with them, without
--- waiting for anybody: for a session that holds other locks.
--- Returns: the endpoints whose slots may be given back: nobody else holds their gate or their workspace's.
+-- waiting: for a session that holds other locks.
+-- Returns: the endpoints whose slots may be released: no other session holds their gate or their workspace's.
 create or replace function kronos.lock_gates(p_endpoint_ids uuid[]) returns uuid[]
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,10 +1,10 @@
--- look_under_keys: a step of take_keyed: of up to p_limit executions of an endpoint that are due and have the
--- rank p_from or a later one, beside those that were taken (p_places, p_keys), it locks and takes what its
--- keys have room for, and parks the rest. Each priority is a queue of its own, as claim_shares has it. A
--- short key with one value, at p_path and between p_texts, is put together in place: a call of
--- concurrency_key costs as much as all the rest.
--- Returns: one row: where it found what it took, lowest rank first; how many it looked at, and the last of
--- their ranks.
+-- look_under_keys: a step of take_keyed. Of up to p_limit due executions of an endpoint with the rank p_from
+-- or a later one, apart from those already taken (p_places, p_keys), it locks and takes as many as their keys
+-- have room for, and parks the rest. Each priority is a separate queue, as in claim_shares. A short key with
+-- one value, at p_path and between p_texts, is built inline: a call of concurrency_key costs as much as
+-- everything else.
+-- Returns: one row: where it found what it took, lowest rank first; how many it read, and the last of their
+-- ranks.
 create or replace function kronos.look_under_keys(p_endpoint_id uuid, p_parts jsonb, p_path text[],
                                                   p_texts text[], p_max integer, p_from timestamptz,
                                                   p_limit integer, p_places tid[], p_keys text[],
@@ -46,7 +46,7 @@ begin
           from candidate
     ), placed as materialized (
         select place, execution_id, key, visible_at, rank,
-               max(case when nth = 1      -- under way come first, so no index of others is in question
+               max(case when nth = 1      -- those under way come first, so no other index is considered
                         then p_max - cardinality(array_positions(p_keys, key))
                              - (select count(held.claim_token)
                                   from (select running.claim_token

@@ -1,7 +1,6 @@
--- note_dead_letters: what FAILED is a dead letter from then on, in the same transaction, no matter what
--- ended it.
--- Kronos's own jobs are none: they run again by themselves. Nor is a test of an endpoint: who asked for it
--- has its answer, and nobody wants it sent again. Where nothing failed there is nothing to do.
+-- note_dead_letters: records executions that FAILED as dead letters, in the same transaction, whatever ended
+-- them. Kronos's own jobs are excluded, because they run again by themselves. So are tests of endpoints: the
+-- caller has the result, and the test is not to be sent again. If nothing failed there is nothing to do.
 create or replace function kronos.note_dead_letters() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,10 +1,11 @@
--- note_outcomes: what the outcomes of attempts mean for their endpoints: the slots that they held are free
--- (p_hold_slots), all in one statement, for that is what locks the workspaces' gates in their order
--- (count_in_workspaces). And those of one endpoint together change its health, where one failed or the
--- endpoint is watched. The worker's own errors count for nothing, nor does what was cancelled under way; and
--- failures of older versions of an endpoint neither: what was mended by a new version is not held against it.
--- A success of any version counts. An endpoint with both is as one that succeeded.
--- The caller holds the locks of the gates.   Returns: how many endpoints changed their health, or might.
+-- note_outcomes: applies the outcomes of attempts to their endpoints. The slots that they held are released
+-- (p_hold_slots), all in one statement, because that locks the workspaces' gates in order
+-- (count_in_workspaces). The outcomes of each endpoint together change its health, if one failed or the
+-- endpoint is watched; an endpoint with successes and failures counts as successful.
+-- The worker's own errors do not count, nor do deliveries cancelled under way, nor failures of older versions
+-- of the endpoint, which a new version may have fixed. A success of any version counts. The caller holds the
+-- locks of the gates.
+-- Returns: the number of endpoints whose health changed, or might have.
 create or replace function kronos.note_outcomes(p_endpoint_ids uuid[], p_versions integer[],
                                                 p_statuses text[], p_errors jsonb[], p_slow_ms bigint[],
                                                 p_are_gone boolean[], p_hold_slots boolean[])

@@ -1,10 +1,10 @@
 -- open_gates: how many executions of each of these endpoints, all of which are limited, a claim may take, at
--- most p_quotas, in the order of turns in which they are given. Of a workspace that has less room than its
--- endpoints want, each gets one in turn, as far as it has something due. Locks the gates until the claim's
--- commit, and passes over those that another claimer holds: it serves them. count_claimed follows in the same
--- transaction.
--- Returns: a row for each that it has locked. is_counted: what is claimed takes slots. bound: what keeps it
--- below its quota: rate, endpoint or workspace.
+-- most p_quotas, in the order of turns in which they are given. If a workspace has less room than its
+-- endpoints want, its endpoints get one in turn, as long as they have something due. Locks the gates until
+-- the claim's commit, and skips gates that another claimer holds: that one serves them. count_claimed follows
+-- in the same transaction.
+-- Returns: one row per endpoint that it has locked. is_counted: claimed executions take slots. bound: what
+-- keeps it below its quota: rate, endpoint or workspace.
 create or replace function kronos.open_gates(p_endpoint_ids uuid[], p_quotas integer[],
                                              p_floors timestamptz[])
 returns table (endpoint_id uuid, room integer, is_counted boolean, bound text)
@@ -45,7 +45,7 @@ begin
           from own
           left join tenant on tenant.workspace_id = own.workspace_id
          where own.max_concurrency is null or tenant.workspace_id is not null
-    ), given as materialized (      -- of workspaces with little room
+    ), given as materialized (      -- for workspaces with little room
         select turn.place, turn.room, turn.waiting
           from (select array_agg(mine.place) as places, array_agg(mine.endpoint_id) as ids,
                        array_agg(mine.floor) as floors, array_agg(mine.workspace_id) as workspaces,

@@ -1,4 +1,4 @@
--- pick_keyed: take_keyed, by ids: claims of the release before call it.
+-- pick_keyed: take_keyed, by ids; called by claims of the previous release.
 create or replace function kronos.pick_keyed(p_endpoint_id uuid, p_room integer)
 returns table (execution_id uuid, visible_at timestamptz, endpoint_id uuid, key text)
 language sql volatile security invoker set search_path = pg_catalog, pg_temp

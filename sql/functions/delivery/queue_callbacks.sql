@@ -1,10 +1,11 @@
--- queue_callbacks: makes the deliveries of callbacks to endpoints, by their ids: each an execution of its
--- own, a one-shot without a row in jobs, so it has no callback itself; at an endpoint that was deleted
--- meanwhile (the job is over, its last run was under way) a dead letter, and so where the workspace's
--- executions a day are used up.
--- Locks the endpoints' rows, shared, as a foreign key locks them, and passes over those that somebody else
--- has locked for himself, as where somebody holds the last executions of the day: it waits for nobody.
--- Returns: those that it has dealt with. An endpoint that is not there any more takes nothing.
+-- queue_callbacks: creates the deliveries of callbacks to endpoints, by their ids. Each is a separate
+-- execution, a one-shot without a row in jobs, so it has no callback itself. If the endpoint was deleted
+-- meanwhile (the job has ended, its last run was under way), or the workspace's executions per day are used
+-- up, it becomes a dead letter.
+-- Locks the endpoints' rows, shared, as a foreign key locks them. Endpoints that another session has locked
+-- exclusively are skipped, and so are callbacks while another session holds the last executions of the day:
+-- it waits for no lock.
+-- Returns: the callbacks processed. An endpoint whose row no longer exists gets nothing.
 create or replace function kronos.queue_callbacks(p_execution_ids uuid[], p_workspace_ids uuid[],
                                                   p_endpoint_ids uuid[], p_inputs jsonb[])
 returns uuid[]

@@ -1,9 +1,11 @@
--- release_all_parked: the net under release_key: parked executions for which there is room and that nobody
--- has let go, since a limit was changed or taken away, or a worker of the release before took part, which
--- waits for no gate. Where nothing is parked it is one look at an empty index. A call looks at 32 keys, and
--- the session's next call at the next ones; with p_all at all of them; for 50 ms at most, and at one key
--- in any case: on a machine so busy that 50 ms pass before, none would ever be let go.
--- Returns: how many executions were let go. One key that cannot be looked at is warned of and stops no other.
+-- release_all_parked: the safety net under release_key: releases parked executions that have room and were
+-- not released, because a limit was changed or removed, or a worker of the previous release was involved,
+-- which waits for no gate. If nothing is parked, this is one read of an empty index.
+-- One call checks 32 keys, and the session's next call the following ones; with p_all it checks all of them.
+-- It takes at most 50 ms, but always checks at least one key: otherwise, on a machine so busy that 50 ms pass
+-- before the first, none would ever be released. A key that fails is logged as a warning and does not stop
+-- the others.
+-- Returns: the number of executions released.
 create or replace function kronos.release_all_parked(p_all boolean) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -35,8 +37,8 @@ begin
         begin
             v_released := v_released + kronos.release_parked(v_endpoint_id, v_key);
         exception when others then
-            raise warning 'kronos: what waits under the concurrency key % of endpoint % cannot be let go: '
-                          '% (%)', v_key, v_endpoint_id, sqlerrm, sqlstate;
+            raise warning 'kronos: executions parked under concurrency key % of endpoint % cannot be '
+                          'released: % (%)', v_key, v_endpoint_id, sqlerrm, sqlstate;
         end;
     end loop;
     perform set_config('kronos.parked_endpoint', coalesce(v_endpoint_id::text, ''), false),

@@ -1,11 +1,11 @@
--- release_key: what waits for room under a key is let go in the transaction that makes it, whatever ends,
--- gives back, expires, replaces or cancels an execution of the key. Executions of no key never come here, nor
--- do those whose statement frees their keys itself (release_keys).
+-- release_key: releases executions that wait for room under a concurrency key in the transaction that makes
+-- room, whatever finishes, releases, expires, replaces or cancels an execution with the key. Executions
+-- without a key never come here, nor do those whose statement frees their keys itself (release_keys).
 create or replace function kronos.release_key() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- nearly always nothing waits, and release_parked, with its settings, costs 20 us
+    -- usually nothing waits, and release_parked, with its settings, costs 20 us
     if (select true
           from kronos.execution_live as live
          where live.endpoint_id = old.endpoint_id and live.concurrency_key = old.concurrency_key

@@ -1,6 +1,7 @@
--- release_keys: release_key for all executions at once that a statement has ended, by their endpoints and
--- keys. It comes after the lock of the gates, so what was parked meanwhile is seen. The statement says so to
--- the trigger by the setting kronos.frees_keys, which ends here.   Returns: how many executions were let go.
+-- release_keys: release_key for all executions that a statement has ended, by their endpoints and keys. It
+-- runs after the gates are locked, so it sees what was parked meanwhile. The statement turns off the trigger
+-- with the setting kronos.frees_keys, which this function resets.
+-- Returns: the number of executions released.
 create or replace function kronos.release_keys(p_endpoint_ids uuid[], p_keys text[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

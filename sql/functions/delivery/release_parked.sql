@@ -1,7 +1,8 @@
--- release_parked: lets go as many of the executions that are parked under a concurrency key as there is room
--- for, lowest rank first (rank_of): key_max less those under way and those that are due and not yet claimed.
--- Where the endpoint's template has changed, or it has none any more, a thousand: their next claim sees to
--- their key. Waits for nobody: what it misses is let go by release_all_parked.   Returns: how many.
+-- release_parked: releases as many of the executions parked under a concurrency key as there is room for,
+-- lowest rank first (rank_of). The room is key_max minus the executions under way and those due but not yet
+-- claimed. If the endpoint's template was changed or removed, it releases a thousand: their next claim
+-- computes their key. Waits for no lock; release_all_parked releases what it misses.
+-- Returns: the number released.
 create or replace function kronos.release_parked(p_endpoint_id uuid, p_key text) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -27,7 +28,7 @@ begin
         return 0;
     end if;
     if not v_is_old then
-        v_room := v_max - (select count(held.claim_token)      -- those come first, as in look_under_keys
+        v_room := v_max - (select count(held.claim_token)      -- under way come first, as in look_under_keys
                              from (select running.claim_token
                                      from kronos.execution_live as running
                                     where running.endpoint_id = p_endpoint_id

@@ -1,7 +1,7 @@
--- retry_execution: an execution of the transaction's workspace is due again, as take_up_again says. The
--- audit has it.
--- Returns: null where it is due; else why not (take_up_again).
--- Raises: KR012 where its endpoint was deleted (require_live_endpoint).
+-- retry_execution: makes an execution of the transaction's workspace due again (take_up_again). Recorded in
+-- the audit.
+-- Returns: null if it is due; otherwise why not (take_up_again).
+-- Raises: KR012 if its endpoint was deleted (require_live_endpoint).
 create or replace function kronos.retry_execution(p_execution_id uuid,
                                                   p_endpoint_version text default 'latest')
 returns text

@@ -1,6 +1,6 @@
--- run_facts: what templates may name of executions that are being delivered, and a claim does not carry:
--- their causes, their jobs' names, and their ticks as the clocks of the jobs' zones show them. A one-shot
--- that is its execution has no name, and UTC.
+-- run_facts: facts about executions being delivered that templates may name and a claim does not carry: their
+-- causes, their jobs' names, and their ticks in the jobs' time zones. A one-shot that is its execution has no
+-- name, and uses UTC.
 create or replace function kronos.run_facts(p_execution_ids uuid[])
 returns table (execution_id uuid, cause text, job_name text, scheduled_local text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- share_room: shares out what workspaces have room for among their endpoints, up to p_rooms each: one in
--- turn, in the order of p_places, as far as they have something due. p_shared is the same for all of
--- a workspace.
+-- share_room: shares out the room of workspaces among their endpoints, up to p_rooms each: one execution in
+-- turn, in the order of p_places, as long as they have something due. p_shared is the same for all endpoints
+-- of a workspace.
 -- Returns: for each endpoint its share, and how many it has due, up to its room.
 create or replace function kronos.share_room(p_places bigint[], p_endpoint_ids uuid[], p_floors timestamptz[],
                                              p_workspace_ids uuid[], p_rooms integer[], p_shared integer[])

@@ -1,7 +1,7 @@
 -- shown_health: an endpoint's health as the API shows it: its state, since when and why; until when nothing
--- is delivered to it (null where that is over, or is until it is enabled by hand); whether it is on trial, by
--- one delivery at a time; its streak of failures. A slow-down is shown as long as it lasts.
--- last_success_at: of the successes that were watched for, those that came after a failure.
+-- is delivered to it (null if that is over, or lasts until it is enabled by hand); whether it is on trial,
+-- with one delivery at a time; its streak of failures. A slow-down is shown as long as it lasts.
+-- last_success_at: only successes that were watched for, those after a failure.
 create or replace function kronos.shown_health(p_health kronos.endpoint_health, p_gate kronos.endpoint_gate)
 returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp

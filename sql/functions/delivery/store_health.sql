@@ -1,6 +1,6 @@
--- store_health: an endpoint's row of health after some of its attempts; none is made for an endpoint that has
--- not failed. Its next success matters as long as it has failed, or is not ACTIVE for another reason than a
--- person's or its own word.   The caller holds the lock of the gate.
+-- store_health: stores an endpoint's health after some of its attempts. No row is created for an endpoint
+-- that has not failed. Its next success matters (is_watched) while it has failures, or is not ACTIVE for a
+-- reason other than a person's decision or a 410. The caller holds the lock of the gate.
 create or replace function kronos.store_health(
     p_health kronos.endpoint_health, p_gate kronos.endpoint_gate, p_state text, p_reason jsonb,
     p_has_succeeded boolean, p_has_failed boolean, p_now timestamptz

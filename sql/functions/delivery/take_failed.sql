@@ -1,14 +1,15 @@
--- take_failed: takes FAILED executions out of the history, for their caller to make them due again in the
--- same transaction; one that somebody else has taken meanwhile, that has ended otherwise, or whose attempts
--- are as many as can be counted, is left. From the partitions that the ids name, a span of them at a time, as
--- in finished_among; their locks are kept, for this writes.
--- Returns: the rows that were taken. Passes over what another session has locked.
+-- take_failed: deletes FAILED executions from the history, for its caller to make them due again in the same
+-- transaction. An execution is left if another session has taken it meanwhile, if it has ended otherwise, or
+-- if its attempts have reached the column's maximum. Rows that another session has locked are skipped. It
+-- reads the partitions that the ids name, one span at a time, as in finished_among; their locks are kept,
+-- because this writes.
+-- Returns: the rows taken.
 create or replace function kronos.take_failed(p_execution_ids uuid[]) returns setof kronos.execution_done
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- what the rows hold
+    c_most_attempts constant integer := 32767;      -- the column's maximum
     v_ids uuid[];
 begin
     for v_ids in select array_agg(

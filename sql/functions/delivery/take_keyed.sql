@@ -1,12 +1,13 @@
--- take_keyed: what a claim may take of an endpoint that has a concurrency_key, at most p_room, in the order
--- of ranks, and of a key no more than key_max with those that are under way. It locks these rows, and changes
--- none of them: the claim does, where they were found. What is in its way is parked until there is room under
--- its key (release_parked), so that it is looked at once, and not by every claim. The key is that of the
--- template as it is now. A call looks at a thousand: where they were all in the way, it asks workers to claim
--- again. From the beginning of the index on, without a floor: what comes back has its old place.
--- The caller holds the gate (open_gates), and those who end what is under way wait for it: so what is counted
--- here is no less than what is under way.
--- Returns: one row: where they are, when they were due, and their keys.
+-- take_keyed: what a claim may take from an endpoint with a concurrency_key: at most p_room, in the order of
+-- ranks, and for each key at most key_max including those under way. It locks these rows but does not change
+-- them; the claim does, at the places where they were found.
+-- Executions without room are parked until their key has room (release_parked), so that each is read once and
+-- not by every claim. The key is that of the present template. One call reads a thousand; if none of them had
+-- room, it asks workers to claim again. It always reads from the beginning of the index, without a floor:
+-- what is released has its old position.
+-- The caller holds the gate (open_gates), and sessions that finish executions under way wait for it: so the
+-- count here is never less than the number under way.
+-- Returns: one row: where the executions are, when they were due, and their keys.
 create or replace function kronos.take_keyed(p_endpoint_id uuid, p_room integer,
                                              out places tid[], out times timestamptz[], out keys text[])
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
@@ -16,7 +17,7 @@ as $$
 declare
     c_step  constant integer := 200;
     c_most  constant integer := 1000;
-    v_gate  record;      -- with the only value in the template, and the texts around it; null: it has several
+    v_gate  record;      -- with the template's only value and the texts around it; null: it has several
     v_found record;
     v_seen  integer     := 0;
     v_limit integer     := p_room;

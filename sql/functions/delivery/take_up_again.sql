@@ -1,14 +1,14 @@
--- take_up_again: a failed, cancelled or expired execution of a workspace is due again, under its own
--- id, so that its receiver sees the same idempotency key; its attempts go on counting, up to as many more as
--- the version of its endpoint allows that it goes to: the latest, or with p_endpoint_version 'same' the one
--- that it had. Of a job whose runs must not overlap now it is held back, and goes at once where no other is
--- there (release_next). A one-shot that was COMPLETED is ACTIVE again. A deadline counts anew, from now.
--- The row of the job's newest version is locked first, as by a session that cancels it: so no run is made of
--- a job that is being cancelled.
--- Returns: null where it is due; else why not: absent, not_failed, job_cancelled, attempts_used_up,
+-- take_up_again: makes a failed, cancelled or expired execution of a workspace due again, under its own id,
+-- so that its receiver sees the same idempotency key. Its attempts continue to count, up to as many more as
+-- the endpoint version that it goes to allows: the latest, or with p_endpoint_version 'same' the one that it
+-- had. If the job's runs must not overlap now, it is held back, and released immediately if there is no other
+-- run (release_next). A COMPLETED one-shot becomes ACTIVE again. A deadline counts from now.
+-- The row of the job's newest version is locked first, as by a session that cancels it: so a job that is
+-- being cancelled gets no run.
+-- Returns: null if it is due; otherwise why not: absent, not_failed, job_cancelled, attempts_used_up,
 -- workspace_suspended, quota_exceeded.
--- Raises: in a request of a workspace with quotas KR040 where its executions a day are used up; KR012 where
--- its endpoint was deleted (require_live_endpoint); 55P03 where others hold what the day has left.
+-- Raises: KR040, in a request of a workspace with quotas, if its executions per day are used up; KR012 if its
+-- endpoint was deleted (require_live_endpoint); 55P03 if other sessions hold what the day has left.
 create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
                                                 p_endpoint_version text)
 returns text
@@ -17,7 +17,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- what the rows hold
+    c_most_attempts constant integer := 32767;      -- the column's maximum
     v_done     record;
     v_newest   kronos.jobs;
     v_failed   kronos.execution_done;
@@ -30,7 +30,7 @@ begin
      where done.execution_id = p_execution_id
        and done.workspace_id = p_workspace_id
        and done.status in ('FAILED', 'CANCELLED', 'EXPIRED');
-    if not found then      -- it may lie on other machines, which what failed never waits for
+    if not found then      -- it may be on other machines, which failed executions never wait for
         select job.first_version_id into v_done
           from kronos.execution_done as done
          cross join lateral kronos.job_rows(done.job_id) as job
@@ -40,7 +40,7 @@ begin
     if not found then
         return 'absent';
     end if;
-    loop      -- a version that was committed before we had the lock is one that we have not locked
+    loop      -- a version committed before we had the lock is not the one that we locked
         select * into v_newest
           from kronos.jobs
          where job_id = (select job_id
@@ -49,7 +49,7 @@ begin
                           order by version desc
                           limit 1)
            for no key update;
-        if not found then      -- a one-shot without a row: its execution, which is locked below, is all of it
+        if not found then      -- a one-shot without a row: it is only its execution, locked below
             select * into v_newest from kronos.one_shot_rows(array[v_done.first_version_id]);
             exit;
         end if;
@@ -92,7 +92,7 @@ begin
         v_refusal := kronos.take_executions(p_workspace_id, 1);
         if v_refusal ? 'is_held' then
             raise exception using errcode = 'lock_not_available',
-                                  message = 'others hold the last executions of the workspace''s day';
+                                  message = 'other sessions hold the last executions of the workspace''s day';
         elsif v_refusal is not null then
             return 'quota_exceeded';
         end if;
@@ -118,7 +118,7 @@ begin
             case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id,
             kronos.now() + make_interval(secs => v_newest.deadline_seconds), v_failed.priority,
             v_failed.created_by)
-        -- it was in the queue as well (a restored copy): there it is due
+        -- it was in the queue too (a restored copy), and is due there
         on conflict (execution_id) do nothing;
     perform pg_notify('kronos_work', '');
     return null;

@@ -1,4 +1,4 @@
--- tell_limits: workers look at once at what a limit had kept from them, where it was changed.
+-- tell_limits: when a limit is changed, wakes the workers, which then claim what the old limit held back.
 create or replace function kronos.tell_limits() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- trace_facts: what spans of executions that are being delivered are made of, and a claim does not carry:
--- when each came into the queue and was claimed, and which span has made it. That of a one-shot, or of a run
--- by hand, is a request's, of which the run is a part (is_part); that of a tick has made its job, long ago.
+-- trace_facts: facts for the spans of executions being delivered that a claim does not carry: when each was
+-- queued and claimed, and which span created it. For a one-shot or a run by hand that is a request's span, of
+-- which the run is a part (is_part); for a tick it is the span that created its job, long ago.
 create or replace function kronos.trace_facts(p_execution_ids uuid[])
 returns table (execution_id uuid, cause text, created_at timestamptz, claimed_at timestamptz,
                traceparent text, is_part boolean)

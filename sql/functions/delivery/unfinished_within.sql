@@ -1,9 +1,10 @@
--- unfinished_within: a workspace's unfinished executions that are under way, or due before p_until: of each
--- queue of its newest 1,000 endpoints the first p_most. So it costs the same however much waits, and however
--- much is due later. What waits for another run of its job, or for its concurrency key, is among them.
--- Returns: RUNNING, RETRYING, QUEUED or PENDING, as executions are shown; due_at: since when it waits or is
--- under way, or when it is due; waits_for: what else than a worker. In no order.
--- As the caller: row level security holds.
+-- unfinished_within: a workspace's unfinished executions that are under way, or due before p_until: the first
+-- p_most of each queue of its newest 1,000 endpoints. So it costs the same however many wait, and however
+-- many are due later. Executions that wait for another run of their job, or for their concurrency key, are
+-- included. Runs as the caller: row level security applies.
+-- Returns: rows in no order, with the state RUNNING, RETRYING, QUEUED or PENDING, as executions are shown;
+-- due_at: since when it waits or is under way, or when it is due; waits_for: what it waits for other than a
+-- worker.
 create or replace function kronos.unfinished_within(p_workspace_id uuid, p_until timestamptz, p_most integer)
 returns table (execution_id uuid, job_id uuid, endpoint_id uuid, state text, scheduled_at timestamptz,
                due_at timestamptz, worker_id text, waits_for text)
@@ -58,7 +59,7 @@ begin
     return query
         select parked.execution_id, parked.job_id, parked.endpoint_id, 'QUEUED', parked.scheduled_at,
                parked.parked_at, null::text,
-               'it waits for others of its concurrency key to end'
+               'it waits for other executions with its concurrency key to end'
           from (select live.* from kronos.execution_live as live
                  where live.parked_at is not null
                  limit 10000) as parked

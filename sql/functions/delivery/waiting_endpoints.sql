@@ -1,9 +1,9 @@
 -- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the
--- first p_endpoints with anything to claim, and what it waits for: null, a worker; else its workspace or its
--- own gate, or a limit of one of them.
--- A loose scan of execution_live_ready, one look into the index for each endpoint with something to claim
--- (list_due_endpoints measures it), so it costs the same however much waits and however much there was.
--- p_from: what was due before is not looked at.
+-- first p_endpoints with anything to claim, and what it waits for: null means a worker; otherwise its
+-- workspace or its own gate, or a limit of either.
+-- A loose scan of execution_live_ready, with one index lookup per endpoint that has something to claim
+-- (list_due_endpoints measures it), so it costs the same however many wait and however many there were.
+-- p_from: executions that were due before are not read.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer,
                                                     p_from timestamptz default '-infinity')
 returns table (endpoint_id uuid, due_at timestamptz, waits_for text, unserved_group text)
@@ -36,19 +36,19 @@ as $$
                                 from kronos.endpoint_health as health
                                where health.endpoint_id = gate.endpoint_id and health.state <> 'ACTIVE'),
                              'deliveries to it are paused')
-                when gate.trial_seconds is not null and gate.in_flight > 0 then 'it is tried by one delivery'
+                when gate.trial_seconds is not null and gate.in_flight > 0 then 'it is on trial'
                 when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
                     then format('no worker serves its group %s', gate.worker_group)
                 when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
                     then (select case state.closed_by
                                       when 'endpoint_full'
-                                          then format('its %s deliveries at once are under way',
+                                          then format('its limit of %s deliveries at once is reached',
                                                       state.max_in_flight)
                                       when 'workspace_full'
-                                          then format('its workspace''s %s deliveries at once are under way',
+                                          then format('its workspace''s limit of %s at once is reached',
                                                       state.max_concurrency)
                                       when 'rate_limited'
-                                          then format('it takes %s in %s s', state.rate_count,
+                                          then format('its rate limit is %s per %s s', state.rate_count,
                                                       state.rate_seconds)
                                  end
                             from kronos.gate_state(endpoint.endpoint_id) as state)

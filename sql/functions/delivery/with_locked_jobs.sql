@@ -1,5 +1,6 @@
--- with_locked_jobs: of these executions, those of one-shots whose row in jobs, which their end completes
--- (complete_one_shots), another session has locked at this moment. Waits for nobody.
+-- with_locked_jobs: those of the given executions that are one-shots whose row in jobs is locked by another
+-- session at this moment. Ending such an execution would update that row (complete_one_shots). Waits for no
+-- lock.
 create or replace function kronos.with_locked_jobs(p_execution_ids uuid[]) returns setof uuid
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
