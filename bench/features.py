@@ -21,6 +21,7 @@ from kronos.embedded import ports
 from kronos.model import Json, JsonObject
 
 _PLAIN = "plain"
+_OF_THE_ENDPOINT = "signature-templates-limits"  # all features but a key of the input and priorities
 _CUSTOMERS = 1_000
 # Warm-up before each sample: connections to the receiver are closed while the previous sample is cleared, and reopening
 # 300 of them costs a sample's deliveries 5 to 12 us each.
@@ -93,6 +94,8 @@ class Bench:
         for name, limits in _LIMITS.items():
             self._endpoint(name, limits=limits)
         self._endpoint("priority")
+        limited: JsonObject = {**_LIMITS["max_in_flight"], **_LIMITS["rate"]}
+        self._endpoint(_OF_THE_ENDPOINT, **signed, **templated, limits=limited)
         every: JsonObject = {name: value for limits in _LIMITS.values() for name, value in limits.items()}
         self._endpoint("all", **signed, **templated, limits=every)
 
@@ -156,7 +159,7 @@ def main(runs: int, tries: int, count: int, only: tuple[str, ...]) -> None:
     with ExitStack() as stack:
         one = stack.enter_context(common.instance())
         bench = Bench(one, stack, count)
-        kinds = [_PLAIN, "signature", "templates", *_LIMITS, "priority", "all"]
+        kinds = [_PLAIN, "signature", "templates", *_LIMITS, "priority", _OF_THE_ENDPOINT, "all"]
         samplers = {kind: bench.sampler(kind) for kind in kinds if not only or kind in (_PLAIN, *only)}
         for sampler in samplers.values():  # warms up plans, caches and connections
             sampler()
