@@ -69,7 +69,7 @@ class JobCreate(TypedDict, total=False):
     ends_at: datetime | str | None
     """CRON: no tick at or after this time."""
     max_runs: int | None
-    """CRON: retired after this many runs. Skipped and missed ticks do not count."""
+    """CRON: retired after this many runs."""
     dst_gap: DstGap | None
     """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
     SKIP."""

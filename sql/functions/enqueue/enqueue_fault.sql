@@ -28,7 +28,7 @@ begin
             (3, 'name', 'not a valid name',
              not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-''; with a letter or digit first; not a UUID'),
+             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
             (4, 'title', 'must be one line of 1 to 200 visible characters',
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
              'remove invisible characters (control characters, U+200B); at least one must be visible'),
