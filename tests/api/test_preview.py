@@ -31,7 +31,7 @@ def test_a_preview_shows_a_shifted_run_in_the_zone(api: httpx.Client) -> None:
         "skipped": [],
         "lints": [
             "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-            "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+            "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
             "02:30 on 2027-03-28 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
         ],
     }
