@@ -221,7 +221,7 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 @click.argument("job")
 @confirmed
 def rm(api: Api, job: str, consent: Consent) -> None:
-    """Retire a job and its pg_cron entry. Its history is kept until retention deletes it.
+    """Cancel a job and remove its pg_cron entry. Its history is kept until retention deletes it.
 
     kronos job rm report
     """

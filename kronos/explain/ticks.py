@@ -1,4 +1,4 @@
-"""What became of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
+"""The outcomes of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
