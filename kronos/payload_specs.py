@@ -356,5 +356,5 @@ async def replace(
     if not written:
         if not document:
             raise documents.not_found(view, PAYLOAD_SPEC, name)
-        raise errors.PreconditionFailed(f"the payload spec {name!r} was changed at the same time")
+        raise errors.PreconditionFailed(f"the payload spec {name!r} was changed at the same time: try again")
     return document[0], False

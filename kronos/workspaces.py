@@ -213,4 +213,4 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 def refuse_system(view: WorkspaceView) -> None:
     """Check that the workspace is not Kronos's own. Raises Forbidden."""
     if view.workspace == SYSTEM:
-        raise errors.Forbidden(f"the workspace {SYSTEM} belongs to Kronos: it can be read but not changed")
+        raise errors.Forbidden(f"workspace {SYSTEM} belongs to Kronos: it can be read but not changed")

@@ -232,7 +232,7 @@ def _window(
     until = until or now
     since = since or until - length
     if until <= since:
-        hint = "Use a time after from: the window is [from, to)."
+        hint = "Write a time after from: the window is [from, to)."
         raise errors.Unprocessable.of(errors.Fault(pointer="/to", detail="to is not after from", hint=hint))
     return since, until
 

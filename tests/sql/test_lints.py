@@ -106,39 +106,39 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
             "*/7 * * * *",
             "*/7 in the minute field is not every 7 minutes: after minute 56 comes minute 0 of the next hour, 4 "
             "minutes later; "
-            "for equal distances use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "*/45 9-17 * * *",
             "*/45 in the minute field is not every 45 minutes: after minute 45 comes minute 0 of the next hour, 15 "
             "minutes later; "
-            "for equal distances use an interval, every 45m",
+            "for evenly spaced ticks use an interval, every 45m",
         ),
         (
             "3-59/7 * * * *",
             "3-59/7 in the minute field is not every 7 minutes: after minute 59 comes minute 3 of the next hour, 4 "
             "minutes later; "
-            "for equal distances use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "0 */5 * * *",
             "*/5 in the hour field is not every 5 hours: after hour 20 comes hour 0 of the next day, 4 hours later; "
-            "for equal distances use an interval, every 5h",
+            "for evenly spaced ticks use an interval, every 5h",
         ),
         (
             "0 */9 * * 6,0",
             "*/9 in the hour field is not every 9 hours: after hour 18 comes hour 0 of the next day, 6 hours later; "
-            "for equal distances use an interval, every 9h",
+            "for evenly spaced ticks use an interval, every 9h",
         ),
         (
             "0 0 */2 * *",
             "*/2 in the day of month field is not every 2 days: it starts again on day 1 of each month; "
-            "for equal distances use an interval, every 2d",
+            "for evenly spaced days use an interval, every 2d",
         ),
         (
             "0 0 * * */2",
             "*/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
-            "for equal distances use an interval, every 2d",
+            "for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 1 */5 *",
@@ -201,12 +201,12 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         (
             "5-4/7 * * * *",
             "5-4/7 in the minute field is not every 7 minutes: after minute 1 comes minute 5, 4 minutes later; "
-            "for equal distances use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "0 0 * * 1-0/2",
             "1-0/2 in the weekday field is not every 2 days: after Sunday comes Monday, 1 day later; "
-            "for equal distances use an interval, every 2d",
+            "for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 25-5/3 * *",

@@ -43,7 +43,7 @@ begin
     if p_field = 'day of month' then
         return format(
             '%s in the day of month field is not every %s days: it starts again on day %s of each month; '
-            'for equal distances use an interval, every %sd',
+            'for evenly spaced days use an interval, every %sd',
             p_text, v_step, v_first, v_step
         );
     elsif v_break = v_step then
@@ -60,7 +60,7 @@ begin
         v_said[2] || case when v_is_round then '' else ' ' || p_next end,
         v_break, case v_break when 1 then p_unit else p_unit || 's' end,
         case when p_unit <> 'month'
-             then format('; for equal distances use an interval, every %s%s',
+             then format('; for evenly spaced ticks use an interval, every %s%s',
                          v_step, left(p_unit, 1)) end
     );
 end
