@@ -72,7 +72,7 @@ def test_a_list_is_fetched_as_it_is_needed(shared_api: Api, workspace: str) -> N
 def test_a_list_without_end_is_left(kind: str) -> None:
     page = answer(200, {"data": [], "next_cursor": "again"})
     with stub(page) as server, client_of(kind, server.url, "k") as client:
-        with pytest.raises(KronosError, match="the same page, the same page again"):
+        with pytest.raises(KronosError, match="the same page again"):
             client.every("acme/jobs.list")
         assert len(server.asked) == 2
 
