@@ -1,4 +1,4 @@
-"""Claimers that end what they took, well or badly, give it back, or are never heard of again."""
+"""Claimers that finish their claims, with success or failure, give them back, or disappear with them."""
 
 import random
 import threading
@@ -15,7 +15,7 @@ Lose = Callable[[psycopg.Connection, psycopg.Connection, UUID], object]
 
 
 def six_claimers(database_url: str, endpoints: Sequence[EndpointRow], *, lose: Lose, watch: Callable[[], None]) -> None:
-    """Six of them empty these endpoints, while `watch` looks on. Raises what one of them raised."""
+    """Let six of them empty these endpoints, while `watch` runs alongside. Raises an error that one of them raised."""
     failures: list[BaseException] = []
 
     def work(seed: int) -> None:
