@@ -60,7 +60,7 @@ _FOLLOWED: dict[str, tuple[str, dict[str, object], dict[str, object], str]] = {
     "/audit": ("/secrets/fresh", {}, {"value": "hunter2"}, "fresh"),
     "/settings": ("", {}, {"name": "Another name"}, "Another name"),
 }
-"""A page, what of the API it shows, how that was, how somebody else changes it, and what the page says then."""
+"""A page, the API's resource that it shows, its content, another user's change, and the page's text afterwards."""
 
 
 def test_a_second_users_change_of_what_is_configured_appears_by_itself(

@@ -28,7 +28,7 @@ from sql_factory import Connection, acting_as, records, value, values
 
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
 _ROLES = dict.fromkeys(("system.ring_if_silent", "system.run_internal_job"), "kronos_worker")
-"""Of statements whose names have another place today."""
+"""The roles of statements that have other names today."""
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
 
 _OF_WORKSPACES = """

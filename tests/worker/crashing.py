@@ -11,7 +11,7 @@ from factory import EndpointRow
 from worker.protocol import as_worker, claim, finalize, release
 
 Lose = Callable[[psycopg.Connection, psycopg.Connection, UUID], object]
-"""What follows a crash: by the claimer's connection, the superuser's, the execution that was lost."""
+"""Called after a crash, with the claimer's connection, the superuser's, and the lost execution."""
 
 
 def six_claimers(database_url: str, endpoints: Sequence[EndpointRow], *, lose: Lose, watch: Callable[[], None]) -> None:
