@@ -1,11 +1,12 @@
-"""Texts that are no schedules: by hand, with what their refusal names and says to write, and valid ones that were
-damaged at random."""
+"""Texts that are not schedules: handwritten ones with the words that their error must name and the fix that its hint
+must give, and valid texts damaged at random.
+"""
 
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts
 
-# text, what the message names, what the hint says
+# text, what the message names, what the hint says to write
 REFUSED = [
     ("", "0 fields", "write five fields"),
     (" \t ", "0 fields", "write five fields"),
@@ -17,13 +18,13 @@ REFUSED = [
     ("* * * * * foo", "6 fields", "write * * * * *"),
     ("@reboot", '"@reboot"', "IMMEDIATE"),
     ("@Daily", '"@Daily"', "write @daily"),
-    ("@every 5m", '"@every 5m"', 'write "every": "5m" in place of cron'),
+    ("@every 5m", '"@every 5m"', 'write "every": "5m" instead of cron'),
     ("@fortnightly", '"@fortnightly"', "write @hourly"),
     ("@hourly * * * *", '"@hourly * * * *"', "write @hourly"),
     ("@", '"@"', "write @hourly"),
     ("5-010 * * * *", 'minute: "5-010"', "write 5-10"),
     ("5-10/002 * * * *", 'minute: "5-10/002"', "write 5-10/2"),
-    ("60 * * * *", 'minute: "60"', "write 0 for the full hour"),
+    ("60 * * * *", 'minute: "60"', "write 0 for the start of the hour"),
     ("61 * * * *", 'minute: "61"', "from 0 to 59"),
     ("5-64/30 * * * *", 'minute: "64"', "from 0 to 59"),
     ("0 24 * * *", 'hour: "24"', "write 0 for midnight"),
@@ -38,7 +39,7 @@ REFUSED = [
     ("0 0 */32 * *", 'day of month: step "32"', "write its first value, 1"),
     ("0 0 * */13 *", 'month: step "13"', "write its first value, 1"),
     ("0 0 * * */8", 'weekday: step "8"', "write its first value, 0"),
-    ("*/61 * * * *", 'minute: step "61"', 'write "every": "61m" in place of cron; for once'),
+    ("*/61 * * * *", 'minute: step "61"', 'write "every": "61m" instead of cron; to match once'),
     ("*/5000000000 * * * *", 'minute: "*/5000000000"', "as in */5"),
     ("0-5000000000 * * * *", 'minute: "0-5000000000"', "a range low-high"),
     ("0 0 * * 1#5000000000", 'weekday: "1#5000000000"', "from 1 to 5"),
@@ -71,16 +72,16 @@ REFUSED = [
     ("0 0 155W * *", 'day of month: "155W"', "from 1 to 31"),
     ("0 0 5L * *", 'day of month: "5L"', "fifth field"),
     ("0 0 5#2 * *", 'day of month: "5#2"', "fifth field"),
-    ("0 0 $L * *", 'day of month: "$L"', "stands alone"),
+    ("0 0 $L * *", 'day of month: "$L"', "on its own"),
     ("0 0 $-3 * *", 'day of month: "$-3"', "write L-3"),
-    ("0 0 $/2 * *", 'day of month: "$/2"', "stands alone"),
-    ("0 0 15W/2 * *", 'day of month: "15W/2"', "months and weekdays only"),
+    ("0 0 $/2 * *", 'day of month: "$/2"', "on its own"),
+    ("0 0 15W/2 * *", 'day of month: "15W/2"', "only months and weekdays"),
     ("0 L * * *", 'hour: "L"', "third field"),
     ("15W * * * *", 'minute: "15W"', "third field"),
     ("0 0 1 5#2 *", 'month: "5#2"', "fifth field"),
     ("0 0 * * L", 'weekday: "L"', "write 6L or satL"),
-    ("0 0 * * 1,L", 'weekday: "L"', "6 for each"),
-    ("0 0 * * LW", 'weekday: "LW"', "belongs into day of month"),
+    ("0 0 * * 1,L", 'weekday: "L"', "for every Saturday 6"),
+    ("0 0 * * LW", 'weekday: "LW"', "belongs in day of month"),
     ("0 0 * * 15W", 'weekday: "15W"', "third field"),
     ("0 0 * * $", 'weekday: "$"', "third field"),
     ("0 0 * * 5#0", 'weekday: "0" of "5#0"', "write 5#1 to 5#5, or write 5L"),
@@ -100,7 +101,7 @@ REFUSED = [
     ("0 0 1 January *", 'month: "January"', "write jan"),
     ("0 0 * mon *", 'month: "mon"', "write one of jan feb"),
     ("0 0 * * jan", 'weekday: "jan"', "write one of sun mon"),
-    ("0 mon * * *", 'hour: "mon"', "months and weekdays only"),
+    ("0 mon * * *", 'hour: "mon"', "only months and weekdays"),
     ("H * * * *", 'minute: "H"', "jitter_seconds"),
     ("* * * *\n*", "U+000A", "printable ASCII"),
     ("* * * *\x0b*", "U+000B", "printable ASCII"),
@@ -115,7 +116,7 @@ REFUSED = [
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
-    """A valid text with one to three characters put in, taken out or replaced."""
+    """A valid text with one to three characters inserted, removed or replaced."""
     text = draw(cron_texts)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(text)))

@@ -79,7 +79,7 @@ def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str, c
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}, "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network"),
+        ({"KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}, "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is not a network"),
         ({"KRONOS_PORT": "http"}, "KRONOS_PORT"),
         ({"KRONOS_PORT": "70000"}, "KRONOS_PORT"),
         ({"KRONOS_SHUTDOWN_SECONDS": "soon"}, "KRONOS_SHUTDOWN_SECONDS"),

@@ -193,7 +193,9 @@ def test_jobs_that_have_still_to_follow_are_told(
     seen = api.get(base, headers={"If-None-Match": known})
     assert (seen.status_code, seen.json()["jobs_left"]) == (200, 1200)
     assert seen.headers["etag"] != known
-    assert "1,200 jobs that name it have still to follow version 1" in words(api.get(f"/w/{workspace}/calendars/bank"))
+    assert "1,200 jobs using this calendar do not follow version 1 yet" in words(
+        api.get(f"/w/{workspace}/calendars/bank")
+    )
 
 
 def test_who_may_not_change_calendars_sees_them(

@@ -102,7 +102,7 @@ def test_an_endpoint_is_made_by_the_form_and_each_fault_stands_at_its_field(scen
         "/limits:json": '{"max_in_flight": 0}',
     }
     bad = parsed(scene.client.post(named(scene, ""), data=fields), 422)
-    assert "this is no JSON" in bad.xpath("string(//ul[@id='f-spec-headers-faults'])")
+    assert "invalid JSON" in bad.xpath("string(//ul[@id='f-spec-headers-faults'])")
     bad = parsed(scene.client.post(named(scene, ""), data=fields | {"/spec/headers:json": ""}), 422)
     assert "max_in_flight" in bad.xpath("string(//ul[@id='f-limits-faults'])")
     bad = parsed(scene.client.post(named(scene, ""), data=fields | {"/spec/headers:json": "", "/limits:json": ""}), 422)
@@ -134,7 +134,7 @@ def test_its_page_says_who_uses_it_and_what_its_limits_are(scene: Scene, reader:
     limits = {"max_in_flight": 4, "rate": {"count": 10, "per_seconds": 60}}
     scene.client.put(path, json=present | {"limits": limits, "max_in_flight": 4}).raise_for_status()
     text = " ".join(reader(named(scene, "/sink")).xpath("string(//main)").split())
-    assert "2 jobs use this: two, one" in text
+    assert "2 jobs: two, one" in text
     assert "0 of 4" in text
     assert "10 in 1 min" in text
     refused = parsed(scene.client.post(named(scene, "/sink/delete"), data={"version": "2"}), 409)

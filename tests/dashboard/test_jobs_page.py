@@ -227,7 +227,7 @@ def test_a_change_by_somebody_else_in_between_is_shown_beside_ones_own(
     theirs = api.patch(f"/v1/workspaces/{workspace}/jobs/nightly", json={"title": "Theirs"}).json()
 
     page = told(post(path, [*mine, ("save", "yes")]), 412)
-    assert "Somebody else changed this job" in page.text_content()
+    assert "Someone else changed this job" in page.text_content()
     told_of = page.xpath("//section[@aria-labelledby='overtaken']//tbody//th//text()")
     assert sorted(told_of) == ["cron", "title"]
     assert api.get(f"/v1/workspaces/{workspace}/jobs/nightly").json()["version"] == theirs["version"]
@@ -247,7 +247,10 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     (form,) = asked.xpath("//main//form")
     make(api, workspace, name="job-3", tags=["many"])  # not confirmed yet
     more = told(post("jobs/bulk", list(form.form_values())), 409)
-    assert ("Pause 4 jobs?" in more.xpath("string(//h1)"), "There were 3" in more.text_content()) == (True, True)
+    assert ("Pause 4 jobs?" in more.xpath("string(//h1)"), "3 jobs matched before" in more.text_content()) == (
+        True,
+        True,
+    )
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
     (form,) = more.xpath("//main//form")
     confirmed = post("jobs/bulk", changed(list(form.form_values()), note="until the audit"))
@@ -264,7 +267,7 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     refused = told(post("jobs/bulk", [("action", "resume"), ("confirmed", "yes"), *ticked]))
     assert refused.xpath("//main//tbody//th//text()") == [one_shot["job_id"]]
     none = told(post("jobs/bulk", [("action", "pause")]), 422)
-    assert "There is none to pause" in none.text_content()
+    assert "There are no jobs to pause" in none.text_content()
 
 
 def test_a_viewer_is_offered_no_change_and_is_refused_one(api: httpx.Client, workspace: str) -> None:

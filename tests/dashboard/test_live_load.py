@@ -147,16 +147,16 @@ def test_a_form_that_waits_says_which_of_its_rows_are_out_of_date(
     api.patch(f"{base}/jobs/nine-1", json={"title": "theirs"}).raise_for_status()
     expect(browser.get_by_role("row", name="nine-1")).to_contain_text("out of date")
     expect(browser.locator("#outdated")).to_contain_text(
-        "1 of these rows is out of date: jobs were changed since this was shown, or time went on"
+        "1 of these rows is out of date: jobs have changed since this was shown, or time has passed"
     )
     expect(browser.get_by_label("Move nine-2")).not_to_be_checked()
     expect(browser.locator(".outdated:visible")).to_have_count(2)
     assert rows.count() == number
-    if browser.get_by_label("The ticked jobs are to be moved").count():
-        browser.get_by_label("The ticked jobs are to be moved").check()
-    browser.get_by_role("button", name=re.compile("ticked jobs")).click()
+    if browser.get_by_label("Move the selected jobs, one change each").count():
+        browser.get_by_label("Move the selected jobs, one change each").check()
+    browser.get_by_role("button", name=re.compile("selected jobs")).click()
     said = browser.locator("#notices")
-    expect(said).to_contain_text(f"{number - 2} of {number - 1} jobs have new times. nine-1 was changed meanwhile")
+    expect(said).to_contain_text(f"{number - 2} of {number - 1} jobs moved. nine-1 was changed in the meantime")
 
 
 def test_what_was_wrong_is_said_once_and_no_longer_than_it_is(

@@ -41,7 +41,7 @@ def test_a_list_with_boxes_to_tick_follows_until_one_is_ticked(
     expect(browser.get_by_role("link", name="second")).to_be_visible()
     browser.get_by_label("first").check()
     make(api, workspace, name="third")
-    expect(browser.locator("#live")).to_have_text(re.compile("Waits for your form"))
+    expect(browser.locator("#live")).to_have_text(re.compile("Waiting for your form"))
     expect(browser.get_by_role("link", name="third")).to_have_count(0)
     expect(browser.get_by_label("first")).to_be_checked()
 
@@ -136,7 +136,7 @@ def test_a_page_of_the_release_before_loads_itself_again_unless_something_is_typ
     browser.get_by_label("Note").fill("half a no")
     browser.locator("h1").click()
     browser.evaluate("live.isAsking = false; refresh()")
-    expect(browser.locator("#live")).to_have_text(re.compile("Waits for your form"))
+    expect(browser.locator("#live")).to_have_text(re.compile("Waiting for your form"))
     assert browser.evaluate("window.isOld")
     browser.get_by_label("Note").fill("")
     browser.locator("h1").click()

@@ -17,7 +17,7 @@ from kronos.dashboard import brief
 
 _MOST_BYTES = 100_000
 _SENT = "application/x-www-form-urlencoded"
-_CUT = "Long texts are cut here"
+_CUT = "Long texts are cut"
 _PAGE = (
     '<main><h1>{text}</h1><form action="/x"><textarea name="a">{area}</textarea></form><p title="{text}">x</p></main>'
 )
@@ -77,7 +77,7 @@ def _is_changed_whole(page: Watched, api: httpx.Client, workspace: str) -> None:
     assert len(text) > 64_000
     values.fill(text.replace('"a"', '"b"'))
     browser.get_by_role("button", name="Save version 2").click()
-    browser.get_by_text("heavy is at version 2 now.").wait_for()
+    browser.get_by_text("heavy is now at version 2.").wait_for()
     saved = api.get(f"/v1/workspaces/{workspace}/configs/heavy").json()["values"]
     assert saved == {"b": DEAR * (64 * 1024 - 8)}
 
@@ -130,8 +130,8 @@ def test_texts_are_cut_alike_between_characters(text: str) -> None:
 
 
 def test_what_kronos_itself_says_and_short_forms_stay_as_they_are() -> None:
-    """Even when rows must be cut shorter than Kronos's own sentences."""
-    said = "Long texts are cut here, to keep the page small: see the whole."
+    """Where rows have to be cut shorter than its sentences are."""
+    said = "Long texts are cut, to keep the page small: see the whole."
     form = f"<form><textarea>{'a' * 60}</textarea><button>Give the ticked jobs these new times</button></form>"
     rows = "<tr><td>{}</td></tr>".format("n" * 60) * 1300
     made = brief.shown(f"<main><p>{said}</p>{form}<table><tbody>{rows}</tbody></table></main>", "/w?whole=yes")

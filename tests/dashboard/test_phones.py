@@ -59,4 +59,4 @@ def test_what_is_done_with_ticked_jobs_unfolds_as_one_is_ticked(page: Watched, f
     browser.keyboard.press("Escape")
     page.go(f"/w/{furnished.workspace}/dead-letters")
     browser.keyboard.press("/")
-    expect(browser.get_by_label("Error holds")).to_be_focused()
+    expect(browser.get_by_label("Error contains")).to_be_focused()

@@ -36,7 +36,7 @@ def test_a_document_is_made_changed_and_deleted_by_forms(
     again = api.post(there, data=fields)
     assert again.status_code == 303, "a form that is sent twice does its work once"
     page = api.get(f"{there}/mine", headers={"Cookie": f"kronos-notice={made.cookies['kronos-notice']}"})
-    assert "mine is made." in page.text
+    assert "mine created." in page.text
     taken = html.document_fromstring(api.post(there, data=fields | {"once": "k2"}).text)
     assert taken.xpath("//input[@name='/name']/@value") == ["mine"]
     assert taken.xpath("//ul[@id='f-name-faults']/li")

@@ -46,7 +46,7 @@ def test_an_empty_workspace_says_what_to_do_next(api: httpx.Client, reader: Read
         ("/load", "kronos job create"),
     ):
         assert command in words(reader(f"/w/{workspace}{path}"), "//div[@class='empty']")
-    assert "There is none" in words(reader(f"/w/{workspace}/dead-letters"), "//div[@class='empty']")
+    assert "There are no dead letters" in words(reader(f"/w/{workspace}/dead-letters"), "//div[@class='empty']")
 
 
 @pytest.mark.parametrize(("asked", "shown"), [("limit=51", "limit=50"), ("q=a&limit=200", "q=a&limit=50")])
@@ -100,9 +100,9 @@ def test_a_run_shows_its_attempts_and_what_is_kept_back(
         "· created",
         "… waited for a worker",
         "✕ attempt 1: failed",
-        "… waited to be tried again",
+        "… waited for its retry",
         "✕ attempt 2: failed",
-        "… waited to be tried again",
+        "… waited for its retry",
         "✕ attempt 3: failed",
         "✕ failed",
     ]
@@ -141,7 +141,7 @@ def test_dead_letters_are_counted_first_and_a_throttle_that_is_none_is_refused_a
     there = f"/w/{workspace}/dead-letters"
     page = reader(there)
     assert words(page, "//td[@data-label='Number']") == "3"
-    (redrive,) = page.xpath("//td[@data-label='Do']//a[contains(@href, '/redrive')]/@href")
+    (redrive,) = page.xpath("//td[@data-label='Actions']//a[contains(@href, '/redrive')]/@href")
     asked = reader(redrive)
     assert words(asked, "//p[@class='lead']") == "3 dead letters now:"
     fields = {each.get("name"): each.get("value") or "" for each in asked.xpath("//main//form//input")}
@@ -153,7 +153,7 @@ def test_dead_letters_are_counted_first_and_a_throttle_that_is_none_is_refused_a
     assert shown.xpath("//ul[@id='f-per_second-faults']/li")
     begun = api.post(redrive.partition("?")[0], data=fields | {"/per_second:integer": "5", "/endpoint_version": "same"})
     operation = reader(begun.headers["location"])
-    assert "5 a second" in words(operation, "//dl[@class='facts']")
+    assert "5 per second" in words(operation, "//dl[@class='facts']")
     assert operation.xpath("//progress/@max") == ["3"]
     assert begun.headers["location"] in reader(there).xpath("//table//a/@href"), "it can be found again"
     stopped = api.post(f"{begun.headers['location']}/cancel", data={})
@@ -187,7 +187,7 @@ def test_spreading_a_minute_gives_jobs_new_times_at_the_version_that_was_shown(
     page = reader(f"/w/{workspace}/load?window=7d&at={busiest['at']}&spread=2")
     moves = page.xpath("//input[@name='move']/@value")
     assert [each.split(" ", 2)[1:] for each in moves] == [["1", "1 9 * * 1-5"], ["1", "2 9 * * 1-5"]]
-    assert "2 runs in place of 5" not in words(page, "//main")
+    assert "2 runs instead of 5" not in words(page, "//main")
     api.patch(f"{base}/nine-1", json={"title": "changed meanwhile"}).raise_for_status()
     done = api.post(f"/w/{workspace}/load/spread", data={"move": moves})
     assert done.status_code == 303
@@ -251,7 +251,7 @@ def test_from_the_overview_to_the_answer_of_a_failing_attempt(page: Watched, fur
     failing = page.page.get_by_role("table").filter(has=page.page.get_by_text("failed in the last 24 hours"))
     failing.locator("td[data-label=Last] a").first.click()
     expect(page.page.get_by_role("heading", level=1)).to_contain_text("failed")
-    expect(page.page.get_by_label("Body of the response").last).to_have_text(SECRET)
+    expect(page.page.get_by_label("Response body").last).to_have_text(SECRET)
     page.page.locator("#attempt-1 > summary").click()
     expect(page.page.locator("#attempt-1")).to_contain_text("answered 500")
 
@@ -265,13 +265,13 @@ def test_dead_letters_are_redriven_while_one_watches(
     page.page.get_by_role("link", name="Redrive all…").click()
     expect(page.page.get_by_text("3 dead letters now:")).to_be_visible()
     page.page.get_by_role("button", name="Redrive 3").click()
-    expect(page.page.locator("#notices")).to_contain_text("Redriving has begun")
+    expect(page.page.locator("#notices")).to_contain_text("Redrive started")
     expect(page.page.locator("#progress")).to_contain_text("0 of 3")
     value(shared_superuser, "select kronos.advance_operations(1000)")
     expect(page.page.locator("#progress")).to_contain_text("3 of 3")
     expect(page.page.locator("#progress")).to_contain_text("completed")
     page.go(f"/w/{workspace}/dead-letters")
-    expect(page.page.locator(".empty")).to_contain_text("There is none")
+    expect(page.page.locator(".empty")).to_contain_text("There are no dead letters")
 
 
 def test_anothers_change_appears_by_itself(

@@ -70,7 +70,7 @@ def test_a_wrong_key_is_said_and_not_shown_again(api: httpx.Client, origin: str,
     answered = sign_in(Browser(api), origin, wrong, next="/w/acme")
     assert answered.status_code == 401
     page = html.document_fromstring(answered.text)
-    assert "no key that works" in page.xpath("string(//*[@role='alert'])")
+    assert "This key does not work" in page.xpath("string(//*[@role='alert'])")
     assert page.xpath("string(//input[@name='next']/@value)") == "/w/acme"
     assert not wrong or wrong not in answered.text
     assert "set-cookie" not in answered.headers

@@ -42,7 +42,7 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
         shown = text(own_api.client, "/system")
     assert "1 connected" in shown
     assert "host:17:abc" in shown
-    assert "try 2, 3 d ago" in shown
+    assert "attempt 2, 3 d ago" in shown
     assert "1 endpoints" not in shown
     assert "until `" not in shown
     await_condition(lambda: "none connected" in text(own_api.client, "/system"), "the worker's connection to be gone")

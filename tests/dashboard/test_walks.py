@@ -39,7 +39,7 @@ def test_a_form_that_was_sent_and_changed_can_be_sent_again(api: httpx.Client, w
     changed = api.post(there, data=_JOB | {"once": once, "/name": "second"})
     assert changed.status_code == 422
     shown = html.document_fromstring(changed.text)
-    assert "was sent before" in shown.xpath("string(//*[@id='refusal'])")
+    assert "was already sent" in shown.xpath("string(//*[@id='refusal'])")
     assert "idempotency" not in shown.xpath("string(//main)")
     assert shown.xpath("//input[@name='/name']/@value") == ["second"]
     (another,) = shown.xpath("//input[@name='once']/@value")
@@ -62,6 +62,6 @@ def test_an_operation_that_is_over_does_not_say_that_it_goes_on(
     body = {"action": "pause", "filter": {"tag": "none"}}
     begun = api.post(f"/v1/workspaces/{workspace}/operations", json=body).raise_for_status().json()["operation_id"]
     there = f"/w/{workspace}/operations/{begun}"
-    assert "goes on behind this page" in reader(there).text_content()
+    assert "continues in the background" in reader(there).text_content()
     api.post(f"/v1/workspaces/{workspace}/operations/{begun}/cancel").raise_for_status()
-    assert "goes on" not in reader(there).xpath("string(//main)")
+    assert "continues" not in reader(there).xpath("string(//main)")

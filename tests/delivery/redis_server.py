@@ -5,13 +5,12 @@ import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import TYPE_CHECKING, Any
 
 from held_ports import held_port
+
+if TYPE_CHECKING:
+    import redis
 
 BINARY = shutil.which("redis-server")
 MISSING = "redis-server is not on this machine: bin/install gets it by apt-get install redis-server"
@@ -75,6 +74,10 @@ class RedisProcess:
 
     def client(self, **settings: Any) -> "redis.Redis":
         """A separate client, for the test to inspect the server."""
+        import redis  # here: all of pytest's processes load this module to collect tests, and few run one that uses it
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), protocol=2, **settings)
 
     def entries(self, stream: str = "orders", **settings: Any) -> list[tuple[str, dict[str, str]]]:

@@ -132,6 +132,7 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
             before = time.thread_time()
             assert (await transport.deliver(delivery(good.url))).status == "SUCCESS"
             took.append(time.thread_time() - before)
+            good.requests.clear()  # 2 kB each, which is the test's own memory: on a fast machine 45,000 of them
             highest = max(highest, resident_bytes())
             if not spent and all(task.done() for shape, task in under_way if shape not in ENDED_BY_TIME):
                 spent, taken = time.thread_time() - began, len(took) * median(took)
@@ -140,7 +141,7 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
     assert {shape: each for shape, each in callbacks.items() if sorted(each)[-EACH] >= 0.05} == {}
     assert sum(map(sum, callbacks.values())) < 100 * 0.02
     assert spent - taken < 100 * 0.02
-    assert highest - memory < 80 * MB
+    assert highest - memory < 40 * MB
     assert [(shape, told(outcome)) for shape, outcome in ended if told(outcome) != ENDS[shape]] == []
     assert max(outcome.duration for shape, outcome in ended if shape in ENDED_BY_TIME) < PATIENCE + timedelta(seconds=7)
 

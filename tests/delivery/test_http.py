@@ -37,7 +37,7 @@ from kronos.delivery.signing import signature, signer
 
 # This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NO_STATUS_LINE = "does not begin with a status line of HTTP/1"
+NO_STATUS_LINE = "does not begin with an HTTP/1 status line"
 
 
 async def test_delivery_carries_the_headers_of_the_contract_and_its_exact_body() -> None:
@@ -174,7 +174,7 @@ async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None
         pytest.param(once(GARBAGE, then_wait=True), NO_STATUS_LINE, id="garbage"),
         pytest.param(
             endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000),
-            "more than 16 interim answers",
+            "more than 16 interim responses",
             id="endless_interim_answers",
         ),
         pytest.param(

@@ -238,7 +238,7 @@ async def test_after_a_thousand_aborts_nothing_is_left_and_what_was_handed_over_
     await until(lambda: len(asyncio.all_tasks()) <= tasks, "every task to end")
     assert (at_once.status, handed_over.status) == ("FAILED", "UNKNOWN")
     assert isinstance(handed_over.error, dict)
-    assert "may still go out" in handed_over.error["message"]
+    assert "may still be sent" in handed_over.error["message"]
 
 
 async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:

@@ -142,10 +142,10 @@ async def test_who_may_not_is_refused_for_good_and_nothing_secret_is_said(server
     assert right.status == "SUCCESS"
     assert not any("canary" in repr((outcome, to(server, password="canary"))) for outcome in [*refused, right])
     assert [outcome.error["message"].split(" (")[0] for outcome in refused] == [
-        "the Redis server asks for a password",
-        "the Redis server asks for a password",
-        "the Redis server refuses the user name or the password",
-        "the Redis server refuses the user name or the password",
+        "the Redis server requires a password",
+        "the Redis server requires a password",
+        "the Redis server rejects the user name or the password",
+        "the Redis server rejects the user name or the password",
         "the user may not add to this stream",
     ]
 
@@ -155,7 +155,7 @@ async def test_a_key_of_another_kind_is_refused_for_good(server: RedisProcess) -
         client.set("orders", "text")
     outcome = await deliver(to(server))
     assert (told(outcome), "another" in outcome.error["message"]) == (("FAILED", "broker", False), False)
-    assert "something else than a stream" in outcome.error["message"]
+    assert "a value that is not a stream" in outcome.error["message"]
 
 
 async def test_a_replica_refuses_and_is_tried_again(server: RedisProcess) -> None:

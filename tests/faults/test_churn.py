@@ -18,7 +18,7 @@ import aiohttp
 import httpx
 import pytest
 
-from conftest import await_condition, make_workspace
+from conftest import PLAIN, await_condition, make_workspace
 from depth import depth
 from faults.own_server import connected, faulty_ledgers, own_server
 from faults.scene import entries, wanted_entries
@@ -60,7 +60,7 @@ def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
     def answers() -> bool:
         found = listening()
         try:
-            return found is not None and httpx.get(f"{found[1]}/healthz").status_code == 200
+            return found is not None and httpx.get(f"{found[1]}/healthz", verify=PLAIN).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -138,7 +138,7 @@ async def session_of(url: str, key: str) -> AsyncIterator[aiohttp.ClientSession]
 
 def make_canaries(url: str, key: str) -> tuple[str, dict[str, datetime]]:
     """The path of a new workspace's jobs, and each canary's id with its first tick."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
+    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60, verify=PLAIN) as client:
         jobs = f"/v1/workspaces/{make_workspace(client)}/jobs"
         made = [client.post(jobs, json=JOB | {"name": f"canary-{n:02}"}).json() for n in range(CANARIES)]
     return jobs, {str(canary["job_id"]): datetime.fromisoformat(canary["next_run_at"]) for canary in made}

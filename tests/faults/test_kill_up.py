@@ -15,7 +15,7 @@ import orjson
 import psycopg
 import pytest
 
-from conftest import await_condition, make_workspace
+from conftest import PLAIN, await_condition, make_workspace
 from depth import depth
 from embedded.conftest import Up
 from killing import signalled
@@ -93,7 +93,7 @@ def key_of(up: Up) -> str:
 
 
 def client_of(up: Up) -> httpx.Client:
-    return httpx.Client(base_url=up.url, headers={"Authorization": f"Bearer {key_of(up)}"}, timeout=15)
+    return httpx.Client(base_url=up.url, headers={"Authorization": f"Bearer {key_of(up)}"}, timeout=15, verify=PLAIN)
 
 
 def persistently(send: Callable[[], httpx.Response]) -> httpx.Response:

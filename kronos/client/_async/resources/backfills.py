@@ -11,13 +11,15 @@ from kronos.client.models.backfills import Backfill, BackfillCount
 
 
 class AsyncBackfillsResource(AsyncResource):
-    """A CRON job's ticks of a past window, delivered later."""
+    """A CRON job's ticks in a past window, delivered later."""
 
     async def create(
         self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
     ) -> Backfill:
-        """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency
-        key, the backfill that it made.
+        """Run a CRON job's ticks of a past window.
+
+        With validate_only, only count them. With a known idempotency key, return the backfill created
+        before.
 
         Needs the role `operator`.
 
@@ -35,8 +37,10 @@ class AsyncBackfillsResource(AsyncResource):
         )
 
     async def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
-        """Only counts or checks; nothing is changed. Run a CRON job's ticks of a past window; with
-        validate_only, count them; with a known idempotency key, the backfill that it made.
+        """Only counts or checks; nothing is changed. Run a CRON job's ticks of a past window.
+
+        With validate_only, only count them. With a known idempotency key, return the backfill created
+        before.
 
         Needs the role `operator`.
 
@@ -55,7 +59,7 @@ class AsyncBackfillsResource(AsyncResource):
     def list(
         self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None
     ) -> AsyncListing[Backfill]:
-        """Backfills of a job, newest first.
+        """List a job's backfills, newest first.
 
         Needs the role `viewer`.
         """
@@ -66,14 +70,14 @@ class AsyncBackfillsResource(AsyncResource):
         )
 
     async def get(self, backfill: UUID | str) -> Backfill:
-        """One backfill, and what has become of its executions.
+        """Get a backfill and the progress of its executions.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
     async def cancel(self, backfill: UUID | str) -> Backfill:
-        """Stop a backfill: what waits is cancelled, what runs ends.
+        """Cancel a backfill: waiting executions are cancelled, running ones finish.
 
         Needs the role `operator`.
 

@@ -26,10 +26,10 @@ from kronos.client.models.jobs import (
 
 
 class AsyncJobsResource(AsyncResource):
-    """What is run, and when: IMMEDIATE, DELAYED or CRON."""
+    """What to run and when: IMMEDIATE, DELAYED or CRON."""
 
     async def create(self, **fields: Unpack[JobCreate]) -> Job:
-        """Make a job; with a known idempotency key, the job that it made.
+        """Create a job. With a known idempotency key, return the job created before.
 
         Needs the role `operator`.
 
@@ -53,7 +53,7 @@ class AsyncJobsResource(AsyncResource):
         created_before: datetime | str | None = None,
         sort: Literal["created", "name", "next_run"] | None = None,
     ) -> AsyncListing[Job]:
-        """Jobs of a workspace, newest first, or as `sort` says.
+        """List the jobs of a workspace, newest first or in the order given by `sort`.
 
         Needs the role `viewer`.
         """
@@ -78,14 +78,14 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def get(self, job: UUID | str) -> Job:
-        """One job.
+        """Get a job.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "jobs", job)), Job)
 
     async def edit(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPatch]) -> Job:
-        """Retire the version of a CRON job and make the next one, in one transaction.
+        """Change a CRON job: retire its current version and create the next one, in one transaction.
 
         Needs the role `operator`.
 
@@ -103,7 +103,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def cancel(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
-        """Retire a job and remove its pg_cron entry, in one transaction.
+        """Cancel a job: retire it and remove its pg_cron entry, in one transaction.
 
         Needs the role `operator`.
 
@@ -114,7 +114,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def diff(self, job: UUID | str, **fields: Unpack[JobPatch]) -> FireDiff:
-        """What a change would do to a CRON job's runs of the coming 7 days; nothing is written.
+        """Preview how a change would affect a CRON job's runs in the next 7 days. Nothing is written.
 
         Needs the role `viewer`.
 
@@ -125,7 +125,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def pause(self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobPause]) -> Job:
-        """Stop a CRON job's ticks until it is resumed, or until an instant.
+        """Pause a CRON job until it is resumed, or until a given time.
 
         Needs the role `operator`.
 
@@ -137,7 +137,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def resume(self, job: UUID | str, *, if_match: int | str | None = None) -> Job:
-        """Go on with a paused job.
+        """Resume a paused job.
 
         Needs the role `operator`.
 
@@ -150,7 +150,7 @@ class AsyncJobsResource(AsyncResource):
     async def skip_next(
         self, job: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[JobSkipNext]
     ) -> Job:
-        """Skip this many of a CRON job's next ticks.
+        """Skip the given number of a CRON job's next ticks.
 
         Needs the role `operator`.
 
@@ -166,7 +166,8 @@ class AsyncJobsResource(AsyncResource):
     async def trigger(
         self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[TriggerRequest]
     ) -> Execution:
-        """Run a CRON job once now, beside its schedule; with a known idempotency key, the run that it made.
+        """Run a CRON job once now, outside its schedule. With a known idempotency key, return the run
+        created before.
 
         Needs the role `operator`.
 
@@ -193,7 +194,7 @@ class AsyncJobsResource(AsyncResource):
         scheduled_after: datetime | str | None = None,
         scheduled_before: datetime | str | None = None,
     ) -> AsyncListing[Execution]:
-        """Executions of a job, newest first.
+        """List a job's executions, newest first.
 
         Needs the role `viewer`.
         """
@@ -215,7 +216,7 @@ class AsyncJobsResource(AsyncResource):
     def versions(
         self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None
     ) -> AsyncListing[Job]:
-        """Versions of a job, newest first.
+        """List a job's versions, newest first.
 
         Needs the role `viewer`.
         """
@@ -226,14 +227,14 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def status(self, job: UUID | str) -> JobState:
-        """A job's health and its last 24 hours.
+        """Get a job's health and the outcome of its last 24 hours.
 
         Needs the role `viewer`.
         """
         return await self._transport.call(read(path_of(*self._base, "jobs", job, "status")), JobState)
 
     async def next_runs(self, job: UUID | str, *, count: int | None = None) -> Preview:
-        """A CRON job's next runs.
+        """List a CRON job's next runs.
 
         Needs the role `viewer`.
         """
@@ -242,7 +243,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def explain(self, job: UUID | str, *, at: datetime | str | None = None) -> Explanation:
-        """Why a job did or did not run at an instant.
+        """Explain why a job did or did not run at an instant.
 
         Needs the role `viewer`.
         """
@@ -256,7 +257,7 @@ class AsyncJobsResource(AsyncResource):
         to: datetime | str | None = None,
         limit: int | None = None,
     ) -> Ticks:
-        """A CRON job's ticks of a window, and what became of each.
+        """List a CRON job's ticks in a window, and the outcome of each.
 
         Needs the role `viewer`.
         """
@@ -272,7 +273,7 @@ class AsyncJobsResource(AsyncResource):
         to: datetime | str | None = None,
         timezone: str | None = None,
     ) -> TickDays:
-        """A CRON job's ticks of a window, counted by day and by what became of them.
+        """Count a CRON job's ticks in a window, by day and outcome.
 
         Needs the role `viewer`.
         """
@@ -282,7 +283,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def batch(self, **batch: Unpack[JobBatch]) -> JobsMade:
-        """Make up to 1,000 jobs: all of them or none, or each for itself.
+        """Create up to 1,000 jobs: all or none, or each separately.
 
         Needs the role `operator`.
 
@@ -300,8 +301,10 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def bulk(self, **bulk: Unpack[JobBulk]) -> BulkDone:
-        """Pause, resume, cancel or trigger many jobs, up to 500 a call, each for itself: named ones, or all
-        that a filter lets through. With validate_only, count them.
+        """Pause, resume, cancel or trigger many jobs, up to 500 per call.
+
+        The jobs are listed, or match a filter. Each is changed separately. With validate_only, only count
+        them.
 
         Needs the role `operator`.
 
@@ -319,9 +322,11 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def count_bulk(self, **bulk: Unpack[JobBulk]) -> BulkCount:
-        """Only counts or checks; nothing is changed. Pause, resume, cancel or trigger many jobs, up to 500 a
-        call, each for itself: named ones, or all that a filter lets through. With validate_only,
-        count them.
+        """Only counts or checks; nothing is changed. Pause, resume, cancel or trigger many jobs, up to 500
+        per call.
+
+        The jobs are listed, or match a filter. Each is changed separately. With validate_only, only count
+        them.
 
         Needs the role `operator`.
 
@@ -333,7 +338,7 @@ class AsyncJobsResource(AsyncResource):
         )
 
     async def glances(self, *, ids: str) -> Glances:
-        """The last 20 runs of each of some CRON jobs, with their success rate and how long they take.
+        """List the last 20 runs of each of the given CRON jobs, with their success rate and durations.
 
         Needs the role `viewer`.
         """

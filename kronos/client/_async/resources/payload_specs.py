@@ -12,10 +12,10 @@ from kronos.client.models.payload_specs import PayloadSpec
 
 
 class AsyncPayloadSpecsResource(AsyncResource):
-    """What inputs must be."""
+    """JSON Schemas that inputs are validated against."""
 
     async def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[PayloadSpecCreate]) -> PayloadSpec:
-        """Make a payload spec; with a known idempotency key, the one that it made.
+        """Create a payload spec. With a known idempotency key, return the payload spec created before.
 
         Needs the role `admin`.
 
@@ -33,7 +33,7 @@ class AsyncPayloadSpecsResource(AsyncResource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> AsyncListing[PayloadSpec]:
-        """Payload specs of a workspace, newest first.
+        """List the payload specs of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -44,7 +44,7 @@ class AsyncPayloadSpecsResource(AsyncResource):
         )
 
     async def get(self, name: UUID | str) -> PayloadSpec:
-        """One payload spec, at its present version.
+        """Get the current version of a payload spec.
 
         Needs the role `viewer`.
         """
@@ -59,7 +59,7 @@ class AsyncPayloadSpecsResource(AsyncResource):
         only_new: bool = False,
         **fields: Unpack[PayloadSpecPut],
     ) -> PayloadSpec:
-        """Make a payload spec, or its next version, if it refuses no live job's input.
+        """Create a payload spec, or its next version if every live job's input is valid against it.
 
         Needs the role `admin`.
 
@@ -87,8 +87,8 @@ class AsyncPayloadSpecsResource(AsyncResource):
         only_new: bool = False,
         **fields: Unpack[PayloadSpecPut],
     ) -> SpecVerdict:
-        """Only counts or checks; nothing is changed. Make a payload spec, or its next version, if it refuses
-        no live job's input.
+        """Only counts or checks; nothing is changed. Create a payload spec, or its next version if every
+        live job's input is valid against it.
 
         Needs the role `admin`.
 
@@ -108,7 +108,7 @@ class AsyncPayloadSpecsResource(AsyncResource):
         )
 
     async def delete(self, name: UUID | str, *, if_match: int | str | None = None) -> None:
-        """Delete a payload spec that no endpoint names.
+        """Delete a payload spec that no endpoint uses.
 
         Needs the role `admin`.
 

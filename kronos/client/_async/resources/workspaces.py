@@ -15,7 +15,7 @@ class AsyncWorkspacesResource(AsyncResource):
     """Tenants."""
 
     async def create(self, **fields: Unpack[WorkspaceCreate]) -> Workspace:
-        """Make a workspace.
+        """Create a workspace.
 
         Needs the role `instance_admin`.
 
@@ -28,7 +28,7 @@ class AsyncWorkspacesResource(AsyncResource):
     def list(
         self, *, page_size: int | None = None, cursor: str | None = None, organization: str | None = None
     ) -> AsyncListing[Workspace]:
-        """Workspaces, newest first.
+        """List workspaces, newest first.
 
         Needs the role `instance_admin`.
         """
@@ -42,7 +42,7 @@ class AsyncWorkspacesResource(AsyncResource):
         )
 
     async def get(self, workspace: UUID | str) -> Workspace:
-        """One workspace.
+        """Get a workspace.
 
         Needs the role `viewer`.
         """
@@ -51,8 +51,10 @@ class AsyncWorkspacesResource(AsyncResource):
     async def edit(
         self, workspace: UUID | str, *, if_match: int | str | None = None, **fields: Unpack[WorkspacePatch]
     ) -> Workspace:
-        """Rename, limit, suspend or resume a workspace; all but its name is for the instance's
-        administrator. While `jobs_left` is not 0, some jobs have still to follow.
+        """Rename, limit, suspend or resume a workspace.
+
+        Only the instance's administrator may change anything but the name. While `jobs_left` is not 0,
+        some jobs have not followed the change yet.
 
         Needs the role `admin`.
 
@@ -72,8 +74,10 @@ class AsyncWorkspacesResource(AsyncResource):
     async def delete(
         self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
     ) -> Workspace | BulkOperation:
-        """Delete a workspace and all that it holds; one that holds something needs its name to confirm, and
-        goes on by an operation. With validate_only, count what would go.
+        """Delete a workspace and everything in it.
+
+        If it is not empty, `confirm` must be its name, and an operation deletes it in the background.
+        With validate_only, only count what would be deleted.
 
         Needs the role `admin`.
 
@@ -95,9 +99,10 @@ class AsyncWorkspacesResource(AsyncResource):
     async def contents(
         self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
     ) -> Contents:
-        """Only counts or checks; nothing is changed. Delete a workspace and all that it holds; one that
-        holds something needs its name to confirm, and goes on by an operation. With
-        validate_only, count what would go.
+        """Only counts or checks; nothing is changed. Delete a workspace and everything in it.
+
+        If it is not empty, `confirm` must be its name, and an operation deletes it in the background.
+        With validate_only, only count what would be deleted.
 
         Needs the role `admin`.
 

@@ -11,13 +11,15 @@ from kronos.client.models.backfills import Backfill, BackfillCount
 
 
 class BackfillsResource(Resource):
-    """A CRON job's ticks of a past window, delivered later."""
+    """A CRON job's ticks in a past window, delivered later."""
 
     def create(
         self, job: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[BackfillCreate]
     ) -> Backfill:
-        """Run a CRON job's ticks of a past window; with validate_only, count them; with a known idempotency
-        key, the backfill that it made.
+        """Run a CRON job's ticks of a past window.
+
+        With validate_only, only count them. With a known idempotency key, return the backfill created
+        before.
 
         Needs the role `operator`.
 
@@ -35,8 +37,10 @@ class BackfillsResource(Resource):
         )
 
     def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
-        """Only counts or checks; nothing is changed. Run a CRON job's ticks of a past window; with
-        validate_only, count them; with a known idempotency key, the backfill that it made.
+        """Only counts or checks; nothing is changed. Run a CRON job's ticks of a past window.
+
+        With validate_only, only count them. With a known idempotency key, return the backfill created
+        before.
 
         Needs the role `operator`.
 
@@ -53,7 +57,7 @@ class BackfillsResource(Resource):
         )
 
     def list(self, job: UUID | str, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Backfill]:
-        """Backfills of a job, newest first.
+        """List a job's backfills, newest first.
 
         Needs the role `viewer`.
         """
@@ -64,14 +68,14 @@ class BackfillsResource(Resource):
         )
 
     def get(self, backfill: UUID | str) -> Backfill:
-        """One backfill, and what has become of its executions.
+        """Get a backfill and the progress of its executions.
 
         Needs the role `viewer`.
         """
         return self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
     def cancel(self, backfill: UUID | str) -> Backfill:
-        """Stop a backfill: what waits is cancelled, what runs ends.
+        """Cancel a backfill: waiting executions are cancelled, running ones finish.
 
         Needs the role `operator`.
 

@@ -13,7 +13,7 @@ from kronos.client.models.jobs import BulkOperation
 
 
 class DeadLettersResource(Resource):
-    """What failed and nobody has dealt with; operations that deal with many."""
+    """Failed executions that need attention, and operations on many of them."""
 
     def groups(
         self,
@@ -25,7 +25,7 @@ class DeadLettersResource(Resource):
         after: datetime | str | None = None,
         before: datetime | str | None = None,
     ) -> DeadLetterGroups:
-        """Dead letters by endpoint and type of error.
+        """Count dead letters by endpoint and error type.
 
         Needs the role `viewer`.
         """
@@ -49,7 +49,7 @@ class DeadLettersResource(Resource):
         page_size: int | None = None,
         cursor: str | None = None,
     ) -> Listing[Execution]:
-        """Executions that FAILED and that nobody has retried or discarded, the last that failed first.
+        """List executions that FAILED and were neither retried nor discarded, latest failure first.
 
         Needs the role `viewer`.
         """
@@ -72,8 +72,9 @@ class DeadLettersResource(Resource):
         )
 
     def redrive(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[LetterRedrive]) -> BulkOperation:
-        """Make all dead letters of a filter due again, each under its own id, oldest first; with
-        validate_only, count them.
+        """Make all dead letters that match a filter due again, oldest first. Each keeps its id.
+
+        With validate_only, only count them.
 
         Needs the role `operator`.
 
@@ -91,8 +92,10 @@ class DeadLettersResource(Resource):
         )
 
     def count_redrive(self, **fields: Unpack[LetterRedrive]) -> DeadLetterCount:
-        """Only counts or checks; nothing is changed. Make all dead letters of a filter due again, each under
-        its own id, oldest first; with validate_only, count them.
+        """Only counts or checks; nothing is changed. Make all dead letters that match a filter due again,
+        oldest first. Each keeps its id.
+
+        With validate_only, only count them.
 
         Needs the role `operator`.
 
@@ -109,8 +112,9 @@ class DeadLettersResource(Resource):
         )
 
     def discard(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[LetterDiscard]) -> BulkOperation:
-        """Take all dead letters of a filter off the list; their executions and attempts stay in the history.
-        With validate_only, count them.
+        """Discard all dead letters that match a filter. Their executions and attempts stay in the history.
+
+        With validate_only, only count them.
 
         Needs the role `operator`.
 
@@ -128,8 +132,10 @@ class DeadLettersResource(Resource):
         )
 
     def count_discard(self, **fields: Unpack[LetterDiscard]) -> DeadLetterCount:
-        """Only counts or checks; nothing is changed. Take all dead letters of a filter off the list; their
-        executions and attempts stay in the history. With validate_only, count them.
+        """Only counts or checks; nothing is changed. Discard all dead letters that match a filter. Their
+        executions and attempts stay in the history.
+
+        With validate_only, only count them.
 
         Needs the role `operator`.
 

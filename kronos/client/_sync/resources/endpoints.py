@@ -23,7 +23,7 @@ class EndpointsResource(Resource):
     """Where deliveries go."""
 
     def create(self, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointCreate]) -> Endpoint:
-        """Make an endpoint; with a known idempotency key, the endpoint that it made.
+        """Create an endpoint. With a known idempotency key, return the endpoint created before.
 
         Needs the role `admin`.
 
@@ -37,7 +37,7 @@ class EndpointsResource(Resource):
         )
 
     def list(self, *, page_size: int | None = None, cursor: str | None = None) -> Listing[Endpoint]:
-        """Endpoints of a workspace, newest first.
+        """List the endpoints of a workspace, newest first.
 
         Needs the role `viewer`.
         """
@@ -46,7 +46,7 @@ class EndpointsResource(Resource):
         )
 
     def get(self, name: UUID | str) -> Endpoint:
-        """One endpoint, at its present version.
+        """Get the current version of an endpoint.
 
         Needs the role `viewer`.
         """
@@ -61,7 +61,7 @@ class EndpointsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[EndpointPut],
     ) -> Endpoint:
-        """Make an endpoint, or its next version; executions that exist keep theirs.
+        """Create an endpoint, or its next version. Existing executions keep their version.
 
         Needs the role `admin`.
 
@@ -89,8 +89,8 @@ class EndpointsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[EndpointPut],
     ) -> SpecVerdict:
-        """Only counts or checks; nothing is changed. Make an endpoint, or its next version; executions that
-        exist keep theirs.
+        """Only counts or checks; nothing is changed. Create an endpoint, or its next version. Existing
+        executions keep their version.
 
         Needs the role `admin`.
 
@@ -119,7 +119,8 @@ class EndpointsResource(Resource):
         self._transport.do(write("DELETE", path_of(*self._base, "endpoints", name), repeat="always", if_match=if_match))
 
     def signing_keys(self, name: UUID | str) -> SigningKeys:
-        """The keys that sign an endpoint's deliveries, newest first: of v1a what receivers verify with.
+        """List the keys that sign an endpoint's deliveries, newest first. For v1a: the keys that receivers
+        verify with.
 
         Needs the role `viewer`.
         """
@@ -128,7 +129,7 @@ class EndpointsResource(Resource):
     def render(
         self, name: UUID | str, **fields: Unpack[EndpointRender]
     ) -> Rendered | RenderedEntry | RenderedRecord | RenderedMail:
-        """What would be sent for an input; secrets are masked.
+        """Render what would be sent for an input. Secrets are masked.
 
         Needs the role `admin`.
 
@@ -146,8 +147,10 @@ class EndpointsResource(Resource):
     def test(
         self, name: UUID | str, *, idempotency_key: str | None = AUTO, **fields: Unpack[EndpointTest]
     ) -> TriedDelivery:
-        """One delivery now, by a worker, and what was answered: 202 where it is still under way. It is tried
-        once; what no worker takes in time is CANCELLED.
+        """Send one test delivery now, through a worker, and return the response.
+
+        202: the delivery is still in progress. It is attempted once, and is CANCELLED if no worker takes
+        it in time.
 
         Needs the role `admin`.
 
@@ -165,8 +168,7 @@ class EndpointsResource(Resource):
         )
 
     def enable(self, name: UUID | str) -> Endpoint:
-        """Deliver to an endpoint again, whatever kept deliveries off: its failures, its 410, a slow answer,
-        a person.
+        """Resume deliveries to an endpoint, whatever stopped them: failures, a 410, a slow-down or a person.
 
         Needs the role `admin`.
 
@@ -177,7 +179,8 @@ class EndpointsResource(Resource):
         )
 
     def disable(self, name: UUID | str, **fields: Unpack[EndpointDisable]) -> Endpoint:
-        """Deliver nothing to an endpoint until it is enabled by hand; what is under way ends as it does.
+        """Stop deliveries to an endpoint until it is enabled by hand. Deliveries in progress finish
+        normally.
 
         Needs the role `admin`.
 

@@ -12,8 +12,10 @@ class FilesResource(Resource):
     """Workspace files, applied in one call."""
 
     def apply(self, **fields: Unpack[ApplyBody]) -> Applied:
-        """Make a workspace what files say, in one transaction: all of it or nothing. With validate_only all
-        of it is done and rolled back. Applying the same again changes nothing.
+        """Change a workspace to match files, in one transaction: all changes or none.
+
+        With validate_only, everything is done and then rolled back. Applying the same files again changes
+        nothing.
 
         Needs the role `operator`.
 
@@ -25,9 +27,11 @@ class FilesResource(Resource):
         )
 
     def plan(self, **fields: Unpack[ApplyBody]) -> Applied:
-        """Only counts or checks; nothing is changed. Make a workspace what files say, in one transaction:
-        all of it or nothing. With validate_only all of it is done and rolled back. Applying the
-        same again changes nothing.
+        """Only counts or checks; nothing is changed. Change a workspace to match files, in one transaction:
+        all changes or none.
+
+        With validate_only, everything is done and then rolled back. Applying the same files again changes
+        nothing.
 
         Needs the role `operator`.
 
@@ -39,7 +43,7 @@ class FilesResource(Resource):
         )
 
     def export(self, *, set: str | None = None) -> ExportedFile:
-        """What a workspace has, or of a set what is its, as a file that apply reads back as no change.
+        """Export a workspace, or one set of it, as a file. Applying that file changes nothing.
 
         Needs the role `operator`.
         """
