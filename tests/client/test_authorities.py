@@ -13,7 +13,7 @@ from kronos.client._core.authorities import authorities
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLContext]:
-    """The contexts that httpx makes."""
+    """The contexts that httpx creates."""
     contexts: list[ssl.SSLContext] = []
     make = httpx.create_ssl_context
 
