@@ -60,7 +60,7 @@ def test_a_function_that_its_role_may_not_call_any_more_is_named(superuser: Conn
 
 
 def statements_of(earlier: Path) -> dict[str, str]:
-    """The statements as its own processes read them: a statement may select a row's columns by its dataclass."""
+    """The statements as its own processes read them: a statement may name a dataclass instead of its columns."""
     asked = "import json; from kronos import sql; print(json.dumps(sql.texts()))"
     told = subprocess.run([sys.executable, "-c", asked], cwd=earlier, capture_output=True, text=True, check=True)
     texts: dict[str, str] = json.loads(told.stdout)

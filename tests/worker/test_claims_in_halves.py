@@ -106,7 +106,7 @@ async def test_deliveries_leave_no_garbage_for_the_collector(superuser: psycopg.
                 found = gc.collect()
             finally:
                 gc.enable()
-    assert found < 100, "of the parts of a hundred deliveries"
+    assert found < 100, "garbage that a hundred deliveries left"
 
 
 def _is_stored(superuser: psycopg.Connection, count: int) -> bool:

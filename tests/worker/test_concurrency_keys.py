@@ -208,7 +208,7 @@ def test_thousands_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400
     assert _running(superuser, endpoint).total() == 9
     let_go = f"select kronos.release_parked('{endpoint.endpoint_id}', 'full')"
-    assert value(superuser, let_go) == 0, "and its statements are planned"
+    assert value(superuser, let_go) == 0, "including the planning of its statements"
     superuser.execute("update kronos.endpoint_gate set key_max = 3 where endpoint_id = %s", [endpoint.endpoint_id])
     assert buffers(superuser, let_go) < 150
     assert len(_parked(superuser, endpoint)) == 2_997
@@ -343,7 +343,7 @@ def test_what_is_under_way_under_other_keys_is_not_read(
     superuser.execute("vacuum (analyze) kronos.execution_live")
     assert len(claim(worker, endpoint, quota=300)[1]) == 300
     picked = f"select cardinality(places) from kronos.take_keyed('{endpoint.endpoint_id}', 100)"
-    assert value(superuser, picked) == 100, "and its statements are planned"
+    assert value(superuser, picked) == 100, "including the planning of its statements"
     assert buffers(superuser, picked) < 850
     assert _running(superuser, endpoint).total() == 300
 
