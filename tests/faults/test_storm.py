@@ -143,7 +143,7 @@ class _Killer:
 
     @property
     def is_enough(self) -> bool:
-        """By chance, or because the server recovers slowly, there may be too few kills for a storm."""
+        """Whether there were enough kills: by chance, or if the server recovers slowly, there may be too few."""
         return self.killed["worker"] > 3 and self.killed["backend"] > 0 and self.killed["way"] > 0
 
     async def rage(self, seconds: float) -> None:
@@ -173,7 +173,7 @@ class _Killer:
         self.killed["worker"] += 1
 
     async def _stand_still(self) -> None:
-        """Stop a worker, like a sleeping machine, perhaps past its leases; what it does with them afterwards is judged."""
+        """Stop a worker, like a sleeping machine, perhaps past its leases; what it then does with them is judged."""
         worker = self._dice.choice(self.workers)
         worker.tell(signal.SIGSTOP)
         self.killed["stopped"] += 1
@@ -261,7 +261,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
             numbers = count(1)
 
             def start() -> Worker:
-                """Of each three, one connects through the proxy that is cut, and one logs to a full disk."""
+                """Start a worker. Of each three, one connects through the proxy, and one logs to a full disk."""
                 number = next(numbers)
                 return starting(
                     way.url if number % 3 == 1 else url,
