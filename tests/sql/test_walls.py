@@ -1,5 +1,5 @@
-"""The walls between workspaces and roles: each table, role, verb and workspace; a new table without a stated expectation
-fails. And no argument, however written, changes pg_cron's commands."""
+"""The walls between workspaces and roles: each table, role, verb and workspace; a new table without a stated
+expectation fails. And no argument, however written, changes pg_cron's commands."""
 
 import json
 import uuid
