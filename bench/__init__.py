@@ -1,2 +1,2 @@
-"""Benchmarks: one command each, medians of several samples, references measured in turns with them; results in
-docs/benchmarks.md."""
+"""Benchmarks: one command each. They report medians of several samples, and measure references in turns with them.
+Results are in docs/benchmarks.md."""

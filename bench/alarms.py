@@ -1,8 +1,8 @@
-"""Idle rings: how often pg_cron rings for a job of a time zone while nothing is due, over two years. `python -m
-bench.alarms`; with --many instead: 100,000 jobs whose alarms are shared (bench/many_alarms.py).
+"""Idle rings: how often pg_cron rings for a job in a time zone while nothing is due, over two years. `python -m
+bench.alarms`; with --many: 100,000 jobs that share alarms (bench/many_alarms.py).
 
-Reference: an entry that rings every minute, as a scheduler does that knows no zones and asks each minute what is due:
-1,440 rings a day.
+Reference: an entry that rings every minute, like a scheduler without time zones that checks every minute what is due:
+1,440 rings per day.
 """
 
 import sys
@@ -78,7 +78,7 @@ $$
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One expression in one zone: per day, on average."""
+    """The counts for one expression in one zone: per day, on average."""
 
     zone: str
     alarm: str
@@ -99,12 +99,12 @@ def _found(one: Instance, cron: str) -> list[Found]:
 
 
 def _milliseconds(one: Instance, *, is_read: bool) -> float:
-    """One alarm of Europe/Berlin, where the reaper has read the zone, and where alarm does."""
+    """The time for one alarm in Europe/Berlin, if the reaper has already read the zone, and if `alarm` must read it."""
     with one.connect() as connection:
         connection.execute("delete from kronos.zones where timezone = 'Europe/Berlin'")
         if is_read:
             connection.execute("insert into kronos.zones select read.* from kronos.read_zone('Europe/Berlin') as read")
-        connection.execute(_TIMED)  # plans, and the time zone's file
+        connection.execute(_TIMED)  # warms up plans and the time zone's file
         began = time.perf_counter()
         connection.execute(_TIMED)
         return time.perf_counter() - began
@@ -112,11 +112,16 @@ def _milliseconds(one: Instance, *, is_read: bool) -> float:
 
 @click.command(help=__doc__)
 @click.option("--many", is_flag=True, help="Measure shared alarms instead.")
-@click.option("--jobs", "count", default=100_000, show_default=True, help="Of --many: CRON jobs.")
-@click.option("--schedules", default=5000, show_default=True, help="Of --many: how many schedules they have.")
-@click.option("--due", default=20_000, show_default=True, help="Of --many: how many are due in one minute.")
-@click.option("--due-schedules", default=1000, show_default=True, help="Of --many: how many schedules these have.")
-@click.option("--creations", default=400, show_default=True, help="Of --many: how many jobs are made in a sample.")
+@click.option("--jobs", "count", default=100_000, show_default=True, help="With --many: number of CRON jobs.")
+@click.option("--schedules", default=5000, show_default=True, help="With --many: number of different schedules.")
+@click.option("--due", default=20_000, show_default=True, help="With --many: number of jobs due in one minute.")
+@click.option(
+    "--due-schedules",
+    default=1000,
+    show_default=True,
+    help="With --many: number of different schedules among the due jobs.",
+)
+@click.option("--creations", default=400, show_default=True, help="With --many: number of jobs created per sample.")
 def main(many: bool, count: int, schedules: int, due: int, due_schedules: int, creations: int) -> None:
     """Count and print a table."""
     if many:

@@ -1,7 +1,8 @@
-"""What alert rules cost a delivery: one worker and its PostgreSQL, in turns in an instance that never had a rule, where
-another workspace has them, and with ten of them over all that is delivered. `python -m bench.alerted`
+"""The cost of alert rules per delivery: one worker and its PostgreSQL, in turns in an instance that never had a rule,
+with rules in another workspace, and with ten rules over all deliveries. `python -m bench.alerted`
 
-CPU µs a delivery, of the worker and of PostgreSQL; with rules also of the evaluation that reads what has ended.
+Reports CPU µs per delivery, for the worker and for PostgreSQL. With rules, this includes the evaluation that reads
+ended executions.
 """
 
 import sys
@@ -39,7 +40,7 @@ select workspace_id, 'rule-' || %(nth)s, %(condition)s, 'ALL', %(is_enabled)s
 
 
 class Alerted:
-    """The instance, with the rules that a sample wants."""
+    """The instance, with the rules for each sample."""
 
     def __init__(self, one: Instance, stack: ExitStack, count: int) -> None:
         self._count = count
@@ -47,7 +48,7 @@ class Alerted:
         self._connection = stack.enter_context(one.connect())
 
     def sampler(self, kind: str) -> Callable[[], dict[str, float]]:
-        """Samples under these rules. A rule that is off is as one of another workspace: this one has none."""
+        """Return samples with these rules. A disabled rule acts like one of another workspace: this one has none."""
 
         def sample() -> dict[str, float]:
             self._connection.execute("delete from kronos.alert_rules")
@@ -73,7 +74,7 @@ class Alerted:
 
 
 def _cpu_seconds(connection: psycopg.Connection[tuple[Json, ...]]) -> float:
-    """Of the session's process."""
+    """Return the CPU seconds of the session's process."""
     text = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
     return int(text.split()[0]) / 1e9
 
@@ -81,14 +82,14 @@ def _cpu_seconds(connection: psycopg.Connection[tuple[Json, ...]]) -> float:
 @click.command(help=__doc__)
 @click.option("--runs", default=7, show_default=True)
 @common.tries
-@click.option("--count", default=8_000, show_default=True, help="Deliveries in a sample.")
+@click.option("--count", default=8_000, show_default=True, help="Deliveries per sample.")
 def main(runs: int, tries: int, count: int) -> None:
     """Measure and print the table."""
     with ExitStack() as stack:
         one = stack.enter_context(common.instance())
         alerted = Alerted(one, stack, count)
         samplers = {kind: alerted.sampler(kind) for kind in (_NONE, _ELSEWHERE, _RULES)}
-        for sampler in samplers.values():  # plans, caches and connections
+        for sampler in samplers.values():  # warms up plans, caches and connections
             sampler()
         series = common.take_turns(samplers, runs=runs, tries=tries)
         columns = [

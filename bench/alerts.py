@@ -1,7 +1,8 @@
-"""What an evaluation of alerts costs: `python -m bench.alerts [--jobs 50000]`.
+"""The cost of evaluating alert rules: `python -m bench.alerts [--jobs 50000]`.
 
-A workspace of so many CRON jobs under one rule for all of it, a rule of each kind in its turn. Between two evaluations
-each job's run has ended; one in a hundred failed. CPU time is of the session that evaluates (/proc/<pid>/schedstat).
+A workspace has this many CRON jobs and one rule over all of them, for each type of rule in turn. Between two
+evaluations, one run of each job ends; one in a hundred fails. CPU time is that of the evaluating session
+(/proc/<pid>/schedstat).
 """
 
 from collections.abc import Mapping
@@ -43,13 +44,13 @@ select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE',
 
 
 def _cpu(connection: psycopg.Connection) -> float:
-    """Milliseconds of the session's process."""
+    """Return the CPU milliseconds of the session's process."""
     text = Path(f"/proc/{connection.info.backend_pid}/schedstat").read_text(encoding="ascii")
     return int(text.split()[0]) / 1e6
 
 
 def _end_all(connection: psycopg.Connection, jobs: int) -> None:
-    """In statements of 5,000, which note as many rows as fifty of a hundred."""
+    """End a run of each job, in statements of 5,000, which note as many rows as fifty statements of a hundred."""
     for first in range(0, jobs, 5000):
         connection.execute(_ENDS, [first, first + 5000])
 
@@ -63,10 +64,10 @@ def _evaluated(connection: psycopg.Connection) -> float:
 
 @click.command()
 @click.option("--jobs", default=50_000, show_default=True, help="CRON jobs of the workspace.")
-@click.option("--only", type=click.Choice(list(_RULES)), help="This kind alone.")
-@click.option("--times", default=3, show_default=True, help="Evaluations of each kind.")
+@click.option("--only", type=click.Choice(list(_RULES)), help="Only this type of rule.")
+@click.option("--times", default=3, show_default=True, help="Evaluations per type.")
 def main(jobs: int, only: str | None, times: int) -> None:
-    """CPU milliseconds of an evaluation, by the kind of the rule."""
+    """Print the CPU milliseconds of an evaluation, by type of rule."""
     with common.instance() as one, one.connect() as connection:
         connection.execute("set session_replication_role = replica")
         connection.execute(_JOBS, [jobs])
@@ -81,7 +82,7 @@ def main(jobs: int, only: str | None, times: int) -> None:
                 " select workspace_id, %s, %s from kronos.workspaces where slug = %s",
                 [name, Jsonb(condition), WORKSPACE],
             )
-            for _ in range(1 + jobs // 10_000):  # the jobs are enrolled
+            for _ in range(1 + jobs // 10_000):  # enrolls the jobs
                 connection.execute("select kronos.evaluate_alerts(60)")
             quiet, busy = [], []
             for _ in range(times):

@@ -1,7 +1,8 @@
-"""Many jobs at once: by SQL in an application's transaction, and over HTTP; and one by one. `python -m bench.bulk`
+"""Creating many jobs: by SQL in an application's transaction, over HTTP, and one by one. `python -m bench.bulk`
 
-In turns, on an instance of its own: the statement by itself, kronos.enqueue_many and kronos.enqueue from Python as an
-application calls them (documents written by orjson, a round trip each), POST …/jobs:batch with one and two connections.
+Measures in turns, on a separate instance: the bare statement; kronos.enqueue_many and kronos.enqueue, called from
+Python like an application does (documents written by orjson, one round trip each); POST …/jobs:batch with one and two
+connections.
 """
 
 import json
@@ -29,7 +30,7 @@ Sample = dict[str, float]
 
 @contextmanager
 def application(one: Instance) -> Iterator[psycopg.Connection[tuple[Json, ...]]]:
-    """The connection of an application whose role may make jobs."""
+    """Return a connection of an application whose role may create jobs."""
     with psycopg.connect(one.url, prepare_threshold=0) as connection:
         if connection.execute("select 1 from pg_roles where rolname = %s", [_ROLE]).fetchone() is None:
             connection.execute(f"create role {_ROLE} login")
@@ -42,7 +43,7 @@ def application(one: Instance) -> Iterator[psycopg.Connection[tuple[Json, ...]]]
 
 @contextmanager
 def spent(one: Instance, count: int) -> Iterator[Sample]:
-    """CPU time in µs for each of `count`, of this process and of PostgreSQL."""
+    """Measure the CPU time in µs for each of `count`, of this process and of PostgreSQL."""
     used, postgres = time.process_time(), machine.cpu_seconds(one.postgres_pid)
     began = time.monotonic()
     sample: Sample = {}
@@ -53,7 +54,7 @@ def spent(one: Instance, count: int) -> Iterator[Sample]:
 
 
 def many(one: Instance, count: int) -> Sample:
-    """By kronos.enqueue_many, a transaction for each thousand."""
+    """Create jobs with kronos.enqueue_many, one transaction per thousand."""
     one.forget_jobs()
     with application(one) as connection:
         call = "select kronos.enqueue_many(%s::jsonb)"
@@ -67,7 +68,7 @@ def many(one: Instance, count: int) -> Sample:
 
 
 def each(one: Instance, count: int, *, commits: bool) -> Sample:
-    """By kronos.enqueue, in one transaction or each in its own."""
+    """Create jobs with kronos.enqueue, in one transaction or in one each."""
     one.forget_jobs()
     with application(one) as connection, spent(one, count) as sample:
         for _ in range(count):
@@ -79,7 +80,7 @@ def each(one: Instance, count: int, *, commits: bool) -> Sample:
 
 
 def plain(one: Instance, count: int) -> Sample:
-    """The statement, without a client's documents."""
+    """Run the bare statement, without documents from a client."""
     one.forget_jobs()
     with one.connect() as connection, spent(one, count) as sample:
         for _ in range(0, count, BULK):
@@ -94,7 +95,7 @@ class OverHttp:
         self._one, (self._api, self._port), self._caller = one, api, caller
 
     def batches(self, connections: int, seconds: float) -> Sample:
-        """A thousand jobs a call."""
+        """Create a thousand jobs per call."""
         self._one.forget_jobs()
         order = {
             "port": self._port,
@@ -119,8 +120,8 @@ class OverHttp:
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @common.tries
-@click.option("--count", default=20_000, show_default=True, help="Jobs in a sample by SQL.")
-@click.option("--seconds", default=3.0, show_default=True, help="Length of a sample over HTTP.")
+@click.option("--count", default=20_000, show_default=True, help="Jobs per sample by SQL.")
+@click.option("--seconds", default=3.0, show_default=True, help="Seconds per sample over HTTP.")
 def main(runs: int, tries: int, count: int, seconds: float) -> None:
     """Measure and print the table."""
     with common.instance() as one, ExitStack() as stack:

@@ -1,8 +1,9 @@
-"""A cheap HTTP/1.1 client: some connections, each sends the next request when its answer is there; where the order has
-a rate (`per_second`), not before it is that request's turn.
+"""A cheap HTTP/1.1 client. Each of its connections sends the next request when the response to the last has arrived,
+but, if the order has a rate (`per_second`), not before the request's turn.
 
-Run as a process: reads an order, a line of JSON, from standard input, and writes what it saw to standard output, again
-and again. Sockets and a few slices only, because on two cores what the client uses the server lacks.
+Runs as a process. In a loop, it reads an order, a line of JSON, from standard input, and writes its observations to
+standard output. It uses only sockets and a few slices: on two cores, CPU time used by the client is missing for the
+server.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's streams are none of asyncio's classes
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's transports are not asyncio's classes
         self._send()
 
     def _send(self) -> None:
@@ -48,7 +49,7 @@ class Caller(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        """Count an answer once it is whole, and send the next request."""
+        """Count a response once it is complete, and send the next request."""
         self._received += data
         head, gap, body = self._received.partition(b"\r\n\r\n")
         if not gap:
@@ -61,12 +62,12 @@ class Caller(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The server may not close: every connection lasts as long as the run."""
+        """Fail if the server closes: every connection must last as long as the run."""
         self._run.ended(error)
 
 
 class Run:
-    """One load: so many connections for so many seconds."""
+    """One load: a number of connections for a number of seconds."""
 
     def __init__(self, order: JsonObject) -> None:
         self._order = order
@@ -83,7 +84,7 @@ class Run:
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def result(self) -> JsonObject:
-        """Do it all."""
+        """Run the load and return its observations."""
         used = _cpu()
         started = time.perf_counter()
         self._until, self._turn = started + self._order["seconds"], started
@@ -103,25 +104,26 @@ class Run:
         }
 
     def until_turn(self) -> float:
-        """Seconds until the next request may be sent. Those that are late are sent at once, and none is left out."""
+        """Return the seconds until the next request may be sent. Late ones are sent immediately, and none is
+        skipped."""
         if (rate := self._order.get("per_second")) is None:
             return 0
         self._turn += 1 / rate
         return self._turn - time.perf_counter()
 
     def next_request(self) -> bytes | None:
-        """None once the time is over."""
+        """Return the next request; None once the time is over."""
         return next(self._requests) if time.perf_counter() < self._until else None
 
     def answered(self, status: str, seconds: float, body: bytes) -> None:
-        """One answer is there."""
+        """Note a response."""
         self._latencies.append(seconds)
         self._statuses[status] = self._statuses.get(status, 0) + 1
         if not status.startswith("2") and not self._other:
             self._other = body.decode(errors="replace")
 
     def ended(self, error: Exception | None) -> None:
-        """A connection is closed."""
+        """Note a closed connection."""
         self._open -= 1
         if error is not None and not self._done.done():
             self._done.set_exception(error)

@@ -1,8 +1,8 @@
-"""What work costs, and whether `kronos capacity` says what an instance does. `bin/bench capacity`
+"""The costs of work, and whether `kronos capacity` predicts what an instance does. `bin/bench capacity`
 
-First the costs of kronos/capacity.py, each alone; then three works that are none of these, and beside each what the
-model says of it. CPU time is over that of a fixed piece of Python in the same minute (bench/costs.py), so that others
-who use the machine matter less. A report; nothing fails by it.
+First measures each cost of kronos/capacity.py separately. Then it measures three other workloads and compares each with
+the model's prediction. CPU time is relative to that of a fixed piece of Python in the same minute (bench/costs.py), so
+that other users of the machine matter less. This is a report; it never fails.
 """
 
 import json
@@ -53,7 +53,7 @@ select count(kronos.register_pg_cron(job_id)) from kronos.jobs join kronos.works
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a work took: CPU time in thousand loops, and bytes."""
+    """The resources used by a workload: CPU time in thousand loops, and bytes."""
 
     postgres: float = 0
     worker: float = 0
@@ -62,33 +62,33 @@ class Spent:
     disk: float = 0
 
     def each(self, count: int) -> "Spent":
-        """Of one of so many."""
+        """Return the share of one unit."""
         return Spent(**{name: value / count for name, value in asdict(self).items()})
 
     def beyond(self, other: "Spent") -> "Spent":
-        """What this took more than the other."""
+        """Return the difference to the other."""
         return Spent(**{name: value - getattr(other, name) for name, value in asdict(self).items()})
 
     def mean(self, other: "Spent") -> "Spent":
-        """Between the two."""
+        """Return the mean of the two."""
         return Spent(**{name: (value + getattr(other, name)) / 2 for name, value in asdict(self).items()})
 
 
 class Works:
-    """One instance, with a worker and an API where the work needs them."""
+    """One instance, with a worker and an API if the workload needs them."""
 
     def __init__(self, one: Instance, arrived: Callable[[], int], forget: Callable[[], None]) -> None:
         self._one, self._arrived, self._forget = one, arrived, forget
         self._connection = one.connect()
 
     def idle(self, seconds: float) -> Spent:
-        """A second of an instance that has nothing to do."""
+        """Measure one second of an idle instance."""
         with self._processes() as (worker, api, _), self._spent(worker, api) as found:
-            time.sleep(seconds)  # what is measured is this time
+            time.sleep(seconds)  # this time is measured
         return found[0].each(round(seconds))
 
     def delivered(self, count: int, size: int) -> Spent:
-        """One-shots of so many bytes each, that are there already, delivered."""
+        """Measure deliveries of existing one-shots with inputs of this size."""
         with self._processes() as (worker, api, _):
             self._connection.execute("begin")
             deliver.add(self._connection, count, _input(size))
@@ -99,11 +99,11 @@ class Works:
         return found[0]
 
     def created(self, seconds: float, size: int, *, is_delivered: bool, rate: int | None) -> tuple[Spent, int, float]:
-        """One-shots made over HTTP by eight callers, so many a second, or each when it has its answer; and delivered as
-        they come, or never due. What they took, their number, and the seconds.
+        """Measure one-shots created over HTTP by eight callers, at a rate or as fast as responses arrive, and delivered
+        immediately or never due. Returns the resources used, the number, and the seconds.
 
-        What waits together is one statement, and on a busy machine more waits. So a rate is far below what that
-        machine can do, where each comes alone, or there is none, and they come together.
+        Requests that wait together share a statement, and on a busy machine more of them wait. So the rate is either
+        far below the machine's capacity, so that each comes alone, or unlimited, so that they come together.
         """
         body: JsonObject = {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": _input(size)}
         if not is_delivered:
@@ -129,7 +129,7 @@ class Works:
         return found[0], made["requests"], made["seconds"]
 
     def rows(self, jobs: int) -> Spent:
-        """Ticks that one ring accounts for; the session's CPU time."""
+        """Measure the session's CPU time for ticks that one ring accounts for."""
         self._clean()
         ids = self._connection.execute(_JOBS, self._jobs(jobs, _SMALL, ahead=0)).fetchall()
         self._connection.execute("vacuum analyze kronos.jobs, kronos.pointers")
@@ -142,15 +142,15 @@ class Works:
         return Spent(postgres=used * 1e6 / ((before + loop()) / 2), wal=self._wal() - wal).each(made[0])
 
     def rung(self, jobs: int, size: int) -> Spent:
-        """A minute of CRON jobs that run in each: an entry of pg_cron each, their rows, and their deliveries."""
+        """Measure a minute of CRON jobs that run every minute: their pg_cron entries, rows and deliveries."""
         with self._processes() as (worker, api, _):
             while (left := 60 - self._second()) < 20:
                 time.sleep(left + 0.1)  # into the next minute
             self._connection.execute(_JOBS, self._jobs(jobs, size, ahead=1))
             self._connection.execute(_REGISTER, [WORKSPACE])
-            time.sleep(60 - self._second() - 2)  # pg_cron reads its entries again once a second
+            time.sleep(60 - self._second() - 2)  # pg_cron rereads its entries once per second
             with self._spent(worker, api) as found:
-                time.sleep(57)  # a whole minute of the instance, idle work too
+                time.sleep(57)  # a whole minute of the instance, including idle work
                 self._until(jobs)
         return found[0]
 
@@ -163,7 +163,7 @@ class Works:
 
     @contextmanager
     def _processes(self) -> Iterator[tuple[int, int, int]]:
-        """The pids of a worker and an API, and its port, on an instance without jobs."""
+        """Provide the pids of a worker and an API, and its port, on an instance without jobs."""
         self._clean()
         with deliver.worker(self._one) as worker, common.served(self._one) as (api, port):
             deliver.await_listeners(self._connection, 1)
@@ -202,13 +202,13 @@ class Works:
 
 
 def _input(size: int) -> JsonObject:
-    """An input of so many bytes, which nothing makes much shorter."""
+    """Return an input of this many bytes that hardly compresses."""
     text = "".join(f"{number * 2654435761 % 2**32:08x}" for number in range(size // 8 + 1))
     return {"order": 4711, "text": text[: max(0, size - 30)]}
 
 
 def _costs(works: Works, count: int) -> capacity.Costs:
-    """Each cost alone."""
+    """Measure each cost separately."""
     idle = works.idle(30)
     small, large = (works.delivered(count, size).each(count) for size in (_SMALL, _LARGE))
     made, made_large, slow, fast = (
@@ -260,7 +260,7 @@ Work = tuple[str, Spent, capacity.Workload]
 
 
 def _points(works: Works, count: int) -> Iterator[Work]:
-    """Works that no cost was taken from: what they took, and how the model is told of them."""
+    """Return workloads that no cost was derived from: their measured resources, and their description for the model."""
     yield (
         f"{count:,} deliveries of 4 KiB",
         works.delivered(count, 4 * _KIB),
@@ -282,7 +282,7 @@ def _points(works: Works, count: int) -> Iterator[Work]:
 
 
 def _beyond_idle(idle: Spent, took: Spent, count: int, seconds: float) -> Spent:
-    """Of one of so many, what an idle instance takes in that time left out."""
+    """Return the cost of one unit, without the cost of an idle instance in that time."""
     left = {name: value - getattr(idle, name) * seconds for name, value in asdict(took).items()}
     return Spent(**left).each(count)
 
@@ -300,7 +300,7 @@ def _median(found: Sequence[capacity.Costs]) -> capacity.Costs:
 
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
-@click.option("--count", default=5000, show_default=True, help="Deliveries in a sample.")
+@click.option("--count", default=5000, show_default=True, help="Deliveries per sample.")
 def main(runs: int, count: int) -> None:
     """Measure and print."""
     with ExitStack() as stack:
@@ -309,7 +309,7 @@ def main(runs: int, count: int) -> None:
         one = stack.enter_context(common.instance(sink_url=url))
         works = Works(one, lambda: common.told(sink, "count")["count"], lambda: common.told(sink, "forget") and None)
         taken, points = list[capacity.Costs](), list[list[Work]]()
-        for _ in range(runs):  # in turns: what the machine does to one it does to the other
+        for _ in range(runs):  # in turns, so that disturbances affect all alike
             taken.append(_costs(works, count))
             points.append(list(_points(works, count)))
         costs = _median(taken)
@@ -327,7 +327,7 @@ def main(runs: int, count: int) -> None:
 
 
 def _shown(costs: capacity.Costs, same: Sequence[Work], name: str) -> str:
-    """What these costs say of one work, over what it took: the median, and of each run."""
+    """Return the prediction of these costs for a workload relative to the measurement: the median, and each run."""
     ratios = [getattr(_said(costs, work), name) / max(getattr(took, name), 1e-9) for _, took, work in same]
     return f"{median(ratios):.2f} ({', '.join(f'{each:.2f}' for each in ratios)})"
 

@@ -1,8 +1,9 @@
-"""Many CRON jobs overdue at once, as after an outage: until each tick is accounted for. `python -m bench.catch_up`
+"""Many CRON jobs overdue at the same time, as after an outage: the time until each tick is accounted for. `python -m
+bench.catch_up`
 
-A quarter of them each tick every minute, every 5, every hour and every day; they are overdue by 5 minutes to a day. Of
-ten, eight have the policy LATEST, one SKIP and one ALL. What a ring does is called until none is overdue. The aim is 5
-s for 10,000 jobs. Reference: the same in UTC alone.
+A quarter of the jobs each tick every minute, every 5 minutes, every hour and every day. They are overdue by 5 minutes
+to a day. Of ten jobs, eight have the policy LATEST, one SKIP and one ALL. A ring's function is called until no job is
+overdue. The goal is 5 s for 10,000 jobs. Reference: the same jobs in UTC only.
 """
 
 import sys
@@ -16,7 +17,7 @@ from bench.common import ENDPOINT, WORKSPACE, Instance
 from bench.fire import ZONES
 
 _UTC = "UTC alone"
-# Of each job its text, its zone, its policy and how long it is overdue are independent of each other.
+# A job's expression, zone, policy and overdue time are independent of each other.
 _ADD_JOBS = """
 with form as materialized (
     select row_number() over () - 1 as nth, texts.cron, texts.period, zone,
@@ -61,7 +62,7 @@ select (select count(*) from kronos.execution_live where cause in ('SCHEDULE', '
 
 
 def sample(one: Instance, jobs: int, zones: list[str]) -> dict[str, float]:
-    """What a ring does, until nothing is overdue."""
+    """Do what a ring does until nothing is overdue."""
     one.forget_jobs()
     with one.connect() as connection:
         connection.execute(
@@ -96,7 +97,7 @@ def sample(one: Instance, jobs: int, zones: list[str]) -> dict[str, float]:
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
 @common.tries
-@click.option("--jobs", default=10_000, show_default=True, help="How many jobs are overdue.")
+@click.option("--jobs", default=10_000, show_default=True, help="Number of overdue jobs.")
 def main(runs: int, tries: int, jobs: int) -> None:
     """Measure and print a table."""
     with common.instance() as one:

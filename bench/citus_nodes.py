@@ -1,4 +1,4 @@
-"""Citus servers of a benchmark's own, from an installation of PostgreSQL that has Citus (docs/scaling.md)."""
+"""Citus servers for a benchmark, from an installation of PostgreSQL with Citus (docs/scaling.md)."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ import psycopg
 from bench import common
 from kronos.embedded import initdb, ports, processes
 
-_PASSWORD = "history-of-the-benchmark"  # of servers on loopback, which end with the benchmark
+_PASSWORD = "history-of-the-benchmark"  # for servers on loopback that end with the benchmark
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 shared_preload_libraries = 'citus'
@@ -37,7 +37,7 @@ class Node:
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Start the server, and wait until it responds."""
         changed = processes.postgres_user().popen_arguments()
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -61,31 +61,31 @@ class Node:
         return True
 
     def kill(self) -> None:
-        """At once, as a machine that loses its power."""
+        """Kill the server immediately, like a machine that loses power."""
         if self.process is not None:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait(30)
             self.process = None
 
     def connect(self, database: str) -> "psycopg.Connection[tuple[object, ...]]":
-        """As its superuser."""
+        """Connect as the superuser."""
         return psycopg.connect(
             f"postgresql://postgres@127.0.0.1:{self.port}/{database}", autocommit=True, connect_timeout=5
         )
 
 
 class Nodes:
-    """A coordinator, which holds shards too, and others. Database h<n> lies on the first n."""
+    """A coordinator, which also holds shards, and other nodes. Database h<n> uses the first n nodes."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
 
     def url(self, number: int) -> str:
-        """Of the history on so many nodes."""
+        """Return the URL of the history database on this many nodes."""
         return f"postgresql://history:{_PASSWORD}@127.0.0.1:{self.nodes[0].port}/h{number}"
 
     def make(self, number: int) -> None:
-        """The database of so many nodes, empty."""
+        """Create the empty database on this many nodes."""
         for node in self.nodes[:number]:
             with node.connect("postgres") as admin:
                 admin.execute(f"create database h{number}".encode())
@@ -103,7 +103,7 @@ class Nodes:
 
 @contextmanager
 def nodes(bin_dir: Path, count: int) -> Iterator[Nodes]:
-    """So many servers, which end with the block."""
+    """Provide this many servers until the block ends."""
     user = processes.postgres_user()
     place = Path(tempfile.mkdtemp(prefix="kronos-citus-"))
     user.own(place)

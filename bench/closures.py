@@ -1,11 +1,11 @@
-"""Calendars that jobs name, and jobs that may be moved, beside the jobs of bench.pages."""
+"""Calendars used by jobs, and jobs that may be moved, in addition to the jobs of bench.pages."""
 
 import httpx
 import psycopg
 
 from kronos.model import Json
 
-# Of job-1 to job-50,000 one of twenty names a calendar, and one of sixty may run up to half an hour later.
+# Of job-1 to job-50,000, one in twenty uses a calendar, and one in sixty may run up to half an hour later.
 _NAMED = """
 update kronos.jobs
    set calendars = case when substr(name, 5)::integer %% 20 = 3
@@ -20,7 +20,7 @@ update kronos.jobs
 def fill(
     client: httpx.Client, connection: psycopg.Connection[tuple[Json, ...]], *, workspace: str, calendars: int
 ) -> None:
-    """Make calendars of forty days each; have jobs name them, and others allow a spread, with triggers off."""
+    """Create calendars of forty days each, assign them to jobs, and let other jobs be spread, with triggers off."""
     for n in range(1, calendars + 1):
         days = [
             {"starts": f"20{27 + nth // 12}-{1 + nth % 12:02}-{n % 28 + 1:02}", "name": f"Day {nth}"}

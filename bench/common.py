@@ -1,5 +1,4 @@
-"""What the benchmarks share: an instance of their own, child processes, samples that take turns, and the table at the
-end."""
+"""Shared parts of the benchmarks: a separate instance, child processes, samples in turns, and the final table."""
 
 import asyncio
 import json
@@ -31,17 +30,17 @@ from kronos.model import Json
 from kronos.pool import Pool
 
 WORKSPACE, ENDPOINT = "bench", "sink"
-# A sample that lost more of the machine than this to other processes is taken again, where --tries allows.
+# A sample that lost more CPU time than this to other processes is repeated, if --tries allows.
 _FOREIGN_AT_MOST = 0.08
 tries = click.option(
-    "--tries", default=3, show_default=True, help="How often a sample is taken while other processes disturb it."
+    "--tries", default=3, show_default=True, help="Maximum number of tries for a sample disturbed by other processes."
 )
 console = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A migrated database on a cluster of the benchmark's own, with one workspace and one endpoint."""
+    """A migrated database on the benchmark's own cluster, with one workspace and one endpoint."""
 
     cluster: Cluster
     home: Path
@@ -49,21 +48,20 @@ class Instance:
 
     @property
     def url(self) -> str:
-        """The database, as the cluster's superuser."""
+        """The URL of the database, as the cluster's superuser."""
         return self.cluster.superuser_url
 
     @property
     def postgres_pid(self) -> int:
-        """The postmaster."""
+        """The postmaster's pid."""
         if self.cluster.pid is None:
             raise RuntimeError("PostgreSQL has ended")
         return self.cluster.pid
 
     def forget_jobs(self) -> None:
-        """Delete every job of the benchmark's workspace, with its entry and its executions; the internal jobs stay.
+        """Delete every job of the benchmark's workspace, with its entry and executions. The internal jobs stay.
 
-        Without foreign keys' checks: nothing else refers to the rows, and a check for each takes a second for 1,000
-        jobs.
+        Foreign keys are not checked: nothing else refers to the rows, and the checks take a second for 1,000 jobs.
         """
         with self.connect() as connection, connection.transaction():
             connection.execute("set local session_replication_role = replica")
@@ -82,11 +80,11 @@ class Instance:
             connection.execute("checkpoint")
 
     def connect(self) -> psycopg.Connection[tuple[Json, ...]]:
-        """An autocommit connection of the superuser, whom no policy confines."""
+        """Return an autocommit connection of the superuser, to whom no policy applies."""
         return psycopg.connect(self.url, autocommit=True)
 
     def environment(self, **settings: str) -> dict[str, str]:
-        """What a Kronos process reads: only `settings` and the database, whatever the caller's own environment says."""
+        """Return a Kronos process's environment: only `settings` and the database, independent of the caller's."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
         return (
             inherited
@@ -115,7 +113,7 @@ insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id,
 
 
 def clock_of(connection: psycopg.Connection[tuple[Json, ...]]) -> datetime:
-    """PostgreSQL's clock."""
+    """Return the time on PostgreSQL's clock."""
     row = connection.execute("select clock_timestamp()").fetchone()
     if row is None:
         raise RuntimeError("PostgreSQL has no clock")
@@ -124,17 +122,17 @@ def clock_of(connection: psycopg.Connection[tuple[Json, ...]]) -> datetime:
 
 
 def await_instant(connection: psycopg.Connection[tuple[Json, ...]], at: datetime) -> None:
-    """Until it is that late by PostgreSQL's clock."""
+    """Wait until an instant on PostgreSQL's clock."""
     while (remaining := (at - clock_of(connection)).total_seconds()) > 0:
         time.sleep(min(remaining, 1))  # in steps: PostgreSQL's clock decides, not this process's
 
 
 @contextmanager
 def instance(*, sink_url: str = "http://127.0.0.1:9/") -> Iterator[Instance]:
-    """A fresh instance whose data is as safe as a user's (fsync on); `sink_url` is where its endpoint delivers."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what Ctrl-C cleans up, SIGTERM does too
+    """Provide a fresh instance with durable data (fsync on), like a user's. `sink_url`: its endpoint's URL."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM cleans up like Ctrl-C
     with tempfile.TemporaryDirectory(prefix="kronos-bench-") as directory:
-        Path(directory).chmod(0o711)  # PostgreSQL's own user passes through
+        Path(directory).chmod(0o711)  # so that PostgreSQL's user can enter
         home = Path(directory) / "home"
         cluster = Cluster(home, note=console.print)
         with console.status("starting PostgreSQL"):
@@ -171,8 +169,8 @@ async def _seed(url: str, sink_url: str) -> None:
 def child(
     command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """A Python process with pipes to its standard input and output, ended with the block. Its standard error goes to
-    `log`, or to ours."""
+    """Provide a Python process with pipes to its standard input and output, until the block ends. Its standard error
+    goes to `log`, or to ours."""
     with program([sys.executable, "-P", *command], log=log, environment=environment) as process:
         yield process
 
@@ -181,7 +179,7 @@ def child(
 def program(
     command: Sequence[str], *, log: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """As child, for any command."""
+    """Like `child`, for any command."""
     with (log or Path(os.devnull)).open("a") as file:
         process = subprocess.Popen(
             command,
@@ -200,7 +198,7 @@ def program(
 
 
 def told(process: subprocess.Popen[str], order: Json = None) -> Json:
-    """The process's answer, a line of JSON, to `order`, if one is given."""
+    """Return the process's answer, a line of JSON, after sending `order`, if given."""
     if order is not None:
         give(process, order)
     if process.stdout is None:
@@ -212,7 +210,7 @@ def told(process: subprocess.Popen[str], order: Json = None) -> Json:
 
 
 def give(process: subprocess.Popen[str], order: Json) -> None:
-    """An order, a line of JSON; its answer is read by `told`."""
+    """Send an order, a line of JSON; `told` reads the answer."""
     if process.stdin is None:
         raise RuntimeError("the process has no pipes")
     process.stdin.write(json.dumps(order) + "\n")
@@ -221,7 +219,7 @@ def give(process: subprocess.Popen[str], order: Json) -> None:
 
 @contextmanager
 def served(one: Instance) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """`kronos serve` with its default settings; (process, port), once it answers."""
+    """Provide `kronos serve` with its default settings: (process, port), once it responds."""
     port = ports.free_port()
     log = one.home / "log" / "api.log"
     with child(["-m", "kronos", "serve"], log=log, environment=one.environment(port=str(port))) as process:
@@ -230,7 +228,7 @@ def served(one: Instance) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 def answers(port: int) -> bool:
-    """Whether an API answers there."""
+    """Whether an API responds at this port."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=5):
             return True
@@ -240,7 +238,7 @@ def answers(port: int) -> bool:
 
 @contextmanager
 def constant() -> Iterator[int]:
-    """The port of a FastAPI route that answers a constant, the reference of what goes over HTTP."""
+    """Provide the port of a FastAPI route that returns a constant, the reference for HTTP requests."""
     port = ports.free_port()
     with child(["-m", "bench.constant", str(port)]):
         wait_until(lambda: _is_posted(port), "the constant does not answer")
@@ -256,7 +254,7 @@ def _is_posted(port: int) -> bool:
 
 
 def wait_until(is_so: Callable[[], bool], otherwise: str, *, seconds: float = 120, every: float = 0.02) -> None:
-    """Returns as soon as `is_so()`. Raises TimeoutError(otherwise) when it is not for so long."""
+    """Wait until `is_so()`. Raises TimeoutError(otherwise) after the time limit."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -266,7 +264,7 @@ def wait_until(is_so: Callable[[], bool], otherwise: str, *, seconds: float = 12
 
 @dataclass(slots=True)
 class Series:
-    """One contestant's samples: each is a number per measure."""
+    """One contestant's samples; each has a number per measure."""
 
     name: str
     samples: list[dict[str, float]] = field(default_factory=list)
@@ -286,7 +284,7 @@ Sampler = Callable[[], dict[str, float]]
 
 
 def take_turns(contestants: Mapping[str, Sampler], *, runs: int, tries: int) -> dict[str, Series]:
-    """`runs` samples of each, A B C A B C …, so that what the machine does to one it does to all."""
+    """Take `runs` samples of each, A B C A B C …, so that disturbances of the machine affect all alike."""
     series = {name: Series(name) for name in contestants}
     for run in range(1, runs + 1):
         for name, sampler in contestants.items():
@@ -322,8 +320,7 @@ def report(
     ratio: tuple[str, str],
     note: str = "",
 ) -> None:
-    """A Markdown table on standard output: `columns` are (measure, heading, digits); `ratio` is (measure, name of the
-    reference)."""
+    """Print a Markdown table: `columns` are (measure, heading, digits); `ratio` is (measure, name of the reference)."""
     measure, reference = ratio
     print(f"\n### {title}\n")
     print(

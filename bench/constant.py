@@ -1,4 +1,4 @@
-"""What FastAPI could do at most in one process: a route that answers a constant, served with the settings of
+"""The upper limit of FastAPI in one process: a route that returns a constant, served with the settings of
 kronos.api.serve."""
 
 import sys
@@ -11,7 +11,7 @@ app = FastAPI()
 
 @app.post("/")
 async def constant() -> dict[str, str]:
-    """The constant."""
+    """Return the constant."""
     return {"status": "created"}
 
 

@@ -1,8 +1,8 @@
-"""CPU time of a delivery and of a creation beside the figures that the repository has. `bin/bench costs`
+"""CPU time of a delivery and of a creation, compared with the repository's figures. `bin/bench costs`
 
-In loops: CPU time over that of a fixed piece of Python on the same machine in the same minute, so that a slower
-machine, or a busy one, changes both. A report for people who change what runs per delivery or per request; nothing
-fails by it.
+The unit is a loop: CPU time relative to that of a fixed piece of Python on the same machine in the same minute, so that
+a slower or busier machine changes both. This is a report for authors of code that runs per delivery or per request; it
+never fails.
 """
 
 import json
@@ -23,7 +23,7 @@ _CRON = {"endpoint": ENDPOINT, "trigger": "CRON", "cron": "0 0 1 2 *", "input": 
 
 
 def _taken(one: Instance, place: Place, count: int, seconds: float) -> dict[str, float]:
-    """µs for each: {"delivery, worker": 100, …}"""
+    """Return the µs for each: {"delivery, worker": 100, …}"""
     kronos = Kronos(place)
     works: dict[str, tuple[str, Callable[[], Sample]]] = {
         "delivery": ("worker", lambda: kronos.deliveries(count)),
@@ -42,9 +42,9 @@ def _taken(one: Instance, place: Place, count: int, seconds: float) -> dict[str,
 
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
-@click.option("--count", default=20_000, show_default=True, help="Deliveries in a sample.")
-@click.option("--seconds", default=4.0, show_default=True, help="Length of a sample of creation.")
-@click.option("--write", is_flag=True, help="Make this run's figures the repository's.")
+@click.option("--count", default=20_000, show_default=True, help="Deliveries per sample.")
+@click.option("--seconds", default=4.0, show_default=True, help="Seconds per sample of creation.")
+@click.option("--write", is_flag=True, help="Save this run's figures as the repository's.")
 def main(runs: int, count: int, seconds: float, write: bool) -> None:
     """Measure, compare and print."""
     samples: list[tuple[dict[str, float], float]] = []

@@ -1,7 +1,7 @@
-"""Creating CRON jobs and one-shots, and triggering a job, over HTTP, 8 connections, one API process. `python -m
+"""Creating CRON jobs and one-shots, and triggering a job, over HTTP with 8 connections and one API process. `python -m
 bench.create_job`
 
-References, in turns with it: the same two writes by pgbench, a statement a transaction; a FastAPI route that answers a
+References, in turns: the same two writes by pgbench, one statement per transaction; a FastAPI route that returns a
 constant.
 """
 
@@ -23,7 +23,7 @@ from bench import common, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 
 _CONSTANT = "FastAPI, a constant"
-# The row as the API writes it, and its entry; in February, so that none is due meanwhile.
+# The row and its entry as written by the API; scheduled in February, so that none becomes due during the run.
 _PGBENCH = """
 with job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron,
@@ -53,7 +53,7 @@ _ONE_SHOT = json.dumps({"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": {
 
 
 def _new_texts() -> Iterator[str]:
-    """Every minute of February, each once."""
+    """Yield every minute of February, each once."""
     for day in range(1, 29):
         for hour in range(24):
             for minute in range(60):
@@ -108,19 +108,19 @@ class Bench:
         return seen
 
     def known(self) -> dict[str, float]:
-        """Cron texts that the process has seen within the last minute."""
+        """Create jobs with cron expressions that the process has seen within the last minute."""
         return self._create(self._known, self.seconds)
 
     def new(self) -> dict[str, float]:
-        """Every cron text for the first time."""
+        """Create jobs with cron expressions that are all new."""
         return self._create([_body(text) for text in islice(self._texts, int(1500 * self.seconds))], self.seconds)
 
     def immediate(self) -> dict[str, float]:
-        """One-shots, which nobody delivers meanwhile."""
+        """Create one-shots while no worker is running."""
         return self._create([_ONE_SHOT], self.seconds)
 
     def trigger(self) -> dict[str, float]:
-        """Runs of one CRON job by hand, which nobody delivers meanwhile."""
+        """Trigger one CRON job while no worker is running."""
         self._clean()
         made = urllib.request.Request(
             f"http://127.0.0.1:{self.api_port}/v1/workspaces/{WORKSPACE}/jobs",
@@ -132,11 +132,11 @@ class Bench:
         return self._asked(f"/v1/workspaces/{WORKSPACE}/jobs/{job_id}/trigger", ["{}"], self.seconds)
 
     def constant(self) -> dict[str, float]:
-        """The most that FastAPI could do."""
+        """Measure FastAPI's upper limit."""
         return self._load(self.constant_port, "/", self._known, self.seconds)
 
     def pgbench(self) -> dict[str, float]:
-        """The most that PostgreSQL could do."""
+        """Measure PostgreSQL's upper limit."""
         self._clean()
         postgres = machine.cpu_seconds(self.one.postgres_pid)
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as script, tempfile.TemporaryDirectory() as logs:
@@ -169,13 +169,13 @@ class Bench:
         }
 
     def warm_up(self) -> None:
-        """Connections, plans, caches."""
+        """Warm up connections, plans and caches."""
         self._create(self._known, 1)
         self._create([_ONE_SHOT], 1)
         self._load(self.constant_port, "/", self._known, 1)
 
     def _clean(self) -> None:
-        """No jobs but the internal ones, and those silent, so that none runs in one sample and not in another."""
+        """Delete all jobs except the internal ones, and silence these, so that none runs in only some samples."""
         self.one.forget_jobs()
         with self.one.connect() as connection:
             connection.execute("update cron.job set active = false")
@@ -184,7 +184,7 @@ class Bench:
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
 @common.tries
-@click.option("--seconds", default=5.0, show_default=True, help="Length of a sample.")
+@click.option("--seconds", default=5.0, show_default=True, help="Seconds per sample.")
 @click.option("--connections", default=8, show_default=True)
 def main(runs: int, tries: int, seconds: float, connections: int) -> None:
     """Measure and print the table."""

@@ -1,9 +1,8 @@
-"""Steps the clock of one database: kronos.clock() and kronos.now() are replaced by ones that show another time, which
-goes on.
+"""Step the clock of one database: replace kronos.clock() and kronos.now() by functions that show another, running time.
 
-Only the functions' owner can do that. Sessions that are open see it in their next statement: to replace a function ends
-every plan that it was inlined into (tests/sql/test_clock.py). pg_cron and the processes' own clocks stay where they
-are.
+Only the functions' owner can do that. Open sessions see the change in their next statement, because replacing a
+function invalidates every plan that it was inlined into (tests/sql/test_clock.py). pg_cron and the processes' own
+clocks do not change.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 _FUNCTIONS = {"clock": ("volatile", "pg_catalog.clock_timestamp()"), "now": ("stable", "pg_catalog.now()")}
-# In production a column that is left out takes PostgreSQL's own now(): it is the same. Partitions take their parent's.
+# In production, an omitted column defaults to PostgreSQL's now(), which is the same. Partitions use their parent's.
 _DEFAULTS = r"""
     select format('alter table only %s alter column %I set default %s', def.adrelid::regclass, attribute.attname,
                   regexp_replace(expression.text, '(?<![.])\mnow\(\)', 'kronos.now()'))
@@ -25,14 +24,14 @@ _DEFAULTS = r"""
 
 
 class Clock:
-    """The clock of the database that `owner`, a superuser's connection, is in. `by` is how far it is ahead."""
+    """The clock of the database of `owner`, a superuser's connection. `by` is how far it is ahead."""
 
     def __init__(self, owner: psycopg.Connection) -> None:
         self._owner = owner
         self.by = timedelta()
 
     def step(self, by: timedelta) -> None:
-        """Forward or back by so much, at once and for all sessions."""
+        """Step forward or back by this much, immediately and for all sessions."""
         for (alter,) in self._owner.execute(_DEFAULTS).fetchall():
             self._owner.execute(alter.encode())
         self.by += by
@@ -46,12 +45,12 @@ class Clock:
             )
 
     def set(self, at: datetime) -> None:
-        """To this instant; from there it goes on."""
+        """Set the clock to this instant; it keeps running."""
         ((true,),) = self._owner.execute("select pg_catalog.clock_timestamp()").fetchall()
         self.step(at - true - self.by)
 
     def stand(self, at: datetime) -> None:
-        """Still, at this instant, until the next step; what columns that are left out take goes on."""
+        """Stop the clock at this instant until the next step; defaults of omitted columns keep running."""
         for name, (volatility, _) in _FUNCTIONS.items():
             self._owner.execute(
                 f"""

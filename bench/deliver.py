@@ -1,7 +1,6 @@
-"""Deliveries of one worker to a sink on this machine, and how soon one arrives after its commit. `python -m
-bench.deliver`
+"""Deliveries of one worker to a sink on this machine, and the time from commit to arrival. `python -m bench.deliver`
 
-References, in turns with it: the same HTTP client (aiohttp) by itself, and Kronos's transport without a database.
+References, in turns: the same HTTP client (aiohttp) by itself, and Kronos's transport without a database.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ WARM_UPS = 10
 """Jobs that plan the statements before what is measured."""
 _INPUT = {"order": 4711, "customer": "someone", "note": "x" * 150}
 _BODY = json.dumps(_INPUT, separators=(",", ":"))
-# As the API makes them, many at once.
+# Rows like the API's, created many at a time.
 _ADD = """
 select count(made.job_id)
   from (select set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -42,13 +41,13 @@ select count(made.job_id)
 
 
 def add(connection: psycopg.Connection[tuple[Json, ...]], count: int, body: JsonObject) -> None:
-    """That many jobs, as the API makes them, by one statement."""
+    """Create this many jobs like the API, with one statement."""
     connection.execute(_ADD, {"workspace": WORKSPACE, "endpoint": ENDPOINT, "input": json.dumps(body), "count": count})
 
 
 @contextmanager
 def worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
-    """`kronos worker` with its default settings."""
+    """Provide `kronos worker` with its default settings."""
     log = one.home / "log" / "worker.log"
     with common.child(
         ["-m", "kronos", "worker"], log=log, environment=one.environment(egress_allow="127.0.0.0/8")
@@ -57,7 +56,7 @@ def worker(one: Instance) -> Iterator[subprocess.Popen[str]]:
 
 
 def await_listeners(connection: psycopg.Connection[tuple[Json, ...]], count: int) -> None:
-    """Until so many workers listen."""
+    """Wait until this many workers listen."""
     listening = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen' and query <> ''"
     common.wait_until(
         lambda: connection.execute(listening).fetchone() == (count,), "the workers do not listen; see their log"
@@ -65,7 +64,7 @@ def await_listeners(connection: psycopg.Connection[tuple[Json, ...]], count: int
 
 
 def await_end(connection: psycopg.Connection[tuple[Json, ...]]) -> None:
-    """Until nothing is unfinished."""
+    """Wait until every execution has finished."""
     unfinished = "select 1 from kronos.execution_live limit 1"
     common.wait_until(
         lambda: connection.execute(unfinished).fetchone() is None,
@@ -96,7 +95,7 @@ class Bench:
         self._connection = one.connect()
 
     def kronos(self) -> dict[str, float]:
-        """From the commit of all of them to the last result stored."""
+        """Measure from the commit of all executions to the last stored result."""
         self._clean()
         with _worker(self._one) as worker:
             self._connection.execute("begin")
@@ -123,11 +122,11 @@ class Bench:
         }
 
     def plain(self) -> dict[str, float]:
-        """The client by itself."""
+        """Measure the bare client."""
         return self._send("plain")
 
     def transport(self) -> dict[str, float]:
-        """The client with what makes it safe."""
+        """Measure Kronos's transport: the client with its protections."""
         return self._send("transport")
 
     def _send(self, client: str) -> dict[str, float]:
@@ -140,8 +139,9 @@ class Bench:
         }
 
     def latencies(self, count: int) -> list[float]:
-        """Milliseconds from each job's commit to its request at the sink, sorted; one job each 50 ms, made by the API's
-        own operation."""
+        """Return the sorted milliseconds from each job's commit to its request at the sink.
+
+        The API's own operation creates one job every 50 ms."""
         self._clean()
         with _worker(self._one):
             committed = asyncio.run(trickle(self._one.url, count, _INPUT))
@@ -160,10 +160,9 @@ class Bench:
 
 
 async def trickle(url: str, count: int, body: JsonObject) -> dict[str, float]:
-    """One job each 50 ms, made by the API's own operation, WARM_UPS more before them.
+    """Create one job every 50 ms with the API's own operation, after WARM_UPS others.
 
-    Returns when each execution of the `count` was committed, on the monotonic clock: the moment its caller has the
-    answer.
+    Returns the monotonic time at which each of the `count` executions was committed: when its caller has the answer.
     """
     committed = {}
     new = new_jobs.NewJob(endpoint=ENDPOINT, trigger="IMMEDIATE", input=dict(body))
@@ -183,8 +182,8 @@ async def trickle(url: str, count: int, body: JsonObject) -> dict[str, float]:
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
 @common.tries
-@click.option("--count", default=20_000, show_default=True, help="Deliveries in a sample.")
-@click.option("--latencies", default=300, show_default=True, help="Deliveries whose latency is measured.")
+@click.option("--count", default=20_000, show_default=True, help="Deliveries per sample.")
+@click.option("--latencies", default=300, show_default=True, help="Number of deliveries whose latency is measured.")
 def main(runs: int, tries: int, count: int, latencies: int) -> None:
     """Measure and print the tables."""
     with ExitStack() as stack:

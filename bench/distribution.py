@@ -1,8 +1,8 @@
-"""Deliveries and reads while old weeks of the history lie on one, two and three Citus nodes, and while they go there.
-`bin/bench distribution --bin-dir /opt/citus/bin`, of an installation of PostgreSQL with Citus (docs/scaling.md)
+"""Deliveries and reads while old weeks of the history are on one, two and three Citus nodes, and while they are moved.
+`bin/bench distribution --bin-dir /opt/citus/bin`, with an installation of PostgreSQL with Citus (docs/scaling.md)
 
-All servers are on this machine: nodes add no cores here, so what is told is CPU time of the worker and of its sessions,
-and ratios, in turns. Readers ask for pages of executions and for explanations of the weeks that go.
+All servers run on this machine, so nodes add no cores. The report therefore gives CPU time of the worker and its
+sessions, and ratios, measured in turns. Readers request pages of executions, and explanations for the weeks that move.
 """
 
 import asyncio
@@ -60,7 +60,8 @@ select kronos.tick_id(job.job_id, tick), job.workspace_id, job.job_id, job.endpo
 
 
 class Reader(threading.Thread):
-    """Pages and explanations of old weeks over HTTP, one after the other, fifteen a second, until it is told to end."""
+    """Reads pages and explanations of old weeks over HTTP, one after the other, fifteen per second, until told to
+    end."""
 
     def __init__(self, port: int, key: str, asked: list[tuple[str, str, datetime]], ends: datetime) -> None:
         super().__init__(daemon=True)
@@ -74,7 +75,7 @@ class Reader(threading.Thread):
         """All of it."""
         try:
             self._read_on()
-        except Exception as error:  # of a thread: whoever asks what it took is told
+        except Exception as error:  # in a thread: the error is raised by `end`
             self.failed.append(repr(error))
 
     def _read_on(self) -> None:
@@ -99,7 +100,7 @@ class Reader(threading.Thread):
         return json.loads(body)
 
     def end(self) -> None:
-        """Until it has."""
+        """Stop, and wait until it has stopped."""
         self._over.set()
         self.join()
 
@@ -109,7 +110,7 @@ def _iso(at: datetime) -> str:
 
 
 class Bench:
-    """One Kronos, whose old weeks lie in turn here and there."""
+    """One Kronos, whose old weeks are in turn local and on nodes."""
 
     def __init__(self, one: Instance, sink: "subprocess.Popen[str]", count: int) -> None:
         self._one, self._sink, self._count = one, sink, count
@@ -138,7 +139,7 @@ class Bench:
                 )  # fmt: skip
 
     def _fill(self, weeks: int) -> None:
-        """A week's partitions, unless they are there, and its rows."""
+        """Create a week's rows, and its partitions if they do not exist."""
         begins = self._monday - weeks * _WEEK
         with self._connection.transaction():
             self._connection.execute("set local role kronos_owner")
@@ -162,7 +163,7 @@ class Bench:
         return str(row[0]) if row else ""
 
     def back(self) -> None:
-        """The old weeks lie here, as if they had never gone."""
+        """Restore the old weeks locally, as if they had never been moved."""
         self._connection.execute("drop server if exists kronos_history cascade")
         for weeks in _MOVED:
             begins = self._monday - weeks * _WEEK
@@ -171,7 +172,7 @@ class Bench:
             self._fill(weeks)
 
     def move(self, url: str) -> "subprocess.Popen[str]":
-        """The command that moves them, begun."""
+        """Start the command that moves them."""
         return subprocess.Popen(
             [sys.executable, "-m", "kronos", "migrate", "--distributed", "--keep-weeks", str(_KEPT)],
             env=self._one.environment(history_url=url),
@@ -181,8 +182,8 @@ class Bench:
         )
 
     def delivered(self) -> dict[str, float]:
-        """One worker, from the commit of all of them to the last result stored: deliveries a second, and CPU µs of one
-        in the worker and in its sessions."""
+        """Measure one worker from the commit of all executions to the last stored result: deliveries per second, and
+        CPU µs per delivery in the worker and in its sessions."""
         common.told(self._sink, "forget")
         with deliver.worker(self._one) as worker:
             deliver.await_listeners(self._connection, 1)
@@ -209,7 +210,7 @@ class Bench:
 
     @contextmanager
     def read(self, port: int) -> Iterator[Reader]:
-        """Readers beside what is done."""
+        """Run readers during the work."""
         begins = self._monday - _MOVED[0] * _WEEK
         asked = self._connection.execute(
             "select workspace.slug, job.job_id::text, %s + n * interval '1 hour' + interval '7 minutes'"
@@ -226,7 +227,7 @@ class Bench:
             reader.end()
 
     def ledger(self) -> tuple[int, int, int]:
-        """Ticks of the weeks that went; of them unaccounted for, and accounted for twice."""
+        """Return the ticks of the moved weeks: all, unaccounted for, and accounted for twice."""
         row = self._connection.execute(
             "select sum(ledger.expected)::integer, sum(ledger.unaccounted)::integer, sum(ledger.surplus)::integer"
             "  from kronos.jobs as job"
@@ -247,12 +248,12 @@ def _reads(reader: Reader) -> Sample:
 
 
 def _samples(bench: Bench, nodes: citus_nodes.Nodes, most: int, port: int) -> Iterator[tuple[str, Sample]]:
-    """One of each, in turns."""
+    """Take one sample of each, in turns."""
     bench.back()
     yield "here, nothing beside", bench.delivered()
     with bench.read(port) as reader:
         found = bench.delivered()
-        time.sleep(_READ_SECONDS)  # for more samples of the reader: it is measured for this time
+        time.sleep(_READ_SECONDS)  # for more samples of the reader, which is measured during this time
     yield "here, read beside", found | _reads(reader)
     for number in range(1, most + 1):
         bench.back()
@@ -274,9 +275,9 @@ def _samples(bench: Bench, nodes: citus_nodes.Nodes, most: int, port: int) -> It
 
 @click.command(help=__doc__)
 @click.option("--bin-dir", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--nodes", "most", default=3, show_default=True, help="Up to how many.")
+@click.option("--nodes", "most", default=3, show_default=True, help="Maximum number of nodes.")
 @click.option("--runs", default=3, show_default=True)
-@click.option("--count", default=10_000, show_default=True, help="Deliveries in a sample.")
+@click.option("--count", default=10_000, show_default=True, help="Deliveries per sample.")
 def main(bin_dir: Path, most: int, runs: int, count: int) -> None:
     """Measure and print."""
     with ExitStack() as stack:

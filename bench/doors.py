@@ -1,7 +1,7 @@
-"""What the bounds on connections and requests cost: the API served with them and by servers without. `python -m
+"""The cost of limits on connections and requests: the API served with them, and by servers without. `python -m
 bench.doors`
 
-hypercorn and granian take part where they are installed.
+hypercorn and granian take part if they are installed.
 """
 
 import subprocess
@@ -30,7 +30,7 @@ class Bench:
         self.connections, self.seconds = 8, 4.0
 
     def started(self, server: str) -> tuple[subprocess.Popen[str], int]:
-        """An API process of a server of that name, and its port."""
+        """Provide an API process of the named server, and its port."""
         if server == _KRONOS:
             return self.stack.enter_context(common.served(self.one))
         port = ports.free_port()
@@ -42,7 +42,7 @@ class Bench:
         return process, port
 
     def sampler(self, process: subprocess.Popen[str], port: int, path: str) -> Callable[[], dict[str, float]]:
-        """Samples of GETs of that path."""
+        """Return samples of GET requests to this path."""
 
         def sample() -> dict[str, float]:
             used = machine.cpu_seconds(process.pid)
@@ -70,7 +70,7 @@ class Bench:
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @common.tries
-@click.option("--seconds", default=4.0, show_default=True, help="Length of a sample.")
+@click.option("--seconds", default=4.0, show_default=True, help="Seconds per sample.")
 def main(runs: int, tries: int, seconds: float) -> None:
     """Measure and print the tables."""
     with common.instance() as one, ExitStack() as stack:

@@ -1,9 +1,9 @@
-"""What a delivery costs PostgreSQL: claims and their results in batches, without HTTP. `python -m bench.drain`
+"""The cost of a delivery for PostgreSQL: claims and their results in batches, without HTTP. `python -m bench.drain`
 
-CPU time is of the one session that runs the statements (/proc/<pid>/schedstat), WAL is all that was written meanwhile.
-`--tree` takes another checkout's migrations and statements, `--variant` this one's after some SQL: each has an instance
-of its own, and they take turns. What a limit costs: `--variant "limited=update kronos.endpoint_gate set max_in_flight =
-1000"`.
+CPU time is that of the one session that runs the statements (/proc/<pid>/schedstat); WAL is everything written during
+that time. `--tree` uses another checkout's migrations and statements, `--variant` this one's after some SQL. Each has a
+separate instance, and they take turns. To measure a limit: `--variant "limited=update kronos.endpoint_gate set
+max_in_flight = 1000"`.
 """
 
 import json
@@ -30,7 +30,7 @@ from bench.common import ENDPOINT
 from kronos.worker.claims import EVERYTHING
 
 _HERE = Path(__file__).parents[1]
-# Runs in the tree that is measured: its migrations, its statements, its settings of a session.
+# Runs in the measured tree, with its migrations, statements and session settings.
 _HOST = """
 import json, sys
 from datetime import timedelta
@@ -42,13 +42,13 @@ with common.instance() as one:
     print(json.dumps({"url": one.url, "statements": statements}), flush=True)
     sys.stdin.readline()
 """
-# As kronos.worker.link has it.
+# The same as in kronos.worker.link.
 _SESSION = """
 set role kronos_worker; set statement_timeout = '5s'; set lock_timeout = '2s';
 set enable_hashjoin = off; set enable_mergejoin = off;
 set enable_seqscan = off; set plan_cache_mode = force_generic_plan
 """
-# What the machine's own housekeeping would write and lock meanwhile.
+# Disable housekeeping that would write and lock during the measurement.
 _QUIET = (
     "alter system set autovacuum = off",
     "alter system set checkpoint_timeout = '1h'",
@@ -63,7 +63,7 @@ select new.job_id, new.job_id, endpoint.workspace_id, 'drain', endpoint.endpoint
  where endpoint.name = %(endpoint)s
 returning job_id
 """
-# Due one after the other, a millisecond apart, as they come to be.
+# Due one after the other, a millisecond apart, like real executions.
 _LIVE = """
 insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
     scheduled_at, run_at,
@@ -110,7 +110,7 @@ _RESPONSE = json.dumps(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A migrated instance, and the statements that its tree's worker sends."""
+    """A migrated instance, and the statements of its tree's worker."""
 
     url: str
     statements: Mapping[str, str]
@@ -166,7 +166,7 @@ class Drain:
         return tuple(row)
 
     def fill(self, count: int) -> None:
-        """So many executions, all due."""
+        """Create this many executions, all due."""
         params = {"endpoint": ENDPOINT, "input": _INPUT, "count": count, "job_id": self._job_id}
         params["cause"] = "API" if self._job_id is None else "SCHEDULE"
         if self._is_lone:
@@ -187,7 +187,7 @@ class Drain:
         ).fetchall()
         at_claim = self._cpu()
         ids, self._floor = [row[0] for row in claimed], max(row[11] for row in claimed)
-        places = [row[13] for row in claimed]  # trees of before name none
+        places = [row[13] for row in claimed]  # older trees have none
         finalize = self._host.finalize(holds_slot=claimed[0][9])
         self._worker.execute(finalize, _results(ids, token, places), binary=True).fetchall()
         client, at_end = time.thread_time() - client, self._cpu()
@@ -243,7 +243,7 @@ def _results(ids: Sequence[UUID], token: UUID, places: Sequence[object]) -> dict
 
 
 def _take_turns(contestants: Mapping[str, Drain], count: int, size: int) -> dict[str, dict[str, float]]:
-    """The median of each measure, of batches that take turns: what the machine does to one it does to all."""
+    """Return the median of each measure over batches in turns, so that disturbances affect all alike."""
     for one in contestants.values():
         one.fill(count // size * size)
     batches: dict[str, list[dict[str, float]]] = {name: [] for name in contestants}
@@ -254,7 +254,7 @@ def _take_turns(contestants: Mapping[str, Drain], count: int, size: int) -> dict
 
 
 def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[str, float]]]) -> None:
-    """Contestants by size of batch, with the ratios to the first."""
+    """Print contestants by batch size, with ratios to the first."""
     names = list(next(iter(measured.values())))
     print(f"\n| {title} | " + " | ".join(f"by {size}" for size in measured) + " |\n|---|" + "---|" * len(measured))
     for name in names:
@@ -263,7 +263,7 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
 
 
 @click.command(help=__doc__)
-@click.option("--count", default=3000, show_default=True, help="Executions of each contestant, for each size of batch.")
+@click.option("--count", default=3000, show_default=True, help="Executions per contestant and batch size.")
 @click.option(
     "--of",
     "kind",
@@ -272,8 +272,10 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
     show_default=True,
     help="Whose executions: lone are one-shots that are nothing but their execution.",
 )
-@click.option("--tree", "trees", multiple=True, metavar="NAME=DIRECTORY", help="Another checkout of Kronos.")
-@click.option("--variant", "variants", multiple=True, metavar="NAME=SQL", help="This tree, after that SQL.")
+@click.option(
+    "--tree", "trees", multiple=True, metavar="NAME=DIRECTORY", help="Directory of another checkout of Kronos."
+)
+@click.option("--variant", "variants", multiple=True, metavar="NAME=SQL", help="This tree after running some SQL.")
 @click.option(
     "--batch",
     "sizes",
@@ -281,7 +283,7 @@ def _table(title: str, what: str, measured: Mapping[int, Mapping[str, Mapping[st
     type=int,
     default=(10, 25, 50, 100, 200),
     show_default=True,
-    help="Executions in a batch.",
+    help="Executions per batch.",
 )
 def main(count: int, kind: str, trees: tuple[str, ...], variants: tuple[str, ...], sizes: tuple[int, ...]) -> None:
     """Measure and print the tables."""
@@ -294,7 +296,7 @@ def main(count: int, kind: str, trees: tuple[str, ...], variants: tuple[str, ...
         ]:
             host = stack.enter_context(_host(tree, change))
             contestants[name] = Drain(host, kind=kind)
-        _take_turns(contestants, 1000, 100)  # what is loaded, planned and allocated once
+        _take_turns(contestants, 1000, 100)  # warms up one-time loading, planning and allocation
         measured = {size: _take_turns(contestants, count, size) for size in sizes}
     print(
         f"{machine.description()}; {count} of {_KINDS[kind]}, medians of their batches, which take turns; load "

@@ -1,8 +1,8 @@
-"""What signatures, templates and limits cost a delivery: one worker and its PostgreSQL, endpoints with each of them and
-with all of them, in turns with a plain one. `python -m bench.features`
+"""The cost of signatures, templates and limits per delivery: one worker and its PostgreSQL, with endpoints that use
+each feature and all of them, in turns with a plain endpoint. `python -m bench.features`
 
-CPU µs a delivery, of the worker and of PostgreSQL with all its processes; the sum's ratio to the plain delivery of the
-same turn is what counts.
+Reports CPU µs per delivery, of the worker and of PostgreSQL with all its processes. The relevant figure is the ratio of
+their sum to the plain delivery of the same turn.
 """
 
 import secrets
@@ -21,9 +21,10 @@ from kronos.embedded import ports
 from kronos.model import Json, JsonObject
 
 _PLAIN = "plain"
+_OF_THE_ENDPOINT = "signature-templates-limits"  # all features but a key of the input and priorities
 _CUSTOMERS = 1_000
-# Before each sample: connections to the receiver are closed while the sample before is cleared away, and to make 300 of
-# them anew costs a sample's deliveries 5 to 12 us each.
+# Warm-up before each sample: connections to the receiver are closed while the previous sample is cleared, and reopening
+# 300 of them costs a sample's deliveries 5 to 12 us each.
 _WARM_UPS = 900
 _URL = "/deliveries/{{input.order}}"
 _TEMPLATES: JsonObject = {
@@ -36,7 +37,7 @@ _LIMITS: dict[str, JsonObject] = {
     "rate": {"rate": {"count": 1_000_000, "per_seconds": 1, "burst": 1_000_000}},
     "concurrency_key": {"concurrency_key": "{{input.customer}}", "max_concurrency_per_key": 100},
 }
-# As deliver.add, of many customers, and of several priorities where that is asked for.
+# Like deliver.add, with many customers and, if requested, several priorities.
 _ADD = """
 select count(made.job_id)
   from (select set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -55,7 +56,7 @@ select count(made.job_id)
 
 
 class Bench:
-    """An instance with an endpoint of each kind, an API that made them, and one worker."""
+    """An instance with an endpoint of each kind, created over the API, and one worker."""
 
     def __init__(self, one: Instance, stack: ExitStack, count: int) -> None:
         self._count = count
@@ -93,6 +94,8 @@ class Bench:
         for name, limits in _LIMITS.items():
             self._endpoint(name, limits=limits)
         self._endpoint("priority")
+        limited: JsonObject = {**_LIMITS["max_in_flight"], **_LIMITS["rate"]}
+        self._endpoint(_OF_THE_ENDPOINT, **signed, **templated, limits=limited)
         every: JsonObject = {name: value for limits in _LIMITS.values() for name, value in limits.items()}
         self._endpoint("all", **signed, **templated, limits=every)
 
@@ -105,7 +108,7 @@ class Bench:
             raise RuntimeError(f"PUT {path} was answered {answer.status_code}: {answer.text}")
 
     def sampler(self, endpoint: str) -> Callable[[], dict[str, float]]:
-        """Samples of deliveries to that endpoint, from the commit of all of them to the last result stored."""
+        """Return samples of deliveries to this endpoint, from the commit of all to the last stored result."""
 
         def sample() -> dict[str, float]:
             self._one.forget_jobs()
@@ -117,7 +120,7 @@ class Bench:
         return sample
 
     def _deliver(self, endpoint: str, count: int) -> tuple[float, float]:
-        """So many deliveries; CPU seconds of worker and PostgreSQL, from the commit of all to the last result."""
+        """Return the CPU seconds of worker and PostgreSQL for this many deliveries, from commit to the last result."""
         common.told(self._sink, "forget")
         params: dict[str, Json] = {
             "workspace": WORKSPACE,
@@ -149,16 +152,16 @@ class Bench:
 @click.command(help=__doc__)
 @click.option("--runs", default=7, show_default=True)
 @common.tries
-@click.option("--count", default=8_000, show_default=True, help="Deliveries in a sample.")
-@click.option("--only", multiple=True, help="Only this kind, beside the plain one; again for more.")
+@click.option("--count", default=8_000, show_default=True, help="Deliveries per sample.")
+@click.option("--only", multiple=True, help="Only this kind and the plain one. Can be given more than once.")
 def main(runs: int, tries: int, count: int, only: tuple[str, ...]) -> None:
     """Measure and print the table."""
     with ExitStack() as stack:
         one = stack.enter_context(common.instance())
         bench = Bench(one, stack, count)
-        kinds = [_PLAIN, "signature", "templates", *_LIMITS, "priority", "all"]
+        kinds = [_PLAIN, "signature", "templates", *_LIMITS, "priority", _OF_THE_ENDPOINT, "all"]
         samplers = {kind: bench.sampler(kind) for kind in kinds if not only or kind in (_PLAIN, *only)}
-        for sampler in samplers.values():  # plans, caches and connections
+        for sampler in samplers.values():  # warms up plans, caches and connections
             sampler()
         series = common.take_turns(samplers, runs=runs, tries=tries)
         columns = [("worker", "CPU µs a delivery, worker", 0), ("postgres", "PostgreSQL", 0), ("both", "both", 0)]

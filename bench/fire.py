@@ -1,7 +1,7 @@
-"""Many CRON jobs due in one minute: from the minute to the last execution row. `python -m bench.fire`
+"""Many CRON jobs due in one minute: the time from the minute to the last execution row. `python -m bench.fire`
 
-Reference, every other minute: plain pg_cron with as many entries that insert one row each. Takes minutes: each sample
-waits for a minute to begin, and for pg_cron to have run all of its entries.
+Reference, every other minute: plain pg_cron with as many entries that insert one row each. This takes minutes: each
+sample waits for a full minute, and until pg_cron has run all its entries.
 """
 
 import sys
@@ -18,12 +18,12 @@ from kronos.model import Json
 
 _PLAIN = "pg_cron, an INSERT each"
 _POLL_SECONDS = 0.01
-# A set-up that leaves less than this before the minute waits for the next one: pg_cron reads its entries again once a
-# second.
+# If the setup leaves less than this before the minute, the sample waits for the next one: pg_cron rereads its entries
+# once per second.
 _MARGIN = timedelta(seconds=4)
 Connection = psycopg.Connection[tuple[Json, ...]]
 
-# Whole and half hours, with and without changes of the clocks, north and south; every second job is in UTC.
+# Zones with whole and half hours, with and without clock changes, north and south; every second job is in UTC.
 ZONES = (
     "UTC",
     "Europe/Berlin",
@@ -69,7 +69,7 @@ select count(cron.schedule('plain-' || n, '* * * * *', 'insert into public.fired
 
 
 class Bench:
-    """Both contestants, on one instance. Polls from a connection of its own."""
+    """Both contestants, on one instance. Polls over a separate connection."""
 
     def __init__(self, one: Instance, jobs: int, zones: list[str]) -> None:
         self._one = one
@@ -118,7 +118,7 @@ class Bench:
         return {"first": first, "last": last, "through": through, "cpu": used}
 
     def _prepared(self, set_up: Callable[[datetime], None]) -> datetime:
-        """The minute that all is ready for."""
+        """Return the minute that everything is ready for."""
         while True:
             minute = common.clock_of(self._connection).replace(second=0, microsecond=0) + timedelta(minutes=1)
             if minute - common.clock_of(self._connection) < 2 * _MARGIN:
@@ -131,17 +131,17 @@ class Bench:
             self._clean()
 
     def _make_noticed(self) -> None:
-        """See that pg_cron reads its entries again.
+        """Ensure that pg_cron rereads its entries.
 
-        The message that tells it so is one among thousands here, and pg_cron 1.4 forgets it when PostgreSQL's queue of
-        such messages overflows (4,096): it went on with the 2 entries it knew of 5,002. So it is told once more when it
-        has emptied the queue, as it does each second.
+        The invalidation message is one among thousands here, and pg_cron 1.4 misses it when PostgreSQL's queue of such
+        messages overflows (4,096): it continued with the 2 entries it knew of 5,002. So the message is sent again after
+        pg_cron has emptied the queue, which it does every second.
         """
-        time.sleep(1.5)  # pg_cron empties its queue once a second, and tells nobody
+        time.sleep(1.5)  # pg_cron empties its queue once per second, without any signal
         self._connection.execute("update cron.job set active = active where jobid = (select min(jobid) from cron.job)")
 
     def _watch(self, minute: datetime, count: str) -> tuple[float, float]:
-        """Seconds after the minute at which the first and the last row were seen."""
+        """Return the seconds after the minute at which the first and the last row were seen."""
         first = 0.0
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
@@ -157,7 +157,7 @@ class Bench:
         raise TimeoutError(f"{self._jobs} rows were not there within 120 s")
 
     def _through(self, minute: datetime, command: str) -> float:
-        """Seconds after the minute at which pg_cron was through with its entries."""
+        """Return the seconds after the minute at which pg_cron had run all its entries."""
         ended = (
             "select count(end_time), max(end_time) from cron.job_run_details where start_time >= %s and command like %s"
         )
@@ -172,7 +172,7 @@ class Bench:
         return through
 
     def _clean(self) -> None:
-        """Only the internal jobs and their entries are left."""
+        """Delete everything except the internal jobs and their entries."""
         self._one.forget_jobs()
         self._connection.execute("truncate public.fired, cron.job_run_details")
 
@@ -186,9 +186,9 @@ class Bench:
     default=[1000, 5000],
     show_default=True,
     multiple=True,
-    help="How many jobs are due; may be given again.",
+    help="Number of due jobs. Can be given more than once.",
 )
-@click.option("--utc", is_flag=True, help="All jobs in UTC; else every second one is in another zone.")
+@click.option("--utc", is_flag=True, help="Put all jobs in UTC. By default every second one is in another zone.")
 def main(runs: int, tries: int, sizes: list[int], utc: bool) -> None:
     """Measure and print a table for each size."""
     with common.instance() as one:

@@ -1,8 +1,7 @@
-"""What a ring and a request read when there is much behind them: time, buffers and locks, small and large. `python -m
-bench.history`
+"""Reads of a ring and of requests with a small and a large history: time, buffers and locks. `python -m bench.history`
 
-Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace, prepared as the API
-prepares it.
+Tables are filled by SQL. Each read is the API's own statement, run as kronos_api in its workspace and prepared like the
+API does.
 """
 
 import json
@@ -130,7 +129,7 @@ select workspace_id, subject_id, status, week, unnest((array_agg(execution_id))[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much there is."""
+    """The size of the history."""
 
     jobs: int
     one_shots: int
@@ -140,7 +139,7 @@ class Size:
 
 
 def fill(one: Instance, size: Size) -> None:
-    """Jobs, executions and attempts of `size`, spread over its days, in partitions of its width."""
+    """Create jobs, executions and attempts of this size, spread over its days, in partitions of its width."""
     params = {
         "workspace": WORKSPACE,
         "endpoint": ENDPOINT,
@@ -151,8 +150,8 @@ def fill(one: Instance, size: Size) -> None:
     }
     with one.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
-        # serve no other database.
+        # No rings during the run: pg_cron 1.4's launcher stays away until the server restarts; later versions serve no
+        # other database.
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
         )
@@ -160,7 +159,7 @@ def fill(one: Instance, size: Size) -> None:
         connection.execute(_PARTITIONS.format(days=size.days, width=size.width).encode())
         connection.execute(
             "set session_replication_role = replica"
-        )  # no trigger, no look-up of a foreign key: a fifth of the time
+        )  # no triggers and foreign keys: a fifth of the time
         for statement in (_JOBS, _ENTRIES, _TICKS, _ONE_SHOTS, _ATTEMPTS):
             connection.execute(statement.encode(), params)
         if connection.execute("select to_regclass('kronos.history_weeks') is not null").fetchone() == (True,):
@@ -181,7 +180,7 @@ _ANY = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_c
 
 
 def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, object]]]:
-    """Each read by its name: the statement and its parameters."""
+    """Return each read by name: the statement and its parameters."""
     row = connection.execute(
         """
         select job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days',
@@ -260,7 +259,7 @@ def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, o
 
 
 def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
-    """Time, CPU time, buffers and relation locks held of each read; those of a ring in a fresh session, too."""
+    """Measure time, CPU time, buffers and relation locks of each read; for a ring also in a fresh session."""
     found: dict[str, dict[str, float]] = {}
     with one.connect() as superuser:
         wanted = reads(superuser)
@@ -326,14 +325,14 @@ def _told(seconds: list[float], *, locks: int, buffers: int, cpu: float) -> dict
 
 
 @click.command(help=__doc__)
-@click.option("--runs", default=50, show_default=True, help="How often each read is run.")
+@click.option("--runs", default=50, show_default=True, help="Runs per read.")
 @click.option("--jobs", default=50_000, show_default=True)
 @click.option("--one-shots", default=1_000_000, show_default=True)
 @click.option(
-    "--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs, beside the one-shots'."
+    "--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs, in addition to one-shots'."
 )
 @click.option("--days", default=750, show_default=True)
-@click.option("--width", default=7, show_default=True, help="Days in a partition.")
+@click.option("--width", default=7, show_default=True, help="Days per partition.")
 @click.option("--as-json", is_flag=True)
 def main(runs: int, jobs: int, one_shots: int, ticks: int, days: int, width: int, as_json: bool) -> None:
     """Measure and print a table."""

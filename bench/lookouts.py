@@ -1,4 +1,4 @@
-"""Heartbeats, alert rules and incidents beside the jobs of bench.pages, filled by SQL."""
+"""Heartbeats, alert rules and incidents in addition to the jobs of bench.pages, filled by SQL."""
 
 import psycopg
 
@@ -43,7 +43,7 @@ select endpoint.workspace_id, 'rule-' || n, '{"type": "FAILURES", "count": 3}', 
  cross join generate_series(1, %(rules)s) as n
  where endpoint.name = %(endpoint)s
 """
-# Half of them are over. Each has told once, and one of a hundred was not heard.
+# Half of them are over. Each was notified once, and one in a hundred notifications failed.
 _INCIDENTS = """
 with subject as (
     select rule.workspace_id, rule.rule_id, rule.name as rule, job.first_version_id, job.name, n,
@@ -81,7 +81,7 @@ def fill(
     rules: int,
     incidents: int,
 ) -> None:
-    """Make them; foreign keys and triggers are off for as long."""
+    """Create them, with foreign keys and triggers off."""
     connection.execute("set session_replication_role = replica")
     connection.execute(_BEATS, {"workspace": workspace, "beats": beats})
     connection.execute(_RULES, {"endpoint": endpoint, "rules": rules})

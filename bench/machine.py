@@ -1,4 +1,4 @@
-"""What the machine did meanwhile: CPU seconds of processes, and the share that went to others."""
+"""The machine's use during a measurement: CPU seconds of processes, and the share taken by others."""
 
 import os
 import time
@@ -10,18 +10,18 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process and all below it have used so far, the ended ones among them too."""
+    """Return the CPU seconds of a process and all its descendants so far, including those that ended."""
     stats = _stats()
     return sum(_used(stats[one]) for one in _family(pid, stats)) / _TICKS
 
 
 def session_seconds(pid: int) -> float:
-    """What one process, one session's say, has used on a processor so far, to the nanosecond."""
+    """Return the CPU seconds of one process, such as a session's, so far, to the nanosecond."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 def _stats() -> dict[int, list[str]]:
-    """Of each process, /proc/<pid>/stat from its third field on: state, parent, …"""
+    """Return /proc/<pid>/stat of each process, from the third field on: state, parent, …"""
     found = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -48,14 +48,14 @@ def _used(fields: list[str]) -> int:
 
 
 def _busy_ticks() -> tuple[int, int]:
-    """(busy, all) ticks of the machine; a hypervisor's share counts as busy."""
+    """Return the machine's (busy, all) ticks; a hypervisor's share counts as busy."""
     fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
     return sum(fields) - fields[3] - fields[4], sum(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """The time between two looks."""
+    """The machine's use between two readings."""
 
     seconds: float
     foreign: float
@@ -65,12 +65,12 @@ class Reading:
 
     @property
     def note(self) -> str:
-        """For people: whether to believe the sample."""
+        """Return a note on whether to trust the sample."""
         return f"others {self.foreign:.0%}, load {self.load:.1f}"
 
 
 class Meter:
-    """A stopwatch that also sees what others took from the machine."""
+    """A stopwatch that also measures the CPU time taken by others."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -78,7 +78,7 @@ class Meter:
         self._busy, self._all = _busy_ticks()
 
     def read(self) -> Reading:
-        """Since the meter was made."""
+        """Return the reading since the meter was created."""
         busy, everything = _busy_ticks()
         own = (cpu_seconds(os.getpid()) - self._own) * _TICKS
         spent = max(everything - self._all, 1)
@@ -90,7 +90,7 @@ class Meter:
 
 
 def description() -> str:
-    """Processor, cores and memory."""
+    """Return the machine's processor, cores and memory."""
     info = Path("/proc/cpuinfo").read_text()
     model = next(
         (line.partition(":")[2].strip() for line in info.splitlines() if line.startswith("model name")),

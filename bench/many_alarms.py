@@ -1,5 +1,5 @@
-"""A hundred thousand CRON jobs of 5,000 schedules in 50 zones: what sharing their alarms, and folding these, costs and
-saves. `python -m bench.alarms --many`"""
+"""A hundred thousand CRON jobs with 5,000 schedules in 50 zones: the costs and savings of sharing and folding their
+alarms. `python -m bench.alarms --many`"""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ _TICKS_PER_SECOND = 100
 _SWITCHED = 5_000
 _FIRST = 10
 """Creations of each connection that are not timed."""
-# The first %(due_forms)s of the schedules tick in the given minute of each hour, and hold the jobs that are due in it.
+# The first %(due_forms)s schedules tick in the given minute of each hour, and have the jobs due in it.
 _FILL = """
 with zone as materialized (
     select name, row_number() over (order by md5(name)) - 1 as nth
@@ -58,7 +58,7 @@ with zone as materialized (
 insert into kronos.pointers (job_id, workspace_id, next_tick_at)
 select job_id, workspace_id, kronos.next_tick(schedule, now() + interval '2 minutes') from made
 """
-# Those of the given minute of the hour tick at another one, and are due then: an hour is too long to wait.
+# Moves the ticks of the given minute of the hour to another minute: an hour is too long to wait.
 _MOVE = """
 with form as materialized (
     select alike.cron, alike.timezone, %(to)s || substr(alike.cron, strpos(alike.cron, ',')) as to_cron
@@ -93,7 +93,7 @@ select count(*) filter (where end_time is null), count(*), max(end_time)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Minute:
-    """Seconds after a full minute, and what it cost."""
+    """Seconds after a full minute, and their cost."""
 
     last_row: float
     through: float
@@ -124,7 +124,7 @@ class Many:
             self._connection.execute(f"vacuum analyze {table}".encode())
 
     def share(self, *, is_folded: bool) -> float:
-        """Alarms are shared, and folded or not; seconds until the entries have followed."""
+        """Share alarms, folded or not, and return the seconds until the entries are updated."""
         began = time.perf_counter()
         self._connection.execute(
             "update kronos.alarm_setting set wanted = 'shared', is_shared = true, folded = 0, folded_at = %s",
@@ -134,21 +134,21 @@ class Many:
         return time.perf_counter() - began
 
     def settle(self) -> None:
-        """The reaper, until entries agree."""
+        """Run the reaper until all entries are correct."""
         while True:
             (done,) = self._connection.execute("select kronos.reap()").fetchone() or ({},)
             if done["left"]["entries"] == 0:
                 return
 
     def reaper(self) -> tuple[float, float]:
-        """Seconds, and CPU seconds, of a run that finds nothing to do."""
+        """Return the seconds and CPU seconds of a run that finds nothing to do."""
         self.settle()
         began, cpu = time.perf_counter(), self._session_cpu()
         self._connection.execute("select kronos.reap()")
         return time.perf_counter() - began, self._session_cpu() - cpu
 
     def minute(self) -> Minute:
-        """What is due in one minute."""
+        """Measure a minute with all its due jobs."""
         minute = common.clock_of(self._connection).replace(second=0, microsecond=0) + timedelta(minutes=2)
         at = {"minute": minute, "like": f"{self._minute_of_hour},%", "to": str(minute.minute)}
         self._connection.execute(_MOVE, at)
@@ -164,7 +164,7 @@ class Many:
         seen: list[int] = []
 
         def is_through() -> bool:
-            """None is under way, and none has begun for two seconds: what stands in line is in no log."""
+            """Whether no entry is running and none has started for two seconds: queued entries are in no log."""
             found[:] = self._connection.execute(_RUNS, [minute]).fetchone() or ()
             seen.append(found[1])
             return bool(found[0] == 0 and seen[-9:] == [found[1]] * 9)
@@ -183,14 +183,14 @@ class Many:
             time.sleep(_POLL_SECONDS)  # the resolution of what is measured
 
     def rings(self) -> tuple[float, float, float, int]:
-        """How often pg_cron rings for jobs a day: an entry a job, one an alarm, as it is; and entries."""
+        """Return pg_cron's rings for jobs per day with one entry per job, one per alarm, and now; and the entries."""
         apart, shared, now, entries = self._connection.execute(
             "select rings_apart, rings_shared, rings_now, entries from kronos.system_alarms()"
         ).fetchone() or (0, 0, 0, 0)
         return apart, shared, now, entries
 
     def launcher_mib(self) -> float:
-        """What pg_cron's launcher holds."""
+        """Return the memory of pg_cron's launcher."""
         (pid,) = self._connection.execute(
             "select pid from pg_stat_activity where application_name = 'pg_cron scheduler'"
             " or backend_type = 'pg_cron launcher' limit 1"
@@ -199,8 +199,8 @@ class Many:
         return int(status.split("VmRSS:")[1].split("kB")[0]) / 1024
 
     def create(self, number: int, *, connections: int) -> tuple[float, float, float, float]:
-        """Creations a second over so many connections, all of one schedule; p50 and p99 in ms, and PostgreSQL's CPU
-        time for each. A connection's first creations are not timed: they read the catalog and plan."""
+        """Measure creations per second over this many connections, all with one schedule; p50 and p99 in ms, and
+        PostgreSQL's CPU time for each. A connection's first creations are not timed: they read the catalog and plan."""
         number += connections * _FIRST
         cpu = machine.cpu_seconds(self._one.postgres_pid)
         rate, p50, p99 = asyncio.run(self._create(number, connections))
@@ -246,7 +246,7 @@ def _own(one: Instance) -> Iterator[None]:
             """
         )
         connection.execute("vacuum analyze cron.job")
-    time.sleep(2)  # pg_cron reads its entries once a second, and tells nobody
+    time.sleep(2)  # pg_cron reads its entries once per second, without any signal
     yield
     with one.connect() as connection:
         connection.execute(

@@ -1,8 +1,8 @@
-"""What /metrics costs: a scrape beside many jobs, executions, heartbeats, alert rules and workspaces, and a delivery
-with and without it, in turns. `python -m bench.metrics`
+"""The cost of /metrics: a scrape with many jobs, executions, heartbeats, alert rules and workspaces, and a delivery
+with and without metrics, in turns. `python -m bench.metrics`
 
-Of each part that an API process reads: the time that EXPLAIN ANALYZE tells, and the session's CPU time. Of a process:
-its CPU time a request of its port, and how long the answer took.
+For each part that an API process reads: the time reported by EXPLAIN ANALYZE, and the session's CPU time. For a
+process: its CPU time per request to its port, and the response time.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from kronos.metrics.exposition import Exposition
 from kronos.pool import Pool
 
 _INPUT = {"order": 4711, "note": "x" * 150}
-# A busy instance: a minute's executions behind, and a queue that waits.
+# A busy instance: a minute of finished executions, and a waiting queue.
 _LATELY = """
 update kronos.execution_done set completed_at = now() - random() * interval '50 s'
  where execution_id in (select execution_id from kronos.execution_done order by execution_id desc limit %(ended)s)
@@ -40,7 +40,7 @@ _SELDOM = ("system_alarm_quotas(50)", "system_partitions()")
 
 
 def _parts(one: Instance, runs: int, found: dict[str, list[float]]) -> None:
-    """Milliseconds of each part in PostgreSQL, and of the six of a scrape together."""
+    """Return the milliseconds of each part in PostgreSQL, and of a scrape's six parts together."""
     with one.connect() as connection:
         pid = connection.info.backend_pid
         for run in range(runs + 1):
@@ -133,7 +133,7 @@ def _worker(one: Instance, port: int | None) -> Iterator[int]:
 
 
 def _delivery(one: Instance, count: int, port: int | None) -> float:
-    """µs of CPU of the worker for each delivery."""
+    """Return the worker's CPU µs per delivery."""
     one.forget_jobs()
     with one.connect() as connection, _worker(one, port) as pid:
         deliver.add(connection, 500, dict(_INPUT))
@@ -151,10 +151,10 @@ def _delivery(one: Instance, count: int, port: int | None) -> float:
 @click.option("--jobs", default=50_000, show_default=True)
 @click.option("--ticks", default=1_000_000, show_default=True)
 @click.option("--heartbeats", default=10_000, show_default=True)
-@click.option("--rules", default=1_000, show_default=True, help="Of alerts, with ten incidents each.")
-@click.option("--workspaces", default=200, show_default=True, help="Among which all of it is dealt out.")
-@click.option("--turns", default=6, show_default=True, help="Samples of deliveries, with metrics and without.")
-@click.option("--count", default=10_000, show_default=True, help="Deliveries in a sample.")
+@click.option("--rules", default=1_000, show_default=True, help="Alert rules, with ten incidents each.")
+@click.option("--workspaces", default=200, show_default=True, help="Workspaces that share all of these.")
+@click.option("--turns", default=6, show_default=True, help="Samples of deliveries with and without metrics.")
+@click.option("--count", default=10_000, show_default=True, help="Deliveries per sample.")
 def main(
     runs: int, jobs: int, ticks: int, heartbeats: int, rules: int, workspaces: int, turns: int, count: int
 ) -> None:
@@ -183,7 +183,7 @@ def main(
 
 
 def _deliveries(found: dict[str, list[float]], *, turns: int, count: int) -> None:
-    """With metrics and without, in turns."""
+    """Measure deliveries with and without metrics, in turns."""
     with ExitStack() as stack:
         sink = stack.enter_context(common.child(["-m", "bench.sink"]))
         url = f"http://127.0.0.1:{common.told(sink)['port']}/deliveries"

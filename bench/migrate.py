@@ -1,9 +1,9 @@
-"""How long an upgrade keeps others waiting: `kronos migrate` over a filled database, beside a canary that reads and
-writes each hot table every 20 ms. `python -m bench.migrate`
+"""How long an upgrade blocks others: `kronos migrate` on a filled database, while canaries read and write each hot
+table every 20 ms. `python -m bench.migrate`
 
-The database is made by the release of each --from (a commit; its own `kronos migrate`), filled by SQL, and brought to
-this release. A table's longest wait is that of one read or one write of it, from its sending to its answer. The last
-upgrade of each is done once more, over what is at this release already: a release that changes no table.
+The release of each --from (a commit; with its own `kronos migrate`) creates the database. It is filled by SQL and
+upgraded to this release. A table's longest wait is that of one read or write, from sending to the answer. The last
+upgrade of each is repeated on the upgraded database, like a release that changes no table.
 """
 
 import io
@@ -30,7 +30,7 @@ from kronos.embedded.cluster import Cluster
 
 _ROOT = Path(__file__).resolve().parents[1]
 _EVERY_SECONDS = 0.02
-# What requests, rings and deliveries touch all the time. A write changes nothing, and takes the lock of one.
+# The tables that requests, rings and deliveries use all the time. A write changes nothing, but takes a write's lock.
 _HOT = ("workspaces", "endpoints", "endpoint_gate", "jobs", "pointers", "execution_live", "execution_done", "attempt")
 _SEED = common.with_endpoint(
     "insert into kronos.workspaces (slug, name) values (%(workspace)s, 'Benchmarks') returning workspace_id",
@@ -40,7 +40,7 @@ _SEED = common.with_endpoint(
 
 @dataclass(slots=True)
 class Canary:
-    """One table, read and written again and again: the longest that a statement took, and when it began."""
+    """Reads and writes one table repeatedly: the longest time of a statement, and when it began."""
 
     url: str
     table: str
@@ -48,7 +48,7 @@ class Canary:
     looks: int = 0
 
     def sing(self, until: threading.Event) -> None:
-        """Until it is told to end. No trigger is called: what is waited for is the lock."""
+        """Run until told to end. No trigger is called, so that only the lock is waited for."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("set session_replication_role = replica")
             (column,) = connection.execute(
@@ -73,7 +73,7 @@ class Canary:
 
 @contextmanager
 def release(commit: str) -> Iterator[Path]:
-    """The files of an earlier release."""
+    """Provide the files of an earlier release."""
     made = subprocess.run(
         ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=_ROOT, capture_output=True, check=True
     )
@@ -84,8 +84,8 @@ def release(commit: str) -> Iterator[Path]:
 
 
 def migrate(one: Instance, directory: Path) -> float:
-    """Seconds that `kronos migrate` of the release in `directory` took. That it ends with 1, because the launcher of
-    pg_cron was sent away by the filling, is no failure: the revision tells."""
+    """Return the seconds that `kronos migrate` of the release in `directory` took. An exit status of 1 is not a
+    failure, because filling removes pg_cron's launcher: the revision decides."""
     began = time.monotonic()
     made = subprocess.run(
         [sys.executable, "-m", "kronos", "migrate"], cwd=directory, env=one.environment(), check=False,
@@ -98,7 +98,7 @@ def migrate(one: Instance, directory: Path) -> float:
 
 
 def watched(one: Instance) -> tuple[float, list[Canary]]:
-    """This release's `kronos migrate`, and what the canaries met meanwhile."""
+    """Run this release's `kronos migrate`, and return the canaries' longest waits."""
     canaries, until = [Canary(one.url, table) for table in _HOT], threading.Event()
     threads = [threading.Thread(target=each.sing, args=[until]) for each in canaries]
     for thread in threads:
@@ -114,9 +114,9 @@ def watched(one: Instance) -> tuple[float, list[Canary]]:
 
 @contextmanager
 def filled(commit: str, size: history.Size) -> Iterator[Instance]:
-    """A database of an earlier release, of this size."""
+    """Provide a filled database of an earlier release."""
     with tempfile.TemporaryDirectory(prefix="kronos-bench-") as directory, release(commit) as files:
-        Path(directory).chmod(0o711)  # PostgreSQL's own user passes through
+        Path(directory).chmod(0o711)  # so that PostgreSQL's user can enter
         home = Path(directory) / "home"
         cluster = Cluster(home, note=common.console.print)
         cluster.start()
@@ -127,7 +127,7 @@ def filled(commit: str, size: history.Size) -> Iterator[Instance]:
                 connection.execute(_SEED, {"workspace": WORKSPACE, "endpoint": ENDPOINT})
             with common.console.status(f"filling {commit[:12]}"):
                 history.fill(one, size)
-                with one.connect() as connection:  # as they would be if Kronos had made them
+                with one.connect() as connection:  # as if Kronos had created them
                     for (name,) in connection.execute(
                         "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and "
                         "relispartition and relkind = 'r'"
@@ -148,12 +148,14 @@ def _told(seconds: float, canaries: Sequence[Canary]) -> dict[str, object]:
 
 
 @click.command(help=__doc__)
-@click.option("--from", "commits", multiple=True, help="Releases that the database comes from: the one before.")
+@click.option("--from", "commits", multiple=True, help="Releases to upgrade from, such as the previous one.")
 @click.option("--jobs", default=50_000, show_default=True)
-@click.option("--executions", default=3_000_000, show_default=True, help="Finished ones, a third of them one-shots'.")
-@click.option("--days", default=60, show_default=True, help="Over which they are spread.")
+@click.option(
+    "--executions", default=3_000_000, show_default=True, help="Finished executions, a third of them one-shots'."
+)
+@click.option("--days", default=60, show_default=True, help="Days over which they are spread.")
 def main(commits: tuple[str, ...], jobs: int, executions: int, days: int) -> None:
-    """Fill, upgrade, tell."""
+    """Fill, upgrade and report."""
     one_shots = executions // 3
     size = history.Size(jobs=jobs, one_shots=one_shots, ticks=executions - one_shots, days=days, width=7)
     found: dict[str, object] = {}
@@ -162,7 +164,7 @@ def main(commits: tuple[str, ...], jobs: int, executions: int, days: int) -> Non
             changed, again = _told(*watched(one)), _told(*watched(one))
         found[commit[:12]] = {"upgrade": changed, "once more": again}
         common.console.print_json(json.dumps(found[commit[:12]]))
-    print(json.dumps(found, indent=2))  # all together, for a script
+    print(json.dumps(found, indent=2))  # all results together, for a script
 
 
 if __name__ == "__main__":

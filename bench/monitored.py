@@ -1,5 +1,5 @@
-"""What monitoring reads, filled by SQL: workspaces with endpoints where something waits, heartbeats with ticks, alert
-rules, incidents open and over."""
+"""The data that monitoring reads, filled by SQL: workspaces with endpoints that have waiting executions, heartbeats
+with ticks, alert rules, open and resolved incidents."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _WORKSPACES = with_endpoint(
     "from generate_series(1, %(workspaces)s) as n returning workspace_id",
     "'hook'",
 )
-# The n-th of them takes the n-th of each kind of rows, round and round.
+# The n-th workspace receives the n-th row of each kind, round-robin.
 _SHARE = """
 create temporary table share as
 select workspace_id, endpoint_id, row_number() over (order by workspace_id) - 1 as nth
@@ -58,7 +58,7 @@ select heartbeat_id, workspace_id, now() + n %% 300 * interval '1 s', now(), now
        now() - interval '5 min', case when n %% 50 = 0 then 'MISSED' else 'ON_TIME' end, now() - interval '5 min', 100
   from beat
 """
-# A tenth of the heartbeats runs.
+# A tenth of the heartbeats have a run under way.
 _BEAT_TICKS = """
 insert into kronos.beat_ticks (heartbeat_id, tick_at, workspace_id, status, until_at, started_at, run_due_at,
                                changed_at)
@@ -75,7 +75,7 @@ insert into kronos.alert_rules (workspace_id, name, condition)
 select workspace_id, 'rule-' || n, '{"type": "FAILURES", "count": 3}'
   from generate_series(1, %(rules)s) as n join share on share.nth = n %% %(workspaces)s
 """
-# So many of each rule, one of them open.
+# This many incidents per rule, one of them open.
 _INCIDENTS = """
 insert into kronos.incidents (workspace_id, rule_id, rule, severity, condition, kind, subject_id, status, detail,
                               opened_at, resolved_at, resolution)
@@ -90,7 +90,7 @@ select workspace_id, rule_id, name, severity, condition, 'JOB', gen_random_uuid(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """How much there is: `beat_ticks` of each heartbeat, one each `beat_minutes`, and `incidents` of each rule."""
+    """The amount of data: `beat_ticks` per heartbeat, one every `beat_minutes`, and `incidents` per rule."""
 
     workspaces: int
     beats: int
@@ -115,7 +115,7 @@ def fill(one: Instance, watched: Watched) -> None:
         "incident_minutes": watched.incident_minutes,
     }
     with one.connect() as connection:
-        connection.execute("set session_replication_role = replica")  # no trigger, no look-up of a foreign key
+        connection.execute("set session_replication_role = replica")  # no triggers and foreign keys
         for text in (
             _WORKSPACES, _SHARE, _SPREAD, _POINTERS, _QUEUE, _BEATS, _BEAT_TICKS, _RULES, _INCIDENTS,
         ):  # fmt: skip

@@ -1,9 +1,9 @@
-"""What one call of kronos.next_tick costs, tick after tick, in UTC, in zones, and for intervals. `python -m
+"""The cost of one call of kronos.next_tick, tick after tick, in UTC, in zones, and for intervals. `python -m
 bench.next_tick`
 
-Measured inside PostgreSQL, from a plpgsql loop, the same loop without the call subtracted. A sample is the fastest of
-its slices of 100 calls: these take a few milliseconds at most, so that some slice is never interrupted, whatever else
-the machine does.
+Measured inside PostgreSQL in a plpgsql loop, minus the same loop without the call. A sample is the fastest of its
+slices of 100 calls. A slice takes a few milliseconds at most, so some slices are never interrupted, whatever else the
+machine does.
 """
 
 import sys
@@ -50,7 +50,7 @@ _CRONS = ["* * * * *", "*/5 9-17 * * 1-5", "30 2 * * *", "0 9 * * 1", "0 9 15W,L
 _ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata"]
 _REFERENCE = "* * * * * UTC"
 _LONG = ("2026-03-10 12:00+00", "2090-01-01 00:00+00")
-# The only calls that look for a change of clocks: from a few hours before it to a few after it.
+# The only calls that search for a clock change: from a few hours before it to a few hours after it.
 _CHANGES = {
     "30 2 * * * Europe/Berlin, clocks put forward": ("2026-03-28 12:00+00", "2026-03-29 01:00+00"),
     "30 2 * * * Europe/Berlin, clocks put back": ("2026-10-25 00:30+00", "2026-10-26 01:30+00"),
@@ -75,7 +75,7 @@ def _sample(one: Instance, slices: int, given: dict[str, object]) -> dict[str, f
 
 
 def _given() -> dict[str, dict[str, object]]:
-    """What is measured, by name."""
+    """Return the measured cases, by name."""
     given: dict[str, dict[str, object]] = {}
     for zone in _ZONES:
         for cron in _CRONS:
@@ -101,7 +101,7 @@ def _given() -> dict[str, dict[str, object]]:
 @click.command(help=__doc__)
 @click.option("--runs", default=7, show_default=True)
 @common.tries
-@click.option("--slices", default=200, show_default=True, help="Slices of 100 calls in a sample.")
+@click.option("--slices", default=200, show_default=True, help="Slices of 100 calls per sample.")
 def main(runs: int, tries: int, slices: int) -> None:
     """Measure and print the table."""
     with common.instance() as one:

@@ -1,9 +1,9 @@
-"""What the dashboard's pages cost beside 50,000 CRON jobs and two years of history: CPU time of the API's process and
+"""The cost of the dashboard's pages with 50,000 CRON jobs and two years of history: CPU time of the API's process and
 of PostgreSQL, statements, buffers, bytes. `python -m bench.pages`
 
-Tables are filled by SQL, as bench.history does it; jobs have 20 endpoints, 2,880 cron texts in five zones, tags. Beside
-them are 200 heartbeats, 50 alert rules and 4,000 incidents (bench.lookouts), 30 calendars that 2,500 jobs name, and 833
-jobs that may be moved (bench.closures).
+Tables are filled by SQL, like in bench.history. The jobs have 20 endpoints, 2,880 cron expressions in five zones, and
+tags. In addition there are 200 heartbeats, 50 alert rules and 4,000 incidents (bench.lookouts), 30 calendars used by
+2,500 jobs, and 833 jobs that may be moved (bench.closures).
 """
 
 import os
@@ -25,8 +25,8 @@ from bench.history import Size
 
 _RULES, _CALENDARS = 50, 30
 _ENDPOINTS, _ZONES = 20, ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
-# One of ten jobs every 5 to 59 minutes, the others once a day; every job has a tag of 40, and one of 50 is paused. What
-# pg_cron has of each rings on New Year's Day alone, so that pages are measured and not firings.
+# One in ten jobs ticks every 5 to 59 minutes, the others once a day. Every job has one of 40 tags, and one in 50 is
+# paused. Their pg_cron entries ring only on New Year's Day, so that pages are measured and not firings.
 _VARY = """
 with numbered as (
     select job.job_id, substr(job.name, 5)::integer as n
@@ -132,8 +132,8 @@ SYSTEM = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one request: milliseconds of the API's process and of PostgreSQL's sessions, what was read, and those until
-    the first byte of its answer, the median and the slowest but for one of a hundred."""
+    """The cost of one request: milliseconds of the API's process and of PostgreSQL's sessions, the data read, and the
+    time to the first byte of the response, as the median and the 99th percentile."""
 
     api: float
     postgres: float
@@ -145,7 +145,7 @@ class Cost:
 
 
 def fill(one: Instance, size: Size, letters: int) -> None:
-    """As bench.history, and then more alike to what people have."""
+    """Fill like bench.history, then make the data more realistic."""
     with one.connect() as connection:
         connection.execute(
             "insert into kronos.endpoints (workspace_id, name, type)"
@@ -200,7 +200,7 @@ def _copy_of_sink(connection: psycopg.Connection, table: str) -> None:
 
 
 class Meters:
-    """What the API's process and PostgreSQL's sessions have used since they were last asked."""
+    """The resources used by the API's process and PostgreSQL's sessions since the last reading."""
 
     def __init__(self, connection: psycopg.Connection, api_pid: int) -> None:
         self.connection, self.api_pid = connection, api_pid
@@ -216,7 +216,7 @@ class Meters:
         return sum(int((tasks / task / "schedstat").read_text().split()[0]) for task in os.listdir(tasks)) / 1e9
 
     def of(self, work: Callable[[], tuple[float, int]], runs: int) -> Cost:
-        """The cost of one of `runs`, which answers the seconds until the first byte of its page, and its bytes."""
+        """Return the cost of one of `runs`, which returns the seconds to its page's first byte, and its bytes."""
         self.connection.execute("select pg_stat_statements_reset()")
         api, firsts, before, size = [], [], self._sessions(), 0
         for _ in range(runs):
@@ -242,7 +242,7 @@ class Meters:
 
 
 def counted_statements(one: Instance) -> None:
-    """Have PostgreSQL count statements, which it does once it has started again."""
+    """Enable PostgreSQL's statement counts, which needs a restart."""
     with (one.cluster.data / "postgresql.conf").open("a") as file:
         file.write("\nshared_preload_libraries = 'pg_cron,pg_stat_statements'\n")
     one.cluster.restart()
@@ -251,7 +251,7 @@ def counted_statements(one: Instance) -> None:
 
 
 def names(connection: psycopg.Connection) -> dict[str, str]:
-    """What the paths of pages are filled with."""
+    """Return the values for the paths of pages."""
     (execution,) = connection.execute(
         "select execution_id from kronos.dead_letters order by failed_at desc limit 1"
     ).fetchone() or (None,)
@@ -264,7 +264,7 @@ def names(connection: psycopg.Connection) -> dict[str, str]:
 
 
 def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
-    """The cost of each page."""
+    """Measure the cost of each page."""
     found = {}
     with common.served(one) as (api, port), one.connect() as connection:
         key = one.key_file.read_text().strip()
@@ -286,7 +286,7 @@ def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
                         raise RuntimeError(f"{url}: {answered.status_code} {content[:2000]!r}")
                     return first, len(content)
 
-                for _ in range(7):  # PostgreSQL chooses its plan
+                for _ in range(7):  # so that PostgreSQL chooses its plan
                     read()
                 found[name] = meters.of(read, runs)
                 common.console.print(name, found[name])
@@ -294,13 +294,13 @@ def measured(one: Instance, *, runs: int) -> dict[str, Cost]:
 
 
 @click.command(help=__doc__)
-@click.option("--runs", default=10, show_default=True, help="How often each page is read.")
+@click.option("--runs", default=10, show_default=True, help="Reads per page.")
 @click.option("--jobs", default=50_000, show_default=True)
 @click.option("--one-shots", default=100_000, show_default=True)
 @click.option("--ticks", default=1_000_000, show_default=True, help="Finished executions of CRON jobs.")
 @click.option("--letters", default=20_000, show_default=True, help="Dead letters.")
 @click.option("--days", default=750, show_default=True)
-@click.option("--width", default=7, show_default=True, help="Days in a partition.")
+@click.option("--width", default=7, show_default=True, help="Days per partition.")
 def main(runs: int, jobs: int, one_shots: int, ticks: int, letters: int, days: int, width: int) -> None:
     """Measure and print a table."""
     with common.instance() as one:

@@ -1,8 +1,7 @@
-"""Previews of 10 runs over HTTP: how long one takes, in UTC and in zones with daylight saving. `python -m
-bench.preview`
+"""The time of a preview of 10 runs over HTTP, in UTC and in zones with daylight saving time. `python -m bench.preview`
 
-One connection asks at a time, as a person does who types an expression: what is measured is a preview, not a queue of
-them. The reference, in turns with them, is a FastAPI route that answers a constant.
+One connection sends one request at a time, like a person typing an expression, so that a single preview is measured and
+not a queue. The reference, in turns, is a FastAPI route that returns a constant.
 """
 
 import json
@@ -66,7 +65,7 @@ class Bench:
         return seen
 
     def _cron(self) -> str:
-        """An expression as people write them: some minutes of some hours, often of some days."""
+        """Return a typical expression: some minutes of some hours, often of some days."""
         pick = self._random.choice
         minutes = pick(
             [
@@ -91,11 +90,11 @@ class Bench:
         return f"{minutes} {hours} {days} * {weekdays}"
 
     def utc(self) -> dict[str, float]:
-        """Expressions in UTC."""
+        """Preview expressions in UTC."""
         return self._preview([{"cron": self._cron()} for _ in range(3000)])
 
     def zones(self) -> dict[str, float]:
-        """Expressions in zones, all but one with daylight saving; each policy."""
+        """Preview expressions in zones, all but one with daylight saving time, with each policy."""
         pick = self._random.choice
         return self._preview(
             [
@@ -111,7 +110,7 @@ class Bench:
         )
 
     def intervals(self) -> dict[str, float]:
-        """Intervals in zones."""
+        """Preview intervals in zones."""
         return self._preview(
             [
                 {"every": f"{self._random.randrange(1, 3000)}m", "timezone": self._random.choice(_ZONES)}
@@ -120,11 +119,11 @@ class Bench:
         )
 
     def constant(self) -> dict[str, float]:
-        """The reference."""
+        """Measure the reference."""
         return self._load(self.constant_port, "/", [{"cron": "0 9 * * 1"}], self.seconds)
 
     def warm_up(self) -> None:
-        """Connections, plans."""
+        """Warm up connections and plans."""
         self._load(
             self.api_port, "/v1/schedules/preview", [{"cron": self._cron(), "timezone": zone} for zone in _ZONES], 1
         )
@@ -134,7 +133,7 @@ class Bench:
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
 @common.tries
-@click.option("--seconds", default=5.0, show_default=True, help="Length of a sample.")
+@click.option("--seconds", default=5.0, show_default=True, help="Seconds per sample.")
 @click.option("--connections", default=1, show_default=True)
 def main(runs: int, tries: int, seconds: float, connections: int) -> None:
     """Measure and print the table."""

@@ -1,7 +1,7 @@
-"""What the reaper costs with nothing to repair, one entry, and 5,000 that are missing. `python -m bench.reaper`
+"""The cost of the reaper with nothing to repair, with one missing entry, and with 5,000. `python -m bench.reaper`
 
-CPU seconds of the session that runs it, and the pages it reads: both say the same on a busy machine. A run that is not
-over within the 30 s that a firing may take is undone, and told so.
+Reports the CPU seconds of its session and the pages it reads; both are the same on a busy machine. A run that takes
+longer than the 30 s of a firing is rolled back and reported.
 """
 
 import sys
@@ -62,7 +62,7 @@ _REAP = "explain (analyze, buffers, timing off, format json) select kronos.reap(
 
 @click.command(help=__doc__)
 @click.option("--jobs", default="1000,50000", show_default=True, help="ACTIVE CRON jobs, a table row each.")
-@click.option("--one-shots", default=0, show_default=True, help="Finished one-shot jobs beside them.")
+@click.option("--one-shots", default=0, show_default=True, help="Finished one-shot jobs in addition.")
 def main(jobs: str, one_shots: int) -> None:
     """Print one table."""
     print(
@@ -83,8 +83,8 @@ def main(jobs: str, one_shots: int) -> None:
 def _filled(one: Instance, jobs: int, one_shots: int) -> Iterator[Connection]:
     with one.connect() as connection:
         connection.autocommit = True
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
-        # serve no other database.
+        # No rings during the run: pg_cron 1.4's launcher stays away until the server restarts; later versions serve no
+        # other database.
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
         )
@@ -99,8 +99,8 @@ def _filled(one: Instance, jobs: int, one_shots: int) -> Iterator[Connection]:
 
 
 def _measured(connection: Connection, lost: int) -> list[str]:
-    """CPU seconds, pages and registered entries of a run; the median of some, but for those that leave something
-    changed."""
+    """Return a run's CPU seconds, pages and registered entries: the median of several, or a single run if it changes
+    something."""
     cpu, pages, registered = list[float](), list[int](), 0
     for _ in range(_RUNS if lost <= 1 else 1):
         connection.execute(_LOSE, [lost])

@@ -1,5 +1,5 @@
-"""Deliveries without Kronos: the same HTTP client by itself, and Kronos's transport without a database. A process of
-its own.
+"""Deliveries without Kronos: the same HTTP client by itself, and Kronos's transport without a database. Runs as a
+separate process.
 
 Reads orders, a line of JSON each, from standard input, and writes the seconds that each took.
 """
@@ -25,7 +25,7 @@ _TIMEOUT = timedelta(seconds=10)
 
 
 async def _many(send: Send, count: int, concurrency: int) -> float:
-    """Seconds for `count` deliveries, `concurrency` at once."""
+    """Return the seconds for `count` deliveries, `concurrency` at a time."""
     left = iter(range(count))
 
     async def sender() -> None:
@@ -38,7 +38,7 @@ async def _many(send: Send, count: int, concurrency: int) -> float:
 
 
 async def _plain(order: JsonObject) -> float:
-    """aiohttp as its documentation has it: one session, its answers read; the headers and the body of a delivery."""
+    """Use aiohttp as documented: one session, responses read, with the headers and body of a delivery."""
     body = order["body"].encode()
     lines = identity(
         execution_id=str(uuid4()),
@@ -63,7 +63,7 @@ async def _plain(order: JsonObject) -> float:
 
 
 async def _transport(order: JsonObject) -> float:
-    """Kronos's own transport: checked addresses, bounded answers, an Outcome of each."""
+    """Use Kronos's transport: checked addresses, limited responses, and an Outcome each."""
     body = order["body"].encode()
     async with HttpTransport(EgressPolicy.parse("127.0.0.0/8")) as transport:
 

@@ -1,8 +1,8 @@
-"""A receiver that costs little: counts requests, remembers when each came, answers 200. A process of its own.
+"""A cheap receiver in a separate process: counts requests, records when each arrived, and returns 200.
 
-It says its port, then answers each line on standard input: `count`: how many requests there were and when the last came
-(monotonic clock, one for all processes of the machine); `arrivals`: when each Idempotency-Key came first; `forget`:
-begin again.
+It prints its port, then answers each line on standard input. `count`: the number of requests and the time of the last
+one (on the monotonic clock, shared by all processes of the machine); `arrivals`: when each Idempotency-Key first
+arrived; `forget`: start over.
 """
 
 import asyncio
@@ -21,18 +21,18 @@ _last = 0.0
 
 
 class Sink(asyncio.Protocol):
-    """One connection. Its requests have a Content-Length, and come one after the other."""
+    """One connection. Its requests have a Content-Length and come one at a time."""
 
     def __init__(self) -> None:
         self._received = b""
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep it."""
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's streams are none of asyncio's classes
+        """Keep the transport."""
+        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's transports are not asyncio's classes
 
     def data_received(self, data: bytes) -> None:
-        """Answer a request once it is whole."""
+        """Respond to a request once it is complete."""
         global _count, _last
         self._received += data
         head, gap, body = self._received.partition(b"\r\n\r\n")
@@ -45,17 +45,17 @@ class Sink(asyncio.Protocol):
         self._received = b""
         _last = time.monotonic()
         _count += 1
-        if key := _value(lower, b"idempotency-key: "):  # other senders have none
+        if key := _value(lower, b"idempotency-key: "):  # other senders send none
             _arrivals.setdefault(key.decode(), _last)
 
 
 def _value(head: bytes, name: bytes) -> bytes:
-    """Of a header; empty where it is not there."""
+    """Return a header's value, or an empty one."""
     return head.partition(name)[2].split(b"\r\n", 1)[0]
 
 
 def _answer_questions(loop: asyncio.AbstractEventLoop) -> None:
-    """Reads standard input to its end, then ends the process."""
+    """Answer lines on standard input until its end, then exit."""
     global _count
     for line in sys.stdin:
         match json.loads(line):

@@ -1,7 +1,7 @@
-"""Messages to a Redis server and to librdkafka's mock cluster on this machine: Kronos's transports beside the bare
-clients. `python -m bench.streams`
+"""Messages to a Redis server and to librdkafka's mock cluster on this machine: Kronos's transports compared with the
+bare clients. `python -m bench.streams`
 
-Each sample runs in a process of its own, 100 messages at once, and says how many CPU seconds it took.
+Each sample runs in a separate process, with 100 messages at a time, and reports its CPU seconds.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ async def _redis(server: str, count: int) -> dict[str, float]:
 
 
 async def _redis_py(server: str, count: int) -> dict[str, float]:
-    """redis-py as its documentation has it: one client and its pool."""
+    """Use redis-py as documented: one client and its pool."""
     import redis.asyncio
 
     client = redis.asyncio.Redis(port=int(server), protocol=2)
@@ -88,7 +88,7 @@ async def _kafka(servers: str, count: int) -> dict[str, float]:
 
 
 async def _aiokafka(servers: str, count: int) -> dict[str, float]:
-    """aiokafka's producer as its documentation has it."""
+    """Use aiokafka's producer as documented."""
     from aiokafka import AIOKafkaProducer
 
     producer = AIOKafkaProducer(bootstrap_servers=servers, acks="all", enable_idempotence=True)
@@ -105,7 +105,7 @@ async def _aiokafka(servers: str, count: int) -> dict[str, float]:
 
 
 async def _confluent(servers: str, count: int) -> dict[str, float]:
-    """librdkafka's producer, its answers given to the event loop."""
+    """Use librdkafka's producer, with its reports passed to the event loop."""
     from confluent_kafka import Producer
 
     producer = Producer({"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True, "linger.ms": 0})
@@ -165,7 +165,7 @@ def _brokers() -> Iterator[str]:
 
 
 def _serve_brokers() -> None:
-    """Three brokers with a topic of twelve partitions, until standard input ends."""
+    """Run three brokers with a topic of twelve partitions, until standard input ends."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
     from delivery.kafka_mock import MockCluster  # type: ignore[import-not-found, unused-ignore]  # of the tests
 
@@ -184,12 +184,12 @@ def _sample(sender: str, server: str, count: int) -> dict[str, float]:
 @click.command(help=__doc__)
 @click.option("--runs", default=5, show_default=True)
 @common.tries
-@click.option("--count", default=10_000, show_default=True, help="Messages in a sample.")
+@click.option("--count", default=10_000, show_default=True, help="Messages per sample.")
 def main(runs: int, tries: int, count: int) -> None:
     """Measure and print the tables."""
     with ExitStack() as stack:
         servers = {"Redis": stack.enter_context(_redis_server()), "Kafka": stack.enter_context(_brokers())}
-        time.sleep(1)  # neither says when it listens, as in bench/peers/contest.py
+        time.sleep(1)  # neither reports when it listens, like in bench/peers/contest.py
         for kind, titles in reversed(_TITLES.items()):
             server = servers[kind]
             contestants = {

@@ -1,7 +1,7 @@
-"""What it costs to suspend and to resume a workspace with very many jobs. `python -m bench.suspend`
+"""The cost of suspending and resuming a workspace with very many jobs. `python -m bench.suspend`
 
-All jobs tick each minute and have ticks to account for: one when it is suspended, twenty when it goes on. CPU time of
-the session (schedstat), which says the same on a busy machine.
+All jobs tick every minute and have ticks to account for: one when the workspace is suspended, twenty when it is
+resumed. Reports the session's CPU time (schedstat), which is the same on a busy machine.
 """
 
 import sys
@@ -76,8 +76,8 @@ def main(jobs: str) -> None:
 def _filled(one: Instance, jobs: int) -> Iterator[Connection]:
     with one.connect() as connection:
         connection.autocommit = True
-        # Nothing rings beside us: on pg_cron 1.4 its launcher stays away until the server starts again, later ones
-        # serve no other database.
+        # No rings during the run: pg_cron 1.4's launcher stays away until the server restarts; later versions serve no
+        # other database.
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
         )

@@ -1,5 +1,5 @@
-"""The API by another server, without bounds: `python -m bench.unbounded uvicorn|hypercorn|granian PORT`. What
-bench.doors compares with."""
+"""The API served by another server, without limits: `python -m bench.unbounded uvicorn|hypercorn|granian PORT`. The
+reference of bench.doors."""
 
 import os
 import sys
@@ -26,7 +26,7 @@ _COMMANDS = {
 
 
 def app() -> object:
-    """The application."""
+    """Return the application."""
     settings = config.load()
     logs.configure(settings)
     return api.create(settings)

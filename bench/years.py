@@ -1,7 +1,7 @@
-"""What monitoring and retention cost after years: the same instance with 70 days behind it and with 700, ten times the
-executions, incidents and ticks of heartbeats, none of them taken away. `python -m bench.years`
+"""The cost of monitoring and retention after years: the same instance with 70 and with 700 days of history, which has
+ten times the executions, incidents and heartbeat ticks, none of them removed. `python -m bench.years`
 
-CPU time of the session. What writes is rolled back, so that each run finds the same.
+Reports the session's CPU time. Writes are rolled back, so that each run starts from the same state.
 """
 
 import sys
@@ -31,7 +31,7 @@ _SIZES = "beat_ticks", "incidents"
 
 
 def _measured(connection: psycopg.Connection, statement: str, runs: int) -> float:
-    """Milliseconds of CPU, in the middle."""
+    """Return the median CPU milliseconds."""
     pid, took = connection.info.backend_pid, list[float]()
     for run in range(runs + 1):
         before = machine.session_seconds(pid)
@@ -44,7 +44,7 @@ def _measured(connection: psycopg.Connection, statement: str, runs: int) -> floa
 
 def _found(one: Instance, days: int, runs: int) -> dict[str, str]:
     with one.connect() as connection:
-        connection.execute("update cron.job set active = false")  # what is measured is done by nobody else meanwhile
+        connection.execute("update cron.job set active = false")  # so that nothing else does the measured work
         counts = [
             connection.execute(f"select count(*) from kronos.{table}".encode()).fetchall()[0][0] for table in _SIZES
         ]
@@ -63,7 +63,7 @@ def main(runs: int, jobs: int, beats: int, rules: int) -> None:
     shown: dict[str, list[str]] = {}
     for days in (70, 700):
         with common.instance() as one:
-            # a job an hour and a half, a tick of each heartbeat and an incident of each rule in three days and a half
+            # a run every hour and a half; a tick per heartbeat and an incident per rule every three and a half days
             history.fill(one, history.Size(jobs=jobs, one_shots=100, ticks=days * 1000, days=days, width=7))
             watched = monitored.Watched(
                 workspaces=100, beats=beats, beat_ticks=days * 2 // 7, rules=rules, incidents=days * 2 // 7,

@@ -1,4 +1,4 @@
-"""Where the sources of kronos-client are: beside the server's in a checkout, here in a source distribution."""
+"""Locates the sources of kronos-client: beside the server's in a checkout, here in a source distribution."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class Sources(BuildHookInterface[BuilderConfig]):
-    """Takes kronos/client into the wheel and into the source distribution."""
+    """Includes kronos/client in the wheel and the source distribution."""
 
     def initialize(self, version: str, build_data: dict[str, dict[str, str]]) -> None:
-        """Name the folder that is there."""
+        """Use the folder that exists."""
         unpacked, checkout = Path(self.root, "kronos", "client"), Path(self.root).parent / "kronos" / "client"
         build_data["force_include"][str(unpacked if unpacked.is_dir() else checkout)] = "kronos/client"

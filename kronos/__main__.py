@@ -1,4 +1,4 @@
-"""The command line's root: `kronos COMMAND`, or `python -m kronos COMMAND`. The only place that wires parts
+"""The root of the command line: `kronos COMMAND`, or `python -m kronos COMMAND`. The only module that wires the parts
 together."""
 
 import click

@@ -8,6 +8,9 @@ from uuid import UUID
 from kronos.errors import NotFound
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+MOST_ICALENDAR_CHARACTERS = 512 * 1024
+ICALENDAR_YEARS_AHEAD = 10
+"""How many years after this one an iCalendar file's events are read."""
 
 
 class CalendarNotFound(NotFound):

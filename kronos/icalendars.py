@@ -22,11 +22,9 @@ from icalendar.timezone import tzp
 
 from kronos import errors, unseen
 from kronos.calendar_days import MOST_DAYS
-from kronos.calendar_terms import CalendarDay
+from kronos.calendar_terms import ICALENDAR_YEARS_AHEAD, CalendarDay
 from kronos.errors import Fault
 
-MOST_CHARACTERS = 512 * 1024
-YEARS_AHEAD = 10
 _MOST_EVENTS = 5_000
 _MOST_LOOKED_THROUGH = 60_000
 _FIRST_YEAR = 1900
@@ -46,8 +44,9 @@ _MOST_OF_A_PART = 100
 
 
 def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
-    """Return the days and times that the events of an iCalendar file close, from the previous year on and YEARS_AHEAD
-    years ahead. Cancelled events close nothing, nor do timed events marked as free (TRANSP:TRANSPARENT).
+    """Return the days and times that the events of an iCalendar file close, from the previous year on and
+    ICALENDAR_YEARS_AHEAD years ahead. Cancelled events close nothing, nor do timed events marked as free
+    (TRANSP:TRANSPARENT).
 
     Takes up to four seconds of CPU time. Raises Unprocessable, with the pointer /icalendar.
     """
@@ -57,7 +56,7 @@ def imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
 
 
 def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
-    first, last = date(now.year - 1, 1, 1), date(now.year + YEARS_AHEAD, 12, 31)
+    first, last = date(now.year - 1, 1, 1), date(now.year + ICALENDAR_YEARS_AHEAD, 12, 31)
     try:
         calendar = ICalendar.from_ical(text.removeprefix("\ufeff"))
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:

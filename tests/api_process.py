@@ -13,6 +13,7 @@ from typing import IO, Any
 import httpx
 
 import forked
+from conftest import PLAIN
 from looking import looks
 
 PROGRAM = """
@@ -82,6 +83,6 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz").status_code == 200
+        return httpx.get(f"{url}/healthz", verify=PLAIN).status_code == 200
     except httpx.TransportError:
         return False

@@ -23,7 +23,7 @@ from kronos import migrations
 from kronos.embedded.cluster import Cluster
 
 # A database for each test is a thousand files copied and removed: 70 ms of CPU on a disk's file system, 17 in memory.
-_MEMORY, _ROOM = Path("/dev/shm"), 1 << 30
+_MEMORY, _ROOM = Path("/dev/shm"), 640 << 20
 _OURS = "kronos-tests-"
 
 

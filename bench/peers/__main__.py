@@ -40,7 +40,7 @@ class Section:
 
 
 def sections(place: Place, *, count: int, seconds: float, pickups: int) -> list[Section]:
-    """All of them, in the order of their tables."""
+    """Return all sections, in the order of their tables."""
     lone = Kronos(place)
     over_http = {
         "Kronos over HTTP": lone,
@@ -87,7 +87,7 @@ def sections(place: Place, *, count: int, seconds: float, pickups: int) -> list[
 
 
 def contest(section: Section, peers: Mapping[str, Contestant], *, runs: int, tries: int, installation: str) -> None:
-    """Samples in turns, and their table: the ratio is to the best peer's median."""
+    """Take samples in turns and print their table: the ratio is to the best peer's median."""
 
     def sampler(one: Contestant) -> Sampler:
         return lambda: section.take(one)
@@ -103,18 +103,16 @@ def contest(section: Section, peers: Mapping[str, Contestant], *, runs: int, tri
 @click.command(help=__doc__)
 @click.option("--runs", default=3, show_default=True)
 @common.tries
-@click.option(
-    "--count", default=20_000, show_default=True, help="Jobs in a sample of deliveries or of creation of many."
-)
-@click.option("--seconds", default=4.0, show_default=True, help="Length of a sample of creation.")
-@click.option("--pickups", default=200, show_default=True, help="Jobs in a sample of pickup, one each 50 ms.")
+@click.option("--count", default=20_000, show_default=True, help="Jobs per sample of deliveries or of bulk creation.")
+@click.option("--seconds", default=4.0, show_default=True, help="Seconds per sample of creation.")
+@click.option("--pickups", default=200, show_default=True, help="Jobs per sample of pickup, one every 50 ms.")
 @click.option(
     "--only",
     multiple=True,
     type=click.Choice(_SECTIONS),
-    help="One section; may be given more than once. All, if none is.",
+    help="Only this section. Can be given more than once. Default: all.",
 )
-@click.option("--peer", "chosen", multiple=True, type=click.Choice(list(_PROGRAMS)), help="As --only, for peers.")
+@click.option("--peer", "chosen", multiple=True, type=click.Choice(list(_PROGRAMS)), help="Like --only, for peers.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),

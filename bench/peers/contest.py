@@ -1,5 +1,4 @@
-"""Who takes part, and how a sample of each is taken: the same rows, the same sink, one PostgreSQL, a new database for
-each sample."""
+"""The contestants and their samples: the same rows, the same sink, one PostgreSQL, a new database for each sample."""
 
 import asyncio
 import json
@@ -28,38 +27,37 @@ Sample = dict[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What all of them share."""
+    """The parts shared by all contestants."""
 
     one: Instance
     sink: subprocess.Popen[str]
     sink_url: str
 
     def arrived(self) -> int:
-        """Requests at the sink since it forgot them."""
+        """Return the requests at the sink since it was reset."""
         count: int = common.told(self.sink, "count")["count"]
         return count
 
 
 class Contestant(Protocol):
-    """One way to have work done by PostgreSQL. Rates are per second, `cpu` and `postgres` in µs of CPU time for each
-    unit."""
+    """One job queue on PostgreSQL. Rates are per second; `cpu` and `postgres` are µs of CPU time per unit."""
 
     def deliveries(self, count: int) -> Sample:
-        """`count` jobs that wait are delivered by HTTP to the sink, until the database has nothing unfinished."""
+        """Deliver `count` waiting jobs over HTTP to the sink, until the database has nothing unfinished."""
 
     def enqueued(self, callers: int, seconds: float) -> Sample:
-        """One job a call, each caller waiting for its own commit."""
+        """Create one job per call; each caller waits for its commit."""
 
     def bulk(self, count: int) -> Sample:
-        """So many at once as BULK says."""
+        """Create jobs in batches of BULK."""
 
     def pickups(self, count: int) -> Sample:
-        """From the commit of a lone job to its request at the sink: p50, p99, in ms; `start`: p50 to a peer's first
-        line."""
+        """Measure from the commit of a single job to its request at the sink: p50 and p99 in ms; `start`: p50 to the
+        first line of a peer's job."""
 
 
 class Peer:
-    """A peer, by its own calls."""
+    """A peer, used by its own calls."""
 
     def __init__(self, place: Place, installed: Installed, program: str) -> None:
         self._place, self._installed, self._program = place, installed, program
@@ -79,7 +77,7 @@ class Peer:
             return sample | {"rate": count / seconds["seconds"]}
 
     def enqueued(self, callers: int, seconds: float) -> Sample:
-        """By the call that its documentation has, in one process."""
+        """Create jobs with the documented call, in one process."""
         with self._database() as url, self._process(url) as sender:
             common.told(sender, {"do": "connect", "callers": callers})
             used, postgres = machine.cpu_seconds(sender.pid), machine.cpu_seconds(self._place.one.postgres_pid)
@@ -92,18 +90,18 @@ class Peer:
             }
 
     def bulk(self, count: int) -> Sample:
-        """By its call for many."""
+        """Create jobs with the peer's bulk call."""
         with self._database() as url, self._process(url) as sender:
             with _spent(self._place.one, [sender.pid], count) as sample:
                 did = common.told(sender, {"do": "fill", "count": count, "chunk": BULK})
             return sample | {"rate": count / did["seconds"]}
 
     def pickups(self, count: int) -> Sample:
-        """Until the request that the job's first line makes is at the sink."""
+        """Measure until the request from the job's first line arrives at the sink."""
         common.told(self._place.sink, "forget")
         with self._database() as url, self._process(url) as worker, self._process(url) as sender:
             common.told(worker, {"do": "listen", "url": self._place.sink_url, "connections": CONNECTIONS})
-            time.sleep(1)  # none of them says when it listens
+            time.sleep(1)  # none of them reports when it listens
             commits = common.told(sender, {"do": "trickle", "count": count, "every_seconds": 0.05})["commits"]
 
             def starts() -> dict[str, float]:
@@ -144,14 +142,14 @@ class Peer:
 
 
 class Kronos:
-    """Its own processes with their default settings, as a user starts them."""
+    """Kronos's processes with default settings, as started by a user."""
 
     def __init__(self, place: Place, *, workers: int = 1, apis: int = 1, body: Json = None, path: str = "jobs") -> None:
         self._place, self._workers, self._apis = place, workers, apis
         self._body, self._path = body, path
 
     def deliveries(self, count: int) -> Sample:
-        """With every header, signature, guard and record that a delivery has."""
+        """Deliver with all headers, signatures, guards and records of a delivery."""
         one = self._place.one
         common.told(self._place.sink, "forget")
         one.forget_jobs()
@@ -164,7 +162,8 @@ class Kronos:
             with _spent(one, [process.pid for process in processes], count) as sample:
                 began = time.monotonic()
                 connection.execute("commit")
-                # The sink first: to ask PostgreSQL each 5 ms reads what was delivered, and cost 11 us a delivery.
+                # The sink first: polling PostgreSQL every 5 ms would read the delivered rows, and cost 11 us per
+                # delivery.
                 common.wait_until(
                     lambda: self._place.arrived() >= count,
                     "the deliveries do not come to an end",
@@ -178,7 +177,7 @@ class Kronos:
         return sample | {"rate": count / seconds}
 
     def enqueued(self, callers: int, seconds: float) -> Sample:
-        """Over HTTP, as its users do: a peer's call has no HTTP in it."""
+        """Create jobs over HTTP, as users do; a peer's call involves no HTTP."""
         one = self._place.one
         one.forget_jobs()
         body = self._body or {"endpoint": ENDPOINT, "trigger": "IMMEDIATE", "input": INPUT}
@@ -212,7 +211,7 @@ class Kronos:
         }
 
     def bulk(self, count: int) -> Sample:
-        """By the statement for many, from one connection."""
+        """Create jobs with the bulk statement, over one connection."""
         one = self._place.one
         one.forget_jobs()
         with one.connect() as connection, _spent(one, [], count) as sample:
@@ -223,7 +222,8 @@ class Kronos:
         return sample | {"rate": count / seconds}
 
     def pickups(self, count: int) -> Sample:
-        """Until the request is at the sink. Nothing of a user's runs in a worker, so there is no earlier start."""
+        """Measure until the request arrives at the sink. No user code runs in a worker, so there is no earlier
+        start."""
         one = self._place.one
         common.told(self._place.sink, "forget")
         one.forget_jobs()
@@ -252,7 +252,7 @@ def _load(one: Instance, port: int, path: str, body: Json, connections: int, sec
 
 @contextmanager
 def _spent(one: Instance, pids: list[int], count: int) -> Iterator[Sample]:
-    """CPU time meanwhile, in µs for each of `count`; filled when the block ends."""
+    """Measure the CPU time of the block, in µs for each of `count`; filled when the block ends."""
     sample: Sample = {}
     used, postgres = sum(map(machine.cpu_seconds, pids)), machine.cpu_seconds(one.postgres_pid)
     yield sample
@@ -262,7 +262,7 @@ def _spent(one: Instance, pids: list[int], count: int) -> Iterator[Sample]:
 
 
 def _settle(url: str) -> None:
-    """What a fill leaves behind is not a worker's to pay."""
+    """Finish the cleanup after a fill, so that it does not count for a worker."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("vacuum analyze")
         connection.execute("checkpoint")

@@ -1,4 +1,4 @@
-// graphile-worker: the preset that its page on performance has; finished jobs are deleted, as it always does.
+// graphile-worker: the preset from its performance page; finished jobs are deleted, as always.
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import pg from "pg";
 import { DATABASE, obey } from "./orders.mjs";

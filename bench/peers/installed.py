@@ -1,4 +1,4 @@
-"""The peers' packages, in a folder of their own: nothing goes into the system or into Kronos's environment."""
+"""The peers' packages, in a separate folder: nothing is installed in the system or in Kronos's environment."""
 
 import shutil
 import subprocess
@@ -10,26 +10,27 @@ from pathlib import Path
 from bench.common import console
 
 _HERE = Path(__file__).parent
-# What pg-boss 12 and graphile-worker 0.18 ask for.
+# The version required by pg-boss 12 and graphile-worker 0.18.
 _NODE_AT_LEAST = (22, 18)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What starts a peer's process."""
+    """The commands that start peers' processes."""
 
     node: Path
     python: Path
     folder: Path
 
     def command(self, program: str, database: str) -> list[str]:
-        """A process that does the orders for a peer: `program` is a file of this folder."""
+        """Return the command of a peer's process; `program` is a file in this folder."""
         interpreter = self.node if program.endswith(".mjs") else self.python
         return [str(interpreter), str(self.folder / program), database]
 
 
 def install(folder: Path) -> Installed:
-    """Whatever is missing in `folder`, from PyPI and npm. Raises CalledProcessError, FileNotFoundError (no npm)."""
+    """Install missing packages into `folder`, from PyPI and npm. Raises CalledProcessError, FileNotFoundError (no
+    npm)."""
     folder.mkdir(parents=True, exist_ok=True)
     python = folder / "venv" / "bin" / "python"
     if _has_changed(folder, "requirements.txt") or not python.exists():
@@ -46,12 +47,12 @@ def install(folder: Path) -> Installed:
             shutil.copy(_HERE / "package.json", folder)
             _run([npm, "install", "--silent", "--no-audit", "--no-fund"], folder)
     for program in (*_HERE.glob("*.mjs"), *_HERE.glob("*_peer.py")):
-        shutil.copy(program, folder)  # a program finds its packages beside itself
+        shutil.copy(program, folder)  # a program finds its packages next to itself
     return Installed(node=node, python=python, folder=folder)
 
 
 def _node(folder: Path, npm: str) -> Path:
-    """The system's Node where it is new enough; else one from npm."""
+    """Return the system's Node if it is new enough, otherwise one from npm."""
     system = shutil.which("node")
     if system is not None:
         said = subprocess.run([system, "--version"], check=True, capture_output=True, text=True).stdout

@@ -1,11 +1,11 @@
-// Does the orders of the benchmark with a Node peer: each is a line of JSON on standard input, its answer one on standard output.
+// Executes the benchmark's orders with a Node peer. Each order is a line of JSON on standard input, its answer one on standard output.
 // A peer has: install(), connect(callers), add(input), addMany(inputs), start(handle, hasMany), unfinished().
 import readline from "node:readline";
 import { Pool } from "undici";
 
 export const DATABASE = process.argv[2];
 
-const now = () => Number(process.hrtime.bigint()) / 1e9; // the monotonic clock, as Python's time.monotonic()
+const now = () => Number(process.hrtime.bigint()) / 1e9; // the same monotonic clock as Python's time.monotonic()
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, Math.max(0, ms)));
 const input = (number) => ({ number, order: 4711, customer: "someone", note: "x".repeat(140) });
 
@@ -75,7 +75,7 @@ async function trickle(peer, { count, every_seconds }) {
   for (let at = -10; at < count; at++) {
     await sleep(every_seconds * 1000);
     await peer.add(input(at));
-    if (at >= 0) commits[at] = now(); // the first ones are for plans and caches
+    if (at >= 0) commits[at] = now(); // the first ones warm up plans and caches
   }
   return { commits };
 }
@@ -92,5 +92,5 @@ export async function obey(peer) {
     const answer = await known[order.do](peer, order);
     process.stdout.write(JSON.stringify(answer) + "\n");
   }
-  process.exit(0); // a peer's own shutdown takes seconds, and nothing is measured any more
+  process.exit(0); // the peer's own shutdown takes seconds, and the measurement is over
 }

@@ -1,4 +1,4 @@
-// pg-boss: bursts of batches for throughput, LISTEN/NOTIFY for latency; finished jobs stay, as it has them.
+// pg-boss: bursts of batches for throughput, LISTEN/NOTIFY for latency; finished jobs are kept, its default.
 import pg from "pg";
 import { PgBoss } from "pg-boss";
 import { DATABASE, obey } from "./orders.mjs";
@@ -27,7 +27,7 @@ class Peer {
   async start(handle, hasMany) {
     const worker = await this.boss(10, { useListenNotify: !hasMany });
     const bursts = { batchSize: 250, localConcurrency: 2, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 };
-    // One answer a job: a delivery that fails does not fail its batch.
+    // One result per job: a failed delivery does not fail its batch.
     await worker.work(QUEUE, { ...(hasMany ? bursts : { batchSize: 10 }), perJobResults: true }, (jobs) => Promise.all(jobs.map(async (job) => {
       try {
         await handle(job.data);

@@ -1,8 +1,7 @@
-"""PgQueuer: one queue manager on a plain asyncpg connection, as its guide on performance has it; its autovacuum
-settings applied.
+"""PgQueuer: one queue manager on a plain asyncpg connection, as in its performance guide, with its autovacuum settings.
 
-Does the orders that `orders.mjs` does for the Node peers. Runs in the peers' own virtual environment: it imports
-nothing of Kronos.
+Executes the same orders as `orders.mjs` for the Node peers. Runs in the peers' own virtual environment and imports
+nothing from Kronos.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ def _input(number: int) -> bytes:
 
 
 class Peer:
-    """One process of it."""
+    """One PgQueuer process."""
 
     def __init__(self) -> None:
         self._idle: list[Queries] = []
@@ -40,20 +39,20 @@ class Peer:
         self._session: aiohttp.ClientSession | None = None
 
     async def do(self, order: dict[str, object]) -> dict[str, object]:
-        """The answer to one order."""
+        """Execute one order and return its answer."""
         name = str(order.pop("do"))
         answer: dict[str, object] = await getattr(self, name)(**order)
         return answer
 
     async def install(self) -> dict[str, object]:
-        """Its tables, in an empty database."""
+        """Create its tables in an empty database."""
         queries = await _queries()
         await queries.install()
         await queries.optimize_autovacuum()
         return {}
 
     async def connect(self, callers: int) -> dict[str, object]:
-        """A connection for each caller: with its pool, which resets a connection after each call, it is half as
+        """Open a connection for each caller. With its pool, which resets a connection after each call, it is half as
         fast."""
         self._idle = [await _queries() for _ in range(callers)]
         for at in range(50):
@@ -61,7 +60,7 @@ class Peer:
         return {}
 
     async def enqueue(self, callers: int, seconds: float) -> dict[str, object]:
-        """One job a call, each caller waiting for its own."""
+        """Create one job per call; each caller waits for its own."""
         count = 0
         began = time.monotonic()
 
@@ -80,7 +79,7 @@ class Peer:
         self._idle.append(queries)
 
     async def fill(self, count: int, chunk: int) -> dict[str, object]:
-        """So many jobs, so many in a call."""
+        """Create jobs, several per call."""
         queries = await _queries()
         began = time.monotonic()
         for at in range(0, count, chunk):
@@ -89,7 +88,7 @@ class Peer:
         return {"seconds": time.monotonic() - began}
 
     async def deliver(self, count: int, url: str, connections: int) -> dict[str, object]:
-        """All of them by HTTP."""
+        """Deliver all jobs over HTTP."""
         left = count
         ended = asyncio.Event()
         place = urlsplit(url)
@@ -129,17 +128,17 @@ class Peer:
         return {}
 
     async def starts(self) -> dict[str, object]:
-        """When they did."""
+        """Return the start times."""
         return {"starts": self._starts}
 
     async def trickle(self, count: int, every_seconds: float) -> dict[str, object]:
-        """One job after the other, each alone."""
+        """Create one job after the other, each by itself."""
         self._idle = [await _queries()]
         commits: dict[int, float] = {}
         for at in range(-10, count):
             await asyncio.sleep(every_seconds)
             await self._add(at)
-            if at >= 0:  # the first ones are for plans and caches
+            if at >= 0:  # the first ones warm up plans and caches
                 commits[at] = time.monotonic()
         return {"commits": commits}
 

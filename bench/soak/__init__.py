@@ -1,1 +1,1 @@
-"""The soak: an instance that is used, changed and broken for hours, and then counted. `python -m bench.soak`"""
+"""The soak: use, change and break an instance for hours, then count the results. `python -m bench.soak`"""

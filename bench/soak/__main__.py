@@ -1,4 +1,4 @@
-"""The soak from the command line."""
+"""The soak's command line."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ _QUIET_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How much, for how long."""
+    """The size and length of a soak."""
 
     minutes: float
     workspaces: int
@@ -42,13 +42,13 @@ class Plan:
 
 @contextlib.contextmanager
 def _home() -> Iterator[Path]:
-    """A directory that PostgreSQL's user can enter."""
+    """Provide a directory that PostgreSQL's user can enter."""
     path = Path(tempfile.mkdtemp(prefix="kronos-soak-"))
     path.chmod(0o711)
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)  # of a process that has not ended yet something may come meanwhile
+        shutil.rmtree(path, ignore_errors=True)  # a process that has not ended yet may still create files
 
 
 async def _soak(one: Soaked, receiver: Receiver, plan: Plan) -> report.Soak:
@@ -92,21 +92,21 @@ async def _soak(one: Soaked, receiver: Receiver, plan: Plan) -> report.Soak:
 
 
 @click.command()
-@click.option("--minutes", default=120.0, show_default=True, help="How long it is used and broken.")
+@click.option("--minutes", default=120.0, show_default=True, help="Length of the soak.")
 @click.option("--workspaces", default=20, show_default=True)
-@click.option("--jobs", default=100, show_default=True, help="CRON jobs of each workspace.")
-@click.option("--workers", default=3, show_default=True, help="The second of them is killed; two at least.")
-@click.option("--pause", "pause_seconds", default=1.0, show_default=True, help="A user's rest between two acts.")
-@click.option("--harm", "harm_seconds", default=40.0, show_default=True, help="Between two harms, on average.")
-@click.option("--dump", "dump_minutes", default=10.0, show_default=True, help="Between two runs of pg_dump.")
-@click.option("--later", "later_seconds", default=300, show_default=True, help="How late DELAYED jobs are at most.")
+@click.option("--jobs", default=100, show_default=True, help="CRON jobs per workspace.")
+@click.option("--workers", default=3, show_default=True, help="Number of workers, at least two; the second is killed.")
+@click.option("--pause", "pause_seconds", default=1.0, show_default=True, help="A user's pause between two actions.")
+@click.option("--harm", "harm_seconds", default=40.0, show_default=True, help="Average time between two disruptions.")
+@click.option("--dump", "dump_minutes", default=10.0, show_default=True, help="Time between two runs of pg_dump.")
+@click.option("--later", "later_seconds", default=300, show_default=True, help="Maximum delay of DELAYED jobs.")
 @click.option("--seed", type=int, help="Of what is drawn at random.  [default: another one each time]")
-@click.option("--report", "file", type=click.Path(path_type=Path), help="Writes the report there, as Markdown.")
-@click.option("--keep", is_flag=True, help="Leaves the instance's folder, for who wants to look.")
+@click.option("--report", "file", type=click.Path(path_type=Path), help="Write the report to this file, as Markdown.")
+@click.option("--keep", is_flag=True, help="Keep the instance's folder for inspection.")
 def main(file: Path | None, keep: bool, seed: int | None, **given: float) -> None:
     """Use, change and break an instance for hours, then count: `python -m bench.soak`
 
-    Ends with 1 where a tick or a delivery was lost or doubled, or a warning or an answer is not explained.
+    Exits with 1 if a tick or a delivery was lost or duplicated, or a warning or a response is unexplained.
     """
     plan = Plan(seed=seed if seed is not None else random.SystemRandom().randrange(10**6), **given)  # type: ignore[arg-type]  # click has checked them
     common.console.print(f"seed {plan.seed}")

@@ -1,4 +1,4 @@
-"""What it came to: each tick of each job once, each delivery under its key, each warning explained."""
+"""The soak's account: each tick of each job once, each delivery under its key, each warning explained."""
 
 import time
 from collections import Counter
@@ -27,17 +27,17 @@ _REPEATS = """
 select count(*) filter (where attempt_count > 0), count(*) filter (where attempt_count > 1)
   from kronos.execution_done
 """
-# What falls due is accounted for within seconds; within this where the machine is busy.
+# Due ticks are accounted for within seconds, or within this time on a busy machine.
 _OVERDUE_SECONDS = 60.0
-# Whatever befell it, a process may say so for so long afterwards: leases run out, pg_cron is heard again.
+# After a disruption, processes may log warnings for this long: leases end, pg_cron is heard again.
 _WITHIN_SECONDS = 240.0
-# Lines that users and receivers cause, with no harm done.
+# Log lines caused by users and receivers, without any disruption.
 _ALWAYS = {"attempt.failed", "attempt.retried", "request.timed_out", "job.ends_later", "workspace.follows_later"}
 
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """Of a soak."""
+    """The account of a soak."""
 
     jobs: int = 0
     ticks: int = 0
@@ -53,17 +53,17 @@ class Account:
 
     @property
     def is_exact(self) -> bool:
-        """Whether nothing was lost, doubled or left."""
+        """Whether nothing was lost, duplicated or left over."""
         return not (self.wrong or self.left or self.undelivered)
 
 
 def taken(soaked: Soaked, receiver: Receiver, harm: Harm, since: datetime) -> Account:
-    """Counts, once all is quiet."""
+    """Return the counts, once everything is quiet."""
     account = Account()
     with psycopg.connect(soaked.database_url, row_factory=tuple_row, autocommit=True) as connection:
         until = time.monotonic() + _OVERDUE_SECONDS
         while not _read_ledgers(connection, since, account) and time.monotonic() < until:
-            time.sleep(1)  # a minute has just begun: what is due is being accounted for
+            time.sleep(1)  # a minute has just begun: its ticks are being accounted for
         account.dispositions = {status: int(count) for status, count in connection.execute(_DISPOSITIONS)}
         ((account.left,),) = connection.execute(_LEFT).fetchall()
         ((account.executions, account.repeated),) = connection.execute(_REPEATS).fetchall()
@@ -75,7 +75,7 @@ def taken(soaked: Soaked, receiver: Receiver, harm: Harm, since: datetime) -> Ac
 
 
 def _read_ledgers(connection: psycopg.Connection[tuple[Any, ...]], since: datetime, account: Account) -> bool:
-    """Returns whether nothing is overdue."""
+    """Read the ledgers, and return whether nothing is overdue."""
     window = {"since": since, "until": datetime.now(UTC) - timedelta(seconds=1)}
     rows, after = list[tuple[Any, ...]](), UUID(int=0)
     while batch := connection.execute(_LEDGERS, window | {"after": after}).fetchall():
@@ -91,7 +91,7 @@ def _read_ledgers(connection: psycopg.Connection[tuple[Any, ...]], since: dateti
 
 
 def _internal(soaked: Soaked) -> set[str]:
-    """Executions of Kronos's own jobs, which no receiver sees."""
+    """Return the executions of internal jobs, which no receiver sees."""
     with psycopg.connect(soaked.database_url, row_factory=tuple_row) as connection:
         rows = connection.execute(
             "select done.execution_id::text from kronos.execution_done as done join kronos.workspaces as workspace "
@@ -114,7 +114,7 @@ def _read_log(soaked: Soaked, harm: Harm, account: Account) -> None:
 
 
 def quiet(soaked: Soaked, seconds: float) -> bool:
-    """Waits until nothing is due or under way any more, or the time is over. Returns whether it is so."""
+    """Wait until nothing is due or under way, or the time is over. Returns whether everything is quiet."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
@@ -123,6 +123,6 @@ def quiet(soaked: Soaked, seconds: float) -> bool:
                 if left == 0:
                     return True
         except psycopg.OperationalError:
-            pass  # PostgreSQL is still on its way back
-        time.sleep(0.5)  # nothing tells a benchmark that the last one has ended
+            pass  # PostgreSQL is still restarting
+        time.sleep(0.5)  # there is no signal for the end of the last one
     return False

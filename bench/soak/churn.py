@@ -1,4 +1,5 @@
-"""What users do meanwhile: jobs made, changed, paused, run, filled back, ended; workspaces suspended and resumed."""
+"""User actions during the soak: create, change, pause, trigger, backfill and cancel jobs; suspend and resume
+workspaces."""
 
 import asyncio
 import random
@@ -20,7 +21,7 @@ Act = Callable[["Churn", str, random.Random], Awaitable[None]]
 
 
 class Churn:
-    """Users of a number of workspaces. Answers that no fault explains are kept in `unexplained`."""
+    """Users of several workspaces. Responses that no disruption explains are kept in `unexplained`."""
 
     def __init__(
         self, url: str, key: str, receiver: Receiver, *, workspaces: int, jobs: int, later_seconds: int, seed: int
@@ -40,7 +41,7 @@ class Churn:
         self.away = 0
 
     async def ask(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject | None:
-        """The answer; None where there is none, or no good one."""
+        """Return the response; None if there is none, or it is an error."""
         if self._session is None:
             raise RuntimeError("outside of `run`")
         try:
@@ -52,21 +53,21 @@ class Churn:
                 if answer.status not in _PASSING | _RACED:
                     self.unexplained.append(f"{method} {path} {answer.status} {(await answer.text())[:300]}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            self.away += 1  # the API was killed, or PostgreSQL is away
+            self.away += 1  # the API was killed, or PostgreSQL is unavailable
         return None
 
     async def must(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        """The same, again until it is done: what everything rests on."""
+        """Like `ask`, but retry until it succeeds: for requests that everything depends on."""
         for _ in range(60):
             if (answer := await self.ask(method, path, body)) is not None:
                 return answer
             if self.unexplained:
                 break
-            await asyncio.sleep(1)  # the API says 503: it is to be asked again later
+            await asyncio.sleep(1)  # the API returned 503: retry later
         raise RuntimeError(f"{method} {path} was never done: {self.unexplained[-1:]}")
 
     async def prepare(self) -> None:
-        """The workspaces, their endpoints, their jobs."""
+        """Create the workspaces, their endpoints and their jobs."""
         for slug in self.workspaces:
             await self.must("POST", "", {"slug": slug})
             for name in ("always", "sometimes"):
@@ -79,7 +80,7 @@ class Churn:
             self.names[slug] = [str(each["name"]) for each in jobs]
 
     async def run(self, until: asyncio.Event, pause_seconds: float) -> None:
-        """Until the event is set; each user rests so long between two acts."""
+        """Run until the event is set; each user pauses this long between two actions."""
 
         async def user(chance: random.Random) -> None:
             while not until.is_set():
@@ -91,7 +92,7 @@ class Churn:
         await asyncio.gather(*users)
 
     async def stop(self) -> None:
-        """No workspace is suspended, and every job is paused: nothing new falls due."""
+        """Resume every workspace and pause every job, so that nothing new becomes due."""
         for slug in self.workspaces:
             await self.must("PATCH", f"/{slug}", {"status": "ACTIVE"})
             begun = await self.must("POST", f"/{slug}/operations", {"action": "pause", "filter": {}, "note": "over"})
@@ -101,7 +102,7 @@ class Churn:
                 status = str((await self.must("GET", path))["status"])
 
     async def connected(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Does something with a session of HTTP."""
+        """Run a function with an HTTP session."""
         headers = {"Authorization": f"Bearer {self._key}"}
         timeout = aiohttp.ClientTimeout(total=30)
         async with aiohttp.ClientSession(headers=headers, timeout=timeout) as self._session:
@@ -135,7 +136,7 @@ async def _patch(churn: Churn, slug: str, chance: random.Random) -> None:
         {"priority": chance.randrange(-5, 6)},
     ]
     job = _job(churn, slug, chance)
-    if "/every-" in job:  # its interval is no expression, and knows no zone
+    if "/every-" in job:  # an interval is not an expression, and has no zone
         changes = [each for each in changes if not each.keys() & {"cron", "timezone"}]
     await churn.ask("PATCH", job, chance.choice(changes))
 
@@ -157,7 +158,7 @@ async def _skip(churn: Churn, slug: str, chance: random.Random) -> None:
 
 
 async def _replace(churn: Churn, slug: str, chance: random.Random) -> None:
-    """A job ends, another begins."""
+    """Cancel a job and create another."""
     gone = chance.choice(churn.names[slug])
     if await churn.ask("DELETE", f"/{slug}/jobs/{gone}") is None:
         return
@@ -181,9 +182,9 @@ async def _read(churn: Churn, slug: str, chance: random.Random) -> None:
 
 
 async def _suspend(churn: Churn, slug: str, chance: random.Random) -> None:
-    """A workspace stands still for a moment."""
+    """Suspend a workspace for a moment."""
     if await churn.ask("PATCH", f"/{slug}", {"status": "SUSPENDED"}) is not None:
-        await asyncio.sleep(chance.random() * 5)  # it stands still so long
+        await asyncio.sleep(chance.random() * 5)  # it stays suspended this long
         await churn.must("PATCH", f"/{slug}", {"status": "ACTIVE"})
 
 

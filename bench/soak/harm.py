@@ -1,4 +1,4 @@
-"""What befalls the instance meanwhile: kills, stops, restarts, cut connections, dumps, retention, a set clock."""
+"""Disruptions during the soak: kills, stops, restarts, cut connections, dumps, retention, a changed clock."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ _STEP_SECONDS = (75, -75, 40, -40)
 
 @dataclass(slots=True, kw_only=True)
 class Harm:
-    """Does harm, one act at a time. `times` has when each was done, on the monotonic clock."""
+    """Causes disruptions, one at a time. `times` has the monotonic time of each."""
 
     soaked: Soaked
     seed: int
@@ -36,7 +36,7 @@ class Harm:
     _ahead_seconds: int = 0
 
     async def run(self, until: asyncio.Event, pause_seconds: float, dump_seconds: float) -> None:
-        """Until the event is set: an act each `pause_seconds`, a dump each `dump_seconds`."""
+        """Run until the event is set: a disruption every `pause_seconds`, a dump every `dump_seconds`."""
         chance = random.Random(self.seed)
         acts = list(_ACTS)
         dumped = time.monotonic()
@@ -55,7 +55,7 @@ class Harm:
             self.done[name] += 1
 
     def step_clock(self) -> bool:
-        """Set the clock that the database decides by forward or back, as the turn is."""
+        """Set the database's clock forward and back, in turns."""
         by = _STEP_SECONDS[self._steps % len(_STEP_SECONDS)]
         if not self._set_clock(by):
             return False
@@ -64,7 +64,7 @@ class Harm:
         return True
 
     def set_clock_right(self) -> None:
-        """As it was."""
+        """Restore the clock."""
         common.wait_until(lambda: self._set_clock(-self._ahead_seconds), "the clock cannot be set", every=1)
         self._ahead_seconds = 0
 
@@ -75,7 +75,7 @@ class Harm:
                 clock.by = timedelta(seconds=self._ahead_seconds)
                 clock.step(timedelta(seconds=by))
         except psycopg.OperationalError:
-            return False  # PostgreSQL is on its way back
+            return False  # PostgreSQL is restarting
         return True
 
 
@@ -95,10 +95,10 @@ async def _kill_worker(harm: Harm) -> bool:
 
 
 async def _stop_worker(harm: Harm) -> bool:
-    """Past its leases, then it goes on."""
+    """Stop a worker until its leases have ended, then let it continue."""
     if not harm.soaked.send("worker-2", signal.SIGSTOP):
         return False
-    await asyncio.sleep(_STOPPED_SECONDS)  # it stands still so long
+    await asyncio.sleep(_STOPPED_SECONDS)  # it stays stopped this long
     return harm.soaked.send("worker-2", signal.SIGCONT)
 
 
@@ -123,7 +123,7 @@ async def _crash_backend(harm: Harm) -> bool:
 
 
 async def _cut(harm: Harm) -> bool:
-    """All connections of ours."""
+    """Cut all of Kronos's connections."""
     try:
         async with await psycopg.AsyncConnection.connect(harm.soaked.database_url, connect_timeout=5) as connection:
             await connection.execute(

@@ -1,4 +1,4 @@
-"""The `kronos up` that is soaked, in a home of its own, and its processes."""
+"""The `kronos up` under test, in a separate home, and its processes."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ _READY_SECONDS = 180.0
 
 
 class Soaked:
-    """A running `kronos up`. Its workers have numbers from 1."""
+    """A running `kronos up`. Its workers are numbered from 1."""
 
     def __init__(self, home: Path, process: subprocess.Popen[bytes], port: int) -> None:
         self.home = home
@@ -38,7 +38,7 @@ class Soaked:
         return self.home / "log"
 
     def pids(self) -> dict[str, int]:
-        """The living processes by name: up, api, worker-1 …, postgres."""
+        """The pids of running processes by name: up, api, worker-1 …, postgres."""
         found = {"up": self.process.pid}
         for path in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
             for pid in path.read_text().split():
@@ -47,14 +47,14 @@ class Soaked:
         return found
 
     def send(self, name: str, number: signal.Signals) -> bool:
-        """A signal to a process, if it lives. Returns whether it did."""
+        """Send a signal to a process. Returns whether it was running."""
         pid = self.pids().get(name)
         if pid is not None:
             os.kill(pid, number)
         return pid is not None
 
     def backends(self) -> list[int]:
-        """PostgreSQL's processes but the postmaster."""
+        """Return PostgreSQL's processes except the postmaster."""
         postmaster = self.pids().get("postgres")
         if postmaster is None:
             return []
@@ -79,7 +79,7 @@ def _name(pid: int, first_port: int) -> str | None:
 
 
 def _free_ports(count: int) -> int:
-    """The first of so many ports in a row that nobody listens on."""
+    """Return the first of this many consecutive free ports."""
     for first in random.SystemRandom().sample(range(20_000, 30_000), 100):
         with contextlib.ExitStack() as held, contextlib.suppress(OSError):
             for port in range(first, first + count):
@@ -90,7 +90,7 @@ def _free_ports(count: int) -> int:
 
 @contextmanager
 def soaked(home: Path, workers: int) -> Iterator[Soaked]:
-    """A `kronos up` with that many workers; ended in the end, and everything of it."""
+    """Provide a `kronos up` with this many workers; it and all its processes end with the block."""
     port = _free_ports(1 + workers)
     settings = {
         "KRONOS_LOG_FORMAT": "json",

@@ -1,4 +1,4 @@
-"""Who is delivered to: answers at once, mostly; knows each key's requests."""
+"""The soak's receiver: usually responds immediately, and counts each key's requests."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ _HANG_SECONDS = 8.0
 
 
 class Receiver:
-    """`/always` answers 200; `/sometimes` now and then does not. Each request is counted under its Idempotency-Key."""
+    """`/always` returns 200; `/sometimes` occasionally fails. Each request is counted under its Idempotency-Key."""
 
     def __init__(self, seed: int) -> None:
         self.requests: Counter[str] = Counter()
@@ -24,7 +24,7 @@ class Receiver:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """On a port of its own."""
+        """Serve the receiver on a separate port."""
         app = web.Application()
         app.router.add_post("/always", self._always)
         app.router.add_post("/sometimes", self._sometimes)
@@ -39,7 +39,7 @@ class Receiver:
             await runner.cleanup()
 
     def url(self, path: str) -> str:
-        """Of one of the two."""
+        """Return the URL of one of the two paths."""
         return f"http://127.0.0.1:{self.port}/{path}"
 
     async def _always(self, request: web.Request) -> web.Response:
@@ -48,7 +48,7 @@ class Receiver:
     async def _sometimes(self, request: web.Request) -> web.Response:
         drawn = self._chance.random()
         if drawn < HANGS:
-            await asyncio.sleep(_HANG_SECONDS)  # as a receiver that is slow: nothing could be awaited in its place
+            await asyncio.sleep(_HANG_SECONDS)  # simulates a slow receiver; there is no event to wait for
         elif drawn < HANGS + FAILS:
             self.requests[request.headers["Idempotency-Key"]] += 1
             return web.json_response({"no": "not this time"}, status=500)

@@ -1,4 +1,4 @@
-"""What a soak came to, for people."""
+"""The report of a soak."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soak:
-    """All that is known of one."""
+    """All results of a soak."""
 
     minutes: float
     workspaces: int
@@ -28,12 +28,12 @@ class Soak:
 
     @property
     def is_good(self) -> bool:
-        """Whether all is accounted for and explained."""
+        """Whether everything is accounted for and explained."""
         return self.account.is_exact and not self.account.unexplained and not self.bad_answers
 
 
 def markdown(soak: Soak) -> str:
-    """The report."""
+    """Return the report as Markdown."""
     return "\n".join(_lines(soak)) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Memory and open files of the processes, over time: whether they grow."""
+"""Memory and open files of the processes over time, and whether they grow."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ _PAGE = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
-    """Of one process over its life after its warm-up."""
+    """The growth of one process after its warm-up."""
 
     name: str
     lived_seconds: float
@@ -29,14 +29,14 @@ class Slope:
 
 
 class Watch:
-    """Looks at the processes each few seconds."""
+    """Samples the processes every few seconds."""
 
     def __init__(self, soaked: Soaked) -> None:
         self._soaked = soaked
         self._seen: dict[tuple[str, int], list[tuple[float, float, int]]] = defaultdict(list)
 
     async def run(self, until: asyncio.Event) -> None:
-        """Until the event is set."""
+        """Sample until the event is set."""
         while not until.is_set():
             self._look()
             try:
@@ -54,7 +54,7 @@ class Watch:
             self._seen[name, pid].append((time.monotonic(), memory, files))
 
     def slopes(self) -> list[Slope]:
-        """Of each kind of process the one that lived longest."""
+        """Return the slopes of the longest-running process of each kind."""
         longest: dict[str, list[tuple[float, float, int]]] = {}
         for (name, _), seen in self._seen.items():
             if len(seen) > len(longest.get(name, [])):
@@ -77,7 +77,8 @@ def _slope(name: str, seen: list[tuple[float, float, int]]) -> Slope:
 
 
 def _per_hour(times: list[float], values: list[float]) -> float:
-    """Theil and Sen: the median of the slopes between points that are half of the time apart. Jumps do not lead it."""
+    """Return the Theil-Sen estimate: the median of slopes between points half the time apart. Jumps do not distort
+    it."""
     half = len(times) // 2
     pairs = range(len(times) - half)
     return median((values[n + half] - values[n]) / (times[n + half] - times[n]) for n in pairs) * 3600

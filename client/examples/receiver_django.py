@@ -1,4 +1,4 @@
-"""A receiver of Kronos's deliveries, with Django: the view, and the least project that has it."""
+"""A receiver of Kronos's deliveries with Django: the view, in a minimal project."""
 
 import os
 
@@ -11,14 +11,14 @@ from django.views.decorators.http import require_POST
 
 from kronos.client import WebhookInvalid, verify_webhook
 
-secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while one takes the other's place
-done: set[str] = set()  # of your database: the same execution may come again
+secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while you replace one
+done: set[str] = set()  # use your database: the same execution may arrive again
 
 
-@csrf_exempt  # the signature says who calls
+@csrf_exempt  # the signature authenticates the caller
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """Do once what an execution is for."""
+    """Do the work of an execution once."""
     try:
         webhook = verify_webhook(request.body, request.headers, secrets)
     except WebhookInvalid as error:

@@ -7,13 +7,13 @@ from fastapi import FastAPI, HTTPException, Request
 from kronos.client import WebhookInvalid, verify_webhook
 
 app = FastAPI()
-secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while one takes the other's place
-done: set[str] = set()  # of your database: the same execution may come again
+secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while you replace one
+done: set[str] = set()  # use your database: the same execution may arrive again
 
 
 @app.post("/hook")
 async def receive(request: Request) -> dict[str, str]:
-    """Do once what an execution is for."""
+    """Do the work of an execution once."""
     try:
         webhook = verify_webhook(await request.body(), request.headers, secrets)
     except WebhookInvalid as error:

@@ -7,13 +7,13 @@ from flask import Flask, request
 from kronos.client import WebhookInvalid, verify_webhook
 
 app = Flask(__name__)
-secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while one takes the other's place
-done: set[str] = set()  # of your database: the same execution may come again
+secrets = os.environ["KRONOS_SIGNING_SECRETS"].split()  # two while you replace one
+done: set[str] = set()  # use your database: the same execution may arrive again
 
 
 @app.post("/hook")
 def receive() -> tuple[dict[str, str], int]:
-    """Do once what an execution is for."""
+    """Do the work of an execution once."""
     try:
         webhook = verify_webhook(request.get_data(), request.headers, secrets)
     except WebhookInvalid as error:

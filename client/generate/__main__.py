@@ -1,4 +1,4 @@
-"""`bin/client`: what is made of the API's document, and of the client for asyncio, written anew."""
+"""`bin/client`: regenerate the parts of the client that come from OpenAPI and from the client for asyncio."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""/openapi.json, as the API of this checkout has it."""
+"""/openapi.json of this checkout's API."""
 
 import os
 import tempfile
@@ -10,8 +10,8 @@ REF = "#/components/schemas/"
 
 
 def load() -> Json:
-    """The document. No database is asked."""
-    from kronos import config, encryption  # here: the generator's other parts need no server
+    """Return the document. Needs no database."""
+    from kronos import config, encryption  # imported here: other parts of the generator do not need the server
     from kronos.api import app
 
     with tempfile.TemporaryDirectory() as directory:
@@ -29,19 +29,19 @@ def load() -> Json:
 
 
 def schemas(document: Json) -> dict[str, Json]:
-    """Each schema by its name."""
+    """Return each schema by name."""
     found: dict[str, Json] = document["components"]["schemas"]
     return found
 
 
 def name_of(schema: Json) -> str | None:
-    """The name of the schema that this one only refers to."""
+    """Return the name of the schema that this one refers to, if it is only a reference."""
     reference = schema.get("$ref")
     return None if reference is None else str(reference).removeprefix(REF)
 
 
 def references(value: object) -> list[str]:
-    """Names of the schemas that are referred to within, each once, in order."""
+    """Return the names of the schemas that a value refers to, each once, in order."""
     found: dict[str, None] = {}
 
     def look(inner: object) -> None:
@@ -59,7 +59,7 @@ def references(value: object) -> list[str]:
 
 
 def answers(operation: Json) -> dict[str, Json]:
-    """The schema of each answer that is a success, by its status; those without a body are left out."""
+    """Return the schema of each successful response by status, without those that have no body."""
     return {
         status: next(iter(response["content"].values()))["schema"]
         for status, response in operation["responses"].items()
@@ -68,7 +68,7 @@ def answers(operation: Json) -> dict[str, Json]:
 
 
 def media_type(operation: Json) -> str:
-    """What a success is answered in; "" where it has no body."""
+    """Return the media type of a successful response; "" if it has no body."""
     return next(
         (
             str(next(iter(response["content"])))

@@ -1,7 +1,7 @@
-"""Where each operation of the API stands in the client, and whether it may be sent again when its answer is lost.
+"""The place of each operation in the client, and whether a call is repeated when its response is lost.
 
-An operation that is not named here is a method of its tag's resource, called as its operationId. Its writes are not
-sent again: say here which may be.
+An operation that is not listed here is a method of its tag's resource, with its operationId as name. Its writes are not
+repeated: list those that may be here.
 """
 
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 ALWAYS, KEYED, NEVER = '"always"', '"keyed"', '"never"'
 WHERE_CONDITIONAL = '"always" if if_match is not None else "never"'
-"""A PATCH: under If-Match it happens once."""
+"""A PATCH takes effect only once under If-Match."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A method: of this resource, with this name. `validate_only` is what it sends of that; `answer` the models that
-    are then answered. `repeat` is an expression."""
+    """A method of a resource. `validate_only` is the value that it sends, and `answer` the models that it then returns.
+    `repeat` is an expression."""
 
     resource: str
     name: str
@@ -35,7 +35,7 @@ def _places(resource: str, **names: str | tuple[str, str]) -> dict[str, tuple[Pl
 def _twice(
     operation: str, resource: str, name: str, count: str, *, answer: tuple[str, ...], counted: str, repeat: str
 ) -> dict[str, tuple[Place, ...]]:
-    """An operation that does, and with validate_only only says what it would do: two methods."""
+    """Return two methods for an operation: one acts, the other sends validate_only and shows what would happen."""
     return {
         operation: (
             Place(resource=resource, name=name, validate_only=False, answer=answer, repeat=repeat),
@@ -253,15 +253,15 @@ BY_HAND: Mapping[str, tuple[str, ...]] = {
     "export_audit": ("cursor", "object_type", "after", "before"),
     "export_instance_audit": ("cursor",),
 }
-"""Streams, which are written by hand, and the parameters that the API has for them. Those of an export besides `cursor`
-ask for rows that its list has as well."""
+"""Streams are written by hand. These are the parameters of their operations. An export's parameters besides `cursor`
+select rows that its list has as well."""
 
 LEFT_OUT = {"If-None-Match", "Kronos-Read-From"}
-"""Headers of reads. The one spares an answer that is the same, which models have no place for; the other is an option
-of the client."""
+"""Headers of reads. The first saves an unchanged response, which models cannot represent. The second is an option of
+the client."""
 
 INSTANCE_RESOURCES = {"workspaces"}
-"""Resources whose paths begin like a workspace's, and are the instance's all the same."""
+"""Resources of the instance whose paths begin like those of a workspace."""
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "JobStatus": ("Job", "status"),
@@ -283,7 +283,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "IncidentStatus": ("Incident", "status"),
     "AlertSeverity": ("AlertRule", "severity"),
 }
-"""Enumerations that have a name, and a schema's property that has them."""
+"""Named enumerations, with the property of a schema that uses each."""
 
 HOMES: Mapping[str, str] = {
     "Execution": "executions",
@@ -291,7 +291,7 @@ HOMES: Mapping[str, str] = {
     "Problem": "problems",
     "ProblemFault": "problems",
 }
-"""Schemas that several resources answer, and the module of their own."""
+"""Schemas that several resources return, with their own modules."""
 
 HIDDEN = {("NewKey", "key"), ("NewHeartbeat", "ping_url")}
 """Fields that no repr shows."""
@@ -307,4 +307,4 @@ PARAMETERS = {
     "key_id": "key",
     "mapping_id": "mapping",
 }
-"""Parameters of paths, and what they are called in Python."""
+"""Path parameters and their names in Python."""

@@ -1,4 +1,4 @@
-"""Methods of each resource, for asyncio; the other client is made of them."""
+"""The methods of each resource for asyncio. The client for threads is generated from them."""
 
 from dataclasses import dataclass, field
 
@@ -21,13 +21,13 @@ from generate.typing_of import Types, imports, python_name
 
 _OF_A_WORKSPACE = "/v1/workspaces/{w}"
 _TOLD = {
-    KEYED: "Where its answer is lost it is sent again under its `idempotency_key`: one is made unless that is None.",
-    ALWAYS: "Where its answer is lost it is sent again.",
-    NEVER: "Where its answer is lost it is not sent again: look whether it was done.",
-    WHERE_CONDITIONAL: "Where its answer is lost it is sent again only with `if_match`.",
+    KEYED: "If the response is lost, the call is repeated with its `idempotency_key`, generated unless None.",
+    ALWAYS: "If the response is lost, the call is repeated.",
+    NEVER: "If the response is lost, the call is not repeated: check whether it was done.",
+    WHERE_CONDITIONAL: "If the response is lost, the call is repeated only with `if_match`.",
 }
 _TOLD_OF_MANY = (
-    "Where its answer is lost it is sent again if each thing that it does has an idempotency key, or needs none."
+    "If the response is lost, the call is repeated if each of its actions has an idempotency key, or needs none."
 )
 _OURS = {
     **dict.fromkeys(
@@ -41,7 +41,7 @@ _OURS = {
 
 @dataclass
 class Method:
-    """What is known of a method before it is written."""
+    """A method before it is written."""
 
     place: Place
     path: str
@@ -52,24 +52,24 @@ class Method:
 
     @property
     def is_in_workspace(self) -> bool:
-        """Whether it is called of one workspace."""
+        """Whether the method is called on a workspace."""
         return self.path.startswith(_OF_A_WORKSPACE) and self.place.resource not in INSTANCE_RESOURCES
 
     @property
     def body(self) -> str | None:
-        """The name of the body's schema; None where it takes none, or an empty one."""
+        """The name of the body's schema; None for no body or an empty one."""
         if "requestBody" not in self.operation:
             return None
         (content,) = self.operation["requestBody"]["content"].values()
         name = name_of(content["schema"])
         if name is None:
-            raise ValueError(f"{self.operation['operationId']}: its body is no schema with a name")
+            raise ValueError(f"{self.operation['operationId']}: the body's schema has no name")
         properties, _ = fields_of(name, self.document)
         return name if properties else None
 
 
 def methods(document: Json) -> list[Method]:
-    """Every method of every resource. Raises ValueError for an operation that is written by hand and has changed."""
+    """Return all methods of all resources. Raises ValueError if an operation written by hand has changed."""
     found = []
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
@@ -77,10 +77,10 @@ def methods(document: Json) -> list[Method]:
             if name in BY_HAND:
                 takes = tuple(each["name"] for each in operation["parameters"] if each["in"] != "path")
                 if set(takes) != set(BY_HAND[name]):
-                    raise ValueError(f"{name} takes {takes} now: see to it in kronos/client/_async, then in BY_HAND")
+                    raise ValueError(f"{name} takes {takes} now: update it in kronos/client/_async, then in BY_HAND")
                 continue
             if media_type(operation) not in ("", "application/json"):
-                raise ValueError(f"{name} answers {media_type(operation)}: write it by hand, and name it in BY_HAND")
+                raise ValueError(f"{name} returns {media_type(operation)}: write it by hand, and add it to BY_HAND")
             default = Place(resource=operation["tags"][0].replace("-", "_"), name=name)
             for place in PLACES.get(name, (default,)):
                 found.append(Method(place, path, verb, operation, document))
@@ -88,12 +88,12 @@ def methods(document: Json) -> list[Method]:
 
 
 def class_of(resource: str) -> str:
-    """The class of a resource."""
+    """Return the class name of a resource."""
     return "Async" + "".join(part.title() for part in resource.split("_")) + "Resource"
 
 
 def resources(document: Json) -> dict[str, str]:
-    """The modules of kronos/client/_async/resources by their names."""
+    """Return the modules of kronos/client/_async/resources by name."""
     types, all_methods = Types(document), methods(document)
     ours = dict(_OURS) | dict.fromkeys(WORDS, "kronos.client.bodies.words")
     for is_sent, package in ((False, "models"), (True, "bodies")):
@@ -108,9 +108,10 @@ def resources(document: Json) -> dict[str, str]:
         head = f"class {class_of(resource)}({base}):\n" + docstring(_says(resource, document), indent=4)
         text = "\n\n".join([head, *(_method(each, types) for each in its)]) + "\n"
         if "-> " + "list[" in text:
-            raise ValueError(f"{resource}: list is a method's name here")
+            raise ValueError(f"{resource}: list is a method name in this module")
         made[resource] = (
-            f'"""{resource.replace("_", " ").capitalize()}. Made by bin/client."""\n\n{imports(text, ours)}\n\n{text}'
+            f'"""{resource.replace("_", " ").capitalize()}. Generated by bin/client."""\n\n'
+            f"{imports(text, ours)}\n\n{text}"
         )
     made["__init__"] = _together(by_resource)
     return made
@@ -119,27 +120,27 @@ def resources(document: Json) -> dict[str, str]:
 def _says(resource: str, document: Json) -> str:
     tag = next((each for each in document["tags"] if each["name"].replace("-", "_") == resource), None)
     more = {
-        "files": "What files say of a workspace, all at once.",
-        "me": "Who calls.",
-        "operations": "Work over many rows that goes on behind a request.",
+        "files": "Workspace files, applied in one call.",
+        "me": "The caller.",
+        "operations": "Work over many rows, done in the background.",
         "instance_audit": "Who changed what in the instance and all workspaces.",
-        "role_mappings": "Which role a group of the identity provider has in a workspace.",
-        "quotas": "What a workspace may have and make, and what it has.",
+        "role_mappings": "The roles of the identity provider's groups in a workspace.",
+        "quotas": "The limits of a workspace, and its usage.",
     }
     return more.get(resource) or (tag["description"] if tag else f"The API's {resource}.")
 
 
 def _together(by_resource: dict[str, list[Method]]) -> str:
-    """All resources, as attributes of a workspace and of the instance."""
+    """Return the module with all resources, as attributes of a workspace and of the instance."""
     lines = [
-        '"""The resources of the API. Made by bin/client."""',
+        '"""The resources of the API. Generated by bin/client."""',
         "",
         "from kronos.client._async.transport import AsyncTransport",
     ]
     lines += [f"from kronos.client._async.resources.{each} import {class_of(each)}" for each in by_resource]
     for name, is_in_workspace, what in (
-        ("AsyncWorkspaceResources", True, "What a workspace has."),
-        ("AsyncInstanceResources", False, "What the instance has."),
+        ("AsyncWorkspaceResources", True, "The resources of a workspace."),
+        ("AsyncInstanceResources", False, "The resources of the instance."),
     ):
         lines += ["", "", f"class {name}:", f'    """{what}"""', ""]
         lines += ["    def __init__(self, transport: AsyncTransport, base: tuple[str, ...]) -> None:"]
@@ -151,7 +152,7 @@ def _together(by_resource: dict[str, list[Method]]) -> str:
 
 
 def _method(method: Method, types: Types) -> str:
-    """One method, written out."""
+    """Return the code of one method."""
     positional, keywords = _arguments(method, types)
     answer, is_listing = _answer(method, types)
     signature = ", ".join(
@@ -179,7 +180,7 @@ def _method(method: Method, types: Types) -> str:
 def _says_method(method: Method) -> str:
     told = str(method.operation.get("description") or method.operation["summary"] + ".")
     if method.place.validate_only:
-        told = "Only count, or judge; nothing is done. " + told
+        told = "Only counts or checks; nothing is changed. " + told
     if method.verb == "get":
         return told
     if method.place.repeat is not None and method.place.repeat not in _TOLD:
@@ -232,7 +233,7 @@ def _header(name: str, method: Method) -> list[str]:
         return ["only_new: bool = False"]
     if name in LEFT_OUT or name == "Idempotency-Key":
         return []
-    raise ValueError(f"{method.operation['operationId']} takes a header {name}, which has no place")
+    raise ValueError(f"{method.operation['operationId']} takes a header {name} that the client does not support")
 
 
 def _is_key_in_body(method: Method) -> bool:
@@ -240,7 +241,7 @@ def _is_key_in_body(method: Method) -> bool:
 
 
 def _word(method: Method) -> str:
-    """What the keywords of the body are called together."""
+    """Return the name for all keywords of the body together."""
     return {"JobBatch": "batch", "JobBulk": "bulk"}.get(str(method.body), "fields")
 
 

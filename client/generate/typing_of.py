@@ -1,4 +1,4 @@
-"""The Python type of a schema: of what is answered, and of what is sent."""
+"""The Python type of a schema, for responses and for requests."""
 
 import keyword
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ _FORMATS = {"date-time": "datetime", "date": "date", "uuid": "UUID"}
 
 
 def python_name(name: str) -> str:
-    """`from` is a word of Python's: `from_`."""
+    """Return the name in Python: keywords get an underscore, as in `from_`."""
     return f"{name}_" if keyword.iskeyword(name) else name.replace("-", "_")
 
 
 @dataclass
 class Types:
-    """The types of a document's schemas, and what they need to be imported."""
+    """The types of a document's schemas, and the imports they need."""
 
     document: Json
     words: dict[tuple[str, ...], str] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class Types:
             self.words[tuple(known[schema]["properties"][field_name]["enum"])] = name
 
     def answered(self, schema: Json) -> str:
-        """The type of what is answered."""
+        """Return the type in a response."""
         return self._of(schema, is_sent=False)
 
     def sent(self, schema: Json) -> str:
-        """The type of what may be sent."""
+        """Return the type in a request."""
         return self._of(schema, is_sent=True)
 
     def _of(self, schema: Json, *, is_sent: bool) -> str:
@@ -102,7 +102,7 @@ _HOMES = {
 
 
 def imports(text: str, ours: dict[str, str]) -> str:
-    """The import statements of what a module's text names; `ours` says where our own names are."""
+    """Return the import statements for the names in a module's text; `ours` maps our own names to modules."""
     import re
 
     homes: dict[str, set[str]] = {}

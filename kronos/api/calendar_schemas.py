@@ -5,13 +5,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from kronos import errors, icalendars
+from kronos import errors
 from kronos.api.fields import Body, CalendarName, DayName, Zone
 from kronos.calendar_days import MOST_DAYS
-from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
+from kronos.calendar_terms import (
+    ICALENDAR_YEARS_AHEAD,
+    MOST_ICALENDAR_CHARACTERS,
+    BusinessHours,
+    CalendarDay,
+    Weekday,
+)
 from kronos.calendars import NewCalendar
 from kronos.errors import Fault
-from kronos.icalendars import MOST_CHARACTERS, YEARS_AHEAD
 from kronos.server_time import CLOCK
 
 _FILE = (
@@ -65,10 +70,10 @@ class CalendarPut(Body):
         "counts.",
         examples=[[{"starts": "2026-12-25", "ends": "2026-12-26", "name": "Christmas"}]],
     )
-    icalendar: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = Field(
+    icalendar: Annotated[str, Field(min_length=1, max_length=MOST_ICALENDAR_CHARACTERS)] | None = Field(
         default=None,
         description="An iCalendar file (RFC 5545), as text. The days its events close are added to `days`, from last "
-        f"year until {YEARS_AHEAD} years ahead.",
+        f"year until {ICALENDAR_YEARS_AHEAD} years ahead.",
         examples=[_FILE],
     )
 
@@ -83,6 +88,8 @@ def new_calendar(body: CalendarPut) -> NewCalendar:
     """Return the calendar a body asks for, including the days of an iCalendar file. Raises Unprocessable."""
     days = [CalendarDay(starts=day.starts, ends=day.ends, name=day.name, open=day.open) for day in body.days]
     if body.icalendar is not None:
+        from kronos import icalendars  # here: its libraries are 3 % of what `kronos serve` takes to start
+
         days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
     if len(days) > MOST_DAYS:  # a document from GET may be sent back
         detail = f"with the file's days the calendar has {len(days)} days; at most {MOST_DAYS} are stored"

@@ -1,1 +1,1 @@
-"""The command line: what people type."""
+"""The command line."""

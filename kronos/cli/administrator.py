@@ -1,4 +1,4 @@
-"""What the commands share that act on the database itself, as its administrator."""
+"""Shared code of the commands that change the database directly, as its administrator."""
 
 import os
 from collections.abc import Callable
@@ -13,20 +13,20 @@ from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
 
 _NO_DATABASE = (
-    "no database is known: set KRONOS_DATABASE_URL to the one that `kronos migrate` is run with, or start `kronos up`"
+    "no database is configured: set KRONOS_DATABASE_URL to the URL that `kronos migrate` uses, or start `kronos up`"
 )
 _T = TypeVar("_T")
 
 home_option = click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The home of a running `kronos up`.  [KRONOS_DATABASE_URL, or the one that runs here]",
+    help="Home folder of a running `kronos up`.  [KRONOS_DATABASE_URL, or the local one]",
 )
 
 
 def instance(home: Path | None) -> tuple[str, running.Running | None]:
-    """The administrator's database URL, and the `kronos up` that it is of. Raises ClickException."""
-    from kronos.cli import environment  # here: it takes 0.15 s, and those who call the API do without it
+    """Return the administrator's database URL, and the `kronos up` that it belongs to. Raises ClickException."""
+    from kronos.cli import environment  # imported here: takes 0.15 s, and API commands do not need it
 
     environment.warn_of_unknown()
     if home is None and os.environ.get("KRONOS_DATABASE_URL"):
@@ -36,13 +36,13 @@ def instance(home: Path | None) -> tuple[str, running.Running | None]:
     except EmbeddedError as error:
         raise Ended(str(error), Exit.USAGE) from None
     if here is None:
-        raise Ended(_NO_DATABASE if home is None else f"no `kronos up` is ready in {home}", Exit.USAGE)
+        raise Ended(_NO_DATABASE if home is None else f"no `kronos up` is running in {home}", Exit.USAGE)
     return here.database_url, here
 
 
 def done(act: Callable[[], _T]) -> _T:
-    """What `act` gives. Raises ClickException: what went wrong, as people read it."""
-    from kronos import errors  # here, as above
+    """Return the result of `act`. Raises ClickException with the error in words for people."""
+    from kronos import errors  # imported here, as above
     from kronos.cli import environment
 
     try:

@@ -1,4 +1,4 @@
-"""`kronos alert …` and `kronos alert-rule …`: what a workspace wants to be told of, and what it was, over the API."""
+"""`kronos alert …` and `kronos alert-rule …`: manage alert rules and incidents, over the API."""
 
 import re
 from collections.abc import Callable
@@ -50,12 +50,12 @@ class _Span(click.ParamType[int]):
     name = "span"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """In seconds. Fails in a sentence where it is none."""
+        """Return the span in seconds. Fails with a message if the text is not a span."""
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"([0-9]{1,9})([smhd]?)", value)
         if found is None:
-            self.fail(f"{value!r} is no span of time: write 90s, 5m, 2h or 1d", param, ctx)
+            self.fail(f"{value!r} is not a time span: write 90s, 5m, 2h or 1d", param, ctx)
         return int(found[1]) * _SECONDS[found[2] or "s"]
 
 
@@ -64,57 +64,85 @@ _SPAN = _Span()
 
 @group
 def alert() -> None:
-    """Incidents: what broke an alert rule, until it is over.
+    """Incidents: what broke an alert rule, until resolved.
 
-    `kronos alert-rule` has the rules.
+    For the rules, see `kronos alert-rule`.
     """
 
 
 @group
 def alert_rule() -> None:
-    """Alert rules: what a workspace wants to be told of."""
+    """Alert rules: when to notify, and whom."""
 
 
 def _terms(run: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The options that say what a rule is."""
+    """Add the options that define a rule."""
     for option in (
-        click.option("--enabled/--disabled", default=None, help="Whether it is judged.  [default: enabled]"),
-        click.option("--repeat", "repeat_seconds", type=_SPAN, help="Say again what nobody acknowledges, so often."),
-        click.option("--recovered/--no-recovered", default=None, help="Say when it is over.  [default: recovered]"),
+        click.option("--enabled/--disabled", default=None, help="Whether the rule is evaluated.  [default: enabled]"),
         click.option(
-            "--severity", type=click.Choice(["INFO", "WARNING", "ERROR", "CRITICAL"]), help="  [default: ERROR]"
+            "--repeat",
+            "repeat_seconds",
+            type=_SPAN,
+            help="Notify again at this interval until the incident is acknowledged.",
         ),
-        click.option("--tell", multiple=True, help="An endpoint that is told; may be given again."),
         click.option(
-            "--together", is_flag=True, help="All that is selected is one, one-shots too; else each CRON job."
+            "--recovered/--no-recovered",
+            default=None,
+            help="Whether to notify when an incident is over.  [default: recovered]",
         ),
-        click.option("--heartbeat", help="What this heartbeat says."),
-        click.option("--endpoint", help="What goes to this endpoint."),
-        click.option("--tag", help="Jobs and heartbeats with this tag."),
-        click.option("--job", help="This job, an id or a name."),
-        click.option("--min-runs", type=int, help="With --failure-rate: of fewer runs it says nothing."),
-        click.option("--within", "window_seconds", type=_SPAN, help="With --failure-rate: of the last 1h."),
-        click.option("--runs", type=int, help="With --failure-rate: of the last so many."),
-        click.option("--failure-rate", "percent", type=int, metavar="PERCENT", help="So many of 100 runs failed."),
-        click.option("--no-success", type=_SPAN, help="None succeeded for so long."),
-        click.option("--factor", type=Number(max=1e9), help="A run takes longer than so many times what is usual."),
-        click.option("--running", type=_SPAN, help="A run takes longer than that."),
-        click.option("--late", type=_SPAN, help="A run begins later than that after it was due."),
-        click.option("--missed", type=int, help="So many ticks in a row had no run."),
-        click.option("--failures", type=int, help="So many runs in a row failed."),
+        click.option(
+            "--severity",
+            type=click.Choice(["INFO", "WARNING", "ERROR", "CRITICAL"]),
+            help="Severity of incidents.  [default: ERROR]",
+        ),
+        click.option("--tell", multiple=True, help="Endpoint to notify; repeatable."),
+        click.option(
+            "--together",
+            is_flag=True,
+            help="Evaluate everything selected together, including one-shots, instead of each CRON job.",
+        ),
+        click.option("--heartbeat", help="Select this heartbeat."),
+        click.option("--endpoint", help="Select jobs of this endpoint."),
+        click.option("--tag", help="Select jobs and heartbeats with this tag."),
+        click.option("--job", help="Select this job, by id or name."),
+        click.option("--min-runs", type=int, help="With --failure-rate: the minimum number of runs to evaluate."),
+        click.option(
+            "--within",
+            "window_seconds",
+            type=_SPAN,
+            help="With --failure-rate: count the runs of this time span, such as 1h.",
+        ),
+        click.option("--runs", type=int, help="With --failure-rate: count this many of the latest runs."),
+        click.option(
+            "--failure-rate",
+            "percent",
+            type=int,
+            metavar="PERCENT",
+            help="Break the rule when this percentage of runs failed.",
+        ),
+        click.option("--no-success", type=_SPAN, help="Break the rule when no run has succeeded for this long."),
+        click.option(
+            "--factor",
+            type=Number(max=1e9),
+            help="Break the rule when a run takes over this many times as long as usual.",
+        ),
+        click.option("--running", type=_SPAN, help="Break the rule when a run takes longer than this."),
+        click.option("--late", type=_SPAN, help="Break the rule when a run starts later than this after its due time."),
+        click.option("--missed", type=int, help="Break the rule when this many consecutive ticks had no run."),
+        click.option("--failures", type=int, help="Break the rule when this many consecutive runs failed."),
     ):
         run = option(run)
     return run
 
 
 @command(alert_rule)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List alert rules, newest first.
 
     kronos alert-rule ls
     """
-    empty = "no alert rule yet; make one: kronos alert-rule create NAME --failures 3 --tell ENDPOINT"
+    empty = "no alert rule yet; create one: kronos alert-rule create NAME --failures 3 --tell ENDPOINT"
     api.list(api.rows("alert-rules", limit=limit), _RULES, empty=empty)
 
 
@@ -132,7 +160,7 @@ def get(api: Api, name: str) -> None:
 @click.argument("name")
 @_terms
 def create(api: Api, name: str, **terms: Json) -> None:
-    """Make the alert rule NAME. It is about what ends from then on.
+    """Create the alert rule NAME. It applies to runs that end from now on.
 
     kronos alert-rule create nightly --job report --failures 3 --tell chat
     kronos alert-rule create backups --tag backup --no-success 1d --tell pager --severity CRITICAL
@@ -145,11 +173,11 @@ def create(api: Api, name: str, **terms: Json) -> None:
 @click.argument("name")
 @_terms
 def put(api: Api, name: str, **terms: Json) -> None:
-    """Replace an alert rule, or make it. What is not said is as of a new one.
+    """Replace an alert rule, or create it. Options that are not given get their defaults.
 
     kronos alert-rule put nightly --job report --failures 5 --tell chat
 
-    Where it selects or judges otherwise than before, its incidents are over.
+    If its selection or condition changes, its open incidents are resolved.
     """
     api.show(api.send("PUT", "alert-rules", name, body=_rule(terms)), _RULE)
 
@@ -158,7 +186,7 @@ def put(api: Api, name: str, **terms: Json) -> None:
 @click.argument("name")
 @confirmed
 def rm(api: Api, name: str, consent: Consent) -> None:
-    """Delete an alert rule. Its incidents are over, and nobody is told.
+    """Delete an alert rule. Its incidents are resolved without notification.
 
     kronos alert-rule rm nightly
     """
@@ -168,22 +196,24 @@ def rm(api: Api, name: str, consent: Consent) -> None:
 
 
 @command(alert, name="ls")
-@click.option("--all", "is_all", is_flag=True, help="Those that are over, too.")
+@click.option("--all", "is_all", is_flag=True, help="Also list resolved incidents.")
 @click.option(
-    "--status", type=click.Choice(["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"]), help="In this.  [default: LIVE]"
+    "--status",
+    type=click.Choice(["OPEN", "ACKNOWLEDGED", "RESOLVED", "LIVE"]),
+    help="Only incidents in this status.  [default: LIVE]",
 )
-@click.option("--rule", help="Of this rule.")
-@click.option("--job", help="Of this job, an id or a name.")
-@click.option("--heartbeat", help="Of this heartbeat.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--rule", help="Only incidents of this rule.")
+@click.option("--job", help="Only incidents of this job, by id or name.")
+@click.option("--heartbeat", help="Only incidents of this heartbeat.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def list_incidents(api: Api, is_all: bool, status: str | None, limit: int, **of: str | None) -> None:
-    """List incidents, newest first: those that are not over.
+    """List unresolved incidents, newest first.
 
     kronos alert ls
     kronos alert ls --job report --all
     """
     if is_all and status is not None:
-        raise click.UsageError("--all goes without --status: leave one of them out")
+        raise click.UsageError("--all and --status cannot be combined")
     found = api.rows("incidents", limit=limit, status=status or (None if is_all else "LIVE"), **of)
     rows = found if api.as_json else [{**row, "subject": _named(row)} for row in found]
     api.list(rows, _INCIDENTS, empty="no incident: nothing breaks an alert rule")
@@ -192,7 +222,7 @@ def list_incidents(api: Api, is_all: bool, status: str | None, limit: int, **of:
 @command(alert, name="get")
 @click.argument("incident_id")
 def get_incident(api: Api, incident_id: str) -> None:
-    """Show one incident, and the deliveries that told of it.
+    """Show one incident, with its notifications.
 
     kronos alert get 019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10
     """
@@ -201,9 +231,9 @@ def get_incident(api: Api, incident_id: str) -> None:
 
 @command(alert)
 @click.argument("incident_id")
-@click.option("--note", help="For people who wonder later.")
+@click.option("--note", help="Reason, recorded for later.")
 def ack(api: Api, incident_id: str, note: str | None) -> None:
-    """Say that somebody has an incident. It is not said again.
+    """Acknowledge an incident. Its notification is not repeated.
 
     kronos alert ack 019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10 --note 'on it'
     """
@@ -212,27 +242,32 @@ def ack(api: Api, incident_id: str, note: str | None) -> None:
 
 @command(alert)
 @click.argument("incident_id")
-@click.option("--for", "span", type=_SPAN, help="For so long, such as 2h.")
-@click.option("--until", help="Until then, such as 2026-12-01T09:00:00Z.")
-@click.option("--off", is_flag=True, help="Say it as before.")
+@click.option("--for", "span", type=_SPAN, help="Snooze for this long, such as 2h.")
+@click.option("--until", help="Snooze until this time, such as 2026-12-01T09:00:00Z.")
+@click.option("--off", is_flag=True, help="End the snooze.")
 def snooze(api: Api, incident_id: str, span: int | None, until: str | None, off: bool) -> None:
-    """Say nothing more of an incident for a time. Then it is said once more, where it lasts and nobody has it.
+    """Snooze an incident's notifications. They resume afterwards if it is neither resolved nor acknowledged.
 
     kronos alert snooze 019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10 --for 2h
     """
     if [span is not None, until is not None, off].count(True) != 1:
-        raise click.UsageError("say for how long: one of --for 2h, --until INSTANT and --off")
+        raise click.UsageError("say how long: pass one of --for 2h, --until INSTANT and --off")
     body = given(until=until, seconds=span)
     api.show(api.send("POST", "incidents", incident_id, "snooze", body=body), _INCIDENT)
 
 
 @command(alert)
 @click.argument("name")
-@click.option("--shape", required=True, type=click.Choice(["webhook", "slack", "pagerduty"]), help="Who takes it.")
-@click.option("--to", help="The URL that it is sent to; PagerDuty's own is known.")
-@click.option("--secret", help="pagerduty: the secret that holds the routing key.")
+@click.option(
+    "--shape",
+    required=True,
+    type=click.Choice(["webhook", "slack", "pagerduty"]),
+    help="Format of the notifications.",
+)
+@click.option("--to", help="URL to send notifications to; not needed for PagerDuty.")
+@click.option("--secret", help="pagerduty: name of the secret with the routing key.")
 def endpoint(api: Api, name: str, shape: str, to: str | None, secret: str | None) -> None:
-    """Make the endpoint NAME for notifications of this shape. `kronos endpoint edit` changes it like any other.
+    """Create the endpoint NAME for notifications. Change it with `kronos endpoint edit`, like any other.
 
     kronos alert endpoint chat --shape slack --to https://hooks.slack.com/services/T0/B0/x
     kronos alert endpoint pager --shape pagerduty --secret pagerduty-key
@@ -240,20 +275,20 @@ def endpoint(api: Api, name: str, shape: str, to: str | None, secret: str | None
     if shape == "pagerduty":
         if secret is None:
             raise click.UsageError(
-                "PagerDuty wants a routing key: store it (kronos secret set) and name it by --secret"
+                "PagerDuty needs a routing key: store it (kronos secret set) and pass its name in --secret"
             )
         to = to or alert_shapes.PAGERDUTY_URL
     elif secret is not None:
-        raise click.UsageError("--secret goes with --shape pagerduty")
+        raise click.UsageError("--secret needs --shape pagerduty")
     if to is None:
-        raise click.UsageError("say where it goes: --to URL")
+        raise click.UsageError("where should notifications go? Pass --to URL")
     body = alert_shapes.endpoint(cast(alert_shapes.Shape, shape), url=to, secret=secret)
     made = api.send("POST", "endpoints", body={"name": name} | body)
     api.show(made, ("name", "type", "spec", "version"))
 
 
 def _rule(terms: dict[str, Json]) -> JsonObject:
-    """The body that the options ask for. Raises UsageError."""
+    """Return the request body for the options. Raises UsageError."""
     selects = given(**{name: terms.pop(name) for name in ("job", "tag", "endpoint", "heartbeat")})
     condition = _condition({name: terms.pop(name) for name in _OF_CONDITION})
     is_one, tell = terms.pop("together"), terms.pop("tell")
@@ -283,7 +318,7 @@ def _condition(asked: dict[str, Json]) -> JsonObject:
     ]
     if len(found) != 1:
         raise click.UsageError(
-            "say what breaks the rule: one of --failures 3, --missed 1, --late 5m, --running 1h or --factor 3, "
+            "say what breaks the rule: pass one of --failures 3, --missed 1, --late 5m, --running 1h or --factor 3, "
             "--no-success 1d, and --failure-rate 20 --within 1h"
         )
     return found[0]

@@ -1,4 +1,4 @@
-"""Other names of verbs, alike for every resource: what somebody types who comes from another tool."""
+"""Aliases of verbs, the same for every resource: names that users of other tools type."""
 
 import copy
 from typing import Final
@@ -16,11 +16,12 @@ ALIASES: Final = {
     "rm": ("delete", "remove"),
     "revoke": ("rm", "delete", "remove"),
 }
-"""By a verb, what else it is called, where that is no verb of its own. `edit` is last: others are called so."""
+"""Aliases by verb. An alias is added only where no other verb has that name. `edit` comes last among them, because
+other verbs are named so."""
 
 
 def add(group: click.Group) -> click.Group:
-    """The group, with the other names of its verbs: they work, and are not listed."""
+    """Return the group with aliases of its verbs. They work, but are not listed."""
     for verb, names in ALIASES.items():
         for name in names:
             if verb in group.commands and name not in group.commands:

@@ -1,4 +1,4 @@
-"""`kronos plan`, `kronos apply` and `kronos export`: what files say of a workspace."""
+"""`kronos plan` and `kronos apply`: make a workspace match files."""
 
 import sys
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from kronos.cli.files import GatheredFiles
 from kronos.model import JsonObject
 
 _SECONDS = 90.0
-"""A thousand jobs that all change take some seconds, and the API gives up after sixty."""
+"""A thousand changed jobs take some seconds, and the API gives up after sixty."""
 MOST_BYTES_SENT = 1024 * 1024
 
 
 class FilesAsked(TypedDict):
-    """What both commands are asked besides their files."""
+    """The options that both commands share, besides the files."""
 
     set_name: str | None
     prune: bool
@@ -30,10 +30,14 @@ class FilesAsked(TypedDict):
 def _shared(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
-            "--set", "set_name", metavar="NAME", help="The set that the files are.  [what they say, or default]"
+            "--set", "set_name", metavar="NAME", help="Set that the files belong to.  [default: as in the files]"
         ),
-        click.option("--take-over", is_flag=True, help="What is of another set too becomes this one's."),
-        click.option("--prune", is_flag=True, help="Remove what the set made and the files do not have any more."),
+        click.option(
+            "--take-over", is_flag=True, help="Also take over resources in the files that belong to another set."
+        ),
+        click.option(
+            "--prune", is_flag=True, help="Remove resources that the set created and the files no longer contain."
+        ),
         click.option(
             "-f",
             "--file",
@@ -41,7 +45,7 @@ def _shared(function: Callable[..., None]) -> Callable[..., None]:
             required=True,
             multiple=True,
             metavar="DIR|FILE|-",
-            help="YAML or JSON; more than once.",
+            help="YAML or JSON files; repeatable.",
         ),
     ):
         function = option(function)
@@ -50,9 +54,9 @@ def _shared(function: Callable[..., None]) -> Callable[..., None]:
 
 @command(None)
 @_shared
-@click.option("--exit-code", is_flag=True, help="End with 8 where there is something to apply.")
+@click.option("--exit-code", is_flag=True, help="Exit with 8 if there are changes to apply.")
 def plan(api: Api, paths: tuple[str, ...], exit_code: bool, **asked: Unpack[FilesAsked]) -> None:
-    """Say what applying files would do, to fields and to runs.
+    """Show what applying files would change. Covers fields and runs.
 
     kronos plan -f kronos/ --prune
     """
@@ -65,36 +69,36 @@ def plan(api: Api, paths: tuple[str, ...], exit_code: bool, **asked: Unpack[File
 
 @command(None)
 @_shared
-@click.option("--dry-run", is_flag=True, help="As `kronos plan`: nothing is written.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Only show the changes, like `kronos plan`.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def apply(api: Api, paths: tuple[str, ...], dry_run: bool, yes: bool, **asked: Unpack[FilesAsked]) -> None:
-    """Make a workspace what files say, all of it or nothing.
+    """Make a workspace match files. Applies all changes, or none.
 
     kronos apply -f kronos/ --prune --yes
     """
     gathered = files.gathered(paths)
     if not (yes or dry_run):
         if "-" in paths or not sys.stdin.isatty():
-            raise click.UsageError("nobody can be asked here: add --yes, or look first with --dry-run")
+            raise click.UsageError("there is no terminal to confirm on: pass --yes, or preview with --dry-run")
         planned = _send(api, gathered, asked, is_trial=True)
         apply_output.show(replace(api.output, as_json=False), planned, err=api.as_json)
         if not apply_output.is_pending(planned):
             return
-        click.confirm("Apply this?", abort=True, err=True)
+        click.confirm("Apply these changes?", abort=True, err=True)
     applied = _send(api, gathered, asked, is_trial=dry_run)
     apply_output.show(api.output, applied)
 
 
 def _send(api: Api, gathered: GatheredFiles, asked: FilesAsked, *, is_trial: bool) -> JsonObject:
-    """What the API makes of the files. Raises Ended with the places of what it refuses."""
+    """Send the files to the API and return its response. Raises Ended, with the places of rejected values."""
     body: JsonObject = {**gathered.body, "validate_only": is_trial}
     body |= {name: asked[name] for name in ("prune", "take_over")}
     if asked["set_name"] is not None:
         body["set"] = asked["set_name"]
     if (size := len(orjson.dumps(body))) > MOST_BYTES_SENT:
         raise Ended(
-            f"the files come to {size} bytes, and the API takes {MOST_BYTES_SENT} at once: divide them into sets, "
-            "each applied by itself",
+            f"the files have {size} bytes, and the API accepts at most {MOST_BYTES_SENT}: divide them into sets, and "
+            "apply each separately",
             Exit.USAGE,
         )
     patient = replace(api, client=replace(api.client, timeout_seconds=_SECONDS))

@@ -1,4 +1,4 @@
-"""What an apply did, or would do, as people read it: + - ~, field by field, and what becomes of the runs."""
+"""The changes of an apply in the form for people: + - ~ per resource, its fields, and the effect on runs."""
 
 from collections.abc import Iterator
 
@@ -14,12 +14,12 @@ _MOST_CHARACTERS = 200
 
 
 def is_pending(applied: JsonObject) -> bool:
-    """Whether there is anything to do."""
+    """Return whether there are changes to apply."""
     return any(applied["counts"].get(name) for name in _SIGNS) or any(_taken_over(applied))
 
 
 def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
-    """The whole of it; with --json as the API answered, with --plain a line a resource that is not as it was."""
+    """Print the result. --json prints the API's response, --plain one line per resource that changes."""
     if output.as_json:
         click.echo(orjson.dumps(applied, option=orjson.OPT_INDENT_2))
         return
@@ -39,7 +39,7 @@ def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
             to.print(f"    {line}", markup=False)
     for each in adopted:
         to.print(
-            f"= {_words(each['kind'])} {printable(each['name'])} was there, and is of this set from now on",
+            f"= {_words(each['kind'])} {printable(each['name'])} exists, and belongs to this set from now on",
             markup=False,
         )
     for each in applied.get("left", ()):
@@ -51,7 +51,7 @@ def show(output: Output, applied: JsonObject, *, err: bool = False) -> None:
 
 
 def _taken_over(applied: JsonObject) -> list[JsonObject]:
-    """What is as the files have it, and becomes the set's: prune may remove it later."""
+    """Return the unchanged resources that now belong to the set; a later --prune may remove them."""
     return [each for each in applied["resources"] if each["change"] == "unchanged" and each["is_adopted"]]
 
 
@@ -59,7 +59,7 @@ def _summary(applied: JsonObject) -> Iterator[str]:
     counts, runs = applied["counts"], applied["runs"]
     done = ("created", "changed", "removed") if applied["is_applied"] else ("to create", "to change", "to remove")
     told = ", ".join(f"{counts[name]} {word}" for name, word in zip(_SIGNS, done, strict=True))
-    yield f"{'Applied' if applied['is_applied'] else 'Plan'}: {told}, {counts['unchanged']} as they are."
+    yield f"{'Applied' if applied['is_applied'] else 'Plan'}: {told}, {counts['unchanged']} unchanged."
     if any(runs.values()):
         yield f"Runs within 7 days: {runs['added']} added, {runs['removed']} removed, {runs['moved']} moved."
     busiest = applied["load"]["busiest"]
@@ -71,13 +71,13 @@ def _summary(applied: JsonObject) -> Iterator[str]:
 
 def _details(resource: JsonObject) -> Iterator[str]:
     if resource["is_adopted"]:
-        yield "it was there, and is of this set from now on"
+        yield "it exists, and belongs to this set from now on"
     if resource["kind"] == "heartbeat" and resource["change"] == "created":
-        yield printable(f"its ping URL: kronos heartbeat rotate {resource['name']}")
+        yield printable(f"for its ping URL: kronos heartbeat rotate {resource['name']}")
     if (drift := resource["drift"]) is not None:
         who = f" by {drift['actor']} at {drift['at']} ({drift['action']})" if drift["actor"] else ""
         what = "removed" if resource["change"] == "created" else "changed"
-        yield printable(f"{what} on the server since files were applied last{who}")
+        yield printable(f"{what} on the server since files were last applied{who}")
     for each in resource["fields"]:
         mark = "  # drift" if each["is_drift"] else ""
         yield f"{printable(each['field'][1:])}: {_value(each['before'])} -> {_value(each['after'])}{mark}"

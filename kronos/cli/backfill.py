@@ -1,4 +1,4 @@
-"""`kronos backfill …`: what `kronos job backfill` began, how far it has come, and its end, over the API."""
+"""`kronos backfill …`: follow and cancel what `kronos job backfill` started, over the API."""
 
 import click
 
@@ -36,13 +36,13 @@ _COLUMNS = {
     "progress": "PROGRESS",
 }
 _EMPTY = (
-    "no backfill of this job yet; begin one: kronos job backfill JOB --from 2026-11-01T00:00:00Z --to "
+    "no backfill of this job yet; start one: kronos job backfill JOB --from 2026-11-01T00:00:00Z --to "
     "2026-11-02T00:00:00Z"
 )
 
 
 def _stand(found: JsonObject) -> Stand:
-    """How far a backfill is: of its ticks, those that were left out or whose run has ended."""
+    """Return the progress of a backfill: ticks that were left out or whose run has ended count as done."""
     progress, ticks = found.get("progress"), whole(found, "ticks")
     parts = progress if isinstance(progress, dict) else {}
     return Stand(
@@ -55,12 +55,12 @@ BACKFILL = Work(noun="backfill", fields=_FIELDS, stand=_stand)
 
 @group
 def backfill() -> None:
-    """Backfills: a job's ticks of a past window, run now. `kronos job backfill` begins one."""
+    """Backfills: a job's ticks of a past window, run now. `kronos job backfill` starts one."""
 
 
 @command(backfill)
 @click.argument("job")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, job: str, limit: int) -> None:
     """List a job's backfills, newest first.
 
@@ -72,7 +72,7 @@ def ls(api: Api, job: str, limit: int) -> None:
 @command(backfill)
 @click.argument("backfill_id")
 def get(api: Api, backfill_id: str) -> None:
-    """Show one backfill, and what has become of its executions.
+    """Show one backfill, with the state of its executions.
 
     kronos backfill get 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -82,7 +82,7 @@ def get(api: Api, backfill_id: str) -> None:
 @command(backfill)
 @click.argument("backfill_id")
 def cancel(api: Api, backfill_id: str) -> None:
-    """Stop a backfill: what waits is cancelled, what runs is ended.
+    """Cancel a backfill. Waiting executions are cancelled, running ones are ended.
 
     kronos backfill cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -92,7 +92,7 @@ def cancel(api: Api, backfill_id: str) -> None:
 @command(backfill)
 @click.argument("backfill_id")
 def watch(api: Api, backfill_id: str) -> None:
-    """Show how far a backfill is, until it ends. Ctrl-C leaves it running; exit 1 where a run of it failed.
+    """Show the progress of a backfill until it ends. Ctrl-C leaves it running. Exits with 1 if one of its runs failed.
 
     kronos backfill watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """

@@ -1,4 +1,4 @@
-"""`kronos calendar …`: what is closed, which jobs name."""
+"""`kronos calendar …`: manage calendars, which close days and hours to the jobs that name them."""
 
 from collections.abc import Callable
 
@@ -22,37 +22,35 @@ def calendar() -> None:
 
 
 def _said(function: Callable[..., None]) -> Callable[..., None]:
-    """What may be said of a calendar."""
+    """Add the options for a calendar's content."""
     for option in (
         click.option(
-            "--ics", type=click.File("r", encoding="utf-8"), help="An iCalendar file, or -: its events are closed."
+            "--ics", type=click.File("r", encoding="utf-8"), help="iCalendar file, or -; its events are closed."
         ),
-        click.option(
-            "--open", "open_days", multiple=True, metavar="DAY=NAME", help="Business is done then; again for more."
-        ),
+        click.option("--open", "open_days", multiple=True, metavar="DAY=NAME", help="An extra open day; repeatable."),
         click.option(
             "--closed",
             "closed_days",
             multiple=True,
             metavar="DAY[..DAY]=NAME",
-            help="A day, days or local times, such as 2026-12-24..2026-12-26=Christmas; again for more.",
+            help="Closed day, days or local times, such as 2026-12-24..2026-12-26=Christmas; repeatable.",
         ),
-        click.option("--hours", metavar="FROM-TO", help="When business days are open, such as 09:00-17:00."),
-        click.option("--week", metavar="DAYS", help="The days that are open, such as mon-fri or sun,mon,tue."),
-        click.option("--tz", "timezone", help="Whose clocks it is read on, such as Europe/Berlin.  [default: UTC]"),
+        click.option("--hours", metavar="FROM-TO", help="Opening hours of business days, such as 09:00-17:00."),
+        click.option("--week", metavar="DAYS", help="Open days of the week, such as mon-fri or sun,mon,tue."),
+        click.option("--tz", "timezone", help="Time zone of the calendar, such as Europe/Berlin.  [default: UTC]"),
     ):
         function = option(function)
     return function
 
 
 @command(calendar)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List calendars, newest first.
 
     kronos calendar ls
     """
-    empty = "no calendar yet; make one: kronos calendar create NAME --week mon-fri"
+    empty = "no calendar yet; create one: kronos calendar create NAME --week mon-fri"
     api.list(api.rows("calendars", limit=limit), _COLUMNS, empty=empty)
 
 
@@ -69,9 +67,9 @@ def get(api: Api, name: str) -> None:
 @command(calendar)
 @click.argument("name")
 @_said
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same calendar.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one calendar.")
 def create(api: Api, name: str, idempotency_key: str | None, **said: Json) -> None:
-    """Make the calendar NAME.
+    """Create the calendar NAME.
 
     kronos calendar create holidays --tz Europe/Berlin --week mon-fri --closed 2026-12-24..2026-12-26=Christmas
     kronos calendar create public-holidays --tz Europe/Berlin --ics germany.ics
@@ -83,11 +81,11 @@ def create(api: Api, name: str, idempotency_key: str | None, **said: Json) -> No
 @click.argument("name")
 @_said
 def put_calendar(api: Api, name: str, **said: Json) -> None:
-    """Replace all that the calendar NAME says, or make it.
+    """Replace the calendar NAME, or create it.
 
     kronos calendar put holidays --tz Europe/Berlin --week mon-fri
 
-    It holds for every tick that is not accounted for.
+    The change applies to every tick that is not accounted for yet.
     """
     api.show(api.send("PUT", "calendars", name, body=_body(said)), _FIELDS)
 
@@ -96,7 +94,7 @@ def put_calendar(api: Api, name: str, **said: Json) -> None:
 @click.argument("name")
 @confirmed
 def rm(api: Api, name: str, consent: Consent) -> None:
-    """Delete a calendar that no live job names.
+    """Delete a calendar that no live job uses.
 
     kronos calendar rm holidays
     """
@@ -108,20 +106,20 @@ def rm(api: Api, name: str, consent: Consent) -> None:
 @command(calendar, name="next")
 @click.argument("name")
 @click.argument("cron", metavar="EXPR")
-@click.option("--also", multiple=True, help="Another calendar; again for more.")
+@click.option("--also", multiple=True, help="Another calendar; repeatable.")
 @click.option(
     "--on-blackout",
     type=click.Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
-    help="What becomes of a closed tick.  [default: SKIP]",
+    help="What to do with a tick that falls in a closed time.  [default: SKIP]",
 )
 @click.option("--tz", "timezone", help="Time zone of the schedule.  [default: UTC]")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
-@click.option("--after", help="Runs are strictly later, such as 2026-12-01T00:00:00Z.  [default: now]")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="Number of runs.")
+@click.option("--after", help="List runs after this time, such as 2026-12-01T00:00:00Z.  [default: now]")
 def next_command(
     api: Api, name: str, cron: str, also: tuple[str, ...], on_blackout: str | None, timezone: str | None, count: int,
     after: str | None,
 ) -> None:  # fmt: skip
-    """When a schedule runs with the calendar NAME.
+    """List the next runs of a schedule with the calendar NAME.
 
     kronos calendar next holidays '0 9 1 * *' --on-blackout next
     """
@@ -130,11 +128,11 @@ def next_command(
     body |= {field: value for field, value in asked.items() if value is not None}
     preview = api.send("POST", "schedules", "preview", body=body, fields=("next_runs",))
     columns = {"local": "LOCAL", "at": "UTC", "rolled_from": "IN PLACE OF", "reason": "WHY"}
-    api.list(api.rows_of(preview, "next_runs"), columns, empty="no run to come")
+    api.list(api.rows_of(preview, "next_runs"), columns, empty="no upcoming run")
 
 
 def _body(said: Json) -> Json:
-    """As the API takes it. Raises UsageError."""
+    """Return the calendar as the API takes it. Raises UsageError."""
     closed = [_day(text, "--closed", is_open=False) for text in said["closed_days"]]
     opened = [_day(text, "--open", is_open=True) for text in said["open_days"]]
     found = {
@@ -160,7 +158,7 @@ def _days_of_week(text: str) -> list[str]:
     for part in text.lower().split(","):
         first, dash, last = (each.strip() for each in part.partition("-"))
         if first not in _WEEK or (dash and last not in _WEEK):
-            raise click.UsageError(f"--week {text}: write names of three letters, such as mon-fri or sun,mon,tue")
+            raise click.UsageError(f"--week {text}: use three-letter names, such as mon-fri or sun,mon,tue")
         begins, ends = _WEEK.index(first), _WEEK.index(last or first)
         days += [_WEEK[place % 7] for place in range(begins, (ends if ends >= begins else ends + 7) + 1)]
     return list(dict.fromkeys(days))

@@ -1,4 +1,4 @@
-"""The API as the command line speaks to it, and its errors as sentences."""
+"""The command line's HTTP client for the API. Errors become messages for people."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30.0
 _WHOLE_SECONDS = 120.0
-"""For an answer from its first byte to its last: who sends a byte now and then is not waited for without end."""
+"""For a response from its first byte to its last: a server that sends a byte now and then is not awaited forever."""
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _COPIED_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 1024 * 1024
@@ -27,16 +27,16 @@ _TRY_AGAIN = (429, 500, 502, 503, 504)
 
 
 class LostError(Ended):
-    """The API cannot be reached now, or has no room."""
+    """The API is unavailable or overloaded."""
 
     def __init__(self, message: str, exit: Exit = Exit.UNAVAILABLE) -> None:
-        """Another try may do."""
+        """A retry may help."""
         super().__init__(message, exit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One event of a stream. Without data it only says where the listener is (`id`)."""
+    """One event of a stream. Without data it only reports the listener's position (`id`)."""
 
     type: str
     data: JsonObject | None
@@ -45,14 +45,14 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """An API and a key to it."""
+    """An API address, with a key."""
 
     url: str
     key: str = field(repr=False)
     context: str | None = None
-    """The context that the address is from; errors name it."""
+    """The context that the address comes from; errors name it."""
     timeout_seconds: float = _TIMEOUT_SECONDS
-    """Without a byte."""
+    """Timeout without a byte of the response."""
     whole_seconds: float = _WHOLE_SECONDS
 
     def call(
@@ -65,9 +65,9 @@ class Client:
         headers: Mapping[str, str] | None = None,
         fields: Collection[str] = (),
     ) -> Json:
-        """The answer to one request, with these `fields`; None where it has no body.
+        """Return the response to one request, which must have these `fields`; None if it has no body.
 
-        Raises ClickException: the API's own words, or that it is none of ours.
+        Raises ClickException with the API's message, or if the response is not from Kronos.
         """
         sent = {"Accept": "application/json", **(headers or {})}
         content = None if body is None else json.dumps(body).encode()
@@ -83,14 +83,14 @@ class Client:
         return document or None
 
     def copy(self, to: BinaryIO, path: Sequence[str], *, query: Mapping[str, str | None]) -> None:
-        """Writes the answer to a GET as it comes. Raises ClickException where it is none, or ends before its end."""
+        """Write the response to a GET as it arrives. Raises ClickException if there is none, or it is cut off."""
         for some in self.pieces(path, query=query):
             to.write(some)
         to.flush()
 
     def listen(self, path: Sequence[str], *, query: Mapping[str, str | None], after: str | None) -> Iterator[Told]:
-        """The events of a stream, until it ends. Raises LostError where another try may do, ClickException where the
-        API refuses."""
+        """Yield the events of a stream until it ends. Raises LostError if a retry may help, ClickException if the API
+        rejects the request."""
         with self._answer("GET", path, query, headers={} if after is None else {"Last-Event-ID": after}) as response:
             if response.status != 200:
                 answer = response.read(_MAX_ANSWER_BYTES)
@@ -99,19 +99,19 @@ class Client:
                 self._read(response.status, answer)
                 raise self.foreign(f"has status {response.status}")
             if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                raise self.foreign("is no stream of events")
+                raise self.foreign("is not a stream of events")
             try:
                 yield from _told(response)
             except orjson.JSONDecodeError:
-                raise self.foreign("has an event that is no JSON") from None
+                raise self.foreign("has an event that is not JSON") from None
 
     def foreign(self, what: str) -> click.ClickException:
-        """An answer that is none of Kronos's."""
-        return Ended(self._named(f"the answer of {self.url} {what}: is it Kronos, and of this release?"))
+        """Return an error for a response that is not Kronos's."""
+        return Ended(self._named(f"the response from {self.url} {what}: check that it is Kronos, and the same release"))
 
     def pieces(self, path: Sequence[str], *, query: Mapping[str, str | None]) -> Iterator[bytes]:
-        """An answer to a GET as it comes. What goes wrong where it is written is not the API's, and not seen here.
-        Raises ClickException as `copy`."""
+        """Yield the response to a GET as it arrives. Errors of the code that writes it elsewhere pass through. Raises
+        ClickException, as `copy` does."""
         with self._answer("GET", path, query) as response:
             if response.status != 200:
                 self._read(response.status, response.read(_MAX_ANSWER_BYTES))
@@ -130,8 +130,8 @@ class Client:
         content: bytes | None = None,
         is_whole: bool = False,
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer to a request, while it is read. Its head, and with `is_whole` all of it, comes within
-        `whole_seconds`. Raises LostError where there is none, or it breaks off."""
+        """Open the response to a request. Its head, and with `is_whole` all of it, must arrive within `whole_seconds`.
+        Raises LostError if there is no response, or it is cut off."""
         require_names(path)
         parts = urlsplit(self.url)
         target = "/".join([parts.path.rstrip("/"), *(quote(part, safe="") for part in path)])
@@ -151,7 +151,7 @@ class Client:
                 timer.cancel()
             yield response
             if is_late.is_set():
-                raise TimeoutError  # what was read may look whole, and is not
+                raise TimeoutError  # the data read may look complete, but is not
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise self._lost(error, is_late=is_late.is_set(), may_be_done=is_asked and method != "GET") from None
         finally:
@@ -160,54 +160,57 @@ class Client:
             connection.close()
 
     def _lost(self, error: Exception, *, is_late: bool, may_be_done: bool) -> LostError:
-        """Why there is no answer. What was asked to be done, and may be, is TIMED_OUT: it is not blindly repeated."""
+        """Return why there is no response. A change that may have taken effect is TIMED_OUT: it is not simply
+        repeated."""
         if is_late:
-            said = f"{self.url} sent no whole answer within {self.whole_seconds:.3g} s"
+            said = f"{self.url} sent no complete response within {self.whole_seconds:.3g} s"
         elif isinstance(error, TimeoutError):
-            said = f"{self.url} cannot be reached: no answer within {self.timeout_seconds:.3g} s"
+            said = f"{self.url} cannot be reached: no response within {self.timeout_seconds:.3g} s"
         elif may_be_done:
-            said = f"{self.url} took the request, and its answer is lost: {error or type(error).__name__}"
+            said = f"{self.url} received the request, but its response was lost: {error or type(error).__name__}"
         else:
             return LostError(self._named(f"{self.url} cannot be reached: {error or type(error).__name__}"))
         if may_be_done:
-            said = f"{said}. What was asked may have come about: look before you repeat it"
+            said = f"{said}. The request may have taken effect: check before you repeat it"
         return LostError(self._named(said), Exit.TIMED_OUT)
 
     def _read(self, status: int, body: bytes) -> JsonObject:
-        """The document. Raises Ended where it is none, or says that the API refuses."""
+        """Return the document. Raises Ended if there is none, or if it is an error of the API."""
         try:
-            document: Json = orjson.loads(body)  # what it reads, it can write again
+            document: Json = orjson.loads(body)  # orjson can write again what it reads
         except orjson.JSONDecodeError:
             document = None
         if not isinstance(document, dict) or status < 200 or 300 <= status < 400:
-            said = f"{self.url} answered {status}, and not what Kronos answers: is it Kronos?"
+            said = f"{self.url} returned status {status}, but no Kronos response: check that it is Kronos"
             raise Ended(self._named(said), of_status(status) if status in _TRY_AGAIN else Exit.FAILED)
         if status >= 400:
-            is_ours = isinstance(document.get("code"), str)  # another's 404 does not say that there is no such job
+            is_ours = isinstance(
+                document.get("code"), str
+            )  # the 404 of another server does not mean that the job does not exist
             exit = of_status(status) if is_ours or status in _TRY_AGAIN else Exit.FAILED
             raise Ended(self._named(_refusal(document)), exit, _faults(document))
         return document
 
     def _named(self, said: str) -> str:
-        """With the context that was used: who has several must see which one it was."""
+        """Append the context in use: a user with several must see which one it was."""
         return said if self.context is None else f"{said}\n(context {self.context}: {self.url})"
 
 
 def require_names(path: Sequence[str]) -> None:
-    """That each part of a path names something: nothing, `.` and `..` would be another path, or a proxy's. Raises
-    Ended."""
+    """Check that each part of a path is a name: an empty part, `.` and `..` would lead to another path, or to a
+    proxy's. Raises Ended."""
     for part in path:
         if part in ("", ".", ".."):
-            raise Ended(f"{part!r} is no name and no id: say which one is meant", Exit.USAGE)
+            raise Ended(f"{part!r} is neither a name nor an id: pass a name or an id", Exit.USAGE)
 
 
 def _ending(sock: socket.socket, is_late: Event, seconds: float) -> Timer:
-    """Ends a connection after so many seconds, whatever still comes over it."""
+    """Close a connection after so many seconds, even while data arrives."""
 
     def end() -> None:
         is_late.set()
-        with suppress(OSError):  # it is closed already
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # below TLS, in which another thread may be reading
+        with suppress(OSError):  # already closed
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # bypasses TLS, which another thread may be reading
 
     timer = Timer(seconds, end)
     timer.daemon = True
@@ -216,7 +219,7 @@ def _ending(sock: socket.socket, is_late: Event, seconds: float) -> Timer:
 
 
 def _told(response: http.client.HTTPResponse) -> Iterator[Told]:
-    """Events as they come (HTML, 9.2). Raises OSError, HTTPException."""
+    """Yield events as they arrive (HTML, 9.2). Raises OSError, HTTPException."""
     fields: dict[str, str] = {}
     while line := response.readline(_MAX_LINE_BYTES):
         name, _, value = line.decode("utf-8", "replace").rstrip("\r\n").partition(":")
@@ -231,13 +234,13 @@ def _told(response: http.client.HTTPResponse) -> Iterator[Told]:
 
 
 def _faults(document: JsonObject) -> list[JsonObject]:
-    """What is wrong with which field."""
+    """Return the field errors of a problem document."""
     listed = document.get("errors")
     return [fault for fault in listed if isinstance(fault, dict)] if isinstance(listed, list) else []
 
 
 def _refusal(document: JsonObject) -> str:
-    """A problem document as people read it: what is wrong with which field, and what to write instead."""
+    """Return a problem document in the form for people: the faulty fields, and what to write instead."""
     faults = _faults(document)
     lines = [str(document.get("detail", document))]
     if len(faults) > 1:

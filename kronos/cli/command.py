@@ -1,4 +1,4 @@
-"""What all commands over the API have in common: the options that say where it is and how an answer is shown."""
+"""What all commands that use the API share: the options for its address and for the form of the output."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,45 +22,45 @@ from kronos.cli.output import Output
 from kronos.model import Json, JsonObject
 
 _PAGE = 200
-_MOST_EMPTY = 1_000  # pages of a search one after the other: of ten million executions
+_MOST_EMPTY = 1_000  # consecutive empty pages of a search: enough to scan ten million executions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """One API as a command asks it, and how its answers are shown."""
+    """The API as a command calls it, and the form in which its responses are printed."""
 
     client: Client
     workspace: str | None
     as_json: bool = False
     as_plain: bool = False
     root: str = "workspaces"
-    """What paths begin with."""
+    """The first part of paths."""
     is_instance: bool = False
-    """It asks for what is the instance's, or all workspaces'."""
+    """The command reads what belongs to the instance, or to all workspaces."""
 
     @property
     def output(self) -> Output:
-        """How answers are shown."""
+        """How responses are printed."""
         return Output(as_json=self.as_json, as_plain=self.as_plain)
 
     def of(self, workspace: str | None) -> "Api":
-        """The same for a workspace, or for the instance."""
+        """Return the same API for another workspace, or for the instance."""
         return replace(self, workspace=workspace, is_instance=workspace is None)
 
     def copy(self, to: BinaryIO, *path: str, **query: str | None) -> None:
-        """Writes an answer as it comes, however long it is. Raises ClickException."""
+        """Write a response as it arrives, however long it is. Raises ClickException."""
         self.client.copy(to, self._path(path), query=query)
 
     def pieces(self, *path: str, **query: str | None) -> Iterator[bytes]:
-        """An answer as it comes. Raises ClickException."""
+        """Yield a response as it arrives. Raises ClickException."""
         return self.client.pieces(self._path(path), query=query)
 
     def listen(self, *path: str, after: str | None, **query: str | None) -> Iterator[Told]:
-        """The events of a stream, until it ends. Raises LostError, ClickException."""
+        """Yield the events of a stream, until it ends. Raises LostError, ClickException."""
         return self.client.listen(self._path(path), query=query, after=after)
 
     def get(self, *path: str, fields: Collection[str] = (), **query: str | None) -> Json:
-        """What is there, with these `fields`. Raises ClickException."""
+        """Return a resource, which must have these `fields`. Raises ClickException."""
         return self.client.call("GET", self._path(path), query=query, fields=fields)
 
     def send(
@@ -74,14 +74,14 @@ class Api:
         query: Mapping[str, str | None] | None = None,
         fields: Collection[str] = (),
     ) -> Json:
-        """Changes something, if it is still as `if_match` says; once for each idempotency key. Raises
+        """Send a change. `if_match` makes it conditional; with an idempotency `key` it is made only once. Raises
         ClickException."""
         headers = given(**{"If-Match": if_match, "If-None-Match": if_none_match, "Idempotency-Key": key})
         return self.client.call(method, self._path(path), query=query, body=body, headers=headers, fields=fields)
 
     def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
-        """The first `limit` rows of a list, or all of them, over as many pages as they take, of which a search may have
-        some that are empty. Raises ClickException."""
+        """Return the first `limit` rows of a list, or all of them, from as many pages as needed. Pages of a search may
+        be empty. Raises ClickException."""
         rows: list[Json] = []
         cursor: str | None = None
         empty = 0
@@ -98,24 +98,24 @@ class Api:
         return rows
 
     def rows_of(self, document: JsonObject, field: str) -> list[JsonObject]:
-        """The objects that `field` is a list of. Raises ClickException."""
+        """Return the list of objects in `field`. Raises ClickException."""
         rows = document[field]
         if not _are_objects(rows):
-            raise self.client.foreign(f"has in {field} no list of objects")
+            raise self.client.foreign(f"has no list of objects in {field}")
         return rows
 
     def show(self, document: Json, fields: Sequence[str]) -> None:
-        """One resource, as Output.show. Raises ClickException."""
+        """Print one resource, as Output.show does. Raises ClickException."""
         if not isinstance(document, dict) or not document.keys() & set(fields):
             raise self.client.foreign(f"has none of {', '.join(fields)}")
         self.output.show(document, fields)
 
     def list(self, rows: Sequence[Json], columns: Mapping[str, str], *, empty: str) -> None:
-        """A table of rows, as Output.list."""
+        """Print a table of rows, as Output.list does."""
         self.output.list(rows, columns, empty=empty)
 
     def say(self, sentence: str, document: Json = None) -> None:
-        """What was done, as Output.say."""
+        """Report what was done, as Output.say does."""
         self.output.say(sentence, document)
 
     def _path(self, path: Sequence[str]) -> tuple[str, ...]:
@@ -127,10 +127,10 @@ class Api:
 def command(
     group: click.Group | None, *, in_workspace: bool | None = True, name: str | None = None, help: str | None = None
 ) -> Callable[[Callable[..., None]], click.Command]:
-    """Makes a command of `group`, or of `kronos` itself, out of a function whose first argument is the Api that the
-    common options name. Its name and help are the function's, where none are given.
+    """Turn a function whose first argument is an Api into a command of `group`, or of `kronos` itself.
 
-    With `in_workspace` None it is of a workspace where one is named, and else of the instance.
+    The common options give the Api. Name and help default to the function's. With `in_workspace` None the command uses
+    the workspace if one is given, and the instance otherwise.
     """
 
     def decorate(function: Callable[..., None]) -> click.Command:
@@ -161,7 +161,7 @@ def command(
 
 
 def open_api(asked: target.WhereAsked, *, in_workspace: bool | None, as_json: bool, as_plain: bool) -> Api:
-    """The API that the common options name. Raises ClickException."""
+    """Return the API that the common options name. Raises ClickException."""
     require_one_form(as_json=as_json, as_plain=as_plain)
     target.warn_of_unknown()
     found = target.find(asked)
@@ -172,24 +172,24 @@ def open_api(asked: target.WhereAsked, *, in_workspace: bool | None, as_json: bo
 
 
 def common_options(*, in_workspace: bool) -> list[click.Parameter]:
-    """Options that each command over the API has."""
-    where = CommonOption(["--workspace", "-w"], help="A slug or an id.  [KRONOS_WORKSPACE, or the context's]")
+    """Return the options of every command that uses the API."""
+    where = CommonOption(["--workspace", "-w"], help="Workspace, by slug or id.  [KRONOS_WORKSPACE, or the context's]")
     return [
         *([where] if in_workspace else []),
-        CommonOption(["--json", "as_json"], is_flag=True, help="The answer as the API gives it."),
-        CommonOption(["--plain", "as_plain"], is_flag=True, help="A line a row, with tabs between, for grep and awk."),
-        CommonOption(["--context"], metavar="NAME", help="A kept address with its key.  [KRONOS_CONTEXT]"),
-        CommonOption(["--url"], help="Where the API is.  [KRONOS_URL, or the one that `kronos up` runs here]"),
+        CommonOption(["--json", "as_json"], is_flag=True, help="Print the API's response as JSON."),
+        CommonOption(["--plain", "as_plain"], is_flag=True, help="One row per line, tab-separated, for grep and awk."),
+        CommonOption(["--context"], metavar="NAME", help="A saved API address with its key.  [KRONOS_CONTEXT]"),
+        CommonOption(["--url"], help="Address of the API.  [KRONOS_URL, or the local `kronos up`]"),
         CommonOption(
             ["--key-file"],
             type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-            help="A file with an API key, or - for standard input.  [KRONOS_API_KEY]",
+            help="File with the API key, or - for standard input.  [KRONOS_API_KEY]",
         ),
     ]
 
 
 def shaped(function: Callable[..., None]) -> Callable[..., None]:
-    """For a command that does not ask the API: the options --json and --plain, which it is given as `output`."""
+    """Add --json and --plain to a command that does not call the API. It receives them as `output`."""
 
     def run(*, as_json: bool, as_plain: bool, **own: Json) -> None:
         require_one_form(as_json=as_json, as_plain=as_plain)
@@ -197,17 +197,17 @@ def shaped(function: Callable[..., None]) -> Callable[..., None]:
 
     run.__doc__, run.__name__ = function.__doc__, function.__name__
     run.__click_params__ = [  # type: ignore[attr-defined]
-        click.Option(["--plain", "as_plain"], is_flag=True, help="A line a row, with tabs between, for grep and awk."),
-        click.Option(["--json", "as_json"], is_flag=True, help="As JSON."),
+        click.Option(["--plain", "as_plain"], is_flag=True, help="One row per line, tab-separated, for grep and awk."),
+        click.Option(["--json", "as_json"], is_flag=True, help="Print JSON."),
         *getattr(function, "__click_params__", []),
     ]
     return run
 
 
 def require_one_form(*, as_json: bool, as_plain: bool) -> None:
-    """That one form is asked for. Raises UsageError."""
+    """Raises UsageError if two output forms are requested."""
     if as_json and as_plain:
-        raise click.UsageError("--json and --plain are two forms: leave one of them out")
+        raise click.UsageError("--json and --plain cannot be combined")
 
 
 def _are_objects(rows: Json) -> TypeGuard[list[JsonObject]]:

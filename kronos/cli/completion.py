@@ -1,4 +1,4 @@
-"""`kronos completion`: what a shell is to read so that a tab completes commands, options and names."""
+"""`kronos completion`: print the script with which a shell completes commands, options and names."""
 
 import click
 from click.shell_completion import BashComplete, get_completion_class
@@ -11,18 +11,19 @@ _VARIABLE = "_KRONOS_COMPLETE"
 @click.command(cls=Command)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print what a shell reads to complete commands and names.
+    """Print a shell's completion script for commands and names.
 
     $ kronos completion bash > ~/.local/share/bash-completion/completions/kronos
     $ kronos completion zsh > ~/.zfunc/_kronos
     $ kronos completion fish > ~/.config/fish/completions/kronos.fish
 
-    Names of jobs, endpoints and the like are asked of the API that the typed options, the environment or the context
-    name, for 3 seconds at most; where it does not answer within 1.5, a tab completes no names and says nothing.
+    Names of jobs, endpoints and other resources come from the API that the typed options, the environment or the
+    context name. Completion waits at most 3 seconds, and 1.5 seconds without a byte; if there is no response, it
+    completes no names and prints nothing.
     """
     found = get_completion_class(shell)
     if found is None:
-        raise click.UsageError(f"{shell} is no shell that is known here")
+        raise click.UsageError(f"{shell} is not a supported shell")
     made = found(click.Command("kronos"), {}, "kronos", _VARIABLE)
-    # Of bash, click starts one to see whether it is new enough, and says what it found on standard error.
+    # For bash, click's source() would run bash to check its version, and print the result on standard error.
     click.echo(made.source_template % made.source_vars() if isinstance(made, BashComplete) else made.source())

@@ -1,5 +1,5 @@
-"""What cannot be undone is done to what was named twice: in a terminal by typing the name, in a script by --confirm
-or --yes."""
+"""Confirmation of actions that cannot be undone: type the name again on a terminal, or pass --confirm or --yes in a
+script."""
 
 import shlex
 import sys
@@ -15,42 +15,41 @@ from kronos.cli.exits import Ended, Exit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What --yes and --confirm say."""
+    """The values of --yes and --confirm."""
 
     is_given: bool
     name: str | None
 
     def require(self, deed: str, name: str) -> None:
-        """That it is to be done: `deed` says what, such as "delete the job", and `name` to which. Raises Ended."""
+        """Raises Ended unless the action is confirmed. `deed` is the action, such as "delete the job", `name` its
+        target."""
         if self.name is not None:
             if self.name != name:
-                raise Ended(
-                    f"--confirm names {self.name!r}, and this would {deed} {name}: nothing was done", Exit.USAGE
-                )
+                raise Ended(f"--confirm is {self.name!r}, but this would {deed} {name}: nothing was done", Exit.USAGE)
             return
         if self.is_given:
             return
         if not _is_anyone_there():
             raise Ended(
-                f"nothing was done: this would {deed} {name}, which cannot be undone, and nobody is here to be asked. "
+                f"nothing was done: this would {deed} {name}, which cannot be undone, and no terminal to ask on. "
                 f"Pass --confirm {shlex.quote(name)}, or --yes",
                 Exit.USAGE,
             )
         typed = click.prompt(
-            f"This will {deed} {name}, which cannot be undone. Type {name} to go on",
+            f"This will {deed} {name}, which cannot be undone. Type {name} to continue",
             default="",
             show_default=False,
             err=True,
         )
         if typed.strip() != name:
-            raise Ended("nothing was done: that is not its name", Exit.CANCELLED)
+            raise Ended("nothing was done: the name does not match", Exit.CANCELLED)
 
 
 def confirmed(function: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options --yes and --confirm, which it has as `consent`."""
+    """Add the options --yes and --confirm to a command. It receives them as `consent`."""
 
-    @click.option("--yes", "-y", "is_given", is_flag=True, help="Ask nothing.")
-    @click.option("--confirm", "confirm_name", metavar="NAME", help="Its name again, in place of being asked.")
+    @click.option("--yes", "-y", "is_given", is_flag=True, help="Do not ask for confirmation.")
+    @click.option("--confirm", "confirm_name", metavar="NAME", help="Confirm with this name instead of a prompt.")
     @wraps(function)
     def run(*arguments: Any, is_given: bool, confirm_name: str | None, **own: Any) -> None:  # noqa: ANN401
         function(*arguments, consent=Consent(is_given=is_given, name=confirm_name), **own)
@@ -59,5 +58,5 @@ def confirmed(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _is_anyone_there() -> bool:
-    """Whether somebody reads the question and can answer it."""
+    """Return whether a user can read the question and answer it."""
     return all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))

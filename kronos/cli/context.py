@@ -1,4 +1,4 @@
-"""`kronos context …`: the APIs that you use, each with its address, a workspace and a key under a name."""
+"""`kronos context …`: saved APIs, each with an address, a workspace and a key, under a name."""
 
 import os
 from pathlib import Path
@@ -20,19 +20,18 @@ _EMPTY = "no context yet; add one: kronos context add staging --url https://kron
 
 @group
 def context() -> None:
-    """Contexts: APIs that you use, each with its key.
+    """Contexts: saved APIs that you use, each with its key.
 
-    A context is a file of mode 0600 in $XDG_CONFIG_HOME/kronos/contexts, by default ~/.config/kronos/contexts. What
-    names the API decides, the first of these: --url or --context; KRONOS_URL; KRONOS_CONTEXT; the context that was
-    chosen by `kronos context use`; the `kronos up` that runs here. A context's workspace and key go with its address
-    and with no other.
+    A context is a file with mode 0600 in $XDG_CONFIG_HOME/kronos/contexts, by default ~/.config/kronos/contexts. The
+    first of these that is set selects the API: --url or --context; KRONOS_URL; KRONOS_CONTEXT; the context chosen with
+    `kronos context use`; the local `kronos up`. A context's workspace and key are only used with its own address.
     """
 
 
 @context.command()
 @shaped
 def ls(output: Output) -> None:
-    """List the contexts that there are.
+    """List the contexts.
 
     kronos context ls
     """
@@ -58,27 +57,27 @@ def ls(output: Output) -> None:
 
 @context.command()
 @click.argument("name")
-@click.option("--url", required=True, help="Where the API is, such as https://kronos.example.com.")
-@click.option("--workspace", "-w", help="The workspace that its commands are for, a slug or an id.")
+@click.option("--url", required=True, help="Address of the API, such as https://kronos.example.com.")
+@click.option("--workspace", "-w", help="Default workspace, by slug or id.")
 @click.option(
     "--key-file",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="A file with the API key, or - for standard input: it is copied.  [KRONOS_API_KEY]",
+    help="File with the API key, or - for standard input; the key is copied.  [KRONOS_API_KEY]",
 )
-@click.option("--replace", is_flag=True, help="In place of the one that has this name.")
-@click.option("--use", is_flag=True, help="Choose it, too.")
+@click.option("--replace", is_flag=True, help="Replace the context of this name.")
+@click.option("--use", is_flag=True, help="Also make it the current context.")
 @shaped
 def add(
     output: Output, name: str, url: str, workspace: str | None, key_file: Path | None, replace: bool, use: bool
 ) -> None:
-    """Keep an API under NAME. The key is never an argument: other users could read it.
+    """Save an API under NAME. The key is never an argument, because other users could read it.
 
     kronos context add staging --url https://kronos.example.com -w acme --key-file staging.key
     kronos context add local --url http://127.0.0.1:8080 --key-file - < admin.key
     """
     path = contexts.path_of(name)
     if path.exists() and not replace:
-        raise Ended(f"there is a context {name!r}: pass --replace to put this one in its place", Exit.CONFLICT)
+        raise Ended(f"context {name!r} exists: pass --replace to replace it", Exit.CONFLICT)
     target.require_address(url)
     key = target.key_in(key_file) if key_file is not None else os.environ.get("KRONOS_API_KEY")
     if key:
@@ -88,43 +87,45 @@ def add(
     if use:
         contexts.use(name)
     if not made.key:
-        click.echo(f"kronos: {name} has no key: its commands take --key-file or KRONOS_API_KEY", err=True)
+        click.echo(
+            f"kronos: context {name} has no key: pass --key-file or set KRONOS_API_KEY when you use it", err=True
+        )
     _show(output, made)
 
 
 @context.command()
 @click.argument("name", required=False)
-@click.option("--none", "is_none", is_flag=True, help="Choose none: the `kronos up` that runs here is asked.")
+@click.option("--none", "is_none", is_flag=True, help="Choose no context: commands use the local `kronos up`.")
 @shaped
 def use(output: Output, name: str | None, is_none: bool) -> None:
-    """Choose the context that commands use which name none.
+    """Choose the context for commands that name none.
 
     kronos context use staging
     kronos context use --none
     """
     if (name is None) != is_none:
-        raise click.UsageError("which one? Name a context, or pass --none")
+        raise click.UsageError("which context? Name one, or pass --none")
     contexts.use(name)
-    output.say("no context is used" if name is None else f"context {name} is used", {"context": name})
+    output.say("no context is used" if name is None else f"using context {name}", {"context": name})
 
 
 @context.command()
 @click.argument("name")
 @shaped
 def rm(output: Output, name: str) -> None:
-    """Forget a context, with its copy of the key. The key works on: `kronos key revoke` ends it.
+    """Delete a context, with its copy of the key. The key remains valid: to revoke it, use `kronos key revoke`.
 
     kronos context rm staging
     """
     contexts.remove(name)
-    output.say(f"context {name} is forgotten", {"context": name})
+    output.say(f"context {name} is deleted", {"context": name})
 
 
 @context.command()
 @click.argument("name", required=False)
 @shaped
 def show(output: Output, name: str | None) -> None:
-    """Show a context. Without NAME, what a command would use here, and what says so.
+    """Show a context. Without NAME, show what commands would use, and where each value comes from.
 
     kronos context show
     kronos context show staging --json
@@ -149,7 +150,7 @@ def show(output: Output, name: str | None) -> None:
 
 
 def _show(output: Output, found: KeptContext) -> None:
-    """All of it but the key."""
+    """Print the context without its key."""
     fields = {"name": found.name, "url": found.url, "workspace": found.workspace, "key": found.key_shown}
     output.show({**fields, "file": str(contexts.path_of(found.name))}, _FIELDS)
 

@@ -1,5 +1,5 @@
-"""Contexts: the APIs that somebody uses, each with its address, a workspace and a key, under a name in a file of its
-own that nobody else can read."""
+"""Contexts: the APIs that a user has saved. Each has a name, an address, a workspace and a key, and is a file that only
+its owner can read."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _MAX_BYTES = 16 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptContext:
-    """One API, as one person uses it."""
+    """One saved API."""
 
     name: str
     url: str
@@ -30,40 +30,38 @@ class KeptContext:
 
     @property
     def key_shown(self) -> str | None:
-        """What may be seen of its key: the public id, by which `kronos key ls` names it."""
+        """The part of the key that may be shown: the public id, by which `kronos key ls` lists it."""
         return None if self.key is None else shown_of(self.key)
 
 
 def shown_of(key: str) -> str:
-    """What may be seen of a key."""
+    """Return the part of a key that may be shown."""
     return shown if (shown := redacted(key)) != key else "***"
 
 
 def folder() -> Path:
-    """$XDG_CONFIG_HOME/kronos, by default ~/.config/kronos. Raises Ended for a user without a home."""
+    """Return $XDG_CONFIG_HOME/kronos, by default ~/.config/kronos. Raises Ended for a user without a home directory."""
     try:
         return _folder()
     except RuntimeError:
-        raise Ended(
-            "this user has no home directory, in which contexts are kept: set XDG_CONFIG_HOME", Exit.USAGE
-        ) from None
+        raise Ended("this user has no home directory for contexts: set XDG_CONFIG_HOME", Exit.USAGE) from None
 
 
 def _folder() -> Path:
-    """As folder. Raises RuntimeError for a user without a home."""
+    """Like folder. Raises RuntimeError for a user without a home directory."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".config") / "kronos"
 
 
 def path_of(name: str) -> Path:
-    """Where a context of this name is kept. Raises Ended where none can have it."""
+    """Return the file of the context with this name. Raises Ended if the name is invalid."""
     if not _NAME.fullmatch(name):
-        raise Ended(f"{name!r} is no name of a context: it is of letters, digits, dots, - and _", Exit.USAGE)
+        raise Ended(f"{name!r} is not a valid context name: use letters, digits, dots, - and _", Exit.USAGE)
     return folder() / "contexts" / f"{name}{_SUFFIX}"
 
 
 def names() -> list[str]:
-    """The contexts that there are, by name."""
+    """Return the names of all contexts."""
     try:
         found = [each.name for each in os.scandir(folder() / "contexts")]
     except (FileNotFoundError, NotADirectoryError):
@@ -74,7 +72,7 @@ def names() -> list[str]:
 
 
 def current() -> str | None:
-    """The one that `kronos context use` chose; none of a user without a home."""
+    """Return the context that `kronos context use` chose. A user without a home directory has none."""
     try:
         text = _private(_folder() / "context").strip()
     except (FileNotFoundError, NotADirectoryError, RuntimeError):
@@ -83,7 +81,7 @@ def current() -> str | None:
 
 
 def use(name: str | None) -> None:
-    """Makes it the present one; None: no one is."""
+    """Make this the current context; None: no context."""
     if name is None:
         (folder() / "context").unlink(missing_ok=True)
     else:
@@ -92,26 +90,26 @@ def use(name: str | None) -> None:
 
 
 def read(name: str) -> KeptContext:
-    """The context of this name. Raises Ended."""
+    """Return the context with this name. Raises Ended."""
     path = path_of(name)
     try:
         found = json.loads(_private(path))
     except FileNotFoundError:
         there = ", ".join(names())
-        hint = f"there are: {there}" if there else "add it: kronos context add NAME --url URL"
-        raise Ended(f"there is no context {name!r}; {hint}", Exit.NOT_FOUND) from None
+        hint = f"contexts: {there}" if there else "add it: kronos context add NAME --url URL"
+        raise Ended(f"context {name!r} does not exist; {hint}", Exit.NOT_FOUND) from None
     except (ValueError, RecursionError):
         found = None
     fields = ("url", "workspace", "key")
     if not isinstance(found, dict) or not all(isinstance(found.get(each), str | None) for each in fields):
-        raise Ended(f"{path} is not what `kronos context add` wrote there: add the context again", Exit.USAGE)
+        raise Ended(f"{path} is not a file that `kronos context add` wrote: add the context again", Exit.USAGE)
     if not found.get("url"):
-        raise Ended(f"{path} names no url: add the context again", Exit.USAGE)
+        raise Ended(f"{path} has no url: add the context again", Exit.USAGE)
     return KeptContext(name=name, url=found["url"], workspace=found.get("workspace"), key=found.get("key"))
 
 
 def write(context: KeptContext) -> Path:
-    """Keeps it, in place of one of its name."""
+    """Save a context; one with the same name is replaced."""
     path = path_of(context.name)
     fields = {"url": context.url, "workspace": context.workspace, "key": context.key}
     _write(path, json.dumps({name: value for name, value in fields.items() if value is not None}, indent=2) + "\n")
@@ -119,12 +117,12 @@ def write(context: KeptContext) -> Path:
 
 
 def remove(name: str) -> None:
-    """Forgets it, and its key. Raises Ended where there is none."""
+    """Delete a context, with its key. Raises Ended if it does not exist."""
     path = path_of(name)
     try:
         path.unlink()
     except FileNotFoundError:
-        read(name)  # which says what there is
+        read(name)  # raises, and lists the contexts
     except OSError as error:
         raise Ended(f"{path} cannot be removed: {error.strerror}") from None
     if current() == name:
@@ -140,7 +138,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def _private(path: Path) -> str:
-    """What is in a file that its owner alone can read. Raises FileNotFoundError, Ended."""
+    """Return the content of a file that only its owner can read. Raises FileNotFoundError, Ended."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -150,13 +148,13 @@ def _private(path: Path) -> str:
     try:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
-            raise Ended(f"{path} is no file: remove it", Exit.USAGE)
+            raise Ended(f"{path} is not a regular file: remove it", Exit.USAGE)
         if state.st_uid not in (os.geteuid(), 0) and os.geteuid() != 0:
-            raise Ended(f"{path} is somebody else's: its contents are not trusted", Exit.USAGE)
+            raise Ended(f"{path} belongs to another user: its content is not trusted", Exit.USAGE)
         if state.st_mode & _OTHERS:
             mode = stat.S_IMODE(state.st_mode)
             raise Ended(
-                f"{path} has mode {mode:04o}: others can read or change it, and it may hold a key. "
+                f"{path} has mode {mode:04o}: other users can read or change it, and it may contain a key. "
                 f"Run: chmod 600 {shlex.quote(str(path))}",
                 Exit.USAGE,
             )

@@ -1,4 +1,4 @@
-"""`kronos dead-letter …`: what FAILED and nobody has dealt with, over the API."""
+"""`kronos dead-letter …`: list, redrive and discard dead letters, over the API."""
 
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
@@ -30,18 +30,18 @@ _GROUPS = {
     "last_failed_at": "LAST",
     "message": "THE LAST SAID",
 }
-_NO_LETTER = "no dead letter matches: nothing that failed is waiting for you"
+_NO_LETTER = "no dead letter matches: there is nothing to retry or discard"
 
 
 def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The options that say which dead letters."""
+    """Add the options that select dead letters."""
     for option in (
-        click.option("--before", help="Failed earlier, such as 2026-12-02T00:00:00Z."),
-        click.option("--after", help="Failed later, such as 2026-12-01T00:00:00Z."),
-        click.option("--search", "q", help="Whose last error holds this text."),
-        click.option("--error-type", help="Whose last error is of this type, such as http_status."),
-        click.option("--job", help="Of this job, an id or a name."),
-        click.option("--endpoint", help="Of this endpoint."),
+        click.option("--before", help="Only dead letters that failed before this time, such as 2026-12-02T00:00:00Z."),
+        click.option("--after", help="Only dead letters that failed after this time, such as 2026-12-01T00:00:00Z."),
+        click.option("--search", "q", help="Only dead letters whose last error contains this text."),
+        click.option("--error-type", help="Only dead letters whose last error has this type, such as http_status."),
+        click.option("--job", help="Only dead letters of this job, by id or name."),
+        click.option("--endpoint", help="Only dead letters of this endpoint."),
     ):
         run = option(run)
     return run
@@ -49,17 +49,17 @@ def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
 
 @group
 def dead_letter() -> None:
-    """Dead letters: what FAILED and nobody has dealt with.
+    """Dead letters: FAILED executions that need attention.
 
-    Retried or discarded, an execution is none any more.
+    An execution is no longer a dead letter once it has been retried or discarded.
     """
 
 
 @command(dead_letter)
 @_filters
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
-    """List dead letters, the last that failed first.
+    """List dead letters, latest failure first.
 
     kronos dead-letter ls --endpoint hook
     """
@@ -68,11 +68,15 @@ def ls(api: Api, limit: int, **filters: str | None) -> None:
 
 @command(dead_letter)
 @_filters
-@click.option("--per-second", type=int, help="At most so many a second.")
-@click.option("--endpoint-version", type=click.Choice(["latest", "same"]), help="Where they go.  [default: latest]")
-@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--per-second", type=int, help="Redrive at most this many per second.")
+@click.option(
+    "--endpoint-version",
+    type=click.Choice(["latest", "same"]),
+    help="Endpoint version to deliver to: as it is now, or as it was.  [default: latest]",
+)
+@click.option("--dry-run", is_flag=True, help="Only count the dead letters.")
 @watch_option
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key starts only one operation.")
 def redrive(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, **terms: Json) -> None:
     """Make dead letters due again, oldest first. Without a filter, all of them.
 
@@ -83,18 +87,18 @@ def redrive(api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | 
 
 @command(dead_letter)
 @_filters
-@click.option("--dry-run", is_flag=True, help="Only count them.")
+@click.option("--dry-run", is_flag=True, help="Only count the dead letters.")
 @watch_option
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key begins the same operation.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key starts only one operation.")
 @confirmed
 def discard(
     api: Api, dry_run: bool, watch: bool | None, idempotency_key: str | None, consent: Consent, **terms: Json
 ) -> None:
-    """Take dead letters off the list; what ran stays in the history. Without a filter, all of them.
+    """Remove dead letters from the list. Without a filter, removes all of them.
 
     kronos dead-letter discard --endpoint hook --before 2026-11-01T00:00:00Z --dry-run
 
-    Without a filter it is to be confirmed by the name of the workspace.
+    The executions stay in the history. Without a filter, confirm with the name of the workspace.
     """
     if not dry_run and not given(**terms):
         consent.require("discard all dead letters of the workspace", str(api.workspace))
@@ -116,7 +120,7 @@ def _begin(
 @command(dead_letter)
 @_filters
 def groups(api: Api, **filters: str | None) -> None:
-    """The newest 10,000 dead letters in groups. By endpoint and type of error, with what the last of each said.
+    """Group the newest 10,000 dead letters. Groups are by endpoint and error type, each with its latest error message.
 
     kronos dead-letter groups
     """

@@ -1,7 +1,7 @@
-"""What `kronos up --demo` shows: a receiver, three jobs that call it, and each delivery as it arrives.
+"""The demo of `kronos up --demo`: a receiver, three jobs that call it, and each delivery as it arrives.
 
-A process of its own beside the API, which it uses over HTTP as any client would. A second run in the same home finds
-workspace, endpoint and jobs by their names and goes on with them.
+Runs as a separate process, and uses the API over HTTP like any client. A second run in the same home folder finds the
+workspace, endpoint and jobs by name, and continues with them.
 """
 
 import asyncio
@@ -31,41 +31,41 @@ _RETRY_SECONDS = 2.0
 
 
 class DemoApi:
-    """The HTTP API with the administrator's key."""
+    """The HTTP API, with the administrator's key."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
-        """`session` knows the address and the key."""
+        """`session` has the address and the key."""
         self._session = session
 
     async def get(self, path: str) -> Json | None:
-        """What is there; None for 404."""
+        """Return the resource; None for 404."""
         async with self._session.get(path) as response:
             return None if response.status == 404 else await _answer(response)
 
     async def send(self, method: str, path: str, body: Json) -> Json:
-        """Creates or replaces. Raises aiohttp.ClientResponseError with the API's own words."""
+        """Create or replace a resource. Raises aiohttp.ClientResponseError with the API's message."""
         async with self._session.request(method, path, json=body) as response:
             return await _answer(response)
 
 
 class Demo:
-    """The jobs, and what has been seen of them."""
+    """The demo's jobs, and their deliveries so far."""
 
     def __init__(self, api: DemoApi, console: Console) -> None:
-        """Nothing is there yet; see `set_up`."""
+        """Creates nothing yet; see `set_up`."""
         self._api = api
         self._console = console
         self._names: dict[str, str] = {}
         self._next_tick: datetime | None = None
 
     async def set_up(self, receiver_url: str) -> None:
-        """Makes what is missing: workspace, endpoint, and one job of each kind."""
+        """Create what is missing: workspace, endpoint, and one job of each kind."""
         if await self._api.get(f"/v1/workspaces/{WORKSPACE}") is None:
             await self._api.send("POST", "/v1/workspaces", {"slug": WORKSPACE, "name": "Demo"})
         await self._set_up_endpoint(receiver_url)
         now = datetime.now(UTC)
         wanted: list[tuple[str, str, Json]] = [
-            ("right-away", "IMMEDIATE, delivered at once", {"trigger": "IMMEDIATE"}),
+            ("right-away", "IMMEDIATE, delivered immediately", {"trigger": "IMMEDIATE"}),
             (
                 "in-ten-seconds",
                 "DELAYED, delivered 10 s from now",
@@ -83,7 +83,7 @@ class Demo:
         self._console.print()
 
     async def receive(self, request: web.Request) -> web.Response:
-        """The endpoint's answer to a delivery, which is shown."""
+        """Show a delivery, and respond to it."""
         arrived_at = datetime.now(UTC)
         await request.read()
         name = await self._name_of(request.headers.get("Kronos-Job-Id", ""))
@@ -96,7 +96,7 @@ class Demo:
         return web.json_response({"received": name})
 
     async def count_down(self) -> None:
-        """Keeps the line below the deliveries at the time that is left until the next tick, for ever."""
+        """Show the time left until the next tick below the deliveries, forever."""
         with Live(console=self._console, refresh_per_second=4, transient=True) as live:
             while True:
                 now = datetime.now(UTC)
@@ -117,13 +117,13 @@ class Demo:
             await self._api.send("PUT", f"{endpoints}/{ENDPOINT}", body)
 
     async def _find_job(self, name: str) -> Json | None:
-        """The job of this name; one-shots that have completed count, a job that was cancelled does not."""
+        """Return the job with this name. Completed one-shots count, cancelled jobs do not."""
         page = await self._api.get(f"{_JOBS}?limit=200&q={name}")
         jobs = page["data"] if page else []
         return next((job for job in jobs if job["name"] == name and job["status"] != "RETIRED"), None)
 
     async def _name_of(self, job_id: str) -> str:
-        """The job's name, asked for where the job was made or changed since; its id if the API cannot be asked."""
+        """Return the job's name, from the API if the job is new or was changed; its id if the API is unavailable."""
         if job_id not in self._names:
             try:
                 job = await self._api.get(f"{_JOBS}/{job_id}")
@@ -133,7 +133,7 @@ class Demo:
         return self._names[job_id]
 
     async def _ask_next_tick(self) -> None:
-        """A restarting API is no reason to end: the line shows 0 until it answers again."""
+        """Get the next tick. While the API restarts, the line shows 0."""
         try:
             job = await self._api.get(f"{_JOBS}/{CRON_JOB}")
         except (aiohttp.ClientError, TimeoutError):
@@ -141,7 +141,7 @@ class Demo:
         self._next_tick = _time(job["next_run_at"]) if job else None
 
     async def _fired_at(self, execution_id: str) -> datetime | None:
-        """When pg_cron's firing wrote the execution; None if the API cannot be asked now."""
+        """Return when pg_cron's firing created the execution; None if the API is unavailable."""
         try:
             execution = await self._api.get(f"/v1/workspaces/{WORKSPACE}/executions/{execution_id}")
         except (aiohttp.ClientError, TimeoutError):
@@ -153,16 +153,16 @@ _JOBS = f"/v1/workspaces/{WORKSPACE}/jobs"
 
 
 def main() -> None:
-    """The demo of the instance that is ready in the home that the command line names."""
+    """Run the demo on the instance in the given home folder."""
     home = Home(Path(sys.argv[1]))
     instance = running.find(home)
     if instance is None:
-        sys.exit(f"no `kronos up` is ready in {home.path}")
+        sys.exit(f"no `kronos up` is running in {home.path}")
     asyncio.run(_run(home, instance, key=instance.admin_key_file.read_text().strip()))
 
 
 async def _run(home: Home, instance: Running, *, key: str) -> None:
-    """Shows deliveries until SIGTERM or SIGINT."""
+    """Show deliveries until SIGTERM or SIGINT."""
     console = Console()
     async with aiohttp.ClientSession(
         instance.url, headers={"Authorization": f"Bearer {key}"}, timeout=aiohttp.ClientTimeout(total=10)
@@ -182,17 +182,17 @@ async def _run(home: Home, instance: Running, *, key: str) -> None:
 
 
 async def _set_up_patiently(demo: Demo, receiver_url: str, console: Console) -> None:
-    """Tries until it succeeds: the API may be starting again at this moment."""
+    """Retry until it succeeds: the API may be restarting."""
     while True:
         try:
             return await demo.set_up(receiver_url)
         except (aiohttp.ClientError, TimeoutError) as error:
-            console.print(f"trying again in {_RETRY_SECONDS:g} s: {error}", highlight=False, soft_wrap=True)
+            console.print(f"retrying in {_RETRY_SECONDS:g} s: {error}", highlight=False, soft_wrap=True)
             await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _until_stopped(counting: Demo | None) -> None:
-    """Returns at SIGTERM or SIGINT; `counting` shows its live line meanwhile, and leaves the terminal as it was."""
+    """Return at SIGTERM or SIGINT. `counting` shows its live line until then, and restores the terminal."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -204,15 +204,21 @@ async def _until_stopped(counting: Demo | None) -> None:
 
 
 async def _listen(runner: web.AppRunner, home: Home) -> str:
-    """Starts the receiver, on the port of the last run where that is free: its endpoint then stays as it is."""
+    """Start the receiver, on its last port if that is free, so that its endpoint stays the same."""
     remembered = home.path / "demo.json"
     try:
         door = listening.listen("127.0.0.1", int(json.loads(remembered.read_text())["port"]))
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):  # there is none yet, it was edited, or is taken
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+    ):  # the file does not exist or was edited, or the port is taken
         door = ports.listener()
     await web.SockSite(runner, door).start()
     port = door.getsockname()[1]
-    with contextlib.suppress(OSError):  # on a full disk it gets another port next time
+    with contextlib.suppress(OSError):  # on a full disk, the next run uses another port
         write_private(remembered, json.dumps({"port": port}) + "\n")
     return f"http://127.0.0.1:{port}/"
 
@@ -227,10 +233,10 @@ def _greet(console: Console, instance: Running, receiver_url: str) -> None:
     console.print(f"API        {instance.url}   (OpenAPI at /openapi.json)", highlight=False, soft_wrap=True)
     console.print(f"admin key  {instance.admin_key_file}", highlight=False, soft_wrap=True)
     console.print(
-        f"receiver   {receiver_url}   every delivery below was an HTTP request to it", highlight=False, soft_wrap=True
+        f"receiver   {receiver_url}   every delivery below is an HTTP request to it", highlight=False, soft_wrap=True
     )
     console.print(
-        "Ctrl-C     stops everything; the next start goes on where this one ended", highlight=False, soft_wrap=True
+        "Ctrl-C     stops everything; the next start continues where this one ended", highlight=False, soft_wrap=True
     )
     console.print()
 
@@ -248,7 +254,7 @@ def _job_line(name: str, what: str, job: Json, *, is_new: bool) -> Text:
 def _delivery_line(
     arrived_at: datetime, name: str, tick: datetime | None, attempt: str, fired_at: datetime | None
 ) -> Text:
-    """One delivery: when it came, of which job and tick, and how long after it."""
+    """Return the line for one delivery: when it arrived, of which job and tick, and how late."""
     line = Text(f"{_clock(arrived_at)}  ", style="dim")
     line.append(f"{name:<15}", style="bold")
     if tick is not None:
@@ -272,7 +278,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Json:
-    """The body of a 2xx answer. Raises aiohttp.ClientResponseError with the API's own words."""
+    """Return the body of a 2xx response. Raises aiohttp.ClientResponseError with the API's message."""
     if not response.ok:
         raise aiohttp.ClientResponseError(
             response.request_info, response.history, status=response.status, message=await response.text()

@@ -1,4 +1,4 @@
-"""`kronos doctor`: every precondition and invariant, for people and for scripts."""
+"""`kronos doctor`: check every precondition and invariant, for people and for scripts."""
 
 import os
 import sys
@@ -23,29 +23,31 @@ _WIDTH = max(map(len, CHECKS)) + 1
 
 
 @click.command(cls=Command)
-@click.option("--fix", is_flag=True, help="First put right what is safe: entries, ticks, leases, partitions, upkeep.")
-@click.option("--dry-run", is_flag=True, help="With --fix: say what that would do, and do nothing.")
+@click.option(
+    "--fix", is_flag=True, help="First repair what is safe to repair: entries, ticks, leases, partitions, upkeep."
+)
+@click.option("--dry-run", is_flag=True, help="With --fix: print what it would do, and change nothing.")
 @click.option(
     "--fail-on",
     type=click.Choice(list(SEVERITIES)),
     default="warning",
     show_default=True,
-    help="How bad a check that does not hold must be for the command to end with 1.",
+    help="Exit with 1 only for failed checks of this severity or worse.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(*, fix: bool, dry_run: bool, fail_on: str, as_json: bool) -> None:
-    """Check all that Kronos stands on, and say what mends it. Ends with 0 only if all holds.
+    """Check everything that Kronos depends on, with fixes. Exits with 0 only if all checks pass.
 
     kronos doctor
     kronos doctor --fix --json
     kronos doctor --fix --dry-run
     kronos doctor --fail-on critical
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
-    up` runs here. docs/doctor.md has each check, how bad it is, and what puts it right.
+    Uses KRONOS_DATABASE_URL, the same URL as `kronos migrate`; if it is not set, the local `kronos up`. docs/doctor.md
+    lists each check, its severity, and its fix.
     """
     if dry_run and not fix:
-        raise click.UsageError("--dry-run says what --fix would do: give both")
+        raise click.UsageError("--dry-run prints what --fix would do: pass both")
     url, keys = environment.database_url(), environment.key_source()
     settings = environment.judged(database_url=url) if "KRONOS_DATABASE_URL" in os.environ else None
     errors_console = console(err=True)
@@ -68,13 +70,13 @@ def doctor(*, fix: bool, dry_run: bool, fail_on: str, as_json: bool) -> None:
 
 
 def _document(finding: Finding) -> dict[str, object]:
-    """What it means and what puts it right are shown where it does not hold."""
+    """Return a finding as JSON. Its meaning and fix are included only if the check failed."""
     about: dict[str, object] = {"check": finding.check, "severity": finding.severity, "ok": finding.ok}
     return about | (asdict(finding) if not finding.ok else {"detail": finding.detail})
 
 
 def _shown(findings: Iterator[Finding]) -> Iterator[Finding]:
-    """Each finding, printed as it comes."""
+    """Print each finding as it comes, and yield it."""
     to = console()
     for finding in findings:
         line = Text(*(("OK    ", "green") if finding.ok else _MARKS[finding.severity]))

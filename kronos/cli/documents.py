@@ -1,4 +1,4 @@
-"""`kronos config …` and `kronos payload-spec …`: the documents that endpoints name, over the API."""
+"""`kronos config …` and `kronos payload-spec …`: manage the documents that endpoints refer to, over the API."""
 
 import click
 
@@ -9,12 +9,12 @@ from kronos.model import Json
 
 @group
 def config() -> None:
-    """Configs: JSON objects whose values templates hold."""
+    """Configs: JSON objects with values for templates."""
 
 
 @group
 def payload_spec() -> None:
-    """Payload specs: JSON Schemas (2020-12) of inputs."""
+    """Payload specs: JSON Schemas (2020-12) for inputs."""
 
 
 def _fields(content: str, own_id: str) -> tuple[str, ...]:
@@ -25,15 +25,15 @@ _CONFIG, _SPEC = _fields("values", "config_id"), _fields("schema", "payload_spec
 
 
 def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, is_a: str, example: str) -> None:
-    """What both have. `content` is the field that holds what they are for, `is_a` says what that is, and `example` is
-    the name of one."""
+    """Add the commands that both groups have. `content` is the field with the document, `is_a` describes it, and
+    `example` is an example's name."""
     routes, what, argument = f"{group.name}s", f"{group.name}".replace("-", " "), content.upper()
     columns = {"name": "NAME", "version": "VERSION", content: argument, "updated_at": "UPDATED"}
 
     @command(group, help=f"List {what}s, newest first.\n\nkronos {group.name} ls")
-    @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+    @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
     def ls(api: Api, limit: int) -> None:
-        empty = f"no {what} yet; make one: kronos {group.name} create NAME '{{}}'"
+        empty = f"no {what} yet; create one: kronos {group.name} create NAME '{{}}'"
         api.list(api.rows(routes, limit=limit), columns, empty=empty)
 
     @command(group, help=f"Show one {what}.\n\nkronos {group.name} get {example} --json")
@@ -42,20 +42,24 @@ def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, 
         api.show(api.get(routes, name), fields)
 
     short = is_a.rpartition(" ")[2].lower()
-    written = f"{argument} is the {short} as it is, @FILE, or - for standard input."
+    written = f"{argument} is the {short} itself, @FILE, or - for standard input."
 
     made = (
         f"kronos {group.name} create {example} @{example}.json\nkronos {group.name} create {example} - < {example}.json"
     )
 
-    @command(group, help=f"Make the {what} NAME of a {is_a}.\n\n{made}\n\n{written}")
+    @command(group, help=f"Create the {what} NAME from a {is_a}.\n\n{made}\n\n{written}")
     @click.argument("name")
     @click.argument("document", metavar=argument, type=JsonText())
-    @click.option("--idempotency-key", type=IdempotencyKey(), help=f"The same key makes the same {what}.")
+    @click.option(
+        "--idempotency-key",
+        type=IdempotencyKey(),
+        help=f"The same key creates only one {what}.",
+    )
     def create(api: Api, name: str, document: Json, idempotency_key: str | None) -> None:
         api.show(api.send("POST", routes, body=given(**{"name": name, content: document}), key=idempotency_key), fields)
 
-    @command(group, help=f"Delete a {what} that no endpoint names.\n\nkronos {group.name} rm {example}")
+    @command(group, help=f"Delete a {what} that no endpoint uses.\n\nkronos {group.name} rm {example}")
     @click.argument("name")
     @confirmed
     def rm(api: Api, name: str, consent: Consent) -> None:
@@ -72,12 +76,12 @@ _add_commands(payload_spec, _SPEC, content="schema", is_a="JSON Schema", example
 @click.argument("name")
 @click.argument("values", type=JsonText())
 def put_config(api: Api, name: str, values: Json) -> None:
-    """Replace all values of a config, or make it.
+    """Replace all values of a config, or create it.
 
     kronos config put team '{"owner": "sales"}'
     kronos config put team @team.json
 
-    Executions that exist keep the values that they have.
+    Existing executions keep their values.
     """
     api.show(api.send("PUT", "configs", name, body=given(values=values)), _CONFIG)
 
@@ -86,11 +90,15 @@ def put_config(api: Api, name: str, values: Json) -> None:
 @click.argument("name")
 @click.argument("schema", type=JsonText())
 @click.option(
-    "--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only say which live jobs' inputs it would refuse."
+    "--dry-run",
+    "--validate-only",
+    "dry_run",
+    is_flag=True,
+    help="Only list the live jobs' inputs that it would reject.",
 )
-@click.option("--force", is_flag=True, help="Though it refuses inputs of live jobs.")
+@click.option("--force", is_flag=True, help="Replace it even if it rejects inputs of live jobs.")
 def put_payload_spec(api: Api, name: str, schema: Json, dry_run: bool, force: bool) -> None:
-    """Replace the schema of a payload spec, or make it.
+    """Replace the schema of a payload spec, or create it.
 
     kronos payload-spec put order @order.schema.json --dry-run
     """

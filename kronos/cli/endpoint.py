@@ -1,4 +1,4 @@
-"""`kronos endpoint …`: where deliveries go, over the API."""
+"""`kronos endpoint …`: create, change, inspect and test endpoints, over the API."""
 
 import re
 import sys
@@ -51,18 +51,18 @@ _COLUMNS = {
 
 
 class _Rate(click.ParamType[Json]):
-    """Deliveries in a time: COUNT, COUNT/SECONDS or COUNT/SECONDS/BURST."""
+    """A rate of deliveries: COUNT, COUNT/SECONDS or COUNT/SECONDS/BURST."""
 
     name = "rate"
 
     def convert(self, value: Json, param: click.Parameter | None, ctx: click.Context | None) -> Json:
-        """The rate as the API takes it. Fails in a sentence where it is none."""
+        """Return the rate as the API takes it. Fails with a message if the text is not a rate."""
         if not isinstance(value, str):
             return value
         if value == "":
             return NULL
         if not re.fullmatch(r"[0-9]{1,9}(/[0-9]{1,9}){0,2}", value):
-            self.fail(f"{value!r} is no rate: write it like 100/60, which is 100 a minute", param, ctx)
+            self.fail(f"{value!r} is not a rate: write it like 100/60, which is 100 per minute", param, ctx)
         return dict(zip(("count", "per_seconds", "burst"), map(int, value.split("/")), strict=False))
 
 
@@ -72,81 +72,94 @@ def endpoint() -> None:
 
 
 def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """What may be said of an endpoint."""
+    """Add the options for an endpoint's fields."""
     for option in (
         click.option(
             "--signing-secret",
             "signing_secrets",
             multiple=True,
             metavar="NAME",
-            help="A secret that signs deliveries; again for more, the newest first. '' for none.",
+            help="Secret that signs deliveries; repeatable, newest first; '': none.",
         ),
-        click.option("--group", help="The group of workers that deliver to it, by name; '': none."),
-        click.option("--max-in-flight", type=int, help="Deliveries under way at once; 0: no limit."),
+        click.option("--group", help="Worker group that delivers to it; '': none."),
+        click.option("--max-in-flight", type=int, help="Maximum number of deliveries at the same time; 0: no limit."),
         click.option(
             "--rate",
             type=_Rate(),
             metavar="COUNT[/SECONDS[/BURST]]",
-            help="Deliveries that may begin: 100/60 is 100 a minute; '' for no limit.",
+            help="Maximum rate of deliveries: 100/60 is 100 per minute; '': no limit.",
         ),
         click.option(
             "--concurrency-key",
             metavar="TEMPLATE",
-            help="Over the input, as {{input.customer}}: what has the same is held to --max-per-key; '': no limit.",
+            help="Key computed from the input, such as {{input.customer}}. --max-per-key limits each key; '': no key.",
         ),
-        click.option("--max-per-key", type=int, help="Deliveries of one concurrency key under way at once."),
-        click.option("--payload-spec", help="The payload spec for its jobs' inputs, by name; '': none."),
-        click.option("--config", help="The config whose values its templates hold, by name; '': none."),
-        click.option("--use", type=click.Choice(["snapshot", "latest"]), help="Which version executions are made of."),
         click.option(
-            "--max-retry-after-seconds", type=int, help="Of what a receiver asks for by Retry-After, so much is waited."
+            "--max-per-key", type=int, help="Maximum number of deliveries per concurrency key at the same time."
         ),
-        click.option("--max-attempts", type=int, help="Attempts in all, the first among them."),
+        click.option("--payload-spec", help="Payload spec that its jobs' inputs must match, by name; '': none."),
+        click.option("--config", help="Config whose values its templates use, by name; '': none."),
+        click.option(
+            "--use",
+            type=click.Choice(["snapshot", "latest"]),
+            help="Which endpoint version an execution uses.",
+        ),
+        click.option(
+            "--max-retry-after-seconds", type=int, help="Longest wait that a receiver can request with Retry-After."
+        ),
+        click.option("--max-attempts", type=int, help="Maximum number of attempts, including the first."),
         click.option(
             "--retry",
             type=JsonText(),
             help="More of the retry policy (docs/retries.md): a JSON object, @FILE, or - for standard input.",
         ),
         click.option(
-            "--on-disabled", type=click.Choice(["WAIT", "SKIP"]), help="What becomes of ticks while it is disabled."
+            "--on-disabled",
+            type=click.Choice(["WAIT", "SKIP"]),
+            help="What happens to ticks while the endpoint is disabled.",
         ),
-        click.option("--timeout-ms", type=int, help="For the whole delivery, in milliseconds."),
-        click.option("--connect-timeout-ms", type=int, help="Of it, for a new connection."),
-        click.option("--idle-timeout-ms", type=int, help="HTTP: of it, without a byte of the answer."),
+        click.option("--timeout-ms", type=int, help="Timeout of the whole delivery, in milliseconds."),
+        click.option("--connect-timeout-ms", type=int, help="Timeout of a new connection, within --timeout-ms."),
+        click.option(
+            "--idle-timeout-ms",
+            type=int,
+            help="HTTP: longest time without a byte of the response, within --timeout-ms.",
+        ),
         click.option(
             "--spec",
             "more",
             type=JsonText(),
             help="More of the spec (docs/transports.md): a JSON object, @FILE, or - for standard input.",
         ),
-        click.option("--stream", help="REDIS_STREAM: the stream's key."),
-        click.option("--topic", help="KAFKA: the topic."),
+        click.option("--stream", help="REDIS_STREAM: key of the stream."),
+        click.option("--topic", help="KAFKA: name of the topic."),
         click.option(
-            "--body", type=JsonText(), help="Template of the body: JSON, @FILE, or - for standard input; null: none."
+            "--body", type=JsonText(), help="Body template: JSON, @FILE, or - for standard input; null: no body."
         ),
         click.option(
             "--header",
             "headers",
             multiple=True,
             metavar="NAME:VALUE",
-            help="HTTP, KAFKA: a header beside Kronos's own; again for more.",
+            help="HTTP, KAFKA: header to send in addition to Kronos's own; repeatable.",
         ),
-        click.option("--method", help="GET, POST, PUT, PATCH or DELETE.  [default: POST]"),
+        click.option("--method", help="HTTP method: GET, POST, PUT, PATCH or DELETE.  [default: POST]"),
         click.option(
             "--to",
             "target",
             metavar="URL",
-            help="HTTP: an absolute URL; may hold {{input.…}}. REDIS_STREAM: redis://host:6379/0. KAFKA: host:9092,…. "
+            help="HTTP: an absolute URL, with or without {{input.…}}. REDIS_STREAM: redis://host:6379/0. "
+            "KAFKA: host:9092,…. "
             "EMAIL: smtp://host:587.",
         ),
-        click.option("--title", help="A name for people: one line of any text."),
+        click.option("--title", help="Display name: one line of any text."),
     ):
         function = option(function)
     return function
 
 
 @command(endpoint)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List endpoints, newest first.
 
@@ -166,7 +179,7 @@ def ls(api: Api, limit: int) -> None:
         ]
     )
     api.list(
-        shown, _COLUMNS, empty="no endpoint yet; make one: kronos endpoint create hook --to https://example.com/hook"
+        shown, _COLUMNS, empty="no endpoint yet; create one: kronos endpoint create hook --to https://example.com/hook"
     )
 
 
@@ -182,11 +195,13 @@ def get(api: Api, name: str) -> None:
 
 @command(endpoint)
 @click.argument("name")
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same endpoint.")
-@click.option("--type", "kind", type=click.Choice(_TYPES), default="HTTP", show_default=True, help="Its type.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one endpoint.")
+@click.option(
+    "--type", "kind", type=click.Choice(_TYPES), default="HTTP", show_default=True, help="Type of the endpoint."
+)
 @_options
 def create(api: Api, name: str, idempotency_key: str | None, kind: str, **options: Json) -> None:
-    """Make the endpoint NAME.
+    """Create the endpoint NAME.
 
     kronos endpoint create hook --to https://example.com/hook --body '{"team": "{{input.team}}"}'
 
@@ -198,15 +213,15 @@ def create(api: Api, name: str, idempotency_key: str | None, kind: str, **option
 
 @command(endpoint)
 @click.argument("name")
-@click.option("--dry-run", is_flag=True, help="Only say which live jobs' inputs its payload spec would refuse.")
-@click.option("--force", is_flag=True, help="Though its payload spec refuses inputs of live jobs.")
+@click.option("--dry-run", is_flag=True, help="Only list the live jobs' inputs that its payload spec would reject.")
+@click.option("--force", is_flag=True, help="Change it even if its payload spec rejects inputs of live jobs.")
 @_options
 def edit(api: Api, name: str, dry_run: bool, force: bool, **options: Json) -> None:
-    """Change what is given of an endpoint.
+    """Change the given fields of an endpoint.
 
     kronos endpoint edit hook --max-attempts 5 --rate 100/60
 
-    Runs that are retried go to the new version.
+    Retries of earlier runs use the new version.
     """
     stored = api.get("endpoints", name, fields=("spec", "retry_policy", "version", "type"))
     if (
@@ -214,8 +229,8 @@ def edit(api: Api, name: str, dry_run: bool, force: bool, **options: Json) -> No
         or not isinstance(stored["retry_policy"], dict)
         or not isinstance(stored["version"], int)
     ):
-        raise api.client.foreign("is no endpoint")
-    # All of it goes back, so that nothing is lost of which this command knows nothing.
+        raise api.client.foreign("is not an endpoint")
+    # The whole endpoint is sent back, so that fields this command does not know are kept.
     query = {field: "true" for field, is_set in (("validate_only", dry_run), ("force", force)) if is_set}
     if_match = None if dry_run else f'"{stored["version"]}"'
     answer = api.send("PUT", "endpoints", name, body=_changed(stored, options), if_match=if_match, query=query)
@@ -225,7 +240,7 @@ def edit(api: Api, name: str, dry_run: bool, force: bool, **options: Json) -> No
 @command(endpoint)
 @click.argument("name")
 def enable(api: Api, name: str) -> None:
-    """Deliver to an endpoint again, whatever kept deliveries off.
+    """Deliver to an endpoint again. Undoes any disabling or slowdown.
 
     kronos endpoint enable hook
     """
@@ -234,9 +249,9 @@ def enable(api: Api, name: str) -> None:
 
 @command(endpoint)
 @click.argument("name")
-@click.option("--note", help="Why, for people who wonder later.")
+@click.option("--note", help="Reason, recorded for later.")
 def disable(api: Api, name: str, note: str | None) -> None:
-    """Deliver nothing to an endpoint until it is enabled.
+    """Stop deliveries to an endpoint until it is enabled.
 
     kronos endpoint disable hook --note 'moving house'
     """
@@ -264,18 +279,18 @@ def signing_keys(api: Api, name: str) -> None:
     kronos endpoint signing-keys hook
     """
     answer = api.get("endpoints", name, "signing-keys", fields=("data",))
-    empty = f"nothing signs them; let a secret do it: kronos endpoint edit {name} --signing-secret SECRET"
+    empty = f"deliveries are not signed; sign them: kronos endpoint edit {name} --signing-secret SECRET"
     api.list(api.rows_of(answer, "data"), _SIGNING, empty=empty)
 
 
 @command(endpoint)
 @click.argument("name")
-@click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
-@click.option("--job-name", help="For {{job.name}}.")
-@click.option("--tz", "--timezone", "timezone", help="For {{scheduled_at | local}}.  [default: UTC]")
-@click.option("--at", "scheduled_at", help="For {{scheduled_at}}: RFC 3339.  [default: now]")
+@click.option("--input", "input", type=JsonText(), help="Job input: JSON, @FILE, or - for standard input.")
+@click.option("--job-name", help="Value of {{job.name}}.")
+@click.option("--tz", "--timezone", "timezone", help="Time zone of {{scheduled_at | local}}.  [default: UTC]")
+@click.option("--at", "scheduled_at", help="Value of {{scheduled_at}}, in RFC 3339.  [default: now]")
 def render(api: Api, name: str, **options: Json) -> None:
-    """Show what would be sent for an input; secrets are masked.
+    """Show what would be sent for an input. Secrets are masked.
 
     kronos endpoint render hook --input '{"team": "sales"}'
     """
@@ -284,10 +299,10 @@ def render(api: Api, name: str, **options: Json) -> None:
 
 @command(endpoint)
 @click.argument("name")
-@click.option("--input", "input", type=JsonText(), help="As of a job: JSON, @FILE, or - for standard input.")
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same delivery.")
+@click.option("--input", "input", type=JsonText(), help="Job input: JSON, @FILE, or - for standard input.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one delivery.")
 def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
-    """Deliver once now, and show what was answered. Exit 1 where that is no success.
+    """Deliver once, now, and show the response. Exits with 1 if the delivery fails.
 
     kronos endpoint test hook --input '{"team": "sales"}'
     """
@@ -295,7 +310,7 @@ def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
     tried = api.send("POST", "endpoints", name, "test", body=body, key=idempotency_key, fields=("execution",))
     execution, attempt = tried["execution"], tried.get("attempt")
     if not isinstance(execution, dict):
-        raise api.client.foreign("is no delivery")
+        raise api.client.foreign("is not a delivery")
     shown = tried if api.as_json else {**execution, **(attempt if isinstance(attempt, dict) else {})}
     api.show({**shown, "execution_id": execution.get("execution_id")}, _TRIED)
     if execution.get("status") != "SUCCESS":
@@ -303,10 +318,10 @@ def test(api: Api, name: str, input: Json, idempotency_key: str | None) -> None:
 
 
 def _changed(body: Json, options: Json) -> Json:
-    """The endpoint with what was given in place of what was there."""
+    """Return the endpoint with the given fields changed."""
     headers = dict(_header(text) for text in options["headers"]) or None
     if not isinstance(options["more"], dict | None):
-        raise click.BadParameter("it is no JSON object", param_hint="--spec")
+        raise click.BadParameter("must be a JSON object", param_hint="--spec")
     where = options["target"]
     if where is not None and body.get("type") == "KAFKA":
         where = [server.strip() for server in where.split(",")]
@@ -319,7 +334,7 @@ def _changed(body: Json, options: Json) -> Json:
                  idle_timeout_ms=options["idle_timeout_ms"])  # fmt: skip
     spec = {**(options["more"] or {}), **spec}
     if not isinstance(options["retry"], dict | None):
-        raise click.BadParameter("it is no JSON object", param_hint="--retry")
+        raise click.BadParameter("must be a JSON object", param_hint="--retry")
     limits = {
         **(options["retry"] or {}),
         **given(max_attempts=options["max_attempts"], max_retry_after_seconds=options["max_retry_after_seconds"]),
@@ -340,7 +355,7 @@ def _changed(body: Json, options: Json) -> Json:
 
 
 def _limits(present: Json, options: Json) -> Json:
-    """As they were, with what was given. max_in_flight is the endpoint's own field."""
+    """Return the limits with the given ones changed. max_in_flight is a field of the endpoint itself."""
     limits = {name: value for name, value in (present or {}).items() if name != "max_in_flight"}
     if (rate := options["rate"]) is not None:
         limits["rate"] = None if rate is NULL else rate
@@ -354,7 +369,7 @@ def _limits(present: Json, options: Json) -> Json:
 
 
 def _shown(spec: Json) -> str | None:
-    """Where an endpoint leads, in one line."""
+    """Return an endpoint's target, in one line."""
     if isinstance(brokers := spec.get("bootstrap_servers"), list):
         return f"{','.join(map(str, brokers))} {spec.get('topic')}"
     if "redis_url" in spec:
@@ -365,5 +380,5 @@ def _shown(spec: Json) -> str | None:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise click.BadParameter(f"{text!r} is no header: write it like X-Team:reports", param_hint="--header")
+        raise click.BadParameter(f"{text!r} is not a header: write it like X-Team:reports", param_hint="--header")
     return name.strip(), value.strip()

@@ -1,4 +1,4 @@
-"""What a command reads from its environment: its settings, and the instance that it speaks to."""
+"""What a command takes from its environment: its settings, and the instance that it connects to."""
 
 import os
 
@@ -15,14 +15,15 @@ from kronos.errors import KronosError, SessionRefused, Unconnected
 from kronos.lines import Log
 
 _NO_DATABASE = (
-    "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here: set it to "
-    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; of one with a --home DIR of its own DIR/run.json has it"
+    "KRONOS_DATABASE_URL is not set, and no `kronos up` is running on this machine: set it to "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; for a `kronos up --home DIR`, the URL is in DIR/run.json"
 )
 _MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 
 
 def settings(**overrides: object) -> Settings:
-    """The settings of this process, with its log set up. Raises ClickException, naming every wrong variable."""
+    """Return the settings of this process and set up its log. Raises ClickException, which names every wrong
+    variable."""
     found = judged(**overrides)
     logs.configure(found)
     for line in unknown():
@@ -31,9 +32,9 @@ def settings(**overrides: object) -> Settings:
 
 
 def judged(**overrides: object) -> Settings:
-    """The settings of this process, with libpq's variables kept from the database that they name.
+    """Return the settings of this process. libpq's own variables do not apply to the database that they name.
 
-    Raises ClickException, naming every wrong variable.
+    Raises ClickException, which names every wrong variable.
     """
     try:
         found = config.load(**overrides)
@@ -48,7 +49,8 @@ def judged(**overrides: object) -> Settings:
 
 
 def database_url() -> str:
-    """For a command that only speaks to a database: KRONOS_DATABASE_URL, else that of the `kronos up` that runs here.
+    """Return the database URL of a command that uses only a database: KRONOS_DATABASE_URL, or that of the local `kronos
+    up`.
 
     Raises ClickException.
     """
@@ -62,8 +64,8 @@ def database_url() -> str:
 
 
 def key_source() -> KeySource:
-    """Where the encryption keys are, for a command that speaks to `database_url`: as the environment says, else those
-    of the `kronos up` that runs here."""
+    """Return where the encryption keys are, for a command that uses `database_url`: as the environment says, or those
+    of the local `kronos up`."""
     found = KeySource.of(judged(database_url=os.environ.get("KRONOS_DATABASE_URL", "postgresql://")))
     if found.is_set or "KRONOS_DATABASE_URL" in os.environ or running.here() is None:
         return found
@@ -71,7 +73,7 @@ def key_source() -> KeySource:
 
 
 def encryption_keys(source: KeySource) -> Keyring | None:
-    """The encryption keys; None where none are named. Raises ClickException."""
+    """Return the encryption keys; None if none are configured. Raises ClickException."""
     try:
         return source.read()
     except KeysInvalid as error:
@@ -79,23 +81,23 @@ def encryption_keys(source: KeySource) -> Keyring | None:
 
 
 def unknown() -> list[str]:
-    """A line for each KRONOS_* variable that means nothing to this release."""
+    """Return a line for each KRONOS_* variable that this release does not know."""
     return [f"{name} is not a setting of this release: ignored" for name in config.unknown_variables()]
 
 
 def warn_of_unknown() -> None:
-    """For a command that keeps no log."""
+    """Print those lines, for a command that keeps no log."""
     for line in unknown():
         click.echo(f"kronos: {line}", err=True)
 
 
 def refusal(error: KronosError) -> click.ClickException:
-    """An error as the operator of Kronos reads it."""
+    """Return an error in the words for the operator of Kronos."""
     return Ended(error.said, of_error(error))
 
 
 def of_error(error: KronosError) -> Exit:
-    """The class of an error that the database gives. Who may not enter it need not try again."""
+    """Return the exit code for a database error. A login that PostgreSQL rejects is REFUSED: retrying does not help."""
     if isinstance(error, SessionRefused) or (isinstance(error, Unconnected) and error.why.kind in _MAY_NOT):
         return Exit.REFUSED
     return of_status(error.status)

@@ -1,4 +1,4 @@
-"""`kronos execution …`: what ran, what became of it, and what it said, over the API."""
+"""`kronos execution …`: inspect, cancel and retry executions, over the API."""
 
 import click
 
@@ -46,7 +46,7 @@ _ATTEMPTS = {
     "error": "ERROR",
 }
 _LOGS = {"at": "AT", "level": "LEVEL", "message": "MESSAGE"}
-EMPTY = "no execution matches; a job makes one at each tick, or now: kronos job trigger JOB"
+EMPTY = "no execution matches; a job creates one at each tick; to run one now: kronos job trigger JOB"
 
 
 @group
@@ -55,14 +55,18 @@ def execution() -> None:
 
 
 @command(execution)
-@click.option("--job", help="Of this job, an id or a name.")
-@click.option("--status", help="In this status, such as FAILED.")
-@click.option("--after", "scheduled_after", help="Of later ticks, such as 2026-12-01T00:00:00Z.")
-@click.option("--before", "scheduled_before", help="Of earlier ticks.")
-@click.option("--endpoint", help="To this endpoint.")
-@click.option("--search", "q", help="Whose error, reason or job's name holds this text; or whose id begins with it.")
-@click.option("--caused-by", help="Set off by the end of this execution: its callbacks.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--job", help="Only executions of this job, by id or name.")
+@click.option("--status", help="Only executions in this status, such as FAILED.")
+@click.option("--after", "scheduled_after", help="Only ticks after this time, such as 2026-12-01T00:00:00Z.")
+@click.option("--before", "scheduled_before", help="Only ticks before this time.")
+@click.option("--endpoint", help="Only executions to this endpoint.")
+@click.option(
+    "--search",
+    "q",
+    help="Only executions whose error, reason or job name contains this text, or whose id begins with it.",
+)
+@click.option("--caused-by", help="Only callbacks that the end of this execution started.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int, **filters: str | None) -> None:
     """List executions, newest first.
 
@@ -88,13 +92,13 @@ def attempts(api: Api, execution_id: str) -> None:
 
     kronos execution attempts 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
-    api.list(api.rows("executions", execution_id, "attempts"), _ATTEMPTS, empty="it has not been tried yet")
+    api.list(api.rows("executions", execution_id, "attempts"), _ATTEMPTS, empty="there was no attempt yet")
 
 
 @command(execution)
 @click.argument("execution_id")
 def logs(api: Api, execution_id: str) -> None:
-    """Say what happened to an execution, line by line.
+    """List what happened to an execution, line by line.
 
     kronos execution logs 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -104,7 +108,7 @@ def logs(api: Api, execution_id: str) -> None:
 @command(execution)
 @click.argument("execution_id")
 def cancel(api: Api, execution_id: str) -> None:
-    """Cancel an execution that has not ended. A request under way is ended: its connection is closed.
+    """Cancel an execution that has not ended. If a request is in progress, its connection is closed.
 
     kronos execution cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -116,9 +120,9 @@ def cancel(api: Api, execution_id: str) -> None:
 @click.option(
     "--endpoint-version",
     type=click.Choice(["latest", "same"]),
-    help="To its endpoint as it is now (default), or as it was.",
+    help="Deliver to the endpoint as it is now (latest, default) or as it was (same).",
 )
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key is the same retry.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key retries only once.")
 def retry(api: Api, execution_id: str, endpoint_version: str | None, idempotency_key: str | None) -> None:
     """Make a failed, cancelled or expired execution due again. It keeps its id.
 

@@ -1,4 +1,4 @@
-"""How a command ends: one number for each class of ending, so that a script knows what to do without reading text."""
+"""Exit codes: one number for each kind of result, so that scripts need not read the output."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -10,23 +10,23 @@ from kronos.redaction import redacted
 
 
 class Exit(IntEnum):
-    """What the shell has in $?. A number keeps its meaning from release to release."""
+    """The exit code, in the shell's $?. A number keeps its meaning across releases."""
 
-    DONE = 0, "done"
-    FAILED = 1, "it failed: what was asked went wrong, or does not hold"
-    USAGE = 2, "what was typed, piped in or set is wrong or lacks something; nothing was done"
-    NOT_FOUND = 3, "there is nothing of that name"
-    REFUSED = 4, "the key is none, has ended, or its role may not do this"
-    CONFLICT = 5, "what is there stands against it: a name is taken, a state or a version is another"
-    UNAVAILABLE = 6, "the API or the database cannot be reached, or has no room now: try again"
-    TIMED_OUT = 7, "there was no answer or no end in time; what was asked may still come about"
-    PENDING = 8, "`kronos plan --exit-code`: there is something to apply"
-    CANCELLED = 130, "Ctrl-C, or a question that was answered with no"
+    DONE = 0, "success"
+    FAILED = 1, "the operation failed, or a check does not hold"
+    USAGE = 2, "an option, argument, input or setting is missing or invalid; nothing was done"
+    NOT_FOUND = 3, "the named resource does not exist"
+    REFUSED = 4, "the key is invalid or has expired, or its role does not allow this"
+    CONFLICT = 5, "conflict: the name is taken, or the resource's state or version has changed"
+    UNAVAILABLE = 6, "the API or the database is unavailable or overloaded: try again"
+    TIMED_OUT = 7, "no response, or no end, in time; the request may still take effect"
+    PENDING = 8, "`kronos plan --exit-code`: there are changes to apply"
+    CANCELLED = 130, "interrupted by Ctrl-C, or a prompt was declined"
 
     meaning: str
 
     def __new__(cls, number: int, meaning: str) -> "Exit":
-        """A number, and what it means to who reads it."""
+        """Create a code with a description for users."""
         made = int.__new__(cls, number)
         made._value_ = number
         made.meaning = meaning
@@ -34,14 +34,14 @@ class Exit(IntEnum):
 
 
 class Ended(click.ClickException):
-    """A command that did not do what was asked: why, in a sentence or a few lines, and the class of it."""
+    """A command did not do what was requested: the reason, in a sentence or a few lines, and the exit code."""
 
     def __init__(self, message: str, exit: Exit = Exit.FAILED, faults: Sequence[JsonObject] = ()) -> None:
-        """`message` says what happened, to what, and what to do; a key that is in it is not shown. `faults` as the API
-        said them."""
+        """`message` says what happened, to what, and what to do; keys in it are masked. `faults` are the API's field
+        errors."""
         super().__init__(redacted(message))
         self.faults = faults
-        self.exit_code = int(exit)  # type: ignore[misc]  # click has one for a class; this class has several
+        self.exit_code = int(exit)  # type: ignore[misc]  # in click, a class has one exit code; this class has several
 
 
 _OF_STATUS = {
@@ -63,5 +63,5 @@ _OF_STATUS = {
 
 
 def of_status(status: int) -> Exit:
-    """The class of an error that the API answers with this status."""
+    """Return the exit code for an error response with this status."""
     return _OF_STATUS.get(status, Exit.FAILED)

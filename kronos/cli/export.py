@@ -1,4 +1,4 @@
-"""`kronos export`: a workspace as files hold it, written as it is read."""
+"""`kronos export`: write a workspace to a file, as the API's response arrives."""
 
 import shutil
 import tempfile
@@ -19,33 +19,33 @@ SCHEMA_PATH = "v1/schemas/workspace-file.json"
 
 
 @command(None)
-@click.option("--set", "set_name", metavar="NAME", help="What this set manages.")
-@click.option("--all", "is_all", is_flag=True, help="All, whoever made it; as without --set.")
-@click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="A file to write.")
+@click.option("--set", "set_name", metavar="NAME", help="Only resources of this set.")
+@click.option("--all", "is_all", is_flag=True, help="All resources, whoever created them; the default without --set.")
+@click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> None:
-    """Write a workspace as a file that apply reads.
+    """Write a workspace as a file for `kronos apply`.
 
     kronos export > kronos.yaml
     kronos export --set billing -o billing.yaml
     """
     if is_all and set_name is not None:
-        raise click.UsageError("--all and --set are two things: leave one of them out")
+        raise click.UsageError("--all and --set cannot be combined")
     members = _of_file(api, json_members.members(api.pieces("export", set=set_name)))
     schema = f"{api.client.url.rstrip('/')}/{SCHEMA_PATH}"
     texts = as_json(members) if api.as_json else as_yaml(members, schema)
     try:
         if to is not None:
             _write(to, texts)
-            click.echo(f"{to} is written", err=api.as_json)
+            click.echo(f"wrote {to}", err=api.as_json)
             return
         for text in texts:
             click.echo(text, nl=False)
     except CutError as error:
-        raise api.client.foreign(f"is no file of a workspace: {error}") from None
+        raise api.client.foreign(f"is not a workspace file: {error}") from None
 
 
 def _of_file(api: Api, members: Iterator[Member]) -> Iterator[Member]:
-    """The same, which are those of a file. Raises ClickException."""
+    """Yield the members after checking that they are those of a workspace file. Raises ClickException."""
     first = next(members, None)
     if first is None or first[0] != "set":
         raise api.client.foreign("has no set")
@@ -54,7 +54,7 @@ def _of_file(api: Api, members: Iterator[Member]) -> Iterator[Member]:
 
 
 def as_yaml(members: Iterator[Member], schema: str) -> Iterator[bytes]:
-    """A file for people, of what is in it; readers find its `schema` by its first line."""
+    """Yield a file for people. Editors find its `schema` in the first line."""
     from kronos.cli.yaml_files import written
 
     is_begun = False
@@ -64,7 +64,7 @@ def as_yaml(members: Iterator[Member], schema: str) -> Iterator[bytes]:
         else:
             items = (written([each]) for each in value)
             text = "" if (first := next(items, None)) is None else f"{name}:\n{first}"
-        if not is_begun:  # nothing is written where the first of it is refused
+        if not is_begun:  # nothing is written if the first member is rejected
             is_begun, text = True, f"# yaml-language-server: $schema={schema}\n{text}"
         yield text.encode()
         if isinstance(value, Iterator):
@@ -73,7 +73,7 @@ def as_yaml(members: Iterator[Member], schema: str) -> Iterator[bytes]:
 
 
 def as_json(members: Iterator[Member]) -> Iterator[bytes]:
-    """As --json prints any answer."""
+    """Yield the file in the form that --json prints."""
     before = b"{\n"
     for name, value in members:
         yield before + b"  " + orjson.dumps(name) + b": "
@@ -94,8 +94,8 @@ def _indented(value: Json, by: bytes) -> bytes:
 
 
 def _write(to: Path, texts: Iterator[bytes]) -> None:
-    """Writes the file once all of it is there: one that was there stays, where the API's answer ends before its end. It
-    may be a pipe, or in a folder where no other may be made. Raises Ended."""
+    """Write the file after the whole response has arrived. An existing file is kept if the response is cut off. The
+    file may be a pipe, or in a folder where no other file can be created. Raises Ended."""
     try:
         with _draft(to.parent) as whole:
             for text in texts:
@@ -108,9 +108,9 @@ def _write(to: Path, texts: Iterator[bytes]) -> None:
 
 
 def _draft(folder: Path) -> IO[bytes]:
-    """A file without a name, beside what it is going to be: a system's folder for such may be memory. Where nobody may
-    make one there, as beside /dev/stdout, it is in that. Raises OSError."""
+    """Return a file without a name, in the folder of the target: the system's folder for temporary files may be in
+    memory. That folder is used if none can be created there, as beside /dev/stdout. Raises OSError."""
     try:
         return tempfile.TemporaryFile(dir=folder)
-    except OSError:  # nor in /dev/fd: each says it in its own way
+    except OSError:  # also in /dev/fd; the error differs between systems
         return tempfile.TemporaryFile()

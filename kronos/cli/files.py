@@ -1,4 +1,4 @@
-"""`-f DIR|FILE|-`: the files of a workspace as one request, and what the API says of it by file, line and column."""
+"""`-f DIR|FILE|-`: the files of a workspace as one request, and the API's errors by file, line and column."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +18,13 @@ _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 @dataclass(slots=True)
 class GatheredFiles:
-    """What all files say, as the API takes it, and where each value stands."""
+    """The content of all files as the API takes it, and the place of each value."""
 
     body: JsonObject = field(default_factory=dict)
     places: dict[str, YamlPlace] = field(default_factory=dict)
 
     def place(self, pointer: str) -> YamlPlace | None:
-        """Where a value stands, or else the nearest around it."""
+        """Return the place of a value, or of the nearest value around it."""
         while pointer:
             if pointer in self.places:
                 return self.places[pointer]
@@ -32,14 +32,16 @@ class GatheredFiles:
         return None
 
     def add(self, document: YamlDocument) -> None:
-        """One more document. Raises Ended where it is none of a workspace, or two name different sets."""
+        """Add a document. Raises Ended if it does not describe a workspace, or if two documents name different sets."""
         for name, value in document.content.items():
             at = f"/{name}"
             if name in _FLAGS:
-                raise Ended(f"{document.places[at]}: {name} is said by {_FLAGS[name]}, not by a file", Exit.USAGE)
+                raise Ended(f"{document.places[at]}: {name} is set with {_FLAGS[name]}, not in a file", Exit.USAGE)
             if name in LISTS:
                 if not isinstance(value, list):
-                    raise Ended(f"{document.places[at]}: {name} is a list; of none write {name}: []", Exit.USAGE)
+                    raise Ended(
+                        f"{document.places[at]}: {name} must be a list; for an empty list write {name}: []", Exit.USAGE
+                    )
                 before: list[Json] = self.body.setdefault(name, [])
                 self._keep(document, at, len(before))
                 self.body[name] = [*before, *value]
@@ -61,18 +63,18 @@ class GatheredFiles:
 
 
 def gathered(paths: Sequence[str]) -> GatheredFiles:
-    """What the files say. Raises Ended with the place of what is wrong."""
+    """Read the files. Raises Ended with the place of a fault."""
     found = GatheredFiles()
     for name, text in _texts(paths):
         for document in documents(text, name):
             found.add(document)
-    if not found.body:  # with --prune it would be the end of the set
-        raise Ended(f"{', '.join(paths)}: there is nothing in it; to have nothing, write jobs: []", Exit.USAGE)
+    if not found.body:  # with --prune, this would delete the whole set
+        raise Ended(f"{', '.join(paths)}: no content; to describe an empty workspace, write jobs: []", Exit.USAGE)
     return found
 
 
 def refused(error: Ended, files: GatheredFiles) -> Ended:
-    """What the API refused, by the places in the files."""
+    """Return the API's error, with the places in the files."""
     if not error.faults:
         return error
     lines = []
@@ -102,7 +104,7 @@ def _texts(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def _files(path: Path) -> Sequence[Path]:
-    """A file, or those of a folder and the folders in it, in the order of their names; hidden ones are left out."""
+    """Return a file, or the files of a folder and its subfolders, sorted by name, without hidden ones."""
     try:
         if not path.is_dir():
             return [path]
@@ -113,8 +115,8 @@ def _files(path: Path) -> Sequence[Path]:
             and each.is_file()
             and not any(part.startswith(".") for part in each.relative_to(path).parts)
         )
-    except OSError as error:  # a folder that went away meanwhile, or that may not be looked into
+    except OSError as error:  # the folder was deleted meanwhile, or is not readable
         raise Ended(f"{error.filename or path} cannot be read: {error.strerror}", Exit.USAGE) from None
     if not found:
-        raise Ended(f"{path} has no file that ends in {', '.join(_SUFFIXES)}", Exit.USAGE)
+        raise Ended(f"{path} contains no file ending in {', '.join(_SUFFIXES)}", Exit.USAGE)
     return found

@@ -1,5 +1,5 @@
-"""Work that the server does while a command watches: how far it is, as a bar on a terminal and else as a line now and
-then, and how it is found again. Ctrl-C leaves the work to the server."""
+"""Progress of work that the server does: a bar on a terminal, otherwise a line every few seconds. Ctrl-C ends the
+command, not the work, and prints how to find it again."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """How far work is: of `total` things, where that is known, `done`, and `failed` among them or beside."""
+    """Progress of some work: `done` of `total`, if that is known. `failed` may be part of `done`, or separate."""
 
     done: int
     total: int | None = None
@@ -42,7 +42,7 @@ class Stand:
 
 
 class Display:
-    """Where the stand is shown: a bar where standard error is a terminal, a line each few seconds where it is not."""
+    """Shows progress: a bar if standard error is a terminal, otherwise a line every few seconds."""
 
     def __init__(self, what: str, console: Console) -> None:
         self._what = printable(what)
@@ -53,7 +53,7 @@ class Display:
         self._said_at = monotonic()
 
     def show(self, stand: Stand, *, status: str = "", is_last: bool = False) -> None:
-        """Shows this stand. What is over before a line is due has none."""
+        """Show this progress. Work that ends before the first line is due prints none."""
         text = f"{self._what}: {status} {stand}".replace(":  ", ": ")
         if self._bar is not None and self._task is not None:
             failed = f"{stand.failed:,} failed" if stand.failed else ""
@@ -67,7 +67,7 @@ class Display:
 
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
-            # On a narrow terminal the name and the bar are short, and the figures are whole.
+            # On a narrow terminal, the name and the bar are shortened, but not the numbers.
             columns = (
                 TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
                 BarColumn(bar_width=None, table_column=Column(ratio=1)),
@@ -86,13 +86,13 @@ class Display:
 
 
 def display(what: str) -> Display:
-    """Where `what` shows how far it is."""
+    """Return the display for the progress of `what`."""
     return Display(what, console(err=True))
 
 
 @contextmanager
 def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C inside ends the command, and nothing else: `sentence` says then how to go on."""
+    """Ctrl-C inside ends only the command. `sentence` then says how to continue."""
     try:
         yield
     except KeyboardInterrupt:
@@ -101,9 +101,9 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
 
 
 def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
-    """What `ask` gives; asked again for a minute where the API cannot be reached, or has no room; some seconds where it
-    is the first that is asked, and the address may be wrong; never later than `until`, by the monotonic clock. Only for
-    what may be asked twice. Raises ClickException."""
+    """Return the result of `ask`, which must be safe to repeat. While the API is unavailable or overloaded, ask again
+    for a minute. A first request is repeated only for some seconds, because the address may be wrong. No repetition
+    starts after `until`, by the monotonic clock. Raises ClickException."""
     end, pause = monotonic() + (_FIRST_PATIENCE_SECONDS if is_first else _PATIENCE_SECONDS), 0.25
     end = end if until is None else min(end, until)
     while True:
@@ -112,28 +112,28 @@ def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | N
         except click.ClickException as error:
             if not may_pass(error) or monotonic() + pause > end:
                 raise
-            click.echo(f"{error.message}: trying again", err=True)
-        sleep(pause)  # nobody says when it is back
+            click.echo(f"{error.message}: retrying", err=True)
+        sleep(pause)  # nothing reports when the API is back
         pause = min(2 * pause, _MOST_PAUSE_SECONDS)
 
 
 def may_pass(error: click.ClickException) -> bool:
-    """Whether another try may do: the API cannot be reached now, or has no room."""
+    """Return whether a retry may help: the API is unavailable or overloaded."""
     return isinstance(error, LostError) or error.exit_code in (Exit.UNAVAILABLE, Exit.TIMED_OUT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Work that goes on behind the request that began it: what its commands call it, the fields of it that are shown,
-    and how its stand is read. Its route, its id and the command that finds it again are named after it."""
+    """Work that continues after the request that started it: its name in commands, the fields to show, and how to read
+    its progress. Route, id and the command that finds it again are named after it."""
 
     noun: str
     fields: tuple[str, ...]
     stand: Callable[[JsonObject], Stand]
 
     def begun(self, api: Api, document: Json, wanted: bool | None) -> None:
-        """What a command that began it shows: its end, where it stays, or the work and how to watch it. `wanted` is
-        what --watch or --no-watch says."""
+        """Report work that was started: watch it to its end, or print it and how to watch it. `wanted` is the value of
+        --watch or --no-watch."""
         is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
         its_id = str(document.get(f"{self.noun}_id")) if isinstance(document, dict) else ""
         if is_running and _follows(api, wanted):
@@ -141,10 +141,11 @@ class Work:
             return
         api.show(document, self.fields)
         if is_running:
-            click.echo(f"it goes on behind this command; watch it: {self._again(api, its_id)}", err=True)
+            click.echo(f"it continues on the server; to watch it: {self._again(api, its_id)}", err=True)
 
     def finish(self, api: Api, its_id: str) -> None:
-        """Watches it to its end, shows it, and exits as it ended. Ctrl-C leaves it running. Raises ClickException."""
+        """Watch the work to its end, print it, and exit with its code. Ctrl-C leaves it running. Raises
+        ClickException."""
         ended = self._followed(api, its_id)
         api.show(ended, self.fields)
         if ended["status"] != "COMPLETED" or self.stand(ended).failed:
@@ -152,7 +153,7 @@ class Work:
 
     def _followed(self, api: Api, its_id: str) -> JsonObject:
         what = f"{self.noun} {its_id}"
-        left = f"{what} goes on without you. Find it again: {self._again(api, its_id)}"
+        left = f"{what} continues on the server. To watch it again: {self._again(api, its_id)}"
         with left_to_the_server(lambda: left), display(what) as shown:
             while True:
                 found: JsonObject = patiently(lambda: api.get(f"{self.noun}s", its_id, fields=("status",)))
@@ -168,22 +169,22 @@ class Work:
 
 
 def _follows(api: Api, wanted: bool | None) -> bool:
-    """Whether a command that began work stays to watch it: as it is told, else where a person looks on."""
+    """Return whether to watch started work: as --watch says, otherwise only on a terminal."""
     return wanted if wanted is not None else console(err=True).is_terminal and not api.as_json
 
 
 def counted(number: int, thing: str) -> str:
-    """So many things, as people say it."""
+    """Return a number with its noun, such as "2 jobs"."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def whole(document: JsonObject, *fields: str) -> int:
-    """The sum of these fields of a document, where they are numbers."""
+    """Return the sum of those of these fields that are numbers."""
     return sum(value for field in fields if isinstance(value := document.get(field), int))
 
 
 watch_option = click.option(
     "--watch/--no-watch",
     default=None,
-    help="Stay and show how far it is, or return at once.  [default: stay on a terminal]",
+    help="Show progress until it ends, or return immediately.  [default: --watch on a terminal]",
 )

@@ -1,4 +1,4 @@
-"""`kronos heartbeat …`: jobs that run elsewhere, and what is expected of them, over the API."""
+"""`kronos heartbeat …`: monitor jobs that run elsewhere, over the API."""
 
 from collections.abc import Callable
 
@@ -22,36 +22,40 @@ _COLUMNS = {
 }
 _TERMS = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap", "period_seconds", "grace_seconds",
           "max_run_seconds", "tags")  # fmt: skip
-_EMPTY = "no heartbeat yet; make one: kronos heartbeat create nightly-backup --cron '0 3 * * *'"
+_EMPTY = "no heartbeat yet; create one: kronos heartbeat create nightly-backup --cron '0 3 * * *'"
 
 
 @group
 def heartbeat() -> None:
-    """Heartbeats: what is expected of jobs elsewhere.
+    """Heartbeats: monitor jobs that run elsewhere.
 
-    Each has a ping URL, which its job calls: see also `kronos run-and-ping`.
+    Each heartbeat has a ping URL, which its job calls. See also `kronos run-and-ping`.
     """
 
 
 def _terms(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
-        click.option("--max-run-seconds", type=int, help="A run that has not ended by then has failed.  [a day]"),
-        click.option("--grace-seconds", type=int, help="How long after its tick a ping is on time.  [300]"),
-        click.option("--period", "period_seconds", type=int, help="Seconds from one ping to the next, at most."),
-        click.option("--tz", "timezone", help="The zone of the expression.  [UTC]"),
-        click.option("--anchor", help="What --every is counted from."),
-        click.option("--every", help="An interval on a grid, such as 90m."),
-        click.option("--cron", help="Five fields, such as '0 3 * * *'."),
+        click.option("--tag", "tags", multiple=True, help="A tag to find the heartbeat by; repeatable."),
+        click.option(
+            "--max-run-seconds", type=int, help="A run that takes longer counts as failed.  [default: one day]"
+        ),
+        click.option(
+            "--grace-seconds", type=int, help="How long after its tick a ping is still on time.  [default: 300]"
+        ),
+        click.option("--period", "period_seconds", type=int, help="Maximum number of seconds between two pings."),
+        click.option("--tz", "timezone", help="Time zone of the schedule.  [default: UTC]"),
+        click.option("--anchor", help="The instant that --every counts from."),
+        click.option("--every", help="An interval, such as 90m."),
+        click.option("--cron", help="A cron expression of five fields, such as '0 3 * * *'."),
     ):
         function = option(function)
     return function
 
 
 @command(heartbeat)
-@click.option("--tag", help="With this tag.")
-@click.option("--state", help="In this state, such as DOWN.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--tag", help="Only heartbeats with this tag.")
+@click.option("--state", help="Only heartbeats in this state, such as DOWN.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int, tag: str | None, state: str | None) -> None:
     """List heartbeats, newest first.
 
@@ -63,7 +67,7 @@ def ls(api: Api, limit: int, tag: str | None, state: str | None) -> None:
 @command(heartbeat)
 @click.argument("heartbeat")
 def get(api: Api, heartbeat: str) -> None:
-    """Show one heartbeat. Its ping URL is not shown again: rotate gives it another.
+    """Show one heartbeat. Its ping URL is not shown again; `rotate` gives it a new one.
 
     kronos heartbeat get nightly-backup
     """
@@ -79,7 +83,7 @@ def get(api: Api, heartbeat: str) -> None:
 @click.argument("name")
 @_terms
 def create(api: Api, name: str, **terms: Json) -> None:
-    """Make the heartbeat NAME. Its ping URL is shown this once: whoever has it may ping.
+    """Create the heartbeat NAME. Its ping URL is shown only once; anyone who has it can ping.
 
     kronos heartbeat create nightly-backup --cron '0 3 * * *' --tz Europe/Berlin --grace-seconds 900
     kronos heartbeat create worker --period 600
@@ -91,7 +95,7 @@ def create(api: Api, name: str, **terms: Json) -> None:
 @click.argument("heartbeat")
 @_terms
 def edit(api: Api, heartbeat: str, **terms: Json) -> None:
-    """Change what is expected of a heartbeat; what is not given stays. Its ping URL stays as it is.
+    """Change the given fields of a heartbeat. Its ping URL does not change.
 
     kronos heartbeat edit nightly-backup --grace-seconds 1800
     """
@@ -112,7 +116,7 @@ def edit(api: Api, heartbeat: str, **terms: Json) -> None:
 @click.argument("heartbeat")
 @confirmed
 def rm(api: Api, heartbeat: str, consent: Consent) -> None:
-    """Delete a heartbeat with all that it said. Its ping URL works no longer.
+    """Delete a heartbeat with its history. Its ping URL stops working.
 
     kronos heartbeat rm nightly-backup
     """
@@ -123,9 +127,9 @@ def rm(api: Api, heartbeat: str, consent: Consent) -> None:
 
 @command(heartbeat)
 @click.argument("heartbeat")
-@click.option("--note", help="For people who wonder later.")
+@click.option("--note", help="Reason, recorded for later.")
 def pause(api: Api, heartbeat: str, note: str | None) -> None:
-    """Expect nothing of a heartbeat until it is resumed.
+    """Pause a heartbeat. No ping is expected until you resume it.
 
     kronos heartbeat pause nightly-backup --note 'moving hosts'
     """
@@ -135,7 +139,7 @@ def pause(api: Api, heartbeat: str, note: str | None) -> None:
 @command(heartbeat)
 @click.argument("heartbeat")
 def resume(api: Api, heartbeat: str) -> None:
-    """Expect the next tick of a paused heartbeat again.
+    """Resume a paused heartbeat. A ping is expected from its next tick on.
 
     kronos heartbeat resume nightly-backup
     """
@@ -146,7 +150,7 @@ def resume(api: Api, heartbeat: str) -> None:
 @click.argument("heartbeat")
 @confirmed
 def rotate(api: Api, heartbeat: str, consent: Consent) -> None:
-    """Give a heartbeat another ping URL, shown this once. The one before works no longer.
+    """Give a heartbeat a new ping URL, which is shown only once. The old one stops working.
 
     kronos heartbeat rotate nightly-backup
     """
@@ -156,10 +160,10 @@ def rotate(api: Api, heartbeat: str, consent: Consent) -> None:
 
 @command(heartbeat)
 @click.argument("heartbeat")
-@click.option("--log", "with_log", is_flag=True, help="What each printed, too.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--log", "with_log", is_flag=True, help="Also show the logs that the runs sent.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def pings(api: Api, heartbeat: str, limit: int, with_log: bool) -> None:
-    """What came, the newest first.
+    """List a heartbeat's pings, newest first.
 
     kronos heartbeat pings nightly-backup --log
     """
@@ -168,15 +172,15 @@ def pings(api: Api, heartbeat: str, limit: int, with_log: bool) -> None:
         **({"log": "LOG"} if with_log else {}),
     }  # fmt: skip
     rows = api.rows("heartbeats", heartbeat, "pings", limit=limit, include="log" if with_log else None)
-    api.list(rows, columns, empty=f"{heartbeat} has not pinged yet")
+    api.list(rows, columns, empty=f"{heartbeat} has no pings yet")
 
 
 @command(heartbeat)
 @click.argument("heartbeat")
-@click.option("--status", help="Of which this has become, such as MISSED.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--status", help="Only ticks in this status, such as MISSED.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ticks(api: Api, heartbeat: str, limit: int, status: str | None) -> None:
-    """What became of each tick, the newest first.
+    """Show what became of each tick, newest first.
 
     kronos heartbeat ticks nightly-backup --status MISSED
     """
@@ -185,7 +189,7 @@ def ticks(api: Api, heartbeat: str, limit: int, status: str | None) -> None:
         "ended_at": "ENDED", "duration_ms": "MS", "exit_code": "EXIT",
     }  # fmt: skip
     rows = api.rows("heartbeats", heartbeat, "ticks", limit=limit, status=status)
-    api.list(rows, columns, empty=f"{heartbeat} has no tick behind it yet")
+    api.list(rows, columns, empty=f"{heartbeat} has no past ticks yet")
 
 
 def _given(terms: Json) -> Json:

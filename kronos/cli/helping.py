@@ -1,7 +1,7 @@
-"""What --help looks like: what a command is for, examples, and only then all that may be said.
+"""The layout of --help: what a command is for, then examples, then everything else.
 
-Examples stand in the docstring: a paragraph whose first line begins with `kronos ` or with `$ `. Each line that begins
-so is one; other lines go on with the one before.
+Examples are a paragraph of the docstring whose first line begins with `kronos ` or `$ `. Each line that begins so is an
+example; other lines continue the one before.
 """
 
 import difflib
@@ -14,11 +14,11 @@ _MOST_OF_A_GROUP = 3
 
 
 class CommonOption(click.Option):
-    """One that all commands over the API have; it stands behind a command's own."""
+    """An option that every command over the API has. It is listed after a command's own options."""
 
 
 def examples_of(command: click.Command) -> list[str]:
-    """A command's examples, each in one line; of a group without its own, the first of each of its commands."""
+    """Return a command's examples, one per line. A group without its own has the first example of each subcommand."""
     own = [each for part in _paragraphs(command) if _is_examples(part) for each in _joined(part)]
     if own or not isinstance(command, click.Group):
         return own
@@ -28,12 +28,12 @@ def examples_of(command: click.Command) -> list[str]:
 
 
 def prose_of(command: click.Command) -> list[str]:
-    """A command's help without its examples, by paragraphs; the first one is what it is for."""
+    """Return a command's help without its examples, by paragraph. The first says what the command is for."""
     return [" ".join(part.split()) for part in _paragraphs(command) if not _is_examples(part)]
 
 
 def options_of(command: click.Command, *, common: bool) -> list[click.Option]:
-    """Its own options, or those that it shares with all commands over the API."""
+    """Return a command's own options, or those that it shares with every command over the API."""
     return [
         each
         for each in command.params
@@ -61,17 +61,17 @@ def _joined(part: str) -> list[str]:
 
 
 class _Helped(click.Command):
-    """A command whose help has its examples first."""
+    """A command whose help shows examples first."""
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
-        """--help, as all commands have it."""
+        """Return --help, with the same text for every command."""
         found = super().get_help_option(ctx)
         if found is not None:
             found.help = "Show this and exit."
         return found
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What it is for, its examples, and the rest of what there is to know."""
+        """Write what the command is for, its examples, and the rest of its help."""
         first, *more = prose_of(self) or [""]
         _write(formatter, [first])
         examples = examples_of(self)
@@ -84,7 +84,7 @@ class _Helped(click.Command):
         _write(formatter, more)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Its own options, and then those that it shares with others."""
+        """Write the command's own options, then the shared ones."""
         common = options_of(self, common=True)
         help_option = self.get_help_option(ctx)
         own: Sequence[click.Option] = [*options_of(self, common=False), *([help_option] if help_option else [])]
@@ -98,11 +98,11 @@ class _Helped(click.Command):
 
 
 class Command(_Helped):
-    """A command of ours."""
+    """A command of `kronos`."""
 
 
 class CommandGroup(_Helped, click.Group):
-    """A command that has commands. What is made of it with @group.command() is ours too."""
+    """A command with subcommands. Those created with @group.command() use the classes of this module."""
 
     command_class = Command
     group_class = type
@@ -110,10 +110,10 @@ class CommandGroup(_Helped, click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first word names. Raises UsageError, which names the nearest."""
+        """Return the command that the first word names. Raises UsageError, which suggests the nearest name."""
         name, *rest = args
         found = self.get_command(ctx, name)
-        if found is None and name == "help" and not ctx.resilient_parsing:  # as of git, docker and kubectl
+        if found is None and name == "help" and not ctx.resilient_parsing:  # as in git, docker and kubectl
             if not rest:
                 click.echo(ctx.get_help())
                 ctx.exit()
@@ -144,11 +144,11 @@ _MEANT = {
     "history": "versions",
     "version": "--version",
 }
-"""What others call it."""
+"""What other tools call each verb."""
 
 
 def _turned(group: click.Group, ctx: click.Context, verb: str, rest: Sequence[str]) -> str:
-    """The question whether the verb was meant behind its resource: `kronos get job` is `kronos job get`."""
+    """Suggest the reverse order, if a verb came before its resource: `kronos get job` means `kronos job get`."""
     resource = group.get_command(ctx, rest[0]) if rest else None
     if not isinstance(resource, click.Group):
         return ""
@@ -157,14 +157,14 @@ def _turned(group: click.Group, ctx: click.Context, verb: str, rest: Sequence[st
 
 
 def _nearest(typed: str, names: Sequence[str]) -> str:
-    """The question whether something like it was meant; nothing where nothing is like it."""
+    """Suggest similar names; return an empty text if none is similar."""
     meant = _MEANT.get(typed.lower())
     near = [meant] if meant in (*names, "--version") else difflib.get_close_matches(typed.lower(), names, cutoff=0.6)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def group(function: Callable[[], None]) -> CommandGroup:
-    """Makes a group of `kronos` out of a function that does nothing, and whose docstring is its help."""
+    """Turn a function with an empty body into a command group of `kronos`, whose help is the docstring."""
     return click.group(cls=CommandGroup)(function)
 
 
@@ -176,7 +176,7 @@ def _write(formatter: click.HelpFormatter, paragraphs: Sequence[str]) -> None:
 
 
 def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """All commands below one, each with the words that lead to it; another name of a command is none."""
+    """Yield every command below `command` with the words that lead to it. Aliases are left out."""
     yield path, command
     if isinstance(command, click.Group):
         context = click.Context(command)

@@ -1,4 +1,4 @@
-"""What an import does with what was found: it is held against the API and shown, then written to a file or made."""
+"""Offers an import's entries: compares them with the API, shows them, and writes them to a file or creates them."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from kronos.model import Json, JsonObject
 _RUNS: Final = 2
 _PLACES: Final = 5
 _BATCH = 200
-_CUT_OFF: Final = "what was made stays, and the rest was not begun. To go on: the same command again"
+_CUT_OFF: Final = "what was created stays, and the rest was not started. To continue, run the same command again"
 _BATCH_BYTES = 512 * 1024
 _SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _COLUMNS: Final = {
@@ -41,7 +41,7 @@ _INSTANTS: Final = ("anchor", "starts_at", "ends_at")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """A job, its schedule in words, its next runs, and what is in the workspace under its name."""
+    """A job, its schedule in words, its next runs, and the existing job of its name, if any."""
 
     entry: Translated
     words: str
@@ -50,35 +50,35 @@ class Offered:
 
     @property
     def differs(self) -> list[str]:
-        """The fields in which the job that is there is another."""
+        """The fields in which the existing job differs."""
         if self.there is None:
             return []
         return sorted(name for name, value in self.entry.job.items() if not _is_same(name, value, self.there))
 
     @property
     def differs_in_ticks(self) -> list[str]:
-        """Those of them that say when it runs."""
+        """Those of them that determine when the job runs."""
         return [name for name in self.differs if name in _SCHEDULE]
 
     @property
     def state(self) -> str:
-        """new, there, or there and different."""
+        """new; there, if the job exists; or differs, if it exists with other fields."""
         return "new" if self.there is None else "differs" if self.differs else "there"
 
 
 def paused(each: Found) -> Found:
-    """The same, to be made paused; a one-time job cannot be."""
+    """Return the entry, to be created paused. One-time jobs cannot be paused."""
     if not isinstance(each, Translated):
         return each
     if each.job["trigger"] == "DELAYED":
-        reason = "--paused: a one-time job cannot be paused. Import it by itself, without"
+        reason = "--paused: a one-time job cannot be paused. Import it separately, without --paused"
         return Untranslated(where=each.where, text=each.text, reason=reason)
     return replace(each, is_paused=True)
 
 
 def offered(api: Api, found: Sequence[Found], tag: str) -> tuple[list[Offered], list[Untranslated], list[Remark]]:
-    """What can be made, what cannot, and what is to be known. A schedule that the API refuses, or that never comes, is
-    refused. Raises ClickException where the API does not answer."""
+    """Return the jobs that can be created, the entries that cannot, and the remarks. Schedules that the API rejects, or
+    that never fire, are left out. Raises ClickException if the API does not respond."""
     with display("schedules") as shown:
         return _offered(api, found, tag, lambda done: shown.show(Stand(done=done, total=len(found))))
 
@@ -114,19 +114,20 @@ def _offered(
 
 
 def _unsendable(each: Translated) -> str | None:
-    """Why the API takes no document with this in it, whatever else is in it."""
+    """Return why the API would reject any document with this text in it."""
     text = json.dumps([each.job, each.endpoint], ensure_ascii=False)
     if re.search(r"(?<!\\)(?:\\\\)*\\u0000", text):
-        return "a text within holds U+0000, which cannot be stored"
+        return "a text in it contains U+0000, which cannot be stored"
     try:
         text.encode()
     except UnicodeEncodeError:
-        return "a text within holds half of a character (a lone surrogate)"
+        return "a text in it contains half a character (a lone surrogate)"
     return None
 
 
 def _there(api: Api, found: Sequence[Found], tag: str) -> dict[str, JsonObject]:
-    """The live jobs of these names: those with the import's tag in one list, a few others one by one."""
+    """Return the live jobs with these names. Those with the import's tag come from one list, a few others one by
+    one."""
     there: dict[str, JsonObject] = {str(row["name"]): row for row in api.rows("jobs", status="LIVE", tag=tag)}
     others = [each.name for each in found if isinstance(each, Translated) and each.name not in there]
     if len(others) > _FEW:
@@ -144,7 +145,7 @@ def _there(api: Api, found: Sequence[Found], tag: str) -> dict[str, JsonObject]:
 
 
 def _asked(job: JsonObject) -> JsonObject:
-    """What the API is asked of its schedule."""
+    """Return the preview request for a job's schedule."""
     asked: JsonObject = {name: job[name] for name in _SCHEDULE if name in job} | {"count": _RUNS}
     if "starts_at" in job:
         before = datetime.fromisoformat(job["starts_at"]) - timedelta(seconds=1)
@@ -153,7 +154,7 @@ def _asked(job: JsonObject) -> JsonObject:
 
 
 def _previewed(api: Api, asked: JsonObject) -> tuple[str, tuple[str, ...]] | str:
-    """The schedule in words and its next runs, or why there are none."""
+    """Return the schedule in words and its next runs, or why there are none."""
     try:
         preview = api.of(None).send("POST", "schedules", "preview", body=asked, fields=("description", "next_runs"))
     except click.ClickException as error:
@@ -161,12 +162,12 @@ def _previewed(api: Api, asked: JsonObject) -> tuple[str, tuple[str, ...]] | str
             raise
         return "; ".join(line.removeprefix("hint: ") for line in error.message.splitlines())
     if not preview["next_runs"]:
-        return f"it never comes: {preview['description']}"
+        return f"it never fires: {preview['description']}"
     return str(preview["description"]), tuple(str(run["local"])[:19] for run in preview["next_runs"])
 
 
 def show(api: Api, offers: Sequence[Offered], refused: Sequence[Untranslated], remarks: Sequence[Remark]) -> None:
-    """A table of the jobs, then notes, refusals and remarks, each with its place in the source."""
+    """Print a table of the jobs, then notes, untranslated entries and remarks, each with its place in the source."""
     if api.as_json:
         click.echo(orjson.dumps(_document(offers, refused, remarks), option=orjson.OPT_INDENT_2))
         return
@@ -182,13 +183,13 @@ def show(api: Api, offers: Sequence[Offered], refused: Sequence[Untranslated], r
 
 
 def _notes(offers: Sequence[Offered]) -> dict[str, list[str]]:
-    """Each note, with the places that it is of."""
+    """Return each note with the places that it applies to."""
     notes: dict[str, list[str]] = {}
     for each in offers:
         for note in each.entry.notes:
             notes.setdefault(note, []).append(each.entry.where)
         if each.state == "differs":
-            said = f"is there with other {', '.join(each.differs)}: left as it is"
+            said = f"exists with a different {', '.join(each.differs)}: left unchanged"
             notes.setdefault(said, []).append(each.entry.where)
     return notes
 
@@ -232,38 +233,38 @@ def _document(offers: Sequence[Offered], refused: Sequence[Untranslated], remark
 
 
 def write(path: Path, offers: Sequence[Offered], source: str) -> None:
-    """The file for `kronos apply`. Raises ClickException where it cannot be written, or is there."""
+    """Write the file for `kronos apply`. Raises ClickException if it exists, or cannot be written."""
     text = import_file.written([each.entry for each in offers], source)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise click.ClickException(f"{path} is there: name another file, or remove it") from None
+        raise click.ClickException(f"{path} exists: pass another file, or remove it") from None
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
 
 
 def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslated]]:
-    """Makes the endpoints and the jobs that are not there: how many of both, and what could not be made. One that is
-    paused in its source has no tick before it is paused here. Raises ClickException."""
+    """Create missing endpoints and jobs. Return how many of each, and what could not be created. A job that is paused
+    in its source has no tick before it is paused here. Raises ClickException."""
     without, endpoints = make_endpoints(api, offers)
     failed: list[Untranslated] = []
     for each in offers:
         name = str(each.entry.job["endpoint"])
         if each.there is None and name in without:
-            reason = f"its endpoint {name} cannot be made: {without[name]}"
+            reason = f"its endpoint {name} cannot be created: {without[name]}"
             failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=reason))
     new = [each for each in offers if each.there is None and each.entry.job["endpoint"] not in without]
     unmade = make_jobs(api, new)
     for each in offers:
         if each.there is not None and each.entry.is_paused and _is_held(each.there):
-            _pause(api, each.entry)  # an import that was cut off had made it
+            _pause(api, each.entry)  # an interrupted import had created it
     return len(new) - len(unmade), endpoints, [*failed, *unmade]
 
 
 def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str], int]:
-    """Makes those that new jobs need and that are not there: which could not be made, with the reason, and how many
-    were. Raises ClickException."""
+    """Create the missing endpoints of new jobs. Return those that could not be created, with the reason, and how many
+    were created. Raises ClickException."""
     wanted = {
         str(each.entry.endpoint["name"]): each.entry.endpoint
         for each in offers
@@ -281,7 +282,7 @@ def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str],
 
 
 def make_jobs(api: Api, offers: Sequence[Offered]) -> list[Untranslated]:
-    """Makes these jobs: what could not be made. Raises ClickException."""
+    """Create these jobs. Return what could not be created. Raises ClickException."""
     failed: list[Untranslated] = []
     done = 0
     with left_to_the_server(lambda: _CUT_OFF), display("jobs") as shown:
@@ -298,7 +299,7 @@ def _make_part(api: Api, part: Sequence[Offered]) -> list[Untranslated]:
     made = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))
     for each, answer in zip(part, made["data"], strict=True):
         if "job_id" not in answer:
-            why = str(answer.get("detail", "it was refused"))
+            why = str(answer.get("detail", "it was rejected"))
             failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=why))
         elif each.entry.is_paused:
             _pause(api, each.entry)
@@ -306,7 +307,7 @@ def _make_part(api: Api, part: Sequence[Offered]) -> list[Untranslated]:
 
 
 def _held(each: Offered) -> JsonObject:
-    """What is sent: a job that is to be paused has its window once it is."""
+    """Return the request for a job. A job to be paused gets its window only once it is paused."""
     if not each.entry.is_paused:
         return each.entry.job
     job = {name: value for name, value in each.entry.job.items() if name != "ends_at"}
@@ -318,14 +319,14 @@ def _is_held(there: JsonObject) -> bool:
 
 
 def _pause(api: Api, entry: Translated) -> None:
-    """Pauses a job that was made without a tick, and gives it its window then."""
-    api.send("POST", "jobs", entry.name, "pause", body={"note": "it was paused where it was imported from"})
+    """Pause a job that was created without ticks, and then give it its window."""
+    api.send("POST", "jobs", entry.name, "pause", body={"note": "it was paused in the scheduler it was imported from"})
     window = {name: entry.job.get(name) for name in ("starts_at", "ends_at")}
     api.send("PATCH", "jobs", entry.name, body=window)
 
 
 def _parts(offers: Sequence[Offered]) -> list[list[Offered]]:
-    """As many at a time as one request takes."""
+    """Split the jobs into parts that fit into one request."""
     parts: list[list[Offered]] = []
     size = 0
     for each in offers:
@@ -339,13 +340,13 @@ def _parts(offers: Sequence[Offered]) -> list[list[Offered]]:
 
 
 def starting_at(each: Offered, at: datetime) -> Offered:
-    """The same job, without a tick before `at`."""
+    """Return the same job, without ticks before `at`."""
     job = {**each.entry.job, "starts_at": at.isoformat().replace("+00:00", "Z")}
     return replace(each, entry=replace(each.entry, job=job))
 
 
 def _is_same(name: str, value: Json, there: JsonObject) -> bool:
-    """Whether the job that is there has this field so."""
+    """Return whether the existing job has the same value in this field."""
     if name in ("trigger", "tags", "idempotency_key"):
         return True
     found = there.get("run_at_local" if name == "run_at" else name)
@@ -359,7 +360,7 @@ def _is_same(name: str, value: Json, there: JsonObject) -> bool:
 
 
 def counts(new: int, endpoints: int) -> str:
-    """How many of each, in words."""
+    """Return how many jobs and endpoints, in words."""
     said = given(
         jobs=f"{new} job{'' if new == 1 else 's'}",
         endpoints=f"{endpoints} endpoint{'' if endpoints == 1 else 's'}" if endpoints else None,

@@ -1,9 +1,8 @@
-"""The entries of pg_cron's table, read from its database, and taken over by jobs without a tick lost or run twice.
+"""Reads pg_cron's entries from its database, and replaces them by jobs without losing or repeating a tick.
 
-An entry that is unscheduled while its run is under way has that run cancelled by pg_cron, and a run that still waits
-for a place is forgotten. So an entry is taken over in the midst of a minute, once the run of that minute has ended: the
-job begins with the next minute, and the entry goes in the transaction in which the job is made
-(docs/decisions/0093-an-import-translates-or-refuses.md).
+pg_cron cancels the run in progress of an entry that is unscheduled, and forgets a run that is still queued. So an entry
+is replaced in the middle of a minute, after the run of that minute has ended. The job begins with the next minute, and
+the entry is removed in the transaction that creates the job (docs/decisions/0093-an-import-translates-or-refuses.md).
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
 
 _FROM_SECOND, _TO_SECOND = 10, 40
-"""Of a minute: pg_cron has rung by then, and the next minute is far enough to end what was begun."""
+"""Seconds of a minute. By then pg_cron has rung, and there is enough time before the next minute."""
 _LATE = timedelta(seconds=5)
 _MINUTES: Final = 5
 _ENTRIES = """
@@ -34,7 +33,7 @@ _ENTRIES = """
      order by jobid"""
 _NOW = "select clock_timestamp()"
 _SLEEP = "select pg_sleep(greatest(extract(epoch from %(until)s - clock_timestamp()), 0))"
-# A run that could not connect has no times, and is over.
+# A run that could not connect has no times, and has ended.
 _LAST_RUN = """
     select status in ('succeeded', 'failed') as is_over,
            status = 'failed' and start_time is null or start_time >= %(minute)s as is_of_this_minute
@@ -46,7 +45,7 @@ _LAST_RUN = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entries:
-    """What a database has."""
+    """pg_cron's entries in a database."""
 
     entries: list[Entry]
     reading: Reading
@@ -55,7 +54,7 @@ class Entries:
 
 @contextmanager
 def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
-    """A session in pg_cron's database. Raises ClickException."""
+    """Open a session in pg_cron's database. Raises ClickException."""
     try:
         url = environment.database_url() if url_file is None else url_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -63,7 +62,9 @@ def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
     except psycopg.ProgrammingError:
-        raise click.ClickException("what stands there is no URL: postgresql://USER:PASSWORD@HOST/DATABASE") from None
+        raise click.ClickException(
+            "the database URL is not valid: write postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from None
     except psycopg.Error as error:
         raise click.ClickException(unreachable.why(error, url).inside) from None
     with connection:
@@ -71,7 +72,7 @@ def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
 
 
 def read(connection: psycopg.Connection, timezone: str | None) -> Entries:
-    """The entries that this login sees, and how pg_cron reads them. Raises ClickException."""
+    """Return the entries that this login can see, and how pg_cron reads them. Raises ClickException."""
     settings = """
         select coalesce(current_setting('cron.timezone', true), 'GMT'),
                coalesce(current_setting('cron.match_dom_and_dow', true), 'off') = 'on',
@@ -81,23 +82,27 @@ def read(connection: psycopg.Connection, timezone: str | None) -> Entries:
             entries = cursor.execute(_ENTRIES).fetchall()
         row = connection.execute(settings).fetchone()
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        raise click.ClickException("there is no cron.job here: name the database of cron.database_name") from None
+        raise click.ClickException(
+            "there is no table cron.job here: pass the database that cron.database_name names"
+        ) from None
     except psycopg.Error as error:
         raise click.ClickException(f"cron.job cannot be read: {error}") from None
     zone, matches_both, sees_all, user = row or ("GMT", False, False, "")
     remarks: list[Remark] = []
     if not sees_all:
-        remarks.append(Remark(where="cron.job", text=f"{user} sees its own entries alone: others need a superuser"))
+        remarks.append(
+            Remark(where="cron.job", text=f"{user} sees only its own entries: to import others, use a superuser")
+        )
     reading = Reading(timezone=timezone or zone or "GMT", matches_both_days=matches_both)
     return Entries(entries=entries, reading=reading, remarks=remarks)
 
 
 def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry], offers: Sequence[Offered]) -> None:
-    """Each entry goes as its job comes. Raises ClickException, once all were tried, where some are left."""
+    """Replace each entry by its job. Tries all of them, then raises ClickException if some remain."""
     logs = connection.execute("select coalesce(current_setting('cron.log_run', true), 'on')").fetchone()
     if logs != ("on",):
         raise click.ClickException(
-            "cron.log_run is off: nobody can tell whether a run is under way. Nothing was changed"
+            "cron.log_run is off, so it cannot be determined whether a run is in progress. Nothing was changed"
         )
     by_where = {f"jobid {entry.jobid}": entry for entry in entries}
     waiting: dict[int, tuple[Entry, Offered, str]] = {}
@@ -110,19 +115,19 @@ def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry]
             why = _taken_over(api, connection, entry, offer, minute)
             if why is None:
                 del waiting[entry.jobid]
-                said = f"{offer.entry.name} takes over from jobid {entry.jobid}; the way back: {way_back(entry)}"
+                said = f"{offer.entry.name} replaces jobid {entry.jobid}; to undo: {way_back(entry)}"
                 click.echo(said, err=True)
             else:
                 waiting[entry.jobid] = (entry, offer, why)
         if not waiting:
             return
-        click.echo(f"waiting for the next minute: {len(waiting)} cannot go in this one", err=True)
+        click.echo(f"waiting for the next minute: {len(waiting)} cannot be replaced in this one", err=True)
     lines = "\n".join(f"jobid {entry.jobid}  {offer.entry.name}: {why}" for entry, offer, why in waiting.values())
-    raise click.ClickException(f"{len(waiting)} entries are left with pg_cron:\n{lines}")
+    raise click.ClickException(f"{len(waiting)} entries remain in pg_cron:\n{lines}")
 
 
 def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:
-    """None once it is done, else why not in this minute."""
+    """Replace an entry. Return None, or the reason why it was not possible in this minute."""
     if _now(connection) > minute + timedelta(seconds=_TO_SECOND):
         return "the minute is nearly over"
     if (why := _in_the_way(api, connection, entry, offer, minute)) is not None:
@@ -130,11 +135,11 @@ def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: O
     try:
         return _swap(api, connection, entry, offer, minute + timedelta(minutes=1))
     except _LateError:
-        return "the minute was over before the job was made"
+        return "the minute was over before the job was created"
 
 
 def _midst(connection: psycopg.Connection, *, after_the_present: bool) -> datetime:
-    """The present minute, or the next one, once it is in its midst, on PostgreSQL's clock."""
+    """Wait for the middle of this minute, or the next, by PostgreSQL's clock, and return that minute."""
     now = _now(connection)
     minute = now.replace(second=0, microsecond=0)
     if after_the_present or now.second >= _TO_SECOND:
@@ -148,29 +153,29 @@ def _now(connection: psycopg.Connection) -> datetime:
     with connection.cursor(row_factory=scalar_row) as cursor:
         now: datetime | None = cursor.execute(_NOW.encode()).fetchone()
     if now is None:
-        raise click.ClickException("PostgreSQL does not say what time it is")
+        raise click.ClickException("PostgreSQL returned no time")
     return now
 
 
 def _in_the_way(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:
-    """Why the entry cannot go in this minute."""
+    """Return the reason why the entry cannot be replaced in this minute, or None."""
     if not entry.active:
         return None
     if offer.differs_in_ticks:
-        return f"its job is there with other {', '.join(offer.differs_in_ticks)}: it would not run as the entry does"
+        return f"its job exists with a different {', '.join(offer.differs_in_ticks)}, so it would run at other times"
     if offer.there is not None and offer.there["status"] == "PAUSED":
-        return "its job is there and paused: no tick would run. Resume it, or remove the entry"
+        return "its job exists but is paused, so no tick would run. Resume it, or remove the entry"
     last = connection.execute(_LAST_RUN, {"jobid": entry.jobid, "minute": minute}).fetchone()
     is_over, is_of_this_minute = last or (True, False)
     if not is_over:
-        return "a run of it is under way, which would be cancelled"
+        return "a run of the entry is in progress, and would be cancelled"
     if _is_due(api, offer, minute) and not is_of_this_minute:
-        return f"its run of {minute:%H:%M} has not begun: is pg_cron well?"
+        return f"its run of {minute:%H:%M} has not begun: check pg_cron"
     return None
 
 
 def _is_due(api: Api, offer: Offered, minute: datetime) -> bool:
-    """Whether the entry has a tick in this minute."""
+    """Return whether the entry has a tick in this minute."""
     if "cron" not in offer.entry.job:
         return False
     before = (minute - timedelta(seconds=1)).isoformat()
@@ -185,12 +190,12 @@ def _is_due(api: Api, offer: Offered, minute: datetime) -> bool:
 
 
 class _LateError(Exception):
-    """The next minute is too near."""
+    """The next minute is too close."""
 
 
 def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, begins: datetime) -> str | None:
-    """Makes the job and takes the entry out, together. None once it is done, else why not. Raises _LateError, where all
-    is as it was."""
+    """Create the job and remove the entry together. Return None, or why it failed. Raises _LateError, with nothing
+    changed."""
     was_there = offer.there is not None
     try:
         with connection.transaction():
@@ -202,7 +207,7 @@ def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered
             _require_early(connection, begins)
     except psycopg.Error as error:
         _undo(api, offer, is_made=not was_there)
-        return f"pg_cron refuses: {str(error).splitlines()[0]}"
+        return f"pg_cron rejected it: {str(error).splitlines()[0]}"
     except _LateError:
         _undo(api, offer, is_made=not was_there)
         raise
@@ -210,26 +215,27 @@ def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered
         if _is_undone(api, offer, is_made=not was_there):
             raise
         raise click.ClickException(
-            f"{error.message}\n{offer.entry.name} may be there beside jobid {entry.jobid}, and both would run: "
-            "run this again once the API answers"
+            f"{error.message}\nthe job {offer.entry.name} may exist in addition to jobid {entry.jobid}, and both would "
+            "run: "
+            "run this command again once the API responds"
         ) from None
     return failed[0].reason if failed else None
 
 
 def _require_early(connection: psycopg.Connection, begins: datetime) -> None:
-    """Raises _LateError."""
+    """Raises _LateError if the next minute is too close."""
     if _now(connection) > begins - _LATE:
         raise _LateError
 
 
 def _undo(api: Api, offer: Offered, *, is_made: bool) -> None:
-    """Takes a job away that has had no tick yet."""
+    """Delete a job that has had no tick yet."""
     if is_made and any(row["name"] == offer.entry.name for row in api.rows("jobs", status="LIVE", q=offer.entry.name)):
         api.send("DELETE", "jobs", offer.entry.name)
 
 
 def _is_undone(api: Api, offer: Offered, *, is_made: bool) -> bool:
-    """Whether no job is left of what an API that did not answer may have made."""
+    """Return whether no job remains of what an unresponsive API may have created."""
     try:
         _undo(api, offer, is_made=is_made)
     except click.ClickException:
@@ -238,7 +244,7 @@ def _is_undone(api: Api, offer: Offered, *, is_made: bool) -> bool:
 
 
 def way_back(entry: Entry) -> str:
-    """The statement that makes the entry again."""
+    """Return the statement that restores the entry."""
     values = (entry.jobname or f"entry-{entry.jobid}", entry.schedule, entry.command, entry.database, entry.username)
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"select cron.schedule_in_database({quoted}, {str(entry.active).lower()})"

@@ -1,4 +1,4 @@
-"""`kronos import …`: other schedulers' entries as jobs, shown first, then written to a file or made over the API."""
+"""`kronos import …`: translate other schedulers' entries into jobs, show them, and write a file or create the jobs."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,36 +21,36 @@ _SYSTEM_PLACES: Final = ("/etc/crontab", "/etc/cron.d/")
 
 @group
 def import_group() -> None:
-    """Other schedulers' entries, as jobs.
+    """Import other schedulers' entries as jobs.
 
-    Each entry is translated or left with the reason, and shown. Nothing is changed without --write or --create.
+    Each entry is translated, or left out with a reason, and shown. Nothing is changed without --write or --create.
     """
 
 
 def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """What each import has."""
+    """Add the options of every import."""
     for option in (
-        click.option("--strict", is_flag=True, help="Do nothing, and end with 1, where an entry is left."),
+        click.option("--strict", is_flag=True, help="If any entry cannot be translated, do nothing and exit with 1."),
         click.option("--yes", "-y", is_flag=True, help="Create without asking."),
         click.option(
-            "--paused", "is_paused", is_flag=True, help="Make them paused: none has a tick before kronos job resume."
+            "--paused", "is_paused", is_flag=True, help="Create the jobs paused: no ticks until kronos job resume."
         ),
-        click.option("--create", is_flag=True, help="Make the jobs that are not there, after a question."),
+        click.option("--create", is_flag=True, help="Create the missing jobs, after a confirmation."),
         click.option(
             "--write",
             type=click.Path(dir_okay=False, path_type=Path),
             metavar="FILE.yaml",
-            help="Write them as a new file for kronos apply.",
+            help="Write the jobs to a new file for kronos apply.",
         ),
-        click.option("--to", metavar="URL", help="Also make the endpoints that are missing, to this URL."),
-        click.option("--endpoint", help="The endpoint that takes the jobs' inputs, by name."),
+        click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
+        click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
     ):
         function = option(function)
     return function
 
 
 def _zone(function: click.decorators.FC) -> click.decorators.FC:
-    return click.option("--tz", "timezone", help="The zone of entries that name none.  [default: UTC]")(function)
+    return click.option("--tz", "timezone", help="Time zone of entries that name none.  [default: UTC]")(function)
 
 
 _FILE = click.argument("file", type=click.File("rb"))
@@ -64,13 +64,13 @@ _FILE = click.argument("file", type=click.File("rb"))
     "--system/--user-crontab",
     "is_system",
     default=None,
-    help="Whether lines have a user, as in /etc/crontab and /etc/cron.d.  [default: by FILE's place]",
+    help="Whether lines contain a user, as in /etc/crontab and /etc/cron.d.  [default: by FILE's path]",
 )
 def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Json) -> None:
-    """Jobs from a crontab. FILE, or - for standard input.
+    """Import jobs from a crontab. FILE is the crontab, or - for standard input.
 
-    The command becomes the input of the job, {"command": …}, for the endpoint that you name; what runs it is yours
-    (docs/migrate/cron.md). Times are those of --tz: pass the zone of the machine that cron ran on.
+    The command becomes the job's input, {"command": …}, for the endpoint that you name. You provide what runs it
+    (docs/migrate/cron.md). Times are in the zone of --tz: pass the zone of the machine that cron ran on.
 
     $ crontab -l | kronos import crontab - --endpoint box --tz Europe/Berlin
     kronos import crontab /etc/crontab --endpoint box --to https://box.internal/run --create
@@ -78,7 +78,7 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
     name = _name_of(file)
     place = name if name == _STDIN else str(Path(name).absolute())
     if Path(name).name == "anacrontab":
-        raise click.ClickException("an anacrontab names days between runs, not times: nothing of it can be translated")
+        raise click.ClickException("an anacrontab gives days between runs, not times, so it cannot be translated")
     has_user = place.startswith(_SYSTEM_PLACES) if is_system is None else is_system
     _run(api, file, own, crontab.TAG, lambda text, terms: crontab.translate(text, terms, is_system=has_user))
 
@@ -88,9 +88,9 @@ def crontab_command(api: Api, file: BinaryIO, is_system: bool | None, **own: Jso
 @_options
 @_zone
 def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Kubernetes CronJobs. FILE as kubectl writes it, or - for standard input.
+    """Import jobs from Kubernetes CronJobs. FILE is what kubectl writes, or - for standard input.
 
-    The containers become the input of the job; what runs them is yours (docs/migrate/kubernetes.md).
+    The containers become the job's input. You provide what runs them (docs/migrate/kubernetes.md).
 
     $ kubectl get cronjob -A -o yaml | kronos import k8s-cronjob - --endpoint cluster
     """
@@ -101,9 +101,9 @@ def k8s_cronjob_command(api: Api, file: BinaryIO, **own: Json) -> None:
 @_FILE
 @_options
 def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Amazon EventBridge. FILE of `aws scheduler get-schedule`, or - for standard input.
+    """Import jobs from Amazon EventBridge. FILE is from `aws scheduler get-schedule`, or - for standard input.
 
-    Several may stand one behind the other, or in a list. Rules of `aws events list-rules` are read too.
+    FILE can contain several schedules, one after another or in a list, and rules of `aws events list-rules`.
 
     kronos import eventbridge schedules.json --endpoint lambda-relay
     """
@@ -115,9 +115,10 @@ def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
 @_FILE
 @_options
 def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
-    """Jobs from Google Cloud Scheduler. FILE of `gcloud scheduler jobs list --format=json`, or - for standard input.
+    """Import jobs from Google Cloud Scheduler.
 
-    An HTTP target becomes an endpoint of its own; with --endpoint all targets become inputs of that one.
+    FILE is from `gcloud scheduler jobs list --format=json`, or - for standard input. Each HTTP target becomes an
+    endpoint; with --endpoint, all targets become inputs of that one.
 
     $ gcloud scheduler jobs list --location europe-west1 --format=json | kronos import cloud-scheduler -
     """
@@ -132,26 +133,27 @@ def cloud_scheduler_command(api: Api, file: BinaryIO, **own: Json) -> None:
     "--database",
     "url_file",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="A file with the URL of pg_cron's database.  [KRONOS_DATABASE_URL, or that of kronos up]",
+    help="File with the URL of pg_cron's database.  [KRONOS_DATABASE_URL, or the local `kronos up`]",
 )
 @click.option(
     "--unschedule",
     is_flag=True,
-    help="With --create: take each entry out of pg_cron in the minute in which its job takes over.",
+    help="With --create: remove each entry from pg_cron in the minute in which its job replaces it.",
 )
 def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unschedule: bool, **own: Json) -> None:
-    """Jobs from other entries of pg_cron. Those of a database, or of FILE with the rows of cron.job as JSON.
+    """Import jobs from pg_cron's other entries.
 
-    Without --endpoint all entries are left with pg_cron. With it the SQL becomes the input of the job, {"sql": …}, and
-    a receiver of yours runs it (docs/migrate/pg_cron.md); Kronos never runs it itself.
+    Reads a database, or FILE with the rows of cron.job as JSON. Without --endpoint, all entries are left in pg_cron.
+    With it, the SQL becomes the job's input, {"sql": …}, and your receiver runs it (docs/migrate/pg_cron.md). Kronos
+    itself never runs it.
 
     kronos import pg_cron
     kronos import pg_cron --endpoint sql-runner --create --unschedule
     """
     if unschedule and (file is not None or not own["create"]):
-        raise click.UsageError("--unschedule goes with --create, and with a database in place of FILE")
+        raise click.UsageError("--unschedule needs --create, and a database instead of FILE")
     if unschedule and own["is_paused"]:
-        raise click.UsageError("with --paused the ticks of an entry that --unschedule takes away would be lost")
+        raise click.UsageError("--paused and --unschedule cannot be combined: the entry's ticks would be lost")
     if file is not None:
         reading = pg_cron.Reading(timezone=own["timezone"] or "UTC")
         _run(
@@ -171,7 +173,7 @@ def _terms(own: Json) -> Terms:
 
 
 def _run(api: Api, file: BinaryIO, own: Json, tag: str, translate: Callable[[str, Terms], Iterable[Found]]) -> None:
-    """Reads the file and offers what is in it. Raises ClickException."""
+    """Read the file and offer its entries. Raises ClickException."""
     try:
         found = list(bounded(translate(text_of(file.read(MAX_BYTES + 1)), _terms(own))))
     except UnreadableError as error:
@@ -186,38 +188,42 @@ def _name_of(file: BinaryIO) -> str:
 def _offer(
     api: Api, found: list[Found], own: Json, tag: str, source: str, *, is_made: bool = True
 ) -> list[Offered] | None:
-    """Shows it, then writes or makes it as was asked. None where nothing is to be made. Raises ClickException."""
+    """Show the entries, then write or create them as requested. Return None if nothing is created. Raises
+    ClickException."""
     if own["is_paused"]:
         found = list(map(import_offer.paused, found))
     offers, refused, remarks = import_offer.offered(api, found, tag)
     import_offer.show(api, offers, refused, remarks)
     if own["strict"] and refused:
-        raise click.ClickException(f"{len(refused)} entries are left, and --strict takes all or nothing")
+        raise click.ClickException(f"{len(refused)} entries cannot be translated, and --strict allows none")
     if own["write"] is not None:
         import_offer.write(own["write"], offers, source)
-        click.echo(f"written to {own['write']}: look at it, then kronos plan and kronos apply", err=True)
+        click.echo(f"written to {own['write']}: review it, then run kronos plan and kronos apply", err=True)
         if len(offers) > _MOST_APPLIED:
             said = (
-                f"kronos apply takes {_MOST_APPLIED:,} jobs at once, these are {len(offers):,}: cut it, or use --create"
+                f"kronos apply accepts at most {_MOST_APPLIED:,} jobs at once, and the file has {len(offers):,}: split "
+                "it, or use --create"
             )
             click.echo(said, err=True)
     if not own["create"]:
         if own["write"] is None and offers:
-            click.echo("nothing was changed: --write FILE.yaml writes it down, --create makes the jobs", err=True)
+            click.echo(
+                "nothing was changed: --write FILE.yaml writes the jobs to a file, --create creates them", err=True
+            )
         return None
     new = [each for each in offers if each.there is None]
     if new and not own["yes"]:
         if source == _STDIN:
-            raise click.UsageError("standard input holds the entries, so nobody can be asked: pass --yes")
+            raise click.UsageError("standard input contains the entries, so you cannot confirm on it: pass --yes")
         click.confirm(f"Create {len(new)} jobs in {api.workspace}?", abort=True, err=True)
     if not is_made:
         without, _ = import_offer.make_endpoints(api, new)
         if without:
             lines = "\n".join(f"endpoint {name}: {why}" for name, why in without.items())
-            raise click.ClickException(f"nothing was taken over:\n{lines}")
+            raise click.ClickException(f"nothing was replaced:\n{lines}")
         return offers
     jobs, endpoints, failed = import_offer.make(api, offers)
-    said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all of them are there"
+    said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all jobs exist"
     click.echo(said, err=True)
     if failed:
         lines = "\n".join(f"{each.where}  {each.text}: {each.reason}" for each in failed)

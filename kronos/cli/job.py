@@ -1,4 +1,4 @@
-"""`kronos job …`: what runs, when, and why it did or did not, over the API."""
+"""`kronos job …`: create, change, inspect and run jobs, over the API."""
 
 import click
 
@@ -54,7 +54,7 @@ _COLUMNS = {
 }
 _LIVE = ("ACTIVE", "PAUSED")
 _Choice = click.Choice
-# What a CRON job need not have.
+# Fields of a CRON job that can be cleared.
 _CLEARED = (
     "name",
     "title",
@@ -66,12 +66,12 @@ _CLEARED = (
     "on-success",
     "on-failure",
 )
-# What says something only where another field does.
+# Fields that mean something only when the other field is set.
 _OF = {"on_blackout": "calendars", "offset_seconds": "offset_seconds"}
 
 
 def _show(api: Api, job: Json) -> None:
-    """A job; for people without what says nothing about it."""
+    """Print a job. In the form for people, fields that would say nothing are left out."""
     is_whole = api.as_plain or not isinstance(job, dict)
     api.show(job, [field for field in _FIELDS if is_whole or field not in _OF or job.get(_OF[field])])
 
@@ -80,81 +80,83 @@ clear_option = click.option(
     "--clear",
     multiple=True,
     type=_Choice(_CLEARED, case_sensitive=False),
-    help="Take this away; again for more.",
+    help="Clear this field; repeatable.",
 )
 
 
 @group
 def job() -> None:
-    """Jobs: an endpoint, an input, and when it runs."""
+    """Jobs: what to deliver, to which endpoint, and when."""
 
 
 def job_terms(function: click.decorators.FC) -> click.decorators.FC:
-    """What may be said of a job when it is made and when it is changed."""
+    """Add the options for a job's fields, shared by the commands that create and change jobs."""
     for option in (
         click.option(
             "--on-failure",
             type=JsonText(),
-            help='What a run that failed for good sets off, such as \'{"endpoint": "on-call"}\'; null: nothing.',
+            help='What to start when a run fails for good, such as \'{"endpoint": "on-call"}\'; null: nothing.',
         ),
         click.option(
             "--on-success",
             type=JsonText(),
-            help='What a run that succeeded sets off, such as \'{"job": "load"}\'; null: nothing.',
+            help='What to start when a run succeeds, such as \'{"job": "load"}\'; null: nothing.',
         ),
-        click.option("--priority", type=int, help="From -10 to 10; the higher ones go first."),
-        click.option("--tag", "tags", multiple=True, help="A word to find it by; again for more."),
+        click.option("--priority", type=int, help="Priority from -10 to 10; higher is delivered first."),
+        click.option("--tag", "tags", multiple=True, help="A tag to find the job by; repeatable."),
         click.option(
-            "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Which missed ticks run."
+            "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Missed ticks to run."
         ),
         click.option(
             "--overlap",
             type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
-            help="A tick while one runs.",
+            help="What to do with a tick while an earlier run is unfinished.",
         ),
         click.option(
             "--on-blackout",
             type=_Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
-            help="What becomes of a tick that a calendar closes.",
+            help="What to do with a tick that falls in a closed time of a calendar.",
         ),
-        click.option("--calendar", "calendars", multiple=True, help="A calendar; again for more; '': none."),
-        click.option("--jitter-seconds", type=int, help="Spreads deliveries over up to this many seconds."),
-        click.option("--spread", help="How far a run may be moved where that evens out the load, such as 5m."),
-        click.option("--max-runs", type=int, help="The job ends after this many ticks."),
+        click.option("--calendar", "calendars", multiple=True, help="A calendar by name; repeatable; '': none."),
+        click.option("--jitter-seconds", type=int, help="Spread deliveries over up to this many seconds."),
+        click.option("--spread", help="How far a run may be moved to even out the load, such as 5m."),
+        click.option("--max-runs", type=int, help="End the job after this many ticks."),
         click.option(
-            "--deadline-seconds", type=int, help="What was not delivered so long after its time is not sent any more."
+            "--deadline-seconds", type=int, help="Do not deliver a run later than this many seconds after its time."
         ),
-        click.option("--ends-at", help="No tick from then on."),
-        click.option("--starts-at", help="No tick before."),
+        click.option("--ends-at", help="No ticks from this time on."),
+        click.option("--starts-at", help="No ticks before this time."),
         click.option(
             "--input",
             "input_",
             type=JsonText(),
-            help="What templates are filled with: JSON, @FILE, or - for standard input.",
+            help="Input that fills the endpoint's templates: JSON, @FILE, or - for standard input.",
         ),
         click.option(
-            "--tz", "timezone", help="The schedule's time zone, such as Europe/Berlin; a new job without one has UTC."
+            "--tz", "timezone", help="Time zone of the schedule, such as Europe/Berlin; new jobs use UTC by default."
         ),
-        click.option("--anchor", help="What --every is counted from."),
-        click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of --cron."),
-        click.option("--cron", help="Five fields, such as '0 9 * * 1'."),
-        click.option("--endpoint", help="The name of the endpoint that it is delivered to."),
-        click.option("--title", help="A name for people: one line of any text."),
+        click.option("--anchor", help="The instant that --every counts from."),
+        click.option("--every", help="An interval, such as 90m, 2w or 1mo, instead of --cron."),
+        click.option("--cron", help="A cron expression of five fields, such as '0 9 * * 1'."),
+        click.option("--endpoint", help="Name of the endpoint to deliver to."),
+        click.option("--title", help="Display name: one line of any text."),
     ):
         function = option(function)
     return function
 
 
 @command(job)
-@click.option("--endpoint", help="Of this endpoint.")
+@click.option("--endpoint", help="Only jobs of this endpoint.")
 @click.option(
-    "--trigger", type=_Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With this trigger."
+    "--trigger", type=_Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="Only this trigger."
 )
-@click.option("--status", help="In this status, such as ACTIVE.")
-@click.option("--tag", help="With this tag.")
-@click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
-@click.option("--sort", type=_Choice(["created", "name", "next-run"]), help="Live CRON jobs by name, or next run.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--status", help="Only jobs in this status, such as ACTIVE.")
+@click.option("--tag", help="Only jobs with this tag.")
+@click.option("--search", "q", help="Only jobs whose name or endpoint name contains this text.")
+@click.option(
+    "--sort", type=_Choice(["created", "name", "next-run"]), help="Order; name, next-run: only live CRON jobs."
+)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     """List jobs, newest first.
 
@@ -162,20 +164,20 @@ def ls(api: Api, limit: int, sort: str | None, **filters: str | None) -> None:
     kronos job ls --plain | cut -f1
     """
     filters["sort"] = sort.replace("-", "_") if sort else None
-    empty = "no job matches; make one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
+    empty = "no job matches; create one: kronos job create report --endpoint hook --cron '0 9 * * 1'"
     rows = api.rows("jobs", limit=limit, **filters)
     api.list(rows if api.as_json else [_to_come(row) for row in rows], _COLUMNS, empty=empty)
 
 
 def _to_come(job: JsonObject) -> JsonObject:
-    """Of a one-shot that is over, run_at is no next run."""
+    """Drop run_at of a finished one-shot: it is not a next run."""
     return job if job.get("status") in _LIVE else {**job, "run_at": None}
 
 
 @command(job)
 @click.argument("job")
 def get(api: Api, job: str) -> None:
-    """Show JOB, an id or a name.
+    """Show JOB, given by id or name.
 
     kronos job get report --json
     """
@@ -184,18 +186,18 @@ def get(api: Api, job: str) -> None:
 
 @command(job)
 @click.argument("name", required=False)
-@click.option("--at", help="Run once, then: 2026-12-01T09:00:00Z, or a local time of --tz.")
-@click.option("--now", is_flag=True, help="Run once, at once.")
-@click.option("--idempotency-key", help="The same key makes the same job.")
+@click.option("--at", help="Run once at this time: 2026-12-01T09:00:00Z, or a local time in --tz.")
+@click.option("--now", is_flag=True, help="Run once, immediately.")
+@click.option("--idempotency-key", help="The same key creates only one job.")
 @job_terms
 def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
-    """Make a job. It runs on a schedule (--cron, --every), later (--at) or at once (--now).
+    """Create a job. It runs on a schedule (--cron, --every), once later (--at), or immediately (--now).
 
     kronos job create report --endpoint hook --cron '0 9 * * 1' --tz Asia/Kolkata
     """
     is_cron = terms["cron"] is not None or terms["every"] is not None
     if is_cron + (at is not None) + now != 1:
-        raise click.UsageError("say when it runs: --cron or --every, or --at, or --now")
+        raise click.UsageError("say when the job runs: pass one of --cron, --every, --at and --now")
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
     body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
     _show(api, api.send("POST", "jobs", body=body))
@@ -203,12 +205,12 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
 
 @command(job)
 @click.argument("job")
-@click.option("--name", help="Another name.")
+@click.option("--name", help="New name.")
 @clear_option
-@click.option("--offset-seconds", type=int, help="By how much each run is moved, within its spread.")
+@click.option("--offset-seconds", type=int, help="How many seconds each run is moved, within the job's spread.")
 @job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
-    """Change what is given of a CRON job. Its next version is row and pg_cron entry together.
+    """Change the given fields of a CRON job. This creates the job's next version, with its pg_cron entry.
 
     kronos job edit report --cron '0 7 * * *' --clear ends-at --clear deadline-seconds
     """
@@ -219,7 +221,7 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 @click.argument("job")
 @confirmed
 def rm(api: Api, job: str, consent: Consent) -> None:
-    """Retire a job and its pg_cron entry. Its history stays until retention takes it.
+    """Retire a job and its pg_cron entry. Its history is kept until retention deletes it.
 
     kronos job rm report
     """
@@ -230,10 +232,10 @@ def rm(api: Api, job: str, consent: Consent) -> None:
 
 @command(job)
 @click.argument("job")
-@click.option("--note", help="For people who wonder later.")
-@click.option("--until", help="When it resumes by itself, such as 2026-12-01T00:00:00Z.")
+@click.option("--note", help="Reason, recorded for later.")
+@click.option("--until", help="When the job resumes automatically, such as 2026-12-01T00:00:00Z.")
 def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
-    """Stop a CRON job's ticks. It goes on when it is resumed, or at an instant.
+    """Pause a CRON job. It has no runs until you resume it, or until --until.
 
     kronos job pause report --note migration --until 2026-12-01T00:00:00Z
     """
@@ -243,7 +245,7 @@ def pause(api: Api, job: str, note: str | None, until: str | None) -> None:
 @command(job)
 @click.argument("job")
 def resume(api: Api, job: str) -> None:
-    """Go on with a paused job.
+    """Resume a paused job.
 
     kronos job resume report
     """
@@ -254,7 +256,7 @@ def resume(api: Api, job: str) -> None:
 @click.argument("job")
 @click.argument("count", type=int, default=1)
 def skip_next(api: Api, job: str, count: int) -> None:
-    """Skip the next COUNT ticks of a CRON job. One by default; 0 takes it back.
+    """Skip the next COUNT ticks of a CRON job. The default is one; 0 cancels the skipping.
 
     kronos job skip-next report 2
     """
@@ -264,13 +266,13 @@ def skip_next(api: Api, job: str, count: int) -> None:
 @command(job)
 @click.argument("job")
 @click.option(
-    "--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input."
+    "--input", "input_", type=JsonText(), help="Input instead of the job's own: JSON, @FILE, or - for standard input."
 )
-@click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
-@click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same run.")
+@click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")
+@click.option("--deadline-seconds", type=int, help="Do not deliver later than this; replaces the job's own deadline.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one run.")
 def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
-    """Run a CRON job once, now, beside its schedule.
+    """Run a CRON job once, now, in addition to its schedule.
 
     kronos job trigger report --input '{"team": "sales"}'
     """
@@ -284,19 +286,19 @@ def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> Non
 
 @command(job)
 @click.argument("job")
-@click.option("--from", "from_", required=True, help="Its first tick is not before.")
-@click.option("--to", required=True, help="Its last tick is before; not in the future.")
+@click.option("--from", "from_", required=True, help="Start of the window: the first tick is not before.")
+@click.option("--to", required=True, help="End of the window: the last tick is before; not in the future.")
 @click.option(
     "--include",
     multiple=True,
     type=_Choice(["MISSED", "SKIPPED", "CANCELLED", "FAILED"], case_sensitive=False),
-    help="Which ticks, by what had become of them; again for more.  [default: all but FAILED]",
+    help="Which ticks to run, by what became of them; repeatable.  [default: all but FAILED]",
 )
-@click.option("--max-active", type=int, help="Executions of it that may be unfinished at once.")
-@click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
+@click.option("--max-active", type=int, help="Maximum number of unfinished executions of this backfill.")
+@click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")
 @click.option("--dry-run", is_flag=True, help="Only count the ticks.")
 @watch_option
-@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key makes the same backfill.")
+@click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one backfill.")
 def backfill(
     api: Api,
     job: str,
@@ -307,7 +309,7 @@ def backfill(
     include: tuple[str, ...],
     **terms: Json,
 ) -> None:
-    """Run the ticks of a past window.
+    """Run a CRON job's ticks of a past window.
 
     kronos job backfill report --from 2026-11-01T00:00:00Z --to 2026-11-02T00:00:00Z --dry-run
     """
@@ -322,9 +324,9 @@ def backfill(
 
 @command(job)
 @click.argument("job")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="Number of runs.")
 def next_runs(api: Api, job: str, count: int) -> None:
-    """When JOB runs next.
+    """List the next runs of JOB.
 
     kronos job next-runs report -n 5
     """
@@ -333,13 +335,13 @@ def next_runs(api: Api, job: str, count: int) -> None:
     columns = {"local": "LOCAL", "at": "UTC", "dst": "CLOCK CHANGE"}
     if api.as_plain or any(run.get("rolled_from") for run in runs):
         columns["rolled_from"] = "IN PLACE OF"
-    api.list(runs, columns, empty=f"{job} has no run to come")
+    api.list(runs, columns, empty=f"{job} has no upcoming run")
 
 
 @command(job)
 @click.argument("job")
 def versions(api: Api, job: str) -> None:
-    """The versions of JOB, newest first.
+    """List the versions of JOB, newest first.
 
     kronos job versions report
     """
@@ -353,11 +355,11 @@ def versions(api: Api, job: str) -> None:
 @command(job)
 @click.argument("job")
 def status(api: Api, job: str) -> None:
-    """How JOB is doing. Its ticks of the last 24 hours, and whether each is accounted for.
+    """Show how JOB is doing. Includes its ticks of the last 24 hours, and whether each is accounted for.
 
     kronos job status report
 
-    In the ledger, "delivered" are those that became an execution; last_24h says how these ended.
+    In the ledger, "delivered" counts the ticks that became an execution; last_24h shows how those ended.
     """
     fields = (
         "status",
@@ -377,16 +379,16 @@ def status(api: Api, job: str) -> None:
 
 
 def changes_given(name: str | None, clear: tuple[str, ...], terms: Json) -> Json:
-    """What is to be changed of a job, as the API names it. Raises UsageError."""
+    """Return the changes to a job, as the API names them. Raises UsageError."""
     body = {**given(name=name), **terms_given(terms)}
     cleared = [each.replace("-", "_") for each in clear]
     if twice := [each for each in cleared if each in body]:
-        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is both set and cleared: pass only one of the two")
     return {**body, **dict.fromkeys(cleared)}
 
 
 def terms_given(terms: Json) -> Json:
-    """The terms that were given, as the API names them."""
+    """Return the given job fields, as the API names them."""
     found = {
         **terms,
         "input": terms["input_"],

@@ -1,4 +1,4 @@
-"""`kronos job create-many|bulk`: many jobs at once, over the API."""
+"""`kronos job create-many|bulk`: create or change many jobs with one command, over the API."""
 
 import shlex
 import sys
@@ -38,24 +38,24 @@ _DONE = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "trigger
     "--jobs",
     required=True,
     type=JsonText(),
-    help="A JSON array of up to 1,000 jobs, each as POST …/jobs takes it: JSON, @FILE, or - for standard input.",
+    help="A JSON array of up to 1,000 jobs, each as in POST …/jobs: JSON, @FILE, or - for standard input.",
 )
-@click.option("--each", is_flag=True, help="Make those that can be made.  [default: all or none]")
+@click.option("--each", is_flag=True, help="Create every job that is valid.  [default: all or none]")
 def create_many(api: Api, jobs: Json, each: bool) -> None:
-    """Make many jobs in one call. With an idempotency_key in each, the call may be repeated.
+    """Create many jobs in one request. If each has an idempotency_key, the request can be repeated.
 
     kronos job create-many --jobs '[{"endpoint": "hook", "trigger": "IMMEDIATE", "input": {"id": 7}}]'
     """
     answer = api.send("POST", "jobs:batch", body=given(jobs=jobs, atomic=not each), fields=("data",))
     rows = api.rows_of(answer, "data")
-    api.list(rows, _MADE, empty="no job was made")
+    api.list(rows, _MADE, empty="no job was created")
     if refused := sum("code" in row for row in rows):
-        raise Ended(f"{refused} of {len(rows)} jobs were not made")
+        raise Ended(f"{refused} of {len(rows)} jobs were not created")
 
 
 @dataclass(slots=True, kw_only=True)
 class _Sum:
-    """What the steps of a bulk have come to."""
+    """Running totals of a bulk's steps."""
 
     done: int = 0
     refused: list[JsonObject] = field(default_factory=list)
@@ -64,22 +64,28 @@ class _Sum:
 @command(job)
 @click.argument("action", type=click.Choice(list(_DONE), case_sensitive=False))
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
-@click.option("--endpoint", help="Those of this endpoint.")
-@click.option("--trigger", type=click.Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False), help="With it.")
-@click.option("--status", help="In this status, such as ACTIVE.")
-@click.option("--tag", help="With this tag.")
-@click.option("--search", "q", help="Whose name, or endpoint's name, holds this text.")
-@click.option("--created-after", help="Made later, such as 2026-12-01T00:00:00Z.")
-@click.option("--created-before", help="Made earlier.")
-@click.option("--all", "everything", is_flag=True, help="All of the workspace.")
-@click.option("--dry-run", is_flag=True, help="Only count them.")
-@click.option("--note", help="pause: for people who wonder later.")
-@click.option("--until", "pause_until", help="pause: when they resume by themselves.")
-@click.option("--per-second", type=click.IntRange(1, 10_000), help="Of a filter: at most so many a second.")
+@click.option("--endpoint", help="Only jobs of this endpoint.")
+@click.option(
+    "--trigger",
+    type=click.Choice(["IMMEDIATE", "DELAYED", "CRON"], case_sensitive=False),
+    help="Only jobs with this trigger.",
+)
+@click.option("--status", help="Only jobs in this status, such as ACTIVE.")
+@click.option("--tag", help="Only jobs with this tag.")
+@click.option("--search", "q", help="Only jobs whose name or endpoint name contains this text.")
+@click.option("--created-after", help="Only jobs created after this time, such as 2026-12-01T00:00:00Z.")
+@click.option("--created-before", help="Only jobs created before this time.")
+@click.option("--all", "everything", is_flag=True, help="All jobs of the workspace.")
+@click.option("--dry-run", is_flag=True, help="Only count the jobs.")
+@click.option("--note", help="pause: reason, recorded for later.")
+@click.option("--until", "pause_until", help="pause: when the jobs resume automatically.")
+@click.option(
+    "--per-second", type=click.IntRange(1, 10_000), help="With a filter: change at most this many jobs per second."
+)
 @watch_option
 @click.option(
     "--idempotency-key",
-    help="Of a filter: the same key begins the same operation. Of named jobs that are triggered: it runs no job twice.",
+    help="With a filter: the same key starts only one operation. With named jobs to trigger: no job runs twice.",
 )
 @confirmed
 def bulk(
@@ -93,26 +99,26 @@ def bulk(
     idempotency_key: str | None,
     **given_terms: Json,
 ) -> None:
-    """Pause, resume, cancel or trigger many jobs. Those that are named, or all that the filters let through.
+    """Pause, resume, cancel or trigger many jobs. Name the jobs, or select them with filters.
 
     kronos job bulk pause --tag reports --note migration --dry-run
 
     kronos job ls --tag old --json | jq -r '.[].job_id' | kronos job bulk cancel - --confirm 17
 
-    Named jobs are changed by the command. What a filter lets through is an operation of the server's, which goes on
-    without it: kronos operation ls.
+    The command itself changes named jobs. A filter starts an operation on the server, which continues without the
+    command: kronos operation ls.
 
-    What is cancelled does not come back: --confirm says how many jobs that are, as --dry-run does.
+    Cancelling cannot be undone: pass the number of jobs to --confirm. --dry-run prints that number.
     """
     terms = given(**{name: given_terms.pop(name) for name in ("note", "pause_until")})
     per_second = given_terms.pop("per_second")
     which = given(**given_terms)
     if bool(jobs) + bool(which) + everything != 1:
-        raise click.UsageError("which jobs? Name them, or give filters such as --tag reports, or --all")
+        raise click.UsageError("which jobs? Name them, or pass filters such as --tag reports, or --all")
     if jobs and (watch is not None or per_second is not None):
-        raise click.UsageError("--watch and --per-second go with filters: named jobs are changed by the command itself")
+        raise click.UsageError("--watch and --per-second need filters: the command itself changes named jobs")
     if jobs and idempotency_key is not None and action != "trigger":
-        raise click.UsageError("--idempotency-key goes with trigger: the others may be repeated as they are")
+        raise click.UsageError("--idempotency-key needs trigger: the other actions can be repeated without it")
     named = _named(jobs)
     bodies = [{"action": action, **terms, "jobs": named[at : at + _MOST]} for at in range(0, len(named), _MOST)]
     if not jobs:
@@ -134,7 +140,7 @@ def bulk(
 
 
 def _begin(api: Api, body: JsonObject, found: JsonObject, key: str | None, watch: bool | None) -> None:
-    """An operation over no more jobs than were counted. Raises ClickException."""
+    """Start an operation over at most as many jobs as were counted. Raises ClickException."""
     at_most = None if found["is_more"] else whole(found, "count")
     header = None if key is None else IdempotencyKey().convert(key, None, None)
     body = {**body, **given(at_most=at_most)}
@@ -143,7 +149,7 @@ def _begin(api: Api, body: JsonObject, found: JsonObject, key: str | None, watch
 
 
 def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
-    """How many jobs that would be. Raises ClickException."""
+    """Count the jobs that would change. Raises ClickException."""
     count, is_more = 0, False
     for body in bodies:
         trial = {**body, "validate_only": True}
@@ -154,7 +160,7 @@ def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
 
 
 def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int) -> _Sum:
-    """Each step is the API's, and may be repeated; between two of them Ctrl-C leaves. Raises ClickException."""
+    """Send the steps one by one. Each can be repeated, and Ctrl-C stops between two of them. Raises ClickException."""
     total = _Sum()
     with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
         for body in bodies:
@@ -176,16 +182,16 @@ def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int) -
 def _left(action: str, total: _Sum, body: JsonObject) -> str:
     key = body.get("idempotency_key")
     same = "the same command" if key is None else f"the same command with --idempotency-key {shlex.quote(str(key))}"
-    return f"{_done(action, total)}. To go on, give {same}: nothing is done twice"
+    return f"{_done(action, total)}. To continue, run {same}: nothing is done twice"
 
 
 def _named(jobs: tuple[str, ...]) -> list[str]:
-    """The jobs that were named; `-` are those of standard input, one a line. Raises UsageError."""
+    """Return the named jobs; `-` reads names from standard input, one per line. Raises UsageError."""
     named = []
     for each in jobs:
         named += _piped() if each == "-" else [each]
     if jobs and not named:
-        raise click.UsageError("standard input names no job: write one a line")
+        raise click.UsageError("standard input names no job: write one per line")
     return named
 
 

@@ -1,4 +1,4 @@
-"""`kronos job explain`: why a job did or did not run at an instant, over the API."""
+"""`kronos job explain`: explain why a job did or did not run at a given instant, over the API."""
 
 import click
 import orjson
@@ -25,7 +25,7 @@ _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps", "a
 @click.argument("job")
 @click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
 def explain(api: Api, job: str, at: str | None) -> None:
-    """Why JOB did or did not run at an instant. The decision, and each step to it; JOB is an id or a name.
+    """Explain why JOB did or did not run at an instant. Prints the decision, and the steps to it. JOB: id or name.
 
     kronos job explain report --at 2026-12-01T09:00:00Z
     """
@@ -44,8 +44,7 @@ def explain(api: Api, job: str, at: str | None) -> None:
 
 
 def _lines(answer: Json, asked: Json) -> list[Text]:
-    """The decision first, then of which job, then what was looked at: + where it lets the tick run, - where it does
-    not."""
+    """Return the decision, then the job, then each step: + if it lets the tick run, - if it does not."""
     head = Text(f"{answer['decision']}  ", style=_DECISIONS.get(str(answer["decision"]), "red"))
     head.append(printable(str(answer["because"])), style="bold")
     tick = f", tick {answer['tick']}" if answer["tick"] else ""

@@ -1,4 +1,5 @@
-"""`kronos job diff|ticks|glance|executions`: what a change would do, what became of each tick, and how jobs do."""
+"""`kronos job diff|ticks|glance|executions`: the effect of a change, the outcome of each tick, and how jobs are
+doing."""
 
 import re
 
@@ -38,74 +39,78 @@ _SIGNS = {"SUCCESS": "+", "FAILED": "x", "EXPIRED": "x", "MISSED": "m", "RUNNING
 
 @command(job)
 @click.argument("job")
-@click.option("--name", help="Another name.")
+@click.option("--name", help="New name.")
 @clear_option
 @job_terms
 def diff(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
-    """What an edit would do to a job's runs of 7 days. Nothing is changed.
+    """Show how an edit would change a job's runs. Covers the next 7 days; nothing is changed.
 
     kronos job diff report --cron '0 7 * * *'
     """
     changes = changes_given(name, clear, terms)
     if not changes:
-        raise click.UsageError("say what would be changed, as with `kronos job edit`: --cron '0 7 * * *'")
+        raise click.UsageError("which change? Pass it as to `kronos job edit`: --cron '0 7 * * *'")
     api.show(api.send("POST", "jobs", job, "diff", body=changes), _DIFF)
 
 
 @command(job)
 @click.argument("job")
-@click.option("--from", "from_", help="The first is not before.  [default: a day before --to; by day, 31 days]")
-@click.option("--to", help="The last is before.  [default: now]")
-@click.option("--by-day", is_flag=True, help="How many of each kind a day had, 32 days at most.")
-@click.option("--tz", "timezone", help="With --by-day: whose days.  [default: the job's]")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000), help="How many ticks at most.")
+@click.option("--from", "from_", help="Ticks at this time or later.  [default: a day before --to; by day, 31 days]")
+@click.option("--to", help="Ticks before this time.  [default: now]")
+@click.option("--by-day", is_flag=True, help="Count the ticks of each day by outcome; at most 32 days.")
+@click.option("--tz", "timezone", help="With --by-day: the time zone of the days.  [default: the job's]")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000), help="Maximum number of ticks.")
 def ticks(
     api: Api, job: str, from_: str | None, to: str | None, by_day: bool, timezone: str | None, limit: int
 ) -> None:
-    """What became of each tick of a CRON job. Those to come among them.
+    """Show what became of each tick of a CRON job. Includes upcoming ticks.
 
     kronos job ticks report --from 2026-12-01T00:00:00Z --to 2026-12-02T00:00:00Z
     """
     if timezone is not None and not by_day:
-        raise click.UsageError("--tz goes with --by-day: ticks are instants, days are a zone's")
+        raise click.UsageError("--tz needs --by-day: ticks are instants, only days depend on a time zone")
     window = {"from": from_, "to": to}
     if by_day:
         answer = api.get("jobs", job, "ticks", "days", fields=("data",), timezone=timezone, **window)
-        api.list(api.rows_of(answer, "data"), {"day": "DAY", "ticks": "TICKS"}, empty=f"{job} has no tick then")
+        api.list(
+            api.rows_of(answer, "data"), {"day": "DAY", "ticks": "TICKS"}, empty=f"{job} has no tick in this window"
+        )
         return
     answer = api.get("jobs", job, "ticks", fields=("data",), limit=str(limit), **window)
-    api.list(api.rows_of(answer, "data"), _TICKS, empty=f"{job} has no tick then")
+    api.list(api.rows_of(answer, "data"), _TICKS, empty=f"{job} has no tick in this window")
     if (more := answer.get("next_from")) is not None:
-        click.echo(f"there are more: --from {more}", err=True)
+        click.echo(f"more ticks follow: --from {more}", err=True)
 
 
 @command(job)
 @click.argument("jobs", nargs=-1, metavar="[JOB]...")
 def glance(api: Api, jobs: tuple[str, ...]) -> None:
-    """How CRON jobs do: the last 20 runs of each. + is a success, x a failure, m a missed tick, > runs, ~ is retried.
+    """Show the last 20 runs of each of several CRON jobs.
+
+    + is a success, x a failure, m a missed tick, > a run in progress, ~ a run that is being retried.
 
     kronos job glance report
 
-    Without a JOB: the newest fifty that are live.
+    Without a JOB: the fifty newest live jobs.
     """
     found = {str(row["job_id"]): row for row in _glanced(api, jobs)}
     if not found:
-        api.list([], _GLANCES, empty="no CRON job yet; make one: kronos job create NAME --endpoint hook --every 1h")
+        api.list([], _GLANCES, empty="no CRON job yet; create one: kronos job create NAME --endpoint hook --every 1h")
         return
     answer = api.get("jobs:glance", fields=("data",), ids=",".join(found))
     rows = api.rows_of(answer, "data")
     shown = rows if api.as_json else [_glance(row, found.get(str(row["job_id"]), {})) for row in rows]
-    api.list(shown, _GLANCES, empty="none of these is a CRON job")
+    api.list(shown, _GLANCES, empty="none of these jobs is a CRON job")
 
 
 @command(job)
 @click.argument("job")
-@click.option("--status", help="In this status, such as FAILED.")
-@click.option("--after", "scheduled_after", help="Of later ticks, such as 2026-12-01T00:00:00Z.")
-@click.option("--before", "scheduled_before", help="Of earlier ticks.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--status", help="Only executions in this status, such as FAILED.")
+@click.option("--after", "scheduled_after", help="Only ticks after this time, such as 2026-12-01T00:00:00Z.")
+@click.option("--before", "scheduled_before", help="Only ticks before this time.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def executions(api: Api, job: str, limit: int, **filters: str | None) -> None:
-    """The executions of JOB, newest first.
+    """List the executions of JOB, newest first.
 
     kronos job executions report --status FAILED
     """
@@ -113,17 +118,17 @@ def executions(api: Api, job: str, limit: int, **filters: str | None) -> None:
 
 
 def _glanced(api: Api, jobs: tuple[str, ...]) -> list[JsonObject]:
-    """The jobs that were named, or the newest of those that are live."""
+    """Return the named jobs, or the newest live ones."""
     if not jobs:
         rows: list[JsonObject] = api.rows("jobs", limit=_MOST_GLANCED, trigger="CRON", status="LIVE")
         return rows
     if len(jobs) > _MOST_GLANCED:
-        raise click.UsageError(f"name {_MOST_GLANCED} jobs at most")
+        raise click.UsageError(f"name at most {_MOST_GLANCED} jobs")
     return [{"job_id": each} if _ID.fullmatch(each) else api.get("jobs", each, fields=("job_id",)) for each in jobs]
 
 
 def _glance(row: JsonObject, of: JsonObject) -> JsonObject:
-    """A line for people."""
+    """Return a row in the form for people."""
     rate, runs = row.get("success_rate"), row.get("runs")
     signs = [_SIGNS.get(str(run.get("status")), ".") for run in runs] if isinstance(runs, list) else []
     shown = f"{rate:.0%}" if isinstance(rate, int | float) else None

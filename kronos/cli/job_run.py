@@ -1,4 +1,4 @@
-"""`kronos job run`: a run of a job now, and its end."""
+"""`kronos job run`: run a job now, and optionally wait for its end."""
 
 import uuid
 from functools import partial
@@ -15,29 +15,34 @@ from kronos.model import Json
 @command(job)
 @click.argument("job")
 @click.option(
-    "--input", "input_", type=JsonText(), help="In place of the job's own: JSON, @FILE, or - for standard input."
+    "--input",
+    "input_",
+    type=JsonText(),
+    help="Input instead of the job's own: JSON, @FILE, or - for standard input.",
 )
-@click.option("--priority", type=int, help="In place of the job's own: from -10 to 10.")
-@click.option("--deadline-seconds", type=int, help="In place of the job's own: it is not sent later than this.")
-@click.option("--wait", is_flag=True, help="Stay until it has ended; the exit code says how.")
+@click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")
+@click.option("--deadline-seconds", type=int, help="Do not deliver later than this; replaces the job's own deadline.")
+@click.option("--wait", is_flag=True, help="Wait until the run has ended; the exit code tells how.")
 @timeout_option
 @click.option(
-    "--idempotency-key", type=IdempotencyKey(), help="The same key is the same run.  [default: one of its own]"
+    "--idempotency-key",
+    type=IdempotencyKey(),
+    help="The same key creates only one run.  [default: a new key]",
 )
 def run(
     api: Api, job: str, wait: bool, timeout: float | None, idempotency_key: str | None, input_: Json, **own: Json
 ) -> None:
     """Run a CRON job once, now, and wait for its end.
 
-    Beside its schedule.
+    The run is in addition to the job's schedule.
 
     kronos job run report --wait --timeout 600
 
-    Exit code 0: it succeeded; 1: it did not; 7: it had not ended in time. Whatever is lost on the way, it runs once:
-    the request is repeated under one key. Ctrl-C leaves it running.
+    Exit code 0: the run succeeded; 1: it did not; 7: it had not ended in time. The job runs only once even if a
+    response is lost, because the request is repeated under one key. Ctrl-C leaves the run running.
     """
     if timeout is not None and not wait:
-        raise click.UsageError("--timeout goes with --wait")
+        raise click.UsageError("--timeout needs --wait")
     key = idempotency_key or f'"{uuid.uuid4().hex}"'
     trigger = partial(
         api.send,

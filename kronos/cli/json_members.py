@@ -1,5 +1,5 @@
-"""A JSON object read as it comes: its members one by one, and of those that are lists their items, so that memory holds
-one of them, however long the text is."""
+"""A JSON object read as it arrives: member by member, and lists item by item. Memory holds only one of them, however
+long the text is."""
 
 import codecs
 import json
@@ -13,17 +13,17 @@ _DECODER = json.JSONDecoder()
 _SPACE = " \t\n\r"
 _OF_NUMBERS = "0123456789+-.eE"
 _GROWS_BY = 1.5
-_CUT = "the text ends before its end"
+_CUT = "the text is incomplete"
 _MOST_OF_A_VALUE = 64 * 1024 * 1024
-"""Characters. What a file of a workspace holds is a hundredth of it: this is no such text."""
+"""Characters. The values of a workspace file have a hundredth of that: a longer one is something else."""
 
 
 class CutError(ValueError):
-    """The text is no such object, or ends before its end."""
+    """The text is not such an object, or is incomplete."""
 
 
 class _Text:
-    """What has come and was not read yet."""
+    """Text that has arrived and was not read yet."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
@@ -32,27 +32,27 @@ class _Text:
         self._at = 0
 
     def _more(self) -> bool:
-        """One more piece, where one comes. Raises CutError."""
+        """Read one more piece, if there is one. Raises CutError."""
         piece = next(self._pieces, None)
         if piece is None:
             return False
         try:
             self._text = self._text[self._at :] + self._decoder.decode(piece)
         except UnicodeDecodeError:
-            raise CutError("the text is no UTF-8") from None
+            raise CutError("the text is not UTF-8") from None
         self._at = 0
         return True
 
     def take(self, wanted: str) -> str:
-        """The next character that is no space, which is one of these. Raises CutError."""
+        """Return the next non-blank character, which must be one of `wanted`. Raises CutError."""
         found = self.peek()
         if found not in wanted:
-            raise CutError(f"{found!r} stands where one of {wanted!r} is expected")
+            raise CutError(f"found {found!r}, expected one of {wanted!r}")
         self._at += 1
         return found
 
     def peek(self) -> str:
-        """The next character that is no space, which is not read yet. Raises CutError."""
+        """Return the next non-blank character without reading it. Raises CutError."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _SPACE:
                 self._at += 1
@@ -62,21 +62,21 @@ class _Text:
                 raise CutError(_CUT)
 
     def value(self) -> Json:
-        """The next value. It is tried again once there is half as much more of it. Raises CutError."""
+        """Return the next value. Parsing is retried when the text has grown by half. Raises CutError."""
         self.peek()
         comes = True
         while comes:
             tried = len(self._text) - self._at
             try:
                 found, end = _DECODER.raw_decode(self._text, self._at)
-                # Something follows each value; where a number is cut, at its exponent too, more of it does.
+                # A character follows each value. If a number is cut off, even in its exponent, more digits follow.
                 if end < len(self._text) and self._text[end] not in _OF_NUMBERS:
                     self._at = end
                     return found
             except json.JSONDecodeError:
-                pass  # more of it may come
-            except (ValueError, RecursionError):  # digits without end, or arrays in arrays
-                raise CutError("a value is none that Kronos writes") from None
+                pass  # more text may arrive
+            except (ValueError, RecursionError):  # endless digits, or deeply nested arrays
+                raise CutError("a value is not one that Kronos writes") from None
             if tried > _MOST_OF_A_VALUE:
                 raise CutError("a value has no end")
             while comes and len(self._text) - self._at < max(tried + 1, int(tried * _GROWS_BY)):
@@ -86,8 +86,8 @@ class _Text:
 
 
 def members(pieces: Iterable[bytes]) -> Iterator[Member]:
-    """Each member's name and value; of a list an iterator over its items, to be read before the next member is asked
-    for. Raises CutError."""
+    """Yield each member's name and value. A list is an iterator over its items, to be consumed before the next member.
+    Raises CutError."""
     text = _Text(pieces)
     text.take("{")
     if text.peek() == "}":

@@ -1,4 +1,4 @@
-"""`kronos key …`: keys of a workspace over the API; with --instance those of the instance's administrator, in its
+"""`kronos key …`: manage keys of a workspace over the API, or with --instance those of the administrator, in the
 database."""
 
 import os
@@ -20,8 +20,8 @@ from kronos.cli.output import Output
 from kronos.cli.target import WhereAsked, chosen, workspace_of
 from kronos.model import Json, JsonObject
 
-_NO_FILE = "no key file is known: pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
-_UNTIL = "Its users are refused within 2 s."
+_NO_FILE = "which key file? Pass --key-file, or set KRONOS_ADMIN_KEY_FILE"
+_UNTIL = "Requests with it are rejected within 2 s."
 _WHOSE = "whose key? Name a workspace (-w, KRONOS_WORKSPACE), or pass --instance on the server"
 _FIELDS = ("key_id", "public_id", "name", "role", "sees_payloads", "expires_at", "created_at", "created_by",
            "last_used_at", "key")  # fmt: skip
@@ -33,18 +33,18 @@ _OF_INSTANCE = {"public_id": "PUBLIC ID", "role": "ROLE", "created_at": "CREATED
 
 @group
 def key() -> None:
-    """Keys of a workspace, or of the administrator.
+    """Keys: API keys of a workspace, or of the administrator.
 
-    With --instance they are changed in the database itself, on the server, with the URL that `kronos migrate` uses: a
-    lost key of the administrator is replaced there and only there.
+    With --instance, keys are changed directly in the database, on the server, with the URL that `kronos migrate` uses.
+    A lost key of the administrator can only be replaced this way.
     """
 
 
 def _options(function: Callable[..., None]) -> Callable[..., None]:
-    """What each command has: whose keys, and how the API or the database is reached."""
+    """Add the options of every command: whose keys, and how to reach the API or the database."""
 
     @home_option
-    @click.option("--instance", "is_instance", is_flag=True, help="The administrator's keys, on the server.")
+    @click.option("--instance", "is_instance", is_flag=True, help="Use the administrator's keys, on the server.")
     @wraps(function)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as click passes them
         function(*arguments, **options)
@@ -56,7 +56,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 @key.command("list")
 @_options
 def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
-    """List keys by their public id, newest first. No secret is known to anyone but its holder.
+    """List keys by public id, newest first. Only the holder of a key knows its secret.
 
     kronos key list
     kronos key list --instance
@@ -65,33 +65,35 @@ def list_keys(is_instance: bool, home: Path | None, **where: Any) -> None:  # no
         _list_instance(home, Output(as_json=where["as_json"], as_plain=where["as_plain"]))
         return
     api = _api(**where)
-    api.list(api.rows("keys"), _COLUMNS, empty="no key yet; make one: kronos key create --role operator")
+    api.list(api.rows("keys"), _COLUMNS, empty="no key yet; create one: kronos key create --role operator")
 
 
 @key.command()
 @_options
 @click.argument("which", metavar="KEY")
 def get(which: str, is_instance: bool, home: Path | None, **where: Any) -> None:  # noqa: ANN401
-    """Show KEY, named by its public id. Its secret is known to nobody but its holder.
+    """Show KEY, given by its public id. Only the holder of a key knows its secret.
 
     kronos key get 5f0c1a2b3c4d
     """
     if is_instance:
-        raise click.UsageError("the administrator's keys are listed: kronos key list --instance")
+        raise click.UsageError("to see the administrator's keys, list them: kronos key list --instance")
     api = _api(**where)
     api.show(_row_of(api, which), _FIELDS)
 
 
 @key.command()
 @_options
-@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), help="What it may.")
-@click.option("--name", help="What it is for.")
-@click.option("--sees-payloads", is_flag=True, help="A viewer that sees inputs, outputs, requests, responses.")
-@click.option("--expires-at", help="When it ends, such as 2027-01-01T00:00:00Z.  [default: never]")
+@click.option("--role", type=click.Choice(["viewer", "operator", "admin"]), help="Role of the key.")
+@click.option("--name", help="Name of the key, such as its purpose.")
+@click.option(
+    "--sees-payloads", is_flag=True, help="For a viewer: allow it to see inputs, outputs, requests and responses."
+)
+@click.option("--expires-at", help="When the key expires, such as 2027-01-01T00:00:00Z.  [default: never]")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file for it (mode 0600), in place of standard output.",
+    help="Write the key to this new file (mode 0600) instead of standard output.",
 )
 def create(
     is_instance: bool,
@@ -103,20 +105,20 @@ def create(
     expires_at: str | None,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """A further key, which is shown once.
+    """Create a key. It is shown only once.
 
     kronos key create --role operator --name ci --out ci.key
     """
     if is_instance:
         if role is not None or name is not None or sees_payloads or expires_at is not None:
-            raise click.UsageError("--instance makes a key that may everything: leave the other options out")
+            raise click.UsageError("--instance creates a key without restrictions: omit the other options")
         url, _ = instance(home)
         made = done(lambda: keys.create(url, out))
-        click.echo(made if out is None else f"{out} holds the new key")
+        click.echo(made if out is None else f"{out} contains the new key")
         return
     api = _api(**where)
     if role is None:
-        raise click.UsageError("what may it? Pass --role viewer, operator or admin")
+        raise click.UsageError("which role? Pass --role viewer, operator or admin")
     terms = given(role=role, name=name, sees_payloads=sees_payloads or None, expires_at=expires_at)
     _show_once(api, lambda: api.send("POST", "keys", body=terms, fields=("key",)), out)
 
@@ -124,11 +126,13 @@ def create(
 @key.command()
 @_options
 @click.argument("which", metavar="[KEY]", required=False)
-@click.option("--overlap", type=click.IntRange(0), default=0, help="Seconds that the old one goes on.  [default: 0]")
+@click.option(
+    "--overlap", type=click.IntRange(0), default=0, help="Seconds that the old key stays valid.  [default: 0]"
+)
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file for it (mode 0600), in place of standard output.",
+    help="Write the key to this new file (mode 0600) instead of standard output.",
 )
 def rotate(
     which: str | None,
@@ -139,7 +143,7 @@ def rotate(
     out: Path | None,
     **where: Any,  # noqa: ANN401
 ) -> None:
-    """Put a new key in the place of KEY, a public id. With --instance: in the administrator's file.
+    """Replace KEY, given by its public id, with a new key. With --instance, replaces the administrator's key file.
 
     kronos key rotate 5f0c1a2b3c4d --overlap 3600 --out ci.key
     """
@@ -157,13 +161,13 @@ def rotate(
 @click.argument("which", metavar="KEY")
 @confirmed
 def revoke(which: str, is_instance: bool, home: Path | None, consent: Consent, **where: Any) -> None:  # noqa: ANN401
-    """End KEY.
+    """Revoke KEY.
 
     kronos key revoke 5f0c1a2b3c4d
 
-    It is named by its public id: what stands between kr_live_ and the next underscore.
+    Give the public id: the part between kr_live_ and the next underscore.
     """
-    consent.require("end the key", _public_id(which))
+    consent.require("revoke the key", _public_id(which))
     if is_instance:
         _revoke_instance(home, which)
         return
@@ -180,14 +184,14 @@ def _api(*, as_json: bool, as_plain: bool, **where: Any) -> Api:  # noqa: ANN401
 
 
 def _found(api: Api, which: str | None) -> str:
-    """The id of the key that is named by its id, its public id, or whole. Raises ClickException."""
+    """Return the id of a key, given by its id, its public id, or the whole key. Raises ClickException."""
     if which is None:
-        raise click.UsageError("which key? Name it by its public id: see `kronos key list`")
+        raise click.UsageError("which key? Pass its public id: see `kronos key list`")
     return str(_row_of(api, which)["key_id"])
 
 
 def _row_of(api: Api, which: str) -> JsonObject:
-    """The key that is named by its id, its public id, or whole. Raises ClickException."""
+    """Return a key, given by its id, its public id, or the whole key. Raises ClickException."""
     public_id = _public_id(which)
     for each in api.rows("keys"):
         if public_id in (each.get("key_id"), each.get("public_id")):
@@ -197,12 +201,12 @@ def _row_of(api: Api, which: str) -> JsonObject:
 
 
 def _public_id(which: str) -> str:
-    whole = keys.parse(which)  # pasted as it is sent
+    whole = keys.parse(which)  # the whole key was pasted
     return whole.public_id if whole is not None else which
 
 
 def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
-    """The new key, on standard output or in a file that must not exist; there it is not shown."""
+    """Print the new key, or write it to a file that must not exist; then it is not printed."""
     if out is not None:
         _require_room(out)
     made: JsonObject = make()
@@ -215,30 +219,30 @@ def _show_once(api: Api, make: Callable[[], Json], out: Path | None) -> None:
 def _keep(out: Path, made: JsonObject) -> None:
     try:
         keys.write_new(out, str(made["key"]))
-    except errors.KeyRefused as error:  # what was well before the key was made
+    except errors.KeyRefused as error:  # was checked before the key was created
         public_id = made["public_id"]
-        hint = f"nobody has the key {public_id} that was made: `kronos key rotate {public_id}`, or `kronos key revoke`"
+        hint = f"the new key {public_id} is lost: `kronos key rotate {public_id}`, or `kronos key revoke {public_id}`"
         raise Ended(f"{error}; {hint}", Exit.FAILED) from None
 
 
 def _require_room(out: Path) -> None:
-    """That a key can be written there, before it is made: one that nobody has would still open the workspace."""
+    """Check that a key can be written there, before it is created: a lost key would still open the workspace."""
     try:
         is_there = out.exists() or out.is_symlink()
-        folder = next(each for each in out.absolute().parents if each.exists())  # from there on they are made
+        folder = next(each for each in out.absolute().parents if each.exists())  # the folders below it are created
         is_writable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
     except OSError as error:
-        raise Ended(f"{out} cannot be written: {error.strerror}; no key was made", Exit.USAGE) from None
+        raise Ended(f"{out} cannot be written: {error.strerror}; no key was created", Exit.USAGE) from None
     if is_there:
-        raise Ended(f"{out} exists: a key is not written over another", Exit.CONFLICT)
+        raise Ended(f"{out} exists: a key never overwrites a file", Exit.CONFLICT)
     if not is_writable:
         raise Ended(
-            f"{out} cannot be written: {folder} is no folder that you may write to; no key was made", Exit.USAGE
+            f"{out} cannot be written: {folder} is not a folder that you can write to; no key was created", Exit.USAGE
         )
     try:
         keys.require_room(out)
     except errors.KeyRefused as error:
-        raise Ended(f"{error}; no key was made", Exit.USAGE) from None
+        raise Ended(f"{error}; no key was created", Exit.USAGE) from None
 
 
 def _list_instance(home: Path | None, output: Output) -> None:
@@ -248,7 +252,7 @@ def _list_instance(home: Path | None, output: Output) -> None:
         shown: Json = [{name: getattr(each, name) for name in _OF_INSTANCE} for each in found]
     else:
         shown = [{name: _text(getattr(each, name)) for name in _OF_INSTANCE} for each in found]
-    output.list(shown, _OF_INSTANCE, empty="the administrator has no key; make one: kronos key create --instance")
+    output.list(shown, _OF_INSTANCE, empty="the administrator has no keys; create one: kronos key create --instance")
 
 
 def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
@@ -258,7 +262,7 @@ def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
     if file is None:
         raise Ended(_NO_FILE, Exit.USAGE)
     public_id, revoked = done(lambda: keys.rotate(url, file))
-    click.echo(f"{file} holds the new key {public_id}")
+    click.echo(f"{file} contains the new key {public_id}")
     for each in revoked:
         click.echo(f"{each} no longer works. {_UNTIL}")
 
@@ -266,9 +270,9 @@ def _rotate_instance(home: Path | None, key_file: Path | None) -> None:
 def _revoke_instance(home: Path | None, which: str) -> None:
     url, _ = instance(home)
     stored, others = done(lambda: keys.revoke(url, _public_id(which)))
-    click.echo(f"{stored.public_id} no longer works, since {_shown(stored.revoked_at)}. {_UNTIL}")
+    click.echo(f"{stored.public_id} no longer works since {_shown(stored.revoked_at)}. {_UNTIL}")
     if others == 0:
-        click.echo("No key of the administrator is left: `kronos key create --instance` makes one.", err=True)
+        click.echo("The administrator has no key left; create one: `kronos key create --instance`.", err=True)
 
 
 def _text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""`kronos lint`: what the API has to say against schedules and jobs, before anybody is surprised by it."""
+"""`kronos lint`: check schedules and jobs for errors and surprises, with the API's own rules."""
 
 import re
 import sys
@@ -26,7 +26,7 @@ _STYLES = {"error": "bold red", "warning": "yellow"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lint:
-    """One thing that is wrong, or may surprise: of what, in which field, and what to write instead."""
+    """One error or surprise: in what, in which field, and what to write instead."""
 
     of: str
     severity: Literal["error", "warning"]
@@ -37,7 +37,7 @@ class Lint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """What is asked: a schedule's terms or a sentence, and of whom it is."""
+    """One schedule to check, as terms or a sentence, and whose it is."""
 
     of: str
     body: JsonObject
@@ -50,13 +50,13 @@ class _Asked:
     "--file",
     "path",
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
-    help="Jobs as JSON, or a schedule a line; - for standard input.",
+    help="File with jobs as JSON, or with one schedule per line; - for standard input.",
 )
-@click.option("--tz", "timezone", help="Of schedules that are given as a text.  [default: UTC]")
+@click.option("--tz", "timezone", help="Time zone of schedules given as text.  [default: UTC]")
 def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str | None) -> None:
-    """Say what is wrong with schedules and jobs.
+    """Check schedules and jobs.
 
-    And what may surprise. Of those that are given, or of a workspace.
+    Reports errors, and warns of what may surprise, in the given schedules or jobs, or in all jobs of a workspace.
 
     kronos lint '30 2 * * *' --tz Europe/Berlin
 
@@ -64,13 +64,14 @@ def lint(api: Api, schedules: tuple[str, ...], path: str | None, timezone: str |
 
     kronos job ls --json | kronos lint -f -
 
-    A schedule is a cron text, an interval or a sentence. Exit code 1: something is an error; warnings are none.
+    A schedule is a cron expression, an interval or a sentence. Exits with 1 if there are errors; warnings are not
+    errors.
     """
     if schedules and path is not None:
-        raise click.UsageError("schedules are given, and a --file: leave one of them out")
+        raise click.UsageError("schedules and --file are both given: pass only one of the two")
     if not schedules and path is None and api.workspace is None:
-        raise click.UsageError("lint what? Give a schedule, a --file, or a workspace by -w")
-    api.of(None).get("me")  # so that what is refused from here on is what is linted
+        raise click.UsageError("nothing to check: pass a schedule, a --file, or a workspace with -w")
+    api.of(None).get("me")  # raises if the key is rejected: later rejections concern the schedules
     if schedules:
         found = list(_of_schedules(api, schedules, timezone))
     elif path is not None:
@@ -89,7 +90,7 @@ def _of_schedules(api: Api, texts: Iterable[str], timezone: str | None) -> Itera
 
 
 def _of_file(api: Api, path: str, timezone: str | None) -> Iterator[Lint]:
-    """Of a file of jobs, or of schedules. Raises UsageError."""
+    """Check a file of jobs, or of schedules. Raises UsageError."""
     try:
         with click.open_file(path, encoding="utf-8") as file:
             text = file.read()
@@ -109,23 +110,23 @@ def _of_file(api: Api, path: str, timezone: str | None) -> Iterator[Lint]:
 
 
 def _jobs_of(text: str, path: str) -> list[JsonObject]:
-    from kronos import errors  # here, so that lints of a schedule do not load the API
+    from kronos import errors  # imported here, so that checking a schedule does not load the API
     from kronos.api.body import strict
 
     try:
         found: Json = strict(text)
     except errors.InvalidRequest as error:
-        raise click.UsageError(f"{path} is no JSON: {error.detail}") from None
+        raise click.UsageError(f"{path} is not valid JSON: {error.detail}") from None
     except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{path} is no JSON: {error}") from None
+        raise click.UsageError(f"{path} is not valid JSON: {error}") from None
     jobs = found.get("jobs", [found]) if isinstance(found, dict) else found
     if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
-        raise click.UsageError(f"{path} has no jobs: write a job, a list of jobs, or an object with a list `jobs`")
+        raise click.UsageError(f"{path} contains no jobs: write a job, a list of jobs, or an object with a list `jobs`")
     return jobs
 
 
 def _faults(of: str, job: JsonObject) -> Iterator[Lint]:
-    """What the API would refuse of a job that is to be made, by its own model."""
+    """Yield what the API would reject in a new job, by the API's own model."""
     from pydantic import ValidationError
 
     from kronos.api.job_schemas import JobCreate
@@ -139,7 +140,7 @@ def _faults(of: str, job: JsonObject) -> Iterator[Lint]:
 
 
 def _of_job(api: Api, of: str, job: JsonObject) -> Iterator[Lint]:
-    """What is to be said of a job's schedule, where it has one."""
+    """Check the schedule of a job, if it has one."""
     if terms := _terms(job):
         yield from _judged(api, _Asked(of=of, body={**terms, "count": _RUNS}))
 
@@ -153,7 +154,7 @@ def _terms(job: JsonObject) -> JsonObject:
 
 
 def _of_workspace(api: Api) -> Iterator[Lint]:
-    """Of the live CRON jobs: each schedule is asked of once, however many jobs have it."""
+    """Check the live CRON jobs. Each distinct schedule is checked once, however many jobs have it."""
     alike: dict[tuple[tuple[str, str], ...], tuple[JsonObject, list[str]]] = {}
     for job in api.rows("jobs", trigger="CRON", status="LIVE"):
         terms = _terms(job)
@@ -168,7 +169,7 @@ def _of_workspace(api: Api) -> Iterator[Lint]:
 
 
 def _of_load(api: Api) -> Iterator[Lint]:
-    """Whether a minute to come has more runs than pg_cron can ring for."""
+    """Warn if a coming minute has more runs than pg_cron can ring for."""
     load = api.get("load", fields=("busiest", "pg_cron_per_minute"))
     most = load["pg_cron_per_minute"]
     for minute in api.rows_of(load, "busiest")[:1]:
@@ -177,13 +178,13 @@ def _of_load(api: Api) -> Iterator[Lint]:
                 of=f"minute {minute['at']}",
                 severity="warning",
                 pointer="",
-                message=f"{minute['runs']:,} runs are due at once, and pg_cron does {most:,} in a minute",
-                hint=f"Spread them: kronos load --at {minute['at']}",
+                message=f"{minute['runs']:,} runs are due in one minute, and pg_cron can ring for {most:,} per minute",
+                hint=f"spread them: kronos load --at {minute['at']}",
             )
 
 
 def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
-    """What the API says of one schedule. Raises ClickException where it says nothing."""
+    """Yield the API's lints for one schedule. Raises ClickException if the API does not respond."""
     is_sentence = "sentence" in asked.body
     instance = api.of(None)
     ask = partial(instance.send, "POST", "schedules", "parse" if is_sentence else "preview", body=asked.body)
@@ -203,7 +204,7 @@ def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
 
 
 def _refused(asked: _Asked, message: str) -> Lint:
-    """The API's refusal, which begins with the field, and may end in hints."""
+    """Turn the API's error into a lint. It begins with the field, and may end with hints."""
     first, *more = message.splitlines()
     found = re.match(r"(?:field )?(/\w+): ", first)
     hint = next((line.removeprefix("hint: ") for line in more if line.startswith("hint: ")), None)
@@ -226,4 +227,4 @@ def _show(api: Api, found: Sequence[Lint]) -> None:
         if each.hint:
             to.print(Text(f"         {printable(each.hint)}", style="dim"))
     if not found:
-        click.echo("nothing to say against them", err=True)
+        click.echo("no errors or warnings", err=True)

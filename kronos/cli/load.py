@@ -1,4 +1,4 @@
-"""`kronos load`: what the jobs of a workspace are going to do, and what would spread them."""
+"""`kronos load`: the coming load of a workspace's jobs, and how to spread it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,20 +24,24 @@ _PLANNED = {
 }
 
 window_option = click.option(
-    "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far ahead."
+    "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far to look ahead."
 )
 
 
 @command(None)
 @window_option
-@click.option("--at", help="The jobs of this minute, such as 2026-12-01T09:00:00Z, and what would spread them.")
+@click.option("--at", help="List the jobs of this minute, such as 2026-12-01T09:00:00Z, and how to spread them.")
 @click.option(
-    "--spread", type=click.IntRange(1, 59), default=10, show_default=True, help="With --at: over how many minutes."
+    "--spread",
+    type=click.IntRange(1, 59),
+    default=10,
+    show_default=True,
+    help="With --at: spread the jobs over this many minutes.",
 )
-@click.option("--plan", is_flag=True, help="How to move the jobs whose owners allow it (--spread of a job).")
-@click.option("--apply", is_flag=True, help="Move them so: one change of each job.")
+@click.option("--plan", is_flag=True, help="Show how to move the jobs whose owners allow it (--spread of a job).")
+@click.option("--apply", is_flag=True, help="Carry out that plan, with one change to each job.")
 def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: bool) -> None:
-    """How many runs each coming minute has.
+    """Show how many runs each coming minute has.
 
     kronos load --window 7d
 
@@ -45,12 +49,12 @@ def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: 
 
     kronos load --plan --window 7d
 
-    And the busiest minutes; with --at the jobs of one, and what would spread them. With --plain the minutes that have
-    runs, or the jobs.
+    Also shows the busiest minutes. With --at, lists the jobs of one minute and how to spread them. With --plain, prints
+    only the minutes that have runs, or the jobs.
     """
     if plan or apply:
         if at is not None:
-            raise click.UsageError("--at is of one minute, and a plan is of all: leave one of them out")
+            raise click.UsageError("--at is for one minute, a plan for all: pass only one of the two")
         _plan(api, api.get("load", "plan", fields=("moves", "before", "after"), window=window), is_applied=apply)
         return
     if at is None:
@@ -64,7 +68,9 @@ def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: 
     found = answer.get("spread")
     if api.as_plain or not isinstance(found, dict):
         return
-    click.echo(f"\nspread over {spread} minutes the busiest would have {found['after']} runs, not {found['before']}:")
+    click.echo(
+        f"\nspread over {spread} minutes, the busiest minute would have {found['after']} runs, not {found['before']}:"
+    )
     moves = api.rows_of(found, "moves")
     named = [{**move, "job": _named(move["job"])} for move in moves]
     api.list(named, _MOVES, empty="nothing would be moved")
@@ -72,11 +78,11 @@ def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: 
 
 
 def _minutes(api: Api, answer: JsonObject, runs: Sequence[int]) -> list[JsonObject]:
-    """The minutes in which something runs. Raises ClickException."""
+    """Return the minutes that have runs. Raises ClickException."""
     try:
         first = datetime.fromisoformat(str(answer.get("from_at")))
     except ValueError:
-        raise api.client.foreign("does not say from when it counts") from None
+        raise api.client.foreign("does not say when its window begins") from None
     at = (first + timedelta(minutes=number) for number in range(len(runs)))
     return [
         {"at": minute.isoformat().replace("+00:00", "Z"), "runs": count}
@@ -86,7 +92,7 @@ def _minutes(api: Api, answer: JsonObject, runs: Sequence[int]) -> list[JsonObje
 
 
 def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
-    """What the plan would give, and its moves; or these made, each where its job is still as it was."""
+    """Show the plan's effect and moves, or apply the moves. Each is applied only if its job has not changed."""
     moves = api.rows_of(answer, "moves")
     shown = [{**move, "job": _named(move)} for move in moves]
     if is_applied:
@@ -101,12 +107,14 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
     api.list(shown, _PLANNED, empty="no move lowers the busiest minute")
     if api.as_plain:
         return
-    looked = f"{counted(whole(answer, 'jobs'), 'job')} may be moved"
-    click.echo(f"{looked}; the busiest minute has {answer['before']} deliveries, and {answer['after']} so moved")
+    looked = f"{counted(whole(answer, 'jobs'), 'job')} can be moved"
+    click.echo(f"{looked}; the busiest minute has {answer['before']} deliveries, and would have {answer['after']}")
     if left_out := answer.get("left_out"):
-        click.echo(f"{left_out:,} more may be moved, and were not looked at: plan again after this one", err=True)
+        click.echo(
+            f"{left_out:,} more could be moved but were not considered: plan again after applying this", err=True
+        )
     if moves:
-        click.echo("do so: kronos load --apply, with the same --window")
+        click.echo("to apply this: kronos load --apply, with the same --window")
 
 
 def _named(job: object) -> object:
@@ -114,7 +122,7 @@ def _named(job: object) -> object:
 
 
 def show_load(api: Api, answer: JsonObject) -> None:
-    """The hours with their busiest minute each, the busiest minutes of all, and what can be done in one."""
+    """Print the busiest minute of each hour, the busiest minutes overall, and the capacity per minute."""
     if api.as_json:
         click.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2))
         return
@@ -127,7 +135,7 @@ def show_load(api: Api, answer: JsonObject) -> None:
     when = f"from {answer.get('from_at')} to {answer.get('until')}"
     click.echo(f"{counted(whole(answer, 'jobs'), 'job')}, {counted(sum(runs), 'run')} {when}")
     if most:
-        click.echo("hour  the busiest minute, and runs in all")
+        click.echo("hour  the busiest minute, and total runs")
         for number, hour in enumerate(hours):
             if any(hour):
                 click.echo(f"{f'+{number}':<5} {'#' * max(1, _WIDTH * max(hour) // most)} {max(hour):,}  {sum(hour):,}")
@@ -135,11 +143,11 @@ def show_load(api: Api, answer: JsonObject) -> None:
         for each in api.rows_of(answer, "busiest"):
             click.echo(f"  {each['at']}  {each['runs']:,}")
     click.echo(
-        f"a minute of pg_cron is {answer.get('pg_cron_per_minute'):,} runs, one of a worker "
+        f"capacity per minute: pg_cron {answer.get('pg_cron_per_minute'):,} runs, one worker "
         f"{answer.get('worker_per_minute'):,} deliveries"
     )
     if left_out := answer.get("left_out"):
         click.echo(
-            f"{left_out:,} jobs are not counted: there are too many different schedules, or ticks that calendars move",
+            f"{left_out:,} jobs are not counted: too many different schedules, or ticks moved by calendars",
             err=True,
         )

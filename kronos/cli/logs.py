@@ -1,4 +1,4 @@
-"""`kronos logs`: what changes in a workspace, a line each, over the API's events."""
+"""`kronos logs`: print the changes in a workspace, one per line, from the API's events."""
 
 import time
 
@@ -11,23 +11,23 @@ from kronos.model import JsonObject
 
 _AGAIN_SECONDS = 2.0
 _TIMES = ("completed_at", "started_at", "retired_at", "last_ping_at", "created_at")
-"""Of which the first that there is stands in front."""
+"""Fields of an event. The first that is set is printed in front."""
 _MORE = ("reason", "attempt_count", "next_run_at", "done", "total")
-_RESET = "changes may be missing: list jobs and executions (kronos job ls, kronos execution ls)"
+_RESET = "some changes may be missing: list jobs and executions (kronos job ls, kronos execution ls)"
 
 
 @command(None)
-@click.option("-f", "--follow", is_flag=True, required=True, expose_value=False, help="Go on until Ctrl-C.")
-@click.option("--job", help="Of this job and its executions, an id or a name.")
+@click.option("-f", "--follow", is_flag=True, required=True, expose_value=False, help="Continue until Ctrl-C.")
+@click.option("--job", help="Only this job and its executions, by id or name.")
 @click.option(
     "--type",
     "kind",
     type=click.Choice(["job", "execution", "heartbeat", "operation"]),
-    help="Of these alone; heartbeats and operations where they are named.",
+    help="Only changes of this type. Heartbeats and operations are shown only if named here.",
 )
-@click.option("--status", help="Of what is in this status now, such as FAILED.")
+@click.option("--status", help="Only what is in this status now, such as FAILED.")
 def logs(api: Api, kind: str | None, **filters: str | None) -> None:
-    """Print what changes in a workspace, until Ctrl-C.
+    """Print the changes in a workspace until Ctrl-C.
 
     kronos logs -f --job report --status FAILED
     """
@@ -45,12 +45,12 @@ def logs(api: Api, kind: str | None, **filters: str | None) -> None:
             if not has_listened:
                 raise
             why = error.message
-        click.echo(f"{why}: listening again", err=True)
-        time.sleep(_AGAIN_SECONDS)  # nothing says when a server that is away is back
+        click.echo(f"{why}: reconnecting", err=True)
+        time.sleep(_AGAIN_SECONDS)  # nothing reports when the server is back
 
 
 def _line(told: Told, data: JsonObject) -> str:
-    """One event as people read it."""
+    """Return one event in the form for people."""
     if told.type == "reset":
         return _RESET
     at = next(filter(None, (data.get(name) for name in _TIMES)), "-")

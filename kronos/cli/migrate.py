@@ -1,4 +1,4 @@
-"""`kronos migrate`: the database at this release."""
+"""`kronos migrate`: migrate the database to this release."""
 
 import os
 
@@ -18,7 +18,7 @@ _PASSWORDS: tuple[tuple[Role, str], ...] = (
     ("kronos_api", "KRONOS_API_PASSWORD"),
     ("kronos_worker", "KRONOS_WORKER_PASSWORD"),
 )
-# A job may catch up over 31 days, and lists of jobs look back over 35: neither is to ask another machine.
+# Jobs may catch up over 31 days, and job lists look back over 35: neither should query another machine.
 _FEWEST_WEEKS = 5
 
 
@@ -27,9 +27,9 @@ _FEWEST_WEEKS = 5
     "--to",
     default="head",
     show_default=True,
-    help="The revision to go to: this release's own. Another is refused, with what goes there.",
+    help="Revision to migrate to. Only this release's own is accepted; for others, the error says what to use.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be done, step by step, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, step by step, and change nothing.")
 @click.option(
     "--distributed",
     is_flag=True,
@@ -40,30 +40,34 @@ _FEWEST_WEEKS = 5
     type=click.IntRange(_FEWEST_WEEKS, 520),
     default=_FEWEST_WEEKS,
     show_default=True,
-    help="With --distributed: the weeks that stay in this database.",
+    help="With --distributed: how many weeks stay in this database.",
 )
 def migrate(to: str, dry_run: bool, distributed: bool, keep_weeks: int) -> None:
-    """Bring a database to this release. It is the one of KRONOS_DATABASE_URL, an administrator's. Safe to run again,
-    and by many at once.
+    """Migrate a database to this release. Safe to run again, and to run several times concurrently.
+
+    KRONOS_DATABASE_URL names the database. It must be the URL of an administrator.
 
     kronos migrate --dry-run
     kronos migrate
     kronos migrate --distributed --keep-weeks 8
 
-    KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, where they are set, become the passwords of the logins kronos_api
-    and kronos_worker.
+    KRONOS_API_PASSWORD and KRONOS_WORKER_PASSWORD, if set, become the passwords of the logins kronos_api and
+    kronos_worker.
     """
     settings = environment.settings()
     url = settings.database_url.get_secret_value()
     if distributed:
         if dry_run:
-            raise Ended("--distributed has no --dry-run: it says what it did, and may be run again", Exit.USAGE)
+            raise Ended(
+                "--distributed cannot be combined with --dry-run; it reports what it did, and can be run again",
+                Exit.USAGE,
+            )
         return _distribute(url, keep_weeks)
     try:
         before = migrations.current(url)
         if dry_run:
             steps = [*plans.plan(url, to=to), *_settings_stored(settings)]
-            click.echo(f"at {before or 'nothing'}, would go to {migrations.head()}:")
+            click.echo(f"at {before or 'nothing'}, would migrate to {migrations.head()}:")
             click.echo("\n".join(f"  {step}" for step in steps))
             return
         migrations.migrate(url, to=to)
@@ -90,41 +94,42 @@ def _distribute(url: str, keep_weeks: int) -> None:
     history_url = os.environ.get("KRONOS_HISTORY_URL")
     if not history_url:
         raise Ended(
-            "KRONOS_HISTORY_URL is not set: let it be postgresql://USER:PASSWORD@HOST:PORT/DATABASE of the coordinator "
+            "KRONOS_HISTORY_URL is not set: set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE of the coordinator "
             "of a Citus cluster",
             Exit.USAGE,
         )
     try:
-        with console(err=True).status("looking at the history") as status:
+        with console(err=True).status("reading the history") as status:
             done = distribution.distribute(url, history_url, keep_weeks=keep_weeks, progress=status.update)
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(
         f"moved {done.rows:,} rows of {done.moved} partitions to {done.nodes} node{'s' * (done.nodes != 1)}; "
-        f"{done.partitions} are there now, {done.aged_out:,} of their rows have aged out"
+        f"{done.partitions} are distributed now, {done.aged_out:,} of their rows have aged out"
     )
     if done.changed:
         click.echo(
-            f"warning: {done.changed} stay here until the next run: they were changed or in use meanwhile", err=True
+            f"warning: {done.changed} stay here until the next run, because they were in use or changed meanwhile",
+            err=True,
         )
 
 
 def _settings_stored(settings: config.Settings) -> list[str]:
-    """What every run writes besides."""
+    """Return the other steps of every run."""
     steps = ["store the settings of catch-up and retention"]
     steps += [f"set the password of {role} to {name}" for role, name in _PASSWORDS if os.environ.get(name)]
     if settings.admin_key_file is not None:
-        verb = "store" if settings.admin_key_file.exists() else "make"
+        verb = "store" if settings.admin_key_file.exists() else "create"
         steps.append(f"{verb} the administrator's key of {settings.admin_key_file}")
     if settings.encryption_key_file is not None and not settings.encryption_key_file.exists():
-        steps.append(f"make the encryption key of {settings.encryption_key_file}")
+        steps.append(f"create the encryption key of {settings.encryption_key_file}")
     return steps
 
 
 def _tell_ringing(url: str) -> None:
-    """Whether pg_cron rings here now; ends with 1 where it does not, though all else is done."""
+    """Report whether pg_cron rings on this instance. Exits with 1 if it does not, although the migration is done."""
     to = console(err=True)
-    with to.status("asking pg_cron") as status:
+    with to.status("checking pg_cron") as status:
         rung = ringing.check(url, progress=status.update)
     if rung.verdict == "yes":
         click.echo(rung.detail)
@@ -133,4 +138,6 @@ def _tell_ringing(url: str) -> None:
     if rung.verdict == "unknown":
         click.echo(f"warning: {rung.detail}{fix}", err=True)
         return
-    raise Ended(f"the database is at this release, but {rung.detail}: ticks come late, by the workers' ring{fix}")
+    raise Ended(
+        f"the database is at this release, but {rung.detail}: ticks are late, because workers ring instead{fix}"
+    )

@@ -1,7 +1,7 @@
-"""Names of things, as a shell completes them: asked of the API that the typed options name.
+"""Names of resources for shell completion, from the API that the typed options name.
 
-Nothing is asked of the person, nothing is said where the API does not answer, and no key is waited for: a shell that
-hangs at a tab is worse than one that knows no names.
+Completion asks the user nothing, prints nothing if the API does not respond, and does not wait for a key on standard
+input: a shell that hangs at a tab is worse than one without names.
 """
 
 import contextlib
@@ -20,24 +20,24 @@ from kronos.cli import contexts, target
 from kronos.model import Json, JsonObject
 
 SECONDS: Final = 1.5
-"""Without a byte of an answer."""
+"""Timeout without a byte of the response."""
 MOST_SECONDS: Final = 3.0
-"""In all: whatever comes in between."""
+"""Timeout in total, even while bytes arrive."""
 _MOST: Final = 200
-# A name is another person's text: one in which a shell would find something to expand or to run is not completed, nor
-# one that a command would take for an option.
+# Names are written by other people. A name is not completed if a shell could expand or run something in it, or if a
+# command would take it for an option.
 _HARMLESS = re.compile(r"(?!-)[\w.:@+=/-]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedKind:
-    """What can be named: the list that has it, the fields that name one, and the one that says more."""
+    """A kind of resource: the list that contains it, the fields with its name, and a field to show beside it."""
 
     path: tuple[str, ...]
     fields: tuple[str, ...]
     more: str | None = None
     is_searched: bool = False
-    """The list takes `q`: what is typed already."""
+    """The list accepts `q`, the text typed so far."""
     in_workspace: bool = True
 
 
@@ -72,7 +72,7 @@ _BY_PARAMETER = {
     "organization": _ORGANIZATIONS,
     "context": CONTEXTS,
 }
-# What the argument NAME, SLUG or KEY of a group's commands names.
+# What the argument NAME, SLUG or KEY means in each group's commands.
 _BY_GROUP = {
     "endpoint": _ENDPOINTS,
     "alert-rule": _RULES,
@@ -90,31 +90,31 @@ _MAKING = ("create", "create-many", "add")
 
 
 class ExistingName(click.ParamType[str]):
-    """The name of something that is there."""
+    """The name of an existing resource."""
 
     name = "text"
 
     def __init__(self, kind: NamedKind) -> None:
-        """Of what."""
+        """`kind` is the kind of resource."""
         self.kind = kind
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """As it was typed: whether there is one, the API says."""
+        """Return the text unchanged: the API decides whether the resource exists."""
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The names that begin so."""
+        """Return the names that begin with the typed text."""
         found: SimpleQueue[list[CompletionItem]] = SimpleQueue()
 
         def find() -> None:
-            # Whatever is wrong, with the settings, the API or what it answers: a tab completes nothing, and says
+            # Whatever fails, be it the settings, the API or its response: completion returns nothing and prints
             # nothing.
             with contextlib.suppress(Exception):
                 found.put(list(_found(self.kind, ctx, incomplete)))
                 return
             found.put([])
 
-        # In a thread: neither a name that does not resolve nor an answer without end is waited for.
+        # In a thread, so that a slow name lookup or an endless response is not waited for.
         Thread(target=find, daemon=True).start()
         with contextlib.suppress(Empty):
             return found.get(timeout=MOST_SECONDS)
@@ -122,7 +122,7 @@ class ExistingName(click.ParamType[str]):
 
 
 def give_names(group: click.Group | None, command: click.Command) -> None:
-    """Has a command's parameters complete the names that they take."""
+    """Let a command's parameters complete the names that they take."""
     of_group = _BY_GROUP.get(group.name or "") if group is not None and command.name not in _MAKING else None
     for parameter in command.params:
         kind = _BY_PARAMETER.get(parameter.name or "")
@@ -144,7 +144,7 @@ def _found(kind: NamedKind, ctx: click.Context, incomplete: str) -> Iterator[Com
 
 
 def _asked(kind: NamedKind, typed: dict[str, Json], incomplete: str) -> Sequence[JsonObject]:
-    """One page of the list, from the API that is named. Raises whatever is wrong."""
+    """Return one page of the list from the target API. Raises whatever goes wrong."""
     key_file = typed.get("key_file")
     if str(key_file) == "-":
         return []

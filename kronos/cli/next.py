@@ -1,4 +1,4 @@
-"""`kronos next`: what a schedule will do, asked of the one interpreter in the database, through the API or without."""
+"""`kronos next`: show a schedule's runs, as the database interprets them, through the API or directly."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
 from kronos.pool import Pool, api_session
 
-# What a field of a preview is called here.
+# How this command calls the fields of a preview.
 _OPTIONS = {"/cron": "EXPR", "/sentence": "EXPR", "/timezone": "--tz", "/count": "-n"}
 _STYLES = {"shifted": "yellow", "repeated": "cyan", "skipped": "red"}
 _MARK_AT = 51  # the column of a mark, where no seconds are shown
@@ -29,36 +29,44 @@ _OVERLAP = click.Choice(["FIRST", "BOTH"], case_sensitive=False)
 
 @click.command(cls=Command)
 @click.argument("cron", metavar="[EXPR]", required=False)
-@click.option("--every", help="An interval, such as 90m, 2w or 1mo, in place of EXPR.")
+@click.option("--every", help="An interval, such as 90m, 2w or 1mo, instead of EXPR.")
 @click.option(
     "--anchor",
-    help="What the interval is counted from; without its Z, on the zone's clocks: 2026-12-01T09:00:00.  [default: "
+    help="The instant that the interval counts from; without Z, a local time: 2026-12-01T09:00:00.  [default: "
     "this minute]",
 )
 @click.option("--tz", "timezone", default="UTC", show_default=True, help="Time zone of the schedule.")
-@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="How many runs.")
-@click.option("--after", help="Runs are strictly later, such as 2026-12-01T00:00:00Z.  [default: now]")
-@click.option("--dst-gap", default="SHIFT", show_default=True, type=_GAP, help="For a local time that does not exist.")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1, 100), help="Number of runs.")
+@click.option("--after", help="List runs after this time, such as 2026-12-01T00:00:00Z.  [default: now]")
 @click.option(
-    "--dst-overlap", default="FIRST", show_default=True, type=_OVERLAP, help="For a local time that there is twice."
+    "--dst-gap", default="SHIFT", show_default=True, type=_GAP, help="What to do with a local time that does not exist."
 )
-@click.option("--json", "as_json", is_flag=True, help="The answer of POST /v1/schedules/preview.")
-@click.option("--url", help="Where the API is that is asked.  [KRONOS_URL]")
-@click.option("--context", metavar="NAME", help="A kept address with its key.  [KRONOS_CONTEXT]")
 @click.option(
-    "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with an API key.  [KRONOS_API_KEY]"
+    "--dst-overlap",
+    default="FIRST",
+    show_default=True,
+    type=_OVERLAP,
+    help="What to do with a local time that occurs twice.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the response of POST /v1/schedules/preview.")
+@click.option("--url", help="Address of the API.  [KRONOS_URL]")
+@click.option("--context", metavar="NAME", help="A saved API address with its key.  [KRONOS_CONTEXT]")
+@click.option(
+    "--key-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the API key.  [KRONOS_API_KEY]"
 )
 def next_command(as_json: bool, url: str | None, context: str | None, key_file: Path | None, **given: Json) -> None:
-    """The next runs of a schedule, and what it says in words.
+    """Show the next runs of a schedule. Also describes it in words.
 
     kronos next '0 9 * * 1' --tz Europe/Berlin
 
     kronos next 'every weekday at 9:30'
 
-    EXPR is a cron expression of five fields, an interval, or a sentence. Each run is a line: its local time, the same
-    instant in UTC, and what the zone's clock changes do to it: shifted, repeated, or skipped. Exit code 2: it is no
-    schedule, or one that never fires. Asks the API of --url or --context, else the database of KRONOS_DATABASE_URL,
-    else the API of KRONOS_URL or the chosen context; without them, the instance that `kronos up` runs here.
+    EXPR is a cron expression of five fields, an interval, or a sentence. Each run is one line: its local time, the same
+    instant in UTC, and the effect of clock changes: shifted, repeated, or skipped. Exit code 2: the schedule is
+    invalid, or never fires.
+
+    The schedule is interpreted by the first of these that is set: the API of --url or --context; the database of
+    KRONOS_DATABASE_URL; the API of KRONOS_URL or the chosen context; the local `kronos up`.
     """
     preview = _asked(_read(given), target.WhereAsked(url=url, context=context, key_file=key_file))
     if as_json:
@@ -70,14 +78,14 @@ def next_command(as_json: bool, url: str | None, context: str | None, key_file: 
 
 
 def _read(given: Json) -> Json:
-    """What was given, with the cron text or the interval that an EXPR in other words comes to. Raises
+    """Return the options, with an EXPR in other words turned into a cron expression or an interval. Raises
     ClickException."""
     text = given["cron"]
     if text is None or (kind := kind_of(text)) == "cron":
         return given
     if kind == "every":
         if given["every"] is not None:
-            raise click.UsageError("EXPR is an interval, and --every is one: leave one of them out")
+            raise click.UsageError("EXPR and --every are both intervals: pass only one of the two")
         return {**given, "cron": None, "every": text}
     try:
         read = sentences.read(text)
@@ -87,7 +95,7 @@ def _read(given: Json) -> Json:
 
 
 def _asked(given: Json, where: target.WhereAsked) -> schedules.Preview:
-    """What the API says of the schedule, or else what the database does. Raises ClickException."""
+    """Return the preview, from the API or from the database. Raises ClickException."""
     if not (where.url or where.context):
         has_api = bool(os.environ.get("KRONOS_URL")) or target.chosen(where) is not None
         if os.environ.get("KRONOS_DATABASE_URL") or not has_api:
@@ -107,7 +115,7 @@ def _asked(given: Json, where: target.WhereAsked) -> schedules.Preview:
             lints=found["lints"],
         )
     except (TypeError, KeyError, ValueError):
-        raise client.foreign("is no preview of a schedule") from None
+        raise client.foreign("is not a preview of a schedule") from None
 
 
 def _instant(text: str) -> datetime:
@@ -117,9 +125,7 @@ def _instant(text: str) -> datetime:
 def _of_database(given: Json) -> schedules.Preview:
     url = environment.database_url()
     try:
-        session.connect(
-            url, api_session()
-        ).close()  # which says why not, where the pool would wait for it to become well
+        session.connect(url, api_session()).close()  # raises the reason immediately; the pool would wait and retry
         return asyncio.run(_preview(url, given))
     except errors.Unprocessable as error:
         raise Ended(_explained(error), Exit.USAGE) from None
@@ -128,8 +134,8 @@ def _of_database(given: Json) -> schedules.Preview:
 
 
 async def _preview(url: str, given: Json) -> schedules.Preview:
-    """What the API would answer. Raises KronosError."""
-    from pydantic import ValidationError  # here, so that the other commands do not load the API's schemas
+    """Return what the API would respond. Raises KronosError."""
+    from pydantic import ValidationError  # imported here, so that other commands do not load the API's schemas
 
     from kronos.api.job_schemas import SchedulePreview
     from kronos.api.requests import schedule_text
@@ -147,7 +153,7 @@ async def _preview(url: str, given: Json) -> schedules.Preview:
 
 
 def _explained(error: errors.KronosError) -> str:
-    """What is wrong with which option, and what to write instead."""
+    """Return what is wrong with which option, and what to write instead."""
     lines: list[str] = []
     for fault in error.faults:
         option = _OPTIONS.get(fault.pointer, f"--{fault.pointer.strip('/').replace('_', '-')}")
@@ -158,10 +164,10 @@ def _explained(error: errors.KronosError) -> str:
 
 
 def _lines(preview: schedules.Preview) -> Iterator[Text]:
-    """The description, a line a run or skipped tick in order, a line a lint."""
+    """Yield the description, a line per run or skipped tick in order, and a line per lint."""
     yield Text(preview.description, style="bold")
     ticks: list[schedules.NextRun | schedules.SkippedTick] = [*preview.skipped, *preview.next_runs]
-    ticks.sort(key=lambda tick: tick.at)  # stable: what is skipped stands before the run at the gap's end
+    ticks.sort(key=lambda tick: tick.at)  # stable: a skipped tick comes before the run at the gap's end
     seconds = ":%S" if any(tick.at.second or tick.at.microsecond for tick in ticks) else ""
     for tick in ticks:
         local = datetime.fromisoformat(tick.local)

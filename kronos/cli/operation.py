@@ -1,4 +1,4 @@
-"""`kronos operation …`: work over many rows, begun by a request, that goes on behind it, over the API."""
+"""`kronos operation …`: follow and cancel operations, which change many rows in the background, over the API."""
 
 import click
 
@@ -32,7 +32,7 @@ _COLUMNS = {
     "failed": "FAILED",
     "created_at": "CREATED",
 }
-_EMPTY = "no operation yet; begin one: kronos job bulk pause --tag TAG --dry-run"
+_EMPTY = "no operation yet; start one: kronos job bulk pause --tag TAG --dry-run"
 
 
 def _stand(found: JsonObject) -> Stand:
@@ -46,11 +46,11 @@ OPERATION = Work(noun="operation", fields=_FIELDS, stand=_stand)
 
 @group
 def operation() -> None:
-    """Operations: bulks, redrives, discards, deletions; how far."""
+    """Operations: background work on many rows."""
 
 
 @command(operation)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List operations, newest first.
 
@@ -62,7 +62,7 @@ def ls(api: Api, limit: int) -> None:
 @command(operation)
 @click.argument("operation_id")
 def get(api: Api, operation_id: str) -> None:
-    """Show one operation, and how far it has come.
+    """Show one operation, with its progress.
 
     kronos operation get 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -72,7 +72,7 @@ def get(api: Api, operation_id: str) -> None:
 @command(operation)
 @click.argument("operation_id")
 def cancel(api: Api, operation_id: str) -> None:
-    """Stop an operation; what it has done stays done.
+    """Cancel an operation. What it has done so far stays done.
 
     kronos operation cancel 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """
@@ -82,7 +82,7 @@ def cancel(api: Api, operation_id: str) -> None:
 @command(operation)
 @click.argument("operation_id")
 def watch(api: Api, operation_id: str) -> None:
-    """Show how far an operation is, until it ends. Ctrl-C leaves it running; exit 1 where it did not end well.
+    """Show the progress of an operation until it ends. Ctrl-C leaves it running. Exits with 1 if it did not succeed.
 
     kronos operation watch 01a22140-a496-7251-b2bf-f3fbba30bcd5
     """

@@ -1,4 +1,4 @@
-"""`kronos organization …`: organizations over the API."""
+"""`kronos organization …`: manage organizations, over the API."""
 
 from dataclasses import replace
 
@@ -12,17 +12,17 @@ _COLUMNS = {"slug": "SLUG", "name": "NAME", "created_at": "CREATED"}
 
 @group
 def organization() -> None:
-    """Organizations: whom workspaces are of."""
+    """Organizations: owners of workspaces."""
 
 
 @command(organization, in_workspace=False)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List organizations, newest first.
 
     kronos organization ls
     """
-    empty = "no organization yet; make one: kronos organization create umbrella"
+    empty = "no organization yet; create one: kronos organization create umbrella"
     api = _of_instance(api)
     api.list(api.rows(limit=limit), _COLUMNS, empty=empty)
 
@@ -39,9 +39,9 @@ def get(api: Api, slug: str) -> None:
 
 @command(organization, in_workspace=False)
 @click.argument("slug")
-@click.option("--name", help="Its name for people.  [default: the slug]")
+@click.option("--name", help="Display name.  [default: the slug]")
 def create(api: Api, slug: str, name: str | None) -> None:
-    """Make the organization SLUG, its name in URLs.
+    """Create the organization SLUG. The slug is its name in URLs.
 
     kronos organization create umbrella --name 'Umbrella Ltd'
     """
@@ -50,7 +50,7 @@ def create(api: Api, slug: str, name: str | None) -> None:
 
 @command(organization, in_workspace=False)
 @click.argument("slug")
-@click.option("--name", required=True, help="Its name for people.")
+@click.option("--name", required=True, help="Display name.")
 def edit(api: Api, slug: str, name: str) -> None:
     """Rename an organization.
 

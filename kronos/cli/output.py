@@ -1,5 +1,5 @@
-"""What a command prints: tables and fields for people, --json and --plain for programs. The one place that knows of
-terminals and colours."""
+"""What a command prints: tables and fields for people, --json and --plain for programs. Only this module deals with
+terminals and colors."""
 
 import os
 import sys
@@ -31,13 +31,14 @@ _STYLES = {
 
 
 def printable(text: str) -> str:
-    """One line, in which what is not for terminals stands as Python writes it: the one who made it is not the one who
-    reads it."""
+    """Return one line, with characters that are unsafe on a terminal escaped as in Python. The text's author is not its
+    reader."""
     return unseen.EACH.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def console(*, err: bool = False) -> "Console":
-    """Standard output, or standard error. Colours on a terminal alone, and not with NO_COLOR or TERM=dumb."""
+    """Return a console for standard output or standard error. Colors only on a terminal, and not with NO_COLOR or
+    TERM=dumb."""
     from rich.console import Console
 
     file = sys.stderr if err else sys.stdout
@@ -48,13 +49,14 @@ def console(*, err: bool = False) -> "Console":
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One of three forms. What --json prints is what the API answered."""
+    """One of three forms. --json prints the API's response."""
 
     as_json: bool = False
     as_plain: bool = False
 
     def show(self, document: JsonObject, fields: Sequence[str]) -> None:
-        """One resource: with --json all of it, else a line for each field that has a value; with --plain for all."""
+        """Print one resource. --json prints all of it, --plain every field, the form for people only fields with a
+        value."""
         if self.as_json:
             dump(document)
         elif self.as_plain:
@@ -65,9 +67,9 @@ class Output:
         _hand_over()
 
     def list(self, rows: Sequence[JsonObject], columns: Mapping[str, str], *, empty: str) -> None:
-        """A table of rows: with --json all of each. `empty` says what to do where there are none.
+        """Print a table of rows. --json prints each row whole. `empty` says what to do if there are none.
 
-        Columns by their fields; of "a or b" the first that has a value is shown.
+        Columns are keyed by field; "a or b" shows the first of the two that has a value.
         """
         if self.as_json:
             dump(rows)
@@ -81,7 +83,7 @@ class Output:
         _hand_over()
 
     def say(self, sentence: str, document: Json = None) -> None:
-        """What was done, in a sentence; with --json the answer itself, with --plain its fields where it has some."""
+        """Report what was done: a sentence; with --json the response itself, with --plain its fields, if any."""
         if self.as_json:
             dump(document)
         elif self.as_plain and isinstance(document, dict):
@@ -92,8 +94,8 @@ class Output:
 
 
 def _hand_over() -> None:
-    """Python keeps lines back from what is no terminal: what a command says on standard error after them would come
-    before them where both lead to one file."""
+    """Flush standard output. Python buffers it if it is not a terminal, so messages on standard error would come first
+    where both go to one file."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
@@ -103,7 +105,7 @@ def _is_terminal() -> bool:
 
 
 def dump(document: object) -> None:
-    """JSON, for --json."""
+    """Print JSON, for --json."""
     click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
 
 
@@ -132,11 +134,11 @@ def _print_table(rows: Sequence[JsonObject], columns: Mapping[str, str]) -> None
     for line in lines:
         to.print(line)
     if left_out:
-        click.echo(f"no room here for {', '.join(left_out)}: --plain and --json have all", err=True)
+        click.echo(f"not shown for lack of room: {', '.join(left_out)}; --plain and --json show everything", err=True)
 
 
 def _print_text(rows: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
-    """A table where there is no terminal: whole values, and no blank at the end of a line."""
+    """Print a table without a terminal: whole values, and no blanks at the end of a line."""
     from rich.cells import cell_len
 
     lines = [list(columns.values())]
@@ -148,19 +150,19 @@ def _print_text(rows: Sequence[JsonObject], columns: Mapping[str, str]) -> None:
 
 
 def _first(row: JsonObject, names: Sequence[str]) -> Json:
-    """The value of the first of these fields that has one."""
+    """Return the value of the first of these fields that has one."""
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
 def _plain(value: Json) -> str:
-    """One value on one line, without a tab: text as it is, nothing where there is none, the rest as JSON."""
+    """Return one value on one line, without tabs: text unchanged, nothing for None, other values as JSON."""
     if value is None:
         return ""
     return printable(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 def _cell(value: Json) -> "Text":
-    """One value: text as it is, the rest as JSON."""
+    """Return one value: text unchanged, other values as JSON."""
     from rich.text import Text
 
     if value is None:

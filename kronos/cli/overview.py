@@ -1,4 +1,4 @@
-"""`kronos overview`: a workspace at a glance; and `kronos me`: who asks."""
+"""`kronos overview`: a workspace at a glance; and `kronos me`: the key's owner."""
 
 import click
 import orjson
@@ -21,13 +21,13 @@ _ME = ("kind", "actor", "email", "grants")
 
 @command(None)
 def overview(api: Api) -> None:
-    """A workspace at a glance.
+    """Show a workspace at a glance.
 
-    The last and the next hour, what fails, what is late and why, queue, workers, pg_cron.
+    Covers the last and the next hour, failures, late runs with the reason, the queue, workers and pg_cron.
 
     kronos overview
 
-    Live on a terminal: kronos top.
+    For a live view on a terminal, use kronos top.
     """
     answer = api.get("overview", fields=("at", "minutes", "failing", "late", "queue", "dead_letters", "pg_cron"))
     if api.as_json:
@@ -44,7 +44,7 @@ def overview(api: Api) -> None:
 
 
 def facts_of(api: Api, answer: JsonObject) -> JsonObject:
-    """What people ask first, a sentence each."""
+    """Return the most important facts, one sentence each."""
     queue, letters, firing = (_object(answer.get(name)) for name in ("queue", "dead_letters", "pg_cron"))
     told = _object(answer.get("alerts"))
     upcoming = sum(minute.get("upcoming") or 0 for minute in api.rows_of(answer, "minutes"))
@@ -58,7 +58,7 @@ def facts_of(api: Api, answer: JsonObject) -> JsonObject:
         "queue": f"{queue.get('running')} running, {queue.get('waiting')} waiting{since}",
         "workers": counted(whole(firing, "worker_sessions"), "session"),
         "dead_letters": f"{letters.get('number')}",
-        "alerts": f"{told.get('live')} not over, {told.get('open')} that nobody has",
+        "alerts": f"{told.get('live')} unresolved, {told.get('open')} of them not acknowledged",
         "pg_cron": "; ".join([well, *(map(str, warnings) if isinstance(warnings, list) else [])]),
     }
 
@@ -69,7 +69,7 @@ def _object(value: object) -> JsonObject:
 
 @command(None, in_workspace=False)
 def me(api: Api) -> None:
-    """Say whose key this is, and what it may do where.
+    """Show whose key this is, and what it may do where.
 
     kronos me
     """

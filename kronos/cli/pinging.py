@@ -1,4 +1,4 @@
-"""A command that is run as it is, with its signals, and the pings that say how it went. Nothing but Python's own."""
+"""Runs a command unchanged, with its signals, and pings a heartbeat about it. Uses only the standard library."""
 
 import errno
 import http.client
@@ -18,20 +18,19 @@ from urllib.parse import urlsplit
 _MOST_LOG: Final = 10_000
 _TIMEOUT_SECONDS: Final = 5.0
 _MOST_SECONDS: Final = 10.0
-"""Of one try: a name may be looked up, and an answer come byte by byte, for ever."""
+"""For one attempt: a name lookup, or a response that arrives byte by byte, could last forever."""
 _START_WAITS: Final = (1.0,)
-"""Between the tries to say that it begins. Meanwhile it runs."""
+"""Between attempts to report the start, while the command already runs."""
 _END_WAITS: Final = (1.0, 2.0, 4.0)
 _MOST_WAIT: Final = 15.0
-"""What a Retry-After is followed for."""
+"""The longest Retry-After that is respected."""
 _PASSED = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGTSTP", "SIGCONT")
 _OF_THE_TERMINAL = ("SIGINT", "SIGQUIT")
-"""Which a terminal gives to all that it runs: nobody has to pass them on."""
+"""A terminal sends these to every process it runs, so they need not be passed on."""
 
 
 class Pinger:
-    """Says to a heartbeat that a run begins and how it ends, under an id of the run's own: what is said again counts
-    once."""
+    """Reports to a heartbeat that a run begins, and how it ends, with the run's own id. Repeated reports count once."""
 
     def __init__(self, url: str) -> None:
         self.run_id = uuid.uuid4().hex
@@ -39,27 +38,27 @@ class Pinger:
         self._begun: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Say that it begins, beside it."""
+        """Report the start, while the run is already in progress."""
         if not self._url:
-            _say("no heartbeat is told: neither --url nor KRONOS_PING_URL is set")
+            _say("no heartbeat is pinged: neither --url nor KRONOS_PING_URL is set")
             return
         self._begun = threading.Thread(target=self._say, args=("start", b"", _START_WAITS), daemon=True)
         self._begun.start()
 
     def end(self, code: int, milliseconds: int, log: bytes) -> None:
-        """Say how it ended, once it was said that it began, or could not be."""
+        """Report the end, after the start was reported or could not be."""
         if self._begun is None:
             return
         self._begun.join()
         self._say(f"{code}", log, _END_WAITS, f"&duration_ms={milliseconds}")
 
     def _say(self, what: str, body: bytes, waits: Sequence[float], more: str = "") -> None:
-        """Ping, and again for a while where that may help."""
+        """Ping, and retry for a while if that may help."""
         why = ""
         for wait in (*waits, None):
             try:
                 status, why, asked = self._answer(f"{what}?rid={self.run_id}{more}", body)
-            except ValueError as error:  # it is no URL, and will be none
+            except ValueError as error:  # not a URL: a retry cannot help
                 why = str(error)
                 break
             except (OSError, http.client.HTTPException) as error:
@@ -68,11 +67,11 @@ class Pinger:
                 return
             if wait is None or (400 <= status < 500 and status not in (408, 429)):
                 break
-            time.sleep(min(max(wait, asked), _MOST_WAIT))  # nothing tells when the API is back
-        _say(f"the heartbeat was not told {'that it begins' if what == 'start' else 'how it ended'}: {why}")
+            time.sleep(min(max(wait, asked), _MOST_WAIT))  # nothing reports when the API is back
+        _say(f"could not report {'the start' if what == 'start' else 'the end'} to the heartbeat: {why}")
 
     def _answer(self, path: str, body: bytes) -> tuple[int, str, float]:
-        """_post, given up after a while, whatever it waits for. Raises OSError, HTTPException, ValueError."""
+        """Like _post, but gives up after a while, whatever blocks. Raises OSError, HTTPException, ValueError."""
         found: list[tuple[int, str, float] | Exception] = []
 
         def ask() -> None:
@@ -90,10 +89,10 @@ class Pinger:
         return answer
 
     def _post(self, path: str, body: bytes) -> tuple[int, str, float]:
-        """The status, what it means, and how long the API asks to wait. Raises OSError, HTTPException, ValueError."""
+        """Return the status, its meaning, and the requested wait. Raises OSError, HTTPException, ValueError."""
         parts = urlsplit(self._url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("the ping URL is no http:// or https:// URL")
+            raise ValueError("the ping URL is not an http:// or https:// URL")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
         try:
@@ -103,13 +102,13 @@ class Pinger:
             response.read(64 * 1024)
             after = response.getheader("Retry-After", "")
             asked = float(after) if after.isdigit() else 0.0
-            return response.status, f"{parts.hostname} answers {response.status} {response.reason}", asked
+            return response.status, f"{parts.hostname} returned {response.status} {response.reason}", asked
         finally:
             connection.close()
 
 
 class WatchedRun:
-    """A command under way. Signals that this process gets are the command's."""
+    """A command in progress. Signals sent to this process are passed to it."""
 
     def __init__(self, command: Sequence[str], *, keeps_log: bool, run_id: str) -> None:
         self.log = b""
@@ -123,59 +122,59 @@ class WatchedRun:
         environment = {**os.environ, "KRONOS_RUN_ID": run_id}
         held = {each: signal.getsignal(each) for each in _signals()}
         try:
-            # Before the command is there, so that no signal is lost; it has the ones that we were given.
+            # Set up before the command starts, so that no signal is lost. The command inherits ignored signals.
             for each in held:
                 if held[each] is not signal.SIG_IGN:
                     signal.signal(each, self._pass)
-            # Where who started us ignores it, the kernel keeps no exit codes, and each run would seem to end with 0.
+            # If our parent ignores SIGCHLD, the kernel keeps no exit codes, and every run would seem to end with 0.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._process = subprocess.Popen(command, stdout=piped, stderr=piped, env=environment)  # noqa: S603
         except OSError as error:
             self._code = 127 if isinstance(error, FileNotFoundError) else 126
-            _say(f"{command[0]} cannot be run: {error.strerror}")
+            _say(f"cannot run {command[0]}: {error.strerror}")
             return
         for number in self._waiting:
             self._pass(number, None)
         lock = threading.Lock()
         for source, to in ((self._process.stdout, sys.stdout), (self._process.stderr, sys.stderr)):
             if source is not None:
-                # Of one that was closed before we came there is none.
+                # `to` is None if our own stream was already closed when we started.
                 self._tails.append(_Tail(source, None if to is None else to.fileno(), self._log, lock))
 
     @property
     def milliseconds(self) -> int:
-        """How long it took."""
+        """The duration of the run."""
         return round(((self._ended_at or time.monotonic()) - self._began) * 1000)
 
     def ended(self) -> int:
-        """Wait for its end; its exit code, as a shell says it."""
+        """Wait for the end of the command and return its exit code, as a shell reports it."""
         if self._process is not None:
             code = self._process.wait()
             self._code = 128 - code if code < 0 else code
         self._ended_at = time.monotonic()
         for each in self._tails:
-            each.join(1.0)  # what it has left in the background may keep the pipe open
+            each.join(1.0)  # its background processes may keep the pipe open
         self.log = bytes(self._log[-_MOST_LOG:])
         return self._code
 
     def _pass(self, number: int, _: FrameType | None) -> None:
-        """Pass a signal on. One that stops the command stops us with it, as a shell sees us and not the command."""
+        """Pass on a signal. If it stops the command, stop this process too: the shell sees only this one."""
         if signal.Signals(number).name in _OF_THE_TERMINAL and sys.stdin is not None and sys.stdin.isatty():
             return
         if self._process is None:
             self._waiting.append(number)
             return
-        with suppress(ProcessLookupError):  # it has ended meanwhile
+        with suppress(ProcessLookupError):  # the command has ended
             self._process.send_signal(number)
         if number == signal.SIGTSTP:
-            # As if we had no handler: the kernel leaves alone who has no shell above it that would go on with it.
+            # As without a handler: the kernel ignores this if no shell above could continue this process.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
             signal.signal(number, self._pass)
 
 
 class _Tail(threading.Thread):
-    """Writes on what a command prints, and keeps its end."""
+    """Copies a command's output and keeps its end."""
 
     def __init__(self, source: IO[bytes], to: int | None, log: bytearray, lock: threading.Lock) -> None:
         super().__init__(daemon=True)
@@ -183,7 +182,7 @@ class _Tail(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Until it prints no more; whoever reads us no more ends its pipe as well."""
+        """Copy until the output ends. If our reader is gone, the command's pipe is closed, too."""
         with self._source, suppress(OSError):
             while some := os.read(self._source.fileno(), 65_536):
                 with self._lock:
@@ -200,14 +199,14 @@ def _signals() -> list[signal.Signals]:
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, without the URL, which is a secret."""
+    """Return the cause of an error, without the URL, which is a secret."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return "it answers no HTTP"
+    return "the response is not HTTP"
 
 
 def _say(sentence: str) -> None:
-    if sys.stderr is None:  # it was closed; print would take standard output in its place
+    if sys.stderr is None:  # it was closed; print would use standard output instead
         return
-    with suppress(OSError, ValueError):  # nobody reads standard error
+    with suppress(OSError, ValueError):  # standard error is closed
         print(f"kronos run-and-ping: {sentence}", file=sys.stderr, flush=True)

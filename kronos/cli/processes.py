@@ -1,4 +1,4 @@
-"""`kronos serve`, `kronos worker`: one process each, from the environment."""
+"""`kronos serve`, `kronos worker`: run one process, configured by the environment."""
 
 import click
 import psycopg
@@ -22,9 +22,10 @@ _NOT_MIGRATED = (
 
 @click.command(cls=Command)
 @click.option("--host", help="Address to listen on.  [KRONOS_HOST, default 127.0.0.1]")
-@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.  [KRONOS_PORT, default 8080]")
+@click.option("--port", type=int, help="Port to listen on; 0 picks a free one.  [KRONOS_PORT, default 8080]")
 def serve(host: str | None, port: int | None) -> None:
-    """One API process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
+    """Run one API process. It uses the database of KRONOS_DATABASE_URL, and sends traces to OTEL_EXPORTER_OTLP_ENDPOINT
+    if that is set.
 
     kronos serve --host 0.0.0.0 --port 8080
     """
@@ -47,17 +48,22 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--concurrency", type=int, help="Deliveries under way at once.  [KRONOS_WORKER_CONCURRENCY, default 300]")
+@click.option(
+    "--concurrency",
+    type=int,
+    help="Maximum number of deliveries at the same time.  [KRONOS_WORKER_CONCURRENCY, default 300]",
+)
 @click.option(
     "--group",
     "groups",
     multiple=True,
     metavar="NAME",
-    help="Deliver to the endpoints that name this group; again for more; `default`: to those that name none.  "
-    "[KRONOS_WORKER_GROUPS, default: those that name none]",
+    help="Deliver to endpoints of this group; repeatable. `default` means endpoints without a group.  "
+    "[KRONOS_WORKER_GROUPS, default: endpoints without a group]",
 )
 def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
-    """One worker process against KRONOS_DATABASE_URL. OTEL_EXPORTER_OTLP_ENDPOINT: where it sends traces, if anywhere.
+    """Run one worker process. It uses the database of KRONOS_DATABASE_URL, and sends traces to
+    OTEL_EXPORTER_OTLP_ENDPOINT if that is set.
 
     kronos worker --concurrency 100 --group reports
     """
@@ -80,17 +86,17 @@ def _make_room(wanted: int, setting: str) -> None:
 
 
 def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None:
-    """That KRONOS_DATABASE_URL lets us be `role`, for whom each connection proves it again, and that the keys of all
-    secrets are at hand. Raises ClickException with what to do.
+    """Check that KRONOS_DATABASE_URL allows this process to act as `role`, and that the keys of all secrets are
+    available. Each later connection checks the role again. Raises ClickException with what to do.
 
-    A PostgreSQL that is away is no reason: the process starts, and waits for it.
+    If PostgreSQL is unavailable, this is no failure: the process starts, and waits for it.
     """
     try:
         with session.connect(settings.database_url.get_secret_value(), session.wanted(role)) as connection:
             if session.is_superuser(connection):
                 _log.warning(
                     "start.superuser",
-                    "%s is a superuser: this process acts as %s, but give it a login that can be nothing else",
+                    "%s is a superuser: this process acts as %s, but give it a login that has only that role",
                     connection.info.user,
                     role,
                 )
@@ -99,12 +105,14 @@ def _prove(settings: Settings, role: session.Role, keys: Keyring | None) -> None
     except errors.SessionRefused as error:
         raise environment.refusal(error) from None
     except errors.Unconnected as error:
-        _log.warning("start.unproven", "no connection to PostgreSQL yet: %s", error.said)
+        _log.warning("start.unproven", "cannot connect to PostgreSQL yet: %s", error.said)
     except _NOT_MIGRATED as error:
-        _log.warning("start.unproven", "not known yet which encryption keys are needed: %s", error.diag.message_primary)
+        _log.warning(
+            "start.unproven", "cannot check yet which encryption keys are needed: %s", error.diag.message_primary
+        )
     except psycopg.OperationalError as error:
         _log.warning(
             "start.unproven",
-            "not known yet who acts on the connection to PostgreSQL: %s",
+            "cannot check yet which role the connection to PostgreSQL has: %s",
             database_errors.from_database(error).said,
         )

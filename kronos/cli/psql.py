@@ -1,4 +1,4 @@
-"""`kronos psql`: the database of an instance, with psql."""
+"""`kronos psql`: open an instance's database with psql."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ from kronos.cli.environment import database_url
 from kronos.cli.exits import Ended
 from kronos.cli.helping import Command
 
-# What libpq reads from no variable, so that it would stand on psql's command line.
+# Parameters that libpq reads from no environment variable, so they would be on psql's command line.
 _SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
-_NO_PSQL = "psql is not installed: Debian's package postgresql-client has it"
+_NO_PSQL = "psql is not installed: on Debian, install postgresql-client"
 
 
 @click.command(cls=Command, context_settings={"ignore_unknown_options": True})
@@ -22,10 +22,9 @@ def psql(arguments: tuple[str, ...]) -> None:
 
     kronos psql -c 'select jobid, schedule from cron.job'
 
-    It is the one of KRONOS_DATABASE_URL, or of the `kronos up` that runs here.
+    The database is that of KRONOS_DATABASE_URL, or of the local `kronos up`.
 
-    ARGUMENTS are psql's own: kronos psql -c 'select jobid, schedule from cron.job'. The password is handed over in the
-    environment and stands on no command line.
+    ARGUMENTS are passed to psql. The password is passed in the environment, never on a command line.
     """
     program = shutil.which("psql")
     if program is None:
@@ -34,11 +33,12 @@ def psql(arguments: tuple[str, ...]) -> None:
     for name in _SECRETS:
         if name in given:
             raise Ended(
-                f"the database's URL has {name}, which psql takes on its command line only, for everybody to read: "
-                "start it yourself"
+                f"the database URL contains {name}, which psql accepts only on its command line, where anyone can read "
+                "it: "
+                "start psql yourself"
             )
     password = given.pop("password", None)
-    environment = dict(os.environ)  # of libpq's variables those are left in it that fill in for this database
+    environment = dict(os.environ)  # keeps the libpq variables that apply to this database
     if password is not None:
         environment["PGPASSWORD"] = password
     target = " ".join(f"{name}='{_quoted(value)}'" for name, value in given.items())
@@ -46,5 +46,5 @@ def psql(arguments: tuple[str, ...]) -> None:
 
 
 def _quoted(value: str) -> str:
-    """As a connection string has it between quotes."""
+    """Escape a value for a quoted connection string."""
     return value.replace("\\", "\\\\").replace("'", "\\'")

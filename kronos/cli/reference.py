@@ -1,4 +1,4 @@
-"""The manual, written from the commands themselves: docs/cli.md, and a man page for each."""
+"""The command reference, generated from the commands themselves: docs/cli.md, and a man page for each command."""
 
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,7 @@ _Node = tuple[tuple[str, ...], click.Command]
 
 
 def markdown(root: click.Command, page: str) -> str:
-    """docs/cli.md, with what the commands say of themselves between its marks. Raises ValueError where one is
-    missing."""
+    """Return docs/cli.md with the generated sections between its marks. Raises ValueError if a mark is missing."""
     nodes = [(path, each) for path, each in walk(root) if path]
     for name, lines in (
         ("exit codes", _exit_codes()),
@@ -33,7 +32,7 @@ def markdown(root: click.Command, page: str) -> str:
 
 
 def man_pages(root: click.Command, version: str) -> Iterator[tuple[str, str]]:
-    """A page for each command, by the name of its file."""
+    """Yield a page for each command, with its file name."""
     nodes = list(walk(root))
     for path, command in nodes:
         below = [(each, found) for each, found in nodes if len(each) == len(path) + 1 and each[: len(path)] == path]
@@ -41,7 +40,7 @@ def man_pages(root: click.Command, version: str) -> Iterator[tuple[str, str]]:
 
 
 def usage_of(path: Sequence[str], command: click.Command) -> str:
-    """How it is called, in one line."""
+    """Return the usage of a command, in one line."""
     context = click.Context(command, info_name=" ".join(("kronos", *path)))
     return " ".join((context.command_path, *command.collect_usage_pieces(context)))
 
@@ -76,7 +75,7 @@ def _option(command: click.Command, option: click.Option) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text as Markdown shows it: what it would take for a tag or emphasis is none."""
+    """Escape text for Markdown, so that nothing in it becomes a tag or emphasis."""
     return text if "`" in text else text.replace("<", "\\<").replace("*", "\\*")
 
 
@@ -106,7 +105,7 @@ def _having(nodes: Sequence[_Node], names: set[str]) -> Iterator[str]:
 
 
 def _page(path: tuple[str, ...], command: click.Command, below: Sequence[_Node], version: str) -> Iterator[str]:
-    """One man page, in the macros of man(7)."""
+    """Yield the lines of one man page, in the macros of man(7)."""
     title = "-".join(("kronos", *path))
     more = prose_of(command)
     yield f'.TH "{_roff(title.upper())}" "1" "" "kronos {_roff(version)}" "Kronos"'
@@ -140,6 +139,6 @@ def _roff(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A line of text, which is no request to roff."""
+    """Return a line of text that roff does not take for a request."""
     shown = _roff(text)
     return f"\\&{shown}" if shown[:1] in (".", "'") else shown

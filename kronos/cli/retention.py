@@ -1,4 +1,4 @@
-"""`kronos retention …`: how long history is kept; and what is old enough goes now, or is counted."""
+"""`kronos retention …`: set how long history is kept, and delete what is older now."""
 
 import sys
 import time
@@ -34,33 +34,32 @@ _KINDS = {
 _FIELDS = ("workspace", "success_days", "failure_days", "override", "defaults", "retained_from", "version")
 _BUSY_SECONDS = 0.5
 _LOCKED = (
-    "an open transaction has them locked (a dump, a report: see pg_stat_activity by xact_start); run it again "
-    "once that has ended"
+    "an open transaction has locked them (a dump or a report: see pg_stat_activity, ordered by xact_start); run this "
+    "again after it has ended"
 )
 
 
 @group
 def retention() -> None:
-    """How long history is kept."""
+    """Retention: how long history is kept."""
 
 
 @retention.command()
-@click.option("--dry-run", is_flag=True, help="Only count what would go.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
 def run(*, dry_run: bool) -> None:
-    """Delete all history that is older than its age.
+    """Delete all history that is past its retention.
 
-    In small transactions. The internal job retention does it hourly, a piece at a time.
+    Deletes in small transactions. The internal job retention does the same hourly, in portions.
 
     kronos retention run --dry-run
 
-    Reads KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos
-    up` runs here.
+    Uses KRONOS_DATABASE_URL, the same URL as `kronos migrate`; if it is not set, the local `kronos up`.
     """
     url = environment.database_url()
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False
-    left = "what has gone stays gone, the rest is as it was. To go on: kronos retention run"
+    left = "what was deleted stays deleted, the rest is unchanged. To continue: kronos retention run"
     with left_to_the_server(lambda: left), display("old history") as shown:
 
         def report(counts: JsonObject) -> None:
@@ -68,12 +67,12 @@ def run(*, dry_run: bool) -> None:
             is_left = counts.get("is_left", False)
             failed.extend(counts.get("errors", []))
             if counts.get("busy"):
-                shown.show(_stand(totals), status="another run is at it: waiting")
-                time.sleep(_BUSY_SECONDS)  # it says nothing when it ends
+                shown.show(_stand(totals), status="another run is in progress: waiting")
+                time.sleep(_BUSY_SECONDS)  # nothing reports its end
                 return
             for kind in _KINDS:
                 totals[kind] = totals.get(kind, 0) + counts.get(kind, 0)
-            shown.show(_stand(totals), status="would go:" if dry_run else "")
+            shown.show(_stand(totals), status="would delete:" if dry_run else "")
 
         try:
             history.age_out(url, is_dry=dry_run, report=report)
@@ -82,12 +81,12 @@ def run(*, dry_run: bool) -> None:
     for kind, name in _KINDS.items():
         if totals.get(kind) or kind in ("executions", "attempts", "jobs", "run_details"):
             click.echo(
-                f"{totals.get(kind, 0):>12}  {name}{' would go' if dry_run and kind != 'partitions_made' else ''}"
+                f"{totals.get(kind, 0):>12}  {name}{' to delete' if dry_run and kind != 'partitions_made' else ''}"
             )
     for each in failed:
         click.echo(f"failed: {each['task']}: {each['message']} ({each['type']})", err=True)
     if is_left and not failed:
-        click.echo(f"partitions are left: {_LOCKED}", err=True)
+        click.echo(f"partitions remain: {_LOCKED}", err=True)
     if failed or is_left:
         sys.exit(Exit.FAILED)
 
@@ -106,13 +105,13 @@ def get(api: Api) -> None:
 
 
 @command(retention)
-@click.option("--success-days", type=int, help="What succeeded, in days.")
-@click.option("--failure-days", type=int, help="What did not, in days.")
+@click.option("--success-days", type=int, help="Days to keep successful executions.")
+@click.option("--failure-days", type=int, help="Days to keep other executions.")
 @click.option(
     "--clear",
     multiple=True,
     type=click.Choice(["success-days", "failure-days"]),
-    help="The instance's own is in force again; again for more.",
+    help="Use the instance's value again; repeatable.",
 )
 def edit(api: Api, clear: tuple[str, ...], **days: int | None) -> None:
     """Set how long the history of a workspace is kept.
@@ -121,10 +120,10 @@ def edit(api: Api, clear: tuple[str, ...], **days: int | None) -> None:
     """
     cleared = [each.replace("-", "_") for each in clear]
     if twice := [name for name in cleared if days[name] is not None]:
-        raise click.UsageError(f"--{twice[0].replace('_', '-')} is given, and cleared: say one of the two")
+        raise click.UsageError(f"--{twice[0].replace('_', '-')} is both set and cleared: pass only one of the two")
     changed = {name: value for name, value in days.items() if value is not None} | dict.fromkeys(cleared)
     if not changed:
-        raise click.UsageError("say what is to be changed: --success-days, --failure-days or --clear")
+        raise click.UsageError("nothing to change: pass --success-days, --failure-days or --clear")
     present = api.get("retention", fields=("override", "version"))
     body = {**present["override"], **changed}
     api.show(api.send("PUT", "retention", body=body, if_match=f'"{present["version"]}"'), _FIELDS)

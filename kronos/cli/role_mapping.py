@@ -1,4 +1,4 @@
-"""`kronos role-mapping …`: which role a group of the identity provider has in a workspace, over the API."""
+"""`kronos role-mapping …`: manage the roles that the identity provider's groups have in a workspace, over the API."""
 
 import click
 
@@ -16,7 +16,7 @@ def role_mapping() -> None:
 
 
 @command(role_mapping)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List the groups that have a role, newest first.
 
@@ -30,9 +30,13 @@ def ls(api: Api, limit: int) -> None:
 @click.option(
     "--role", required=True, type=click.Choice(["viewer", "operator", "admin"]), help="What the group may do."
 )
-@click.option("--sees-payloads", is_flag=True, help="viewer: it sees inputs, outputs, requests, responses.")
+@click.option(
+    "--sees-payloads",
+    is_flag=True,
+    help="For a viewer: allow the group to see inputs, outputs, requests and responses.",
+)
 def create(api: Api, group: str, role: str, sees_payloads: bool) -> None:
-    """Give GROUP, as the identity provider names it, a role.
+    """Give a role to GROUP, a group's name at the identity provider.
 
     kronos role-mapping create platform-team --role operator
     """
@@ -43,7 +47,7 @@ def create(api: Api, group: str, role: str, sees_payloads: bool) -> None:
 @command(role_mapping)
 @click.argument("mapping", metavar="GROUP|MAPPING")
 def rm(api: Api, mapping: str) -> None:
-    """Take a role away from a group. By its name, or by the mapping's id.
+    """Remove a group's role. Give the group's name, or the mapping's id.
 
     kronos role-mapping rm platform-team
     """
@@ -51,4 +55,4 @@ def rm(api: Api, mapping: str) -> None:
     if not found:
         raise Ended(f"no group {mapping!r} has a role here: see `kronos role-mapping ls`", Exit.NOT_FOUND)
     api.send("DELETE", "role-mappings", str(found[0]["mapping_id"]))
-    api.say(f"group {found[0]['group']} has no role here any more")
+    api.say(f"group {found[0]['group']} no longer has a role here")

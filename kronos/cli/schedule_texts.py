@@ -1,4 +1,4 @@
-"""What a person may write where a schedule is asked for: a cron text, an interval, or a sentence."""
+"""The forms in which a person may write a schedule: a cron expression, an interval, or a sentence."""
 
 import re
 from typing import Literal
@@ -9,10 +9,10 @@ _MACRO = re.compile(r"@[a-z]+", re.IGNORECASE)
 
 
 def kind_of(text: str) -> Literal["cron", "every", "sentence"]:
-    """Which of the three it is meant as; whether it is one says the API.
+    """Return which of the three forms a text has. Whether it is valid is decided by the API.
 
-    The minutes and the hours of a cron text have no letter. So has no other text of two words or more: of "9 am on
-    Mondays" the second word has some.
+    The minute and hour fields of a cron expression contain no letters. Any other text of two or more words has letters
+    in one of its first two words: in "9 am on Mondays" the second has some.
     """
     words = text.split()
     if _MACRO.fullmatch(text.strip()) or (

@@ -1,4 +1,4 @@
-"""`kronos secret …`: values that deliveries need and nobody may read, over the API."""
+"""`kronos secret …`: manage secrets, over the API. Deliveries use their values, which cannot be read."""
 
 import secrets as randomness
 import sys
@@ -17,15 +17,15 @@ from kronos.cli.inputs import STDIN
 _FIELDS = ("name", "version", "created_at", "updated_at")
 _COLUMNS = {"name": "NAME", "version": "VERSION", "updated_at": "UPDATED"}
 _MOST_BYTES = 64 * 1024
-_EMPTY = "no secret yet; make one: kronos secret set api-token < token.txt"
+_EMPTY = "no secret yet; create one: kronos secret set api-token < token.txt"
 
 
 def _refuse(context: click.Context, argument: click.Parameter, values: tuple[str, ...]) -> None:
-    """Refuses a value on the command line without saying it. Raises UsageError."""
+    """Reject a value on the command line without printing it. Raises UsageError."""
     if values and not context.resilient_parsing:
         raise click.UsageError(
-            "a secret's value is no argument: others could read it there, and the shell keeps it. Give it by standard "
-            "input or --file, and another one: this one is known now",
+            "a secret's value cannot be an argument: other users could read it, and the shell keeps it. Pass it on "
+            "standard input or with --file, and use a new value: this one is exposed",
             context,
         )
 
@@ -37,12 +37,12 @@ _no_value = click.argument("values", nargs=-1, metavar="", expose_value=False, c
 def secret() -> None:
     """Secrets: values for templates, and signing keys.
 
-    Templates have them as {{secret.NAME}}.
+    Use them in templates as {{secret.NAME}}.
     """
 
 
 @command(secret)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ls(api: Api, limit: int) -> None:
     """List secrets, newest first, without their values.
 
@@ -68,25 +68,25 @@ def get(api: Api, name: str) -> None:
     "--file",
     "path",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
+    help="File with the value, or - for standard input.  [default: standard input, or a prompt]",
 )
 @click.option(
     "--generate",
     type=click.Choice(["v1", "v1a"]),
-    help="Make a signing key of Standard Webhooks: what receivers verify with is shown, once.",
+    help="Generate a Standard Webhooks signing key. The key for receivers to verify with is shown once.",
 )
-@click.option("--new", is_flag=True, help="Only if there is none of this name.")
+@click.option("--new", is_flag=True, help="Only if no secret of this name exists.")
 def _set(api: Api, name: str, path: Path | None, generate: Literal["v1", "v1a"] | None, *, new: bool) -> None:
-    """Make the secret NAME, or give it a new value. The value is never an argument: other users could read it.
+    """Create the secret NAME, or replace its value. The value is never an argument, because other users could read it.
 
     kronos secret set api-token < token.txt
     """
     if generate is not None and path is not None:
-        raise click.UsageError("--generate makes a value, and --file names one: leave one of them out")
+        raise click.UsageError("--generate and --file both give a value: pass only one of the two")
     value, shown = _generated(generate) if generate is not None else (_value(path), None)
     made = api.send("PUT", "secrets", name, body={"value": value}, if_none_match="*" if new else None)
     if shown is not None:
-        click.echo(f"receivers verify with {shown}", err=True)
+        click.echo(f"key for receivers to verify with: {shown}", err=True)
     api.show(made, _FIELDS)
 
 
@@ -94,7 +94,7 @@ def _set(api: Api, name: str, path: Path | None, generate: Literal["v1", "v1a"] 
 @click.argument("name")
 @confirmed
 def rm(api: Api, name: str, consent: Consent) -> None:
-    """Delete a secret that no endpoint needs.
+    """Delete a secret that no endpoint uses.
 
     kronos secret rm api-token
     """
@@ -110,10 +110,10 @@ def rm(api: Api, name: str, consent: Consent) -> None:
     "--file",
     "path",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="Where the value is, or - for standard input.  [default: standard input, or a prompt]",
+    help="File with the value, or - for standard input.  [default: standard input, or a prompt]",
 )
 def create(api: Api, name: str, path: Path | None) -> None:
-    """Make the secret NAME, which must be new. The value is never an argument: other users could read it.
+    """Create the secret NAME, which must not exist. The value is never an argument, because other users could read it.
 
     kronos secret create api-token < token.txt
     """
@@ -121,7 +121,7 @@ def create(api: Api, name: str, path: Path | None) -> None:
 
 
 def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
-    """A new signing key, and what receivers verify with."""
+    """Return a new signing key, and the key that receivers verify with."""
     if scheme == "v1":
         value = "whsec_" + b64encode(randomness.token_bytes(32)).decode()
         return value, value
@@ -131,7 +131,7 @@ def _generated(scheme: Literal["v1", "v1a"]) -> tuple[str, str]:
 
 
 def _value(path: Path | None) -> str:
-    """The value without the line end that editors and echo put behind it. Raises ClickException."""
+    """Return the value without the line end that editors and echo append. Raises ClickException."""
     if str(path) == STDIN:
         path = None
     elif path is None and sys.stdin is not None and sys.stdin.isatty():
@@ -148,10 +148,10 @@ def _value(path: Path | None) -> str:
             raise Ended("standard input is closed: pass the value there, or in a --file", Exit.USAGE)
         value = raw.decode()
     except OSError as error:
-        raise Ended(f"no value can be read from {where}: {error.strerror}", Exit.USAGE) from None
+        raise Ended(f"cannot read a value from {where}: {error.strerror}", Exit.USAGE) from None
     except UnicodeDecodeError:
-        raise Ended(f"what is in {where} is not UTF-8: write it in base64", Exit.USAGE) from None
+        raise Ended(f"{where} is not UTF-8: encode the value in base64", Exit.USAGE) from None
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise Ended(f"there is nothing in {where}", Exit.USAGE)
+        raise Ended(f"{where} is empty", Exit.USAGE)
     return value

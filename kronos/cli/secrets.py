@@ -1,4 +1,4 @@
-"""`kronos secrets …`: the keys that secrets are encrypted under."""
+"""`kronos secrets …`: manage the keys that encrypt secrets."""
 
 import sys
 
@@ -11,39 +11,39 @@ from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.helping import group
 
-_NO_KEYS = "no encryption keys are known: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
+_NO_KEYS = "no encryption keys are configured: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
 
 
 @group
 def secrets() -> None:
-    """The encryption of secrets. It is changed in the database, with the URL that `kronos migrate` uses."""
+    """Encryption of secrets. These commands change the database, with the URL that `kronos migrate` uses."""
 
 
 @secrets.command()
 def rotate() -> None:
-    """Encrypt all secrets under the first encryption key.
+    """Re-encrypt all secrets with the first encryption key.
 
     kronos secrets rotate
 
-    In small transactions: safe to stop and to run again. First put the new key in front of the old one, for the API and
-    all workers; once nothing is left, take the old one away. Reads KRONOS_DATABASE_URL and the encryption keys; without
-    them, those of the instance that `kronos up` runs here.
+    Works in small transactions: safe to stop and to run again. Before you run it, put the new key before the old one,
+    for the API and all workers. Once no secret is left, remove the old key. Uses KRONOS_DATABASE_URL and the encryption
+    keys; if they are not set, those of the local `kronos up`.
     """
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
         raise Ended(_NO_KEYS, Exit.USAGE)
-    left = "what was encrypted anew stays so. To go on: kronos secrets rotate"
+    left = "re-encrypted secrets stay so. To continue: kronos secrets rotate"
     with left_to_the_server(lambda: left), display("secrets") as shown:
         try:
             done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
         except errors.KronosError as error:
             raise environment.refusal(error) from None
-    click.echo(f"{done.resealed} secrets were encrypted anew, under the key {keys.ids[0]}; {done.left} are left")
+    click.echo(f"{done.resealed} secrets were re-encrypted with the key {keys.ids[0]}; {done.left} are left")
     for line in done.failed[:_SHOWN]:
         click.echo(f"failed: {line}", err=True)
     if len(done.failed) > _SHOWN:
-        click.echo(f"failed: {len(done.failed) - _SHOWN} more", err=True)
+        click.echo(f"failed: {len(done.failed) - _SHOWN} others", err=True)
     if done.left:
         sys.exit(Exit.FAILED)
 
@@ -52,23 +52,23 @@ def rotate() -> None:
 @click.argument("key_id")
 @confirmed
 def abandon(key_id: str, consent: Consent) -> None:
-    """Give up the secrets under the lost key KEY_ID.
+    """Give up the secrets encrypted with the lost key KEY_ID.
 
     kronos secrets abandon 3f9c2b1a --confirm 3f9c2b1a
 
-    They have no value until they are set again. Deliveries that need one fail until then. Safe to run again.
+    The secrets have no value until they are set again. Deliveries that need one fail until then. Safe to run again.
     """
     url = environment.database_url()
     keys = environment.encryption_keys(environment.key_source())
     if keys is not None and key_id in keys.ids:
         raise Ended(f"the key {key_id} is not lost: it is among the encryption keys", Exit.CONFLICT)
-    consent.require("give up all secrets under the key", key_id)
+    consent.require("give up all secrets encrypted with the key", key_id)
     try:
         abandoned = resealing.abandon(url, key_id)
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(
-        f"{abandoned} secrets under the key {key_id} were given up: set them again"
+        f"{abandoned} secrets encrypted with the key {key_id} were given up: set them again"
         if abandoned
-        else f"no secret is under the key {key_id}: nothing was changed; `kronos doctor` names the keys that are missed"
+        else f"no secret is encrypted with the key {key_id}: nothing was changed; `kronos doctor` lists missing keys"
     )

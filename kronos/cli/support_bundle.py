@@ -1,4 +1,4 @@
-"""`kronos support-bundle`: what a helper asks for first, in one file."""
+"""`kronos support-bundle`: collect what support needs first, in one file."""
 
 import io
 import os
@@ -17,40 +17,41 @@ from kronos.embedded.home import Home, default_home
 from kronos.server_time import CLOCK
 from kronos.support import bundle
 
-_SAID = "It has no input, output, header, key, password or address; look into it before you send it"
+_SAID = "It contains no inputs, outputs, headers, keys, passwords or addresses; review it before you send it"
 
 
 @click.command(cls=Command)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="The file, a .tar.gz; none may be there yet. - is standard output, for a container that can write nothing.",
+    help="File to create, a .tar.gz; it must not exist. - is standard output, for a read-only container.",
 )
 @click.option(
     "--logs",
     type=click.Path(file_okay=False, exists=True, path_type=Path),
-    help="Where logs (*.log) of Kronos are; by default those of the `kronos up` that runs here.",
+    help="Folder with Kronos logs (*.log).  [default: those of the local `kronos up`]",
 )
-@click.option("--with-names", is_flag=True, help="With what findings say of jobs, endpoints, roles and files by name.")
+@click.option("--with-names", is_flag=True, help="Include findings that name jobs, endpoints, roles and files.")
 def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
-    """Write one file with what a helper asks for first.
+    """Write one file with what support needs first.
 
     kronos support-bundle
     kronos support-bundle --output bundle.tar.gz --with-names
     kronos support-bundle --output - > bundle.tar.gz
 
-    What is in it is there because it is on a list; nothing that jobs carry or receivers answer is. Reads
-    KRONOS_DATABASE_URL; it takes the one that `kronos migrate` is run with. Without it, the instance that `kronos up`
-    runs here, with its logs.
+    The bundle contains only listed items; it never contains job payloads or receivers' responses. Uses
+    KRONOS_DATABASE_URL, the same URL as `kronos migrate`; if it is not set, the local `kronos up`, with its logs.
     """
     url, keys = environment.database_url(), environment.key_source()
     settings = environment.judged(database_url=url)
     if logs is None and "KRONOS_DATABASE_URL" not in os.environ:
-        logs = Home(default_home()).log  # it is there: the database's URL is of it
+        logs = Home(default_home()).log  # exists: the database URL is this instance's
     parts = bundle.parts(url, settings=settings, keys=keys, logs=logs, with_names=with_names)
     if str(output) == "-":
         if sys.stdout.isatty():
-            raise Ended("a bundle is no text for a terminal: send it to a file, > bundle.tar.gz", Exit.USAGE)
+            raise Ended(
+                "a bundle is binary and cannot go to a terminal: redirect it to a file, > bundle.tar.gz", Exit.USAGE
+            )
         content = io.BytesIO()
         files = _write(content, parts)
         sys.stdout.buffer.write(content.getvalue())
@@ -61,20 +62,20 @@ def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) 
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise Ended(
-            f"{file} cannot be made: {error.strerror}. Name another one with --output, or - for standard output",
+            f"{file} cannot be created: {error.strerror}. Pass another one with --output, or - for standard output",
             Exit.USAGE,
         ) from None
     try:
         with os.fdopen(descriptor, "wb") as stream:
             files = _write(stream, parts)
     except OSError as error:
-        file.unlink(missing_ok=True)  # half of it helps nobody, and it would be in the way of the next try
-        raise Ended(f"{file} cannot be written: {error.strerror}. Name another one with --output") from None
+        file.unlink(missing_ok=True)  # half a bundle is useless, and would block the next attempt
+        raise Ended(f"{file} cannot be written: {error.strerror}. Pass another one with --output") from None
     click.echo(f"{file}: {files} files, {file.stat().st_size} bytes. {_SAID}")
 
 
 def _write(stream: IO[bytes], parts: Iterator[tuple[str, bytes]]) -> int:
-    """The archive of the parts; how many they are."""
+    """Write the parts to an archive and return how many there are."""
     files = 0
     with tarfile.open(fileobj=stream, mode="w:gz") as archive:
         for name, content in parts:

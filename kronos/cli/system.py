@@ -1,4 +1,4 @@
-"""`kronos system …`: the instance, as its administrator sees it over the API."""
+"""`kronos system …`: the administrator's view of the instance, over the API."""
 
 import click
 
@@ -53,7 +53,7 @@ _DRIFT = {"difference": "DIFFERENCE", "jobname": "ENTRY", "job_id": "JOB", "work
 
 @group
 def system() -> None:
-    """The instance: pg_cron, workers, history, load. For its administrator.
+    """Instance: pg_cron, workers, history and load. For its administrator.
 
     kronos system status
     """
@@ -61,11 +61,11 @@ def system() -> None:
 
 @command(system, in_workspace=False)
 def status(api: Api) -> None:
-    """Show how the instance is doing.
+    """Show the state of the instance.
 
     kronos system status
 
-    pg_cron, lag, workers, what is followed in steps, and warnings.
+    Covers pg_cron, lag, workers, work that is done in steps, and warnings.
     """
     answer = api.of(None).get("system", "status", fields=("status", "warnings", "steps"))
     inner = answer["status"]
@@ -75,7 +75,7 @@ def status(api: Api) -> None:
 
 @command(system, in_workspace=False)
 def ready(api: Api) -> None:
-    """Say whether the instance can do its work. Exit code 0 where ticks are fired in time.
+    """Check whether the instance is ready. Exits with 0 if ticks are fired on time.
 
     kronos system ready
     """
@@ -85,12 +85,12 @@ def ready(api: Api) -> None:
 
 @command(system, in_workspace=False)
 def workers(api: Api) -> None:
-    """List the workers that have something under way.
+    """List the workers that have deliveries in progress.
 
     kronos system workers
     """
     answer = api.of(None).get("system", "workers", fields=("data",))
-    empty = "no worker has anything under way; kronos system status counts the sessions of all"
+    empty = "no worker has deliveries in progress; to count worker sessions: kronos system status"
     api.list(api.rows_of(answer, "data"), _WORKERS, empty=empty)
 
 
@@ -108,13 +108,13 @@ def history(api: Api) -> None:
     if isinstance(kept, dict) and not api.as_plain:
         api.show(kept, tuple(kept))
         click.echo()
-    api.list(api.rows_of(answer, "partitions"), _PARTITIONS, empty="there is no partition: run `kronos migrate`")
+    api.list(api.rows_of(answer, "partitions"), _PARTITIONS, empty="there are no partitions: run `kronos migrate`")
 
 
 @command(system, in_workspace=False)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="How many are listed.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 200), help="Maximum number of rows.")
 def drift(api: Api, limit: int) -> None:
-    """List where jobs and the entries of pg_cron differ. The reaper puts it right within a minute.
+    """List differences between jobs and pg_cron's entries. The reaper repairs them within a minute.
 
     kronos system drift
     """
@@ -122,17 +122,17 @@ def drift(api: Api, limit: int) -> None:
     rows = api.rows_of(answer, "data")
     api.list(rows, _DRIFT, empty="jobs and entries agree")
     if isinstance(count := answer["differences"], int) and count > len(rows):
-        click.echo(f"{count - len(rows):,} more differences are not listed", err=True)
+        click.echo(f"{count - len(rows):,} more differences not listed", err=True)
 
 
 @command(system, in_workspace=False)
 def alarms(api: Api) -> None:
-    """Show how pg_cron is asked to ring for jobs. An entry each, or one for all that ring alike.
+    """Show how pg_cron rings for jobs. Each job has an entry, or shares one.
 
     kronos system alarms
 
-    jobs that are live, how many alarms differ among them, and how often pg_cron rings a day: with an entry a job, with
-    one an alarm, and as it is now. KRONOS_ALARMS says which, and kronos migrate stores it.
+    Shows the number of live jobs and of distinct alarms, and how often pg_cron rings per day: with one entry per job,
+    with one per alarm, and now. KRONOS_ALARMS selects the mode, and kronos migrate stores it.
     """
     api.show(api.of(None).get("system", "alarms", fields=_ALARMS), _ALARMS)
 
@@ -140,7 +140,7 @@ def alarms(api: Api) -> None:
 @command(system, in_workspace=False)
 @window_option
 def load(api: Api, window: str) -> None:
-    """How many runs each coming minute has, of all jobs. Against what pg_cron and a worker can do.
+    """Show how many runs each coming minute has, across all jobs. Also shows the capacity of pg_cron and a worker.
 
     kronos system load
     """

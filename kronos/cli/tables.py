@@ -1,5 +1,5 @@
-"""Tables on terminals: what fits, whole. A name that is cut still says something; an id or an instant that is cut says
-nothing, so its column is left out where there is no room, and named below."""
+"""Tables on terminals. A name that is cut off is still useful, an id or an instant is not: if there is no room, its
+column is left out and named below the table."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from rich.text import Text
 
 _GAP = 2
 _FLOOR = 12
-"""What is left of a text that is cut."""
+"""The minimum width of a text that is cut."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -22,9 +22,9 @@ class _Column:
     width: int
     is_id: bool
     is_rigid: bool
-    """None of it can be cut."""
+    """No cell can be cut."""
     is_full: bool
-    """Each row has a value."""
+    """Every row has a value."""
 
     @property
     def least(self) -> int:
@@ -32,7 +32,7 @@ class _Column:
 
 
 def laid_out(titles: Sequence[str], rows: Sequence[Sequence[Text]], width: int) -> tuple[list[Text], list[str]]:
-    """The lines of a table, none wider than `width`, and the titles of the columns for which there is no room."""
+    """Return the lines of a table, none wider than `width`, and the titles of the columns that were left out."""
     columns = [_column(title, [_shortened(row[at]) for row in rows]) for at, title in enumerate(titles)]
     left_out: list[str] = []
     while len(columns) > 1 and _needed(each.least for each in columns) > width:
@@ -59,13 +59,13 @@ def _column(title: str, cells: list[Text]) -> _Column:
 
 
 def _shortened(cell: Text) -> Text:
-    """An instant without the fraction of its second."""
+    """Return an instant without fractions of a second."""
     found = _INSTANT.fullmatch(cell.plain)
     return Text(f"{found[1]}{found[3]}", style=cell.style) if found and found[2] else cell
 
 
 def _least_missed(columns: Sequence[_Column]) -> _Column:
-    """An id beside a name, else the last column."""
+    """Return the id column if there is a name beside it, otherwise the last column."""
     first, *others = columns
     ids = [each for each in others if each.is_id] if first.is_full and not first.is_id else []
     return ids[-1] if ids else columns[-1]
@@ -77,12 +77,12 @@ def _needed(widths: Iterator[int]) -> int:
 
 
 def _widths(columns: Sequence[_Column], width: int) -> list[int]:
-    """Each whole, or the widest that can be cut cut the most."""
+    """Return the widths of the columns. If there is too little room, the widest are cut first."""
     widths = [each.width for each in columns]
     while (over := _needed(iter(widths)) - width) > 0:
         can = [at for at, each in enumerate(columns) if widths[at] > each.least]
         if not can:
-            return [min(each, width) for each in widths]  # one column alone, wider than the terminal
+            return [min(each, width) for each in widths]  # a single column, wider than the terminal
         can.sort(key=lambda at: widths[at])
         widest = can[-1]
         below = max(columns[widest].least, widths[can[-2]] if len(can) > 1 else 0)

@@ -1,8 +1,8 @@
-"""Which API a command asks, with which key and in which workspace.
+"""Which API a command uses, with which key and in which workspace.
 
-The first that names the address decides: the option --url or --context, then KRONOS_URL, then KRONOS_CONTEXT or the
-context that `kronos context use` chose, then the `kronos up` that runs here. A context's workspace and key go with its
-address and with no other: a key is sent to nobody whom it was not given for.
+The first of these that is set selects the address: the option --url or --context, then KRONOS_URL, then KRONOS_CONTEXT
+or the context that `kronos context use` chose, then the local `kronos up`. A context's workspace and key are only used
+with its own address: a key is never sent to an address that it was not given for.
 """
 
 import os
@@ -23,24 +23,24 @@ from kronos.embedded import running
 from kronos.embedded.running import Running
 
 _NO_ADDRESS = (
-    "no API is known: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with `kronos up`"
-    "; of one with a --home DIR of its own DIR/run.json has the url, and DIR/admin.key the key"
+    "no API is configured: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with "
+    "`kronos up`; for a `kronos up --home DIR`, the URL is in DIR/run.json and the key in DIR/admin.key"
 )
-_NO_KEY = "no key is known: pass --key-file, set KRONOS_API_KEY, or keep one in a context"
-_NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or keep one in a context."
-_TWO_ADDRESSES = "--url and --context both say where the API is: leave one of them out"
+_NO_KEY = "no API key is configured: pass --key-file, set KRONOS_API_KEY, or save one in a context"
+_NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or save one in a context."
+_TWO_ADDRESSES = "--url and --context both name an API: pass only one of the two"
 _MORE_THAN_AN_ADDRESS = (
-    "what was given as the address of an API holds more than that: write it like http://127.0.0.1:8080, and "
-    "the key into a --key-file"
+    "the address of the API contains more than an address: write it like http://127.0.0.1:8080, and pass the key in a "
+    "--key-file"
 )
-# What the environment says to the command line alone; of all else `kronos` says whether it means anything.
+# Variables that only the command line reads. Any other KRONOS_* variable may be a setting, or unknown.
 _OWN = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT", "KRONOS_PING_URL", "KRONOS_RUN_ID"}
 Source = Literal["option", "environment", "context", "kronos up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhereAsked:
-    """What the common options say."""
+    """The values of the common options."""
 
     url: str | None = None
     context: str | None = None
@@ -48,16 +48,16 @@ class WhereAsked:
     workspace: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError where an option is given and says nothing, as of a variable that is not set: what is asked
-        then is not what the environment names."""
+        """Raises UsageError if an option is empty, as with a shell variable that is not set. Falling back to the
+        environment would use an API that the user did not mean."""
         for name in ("url", "context", "workspace"):
             if getattr(self, name) == "":
-                raise click.UsageError(f"--{name} is empty: leave it out, or say which one is meant")
+                raise click.UsageError(f"--{name} is empty: omit it, or pass a value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where requests go, what says so, and the workspace, where one is named."""
+    """The API and the workspace of a command, and where each value comes from."""
 
     client: Client
     workspace: str | None
@@ -66,14 +66,14 @@ class Target:
     workspace_from: Source | None
 
     def needed_workspace(self) -> str:
-        """The workspace. Raises UsageError where none is named."""
+        """Return the workspace. Raises UsageError if none is given."""
         if not self.workspace:
             raise click.UsageError(_NO_WORKSPACE)
         return self.workspace
 
 
 def find(asked: WhereAsked) -> Target:
-    """What the options name, else the environment, else a context, else the `kronos up` that runs here. Raises
+    """Return the target that the options name, or else the environment, a context, or the local `kronos up`. Raises
     ClickException."""
     context = chosen(asked)
     url, url_from, here = _address(asked, context)
@@ -86,7 +86,7 @@ def find(asked: WhereAsked) -> Target:
 
 
 def chosen(asked: WhereAsked) -> KeptContext | None:
-    """The context that is used; None where the address is from elsewhere. Raises ClickException."""
+    """Return the context to use; None if the address comes from elsewhere. Raises ClickException."""
     if asked.context:
         if asked.url:
             raise click.UsageError(_TWO_ADDRESSES)
@@ -98,7 +98,7 @@ def chosen(asked: WhereAsked) -> KeptContext | None:
 
 
 def workspace_of(asked: WhereAsked, context: KeptContext | None) -> tuple[str | None, Source | None]:
-    """The workspace, and what says so."""
+    """Return the workspace and its source."""
     from_environment = os.environ.get("KRONOS_WORKSPACE")
     if asked.workspace:
         return asked.workspace, "option"
@@ -110,21 +110,21 @@ def workspace_of(asked: WhereAsked, context: KeptContext | None) -> tuple[str | 
 
 
 def _address(asked: WhereAsked, context: KeptContext | None) -> tuple[str, Source, Running | None]:
-    """The address, what says so, and the `kronos up` that it is of."""
+    """Return the address, its source, and the `kronos up` that it belongs to."""
     if asked.url:
         return asked.url, "option", None
     if context is not None:
         return context.url, "option" if asked.context else "context", None
     if from_environment := os.environ.get("KRONOS_URL"):
         return from_environment, "environment", None
-    here = running.here()  # it must run: only then is its port known to be its own, and gets its key
+    here = running.here()  # it must be running: otherwise the key could go to another program on its port
     if here is None:
         raise Ended(_NO_ADDRESS, Exit.USAGE)
     return here.url, "kronos up", here
 
 
 def _key(asked: WhereAsked, context: KeptContext | None, here: Running | None, *, is_named: bool) -> tuple[str, Source]:
-    """The key, and what says so. Raises Ended."""
+    """Return the key and its source. Raises Ended."""
     own = None if context is None else context.key
     from_environment = os.environ.get("KRONOS_API_KEY")
     key: str | None
@@ -146,37 +146,37 @@ def _key(asked: WhereAsked, context: KeptContext | None, here: Running | None, *
 
 
 def key_in(path: Path) -> str:
-    """The key in a file, or in standard input for `-`. Raises Ended."""
+    """Return the key in a file, or on standard input for `-`. Raises Ended."""
     try:
         key = text_of(str(path)).strip()
     except (OSError, ValueError) as error:
-        raise Ended(f"no key can be read from {path}: {error}", Exit.USAGE) from None
+        raise Ended(f"cannot read a key from {path}: {error}", Exit.USAGE) from None
     if not key:
-        raise Ended(f"no key can be read from {path}: there is nothing in it", Exit.USAGE)
+        raise Ended(f"cannot read a key from {path}: it is empty", Exit.USAGE)
     return key
 
 
 def require_key(key: str) -> None:
-    """That it has the form of one. Raises Ended, which does not show it."""
+    """Check that the text has the form of a key. Raises Ended, without showing it."""
     if not re.fullmatch(r"[\x21-\x7e]{1,256}", key, re.ASCII):
-        raise Ended("what was given as a key is none: a key is one word, such as kr_live_…", Exit.USAGE)
+        raise Ended("the given key is not a key: a key is one word, such as kr_live_…", Exit.USAGE)
 
 
 def _judged(url: str) -> str:
     if any(character in url for character in "@?#"):
         raise Ended(_MORE_THAN_AN_ADDRESS, Exit.USAGE)
     if not is_address(url):
-        raise Ended(f"{url!r} is no address of an API: write it like http://127.0.0.1:8080", Exit.USAGE)
+        raise Ended(f"{url!r} is not an address of an API: write it like http://127.0.0.1:8080", Exit.USAGE)
     return url
 
 
 def require_address(url: str) -> None:
-    """That requests can be sent there. Raises Ended."""
+    """Check that requests can be sent to a URL. Raises Ended."""
     _judged(url)
 
 
 def is_address(url: str) -> bool:
-    """Whether requests can be sent there."""
+    """Return whether requests can be sent to a URL."""
     if not re.fullmatch(r"[\x21-\x7e]+", url):
         return False
     try:
@@ -187,8 +187,8 @@ def is_address(url: str) -> bool:
 
 
 def warn_of_unknown() -> None:
-    """A line for each KRONOS_* variable that means nothing."""
+    """Print a line for each KRONOS_* variable that is not a setting."""
     if any(name.startswith("KRONOS_") and name not in _OWN for name in os.environ):
-        from kronos.cli import environment  # here: it loads the settings of all processes
+        from kronos.cli import environment  # imported here: it loads the settings of all processes
 
         environment.warn_of_unknown()

@@ -1,4 +1,4 @@
-"""`kronos top`: a workspace on a terminal, live. The screen itself needs Textual, which the extra `top` brings."""
+"""`kronos top`: a live view of a workspace on a terminal. The screen needs Textual, from the extra `top`."""
 
 import sys
 from functools import partial
@@ -10,10 +10,10 @@ from kronos.cli.exits import Ended
 from kronos.cli.inputs import Number
 
 _MISSING = (
-    "kronos top needs Textual, which is not installed here: it is the extra top of Kronos's wheel "
-    "(docs/install.md#extras); once: kronos overview"
+    "kronos top needs Textual, which is not installed: install Kronos with its extra top (docs/install.md#extras), or "
+    "use kronos overview"
 )
-_NO_TERMINAL = "kronos top needs a terminal; into a file or a pipe: kronos overview, or kronos logs -f"
+_NO_TERMINAL = "kronos top needs a terminal; for a file or a pipe, use kronos overview or kronos logs -f"
 _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters", "pg_cron")
 
 
@@ -24,19 +24,19 @@ _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters
     default=2.0,
     show_default=True,
     metavar="SECONDS",
-    help="How often it is read.",
+    help="Refresh interval.",
 )
 def top(api: Api, every: float) -> None:
-    """Watch a workspace on a terminal.
+    """Watch a workspace live on a terminal.
 
-    Due, running, failing, workers, lag, the age of the queue.
+    Shows due, running and failing jobs, workers, lag, and the age of the queue.
 
     kronos top
 
-    q or Ctrl-C quits, p pauses, r reads at once. Once, and into a file: kronos overview.
+    q or Ctrl-C quits, p pauses, r refreshes now. To print the state once, use kronos overview.
     """
     try:
-        from kronos.cli.top_screen import TopScreen  # here, for it is an extra
+        from kronos.cli.top_screen import TopScreen  # imported here, because it is an extra
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "textual":
             raise
@@ -44,7 +44,7 @@ def top(api: Api, every: float) -> None:
     if not _is_terminal():
         raise click.UsageError(_NO_TERMINAL)
     look = partial(api.get, "overview", fields=_FIELDS)
-    look()  # what is refused is a sentence, before there is a screen
+    look()  # report errors before the screen opens
     screen = TopScreen(look, workspace=str(api.workspace), every=every)
     screen.run()
     sys.exit(screen.return_code or 0)

@@ -1,4 +1,4 @@
-"""What `kronos top` shows of an overview: figures, rows and curves, as texts that a terminal can have."""
+"""The content of `kronos top`: figures, rows and curves of an overview, as text for a terminal."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _FAILED = ("failed", "missed", "expired")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One number with its name, and whether somebody should look at it."""
+    """One number with its name, and whether it needs attention."""
 
     name: str
     value: str
@@ -21,7 +21,7 @@ class Figure:
 
 
 def figures(overview: JsonObject) -> list[Figure]:
-    """What is looked at first: due, running, failing, workers, lag, queue age."""
+    """Return the main figures: due, running, failing, workers, lag, queue age."""
     queue, firing = _object(overview, "queue"), _object(overview, "pg_cron")
     late, failing = rows(overview, "late"), rows(overview, "failing")
     at = _instant(overview.get("at"))
@@ -42,7 +42,7 @@ def figures(overview: JsonObject) -> list[Figure]:
 
 
 def warnings(overview: JsonObject) -> list[str]:
-    """What keeps ticks or deliveries from their time."""
+    """Return what keeps ticks or deliveries from being on time."""
     firing = _object(overview, "pg_cron")
     found = firing.get("warnings")
     said = [printable(str(each)) for each in found] if isinstance(found, list) else []
@@ -50,7 +50,7 @@ def warnings(overview: JsonObject) -> list[str]:
 
 
 def curves(overview: JsonObject) -> tuple[list[int], list[int], list[int]]:
-    """By minute: what was delivered and what failed in the last hour, and what is to come in the next."""
+    """Return counts per minute: delivered and failed in the last hour, and upcoming in the next."""
     minutes = rows(overview, "minutes")
     present = str(overview.get("at"))[:16]
     past = [minute for minute in minutes if str(minute.get("at"))[:16] <= present]
@@ -60,7 +60,7 @@ def curves(overview: JsonObject) -> tuple[list[int], list[int], list[int]]:
 
 
 def failing(overview: JsonObject) -> Iterator[tuple[str, str, str, str]]:
-    """Job, times, how long ago the last was, and what it said; the last that failed first."""
+    """Yield job, number of failures, time since the last, and its error message; latest failure first."""
     at = _instant(overview.get("at"))
     found = sorted(rows(overview, "failing"), key=lambda row: str(row.get("last_failed_at")), reverse=True)
     for row in found:
@@ -71,7 +71,7 @@ def failing(overview: JsonObject) -> Iterator[tuple[str, str, str, str]]:
 
 
 def late(overview: JsonObject) -> Iterator[tuple[str, str, str, str]]:
-    """Job, runs that wait, for how long, and why."""
+    """Yield job, number of waiting runs, how long they have waited, and why."""
     at = _instant(overview.get("at"))
     for row in rows(overview, "late"):
         name, why = row.get("job_name") or row.get("job_id"), row.get("why") or ""
@@ -79,13 +79,13 @@ def late(overview: JsonObject) -> Iterator[tuple[str, str, str, str]]:
 
 
 def workers(overview: JsonObject) -> str:
-    """The workers that have something of the workspace under way, the busiest first."""
+    """Return the workers with deliveries of this workspace in progress, busiest first."""
     found = sorted(rows(overview, "workers"), key=lambda row: -(row.get("running") or 0))
     return "  ".join(f"{printable(str(row.get('worker_id')))} {row.get('running')}" for row in found) or "idle"
 
 
 def length(seconds: float) -> str:
-    """A time in the unit that people would say it in."""
+    """Return a duration in a readable unit."""
     whole = max(0, int(seconds))
     for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if whole >= unit:
@@ -94,7 +94,7 @@ def length(seconds: float) -> str:
 
 
 def rows(document: JsonObject, field: str) -> Sequence[JsonObject]:
-    """The objects of a list."""
+    """Return the objects of a list."""
     found = document.get(field)
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
 
@@ -116,6 +116,6 @@ def _instant(value: Json) -> datetime | None:
 
 
 def _seconds(at: datetime | None, since: Json) -> float:
-    """From then until `at`; 0 where one of them is no time."""
+    """Return the seconds from `since` to `at`; 0 if one of them is not a time."""
     began = _instant(since)
     return 0.0 if at is None or began is None else (at - began).total_seconds()

@@ -1,5 +1,5 @@
-"""The screen of `kronos top`: figures, the last and the next hour, what fails and what is late. It fits 80 columns and
-24 lines, and what is longer can be scrolled."""
+"""The screen of `kronos top`: figures, the last and the next hour, failures and late runs. It fits 80 columns and 24
+lines; longer content scrolls."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ from kronos.model import JsonObject
 _CURVES = ("delivered", "failed", "to come")
 _COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
 _WIDTHS = (24, 5, 6, 200)
-"""Of the columns: a name as most are, and a sentence, which the keys left and right lead along."""
+"""Of the columns: room for a typical name, and for a message, which scrolls with the left and right keys."""
 _ENDING = (
     signal.SIGHUP,
     signal.SIGINT,
@@ -32,12 +32,12 @@ _ENDING = (
     signal.SIGUSR2,
     signal.SIGXCPU,
 )
-"""What ends a process that says nothing of it. Keys send none of them: the terminal is raw. Textual sees to Ctrl-Z."""
+"""Signals that would end the process. Keys send none of them, because the terminal is raw. Textual handles Ctrl-Z."""
 _NONE = {"failing": "nothing fails", "late": "nothing is late"}
 
 
 class TopScreen(App[None]):
-    """A workspace, read again and again until somebody quits."""
+    """A workspace, read repeatedly until the user quits."""
 
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -45,7 +45,7 @@ class TopScreen(App[None]):
         Binding("p", "pause", "Pause"),
         Binding("r", "read", "Read now"),
         Binding("ctrl+z", "suspend_process", show=False),
-        Binding("ctrl+c", "interrupt", show=False, priority=True),  # Textual would say that another key quits
+        Binding("ctrl+c", "interrupt", show=False, priority=True),  # Textual would show that another key quits
     ]
     CSS = """
     #head, #said, #workers { height: 1; }
@@ -60,16 +60,16 @@ class TopScreen(App[None]):
     """
 
     def __init__(self, look: Callable[[], JsonObject], *, workspace: str, every: float) -> None:
-        """`look` reads the overview; it may take its time, for it is asked in a thread."""
+        """`look` reads the overview. It may be slow: it runs in a thread."""
         super().__init__()
         self._look, self._workspace, self._every = look, workspace, every
         self.is_paused = False
         self.is_reading = False
         self.looks = 0
-        """How often the overview was read, or could not be."""
+        """How many times the overview was read, or could not be."""
 
     def compose(self) -> ComposeResult:
-        """Head, figures, curves, tables, workers, and the keys."""
+        """Lay out head, figures, curves, tables, workers, and keys."""
         yield Static(self._head(""), id="head", markup=False)
         yield Static(id="figures", markup=False)
         for name in _CURVES:
@@ -83,7 +83,7 @@ class TopScreen(App[None]):
         yield Footer()
 
     def on_mount(self) -> None:
-        """Reads at once, and then again and again, until it is told to end."""
+        """Read immediately and then at intervals, until the screen is closed."""
         if not self.is_headless:
             for number in _ENDING:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as with nohup
@@ -95,22 +95,22 @@ class TopScreen(App[None]):
         self.set_interval(self._every, self._read_unless_paused)
 
     def action_pause(self) -> None:
-        """Stops reading, or goes on."""
+        """Pause or resume reading."""
         self.is_paused = not self.is_paused
         self.query_one("#head", Static).update(self._head(self._at))
         if not self.is_paused:
             self.read()
 
     def action_read(self) -> None:
-        """Reads now, paused or not."""
+        """Read now, even if paused."""
         self.read()
 
     def action_interrupt(self) -> None:
-        """As Ctrl-C ends every other command: no signal comes of it on a terminal that hands keys on as they are."""
+        """Quit on Ctrl-C, as other commands do. In raw mode the terminal passes it as a key and sends no signal."""
         self._end(signal.SIGINT)
 
     def _end(self, number: signal.Signals) -> None:
-        """The terminal is as it was before; the exit is as the shell says that a signal ended it."""
+        """Restore the terminal, and exit with the code of a process that a signal ended."""
         self.exit(return_code=128 + number)
 
     def _read_unless_paused(self) -> None:
@@ -118,8 +118,8 @@ class TopScreen(App[None]):
             self.read()
 
     def read(self) -> None:
-        """Asks for the overview, unless an answer is waited for. The thread is nobody's to wait for: who quits is not
-        held up by a server that does not answer."""
+        """Read the overview, unless a read is in progress. Nothing waits for the thread, so an unresponsive server does
+        not delay quitting."""
         if not self.is_reading:
             self.is_reading = True
             threading.Thread(target=self._read, daemon=True).start()
@@ -127,16 +127,16 @@ class TopScreen(App[None]):
     def _read(self) -> None:
         try:
             found = self._look()
-        except Exception as error:  # raised where the screen sees it: what a thread raises is lost
+        except Exception as error:  # passed on to the screen: exceptions in a thread are lost
             self.call_later(self._failed, error)
         else:
             self.call_later(self._show, found)
 
     def _failed(self, error: Exception) -> None:
-        """What cannot be had is said, and what was there stays."""
+        """Show the error and keep the last content."""
         if not isinstance(error, click.ClickException):
             raise error
-        self._say(f"{printable(error.message)}: trying again")
+        self._say(f"{printable(error.message)}: retrying")
 
     _at: str = ""
 
@@ -158,7 +158,7 @@ class TopScreen(App[None]):
         self._say("; ".join(figures.warnings(overview)))
 
     def _fill(self, name: str, rows: Iterable[tuple[str, ...]]) -> None:
-        """The rows in place of those that were there; who scrolled stays where they are."""
+        """Replace the rows, and keep the scroll position."""
         table = self.query_one(f"#{name}", DataTable)
         at = table.cursor_row
         table.clear()
@@ -173,7 +173,7 @@ class TopScreen(App[None]):
 
 
 def _figures(found: list[figures.Figure]) -> Text:
-    """Two lines: the names, and the values below them."""
+    """Return two lines: the names, and the values below them."""
     widths = [max(len(each.name), len(each.value)) + 2 for each in found]
     names = "".join(each.name.ljust(width) for each, width in zip(found, widths, strict=True))
     text = Text(f"{names}\n", style="dim")

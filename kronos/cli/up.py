@@ -1,4 +1,4 @@
-"""`kronos up`: everything on this machine, in the foreground."""
+"""`kronos up`: run everything on this machine, in the foreground."""
 
 import contextlib
 import sys
@@ -26,26 +26,26 @@ _log = Log("kronos.up")
 @click.option(
     "--home",
     type=click.Path(file_okay=False),
-    help="Where data, keys and logs are kept.  [default: $XDG_DATA_HOME/kronos]",
+    help="Folder for data, keys and logs.  [default: $XDG_DATA_HOME/kronos]",
 )
-@click.option("--host", help="Address that the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
+@click.option("--host", help="Address the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Its port; 0 finds a free one.  [KRONOS_PORT, default 8080]"
+    "--port", type=click.IntRange(0, 65535), help="Port of the API; 0 picks a free one.  [KRONOS_PORT, default 8080]"
 )
-@click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Number of worker processes.")
+@click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Number of workers.")
 @click.option(
     "--hold",
     is_flag=True,
-    help="Account for no tick and deliver nothing, as if it were down, but for the API: for a restored copy.",
+    help="Serve only the API: account for no ticks and deliver nothing. For a restored copy.",
 )
 @click.option(
     "--abandon-key",
     "abandoned_keys",
     multiple=True,
     metavar="KEY_ID",
-    help="An encryption key that is lost: the secrets under it have no value until they are set again.",
+    help="A lost encryption key: secrets encrypted under it have no value until they are set again.",
 )
-@click.option("--demo", is_flag=True, help="Make three jobs and a receiver for them, and watch their deliveries.")
+@click.option("--demo", is_flag=True, help="Create three jobs and a receiver for them, and show the deliveries.")
 def up(
     *,
     home: str | None,
@@ -56,25 +56,23 @@ def up(
     abandoned_keys: tuple[str, ...],
     demo: bool,
 ) -> None:
-    """Run everything on this machine. That is PostgreSQL with pg_cron, API and workers; Ctrl-C stops all of it.
+    """Run everything on this machine. Starts PostgreSQL with pg_cron, the API and workers; Ctrl-C stops all of them.
 
     kronos up --demo
     kronos up --home /srv/kronos --port 8080 --workers 2
 
-    When it is ready it prints `ready URL` and has written run.json in its home.
+    Once everything is ready, run.json is in the home folder and the command prints `ready URL`.
     """
     if hold and demo:
-        raise click.UsageError("--demo shows deliveries, and --hold makes none: leave one of them out")
+        raise click.UsageError("--demo shows deliveries, and --hold prevents them: pass only one of the two")
     if home == "":
-        raise click.UsageError(
-            "--home is empty: a variable that is not set? It would be the present folder, which is written --home ."
-        )
-    libpq.forget_environment()  # all of its connections lead to its own cluster
+        raise click.UsageError("--home is empty: is a variable not set? Pass --home . for the current folder.")
+    libpq.forget_environment()  # this process connects only to its own cluster
     environment.warn_of_unknown()
-    # The cluster's URL is the children's; nobody's password is needed before there is one.
+    # The children get the URL of the cluster. No password is needed before the cluster exists.
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
     try:
-        static.require_all()  # the API would end for it, again and again
+        static.require_all()  # otherwise the API would exit, again and again
         place = (Path(home) if home is not None else default_home()).absolute()
         plan = Plan(
             home=place,
@@ -95,13 +93,13 @@ def up(
 
 
 def _announce(line: str) -> None:
-    """To standard output, for a program that waits for it there."""
-    with contextlib.suppress(OSError):  # a full disk, a pipe that nobody reads: no reason to stop
+    """Print to standard output, where a program may wait for the line."""
+    with contextlib.suppress(OSError):  # a full disk or an unread pipe is no reason to stop
         print(line, flush=True)
 
 
 def _noting(settings: Settings) -> Callable[[str], None]:
-    """What says what happens to the processes: as lines of a log where collectors read them, else for people."""
+    """Return a function that reports what happens to the processes: to the log if it is JSON, otherwise to people."""
     if settings.log_format != "json":
         return _note
     logs.configure(settings)
@@ -109,6 +107,6 @@ def _noting(settings: Settings) -> Callable[[str], None]:
 
 
 def _note(line: str) -> None:
-    """To standard error, where it does not mix with what a script reads."""
+    """Print to standard error, separate from the output that scripts read."""
     with contextlib.suppress(OSError):
         print(f"kronos: {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`kronos wait`: until executions have ended, heard from the stream of events, and else looked up now and then."""
+"""`kronos wait`: wait until executions have ended, with the stream of events, and by polling."""
 
 import queue
 import sys
@@ -25,18 +25,18 @@ _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
 _FIRST_LOOK_SECONDS = 0.25
 _MOST_LOOK_SECONDS = 5.0
 _HEARD_LOOK_SECONDS = 30.0
-"""While the stream is heard a look is only for what it may have lost."""
+"""Polling interval while the stream is open. It only finds what the stream may have lost."""
 _EACH_SECONDS = 0.02
-"""A look asks for each execution that is open: of many it comes more seldom."""
+"""Each poll sends a request per open execution, so many executions are polled less often."""
 _LEAST_ASKED_SECONDS = 3.0
-"""What a look may take though the time is over: the last one says how it stands."""
+"""The last poll may take this long even after the timeout, because it reports the final state."""
 _SHOWN_CHARACTERS = 2_000
 _PLAIN = {name: name for name in ("execution_id", "status", "duration_ms", "attempt_count", "status_reason", "error")}
 _Heard = Literal["began", "lost"]
 
 
 timeout_option = click.option(
-    "--timeout", type=Number(min=0), metavar="SECONDS", help="Wait no longer.  [default: as long as it takes]"
+    "--timeout", type=Number(min=0), metavar="SECONDS", help="Wait at most this long.  [default: until the end]"
 )
 
 
@@ -44,40 +44,40 @@ timeout_option = click.option(
 @click.argument("executions", nargs=-1, required=True, metavar="EXECUTION...")
 @timeout_option
 def wait(api: Api, executions: tuple[str, ...], timeout: float | None) -> None:
-    """Wait until executions have ended, and say how. Ctrl-C leaves them running.
+    """Wait until executions have ended, and show how. Ctrl-C leaves them running.
 
     kronos wait 01a22140-a496-7251-b2bf-f3fbba30bcd5 --timeout 600
 
-    Exit code 0: all succeeded; 1: one did not; 7: --timeout was over first.
+    Exit code 0: all succeeded; 1: one did not; 7: --timeout expired first.
     """
     await_ends(api, list(dict.fromkeys(executions)), timeout=timeout)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Awaited:
-    """Executions by their ids as they are known, and when each is looked at again."""
+    """The awaited executions by id, as last seen, and the deadline."""
 
     api: Api
     ids: list[str]
     end: float | None = None
-    """When nobody waits any more; the API may not even answer until then."""
+    """When to stop waiting. Requests end by then, too, but get at least _LEAST_ASKED_SECONDS."""
     known: dict[str, JsonObject] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
 
     @property
     def open(self) -> list[str]:
-        """Those that are not known to have ended."""
+        """Ids of executions that are not known to have ended."""
         return [each for each in self.ids if str(self.known.get(each, {}).get("status")) not in _ENDED]
 
     def look(self, which: Sequence[str]) -> None:
-        """Asks the API for each. Raises ClickException."""
+        """Get each of these executions. Raises ClickException."""
         for execution_id in which:
             found: JsonObject = patiently(partial(self._ask, execution_id), is_first=not self.known, until=self.end)
             self.known[execution_id] = found
             self.say(execution_id, str(found["status"]))
 
     def _ask(self, execution_id: str) -> Json:
-        """The execution. Raises LostError where the time is over."""
+        """Return the execution. Raises LostError if the deadline has passed."""
         client = self.api.client
         if self.end is not None:
             left = max(_LEAST_ASKED_SECONDS, self.end - time.monotonic())
@@ -87,7 +87,7 @@ class _Awaited:
         return replace(self.api, client=client).get("executions", execution_id, fields=("status",))
 
     def say(self, execution_id: str, status: str) -> None:
-        """Tells a person that its status is another."""
+        """Tell the user that an execution's status has changed."""
         if self.said.get(execution_id) != status:
             self.said[execution_id] = status
             click.echo(f"{execution_id} is {status}", err=True)
@@ -96,8 +96,8 @@ class _Awaited:
 def await_ends(
     api: Api, executions: list[str], *, timeout: float | None, job: str | None = None, is_one: bool = False
 ) -> None:
-    """Waits, shows what became of each, and exits as they ended. Of one `job` its events alone are heard. Raises
-    ClickException."""
+    """Wait, show each execution's result, and exit with its code. With `job`, listen only to the events of that job.
+    Raises ClickException."""
     end = None if timeout is None else time.monotonic() + timeout
     waiting = _Awaited(api=api, ids=executions, end=end)
     is_over = Event()
@@ -108,15 +108,15 @@ def await_ends(
             is_over.set()
     _show(api, waiting, is_one=is_one)
     if not has_ended:
-        click.echo(f"{timeout:g} s are over. {_left(api, waiting)}", err=True)
+        click.echo(f"the timeout of {timeout:g} s has expired. {_left(api, waiting)}", err=True)
         sys.exit(Exit.TIMED_OUT)
     if any(found["status"] != "SUCCESS" for found in waiting.known.values()):
         sys.exit(Exit.FAILED)
 
 
 def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") -> bool:
-    """Whether all have ended in time. What is heard says when to look; so does the time, more seldom while the stream
-    is open."""
+    """Return whether all executions ended in time. Polls when an event arrives, and at intervals, which are longer
+    while the stream is open."""
     is_heard, pause, look_at, end = False, _FIRST_LOOK_SECONDS, 0.0, waiting.end
     while waiting.open:
         now = time.monotonic()
@@ -134,7 +134,7 @@ def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") ->
             continue
         if told == "began" or (told == "lost" and is_heard):
             is_heard = told == "began"
-            look_at, pause = 0.0, _FIRST_LOOK_SECONDS  # for what came between the last look and now
+            look_at, pause = 0.0, _FIRST_LOOK_SECONDS  # for changes between the last poll and now
         elif isinstance(told, dict) and (execution_id := str(told.get("execution_id"))) in waiting.open:
             if told.get("status") in _ENDED:
                 waiting.look([execution_id])
@@ -144,8 +144,8 @@ def _wait(waiting: _Awaited, heard: "queue.SimpleQueue[_Heard | JsonObject]") ->
 
 
 def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_Heard | JsonObject]":
-    """What the stream of events says until it `is_over`: that it began, each execution's data, and that it was lost.
-    Where no stream can be had nothing is ever heard."""
+    """Return a queue of what the stream of events reports until `is_over`: that it began, each execution's data, and
+    that it was lost. Without a stream, the queue stays empty."""
     heard: queue.SimpleQueue[_Heard | JsonObject] = queue.SimpleQueue()
 
     def listen() -> None:
@@ -160,9 +160,11 @@ def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_He
             except LostError:
                 heard.put("lost")
             except click.ClickException:
-                heard.put("lost")  # an older Kronos, or a proxy that collects streams: it is looked up then
+                heard.put("lost")  # an older Kronos, or a proxy that buffers streams: polling is enough
                 return
-            is_over.wait(_MOST_LOOK_SECONDS)  # the server says that it wants nobody; nobody says when it does again
+            is_over.wait(
+                _MOST_LOOK_SECONDS
+            )  # the server accepts no listener now, and nothing reports when it does again
 
     Thread(target=listen, name="events", daemon=True).start()
     return heard
@@ -170,12 +172,12 @@ def _listen(api: Api, job: str | None, is_over: Event) -> "queue.SimpleQueue[_He
 
 def _left(api: Api, waiting: _Awaited) -> str:
     left = " ".join(waiting.open)
-    return f"Not ended: {left}. Go on waiting: kronos wait {left} -w {api.workspace}"
+    return f"Not ended: {left}. To continue waiting: kronos wait {left} -w {api.workspace}"
 
 
 def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
-    """Each execution; of one that did not succeed why, and what its last attempt was answered. With --json as the API
-    gives them, with `last_attempt` beside."""
+    """Print each execution; if it did not succeed, also why, and the response to its last attempt. With --json, print
+    the API's response with a `last_attempt` added."""
     shown = []
     for execution_id in waiting.ids:
         found = waiting.known[execution_id]
@@ -195,7 +197,7 @@ def _show(api: Api, waiting: _Awaited, *, is_one: bool) -> None:
 
 
 def _lines(found: JsonObject) -> list[Text]:
-    """What became of one execution, as people read it."""
+    """Return the result of one execution, in the form for people."""
     status = str(found["status"])
     style = "green" if status == "SUCCESS" else "red" if status in _ENDED else "cyan"
     took = f" after {found['duration_ms']:,} ms" if isinstance(found.get("duration_ms"), int) else ""
@@ -212,18 +214,18 @@ def _lines(found: JsonObject) -> list[Text]:
         body = answer.get("body")
         text = _cut(body if isinstance(body, str) else _said(answer))
         status_code = f" {answer['status']}" if answer.get("status") else ""
-        lines.append(Text(f"  attempt {attempt.get('attempt_number')} was answered{status_code}: {printable(text)}"))
+        lines.append(Text(f"  attempt {attempt.get('attempt_number')} got response{status_code}: {printable(text)}"))
     return lines
 
 
 def _distinct(reasons: Sequence[str]) -> list[str]:
-    """Without those that say what the first one says already, but for the code."""
+    """Leave out reasons that repeat the first one with another code."""
     first = reasons[:1]
     return [*first, *(each for each in reasons[1:] if each.partition(" (")[0] not in first[0])]
 
 
 def _said(document: JsonObject) -> str:
-    """The sentence of a document that has one, else all of it."""
+    """Return the sentence in a document, or the whole document if it has none."""
     code = document.get("code") or document.get("type")
     sentence = document.get("detail") or document.get("message")
     if isinstance(withheld := document.get("withheld"), str):

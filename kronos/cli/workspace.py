@@ -1,4 +1,4 @@
-"""`kronos workspace …`: workspaces over the API."""
+"""`kronos workspace …`: create, change, limit and delete workspaces, over the API."""
 
 from pathlib import Path
 
@@ -43,8 +43,8 @@ def workspace() -> None:
 
 
 @command(workspace, in_workspace=False)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="How many rows at most.")
-@click.option("--organization", help="Those of this one, by its slug.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
+@click.option("--organization", help="Only workspaces of this organization, by slug.")
 def ls(api: Api, limit: int, organization: str | None) -> None:
     """List workspaces, newest first.
 
@@ -54,11 +54,11 @@ def ls(api: Api, limit: int, organization: str | None) -> None:
         rows = api.rows(limit=limit, organization=organization)
     except Ended as error:
         if error.exit_code == Exit.REFUSED:
-            api.of(None).get("me")  # else the key is refused everywhere
-            hint = "hint: the workspaces that this key may see: kronos workspace mine"
+            api.of(None).get("me")  # raises if the key is rejected everywhere
+            hint = "hint: to list the workspaces that this key may see: kronos workspace mine"
             raise Ended(f"{error.message}\n{hint}", Exit.REFUSED) from None
         raise
-    api.list(rows, _COLUMNS, empty="no workspace yet; make one: kronos workspace create acme")
+    api.list(rows, _COLUMNS, empty="no workspace yet; create one: kronos workspace create acme")
 
 
 @command(workspace, in_workspace=False)
@@ -73,11 +73,11 @@ def get(api: Api, slug: str) -> None:
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-@click.option("--name", help="Its name for people.  [default: the slug]")
-@click.option("--max-concurrency", type=int, help="Deliveries under way at once.  [default: no limit]")
-@click.option("--organization", help="Whom it is of: a slug.  [default: nobody]")
+@click.option("--name", help="Display name.  [default: the slug]")
+@click.option("--max-concurrency", type=int, help="Maximum number of deliveries at the same time.  [default: no limit]")
+@click.option("--organization", help="Organization that it belongs to, by slug.  [default: none]")
 def create(api: Api, slug: str, name: str | None, max_concurrency: int | None, organization: str | None) -> None:
-    """Make the workspace SLUG, its name in URLs.
+    """Create the workspace SLUG. The slug is its name in URLs.
 
     kronos workspace create acme --name 'Acme & Co'
     """
@@ -87,13 +87,13 @@ def create(api: Api, slug: str, name: str | None, max_concurrency: int | None, o
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-@click.option("--name", help="Its name for people.")
+@click.option("--name", help="Display name.")
 @click.option(
     "--status",
     type=click.Choice(["ACTIVE", "SUSPENDED"], case_sensitive=False),
-    help="SUSPENDED: none of its jobs runs.",
+    help="SUSPENDED stops all jobs of the workspace.",
 )
-@click.option("--max-concurrency", type=int, help="Deliveries under way at once; 0: no limit.")
+@click.option("--max-concurrency", type=int, help="Maximum number of deliveries at the same time; 0: no limit.")
 def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurrency: int | None) -> None:
     """Rename, limit, suspend or resume a workspace.
 
@@ -105,24 +105,25 @@ def edit(api: Api, slug: str, name: str | None, status: str | None, max_concurre
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-@click.option("--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only count what would go.")
+@click.option("--dry-run", "--validate-only", "dry_run", is_flag=True, help="Only count what would be deleted.")
 @watch_option
 @confirmed
 def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent) -> None:
-    """Delete a workspace and all that it holds.
+    """Delete a workspace with everything in it.
 
     kronos workspace rm acme --dry-run
     kronos workspace rm acme --confirm acme
 
-    Its entries in pg_cron, jobs, history, secrets, endpoints and keys. It is gone for everybody at once; its rows go
-    behind the call: kronos operation watch -w SLUG OPERATION. It is confirmed by SLUG, or by its name for people.
+    This deletes its pg_cron entries, jobs, history, secrets, endpoints and keys. The workspace disappears immediately;
+    its rows are deleted in the background: kronos operation watch -w SLUG OPERATION. Confirm with SLUG, or with the
+    display name.
     """
     if dry_run:
         fields = ("workspace", "is_empty", "counted_up_to", "contents")
         api.show(api.send("DELETE", slug, query={"validate_only": "true"}), fields)
         return
-    if consent.name is None:  # else the API judges it, which knows both names
-        consent.require("delete the workspace, with all that it holds,", slug)
+    if consent.name is None:  # otherwise the API checks the name: it knows both
+        consent.require("delete the workspace, with everything in it,", slug)
     found = api.send("DELETE", slug, query={"confirm": consent.name or slug})
     if isinstance(found, dict) and "operation_id" in found:
         OPERATION.begun(api.of(slug), found, watch)
@@ -133,7 +134,7 @@ def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent)
 @command(workspace, in_workspace=False)
 @click.argument("slug")
 def usage(api: Api, slug: str) -> None:
-    """Show what a workspace has and has made, against its quotas.
+    """Show what a workspace uses of its quotas.
 
     kronos workspace usage acme
     """
@@ -142,16 +143,20 @@ def usage(api: Api, slug: str) -> None:
 
 @command(workspace, in_workspace=False)
 @click.argument("slug")
-@click.option("--max-cron-jobs", type=int, help="ACTIVE and PAUSED CRON jobs.")
-@click.option("--max-executions-per-day", type=int, help="Made on a day, in UTC.")
-@click.option("--max-input-bytes", type=int, help="Of one input, as JSON.")
-@click.option("--max-concurrency", type=int, help="Deliveries under way at once.")
-@click.option("--max-alarms-per-minute", type=int, help="Entries in pg_cron that may ring in one minute.")
-@click.option("--max-heartbeats", type=int, help="Heartbeats.")
-@click.option("--max-alert-rules", type=int, help="Alert rules.")
-@click.option("--none", "drops", multiple=True, metavar="NAME", help="This one has no limit, such as max_cron_jobs.")
+@click.option("--max-cron-jobs", type=int, help="Maximum number of ACTIVE and PAUSED CRON jobs.")
+@click.option("--max-executions-per-day", type=int, help="Maximum number of executions created per day, in UTC.")
+@click.option("--max-input-bytes", type=int, help="Maximum size of one input, as JSON.")
+@click.option("--max-concurrency", type=int, help="Maximum number of deliveries at the same time.")
+@click.option(
+    "--max-alarms-per-minute", type=int, help="Maximum number of pg_cron entries that can ring in one minute."
+)
+@click.option("--max-heartbeats", type=int, help="Maximum number of heartbeats.")
+@click.option("--max-alert-rules", type=int, help="Maximum number of alert rules.")
+@click.option(
+    "--none", "drops", multiple=True, metavar="NAME", help="Remove this limit, such as max_cron_jobs; repeatable."
+)
 def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) -> None:
-    """Show a workspace's quotas, or set some of them.
+    """Show a workspace's quotas, or change some of them.
 
     kronos workspace quotas acme --max-cron-jobs 500
     """
@@ -169,18 +174,18 @@ def quotas(api: Api, slug: str, drops: tuple[str, ...], **limits: int | None) ->
 @click.argument("role")
 @home_option
 def grant_sql(slug: str, role: str, home: Path | None) -> None:
-    """Let a database role make jobs by SQL.
+    """Let a database role create jobs with SQL.
 
     kronos workspace grant-sql acme billing_app
 
-    ROLE then makes jobs of the workspace SLUG in its own transactions, by kronos.enqueue. It can do nothing else, and
-    in no other workspace. Done in the database, with the URL that `kronos migrate` uses.
+    ROLE can then create jobs of the workspace SLUG in its own transactions, with kronos.enqueue. It can do nothing
+    else, and nothing in other workspaces. This command changes the database, with the URL that `kronos migrate` uses.
     """
-    from kronos import sql_grants  # here: no command over the API needs psycopg, 0.1 s
+    from kronos import sql_grants  # here: commands that use the API do not need psycopg, 0.1 s
 
     url, _ = instance(home)
     made = done(lambda: sql_grants.grant(url, slug, role))
-    click.echo(f"role {role} makes jobs of workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
+    click.echo(f"role {role} can create jobs of workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
 
 
 @workspace.command("revoke-sql")
@@ -188,7 +193,7 @@ def grant_sql(slug: str, role: str, home: Path | None) -> None:
 @click.argument("role")
 @home_option
 def revoke_sql(slug: str, role: str, home: Path | None) -> None:
-    """End what grant-sql gave. Jobs that were made stay. Safe to run again.
+    """Undo grant-sql. Jobs that the role created stay. Safe to run again.
 
     kronos workspace revoke-sql acme billing_app
     """
@@ -196,13 +201,13 @@ def revoke_sql(slug: str, role: str, home: Path | None) -> None:
 
     url, _ = instance(home)
     had_it = done(lambda: sql_grants.revoke(url, slug, role))
-    click.echo(f"role {role} makes no more jobs" if had_it else f"role {role} could make none: nothing was changed")
+    click.echo(f"role {role} can no longer create jobs" if had_it else f"role {role} had no grant: nothing was changed")
 
 
 @workspace.command("ls-sql")
 @home_option
 def ls_sql(home: Path | None) -> None:
-    """List the roles that make jobs by SQL, with their workspaces.
+    """List the roles that can create jobs with SQL.
 
     kronos workspace ls-sql
     """
@@ -211,17 +216,17 @@ def ls_sql(home: Path | None) -> None:
     url, _ = instance(home)
     found = done(lambda: sql_grants.listed(url))
     if not found:
-        click.echo("no role makes jobs by SQL yet; let one: kronos workspace grant-sql SLUG ROLE", err=True)
+        click.echo("no role can create jobs with SQL yet; grant it: kronos workspace grant-sql SLUG ROLE", err=True)
     for each in found:
-        gone = "" if each.is_there else "  (there is no such role)"
+        gone = "" if each.is_there else "  (the role does not exist)"
         click.echo(f"{each.role_name}  {each.workspace}{gone}")
 
 
 @command(workspace, in_workspace=False)
 def mine(api: Api) -> None:
-    """List the workspaces that you may see. With what is to be looked at in each.
+    """List the workspaces that you may see. Shows what needs attention in each.
 
     kronos workspace mine
     """
     answer = api.of(None).get("me", "workspaces", fields=("data",))
-    api.list(api.rows_of(answer, "data"), _MINE, empty="this key is of no workspace")
+    api.list(api.rows_of(answer, "data"), _MINE, empty="this key belongs to no workspace")

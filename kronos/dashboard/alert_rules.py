@@ -1,4 +1,4 @@
-"""The pages of alert rules: one is made, changed and deleted, and which jobs it would be about is shown before."""
+"""The alert rule pages: create, change, preview and delete a rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,50 +21,50 @@ from kronos.model import JsonObject, Role
 pages = Pages("/w/{w}/alert-rules")
 _MOST_SHOWN = 20
 _SHOW = "show"
-"""The button that shows what the rule would be about, and writes nothing."""
+"""The button that previews which jobs the rule covers, and writes nothing."""
 _FIELDS = ("condition", "selects", "per", "severity", "recovered", "repeat_seconds", "enabled")
 _TYPES_OF: Mapping[str, list[str]] = {
     name: [kind for kind, each in NUMBERS.items() if name in (*each[0], *each[1])]
     for needed, optional in NUMBERS.values()
     for name in (*needed, *optional)
 }
-"""Of each number the types of conditions that have it."""
+"""For each number, the condition types that have it."""
 _NUMBERS = (
     (
         "count",
-        "So many in a row",
-        "Runs that fail, or ticks that are missed: of these one, where it is empty.",
+        "Count in a row",
+        "Failed runs, or missed ticks. Missed ticks default to 1.",
         "integer",
     ),
-    ("percent", "So many of 100", "Of too many runs that fail.", "integer"),
-    ("runs", "Of the last so many runs", "Of too many runs that fail: this, or the seconds below.", "integer"),
+    ("percent", "Failure rate (percent)", "For a failure rate.", "integer"),
+    ("runs", "Over the last runs", "For a failure rate: set this, or the window below.", "integer"),
     (
         "window_seconds",
-        "Of the runs of the last so many seconds",
-        "Of too many runs that fail: 60 to 86,400.",
+        "Over the last seconds",
+        "For a failure rate: 60 to 86,400.",
         "integer",
     ),
     (
         "min_runs",
-        "Of fewer runs it says nothing",
-        "Of too many runs that fail; empty: as many as the last runs above, or 1.",
+        "Minimum number of runs",
+        "For a failure rate. With fewer runs the rule does not alert. Empty: the number of last runs above, or 1.",
         "integer",
     ),
-    ("seconds", "Longer than so many seconds", "Of what begins late, takes too long, or has no success.", "integer"),
+    ("seconds", "Longer than (seconds)", "For a run that begins late or takes too long, or for no success.", "integer"),
     (
         "factor",
-        "Longer than so many times what is usual",
-        "Of what takes too long: this, or the seconds, or both.",
+        "Longer than (times usual)",
+        "For a run that takes too long: set this, the seconds, or both.",
         "number",
     ),
 )
-"""Of each number its label, its hint, and how it is read."""
+"""For each number: its name, label, hint, and kind (forms.py)."""
 _PRESET: Mapping[str, object] = {"condition": {"type": "FAILURES", "count": 3}, "recovered": True, "enabled": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RulePreview:
-    """What a rule would be about: the names, or ids, of the first jobs and heartbeats, and whether there are more."""
+    """What a rule would cover: the names, or ids, of the first jobs and heartbeats, and whether there are more."""
 
     jobs: list[str]
     heartbeats: list[str]
@@ -80,7 +80,7 @@ async def get_new_rule(call: Call, view: View) -> Response:
 
 @pages.post("", needs=Role.ADMIN)
 async def post_rule(call: Call, view: View) -> Response:
-    """Make a rule, or show what it would be about."""
+    """Create a rule, or preview what it would cover."""
     given = await sent(call)
     try:
         body = await call.judged(AlertRuleCreate, _of_its_kind(given).document())
@@ -90,20 +90,20 @@ async def post_rule(call: Call, view: View) -> Response:
         await alerts.create(view, new)
     except errors.KronosError as error:
         return _form(call, None, given.form.refused(error))
-    told = f"The alert rule {new.name} is made. {_left_out(given, FilledForm.of(_PRESET))}"
+    told = f"Alert rule {new.name} created. {_left_out(given, FilledForm.of(_PRESET))}"
     return done(call, told.strip(), "w", view.workspace, "alerts")
 
 
 @pages.get("/{name}", needs=Role.ADMIN)
 async def get_rule(call: Call, view: View, name: AlertRuleName) -> Response:
-    """A rule, in the form of its next version."""
+    """A rule, as a form for its next version."""
     rule = await alerts.get(view, name)
     return _form(call, rule, _filled(rule))
 
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def put_rule(call: Call, view: View, name: AlertRuleName) -> Response:
-    """Write a rule's next version, of that which the form was filled from; or show what it would be about."""
+    """Save a rule's next version, based on the version shown in the form; or preview what it would cover."""
     given = await sent(call)
     rule = await alerts.get(view, name)
     try:
@@ -113,13 +113,13 @@ async def put_rule(call: Call, view: View, name: AlertRuleName) -> Response:
         await alerts.replace(view, new, if_match={version_of(given)}, must_exist=True)
     except errors.KronosError as error:
         return _form(call, rule, given.form.refused(error))
-    told = f"The alert rule {name} is changed. {_left_out(given, _filled(rule))}"
+    told = f"Alert rule {name} saved. {_left_out(given, _filled(rule))}"
     return done(call, told.strip(), "w", view.workspace, "alerts")
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
 async def delete_rule(call: Call, view: View, name: AlertRuleName) -> Response:
-    """Delete a rule; its incidents are over."""
+    """Delete a rule and close its incidents."""
     given = await sent(call)
     try:
         await alerts.delete(view, name, if_match={version_of(given)})
@@ -128,7 +128,7 @@ async def delete_rule(call: Call, view: View, name: AlertRuleName) -> Response:
     except errors.KronosError as error:
         rule = await alerts.get(view, name)
         return _form(call, rule, _filled(rule).refused(error))
-    return done(call, f"The alert rule {name} is deleted, and its incidents are over.", "w", view.workspace, "alerts")
+    return done(call, f"Alert rule {name} deleted and its incidents closed.", "w", view.workspace, "alerts")
 
 
 def _put_document(given: SentForm) -> JsonObject:
@@ -138,7 +138,7 @@ def _put_document(given: SentForm) -> JsonObject:
 
 
 def _others(given: SentForm) -> list[str]:
-    """The numbers of other kinds of conditions."""
+    """The numbers that belong to other condition types."""
     return [name for name, types in _TYPES_OF.items() if given.text("/condition/type") not in types]
 
 
@@ -148,7 +148,7 @@ def _left_out(given: SentForm, before: FilledForm) -> str:
 
 
 def _of_its_kind(given: SentForm) -> SentForm:
-    """The form without the numbers of other kinds of conditions, which its page does not show."""
+    """The form without the numbers of other condition types, which its page does not show."""
     hidden = {f"/condition/{name}" for name in _others(given)}
     return SentForm(fields=[(name, text) for name, text in given.fields if name.partition(":")[0] not in hidden])
 
@@ -159,7 +159,7 @@ def _filled(rule: AlertRule) -> FilledForm:
 
 
 async def _preview(view: WorkspaceView, rule: NewRule) -> RulePreview:
-    """Which live CRON jobs and heartbeats the rule selects now. Raises what stands against its selection."""
+    """Return the live CRON jobs and heartbeats that the rule selects now. Raises JobNotFound, HeartbeatNotFound."""
     limit = _MOST_SHOWN
     named, beating = [], []
     match rule.selector:

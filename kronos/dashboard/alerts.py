@@ -1,4 +1,4 @@
-"""The pages of alerts: incidents, which are acknowledged and snoozed, and the rules that they broke."""
+"""The alerts page: incidents, with acknowledge and snooze, and the list of rules."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -21,7 +21,7 @@ pages = Pages()
 
 @pages.get("/w/{w}/alerts", needs=Role.VIEWER)
 async def get_alerts(call: Call, view: View, query: Annotated[IncidentQuery, Query()]) -> Response:
-    """Incidents, by default those that are not over, and the rules."""
+    """Incidents, by default the ongoing ones, and the rules."""
     which = IncidentFilter(status=query.status or "LIVE", rule=query.rule, job=query.job, heartbeat=query.heartbeat)
     of = list_digest("incidents", view.workspace, asdict(which))
     rows = await alerts.list_incidents(view, which, limit=query.limit + 1, before=decoded(query.cursor, of))
@@ -40,15 +40,21 @@ async def get_alerts(call: Call, view: View, query: Annotated[IncidentQuery, Que
 
 @pages.post("/w/{w}/alerts/{i}/acknowledge", needs=Role.OPERATOR)
 async def acknowledge_incident(call: Call, view: View, incident_id: IncidentId, caller: CallerOf) -> Response:
-    """Somebody has it."""
+    """Acknowledge an incident."""
     body = await call.judged(IncidentAcknowledge, (await sent(call)).document())
     await alerts.acknowledge(view, incident_id, actor=caller.actor, note=body.note)
-    return done(call, "Acknowledged: it is not said again.", "w", view.workspace, "alerts")
+    return done(call, "Acknowledged. No more notifications for this incident.", "w", view.workspace, "alerts")
 
 
 @pages.post("/w/{w}/alerts/{i}/snooze", needs=Role.OPERATOR)
 async def snooze_incident(call: Call, view: View, incident_id: IncidentId, caller: CallerOf) -> Response:
-    """Say nothing more of it for a time."""
+    """Suspend an incident's notifications for a time."""
     body = await call.judged(IncidentSnooze, (await sent(call)).document())
     await alerts.snooze(view, incident_id, actor=caller.actor, until=body.until, seconds=body.seconds)
-    return done(call, "Snoozed: it is said once more then, if it lasts.", "w", view.workspace, "alerts")
+    return done(
+        call,
+        "Snoozed. A notification follows afterwards if the incident is still ongoing.",
+        "w",
+        view.workspace,
+        "alerts",
+    )

@@ -1,4 +1,4 @@
-"""The routes of all pages, as the API's application takes them."""
+"""The routes of all pages, for the API's application."""
 
 from starlette.routing import BaseRoute
 
@@ -59,6 +59,6 @@ _PARTS = (
 
 
 def routes() -> list[BaseRoute]:
-    """Every page, and the scripts and styles. Raises static.NotInstalled where npm's are missing."""
+    """Return the routes of all pages, scripts and styles. Raises static.NotInstalled if npm's files are missing."""
     static.require_all()
     return [*(route for part in _PARTS for route in part.pages.routes), *static.routes, *home.rest.routes]

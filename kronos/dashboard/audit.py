@@ -1,4 +1,4 @@
-"""The audit of a workspace and of the instance: who changed what, field by field, and the state of its chain."""
+"""The audit pages of a workspace and of the instance: changes, field by field, and the state of the chain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Json, Role
 
 pages = Pages()
-# 25 changes of such a size are a page of less than 100 kB.
+# With these limits, 25 changes fit into a page of less than 100 kB.
 _MOST_FIELDS = 8
 _MOST_CHARACTERS = 120
 
 
 class AuditPageQuery(AuditQuery):
-    """Which changes, as many as a page may have."""
+    """The filter of changes, and how many a page shows."""
 
-    limit: WholeNumber = Field(default=25, ge=1, le=25, description="Rows of a page.")
+    limit: WholeNumber = Field(default=25, ge=1, le=25, description="Rows per page.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldChange:
-    """A field that a change is about; None: it was not there, or is not any more."""
+    """A changed field. None: the field did not exist before, or no longer exists."""
 
     name: str
     was: str | None
@@ -43,7 +43,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditedChange:
-    """A row of the audit, and its fields; `more` of them are not shown."""
+    """An audit row and its first fields; `more` is the number of fields not shown."""
 
     row: AuditRow
     fields: list[FieldChange]
@@ -52,13 +52,13 @@ class AuditedChange:
 
 @pages.get("/w/{w}/audit", needs=Role.ADMIN)
 async def get_audit(call: Call, view: View, query: Annotated[AuditPageQuery, Query()]) -> Response:
-    """Who changed what in the workspace, the last change first."""
+    """The workspace's changes, latest first."""
     return await _shown(call, view, view.workspace, query)
 
 
 @pages.get("/system/audit", needs=Role.INSTANCE_ADMIN)
 async def get_instance_audit(call: Call, instance: Instance, query: Annotated[AuditPageQuery, Query()]) -> Response:
-    """Who changed what in the instance and all workspaces."""
+    """The changes of the instance and all workspaces, latest first."""
     return await _shown(call, instance, "", query)
 
 

@@ -1,11 +1,11 @@
-"""Pages of long texts, made short: whoever looks for what is wrong has a telephone, and a page is less than 100 kB.
+"""Cut long texts to keep a page below 100 kB, so that it loads quickly on a phone.
 
-What people write may be 256 KiB, and HTML writes one `&` as five bytes. A page that would be larger has each of its
-texts cut, all alike, as far as it takes, and a link to itself whole. A form is never cut, as what was cut would be
-saved: one that holds a long text stands on the whole page alone. Nor is what a button copies: where it was cut the
-button is a link to the whole page.
+User texts may have 256 KiB, and HTML needs five bytes for one `&`. In a page that would be too large, all texts are
+cut to the same length, and a link opens the page in full. A form is never cut, because its cut text would be saved: a
+form with a long text is only on the full page. Text for a copy button is not cut either: the button becomes a link to
+the full page.
 
-An answer to a form holds what was typed, as long as it is, and has no whole page: there all that is beside it is cut.
+A response to a submitted form keeps everything that was typed, and has no full page: only the text around it is cut.
 """
 
 import re
@@ -14,15 +14,15 @@ from markupsafe import escape
 
 MOST_BYTES = 99_000
 _LENGTHS = (8_000, 2_000, 500, 120, 40, 20)
-"""How long texts may be, in the characters of HTML: the first that makes the page small enough."""
+"""Maximum text lengths to try, in characters of HTML. The first that makes the page small enough is used."""
 _LEAST_OF_OURS = 120
-"""Less than that is cut in the rows of tables alone: elsewhere it may be what Kronos itself says, and its buttons."""
+"""Below this length, only table rows are cut: other short texts may be Kronos's own sentences and buttons."""
 _FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL)
 _AREA = re.compile(r"<textarea\b[^>]*>(.*?)</textarea>", re.DOTALL)
 _TYPED = re.compile(r'(?<=>)[^<]*(?=</textarea>)|(?<=\svalue=")[^"]*')
 _COPY = re.compile(r'<button\b[^>]*\sdata-copy="(?P<id>[^"]*)"[^>]*>.*?</button>', re.DOTALL)
 _STRIP = re.compile(r'<svg class="strip"[^>]*>.*?</svg>', re.DOTALL)
-"""A picture of what the text beside it says: fifty of them are 20 kB."""
+"""A picture of the text next to it: fifty of them take 20 kB."""
 _ROWS = re.compile(r"(<tbody\b.*?</tbody>)", re.DOTALL)
 _KEPT = re.compile(r"<textarea\b.*?</textarea>|<[^>]*>", re.DOTALL)
 _TOLD = re.compile(r'(?P<name>\s(?:title|aria-label)=")(?P<text>[^"]*)')
@@ -30,13 +30,15 @@ _PART_OF_REFERENCE = re.compile(r"&[^;\s]{0,9}\Z")
 
 
 def is_too_long(html: str, *, beside_forms: bool = False) -> bool:
-    """Whether a page is larger than it may be, or what it has beside what was typed."""
+    """Whether a page is too large. With `beside_forms`, text typed into forms does not count."""
     counted = _TYPED.sub("", html) if beside_forms else html
     return len(counted) > MOST_BYTES or len(counted.encode(errors="surrogatepass")) > MOST_BYTES
 
 
 def shown(html: str, whole: str | None) -> str:
-    """The page with its texts cut; `whole`: its address with nothing cut. None: it answers a form, which stays."""
+    """Return the page with its texts cut.
+
+    `whole` is the address of the full page. None: the page answers a form, and the form is not cut."""
     made = html
     for most in _LENGTHS:
         least = max(most, _LEAST_OF_OURS)
@@ -52,7 +54,7 @@ def _forms_cut(html: str, whole: str, most: int) -> str:
 
 
 def _form(form: str, whole: str, most: int) -> str:
-    """The form, or what stands in its place: the beginning of what is long in it, and where it is whole."""
+    """Return the form, or its replacement: its long texts, to be cut, and a link to the full form."""
     long = [each[1] for each in _AREA.finditer(form) if len(each[1]) > most]
     if not long:
         return form
@@ -65,7 +67,7 @@ def _copies_cut(html: str, whole: str | None, most: int) -> str:
 
 
 def _is_short(html: str, identifier: str, most: int) -> bool:
-    """Whether nothing is cut of the element with this id, which holds a text alone."""
+    """Whether the element with this id, which holds only text, needs no cut."""
     found = re.search(rf'\sid="{re.escape(identifier)}"[^>]*>(?P<text>[^<]*)', html)
     return found is not None and len(found["text"]) <= most
 
@@ -73,11 +75,11 @@ def _is_short(html: str, identifier: str, most: int) -> bool:
 def _whole_to_copy(whole: str | None) -> str:
     if whole is None:
         return ""
-    return f'<a class="button" href="{escape(whole)}">Show it whole, to copy it</a>'
+    return f'<a class="button" href="{escape(whole)}">Open in full to copy</a>'
 
 
 def _rows_cut(html: str, most: int, least: int) -> str:
-    """Texts cut: in the rows of tables at `most`, elsewhere at `least`."""
+    """Cut texts in table rows to `most` characters, and all others to `least`."""
     parts = _ROWS.split(html)
     return "".join(_texts_cut(each, most if nth % 2 else least) for nth, each in enumerate(parts))
 
@@ -93,5 +95,5 @@ def _texts_cut(html: str, most: int) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    """No reference is cut in two."""
+    """Cut a text without splitting a character reference."""
     return text if len(text) <= most else f"{_PART_OF_REFERENCE.sub('', text[:most])}…"

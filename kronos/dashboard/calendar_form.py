@@ -1,4 +1,4 @@
-"""The form of a calendar: its days are lines of text, and an iCalendar file is text that becomes such lines."""
+"""The calendar form: days are lines of text, and the text of an iCalendar file is turned into such lines."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,13 +14,13 @@ from kronos.model import JsonObject
 DAYS, FILE = "/days", "/icalendar"
 POINTERS = ("/name", "/timezone", "/business_days", "/business_hours", DAYS, FILE)
 _SECOND_DAY = re.compile(r"(?:[-\u2013\u2014]+|\.\.|to\b|until\b)\s*\d{4}-\d\d-\d\d")
-"""As `2026-12-24 - 2026-12-26 Christmas` has it: two days are meant, and one would be kept."""
+"""A line such as `2026-12-24 - 2026-12-26 Christmas` means a range, but would be read as one day."""
 _POINTER = re.compile(rf"{DAYS}/(?P<number>[0-9]+)(?:/.*)?", re.ASCII)
 _LINE = re.compile(r"(?P<open>open\s+)?(?P<starts>\S+?)(?:\.\.(?P<ends>\S+))?(?:\s+(?P<name>\S.*))?", re.ASCII)
 
 
 def document_of(given: SentForm) -> JsonObject:
-    """The body that the form makes. Raises Unprocessable, with the lines of the days that cannot be read."""
+    """Return the API body for the form. Raises Unprocessable, listing the lines of days that cannot be read."""
     kept = [(name, text) for name, text in given.fields if name.partition(":")[0] != DAYS]
     made = SentForm(fields=kept).document()
     made["days"] = days_of(given.text(DAYS))
@@ -28,8 +28,9 @@ def document_of(given: SentForm) -> JsonObject:
 
 
 def days_of(text: str) -> list[JsonObject]:
-    """The days of lines such as `2026-12-24..2026-12-26 Christmas`, or `open 2027-01-02 Inventory`. Raises
-    Unprocessable."""
+    """Return the days in lines such as `2026-12-24..2026-12-26 Christmas` or `open 2027-01-02 Inventory`.
+
+    Raises Unprocessable."""
     found: list[JsonObject] = []
     faults: list[Fault] = []
     for number, line in enumerate((each.strip() for each in text.splitlines()), 1):
@@ -37,11 +38,11 @@ def days_of(text: str) -> list[JsonObject]:
             continue
         read = _LINE.fullmatch(line)
         if read is None or not read["name"]:
-            detail = f"line {number}, {line[:40]!r}, is no day with a name"
-            faults.append(Fault(pointer=DAYS, detail=detail, hint="Write 2026-12-25 Christmas, a line for each."))
+            detail = f"line {number}, {line[:40]!r}, is not a day with a name"
+            faults.append(Fault(pointer=DAYS, detail=detail, hint="Write one day per line: 2026-12-25 Christmas."))
             continue
         if _SECOND_DAY.match(read["name"]):
-            detail = f"line {number}, {line[:40]!r}, has a second day where its name begins"
+            detail = f"line {number}, {line[:40]!r}, has a second date where the name should be"
             faults.append(Fault(pointer=DAYS, detail=detail, hint="Write 2026-12-24..2026-12-26 Christmas."))
             continue
         day = {"starts": read["starts"], "name": read["name"], "open": bool(read["open"])}
@@ -49,13 +50,15 @@ def days_of(text: str) -> list[JsonObject]:
     if faults:
         raise errors.Unprocessable.of(*faults[:10])
     if len(found) > MOST_DAYS:
-        detail = f"there are {len(found)} lines, at most {MOST_DAYS} are kept"
-        raise errors.Unprocessable.of(Fault(pointer=DAYS, detail=detail, hint="Name two calendars in the job."))
+        detail = f"there are {len(found)} lines; at most {MOST_DAYS} are allowed"
+        raise errors.Unprocessable.of(
+            Fault(pointer=DAYS, detail=detail, hint="Split the days into two calendars and list both in the job.")
+        )
     return found
 
 
 def refused(form: FilledForm, error: errors.KronosError) -> FilledForm:
-    """The form with why it was refused. A fault of a day names the line that it was written in."""
+    """Return the form with its faults. A day's fault gives the line that the day was written in."""
     refused = form.refused(error)
     lines = [(number, line.strip()) for number, line in enumerate(form.text(DAYS).splitlines(), 1) if line.strip()]
     return replace(refused, faults=tuple(_at_line(each, lines) for each in refused.faults))
@@ -70,12 +73,12 @@ def _at_line(fault: Fault, lines: Sequence[tuple[int, str]]) -> Fault:
 
 
 def lines_of(days: Iterable[CalendarDay]) -> str:
-    """Days as the form has them."""
+    """Return days as lines of the form."""
     return "\n".join(_line(each) for each in days)
 
 
 def form_of(calendar: Calendar) -> FilledForm:
-    """The form, filled with what a calendar says."""
+    """Return the form filled from a calendar."""
     hours = calendar.business_hours
     values: dict[str, Sequence[str]] = {
         "version": [str(calendar.version)],
@@ -89,7 +92,7 @@ def form_of(calendar: Calendar) -> FilledForm:
 
 
 def with_days(form: FilledForm, days: Iterable[CalendarDay]) -> FilledForm:
-    """The form, with these days in place of its lines and of its file."""
+    """Return the form with its lines and its file replaced by these days."""
     values = {name: texts for name, texts in form.values.items() if name != FILE} | {DAYS: [lines_of(days)]}
     return FilledForm(values=values, once=form.once)
 

@@ -1,4 +1,4 @@
-"""A calendar day by day, as a month is shown: what is open, what is closed, and what the calendar calls it."""
+"""A month of a calendar, day by day: whether each day is open or closed, and the calendar's names for it."""
 
 from calendar import Calendar as Weeks
 from collections.abc import Sequence
@@ -18,8 +18,10 @@ _Times = list[tuple[datetime, datetime]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarDate:
-    """A day: `is_open` all day, as a business day is; `is_closed` at all times; or (`hours`) open at some times of it.
-    Fields all: where a key sees no payloads, fields are what a page is given (kronos/api/withheld.py)."""
+    """A day: `is_open` like a business day, `is_closed` all day, or open at certain `hours`.
+
+    These are fields, not properties: a page for a key that sees no payloads receives only fields
+    (kronos/api/withheld.py)."""
 
     day: date
     is_open: bool
@@ -31,7 +33,7 @@ class CalendarDate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarMonth:
-    """The days of a month by weeks; None where another month's day stands."""
+    """The days of a month by week; None for days of another month."""
 
     name: str
     before: str | None
@@ -40,7 +42,7 @@ class CalendarMonth:
 
 
 def month(calendar: Calendar, named: str | None) -> CalendarMonth:
-    """A month (`2026-12`), the present one where none is named."""
+    """Return the named month (`2026-12`), or the current one."""
     first = _first(calendar, named)
     after, before = (first + 32 * _DAY).replace(day=1), (first - _DAY).replace(day=1)
     spans = named_spans(calendar.days)
@@ -56,7 +58,7 @@ def month(calendar: Calendar, named: str | None) -> CalendarMonth:
 
 
 def coming(calendar: Calendar, most: int) -> list[CalendarDate]:
-    """The next days on which the calendar says something else than its week does."""
+    """Return up to `most` coming days for which the calendar lists an exception from its week."""
     today = _today(calendar)
     spans = [span for span in named_spans(calendar.days) if span.ends.date() >= today]
     found: list[CalendarDate] = []
@@ -103,7 +105,7 @@ def _date(calendar: Calendar, spans: Sequence[Span], day: date) -> CalendarDate:
 
 
 def _usual(calendar: Calendar, begins: datetime) -> _Times:
-    """When the day would be open for its week alone."""
+    """Return the day's open times according to the weekly pattern only."""
     if calendar.business_days is not None and _WEEK[begins.weekday()] not in calendar.business_days:
         return []
     hours = calendar.business_hours

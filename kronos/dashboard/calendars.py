@@ -1,4 +1,4 @@
-"""Calendars: what they close, by month and by name, who names them, and their forms."""
+"""The calendar pages: closures by month and by name, the jobs that use a calendar, and its forms."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -27,13 +27,15 @@ pages = Pages("/w/{w}/calendars")
 _MOST_SHOWN = 100
 _MOST_COMING = 12
 _READ = "read"
-"""The button that reads the file into the lines of days, and saves nothing."""
+"""The button that adds the file's closures to the lines of days, and saves nothing."""
 
 
 class CalendarPageQuery(Query):
-    """Which month of a calendar is shown."""
+    """The month of a calendar to show."""
 
-    month: str | None = Field(default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Of its days.")
+    month: str | None = Field(
+        default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Month to show, such as 2026-12."
+    )
 
 
 @pages.get("", needs=Role.VIEWER)
@@ -44,7 +46,7 @@ async def get_calendars(call: Call, view: ReadView, query: Annotated[PageQuery, 
 
 @pages.post("", needs=Role.ADMIN)
 async def post_calendar(call: Call, view: View) -> Response:
-    """Make a calendar; or only read the file of the form."""
+    """Create a calendar, or only read the form's iCalendar file."""
     given = await sent(call)
     try:
         body = await call.judged(CalendarCreate, calendar_form.document_of(given))
@@ -54,20 +56,20 @@ async def post_calendar(call: Call, view: View) -> Response:
         document, _ = await calendars.create(view, body.name, new, idempotency_key=given.once)
     except errors.KronosError as error:
         return await _listed(call, view, PageQuery(), calendar_form.refused(given.form, error))
-    return done(call, f"The calendar {document.name} is made.", "w", view.workspace, "calendars", document.name)
+    return done(call, f"Calendar {document.name} created.", "w", view.workspace, "calendars", document.name)
 
 
 @pages.get("/{name}", needs=Role.VIEWER)
 async def get_calendar(
     call: Call, view: View, name: CalendarName, query: Annotated[CalendarPageQuery, InQuery()]
 ) -> Response:
-    """One calendar: a month of it, what comes next, and the jobs that name it."""
+    """One calendar: a month, its next closures, and the jobs that use it."""
     return await _one(call, view, name, query)
 
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def change_calendar(call: Call, view: View, name: CalendarName) -> Response:
-    """Write the calendar's next version, of that which the form was filled from; or only read the file."""
+    """Save the calendar's next version, based on the version shown in the form; or only read the file."""
     given = await sent(call)
     try:
         body = await call.judged(CalendarPut, calendar_form.document_of(given), lambda: _present(view, name))
@@ -82,14 +84,14 @@ async def change_calendar(call: Call, view: View, name: CalendarName) -> Respons
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, CalendarPageQuery(), calendar_form.refused(given.form, error))
-    left = f" {document.jobs_left} jobs have still to follow it." if document.jobs_left else ""
-    notice = f"{name} is at version {document.version} now.{left}"
+    left = f" Jobs still to update: {document.jobs_left}." if document.jobs_left else ""
+    notice = f"{name} is now at version {document.version}.{left}"
     return done(call, notice, "w", view.workspace, "calendars", name)
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
 async def delete_calendar(call: Call, view: View, name: CalendarName) -> Response:
-    """Delete a calendar that no live job names."""
+    """Delete a calendar that no live job uses."""
     given = await sent(call)
     try:
         await calendars.delete(view, name, if_match={version_of(given)})
@@ -97,7 +99,7 @@ async def delete_calendar(call: Call, view: View, name: CalendarName) -> Respons
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, CalendarPageQuery(), FilledForm().refused(error))
-    return done(call, f"The calendar {name} is deleted.", "w", view.workspace, "calendars")
+    return done(call, f"Calendar {name} deleted.", "w", view.workspace, "calendars")
 
 
 async def _listed(
@@ -133,7 +135,7 @@ async def _one(
     filled = calendar_form.form_of(calendar)
     if form is None:
         form = filled
-    elif not form.values:  # a refused deletion fills none
+    elif not form.values:  # a rejected deletion has no values
         form = replace(form, values=filled.values)
     return shown(
         call,

@@ -1,4 +1,4 @@
-"""Configs: the values that templates of endpoints hold."""
+"""The config pages: values for endpoint templates."""
 
 from typing import Annotated, cast
 
@@ -51,7 +51,7 @@ async def get_configs(call: Call, view: ReadView, query: Annotated[PageQuery, Qu
 
 @pages.post("", needs=Role.ADMIN)
 async def post_config(call: Call, view: View) -> Response:
-    """Make a config."""
+    """Create a config."""
     return await _PAGES.create(call, view)
 
 
@@ -63,11 +63,11 @@ async def get_config(call: Call, view: View, name: ConfigName) -> Response:
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def change_config(call: Call, view: View, name: ConfigName) -> Response:
-    """Write the config's next version."""
+    """Save the config's next version."""
     return await _PAGES.change(call, view, name)
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
 async def delete_config(call: Call, view: View, name: ConfigName) -> Response:
-    """Delete a config that no endpoint names."""
+    """Delete a config that no endpoint uses."""
     return await _PAGES.delete(call, view, name)

@@ -1,4 +1,4 @@
-"""The pages of dead letters: in groups and one by one, redriven and discarded by a filter, with progress."""
+"""The dead-letter pages: letters in groups and one by one, and redrive and discard by a filter."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -31,8 +31,7 @@ _Deed = Literal["redrive", "discard"]
 
 @pages.get("/w/{w}/dead-letters", needs=Role.VIEWER)
 async def get_dead_letters(call: Call, view: ReadView, query: Annotated[TypedLetterQuery, Query()]) -> Response:
-    """What failed and nobody has dealt with: by endpoint and error, and the newest; and operations that deal with
-    it."""
+    """Dead letters by endpoint and error, the newest one by one, and the latest redrives and discards."""
     which = LetterFilter(**query.model_dump(include=set(_FILTER)))
     of = list_digest("dead-letters", view.workspace, asdict(which))
     rows = await dead_letters.list_page(view, which, limit=query.limit, before=decoded(query.cursor, of))
@@ -54,12 +53,12 @@ async def get_dead_letters(call: Call, view: ReadView, query: Annotated[TypedLet
 
 @pages.post("/w/{w}/dead-letters/retry", needs=Role.OPERATOR)
 async def retry_chosen(call: Call, view: View) -> Response:
-    """Make the ones that were ticked due again, one by one."""
+    """Make the selected dead letters due again, one by one."""
     chosen = [UUID(each) for each in dict.fromkeys((await sent(call)).all("chosen")) if UUID_FORM.fullmatch(each)]
     if not chosen or len(chosen) > _MOST_CHOSEN:
         raise errors.InvalidRequest.of(
-            "no dead letter was ticked" if not chosen else f"{len(chosen)} dead letters were ticked",
-            f"Tick 1 to {_MOST_CHOSEN} of them; a filter redrives any number.",
+            "no dead letter was selected" if not chosen else f"{len(chosen)} dead letters were selected",
+            f"Select 1 to {_MOST_CHOSEN} of them. To redrive any number, use a filter.",
         )
     refused = []
     for execution_id in chosen:
@@ -73,25 +72,25 @@ async def retry_chosen(call: Call, view: View) -> Response:
 
 @pages.get("/w/{w}/dead-letters/redrive", needs=Role.OPERATOR)
 async def get_redrive(call: Call, view: View, query: Annotated[TypedLetterQuery, Query()]) -> Response:
-    """How many would be redriven, before they are."""
+    """Ask for confirmation, with the number of letters that would be redriven."""
     return await _asked_first(call, view, "redrive", LetterFilter(**query.model_dump(include=set(_FILTER))))
 
 
 @pages.get("/w/{w}/dead-letters/discard", needs=Role.OPERATOR)
 async def get_discard(call: Call, view: View, query: Annotated[TypedLetterQuery, Query()]) -> Response:
-    """How many would be discarded, before they are."""
+    """Ask for confirmation, with the number of letters that would be discarded."""
     return await _asked_first(call, view, "discard", LetterFilter(**query.model_dump(include=set(_FILTER))))
 
 
 @pages.post("/w/{w}/dead-letters/redrive", needs=Role.OPERATOR)
 async def redrive_letters(call: Call, view: View) -> Response:
-    """Redrive all of a filter, behind the page."""
+    """Begin redriving all letters of a filter, in the background."""
     return await _begun(call, view, "redrive")
 
 
 @pages.post("/w/{w}/dead-letters/discard", needs=Role.OPERATOR)
 async def discard_letters(call: Call, view: View) -> Response:
-    """Discard all of a filter, behind the page."""
+    """Begin discarding all letters of a filter, in the background."""
     return await _begun(call, view, "discard")
 
 
@@ -125,5 +124,5 @@ async def _begun(call: Call, view: WorkspaceView, deed: _Deed) -> Response:
         filled = form.form.refused(error)
         asked = {name: filled.text(f"/{name}") for name in _FILTER if filled.text(f"/{name}")}
         return shown(call, "dead_letters_deed.html", error.status, deed=deed, count=None, asked=asked, form=filled)
-    told = "Redriving has begun." if deed == "redrive" else "Discarding has begun."
-    return done(call, f"{told} You may leave this page.", "w", view.workspace, "operations", operation.operation_id)
+    told = "Redrive started." if deed == "redrive" else "Discard started."
+    return done(call, f"{told} You can leave this page.", "w", view.workspace, "operations", operation.operation_id)

@@ -1,4 +1,4 @@
-"""What the pages of configs and of payload specs have in common: a list with a form for a new one, and a page each."""
+"""The common part of the config and payload spec pages: a list with a form for a new one, and a page for each."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -25,8 +25,10 @@ _MOST_SHOWN = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentPages(Generic[Create, Put]):
-    """The pages of one kind of document. `template`: of the list and of the page are `{template}s.html` and
-    `{template}.html`; `content`: the field of the API's body that holds what the document says."""
+    """The pages of one kind of document.
+
+    The list uses the template `{template}s.html`, the page `{template}.html`. `content` is the field of the API's body
+    that holds the document."""
 
     kind: DocumentType
     template: str
@@ -37,17 +39,17 @@ class DocumentPages(Generic[Create, Put]):
     judge: Callable[[Call, Json], Awaitable[None]]
     """Raises Unprocessable, PayloadTooLarge."""
     replace: Callable[[WorkspaceView, str, Json, int, SentForm], Awaitable[Document]]
-    """Writes the next version after that one. Raises KronosError."""
+    """Saves the version after the given one. Raises KronosError."""
 
     @property
     def pointer(self) -> str:
-        """The field of the content in a form."""
+        """The form field of the content."""
         return f"/{self.content}"
 
     async def listed(
         self, call: Call, view: WorkspaceView, query: PageQuery, form: FilledForm | None = None
     ) -> Response:
-        """The list, and the form of a new one."""
+        """The list, with a form for a new document."""
         of = list_digest(self.kind.routes, view.workspace, {})
         rows = await documents.list_page(view, self.kind, limit=query.limit, before=decoded(query.cursor, of))
         found = bounded(rows, of=of, place=lambda row: (row.created_at, row.document_id))
@@ -57,7 +59,7 @@ class DocumentPages(Generic[Create, Put]):
         )
 
     async def create(self, call: Call, view: WorkspaceView) -> Response:
-        """Make one of the form, and go to its page; or the list with what was wrong."""
+        """Create a document from the form and redirect to its page, or show the list with the form's faults."""
         given = await sent(call)
         try:
             body = await call.judged(self.create_body, given.document())
@@ -66,10 +68,10 @@ class DocumentPages(Generic[Create, Put]):
             await documents.create(view, self.kind, name, content, idempotency_key=given.once)
         except errors.KronosError as error:
             return await self.listed(call, view, PageQuery(), given.form.refused(error))
-        return done(call, f"{name} is made.", "w", view.workspace, self.kind.routes, name)
+        return done(call, f"{name} created.", "w", view.workspace, self.kind.routes, name)
 
     async def one(self, call: Call, view: WorkspaceView, name: str, form: FilledForm | None = None) -> Response:
-        """One document: what it says, who names it, and the form of its next version."""
+        """One document: its content, the endpoints that use it, and a form for its next version."""
         document = await documents.get(view, self.kind, name)
         users = await documents.users(view, self.kind, name, limit=_MOST_SHOWN + 1)
         text = orjson.dumps(document.content, option=orjson.OPT_INDENT_2).decode()
@@ -85,7 +87,7 @@ class DocumentPages(Generic[Create, Put]):
         )
 
     async def change(self, call: Call, view: WorkspaceView, name: str) -> Response:
-        """Write the next version, of that which the form was filled from."""
+        """Save the next version, based on the version shown in the form."""
         given = await sent(call)
         try:
             body = await call.judged(self.put_body, given.document())
@@ -96,10 +98,10 @@ class DocumentPages(Generic[Create, Put]):
             raise
         except errors.KronosError as error:
             return await self.one(call, view, name, given.form.refused(error))
-        return done(call, f"{name} is at version {document.version} now.", "w", view.workspace, self.kind.routes, name)
+        return done(call, f"{name} is now at version {document.version}.", "w", view.workspace, self.kind.routes, name)
 
     async def delete(self, call: Call, view: WorkspaceView, name: str) -> Response:
-        """Delete it, where no endpoint names it."""
+        """Delete a document that no endpoint uses."""
         given = await sent(call)
         try:
             await documents.delete(view, self.kind, name, if_match={version_of(given)})
@@ -107,12 +109,12 @@ class DocumentPages(Generic[Create, Put]):
             raise
         except errors.KronosError as error:
             return await self.one(call, view, name, FilledForm().refused(error))
-        return done(call, f"{name} is deleted.", "w", view.workspace, self.kind.routes)
+        return done(call, f"{name} deleted.", "w", view.workspace, self.kind.routes)
 
 
 def version_of(given: SentForm) -> int:
-    """The version that a form was filled from. Raises InvalidRequest."""
+    """Return the version that the form was filled from. Raises InvalidRequest."""
     text = given.text("version")
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise errors.InvalidRequest.of("the form does not say which version it changes", "Load the page again.")
+        raise errors.InvalidRequest.of("the form has no version number", "Reload the page.")
     return int(text)

@@ -1,4 +1,4 @@
-"""Endpoints: where deliveries go; made and changed by a form, tried out, switched off and on."""
+"""The endpoint pages: list, create, change, test, disable, enable and delete an endpoint."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, get_args
@@ -46,11 +46,11 @@ _FIELDS = (
     "/on_disabled",
     "/use",
 )
-"""What has a field of its own in the form."""
+"""Settings that have their own form field."""
 
 
 class NewEndpointQuery(Query):
-    """Of which type a new endpoint is."""
+    """The type of a new endpoint."""
 
     type: _Type = Field(default="HTTP", description="The transport.")
 
@@ -66,7 +66,7 @@ async def get_endpoints_page(call: Call, view: ReadView, query: Annotated[PageQu
 
 @pages.get("/~new", needs=Role.ADMIN)
 async def get_new_endpoint_page(call: Call, view: View, query: Annotated[NewEndpointQuery, InQuery()]) -> Response:
-    """The form of a new endpoint."""
+    """The form for a new endpoint."""
     await view.enter()
     spec = _SPECS.get(query.type)
     return _new(call, query.type, FilledForm(values={"/spec": [_json(spec)]} if spec else {}))
@@ -74,7 +74,7 @@ async def get_new_endpoint_page(call: Call, view: View, query: Annotated[NewEndp
 
 @pages.post("", needs=Role.ADMIN)
 async def post_endpoint_on_page(call: Call, view: View) -> Response:
-    """Make an endpoint."""
+    """Create an endpoint."""
     form = await sent(call)
     try:
         body = (await call.judged(EndpointCreate, form.document())).root
@@ -86,7 +86,7 @@ async def post_endpoint_on_page(call: Call, view: View) -> Response:
             raise
         kind = form.text("/type")
         return _new(call, kind if kind in _TYPES else "HTTP", form.form.refused(error))
-    return done(call, f"{made.name} is made.", "w", view.workspace, "endpoints", made.name)
+    return done(call, f"{made.name} created.", "w", view.workspace, "endpoints", made.name)
 
 
 @pages.get("/{name}", needs=Role.VIEWER)
@@ -97,7 +97,7 @@ async def get_endpoint_page(call: Call, view: View, name: EndpointName) -> Respo
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def change_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Response:
-    """Write the endpoint's next version, of that which the form was filled from."""
+    """Save the endpoint's next version, based on the version shown in the form."""
     form = await sent(call)
     try:
         body = (await call.judged(EndpointPut, form.document(), lambda: endpoints.get(view, name))).root
@@ -110,13 +110,13 @@ async def change_endpoint_on_page(call: Call, view: View, name: EndpointName) ->
         )
     except errors.KronosError as error:
         return await _refused(call, view, name, "edit", form.form, error)
-    notice = f"{name} is at version {endpoint.version} now. Executions that exist keep theirs."
+    notice = f"{name} is now at version {endpoint.version}. Existing executions keep their version."
     return done(call, notice, "w", view.workspace, "endpoints", name)
 
 
 @pages.post("/{name}/render", needs=Role.ADMIN)
 async def render_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Response:
-    """What would be sent for an input."""
+    """Show the request that would be sent for an input."""
     form = await sent(call)
     try:
         body = await call.judged(EndpointRender, form.document())
@@ -128,7 +128,7 @@ async def render_endpoint_on_page(call: Call, view: View, name: EndpointName) ->
 
 @pages.post("/{name}/test", needs=Role.ADMIN)
 async def try_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Response:
-    """One delivery now; its execution says what was sent and answered."""
+    """Make one test delivery now, and show its execution with the request and response."""
     call.take(endpoint_tests.LONGEST_WAIT_SECONDS + call.context.settings.request_seconds)
     form = await sent(call)
     try:
@@ -137,28 +137,28 @@ async def try_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Re
     except errors.KronosError as error:
         return await _refused(call, view, name, "try", form.form, error)
     execution = tried.execution
-    notice = f"The test is {execution.status.lower()}: this is its delivery."
+    notice = f"Test delivery: {execution.status.lower()}."
     return done(call, notice, "w", view.workspace, "executions", execution.execution_id)
 
 
 @pages.post("/{name}/disable", needs=Role.ADMIN)
 async def disable_endpoint_on_page(call: Call, view: View, name: EndpointName, caller: CallerOf) -> Response:
-    """Deliver nothing to it until it is enabled by hand."""
+    """Stop deliveries until the endpoint is enabled by hand."""
     form = await sent(call)
     try:
         body = await call.judged(EndpointDisable, form.document())
         await endpoints.disable(view, name, actor=caller.actor, note=body.note)
     except errors.KronosError as error:
         return await _refused(call, view, name, "disable", form.form, error)
-    return done(call, f"Nothing is delivered to {name} until it is enabled.", "w", view.workspace, "endpoints", name)
+    return done(call, f"Deliveries to {name} are stopped until it is enabled.", "w", view.workspace, "endpoints", name)
 
 
 @pages.post("/{name}/enable", needs=Role.ADMIN)
 async def enable_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Response:
-    """Deliver to it again."""
+    """Resume deliveries."""
     await sent(call)
     await endpoints.enable(view, name)
-    return done(call, f"{name} is delivered to again.", "w", view.workspace, "endpoints", name)
+    return done(call, f"Deliveries to {name} have resumed.", "w", view.workspace, "endpoints", name)
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
@@ -169,11 +169,11 @@ async def delete_endpoint_on_page(call: Call, view: View, name: EndpointName) ->
         await endpoints.delete(view, name, if_match={version_of(form)})
     except errors.KronosError as error:
         return await _refused(call, view, name, "delete", form.form, error)
-    return done(call, f"{name} is deleted.", "w", view.workspace, "endpoints")
+    return done(call, f"{name} deleted.", "w", view.workspace, "endpoints")
 
 
 class EndpointForms:
-    """The forms of an endpoint's page, by the name of what they do."""
+    """The forms of an endpoint's page, by action."""
 
     def __init__(self, endpoint: Endpoint, refused: dict[str, FilledForm]) -> None:
         self._forms = {
@@ -213,7 +213,7 @@ async def _page(
 
 
 class RenderedText:
-    """What would be sent, as text: an admin's, who sees payloads."""
+    """A rendered request as text. Only admins receive it; they see payloads."""
 
     def __init__(self, rendered: AnyRendered) -> None:
         self.text = orjson.dumps(rendered, option=orjson.OPT_INDENT_2).decode()
@@ -226,14 +226,14 @@ def _new(call: Call, kind: str, form: FilledForm) -> Response:
 async def _refused(
     call: Call, view: WorkspaceView, name: str, what: str, form: FilledForm, error: errors.KronosError
 ) -> Response:
-    """The page with what was typed and what is wrong with it; what no form can mend is an error page."""
+    """Show the page with the typed values and their faults; errors that the form cannot fix become an error page."""
     if error.status >= 500 or isinstance(error, errors.NotFound):
         raise error
     return await _page(call, view, name, {what: form.refused(error)})
 
 
 def _fields_of(endpoint: Endpoint) -> dict[str, Sequence[str]]:
-    """The endpoint as the fields of its form have it: sent back unchanged, they make the same endpoint."""
+    """Return the endpoint as form fields. Sent back unchanged, they produce the same endpoint."""
     given = as_given(endpoint)
     kept = ("title", "config", "payload_spec", "use", "group", "on_disabled")
     made: dict[str, Sequence[str]] = {f"/{name}": [str(given[name])] for name in kept if given[name] is not None}

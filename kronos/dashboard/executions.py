@@ -1,4 +1,4 @@
-"""The pages of executions: the list, and one with its attempts."""
+"""The execution pages: the list, and one execution with its attempts."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ _ENDED = frozenset({"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPI
 
 @pages.get("/w/{w}/executions", needs=Role.VIEWER)
 async def get_executions(call: Call, view: ReadView, query: Annotated[TypedExecutionQuery, Query()]) -> Response:
-    """Executions, newest first, filtered by what stands in the address."""
+    """Executions, newest first, filtered by the query in the address."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     of = list_digest("executions", view.workspace, filters)
     found = await executions.find_page(
@@ -45,7 +45,7 @@ async def get_executions(call: Call, view: ReadView, query: Annotated[TypedExecu
 
 @pages.get("/w/{w}/executions/{e}", needs=Role.VIEWER)
 async def get_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
-    """One execution: when it was what, its attempts with request and answer, what set it off and what it set off."""
+    """One execution: its timeline, its attempts with request and response, its cause and its callbacks."""
     execution = await executions.get(view, execution_id)
     after = max(execution.attempt_count - _MOST_ATTEMPTS, 0)
     attempts = await executions.attempts(view, execution_id, limit=_MOST_ATTEMPTS + 1, after=after)
@@ -66,24 +66,24 @@ async def get_execution(call: Call, view: View, execution_id: ExecutionId) -> Re
 
 @pages.post("/w/{w}/executions/{e}/cancel", needs=Role.OPERATOR)
 async def cancel_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
-    """Cancel it."""
+    """Cancel an execution."""
     await sent(call)
     execution = await executions.cancel(view, execution_id)
     told = (
         "Cancelled."
         if execution.status == "CANCELLED"
-        else "A worker is at work on it: it ends the request, and the attempt says what is known of it."
+        else "A worker is delivering this execution. It will abort the request and record the result in the attempt."
     )
     return done(call, told, "w", view.workspace, "executions", execution_id)
 
 
 @pages.post("/w/{w}/executions/{e}/retry", needs=Role.OPERATOR)
 async def retry_execution(call: Call, view: View, execution_id: ExecutionId) -> Response:
-    """Make it due again."""
+    """Make an execution due again."""
     form = await sent(call)
     chosen = form.text("endpoint_version") or "latest"
     if chosen not in ("latest", "same"):
-        raise errors.InvalidRequest.of(f"{chosen[:40]!r} is no endpoint version", "Choose latest or same.")
+        raise errors.InvalidRequest.of(f"{chosen[:40]!r} is not an endpoint version", "Choose latest or same.")
     version: EndpointChoice = "same" if chosen == "same" else "latest"
     await executions.retry(view, execution_id, endpoint_version=version, idempotency_key=form.once)
-    return done(call, "It is due again, under its own id.", "w", view.workspace, "executions", execution_id)
+    return done(call, "The execution is due again, under the same id.", "w", view.workspace, "executions", execution_id)

@@ -1,8 +1,8 @@
-"""What a form sends, and what was wrong with it, field by field.
+"""Submitted forms, and their faults, field by field.
 
-A field's name is the JSON pointer of what it sets in the API's body, and how its text is read: `/max_runs:integer`. So
-a form makes the body that the API's own model judges, and each fault of the model or of the operation finds its field
-by its pointer.
+A field's name is a JSON pointer into the API's body, and how to parse its text: `/max_runs:integer`. A form therefore
+produces the body that the API's own model validates, and each fault of the model or operation is shown at the field
+with its pointer.
 """
 
 import json
@@ -21,59 +21,61 @@ from kronos.errors import Fault
 from kronos.model import Json, JsonObject
 
 ONCE = "once"
-"""A field without a pointer: it makes a form that was sent twice do its work once (an idempotency key)."""
-_FAULTY = "Nothing was changed: what is not right is marked below."
+"""A field without a pointer, the form's idempotency key: a form that was sent twice acts only once."""
+_FAULTY = "Nothing was changed. Fix the errors marked below."
 _ANOTHER = (
-    "This form was sent before, and has done its work; since then you changed it. Nothing more was done. "
-    "Send it once more, and it is done with these values as well."
+    "This form was already sent, and you have changed it since. Nothing more was done. "
+    "Send it again to apply these values as well."
 )
 _MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 2000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _CARRIED = re.compile(r"[0-9]{1,9}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,9})?", re.ASCII)
-# A time without seconds or zone, as <input type="datetime-local"> has it; the form says that it is UTC.
+# The format of <input type="datetime-local">: usually without seconds, never with a zone. The form's label says UTC.
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilledForm:
-    """A form as it is shown: what stands in its fields, by pointer, and what is wrong."""
+    """A form to be shown: the values of its fields by pointer, and their faults."""
 
     values: Mapping[str, Sequence[str]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     problem: str | None = None
-    """What is wrong with the whole."""
+    """The problem with the form as a whole."""
     status: int = 200
     once: str = field(default_factory=lambda: secrets.token_urlsafe(18))
 
     @classmethod
     def of(cls, document: Mapping[str, object]) -> "FilledForm":
-        """A form with what a document has in it."""
+        """Return a form filled from a document."""
         return cls(values=dict(_flat(document, "")))
 
     def text(self, pointer: str, default: str = "") -> str:
-        """What stands in a field."""
+        """Return a field's value."""
         values = self.values.get(pointer) or ()
         return values[0] if values else default
 
     def all(self, pointer: str) -> Sequence[str]:
-        """What stands in fields of one pointer, such as checkboxes."""
+        """Return the values of all fields with one pointer, such as checkboxes."""
         return self.values.get(pointer, ())
 
     def faults_at(self, pointer: str) -> list[Fault]:
-        """What is wrong with a field, or with what is inside of it."""
+        """Return the faults of a field, or of something inside its value."""
         return [each for each in self.faults if each.pointer == pointer or each.pointer.startswith(f"{pointer}/")]
 
     def other_faults(self, *pointers: str) -> list[Fault]:
-        """What is wrong besides these fields."""
+        """Return the faults of all other fields."""
         shown = {id(each) for pointer in pointers for each in self.faults_at(pointer)}
         return [each for each in self.faults if id(each) not in shown]
 
     def refused(self, error: errors.KronosError) -> "FilledForm":
-        """The same form, with why it was refused: all that was typed stays. A summary of its faults names pointers,
-        which are a script's; people find each fault at its field. A form that people came back to (by the browser's
-        Back) and changed is another one: sent again, it does its own work."""
+        """Return the same form with the error's faults; all typed values are kept.
+
+        The error's summary lists pointers, which are for scripts. The page shows a general sentence instead, and each
+        fault at its field. A form that was changed after the browser's Back button gets a new key: sent again, it acts
+        again."""
         if error.code == "idempotency_mismatch":
             return replace(self, problem=_ANOTHER, status=error.status, once=secrets.token_urlsafe(18))
         is_summary = bool(error.faults) and error.detail == errors.summary("field", error.faults)
@@ -82,13 +84,13 @@ class FilledForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentForm:
-    """A form as it was sent."""
+    """A submitted form."""
 
     fields: Sequence[tuple[str, str]]
 
     @property
     def form(self) -> FilledForm:
-        """To be shown again."""
+        """The form, to be shown again."""
         values: dict[str, list[str]] = {}
         for name, text in self.fields:
             values.setdefault(name.partition(":")[0], []).append(text)
@@ -96,30 +98,31 @@ class SentForm:
 
     @property
     def once(self) -> str | None:
-        """The form's own idempotency key."""
+        """The form's idempotency key."""
         text = self.text(ONCE)
         return text[:255] if text else None
 
     def text(self, name: str) -> str:
-        """A field's text; empty where it was not sent."""
+        """Return a field's text, or an empty string if it was not sent."""
         return next((text for each, text in self.fields if each.partition(":")[0] == name), "")
 
     def all(self, name: str) -> list[str]:
-        """The texts of all fields of this name."""
+        """Return the texts of all fields with this name."""
         return [text for each, text in self.fields if each.partition(":")[0] == name]
 
     def number(self, name: str) -> int:
-        """The whole number that a field of the page's own carries; 0 where it carries none."""
+        """Return the whole number in one of the page's own fields, or 0."""
         text = self.text(name)
         return int(text) if _CARRIED.fullmatch(text) else 0
 
     def has(self, name: str) -> bool:
-        """Whether a field was sent, as only a ticked checkbox is."""
+        """Whether a field was sent. An unchecked checkbox is not."""
         return any(each.partition(":")[0] == name for each, _ in self.fields)
 
     def document(self) -> JsonObject:
-        """The body that the fields with pointers make. An empty field is left out, and sets null where it says so
-        (`:…?`). Raises Unprocessable for JSON that is none."""
+        """Return the API body made of the fields with pointers.
+
+        An empty field is left out, or sets null if its kind ends in `?`. Raises Unprocessable for invalid JSON."""
         made: JsonObject = {}
         faults: list[Fault] = []
         for name, text in self.fields:
@@ -137,46 +140,47 @@ class SentForm:
                 faults += [replace(each, pointer=f"{pointer}{each.pointer}") for each in error.faults]
             except json.JSONDecodeError as error:
                 where = f"line {error.lineno}, column {error.colno}"
-                faults.append(Fault(pointer=pointer, detail=f"this is no JSON: {error.msg}, {where}", hint='{"a": 1}'))
+                faults.append(Fault(pointer=pointer, detail=f"invalid JSON: {error.msg}, {where}", hint='{"a": 1}'))
         if faults:
             raise errors.Unprocessable.of(*faults)
         return made
 
 
 def left_out(given: SentForm, before: FilledForm, labels: Mapping[str, str]) -> str:
-    """What somebody wrote into fields that go with a choice that was not made, in a sentence that names each by its
-    label: where a browser hides them, and where it does not. Empty: nothing, or what stood there before."""
+    """Return a sentence that lists, by label, the filled fields that belong to an option that was not chosen.
+
+    Empty if there are none, or if they still hold their previous values. Browsers may or may not hide these fields."""
     wrote = [
         label
         for name, label in labels.items()
         if (texts := [each.strip() for each in given.all(name) if each.strip()]) and texts != list(before.all(name))
     ]
-    return f"Left out, as it goes with another choice: {', '.join(wrote)}." if wrote else ""
+    return f"Ignored, because another option was chosen: {', '.join(wrote)}." if wrote else ""
 
 
 async def sent(call: Call) -> SentForm:
-    """The form that a request sends. Raises InvalidRequest, PayloadTooLarge."""
+    """Return the form in a request. Raises InvalidRequest, PayloadTooLarge."""
     raw = await call.body()
     given = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if raw and given != _MEDIA_TYPE:
-        raise errors.InvalidRequest.of(f"a form is sent as {_MEDIA_TYPE}", "Scripts use the API: /docs.")
+        raise errors.InvalidRequest.of(f"a form must be sent as {_MEDIA_TYPE}", "Scripts should use the API: /docs.")
     try:
         fields = parse_qsl(raw.decode("utf-8"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
         _check(fields)
     except ValueError:
-        raise errors.InvalidRequest.of("the form is not readable", "Load the page again, and send it anew.") from None
+        raise errors.InvalidRequest.of("the form cannot be read", "Reload the page and send the form again.") from None
     return SentForm(fields=[(name, text.replace("\r\n", "\n")) for name, text in fields])
 
 
 def _check(fields: Sequence[tuple[str, str]]) -> None:
-    """What no form of ours sends, and PostgreSQL does not store. Raises ValueError."""
+    """Reject what no form of ours sends and PostgreSQL cannot store. Raises ValueError."""
     for name, text in fields:
         if "\0" in name or "\0" in text or name.count("/") > MAX_DEPTH:
             raise ValueError
 
 
 def _read(kind: str, text: str) -> Json:
-    """A field's value. Text that is no number stays text: the model says what it wants there."""
+    """Return a field's value. Text that is not a number stays text, so that the model reports what it expects."""
     text = text.strip() if kind != "text" else text
     if kind == "json":
         return member(text)
@@ -212,7 +216,7 @@ def _put(made: JsonObject, pointer: str, value: Json, *, is_list: bool = False) 
 
 
 def _flat(document: Mapping[str, object], at: str) -> Iterator[tuple[str, Sequence[str]]]:
-    """A document's values as fields have them."""
+    """Yield a document's values as form fields."""
     for name, value in document.items():
         pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
         if value is None:

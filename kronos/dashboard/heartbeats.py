@@ -1,4 +1,4 @@
-"""Heartbeats: how they are, what is expected of each, what it said, and how a job says it."""
+"""The heartbeat pages: state, expectations, pings, and the commands with which a job pings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,14 +30,14 @@ from kronos.model import Role
 
 pages = Pages("/w/{w}/heartbeats")
 _STRIP = 20
-"""Ticks of one in the list."""
+"""Ticks shown per heartbeat in the list."""
 _PINGS, _TICKS = 25, 50
 _IN_ONE_FIELD = ("tags", "anchor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TickGroup:
-    """Ticks of a heartbeat of an hour, or of a day or a month where they are farther apart."""
+    """A heartbeat's ticks of one hour, or of a day or a month if they are farther apart."""
 
     label: str
     ticks: list[HeartbeatTick]
@@ -51,7 +51,7 @@ async def get_heartbeats(call: Call, view: View, query: Annotated[HeartbeatQuery
 
 @pages.post("", needs=Role.OPERATOR)
 async def post_heartbeat(call: Call, view: View) -> Response:
-    """Make a heartbeat, and show its ping URL once."""
+    """Create a heartbeat, and show its ping URL once."""
     given = await sent(call)
     try:
         body = await call.judged(HeartbeatCreate, given.document())
@@ -64,13 +64,13 @@ async def post_heartbeat(call: Call, view: View) -> Response:
 
 @pages.get("/{name}", needs=Role.VIEWER)
 async def get_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """One heartbeat, with what it said and what became of its ticks."""
+    """One heartbeat, with its pings and the outcomes of its ticks."""
     return await _one(call, view, name)
 
 
 @pages.post("/{name}", needs=Role.OPERATOR)
 async def put_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """Say what is expected of it from now on; its ping URL stays."""
+    """Change what is expected from now on. The ping URL stays the same."""
     given = await sent(call)
     try:
         body = await call.judged(HeartbeatPut, given.document(), lambda: beats.get(view, name))
@@ -80,12 +80,12 @@ async def put_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, given.form.refused(error), opened="edit")
-    return done(call, f"What is expected of {name} is changed.", "w", view.workspace, "heartbeats", name)
+    return done(call, f"{name} saved.", "w", view.workspace, "heartbeats", name)
 
 
 @pages.post("/{name}/pause", needs=Role.OPERATOR)
 async def pause_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """Expect nothing of it."""
+    """Pause a heartbeat: no pings are expected."""
     given = await sent(call)
     try:
         body = await call.judged(HeartbeatPause, given.document())
@@ -94,18 +94,20 @@ async def pause_heartbeat(call: Call, view: View, name: HeartbeatName) -> Respon
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, given.form.refused(error))
-    return done(call, f"Nothing is expected of {name} until it is resumed.", "w", view.workspace, "heartbeats", name)
+    return done(
+        call, f"{name} paused: no pings are expected until it is resumed.", "w", view.workspace, "heartbeats", name
+    )
 
 
 @pages.post("/{name}/resume", needs=Role.OPERATOR)
 async def resume_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """Expect its next tick again."""
+    """Resume a heartbeat: pings are expected again from its next tick."""
     return await _turned(call, view, name, "ACTIVE")
 
 
 @pages.post("/{name}/rotate", needs=Role.OPERATOR)
 async def rotate_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """Give it another ping URL, and show that once."""
+    """Create a new ping URL, and show it once."""
     token = beats.new_token()
     try:
         row = await beats.rotate(view, name, token)
@@ -118,7 +120,7 @@ async def rotate_heartbeat(call: Call, view: View, name: HeartbeatName) -> Respo
 
 @pages.post("/{name}/delete", needs=Role.OPERATOR)
 async def delete_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response:
-    """Delete it with all that it said."""
+    """Delete a heartbeat with its ticks and pings."""
     given = await sent(call)
     try:
         await beats.delete(view, name, if_match={version_of(given)})
@@ -126,7 +128,7 @@ async def delete_heartbeat(call: Call, view: View, name: HeartbeatName) -> Respo
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, FilledForm().refused(error))
-    return done(call, f"The heartbeat {name} is deleted.", "w", view.workspace, "heartbeats")
+    return done(call, f"Heartbeat {name} deleted.", "w", view.workspace, "heartbeats")
 
 
 async def _turned(call: Call, view: WorkspaceView, name: str, status: Literal["ACTIVE", "PAUSED"]) -> Response:
@@ -136,7 +138,9 @@ async def _turned(call: Call, view: WorkspaceView, name: str, status: Literal["A
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, FilledForm().refused(error))
-    return done(call, f"The next tick of {name} is expected again.", "w", view.workspace, "heartbeats", name)
+    return done(
+        call, f"{name} resumed: pings are expected again from the next tick.", "w", view.workspace, "heartbeats", name
+    )
 
 
 async def _listed(call: Call, view: WorkspaceView, query: HeartbeatQuery, form: FilledForm | None = None) -> Response:
@@ -191,7 +195,7 @@ async def _one(
 
 
 def _filled(row: Heartbeat) -> FilledForm:
-    """The form of what is expected of it from now on."""
+    """Return the edit form, filled from a heartbeat."""
     form = FilledForm.of({name: getattr(row, name) for name in HeartbeatPut.model_fields if name not in _IN_ONE_FIELD})
     anchor = row.anchor_local or (None if row.anchor is None else row.anchor.astimezone(UTC).isoformat())
     own = {"/tags": [", ".join(row.tags)], "/anchor": [anchor or ""], "version": [str(row.version)]}
@@ -199,7 +203,7 @@ def _filled(row: Heartbeat) -> FilledForm:
 
 
 def _groups(ticks: Sequence[HeartbeatTick], timezone: str) -> list[TickGroup]:
-    """The ticks, oldest first, by the day of the zone, or by the month where days have hardly any."""
+    """Group ticks, oldest first, by the hour, day or month of the zone, depending on how far apart they are."""
     zone, ordered = zone_of(timezone), list(reversed(ticks))
     span = (ordered[-1].tick_at - ordered[0].tick_at) / len(ordered) if ordered else timedelta()
     form = "%Y-%m-%d %H:00" if span < timedelta(minutes=30) else "%Y-%m-%d" if span < timedelta(days=1) else "%Y-%m"
@@ -210,5 +214,5 @@ def _groups(ticks: Sequence[HeartbeatTick], timezone: str) -> list[TickGroup]:
 
 
 def _newest_first(statuses: list[str]) -> list[dict[str, str]]:
-    """As the strip draws them."""
+    """Return statuses in the form and order that the strip expects."""
     return [{"status": each} for each in reversed(statuses)]

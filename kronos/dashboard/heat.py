@@ -1,4 +1,4 @@
-"""The heat map of the load to come: a column an hour, a row a minute of the hour; or, of a week, five minutes."""
+"""The heat map of future load: one column per hour, one row per minute of the hour (per five minutes for a week)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _ZONES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatLevel:
-    """All cells of one strength as one path, which is stroked. `least`: runs a minute from which on a cell has it."""
+    """All cells of one level, as a single stroked path. `least`: the fewest runs per minute at this level."""
 
     level: int
     least: int
@@ -22,7 +22,7 @@ class HeatLevel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatZone:
-    """Some hours as one link: to their busiest minute."""
+    """A range of hours that links to its busiest minute."""
 
     x: float
     width: float
@@ -35,7 +35,7 @@ class HeatZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeatMap:
-    """The whole."""
+    """The complete heat map."""
 
     levels: list[HeatLevel]
     zones: list[HeatZone]
@@ -44,14 +44,15 @@ class HeatMap:
 
 
 def map_of(from_at: datetime, runs: Sequence[int], most: int | None = None) -> HeatMap:
-    """What the load looks like, run by minute from `from_at` on; `most`: the busiest minute of what it is compared
-    with."""
+    """Return the heat map of `runs`, one number per minute from `from_at` on.
+
+    `most`: the busiest minute of the map it is compared with, to give both the same colors."""
     begin = from_at.replace(minute=0)
     offset = (from_at - begin) // _MINUTE
     hours = -(-(offset + len(runs)) // 60)
     of_cell = 1 if hours <= 48 else 5
     of_zone = -(-hours // _ZONES)
-    hours += -hours % of_zone  # so that all zones are equally wide
+    hours += -hours % of_zone  # so that all zones have the same width
     cells = _cells([*[0] * offset, *runs], hours, of_cell)
     most = max(runs) if most is None else most
     leasts = sorted({max(-(-most * level // LEVELS), 1) for level in range(1, LEVELS + 1)})
@@ -69,7 +70,7 @@ def map_of(from_at: datetime, runs: Sequence[int], most: int | None = None) -> H
 
 
 def _cells(runs: Sequence[int], hours: int, of_cell: int) -> list[list[int]]:
-    """By hour, the busiest minute of each cell."""
+    """Return, for each hour, the busiest minute of each cell."""
     padded = [*runs, *[0] * (hours * 60 - len(runs))]
     return [
         [max(padded[hour * 60 + at : hour * 60 + at + of_cell]) for at in range(0, 60, of_cell)]
@@ -78,7 +79,7 @@ def _cells(runs: Sequence[int], hours: int, of_cell: int) -> list[list[int]]:
 
 
 def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_cell: int) -> str:
-    """The cells of start to end runs, a line down the middle of each hour; those that are below each other are one."""
+    """Return the path of cells with start to end runs: lines down the middle of each hour, adjacent cells joined."""
     width, height = WIDTH / hours, HEIGHT / (60 / of_cell)
     parts = []
     for hour, column in enumerate(cells):
@@ -98,7 +99,7 @@ def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_c
 
 
 def _zones(from_at: datetime, runs: Sequence[int], hours: int, each: int) -> list[HeatZone]:
-    """Links that are wide enough for a finger."""
+    """Return links that are wide enough for a finger."""
     begin = from_at.replace(minute=0)
     zones = []
     for hour in range(0, hours, each):

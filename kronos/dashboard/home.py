@@ -1,4 +1,4 @@
-"""The workspaces that the caller may see. And what there is no page for."""
+"""The list of workspaces that the caller may see, and the fallback route for unknown pages."""
 
 from starlette.responses import Response
 
@@ -12,13 +12,13 @@ from kronos.model import Role
 
 pages = Pages()
 rest = Pages()
-"""What comes after all other routes."""
+"""Routes to be added after all others."""
 _MOST = 100
 
 
 @pages.get("/w", needs=Role.VIEWER)
 async def get_home(call: Call, instance: Instance) -> Response:
-    """The workspaces, with what is to be looked at; who may see one alone goes straight to it."""
+    """The workspaces, with what needs attention. A caller who may see only one is redirected to it."""
     own = [call.caller] if call.person is None else list(call.person.callers)
     if len(own) == 1 and (only := own[0].workspace) is not None:
         return redirect(PageContext(call).url("w", only))
@@ -28,5 +28,5 @@ async def get_home(call: Call, instance: Instance) -> Response:
 
 @rest.get("/w/{w}/{rest:path}", needs=Role.VIEWER)
 async def get_nothing(call: Call) -> Response:
-    """No page of a workspace."""
-    raise errors.NotFound(f"there is no page {call.scope['path'][:200]!r}: begin at {PageContext(call).url('w')}")
+    """The fallback for an unknown page of a workspace."""
+    raise errors.NotFound(f"no page {call.scope['path'][:200]!r}; start at {PageContext(call).url('w')}")

@@ -1,4 +1,4 @@
-"""The time line of the last and the next hour: bars of minutes, in zones of ten that are links."""
+"""The chart of the last and the next hour: one bar per minute, in linked zones of ten minutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _BAR = 8
 _ROOM = HEIGHT - 20
 _LEAST = 3.0  # so that one failure among thousands shows
 _OF_ZONE = 10
-# From the axis up. What needs somebody is on top.
+# From the axis up. Outcomes that need attention are on top.
 _STACK = (
     ("delivered", "good"),
     ("upcoming", "calm"),
@@ -38,12 +38,12 @@ _GLYPHS = {
     "expired": "◷",
     "failed": "✕",
 }
-"""As a job's ticks have them (charts/ticks.html)."""
+"""The same glyphs as a job's ticks (charts/ticks.html)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourBar:
-    """A piece of a minute's bar."""
+    """A segment of a minute's bar."""
 
     kind: str
     x: float
@@ -53,7 +53,7 @@ class HourBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourZone:
-    """Ten minutes: what they had in words, and their bars. `is_past`: they have begun."""
+    """Ten minutes: their ticks in words, and their bars. `is_past`: the ten minutes have begun."""
 
     begins_at: datetime
     ends_at: datetime
@@ -65,7 +65,7 @@ class HourZone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourTotal:
-    """How many ticks of the two hours became this."""
+    """The number of ticks of the two hours with this outcome."""
 
     name: str
     kind: str
@@ -75,7 +75,7 @@ class HourTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoursChart:
-    """The whole: `now_x` is where the present minute begins, `most` what the highest bar stands for."""
+    """The complete chart. `now_x`: where the current minute begins; `most`: the value of the highest bar."""
 
     zones: list[HourZone]
     totals: list[HourTotal]
@@ -85,7 +85,7 @@ class HoursChart:
 
 
 def chart(minutes: Sequence[Minute], now: datetime) -> HoursChart:
-    """What the minutes look like."""
+    """Return the chart of these minutes."""
     most = max((_whole(each) for each in minutes), default=0)
     zones = []
     for first in range(0, len(minutes), _OF_ZONE):
@@ -120,7 +120,7 @@ def _whole(minute: Minute) -> int:
 
 
 def _bars(minute: Minute, x: int, most: int) -> list[HourBar]:
-    """Pieces of one kind are one."""
+    """Return the segments of a minute's bar; those of the same kind are merged."""
     bars: list[HourBar] = []
     top = float(HEIGHT - 12)
     by_kind: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The page of one job: what it is, what became of its ticks and why, what comes, and how it was before."""
+"""The page of one job: its definition, its ticks and why they ended as they did, its next runs and its versions."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,29 +33,37 @@ from kronos.versions import ChangedTerm
 pages = Pages()
 _SHOWN_RUNS, _EXECUTIONS, _VERSIONS, _BACKFILLS = 20, 10, 20, 5
 _MOST_FILLED = 16_000
-"""Characters of an input that stand in a form as well as on its page."""
+"""Maximum characters of an input that is repeated in the trigger form."""
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?", re.ASCII)
 
 
 class JobPageQuery(Query):
-    """What of the job is looked at."""
+    """The parts of the job to show."""
 
-    at: str | None = Field(default=None, max_length=40, description="The instant that is explained.")
-    since: Time | None = Field(default=None, description="The time line's beginning.")
-    until: Time | None = Field(default=None, description="Its end.")
+    at: str | None = Field(default=None, max_length=40, description="The instant to explain.")
+    since: Time | None = Field(default=None, description="Start of the timeline.")
+    until: Time | None = Field(default=None, description="End of the timeline.")
     day: str | None = Field(
-        default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$", description="A day of the time line."
+        default=None,
+        pattern=r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+        description="The day that the timeline shows.",
     )
-    month: str | None = Field(default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="The calendar's month.")
-    compare: WholeNumber | None = Field(default=None, ge=1, le=2**31 - 1, description="A version to be compared.")
+    month: str | None = Field(
+        default=None, pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="The month that the calendar shows."
+    )
+    compare: WholeNumber | None = Field(default=None, ge=1, le=2**31 - 1, description="A version to compare.")
     with_: WholeNumber | None = Field(
-        default=None, alias="with", ge=1, le=2**31 - 1, description="The other one; the live one by default."
+        default=None,
+        alias="with",
+        ge=1,
+        le=2**31 - 1,
+        description="The version to compare it with; the live one by default.",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """Two versions of the job beside each other."""
+    """Two versions of the job, side by side."""
 
     before: Job
     after: Job
@@ -64,7 +72,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedInstant:
-    """What the explain box was asked, and what is said of it."""
+    """The instant entered into the explain form, and its explanation."""
 
     text: str
     explanation: Explanation | None
@@ -72,7 +80,7 @@ class AskedInstant:
 
 
 class Forms:
-    """The forms of a page, by the name of what they do."""
+    """The forms of a page, by action."""
 
     def __init__(self, forms: Mapping[str, FilledForm]) -> None:
         self._forms = forms
@@ -83,7 +91,7 @@ class Forms:
 
 @pages.get("/w/{w}/jobs/{j}", needs=Role.VIEWER)
 async def get_job_page(call: Call, view: View, ref: JobRef, query: Annotated[JobPageQuery, InQuery()]) -> Response:
-    """A job."""
+    """The page of a job."""
     return await job_page(call, view, ref, query)
 
 
@@ -95,7 +103,7 @@ async def job_page(
     forms: Mapping[str, FilledForm] | None = None,
     **values: object,
 ) -> Response:
-    """The page; `forms` are those that were refused, by the name of what they do. Raises JobNotFound."""
+    """Return the job's page. `forms`: rejected forms, by action. Raises JobNotFound."""
     query = query or JobPageQuery()
     job = await jobs.get(view, ref)
     preview: Preview | None = None
@@ -138,7 +146,7 @@ async def job_page(
 
 
 async def _asked(view: WorkspaceView, ref: str, text: str | None) -> AskedInstant:
-    """The explanation of the instant that was typed or clicked; a time without a zone is one of UTC."""
+    """Return the explanation of the instant that was typed or clicked. A time without a zone is in UTC."""
     if not text or not text.strip():
         return AskedInstant(text="", explanation=None, fault=None)
     written = text.strip()
@@ -146,9 +154,11 @@ async def _asked(view: WorkspaceView, ref: str, text: str | None) -> AskedInstan
         at = datetime.fromisoformat(written.replace(" ", "T") if _WITHOUT_ZONE.fullmatch(written) else written)
         at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        return AskedInstant(text=text, explanation=None, fault="This is no time. Write it as 2026-11-29T03:15:00Z.")
+        return AskedInstant(
+            text=text, explanation=None, fault="This is not a time. Write it like 2026-11-29T03:15:00Z."
+        )
     if not 1970 <= at.year < 3000:
-        return AskedInstant(text=text, explanation=None, fault="Write a time of the years 1970 to 2999.")
+        return AskedInstant(text=text, explanation=None, fault="The year must be between 1970 and 2999.")
     return AskedInstant(text=text, explanation=await explain.explain(view, ref, at=at), fault=None)
 
 
@@ -164,14 +174,14 @@ async def _compared(view: WorkspaceView, ref: str, query: JobPageQuery) -> Compa
 
 
 async def _versions(view: WorkspaceView, ref: str, job: Job) -> Sequence[Job]:
-    """The job's versions, newest first; what was never changed is asked for once."""
+    """Return the job's versions, newest first. A job that was never changed needs no second query."""
     if job.version == 1 and job.replaced_by_id is None:
         return [job]
     return await jobs.versions(view, ref, limit=_VERSIONS, before=None)
 
 
 async def _last_change(call: Call, view: WorkspaceView, job: Job) -> AuditRow | None:
-    """Who changed the job last; for those who may read the audit."""
+    """Return the job's last change, or None if the caller may not read the audit."""
     if not call.caller.role.covers(Role.ADMIN):
         return None
     found = await audit.list_page(view, AuditFilter(object_type="job", object_id=str(job.job_id)), limit=1, before=None)
@@ -179,19 +189,19 @@ async def _last_change(call: Call, view: WorkspaceView, job: Job) -> AuditRow | 
 
 
 def _forms(job: Job, *, sees_payloads: bool) -> dict[str, FilledForm]:
-    """The forms of all that can be done, as they are before anybody typed."""
+    """Return the initial forms of all actions."""
     names = ("pause", "resume", "skip", "trigger", "backfill", "cancel", "rollback")
     made = {name: FilledForm() for name in names}
     reason = job.status_reason or {}
     made["pause"] = FilledForm.of({"note": reason.get("note") if job.status == "PAUSED" else None})
     made["skip"] = FilledForm.of({"count": job.skip_next or 1})
     if sees_payloads:
-        own = json_text(job.input)  # of a long one its form has nothing, which means the same
+        own = json_text(job.input)  # a long input is left out of the form, where empty means the same
         made["trigger"] = FilledForm(values={"/input": [own] if len(own) <= _MOST_FILLED else []})
     made["backfill"] = FilledForm(values={"/include": ["MISSED", "SKIPPED", "CANCELLED"], "/max_active": ["10"]})
     return made
 
 
 def refused_field(pointer: str, detail: str, hint: str) -> errors.Unprocessable:
-    """A fault of a form that its page found itself."""
+    """Return the error for a fault that the page found itself."""
     return errors.Unprocessable.of(Fault(pointer=pointer, detail=detail, hint=hint))

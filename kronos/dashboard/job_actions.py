@@ -1,4 +1,4 @@
-"""What can be done to a job from its page. Each is a form, and answers with the page that shows what it did."""
+"""The actions on a job's page. Each is a form, and responds with the page that shows its result."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _PATH = "/w/{w}/jobs/{j}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What was done: the notice, and the parts of the page to go on to."""
+    """The result of an action: the notice, and the path of the page to redirect to."""
 
     notice: str
     place: tuple[object, ...]
@@ -60,8 +60,8 @@ async def skip_on_page(call: Call, view: View, ref: JobRef) -> Response:
     async def skip(form: SentForm) -> Done:
         body = await call.judged(JobSkipNext, form.document())
         job = await pauses.skip_next(view, ref, count=body.count)
-        ticks = plural(body.count, "tick is", "ticks are")
-        notice = f"The next {body.count} {ticks} going to be skipped." if body.count else "No tick is skipped."
+        ticks = plural(body.count, "tick", "ticks")
+        notice = f"The next {body.count} {ticks} will be skipped." if body.count else "No ticks will be skipped."
         return _of(job, ref, notice)
 
     return await _answered(call, view, ref, "skip", skip)
@@ -81,7 +81,9 @@ async def trigger_on_page(call: Call, view: View, ref: JobRef) -> Response:
             deadline_seconds=body.deadline_seconds,
             idempotency_key=form.once,
         )
-        notice = "Triggered: this is its run." if is_new else "It was triggered by this form before: this is that run."
+        notice = (
+            "Triggered. This is its run." if is_new else "This form was already sent. This is the run it triggered."
+        )
         return Done(notice=notice, place=("executions", run.execution_id))
 
     return await _answered(call, view, ref, "trigger", trigger)
@@ -89,26 +91,28 @@ async def trigger_on_page(call: Call, view: View, ref: JobRef) -> Response:
 
 @pages.post(f"{_PATH}/cancel", needs=Role.OPERATOR)
 async def cancel_on_page(call: Call, view: View, ref: JobRef) -> Response:
-    """Cancel for good."""
+    """Cancel permanently."""
 
     async def cancel(form: SentForm) -> Done:
         job = await jobs.get(view, ref)
         name = job.name or str(job.job_id)
         if form.text("/confirm").strip() != name:
-            raise refused_field("/confirm", "this is another name", f"Write {name}.")
-        return _of(await changes.cancel(view, ref, if_match=_version(form)), ref, "Cancelled: it does not run again.")
+            raise refused_field("/confirm", "the name does not match", f"Type {name}.")
+        return _of(
+            await changes.cancel(view, ref, if_match=_version(form)), ref, "Cancelled. This job will not run again."
+        )
 
     return await _answered(call, view, ref, "cancel", cancel)
 
 
 @pages.post(f"{_PATH}/rollback", needs=Role.OPERATOR)
 async def roll_back_on_page(call: Call, view: View, ref: JobRef) -> Response:
-    """Go back to the terms of an older version."""
+    """Roll back to the terms of an older version."""
 
     async def roll_back(form: SentForm) -> Done:
         text = form.text("version")
         if not text.isascii() or not text.isdigit() or len(text) > 9:
-            raise refused_field("version", f"{text[:20]!r} is no version", "Take one from the list.")
+            raise refused_field("version", f"{text[:20]!r} is not a version", "Choose one from the list.")
         job = await versions.roll_back(view, ref, int(text), if_match=_version(form))
         return _of(job, ref, f"Version {job.version} has the terms of version {text}.")
 
@@ -117,7 +121,7 @@ async def roll_back_on_page(call: Call, view: View, ref: JobRef) -> Response:
 
 @pages.post(f"{_PATH}/backfill", needs=Role.OPERATOR)
 async def backfill_on_page(call: Call, view: View, ref: JobRef) -> Response:
-    """Count what a backfill would do; and, once that was shown, start it."""
+    """Count the ticks of a backfill; start it after the count was shown."""
     form = await sent(call)
     shown = form.form
     try:
@@ -136,7 +140,7 @@ async def backfill_on_page(call: Call, view: View, ref: JobRef) -> Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What a backfill would do, and of which window that is said."""
+    """The count of a backfill's ticks, and the window it is for."""
 
     count: TickCount
     window: str
@@ -146,14 +150,14 @@ class Counted:
 async def cancel_backfill_on_page(call: Call, view: View, ref: JobRef, backfill_id: BackfillId) -> Response:
     """Stop a backfill."""
     stopped = await backfills.cancel(view, backfill_id)
-    notice = "The backfill is stopped." if stopped.status == "CANCELLED" else "The backfill was over already."
+    notice = "Backfill stopped." if stopped.status == "CANCELLED" else "The backfill had already ended."
     return done(call, notice, "w", view.workspace, "jobs", ref)
 
 
 async def _answered(
     call: Call, view: WorkspaceView, ref: str, name: str, act: Callable[[SentForm], Awaitable[Done]]
 ) -> Response:
-    """What a form did, or the page with the form and why it was refused."""
+    """Run a form's action and redirect, or show the page with the rejected form."""
     form = await sent(call)
     try:
         did = await act(form)
@@ -165,18 +169,18 @@ async def _answered(
 async def _refused(
     call: Call, view: WorkspaceView, ref: str, name: str, form: FilledForm, error: errors.KronosError
 ) -> Response:
-    """The page with what was typed and what is wrong with it; what no form can mend is an error page."""
+    """Show the page with the typed values and their faults; errors that the form cannot fix become an error page."""
     if error.status >= 500 or isinstance(error, errors.NotFound):
         raise error
     return await job_page(call, view, ref, JobPageQuery(), {name: form.refused(error)})
 
 
 def _of(job: Job, ref: str, notice: str) -> Done:
-    """Back to the job, which may have another version by now: by its name, or by the version's id."""
+    """Redirect to the job, which may have a new version: by name, or by the new version's id."""
     return Done(notice=notice, place=("jobs", ref if ref == job.name else job.job_id))
 
 
 def _version(form: SentForm) -> changes.Versions:
-    """The version that the form was made for."""
+    """Return the version that the form was created for."""
     text = form.text("if_match")
     return [int(text)] if text.isascii() and text.isdigit() and len(text) <= 9 else None

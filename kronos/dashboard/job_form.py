@@ -1,4 +1,4 @@
-"""The forms of a job: a new one, and another version of one, whose runs are compared before it is saved."""
+"""The job forms: a new job, and a job's next version, with a comparison of runs before it is saved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldDiff:
-    """A field that is changed."""
+    """A changed field."""
 
     name: str
     before: Json
@@ -44,7 +44,7 @@ class FieldDiff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Previewed:
-    """What a schedule will do, and the text that it is; or what is wrong with it."""
+    """A schedule's text and preview, or its faults."""
 
     text: str | None = None
     preview: Preview | None = None
@@ -54,13 +54,13 @@ class Previewed:
 
 @pages.get("/w/{w}/jobs/~new", needs=Role.OPERATOR)
 async def get_new_job(call: Call, view: View) -> Response:
-    """The form of a new job."""
+    """The form for a new job."""
     return await _shown(call, view, replace(job_terms.NEW, once=FilledForm().once))
 
 
 @pages.post("/w/{w}/jobs/~new", needs=Role.OPERATOR)
 async def create_job(call: Call, view: View) -> Response:
-    """Make the job, or say what is wrong at its field."""
+    """Create the job, or show the form with each fault at its field."""
     form = await sent(call)
     if form.has("preview"):
         return await _shown(call, view, form.form, previewed=await _previewed(call, view, form))
@@ -70,19 +70,19 @@ async def create_job(call: Call, view: View) -> Response:
     except errors.KronosError as error:
         return await _shown(call, view, form.form.refused(_forgiving(error)))
     ref = job.name or str(job.job_id)
-    told = f"Job {ref} is made. {job_terms.not_used(form, job_terms.NEW)}"
+    told = f"Job {ref} created. {job_terms.not_used(form, job_terms.NEW)}"
     return done(call, told.strip(), "w", view.workspace, "jobs", ref)
 
 
 @pages.post("/w/{w}/jobs/preview", needs=Role.VIEWER)
 async def preview_schedule(call: Call, view: View) -> Response:
-    """What the schedule of a form will do, while it is being typed."""
+    """Preview the form's schedule while it is being typed."""
     return shown(call, "parts/schedule_preview.html", previewed=await _previewed(call, view, await sent(call)))
 
 
 @pages.get("/w/{w}/jobs/{j}/edit", needs=Role.OPERATOR)
 async def get_edit(call: Call, view: View, ref: JobRef) -> Response:
-    """The form of the next version."""
+    """The form for the next version."""
     job = await jobs.get(view, ref)
     _require_editable(job)
     return await _shown(call, view, job_terms.of_job(job), job=job)
@@ -90,7 +90,7 @@ async def get_edit(call: Call, view: View, ref: JobRef) -> Response:
 
 @pages.post("/w/{w}/jobs/{j}/edit", needs=Role.OPERATOR)
 async def edit_job(call: Call, view: View, ref: JobRef) -> Response:
-    """Show what the change does, then save it, if the job is still what it was shown as."""
+    """Show what the change does, then save it if the job is still at the version shown."""
     form = await sent(call)
     job = await jobs.get(view, ref)
     _require_editable(job)
@@ -128,13 +128,13 @@ def _require_editable(job: Job) -> None:
 def _require_version(version: str, job: Job) -> None:
     if version != str(job.version):
         raise errors.PreconditionFailed(
-            f"Somebody else changed this job meanwhile: it is at version {job.version}, and you began with "
-            f"{version[:12]}. Below stands what differs between theirs and yours."
+            f"Someone else changed this job: it is now at version {job.version}, and you started from version "
+            f"{version[:12]}. The differences between their version and yours are listed below."
         )
 
 
 def _forgiving(error: errors.KronosError) -> errors.KronosError:
-    """What a form may show of an error. Raises it where nothing of what was typed is wrong."""
+    """Return an error to show in the form. Re-raises errors that have nothing to do with the form's values."""
     if error.status >= 500 and not isinstance(error, errors.PgCronUnavailable):
         raise error
     return error

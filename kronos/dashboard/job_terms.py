@@ -1,5 +1,5 @@
-"""A job's terms as its form has them: what stands in the fields, and what the fields come to. The schedule is said in
-one of four ways, which all make the API's `cron` or `every`."""
+"""Convert between a job's terms and its form. The schedule is given in one of four ways; each produces the API's
+`cron` or `every`."""
 
 import re
 from collections.abc import Mapping
@@ -15,29 +15,29 @@ from kronos.sentences import Picks
 
 WAYS: Final = (
     ("sentence", "In words"),
-    ("cron", "A cron text"),
-    ("calendar", "From a calendar"),
-    ("every", "An interval"),
+    ("cron", "Cron"),
+    ("calendar", "Days and times"),
+    ("every", "Interval"),
 )
 WEEKDAYS: Final = ((1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun"))
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FIELDS_OF: Final[Mapping[str, Mapping[str, str]]] = {
     "sentence": {"sentence": "In words"},
-    "cron": {"/cron": "Cron text"},
+    "cron": {"/cron": "Cron expression"},
     "calendar": {"times": "Times", "weekdays": "Weekdays", "days": "Days of the month", "months": "Months"},
     "every": {"/every": "Every", "/anchor": "Counted from"},
 }
-"""Of each way its fields, and what they are called."""
+"""For each way, its fields and their labels."""
 _FIELDS_OF_CRON: Final = {
     "/calendars": "Calendars",
-    "/starts_at": "Not before",
-    "/ends_at": "Not from then on",
-    "/max_runs": "At most so many ticks",
-    "/jitter_seconds": "Spread over seconds",
+    "/starts_at": "Starts at",
+    "/ends_at": "Ends at",
+    "/max_runs": "Maximum number of ticks",
+    "/jitter_seconds": "Jitter (seconds)",
     "/spread": "May be moved by",
 }
 NEW: Final = FilledForm(values={"way": ["sentence"], "/trigger": ["CRON"], "/timezone": ["UTC"], "/input": ["{}"]})
-"""The form of a new job."""
+"""The initial form for a new job."""
 _CALLBACKS = ("on_success", "on_failure")
 _OF_CRON = (
     "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
@@ -52,11 +52,11 @@ ZONES: Final = (
     "Europe/Amsterdam", "Europe/Berlin", "Europe/Istanbul", "Europe/Kyiv", "Europe/London", "Europe/Madrid",
     "Europe/Paris", "Europe/Rome", "Europe/Stockholm", "Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland",
 )  # fmt: skip
-"""Some that are often meant; any other is typed."""
+"""Suggested zones. Any other can be typed."""
 
 
 def of_job(job: Job) -> FilledForm:
-    """The form of a job as it is."""
+    """Return the form filled from a job."""
     document = shown(job)
     for name in ("starts_at", "ends_at"):
         document[name] = _typed(document[name])
@@ -73,12 +73,12 @@ def of_job(job: Job) -> FilledForm:
 
 
 def _typed(instant: Json) -> Json:
-    """An instant as <input type="datetime-local"> takes it."""
+    """Return an instant in the format of <input type="datetime-local">."""
     return None if instant is None else _SECONDS.sub("", str(instant).removesuffix("Z"))
 
 
 def document_of(form: SentForm) -> JsonObject:
-    """The body that a form makes. Raises Unprocessable, each fault at its field."""
+    """Return the API body for a form. Raises Unprocessable, each fault at its field."""
     document = form.document()
     if document.get("trigger", "CRON") == "CRON":
         document.pop("run_at", None)
@@ -96,7 +96,7 @@ def document_of(form: SentForm) -> JsonObject:
 
 
 def not_used(form: SentForm, before: FilledForm) -> str:
-    """What was written into fields of other ways to say the schedule, or of other kinds of jobs, in a sentence."""
+    """Return a sentence that lists the filled fields of other ways to give the schedule, or of other kinds of jobs."""
     trigger = form.text("/trigger") or "CRON"
     is_cron = trigger == "CRON"
     labels = {} if is_cron else {**_FIELDS_OF_CRON}
@@ -113,7 +113,7 @@ def _is_local(run_at: Json) -> bool:
 
 
 def _schedule(form: SentForm, document: Mapping[str, Json]) -> JsonObject:
-    """`cron` or `every`, whichever way it was said. What the other ways have is left out."""
+    """Return `cron` or `every` from the chosen way. Fields of the other ways are ignored."""
     way = form.text("way") or "cron"
     if way == "sentence":
         read = sentences.read(form.text("sentence"))
@@ -130,14 +130,16 @@ def _only(*, cron: Json = None, every: Json = None, anchor: Json = None) -> Json
 
 
 def given(document: JsonObject) -> JsonObject:
-    """Of a new job: what has no value is not said."""
+    """Return a new job's body without its null values."""
     return {name: value for name, value in document.items() if value is not None}
 
 
 def _picks(form: SentForm) -> Picks:
     days = [each for each in re.split(r"[,\s]+", form.text("days")) if each]
     faults = [
-        Fault(pointer="/days", detail=f"{each[:20]!r} is no day of a month", hint="Write days from 1 to 31: 1, 15.")
+        Fault(
+            pointer="/days", detail=f"{each[:20]!r} is not a day of the month", hint="Write days from 1 to 31: 1, 15."
+        )
         for each in days
         if not re.fullmatch(r"[1-9]|[12][0-9]|3[01]", each)
     ]
@@ -152,7 +154,7 @@ def _picks(form: SentForm) -> Picks:
 
 
 def changes(document: JsonObject, present: Job) -> JsonObject:
-    """What of a form is another value than the job has: the body of a change."""
+    """Return the form's values that differ from the job's, as the body of a change."""
     before = shown(present)
     changed: JsonObject = {}
     for name, value in document.items():

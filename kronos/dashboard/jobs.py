@@ -1,5 +1,5 @@
-"""The list of jobs, and what is done to many of them at once: counted first, then confirmed, then done: to those that
-are ticked in steps of the page, to all that match by an operation behind it."""
+"""The job list, and bulk actions: count, confirm, act. Selected jobs are changed in steps by the page itself, all jobs
+that match a filter by an operation in the background."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -33,8 +33,8 @@ _DID = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled", "trigger"
 
 
 class JobsPageQuery(JobQuery):
-    """Which jobs. A form that is sent by GET sends its empty fields too. Without a word of it the live CRON jobs are
-    shown; `any` asks for all."""
+    """The filter of jobs. A GET form also sends its empty fields. By default live CRON jobs are shown; `any` means
+    all."""
 
     @model_validator(mode="before")
     @classmethod
@@ -44,13 +44,13 @@ class JobsPageQuery(JobQuery):
         asked = _DEFAULTS | {name: value for name, value in given.items() if value not in ("", None)}
         kept = {name: value for name, value in asked.items() if not (name in _DEFAULTS and value == _ANY)}
         if not (kept.get("trigger") == "CRON" and kept.get("status") in _SORTED):
-            kept.pop("sort", None)  # of others there is one order
+            kept.pop("sort", None)  # other lists have only one order
         return kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkAsked:
-    """A bulk on its way: what its form carries from step to step."""
+    """A bulk action in progress: the values that its form carries from step to step."""
 
     document: JsonObject
     done: int
@@ -62,7 +62,7 @@ class BulkAsked:
 
 @pages.get("/w/{w}/jobs", needs=Role.VIEWER)
 async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Query()]) -> Response:
-    """Jobs, newest first, filtered by what stands in the address."""
+    """Jobs, newest first, filtered by the query in the address."""
     filters = query.model_dump(exclude={"limit", "cursor"})
     page = await page_of(view, query, limit=min(query.limit, glances.MOST_JOBS))
     found = await glances.recent(view, [row.job_id for row in page.data if row.trigger == "CRON"])
@@ -79,7 +79,7 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
         cursor=query.cursor,
         sort=query.sort,
     )
-    if call.headers.get("hx-target") == "list":  # what is live asks for the page as its address has it
+    if call.headers.get("hx-target") == "list":  # live updates request the page with its own address
         written = {name: _written(name, asked[name]) for name in _FILTERS}
         written["sort"] = None if query.sort == "created" else query.sort
         response.headers["HX-Push-Url"] = PageContext(call).here("jobs", **written)
@@ -87,7 +87,7 @@ async def get_jobs(call: Call, view: ReadView, query: Annotated[JobsPageQuery, Q
 
 
 def _written(name: str, value: str | None) -> str | None:
-    """A filter as the address has it; None where it says nothing."""
+    """Return a filter's value for the address; None if it is the default."""
     if name in _DEFAULTS:
         return _ANY if value is None else None if value == _DEFAULTS[name] else value
     return value
@@ -95,7 +95,7 @@ def _written(name: str, value: str | None) -> str | None:
 
 @pages.post("/w/{w}/jobs/bulk", needs=Role.OPERATOR)
 async def change_jobs(call: Call, view: View) -> Response:
-    """Count, and ask; confirmed, do a step, and go on."""
+    """Count the jobs and ask for confirmation; once confirmed, perform a step and continue."""
     form = await sent(call)
     document = _document(form)
     try:
@@ -125,7 +125,7 @@ async def change_jobs(call: Call, view: View) -> Response:
 
 
 async def _begun(call: Call, view: WorkspaceView, form: SentForm, counted: BulkCount, total: int) -> Response:
-    """All that match, behind the page: no more of them than were confirmed."""
+    """Begin an operation over all jobs that match, but over no more than were confirmed."""
     document = _document(form)
     asked: JsonObject = {name: value for name, value in document.items() if name != "idempotency_key"}
     if not counted.is_more:
@@ -137,13 +137,11 @@ async def _begun(call: Call, view: WorkspaceView, form: SentForm, counted: BulkC
         raise
     except errors.Conflict:
         return _asked_of_more(call, form, document, await bulk_jobs.count(view, new.bulk), total)
-    return done(
-        call, "It has begun. You may leave this page.", "w", view.workspace, "operations", operation.operation_id
-    )
+    return done(call, "Started. You can leave this page.", "w", view.workspace, "operations", operation.operation_id)
 
 
 def _gone_on(call: Call, response: Response) -> Response:
-    """A redirect; of what a script sent the whole page goes there."""
+    """Return a redirect; for a request from a script, one that moves the whole page."""
     if call.headers.get("hx-request") == "true":
         response.headers["HX-Redirect"] = response.headers["Location"]
         del response.headers["Location"]
@@ -152,7 +150,7 @@ def _gone_on(call: Call, response: Response) -> Response:
 
 
 def _document(form: SentForm) -> JsonObject:
-    """The API's body: the jobs that are ticked, or the filter with which they were listed."""
+    """Return the API body: the selected jobs, or the filter of the list."""
     document: JsonObject = {"action": form.text("action")}
     if form.has("all"):
         document["filter"] = {name: text for name in _FILTERS if (text := form.text(name))}
@@ -166,15 +164,15 @@ def _document(form: SentForm) -> JsonObject:
 
 
 def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
-    """What the steps before were refused, as the form carries it: for its reader alone."""
+    """Return the jobs rejected in earlier steps, as carried by the form. Used only for display."""
     said = [text.split("\n", 2) for text in form.all("refused")[:_STEP]]
     return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
 
 
 def _asked_of_more(call: Call, form: SentForm, document: JsonObject, counted: BulkCount, total: int) -> Response:
-    """Whoever confirmed a number of jobs has it done to no more than these."""
+    """Ask again because more jobs match than were confirmed."""
     asked = BulkAsked(document=document, done=0, total=counted.count, is_more=counted.is_more, refused=[], cursor=None)
-    detail = f"There were {total:,} when you were asked, and are {counted.count:,} now. Nothing was done."
+    detail = f"{total:,} jobs matched before, and {counted.count:,} match now. Nothing was done."
     grown = form.form.refused(errors.Conflict(detail))
     return shown(call, "jobs_bulk.html", grown.status, bulk=asked, form=grown, is_begun=False)
 
@@ -186,5 +184,5 @@ def _asked_again(call: Call, form: SentForm, document: JsonObject, error: errors
 
 
 async def endpoint_names(view: WorkspaceView) -> list[str]:
-    """The newest endpoints' names, for who chooses one."""
+    """Return the names of the newest endpoints, as suggestions."""
     return [each.name for each in await endpoints.list_page(view, limit=_MOST_ENDPOINTS, before=None)]

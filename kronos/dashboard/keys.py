@@ -1,4 +1,4 @@
-"""A workspace's keys: listed, made and shown once, rotated, revoked."""
+"""The key pages: list, create (shown once), rotate and revoke a workspace's keys."""
 
 from collections.abc import Awaitable
 from datetime import timedelta
@@ -25,20 +25,20 @@ pages = Pages()
 
 @pages.get("/w/{w}/keys", needs=Role.ADMIN)
 async def get_keys(call: Call, view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """The keys that were not revoked, newest first."""
+    """The keys that are not revoked, newest first."""
     return await _listed(call, view, query)
 
 
 @pages.get("/w/{w}/keys/new", needs=Role.ADMIN)
 async def get_new_key(call: Call, view: View) -> Response:
-    """The form of a key."""
+    """The form for a new key."""
     await view.enter()
     return shown(call, "key_form.html", form=FilledForm.of({"role": "operator"}))
 
 
 @pages.post("/w/{w}/keys/new", needs=Role.ADMIN)
 async def create_key(call: Call, view: View) -> Response:
-    """Make a key, and show it once."""
+    """Create a key, and show it once."""
     sent = await forms.sent(call)
     try:
         body = await call.judged(KeyCreate, sent.document())
@@ -51,7 +51,7 @@ async def create_key(call: Call, view: View) -> Response:
 
 @pages.post("/w/{w}/keys/{key_id}/rotate", needs=Role.ADMIN)
 async def rotate_key(call: Call, view: View, key_id: KeyId) -> Response:
-    """Make a key in the place of another, and show it once."""
+    """Create a key that replaces another, and show it once."""
     sent = await forms.sent(call)
 
     async def rotated() -> NewKey:
@@ -72,11 +72,11 @@ async def rotate_key(call: Call, view: View, key_id: KeyId) -> Response:
 
 @pages.post("/w/{w}/keys/{key_id}/revoke", needs=Role.ADMIN)
 async def revoke_key(call: Call, view: View, key_id: KeyId) -> Response:
-    """End a key. Safe to repeat."""
+    """Revoke a key. Safe to repeat."""
     refused = await _or_refusal(workspace_keys.revoke(view, key_id))
     if refused is not None:
         return await _listed(call, view, PageQuery(), refused=refused)
-    return done(call, "The key is revoked: within 2 s it opens nothing, nor does who signed in with it.", *_home(call))
+    return done(call, "Key revoked. It and all sessions opened with it stop working within 2 s.", *_home(call))
 
 
 async def _or_refusal(work: Awaitable[Made]) -> Made | errors.KronosError:

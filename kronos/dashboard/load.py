@@ -1,4 +1,4 @@
-"""The pages of the load to come: a workspace's, its plan, what spreading a minute would give, and the instance's."""
+"""The load pages: future runs of a workspace and of the instance, the plan, and suggestions to spread a minute."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from kronos.model import JsonObject, Role
 pages = Pages()
 _VERSION = re.compile(r"[0-9]{1,9}", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,4}", re.ASCII)
-_OTHER_FORM = ("the form is not as it was shown", "Load the page again.")
+_OTHER_FORM = ("the form was altered", "Reload the page.")
 _MOST_MOVED = 50
 _MOST_PLANNED = 50
 _MOST_TOLD = 3
@@ -31,7 +31,7 @@ _MOST_TOLD = 3
 
 @pages.get("/w/{w}/load", needs=Role.VIEWER)
 async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Query()]) -> Response:
-    """Runs a minute of the coming day or week, the busiest minutes with their jobs, and what spreading would give."""
+    """Runs per minute in the next day or week, the busiest minutes with their jobs, and the effect of spreading."""
     found = await load.of_workspace(view, query.window, call.context.coming)
     minute = (
         await load.minute(view, found, query.at, query.spread, call.context.coming) if query.at is not None else None
@@ -41,18 +41,18 @@ async def get_load(call: Call, view: View, query: Annotated[TypedLoadQuery, Quer
 
 @pages.post("/w/{w}/load/spread", needs=Role.OPERATOR)
 async def spread_jobs(call: Call, view: View) -> Response:
-    """Give the ticked jobs their new times, one change each, at the version that was shown."""
+    """Change the schedules of the selected jobs, one change each, if they are still at the version shown."""
     form = await sent(call)
     chosen = form.all("move")
     if not chosen or len(chosen) > _MOST_MOVED:
-        raise errors.InvalidRequest.of(f"{len(chosen)} jobs were ticked", f"Tick 1 to {_MOST_MOVED} of them.")
+        raise errors.InvalidRequest.of(f"{len(chosen)} jobs were selected", f"Select 1 to {_MOST_MOVED} of them.")
     told = await _changed(call, view, [(*_of_form(each)[:2], {"cron": _of_form(each)[2]}) for each in chosen])
     return done(call, told, "w", view.workspace, "load")
 
 
 @pages.get("/w/{w}/load/plan", needs=Role.VIEWER)
 async def get_load_plan(call: Call, view: View, query: Annotated[TypedWindowQuery, Query()]) -> Response:
-    """How the jobs whose owners allow it would be moved, and each minute before and after."""
+    """The planned moves of jobs whose owners allow them, and each minute before and after."""
     found = await spreading.compared(view, query.window, call.context.coming)
     plan = found.plan
     most = max(plan.before, plan.after)
@@ -69,13 +69,13 @@ async def get_load_plan(call: Call, view: View, query: Annotated[TypedWindowQuer
 
 @pages.post("/w/{w}/load/plan", needs=Role.OPERATOR)
 async def apply_load_plan(call: Call, view: View) -> Response:
-    """Move the ticked jobs by the offsets that were shown, one change each, at the version that was shown."""
+    """Move the selected jobs by the offsets shown, one change each, if they are still at the version shown."""
     form = await sent(call)
     chosen = form.all("move")
     if not chosen or len(chosen) > _MOST_PLANNED:
-        raise errors.InvalidRequest.of(f"{len(chosen)} jobs were ticked", f"Tick 1 to {_MOST_PLANNED} of them.")
+        raise errors.InvalidRequest.of(f"{len(chosen)} jobs were selected", f"Select 1 to {_MOST_PLANNED} of them.")
     if form.text("confirmed") != "yes":
-        raise errors.InvalidRequest.of("the plan was not confirmed", "Tick that the jobs are to be moved.")
+        raise errors.InvalidRequest.of("the plan was not confirmed", "Check the box to confirm the moves.")
     moves = []
     for each in chosen:
         ref, version, offset = _of_form(each)
@@ -86,7 +86,7 @@ async def apply_load_plan(call: Call, view: View) -> Response:
 
 
 def _of_form(chosen: str) -> tuple[str, int, str]:
-    """A ticked job: its id, its version, and what it is to have. Raises InvalidRequest."""
+    """Return a selected job's id, its version and its new value. Raises InvalidRequest."""
     ref, version, value = (*chosen.split(" ", 2), "", "")[:3]
     if not UUID_FORM.fullmatch(ref) or not _VERSION.fullmatch(version):
         raise errors.InvalidRequest.of(*_OTHER_FORM)
@@ -94,7 +94,7 @@ def _of_form(chosen: str) -> tuple[str, int, str]:
 
 
 async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, int, JsonObject]]) -> str:
-    """Each job changed, as a PATCH does it, where it is still at its version; what is said of all."""
+    """Change each job like a PATCH, if it is still at its version, and return the notice."""
     moved, refused = 0, []
     for ref, version, change in moves:
         try:
@@ -105,24 +105,24 @@ async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, i
             refused.append((ref, error))
     told = [await _left_alone(view, ref, error) for ref, error in refused[:_MOST_TOLD]]
     more = f"And {len(refused) - _MOST_TOLD} more." if len(refused) > _MOST_TOLD else ""
-    return " ".join([f"{moved} of {len(moves)} jobs have new times.", *told, more]).strip()[:900]
+    return " ".join([f"{moved} of {len(moves)} jobs moved.", *told, more]).strip()[:900]
 
 
 async def _left_alone(view: WorkspaceView, ref: str, error: errors.KronosError) -> str:
-    """Which job was not moved, and why."""
+    """Return a sentence on a job that was not moved, with the reason."""
     try:
         job = await jobs.get(view, ref)
     except errors.JobNotFound:
-        return f"{ref[:8]} is gone."
+        return f"{ref[:8]} no longer exists."
     name = job.name or ref[:8]
     if error.code in ("precondition_failed", "job_not_updatable"):
-        return f"{name} was changed meanwhile, and is left as it is."
+        return f"{name} was changed in the meantime and was not moved."
     return f"{name}: {error.detail}."
 
 
 @pages.get("/system/load", needs=Role.INSTANCE_ADMIN)
 async def get_instance_load(call: Call, instance: Instance, query: Annotated[TypedLoadQuery, Query()]) -> Response:
-    """Runs a minute of all jobs."""
+    """Runs per minute of all jobs of the instance."""
     return _shown(call, query, await load.of_instance(instance, query.window, call.context.coming))
 
 
@@ -140,6 +140,6 @@ def _shown(call: Call, query: TypedLoadQuery, found: load.Load, minute: load.Loa
 
 
 def _without_runs(found: load.Load) -> dict[str, object]:
-    """What a template shows of it."""
+    """Return the parts of the load that the template shows."""
     names = ("from_at", "until", "jobs", "left_out", "busiest", "pg_cron_per_minute", "worker_per_minute")
     return {name: getattr(found, name) for name in names} | {"whole": sum(found.runs), "most": max(found.runs)}

@@ -1,4 +1,4 @@
-"""The pages of operations: work over many rows that a request began, and that goes on behind its page."""
+"""The operation pages: work over many rows that a request started and that continues in the background."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ pages = Pages()
 
 @pages.get("/w/{w}/operations", needs=Role.VIEWER)
 async def get_operations(call: Call, view: View, query: Annotated[PageQuery, Query()]) -> Response:
-    """All that went on behind a page or a request, newest first."""
+    """Operations, newest first."""
     of = list_digest("operations", view.workspace, {})
     rows = await dead_letters.list_operations(view, limit=query.limit + 1, before=decoded(query.cursor, of))
     found = page(rows, limit=query.limit, of=of, place=lambda row: (row.created_at, row.operation_id))
@@ -30,13 +30,13 @@ async def get_operations(call: Call, view: View, query: Annotated[PageQuery, Que
 
 @pages.get("/w/{w}/operations/{o}", needs=Role.VIEWER)
 async def get_operation(call: Call, view: View, operation_id: OperationId) -> Response:
-    """How far an operation has come."""
+    """The progress of an operation."""
     return shown(call, "operation.html", operation=await dead_letters.get(view, operation_id))
 
 
 @pages.post("/w/{w}/operations/{o}/cancel", needs=Role.OPERATOR)
 async def cancel_operation(call: Call, view: View, operation_id: OperationId) -> Response:
-    """Stop it."""
+    """Stop an operation."""
     await sent(call)
     await dead_letters.cancel(view, operation_id)
-    return done(call, "Stopped. What it has done stays done.", "w", view.workspace, "operations", operation_id)
+    return done(call, "Stopped. Changes already made are kept.", "w", view.workspace, "operations", operation_id)

@@ -15,7 +15,7 @@ pages = Pages()
 
 @pages.get("/w/{w}", needs=Role.VIEWER)
 async def get_overview(call: Call, view: View, instance: Instance) -> Response:
-    """What ran in the last hour and will in the next, what fails and what is late, and whether all is well."""
+    """Runs of the last and the next hour, failing and late jobs, and the system's health."""
     ready = await readiness_of(call, instance)
     found = await overview.get(view, ready)
     chart = hours.chart(found.minutes, found.at)

@@ -1,7 +1,7 @@
-"""A route of a page, and its answers: the page itself, a redirect with a notice, an error page.
+"""A page's route, and its responses: the page itself, a redirect with a notice, an error page.
 
-A page's route is an Operation of the API: the same key or session, roles, strict parameters and limits. What goes wrong
-in it, wherever, is answered as a page (problems.py asks `scope["kronos.problem"]`).
+A page's route is an Operation of the API, with the same keys or sessions, roles, strict parameters and limits. Any
+error in it becomes an error page (problems.py calls `scope["kronos.problem"]`).
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-# no-referrer would have browsers send `Origin: null` with our own forms (Fetch, 3.1), which are refused then.
+# With no-referrer, browsers would send `Origin: null` with our own forms (Fetch, 3.1), and those would be rejected.
 _HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
 NOTICE_COOKIE = "kronos-notice"
 _NOTICE_SECONDS = 20
 _MOST_ROWS, _MOST_ASKED = 50, 200
-"""Of a page, and of a page of the API's (PageQuery): of more it is refused, as there."""
+"""The row limits of a page, and of the API (PageQuery). A `limit` above the API's is rejected here too."""
 
 
 class PageRoute(Operation):
@@ -34,7 +34,7 @@ class PageRoute(Operation):
 
     @staticmethod
     def shown_as(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
-        """What goes wrong before the route is reached, and in it."""
+        """Return the page for an error before or in the route."""
         return _problem_page(scope, document, headers)
 
     def _make(self) -> None:
@@ -43,7 +43,9 @@ class PageRoute(Operation):
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             scope["kronos.problem"] = self.shown_as
-            is_script = (b"hx-request", b"true") in scope["headers"]  # it is answered at once, at whatever address
+            is_script = (b"hx-request", b"true") in scope[
+                "headers"
+            ]  # a script gets a response directly, whatever the address
             is_read = scope["method"] == "GET" and not is_script
             if is_read and (filled := _filled(scope["query_string"])) is not None:
                 await redirect(address(scope, filled))(scope, receive, send)
@@ -58,7 +60,7 @@ class PageRoute(Operation):
 
 
 class Pages(Router):
-    """The pages of one part of the dashboard. Each names the least role that it needs; None: it is for everybody."""
+    """The pages of one part of the dashboard. Each declares the minimum role it needs; None: no key is needed."""
 
     def __init__(self, prefix: str = "") -> None:
         super().__init__(prefix, tags=["dashboard"])
@@ -66,7 +68,7 @@ class Pages(Router):
 
 
 def shown(call: Call, template: str, status: int = 200, **values: object) -> Response:
-    """A page. The notice of what was done just before stands in it, once."""
+    """Return a page. It shows the notice of the preceding action once."""
     notice = call.cookies.get(_notice_cookie(call))
     values["notice"] = unquote(notice) if notice else None
     response = Response(rendered(call, template, **values), status, media_type="text/html", headers=_HEADERS)
@@ -76,20 +78,20 @@ def shown(call: Call, template: str, status: int = 200, **values: object) -> Res
 
 
 def done(call: Call, notice: str, *parts: object, **query: object) -> Response:
-    """Something was done: on to the page with these parts below the prefix, which says so."""
+    """Redirect to the page with these path parts below the prefix, which will show the notice."""
     response = redirect(PageContext(call).url(*parts, **query))
     _give_notice(response, call, quote(notice), seconds=_NOTICE_SECONDS)
     return response
 
 
 def redirect(url: str) -> Response:
-    """On to another page, which is read with GET."""
+    """Redirect to another page, to be read with GET."""
     return Response(status_code=303, headers={"Location": url})
 
 
 def _filled(query: bytes) -> str | None:
-    """The query as pages have it: without the fields of a form that were left empty, as browsers send them, and with no
-    more rows than fit on a page that is less than 100 kB; None: it is so."""
+    """Return the query without empty form fields, which browsers send, and with `limit` lowered to what fits on a page
+    of less than 100 kB. None: the query needs no change."""
     pairs = query.decode("latin-1").split("&")
     kept = [_short(each) for each in pairs if each.partition("=")[2]]
     return "&".join(kept) if query and kept != pairs and all("=" in each for each in pairs) else None
@@ -103,7 +105,7 @@ def _short(pair: str) -> str:
 
 
 def _notice_cookie(call: Call) -> str:
-    """Its name: over https one that no other host and nobody on the way can set, so that a notice is ours."""
+    """Return the notice cookie's name. Over https, its prefix prevents other hosts and the network from setting it."""
     return f"__Host-{NOTICE_COOKIE}" if call.context.sessions.is_secure(call) else NOTICE_COOKIE
 
 
@@ -113,8 +115,10 @@ def _give_notice(response: Response, call: Call, text: str, *, seconds: int) -> 
 
 
 def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]) -> Response:
-    """What went wrong, as a page; a script gets one sentence. Who has to sign in is sent there, but not from a form
-    that was sent: to load the answer to it again is to send it again, with all that was typed."""
+    """Return an error as a page, or as one sentence for a script.
+
+    A caller who must sign in is redirected, except after submitting a form: there, reloading the error page sends the
+    form again with everything that was typed."""
     call = Call(scope)
     status = int(document["status"])
     answered = {name: value for name, value in headers.items() if name != "WWW-Authenticate"}
@@ -131,7 +135,7 @@ def _problem_page(scope: Scope, document: JsonObject, headers: Mapping[str, str]
 
 
 def _sign_in(call: Call) -> str:
-    """The page where people sign in, which brings them back."""
+    """Return the address of the sign-in page, which leads back to this page."""
     query = call.scope["query_string"].decode("ascii", "replace")
     back = path_below(call.scope) + (f"?{query}" if query else "")
     if call.headers.get("hx-request") == "true":

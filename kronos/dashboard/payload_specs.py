@@ -1,4 +1,4 @@
-"""Payload specs: what inputs must be."""
+"""The payload spec pages: JSON Schemas for inputs."""
 
 from typing import Annotated
 
@@ -51,7 +51,7 @@ async def get_payload_specs(call: Call, view: ReadView, query: Annotated[PageQue
 
 @pages.post("", needs=Role.ADMIN)
 async def post_payload_spec(call: Call, view: View) -> Response:
-    """Make a payload spec."""
+    """Create a payload spec."""
     return await _PAGES.create(call, view)
 
 
@@ -63,12 +63,11 @@ async def get_payload_spec(call: Call, view: View, name: SpecName) -> Response:
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def change_payload_spec(call: Call, view: View, name: SpecName) -> Response:
-    """Write the payload spec's next version, if it refuses no live job's input or the form says to do it all the
-    same."""
+    """Save the payload spec's next version, if it accepts all live jobs' inputs or the form forces it."""
     return await _PAGES.change(call, view, name)
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
 async def delete_payload_spec(call: Call, view: View, name: SpecName) -> Response:
-    """Delete a payload spec that no endpoint names."""
+    """Delete a payload spec that no endpoint uses."""
     return await _PAGES.delete(call, view, name)

@@ -1,4 +1,4 @@
-"""What stands in a page's address: as the API's queries, but as browsers write them."""
+"""The queries of pages: those of the API, in the form in which browsers send them."""
 
 import re
 from typing import Any
@@ -8,12 +8,12 @@ from pydantic import BaseModel, Field, model_validator
 from kronos.api.fields import Time, WholeNumber
 from kronos.api.query_schemas import ExecutionQuery, LetterQuery, LoadQuery
 
-# <input type="datetime-local"> knows no zone: filters say that theirs are UTC.
+# <input type="datetime-local"> has no zone; the filters' labels say UTC.
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?", re.ASCII)
 
 
 class Typed(BaseModel):
-    """A form that is sent by GET sends its empty fields too: they are none. A time without a zone is UTC's."""
+    """Drops the empty fields that a GET form sends, and reads a time without a zone as UTC."""
 
     @model_validator(mode="before")
     @classmethod
@@ -30,19 +30,19 @@ def _timed(value: object) -> object:
 
 
 class TypedExecutionQuery(Typed, ExecutionQuery):
-    """Which executions."""
+    """The filter of executions."""
 
 
 class TypedLetterQuery(Typed, LetterQuery):
-    """Which dead letters."""
+    """The filter of dead letters."""
 
 
 class TypedWindowQuery(Typed, LoadQuery):
-    """How far ahead."""
+    """The window ahead."""
 
 
 class TypedLoadQuery(Typed, LoadQuery):
-    """How far ahead; `at`: the minute whose jobs are shown; `spread`: over how many minutes after it they may go."""
+    """The window ahead; `at`: the minute whose jobs are shown; `spread`: over how many following minutes to spread."""
 
     at: Time | None = None
     spread: WholeNumber = Field(default=10, ge=1, le=59)

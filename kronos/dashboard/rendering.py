@@ -1,6 +1,6 @@
-"""Templates, and what they may say: links below the prefix, times, numbers, JSON.
+"""Templates and their filters: links below the prefix, times, numbers, JSON.
 
-Values reach a template through `rendered` alone, which withholds from each caller what it may not see.
+Values reach a template only through `rendered`, which withholds what the caller may not see.
 """
 
 import math
@@ -25,52 +25,53 @@ from kronos.model import Role
 from kronos.server_time import CLOCK
 
 NOTHING: Final = "\u2013"
-"""What stands where there is no value."""
+"""Shown where there is no value."""
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 31_557_600
 _UNITS: Final = ((_YEAR, "y"), (_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (1, "s"))
 
 
 def path_below(scope: Scope) -> str:
-    """The path below the prefix, whether or not the proxy in front of us takes the prefix away."""
+    """Return the path below the prefix, whether or not the proxy strips the prefix."""
     path, prefix = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(prefix) if path.startswith(f"{prefix}/") else path
 
 
 def address(scope: Scope, query: str) -> str:
-    """The request's own address, with this query."""
+    """Return the request's own address with this query."""
     path = scope.get("root_path", "") + quote(path_below(scope), safe="/~:@!$&'()*+,;=-._")
     return f"{path}?{query}" if query else path
 
 
 class PageContext:
-    """What every template knows of the request: who asks, on which workspace, and how links are made."""
+    """The request as templates see it: caller, workspace, and functions for links."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self.workspace: str | None = call.path_params.get("w")
-        """The workspace as the path names it."""
+        """The workspace as given in the path."""
         self.path = path_below(call.scope)
         self.caller: Caller | None = call.scope.get("kronos.caller")
-        """Who asks; None on pages that nobody has to be known for."""
+        """The caller; None on pages that need no key."""
         self.request_id: str = call.scope["kronos.request_id"]
         self.is_whole: bool = call.scope.get("kronos.is_whole", False)
-        """Who reads it asked for all of it."""
+        """The reader requested the full page."""
         self.is_read: bool = call.method in ("GET", "HEAD")
-        """Else it answers a form, whose address may be none to read, and what was typed stays."""
+        """False: the page responds to a form. Its address may not be readable with GET, and typed values are kept."""
         self.is_brief = False
-        """Long texts are going to be cut (brief.py)."""
+        """Long texts will be cut (brief.py)."""
 
     def holds(self, role: str) -> bool:
         """Whether the caller may read what needs this role."""
         return self.caller is not None and self.caller.role.covers(Role(role))
 
     def may(self, role: str) -> bool:
-        """Whether the caller may do what needs this role: what it may not is not offered. Kronos's own workspace
-        nobody changes, whether it is named or asked for by its id."""
+        """Whether the caller may perform actions that need this role; others are not offered.
+
+        Always False in Kronos's own workspace, which cannot be changed, whether addressed by name or by id."""
         return not self._call.scope.get("kronos.is_system", False) and self.holds(role)
 
     def url(self, *parts: object, **query: object) -> str:
-        """The address of a page: its parts below the prefix, and its query without what is None."""
+        """Return the address of a page: path parts below the prefix, and the query without None values."""
         path = "/".join([self._call.scope.get("root_path", ""), *(quote(str(part), safe="") for part in parts)])
         asked = [
             (name.rstrip("_"), str(each))
@@ -81,11 +82,11 @@ class PageContext:
         return f"{path or '/'}?{urlencode(asked)}" if asked else path or "/"
 
     def here(self, *parts: object, **query: object) -> str:
-        """The address of a page of the same workspace."""
+        """Return the address of a page of the same workspace."""
         return self.url("w", self.workspace, *parts, **query)
 
     def with_query(self, **query: object) -> str:
-        """This page's own address with some of its query changed; None takes a part away."""
+        """Return this page's address with parts of its query changed; None removes a part."""
         asked = {name: self._call.query_params.getlist(name) for name in self._call.query_params}
         asked |= {name.rstrip("_"): [] if value is None else [str(value)] for name, value in query.items()}
         kept = [(name, each) for name, values in asked.items() for each in values]
@@ -96,12 +97,12 @@ class PageContext:
         return static.file(name)
 
     def file_url(self, name: str) -> str:
-        """Where it is served."""
+        """Return the address of a script or style sheet."""
         return f"{self._call.scope.get('root_path', '')}{static.file(name).path}"
 
 
 def rendered(call: Call, template: str, **values: object) -> str:
-    """A template's HTML, with values as this caller may see them."""
+    """Return a template's HTML, with the values that this caller may see."""
     shown: Mapping[str, object] = {name: withheld.shown(value) for name, value in values.items()}
     page = PageContext(call)
     html = _html(template, page, shown)
@@ -117,8 +118,9 @@ def _html(template: str, page: PageContext, values: Mapping[str, object]) -> str
 
 
 def when(instant: datetime | None, zone: str | None = None) -> Markup:
-    """An instant as <time>: absolute in the zone, or in UTC, and relative to now. kronos.js keeps the relative part
-    true, and shows the absolute one in the zone that its reader chose."""
+    """Return an instant as <time>: absolute in the zone or in UTC, and relative to now.
+
+    kronos.js keeps the relative part current, and shows the absolute part in the reader's chosen zone."""
     if instant is None:
         return Markup('<span class="none">{}</span>').format(NOTHING)
     exact = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -129,7 +131,7 @@ def when(instant: datetime | None, zone: str | None = None) -> Markup:
 
 
 def instant(text: str) -> datetime:
-    """Of a document's text, as JSON has it."""
+    """Parse an instant from a JSON document."""
     return datetime.fromisoformat(text)
 
 
@@ -140,7 +142,7 @@ def absolute(instant: datetime, zone: str | None = None) -> str:
 
 
 def exact(instant: datetime) -> str:
-    """2026-11-29T03:15:00Z, as the query of an address has it; with its microseconds where it has any."""
+    """2026-11-29T03:15:00Z, for the query of an address; with microseconds if there are any."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -154,7 +156,7 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
 
 
 def duration(seconds: float | timedelta | None) -> str:
-    """How long, in its two largest units: 340 ms, 4.2 s, 5 min 3 s, 2 d 4 h."""
+    """A duration in its two largest units: 340 ms, 4.2 s, 5 min 3 s, 2 d 4 h."""
     if seconds is None:
         return NOTHING
     if isinstance(seconds, timedelta):
@@ -176,7 +178,7 @@ def duration(seconds: float | timedelta | None) -> str:
 
 
 def duration_ms(milliseconds: float | None) -> str:
-    """As `duration`, of milliseconds."""
+    """Like `duration`, for milliseconds."""
     return duration(None if milliseconds is None else milliseconds / 1000)
 
 
@@ -186,17 +188,17 @@ def count(number: int | None) -> str:
 
 
 def plural(number: int | None, one: str, many: str | None = None) -> str:
-    """What so many are called: 1 job, 2 jobs, 0 jobs."""
+    """The noun for a number: 1 job, 2 jobs, 0 jobs."""
     return one if number == 1 else many or f"{one}s"
 
 
 def share(part: float) -> str:
-    """4.2 %; of something it is never 0 %."""
+    """4.2 %. A part above zero is never shown as 0 %."""
     return "less than 0.1 %" if 0 < part < 0.001 else f"{100 * part:.1f} %"
 
 
 def coded(text: str) -> Markup:
-    """A sentence whose `commands` stand between backticks."""
+    """A sentence with text between backticks shown as code."""
     parts = [
         Markup("<code>{}</code>").format(each) if nth % 2 else escape(each) for nth, each in enumerate(text.split("`"))
     ]
@@ -216,39 +218,39 @@ def size(byte_count: int | None) -> str:
 
 
 def json_text(value: object) -> str:
-    """A document, indented."""
+    """A document as indented JSON."""
     written = orjson.dumps(value, reading.plain, orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
     return hidden.escaped(written.decode())
 
 
 def inside(text: str) -> Markup:
-    """A document as the text of an element, never of an attribute: its quotes stay as they are. As references each of
-    them is five bytes, and JSON has many."""
+    """A document as the text of an element, never of an attribute. Quotes are not escaped: each would take five bytes,
+    and JSON has many."""
     return escape(text).replace("&#34;", Markup('"')).replace("&#39;", Markup("'"))
 
 
 def second_before(instant: datetime) -> datetime:
-    """For filters that leave out their own instant."""
+    """The instant one second before, for filters that exclude their own instant."""
     return instant - timedelta(seconds=1)
 
 
 def dictwithout(document: Mapping[str, object], *names: str) -> dict[str, object]:
-    """A document's other members."""
+    """A document without these members."""
     return {name: value for name, value in document.items() if name not in names}
 
 
 def is_withheld(value: object) -> bool:
-    """Whether a payload stands there as the notice that the caller may not see it."""
+    """Whether a payload was replaced by the notice that the caller may not see it."""
     return value == withheld.NOTICE
 
 
 def words(status: str) -> str:
-    """A status as people read it: GAVE_UP as gave up."""
+    """A status in plain words: GAVE_UP as gave up."""
     return status.replace("_", " ").lower()
 
 
 def attributes(**given: object) -> Markup:
-    """HTML attributes; True is one without a value, None and False none at all."""
+    """HTML attributes. True: an attribute without a value. None and False: no attribute."""
     made = Markup("")
     for name, value in given.items():
         if value is None or value is False:
@@ -295,7 +297,7 @@ def _environment() -> Environment:
 
 
 def zone_of(name: str | None) -> ZoneInfo:
-    """A zone; UTC for one that this machine does not know, as PostgreSQL may know more."""
+    """Return a zone, or UTC if this machine does not know it. PostgreSQL may know more zones."""
     try:
         return ZoneInfo(name or "UTC")
     except (ZoneInfoNotFoundError, ValueError):

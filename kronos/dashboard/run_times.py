@@ -1,4 +1,4 @@
-"""What a run's page makes of its rows: spans for its time line, and the request as a command for curl."""
+"""A run's timeline, and its last request as a curl command."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ _LEAST = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSpan:
-    """A part of a run's life, with its place in a chart that is 1,000 wide."""
+    """A phase of a run, with its position in a chart 1,000 units wide."""
 
     what: str
     kind: str
@@ -47,7 +47,7 @@ class RunSpan:
 
 
 def spans(execution: Execution, attempts: Sequence[Attempt], now: datetime) -> list[RunSpan]:
-    """What a run did from when it could first be due: it waited, it was tried, it waited to be tried again."""
+    """Return a run's phases from the time it could first be due: waiting, attempts, waiting for retries."""
     parts = [each for each in _parts(execution, attempts) if each[3] is None or each[3] >= each[2]]
     if not parts:
         return []
@@ -73,13 +73,13 @@ def spans(execution: Execution, attempts: Sequence[Attempt], now: datetime) -> l
 
 
 def _parts(execution: Execution, attempts: Sequence[Attempt]) -> Iterator[tuple[str, str, datetime, datetime | None]]:
-    """What, its kind, since and until when; None: it still does."""
+    """Yield each phase's text, kind, begin and end. End None: the phase continues."""
     if not attempts:
         is_ended = execution.completed_at is not None
         if not is_ended and execution.run_at > execution.created_at:
-            yield "is not due yet", "calm", execution.created_at, execution.run_at
+            yield "not due yet", "calm", execution.created_at, execution.run_at
         elif not is_ended:
-            yield "waits for a worker", "wait", execution.run_at, None
+            yield "waiting for a worker", "wait", execution.run_at, None
         return
     since = min(max(execution.scheduled_at, execution.created_at), attempts[0].started_at)
     yield "waited for a worker", "wait", since, attempts[0].started_at
@@ -92,14 +92,15 @@ def _parts(execution: Execution, attempts: Sequence[Attempt]) -> Iterator[tuple[
             attempt.completed_at,
         )
         if attempt.completed_at is not None and following is not None:
-            yield "waited to be tried again", "wait", attempt.completed_at, following.started_at
+            yield "waited for its retry", "wait", attempt.completed_at, following.started_at
         elif attempt.completed_at is not None and execution.status == "RETRYING":
-            yield "waits to be tried again", "wait", attempt.completed_at, max(execution.run_at, attempt.completed_at)
+            yield "waiting for its retry", "wait", attempt.completed_at, max(execution.run_at, attempt.completed_at)
 
 
 def curl(execution: Execution, attempt: Attempt) -> str | None:
-    """The last request as a command, with a placeholder for each value that is not kept; None where none was sent over
-    HTTP. The body is the job's input: where the endpoint has a template it is made of that."""
+    """Return the last request as a curl command, with placeholders for values that are not stored.
+
+    None if no HTTP request was sent. The body is the job's input, even if the endpoint has a body template."""
     request: JsonObject | None = attempt.request
     if execution.endpoint_type != "HTTP" or not isinstance(request, dict) or "url" not in request:
         return None

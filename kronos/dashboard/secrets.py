@@ -1,4 +1,4 @@
-"""Secrets: their values go in, and no page shows one."""
+"""The secret pages. Values can be stored, but no page shows one."""
 
 from typing import Annotated
 
@@ -28,14 +28,14 @@ async def get_secrets(call: Call, view: View, query: Annotated[PageQuery, Query(
 
 @pages.post("", needs=Role.ADMIN)
 async def post_secret(call: Call, view: View) -> Response:
-    """Make a secret."""
+    """Store a new secret."""
     given = await sent(call)
     try:
         body = await call.judged(SecretCreate, given.document())
         await secrets.create(view, call.context.encryption_keys, body.name, body.value)
     except errors.KronosError as error:
         return await _listed(call, view, PageQuery(), _without_value(given, error))
-    return done(call, f"The secret {body.name} is stored.", "w", view.workspace, "secrets")
+    return done(call, f"Secret {body.name} stored.", "w", view.workspace, "secrets")
 
 
 @pages.get("/{name}", needs=Role.VIEWER)
@@ -46,7 +46,7 @@ async def get_secret(call: Call, view: View, name: SecretName) -> Response:
 
 @pages.post("/{name}", needs=Role.ADMIN)
 async def change_secret(call: Call, view: View, name: SecretName) -> Response:
-    """Give a secret a new value, which deliveries that wait are made with, too."""
+    """Store a new value, which waiting deliveries use too."""
     given = await sent(call)
     try:
         body = await call.judged(SecretPut, given.document())
@@ -57,12 +57,12 @@ async def change_secret(call: Call, view: View, name: SecretName) -> Response:
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, _without_value(given, error))
-    return done(call, f"{name} has its value number {secret.version} now.", "w", view.workspace, "secrets", name)
+    return done(call, f"New value stored for {name} (number {secret.version}).", "w", view.workspace, "secrets", name)
 
 
 @pages.post("/{name}/delete", needs=Role.ADMIN)
 async def delete_secret(call: Call, view: View, name: SecretName) -> Response:
-    """Delete a secret that no endpoint and no unfinished execution needs."""
+    """Delete a secret that no endpoint and no unfinished execution uses."""
     given = await sent(call)
     try:
         await secrets.delete(view, name, if_match={version_of(given)})
@@ -70,13 +70,13 @@ async def delete_secret(call: Call, view: View, name: SecretName) -> Response:
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, FilledForm().refused(error))
-    return done(call, f"The secret {name} is deleted.", "w", view.workspace, "secrets")
+    return done(call, f"Secret {name} deleted.", "w", view.workspace, "secrets")
 
 
 async def _listed(call: Call, view: WorkspaceView, query: PageQuery, form: FilledForm | None = None) -> Response:
     of = list_digest("secrets", view.workspace, {})
     rows = await secrets.list_page(view, limit=query.limit, before=decoded(query.cursor, of))
-    place = lambda row: (row.created_at, row._secret_id)  # noqa: E731  # not private: it is left out of the answer
+    place = lambda row: (row.created_at, row._secret_id)  # noqa: E731  # not private: left out of the API's response
     found = page(rows, limit=query.limit, of=of, place=place)
     form = form or FilledForm()
     return shown(call, "secrets.html", form.status, secrets=found.data, next_cursor=found.next_cursor, form=form)
@@ -88,6 +88,6 @@ async def _one(call: Call, view: WorkspaceView, name: str, form: FilledForm | No
 
 
 def _without_value(given: SentForm, error: errors.KronosError) -> FilledForm:
-    """The refused form; the value is to be typed again, for no page shows one."""
+    """Return the rejected form without its value, which must be typed again: no page shows a secret."""
     fields = [(name, text) for name, text in given.fields if not name.startswith("/value")]
     return SentForm(fields=fields).form.refused(error)

@@ -1,4 +1,4 @@
-"""A workspace's own settings: its name, its retention, its suspension, and its end."""
+"""The settings pages of a workspace: name, retention, suspension and deletion."""
 
 from typing import Literal
 
@@ -21,65 +21,65 @@ _REFUSALS = (errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden, 
 
 @pages.get("/w/{w}/settings", needs=Role.VIEWER)
 async def get_settings(call: Call, view: View) -> Response:
-    """The workspace, and what of it can be changed."""
+    """The workspace, and the settings that can be changed."""
     return await _shown(call, view)
 
 
 @pages.post("/w/{w}/settings/name", needs=Role.ADMIN)
 async def rename(call: Call, view: View) -> Response:
-    """Give it another name for people."""
+    """Change the display name."""
     sent = await forms.sent(call)
     try:
         body = await call.judged(WorkspacePatch, sent.document(), lambda: workspaces.get(view))
         if body.name is None:
-            raise errors.Unprocessable.of(errors.Fault(pointer="/name", detail="it needs a name"))
+            raise errors.Unprocessable.of(errors.Fault(pointer="/name", detail="a name is required"))
         await workspaces.update(view, name=body.name, status=None)
     except _REFUSALS as error:
         return await _shown(call, view, name=sent.form.refused(error))
-    return done(call, f"The workspace is named {body.name}.", *_here(call))
+    return done(call, f"Workspace renamed to {body.name}.", *_here(call))
 
 
 @pages.post("/w/{w}/settings/retention", needs=Role.ADMIN)
 async def put_retention(call: Call, view: View) -> Response:
-    """How long its history is kept."""
+    """Set how long history is kept."""
     sent = await forms.sent(call)
     try:
         body = await call.judged(RetentionPut, sent.document())
         await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days))
     except _REFUSALS as error:
         return await _shown(call, view, ages=sent.form.refused(error))
-    return done(call, "History is kept that long from now on.", *_here(call))
+    return done(call, "Retention saved.", *_here(call))
 
 
 @pages.post("/w/{w}/settings/suspend", needs=Role.INSTANCE_ADMIN)
 async def suspend(call: Call, view: View) -> Response:
-    """From now on nothing of it runs. Safe to repeat."""
-    return await _turned(call, view, "SUSPENDED", "is suspended: nothing of it runs")
+    """Suspend the workspace: nothing in it runs. Safe to repeat."""
+    return await _turned(call, view, "SUSPENDED", "is suspended: nothing in it runs")
 
 
 @pages.post("/w/{w}/settings/resume", needs=Role.INSTANCE_ADMIN)
 async def resume(call: Call, view: View) -> Response:
-    """It goes on. Safe to repeat."""
-    return await _turned(call, view, "ACTIVE", "goes on")
+    """Resume the workspace. Safe to repeat."""
+    return await _turned(call, view, "ACTIVE", "is resumed")
 
 
 @pages.get("/w/{w}/delete", needs=Role.ADMIN)
 async def get_deletion(call: Call, view: View) -> Response:
-    """What would go with the workspace."""
+    """Show what would be deleted with the workspace."""
     return await _shown_deletion(call, view, FilledForm())
 
 
 @pages.post("/w/{w}/delete", needs=Role.ADMIN)
 async def delete(call: Call, view: View, instance: Instance) -> Response:
-    """Delete it with all that it holds, where its name was typed."""
+    """Delete the workspace and everything in it, if its name was typed."""
     sent = await forms.sent(call)
     try:
         workspace, operation = await deletions.begin(view, instance, confirm=sent.text("/confirm").strip())
     except _REFUSALS as error:
         return await _shown_deletion(call, view, sent.form.refused(error))
-    said = f"The workspace {workspace.slug} is {'deleted' if operation is None else 'being deleted'}."
+    said = f"Workspace {workspace.slug} is {'deleted' if operation is None else 'being deleted'}."
     if not call.caller.role.covers(Role.INSTANCE_ADMIN):
-        return done(call, said, "sign-in")  # the key goes with it
+        return done(call, said, "sign-in")  # the key is deleted with the workspace
     if operation is None:
         return done(call, said, "w")
     return done(call, said, "system", "deletions", operation.operation_id, workspace=workspace.workspace_id)
@@ -88,7 +88,7 @@ async def delete(call: Call, view: View, instance: Instance) -> Response:
 async def _turned(call: Call, view: WorkspaceView, status: Literal["ACTIVE", "SUSPENDED"], said: str) -> Response:
     call.take(workspaces.TURN_SECONDS)
     found = await workspaces.update(view, name=None, status=status)
-    left = f"; {found.jobs_left:,} of its jobs have still to follow" if found.jobs_left else ""
+    left = f"; {found.jobs_left:,} of its jobs are still being updated" if found.jobs_left else ""
     return done(call, f"The workspace {said}{left}.", *_here(call))
 
 
@@ -107,7 +107,7 @@ async def _shown(
         max(name.status, ages.status),
         workspace=workspace,
         kept=kept,
-        # a reader gets neither
+        # neither form for a caller who may not change them
         name=name if may_change else None,
         ages=ages if may_change else None,
     )

@@ -1,4 +1,4 @@
-"""Signing in, with a key or at an identity provider, and out."""
+"""Sign in with a key or through an identity provider, and sign out."""
 
 from dataclasses import replace
 from urllib.parse import quote
@@ -17,7 +17,7 @@ pages = Pages()
 
 @pages.get("/sign-in", needs=None)
 async def get_sign_in(call: Call) -> Response:
-    """The form. Who is signed in already goes on; who no longer is reads why."""
+    """The sign-in form. A signed-in caller is redirected; one whose session ended sees why."""
     sessions, back = call.context.sessions, own_path(call.query_params.get("next"))
     if (secret := sessions.secret_of(call)) is None:
         return _shown(call, back, FilledForm())
@@ -34,14 +34,14 @@ async def get_sign_in(call: Call) -> Response:
 
 @pages.post("/sign-in", needs=None)
 async def sign_in(call: Call) -> Response:
-    """A session for who holds the key, and on to where it was going."""
+    """Open a session for the key's holder, and redirect to the page first requested."""
     sent = await forms.sent(call)
     back = own_path(sent.text("next"))
     response = redirect(f"{call.scope.get('root_path', '')}{back}")
     try:
         await open_session(call, sent.text("key"), response)
     except (errors.Unauthorized, errors.Forbidden, errors.RateLimited) as error:
-        detail = "This is no key that works: is it whole, was it revoked, has it expired?"
+        detail = "This key does not work. Is it complete? Was it revoked, or has it expired?"
         form = FilledForm().refused(error)
         return _shown(call, back, replace(form, problem=detail) if isinstance(error, errors.Unauthorized) else form)
     return response

@@ -1,5 +1,7 @@
-"""Scripts and styles: ours from static/, others' as npm brought them (package-lock.json has their integrity). All are
-served from here under the digest of what they are, so a browser keeps each for good; no page asks another host."""
+"""Scripts and styles: ours from static/, third-party ones as installed by npm (package-lock.json has their integrity).
+
+All are served under a digest of their content, so browsers can cache them forever. Pages load nothing from other
+hosts."""
 
 import base64
 import hashlib
@@ -31,12 +33,12 @@ _FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 class NotInstalled(Exception):
-    """A file that npm brings is missing; the message says what to do."""
+    """A file installed by npm is missing; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaticFile:
-    """One file: what it is, and the digest that its address and its integrity are made of."""
+    """One file: its content, and the digest used for its address and its integrity attribute."""
 
     name: str
     content: bytes
@@ -44,36 +46,36 @@ class StaticFile:
 
     @property
     def path(self) -> str:
-        """Its address below the prefix."""
+        """The file's address below the prefix."""
         return f"/static/{self.sha384.hex()[:16]}/{self.name}"
 
     @property
     def integrity(self) -> str:
-        """As <script integrity> has it."""
+        """The value for <script integrity>."""
         return f"sha384-{base64.b64encode(self.sha384).decode()}"
 
 
 @cache
 def file(name: str) -> StaticFile:
-    """A file by its name. Raises NotInstalled, KeyError."""
+    """Return a file by name. Raises NotInstalled, KeyError."""
     try:
         content = _FILES[name].read_bytes()
     except FileNotFoundError:
         raise NotInstalled(
-            f"the dashboard lacks {_FILES[name]}, which npm brings and `pip install .` does not: run bin/install in "
-            "the checkout, then install from it again, or build its wheel again (docs/install.md)"
+            f"the dashboard lacks {_FILES[name]}, which npm installs and `pip install .` does not: run bin/install in "
+            "the checkout, then install from it again, or rebuild its wheel (docs/install.md)"
         ) from None
     return StaticFile(name=name, content=content, sha384=hashlib.sha384(content).digest())
 
 
 def require_all() -> None:
-    """That each file is there. Raises NotInstalled."""
+    """Check that every file exists. Raises NotInstalled."""
     for name in _FILES:
         file(name)
 
 
 async def _get(request: Request) -> Response:
-    """A file. Under another digest, as a page of the release before has it, it is as it is now, and not kept."""
+    """Serve a file. Under another digest, as in a page of an earlier release, serve the current file uncached."""
     name, digest = request.path_params["name"], request.path_params["digest"]
     if name not in _FILES:
         raise errors.NotFound(f"no file {name[:80]!r}")

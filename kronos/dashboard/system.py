@@ -1,5 +1,5 @@
-"""The instance, for its administrator: what rings, who works on what, what Kronos does by itself, what is kept; and
-deletions of workspaces, which outlast them."""
+"""The system pages for the instance's administrator: pg_cron, workers, internal jobs, retention, and the progress of
+workspace deletions, which outlive their workspaces."""
 
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -23,28 +23,30 @@ from kronos.model import Execution, JsonObject, ListedExecution, Role
 pages = Pages()
 _MOST_DIFFERENCES: Final = 50
 _LOOKED_AT: Final = 60
-"""Runs of internal jobs: three ring each minute, so twenty minutes of them."""
+"""Runs of internal jobs to read: three ring per minute, so these cover twenty minutes."""
 _REPAIRS: Final = ("registered", "unscheduled", "corrected", "resumed", "ended", "alarms", "pointers", "failed")
 
 
 class SystemQuery(QueryModel):
-    """What of the page is asked for."""
+    """The part of the page to show."""
 
-    part: Literal["drift"] | None = Field(default=None, description="With the count of differences.")
+    part: Literal["drift"] | None = Field(default=None, description="Include the comparison of jobs and entries.")
 
 
 class DeletionOf(QueryModel):
-    """Which workspace goes."""
+    """The workspace being deleted."""
 
-    workspace: UUID = Field(description="Its id.")
+    workspace: UUID = Field(description="The workspace's id.")
 
 
 @pages.get("/system", needs=Role.INSTANCE_ADMIN)
 async def get_system(
     call: Call, instance: Instance, settings: SettingsOf, query: Annotated[SystemQuery, Query()]
 ) -> Response:
-    """How the instance is doing. Jobs and entries are compared where it is asked for, on a page of its own without
-    scripts: it takes as long as the reaper."""
+    """The state of the instance.
+
+    Jobs and entries are compared only on request (a separate page without scripts), because it takes as long as the
+    reaper."""
     if query.part == "drift":
         is_part = call.headers.get("hx-request") == "true"
         drift = await system.drift(instance, limit=_MOST_DIFFERENCES)
@@ -82,13 +84,13 @@ async def get_system(
 async def get_deletion(
     call: Call, instance: Instance, operation_id: OperationId, query: Annotated[DeletionOf, Query()]
 ) -> Response:
-    """How far a workspace's deletion has come."""
+    """The progress of a workspace's deletion."""
     operation = await deletions.get(instance, str(query.workspace), operation_id)
     return shown(call, "deletion.html", operation=operation)
 
 
 def _last(runs: list[ListedExecution]) -> dict[str, Execution]:
-    """The newest run of each internal job, by its name."""
+    """Return the newest run of each internal job, by name."""
     found: dict[str, Execution] = {}
     for each in runs:
         found.setdefault(each.job_name or "", each)
@@ -96,7 +98,7 @@ def _last(runs: list[ListedExecution]) -> dict[str, Execution]:
 
 
 def _repairs(runs: list[ListedExecution]) -> list[dict[str, object]]:
-    """The runs of the reaper that put something right, with what."""
+    """Return the reaper's runs that repaired something, with their repairs."""
     made: list[dict[str, object]] = []
     for each in runs:
         counts: JsonObject = each.output if each.job_name == "reaper" and isinstance(each.output, dict) else {}

@@ -1,4 +1,4 @@
-"""Which ticks a job's page shows: a time line of a hundred, and a month by its days."""
+"""The ticks that a job's page shows: a timeline of up to a hundred, and a month by day."""
 
 import calendar as calendars
 from collections import Counter
@@ -17,18 +17,18 @@ from kronos.server_time import CLOCK
 
 _MOST = 60
 _WORST: tuple[Disposition, ...] = ("UNACCOUNTED", "ERROR", "FAILED", "MISSED", "EXPIRED", "OVERDUE", "LATE")
-"""What is worth a look, the worst first."""
+"""Dispositions that need attention, worst first."""
 _PAST, _TO_COME = 44, 6
 COMING_RUNS = 32
-"""So many runs to come are asked for: of a daily job they tell of a month."""
+"""Number of future runs to compute: for a daily job they cover a month."""
 _MANY = 3000
-"""Ticks of a month from which on they are counted for who asks: 43,000 take a tenth of a second."""
+"""A month with more ticks is counted only on request: 43,000 take a tenth of a second."""
 _SHORTEST, _LONGEST, _FARTHEST = timedelta(minutes=10), timedelta(days=366), timedelta(days=183)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """A day of a month, and what became of its ticks."""
+    """A day of a month, with the outcomes of its ticks."""
 
     day: date
     ticks: dict[Disposition, int]
@@ -53,7 +53,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Ticks of an hour, or of a day or a month where they are farther apart."""
+    """Ticks of one hour, or of a day or a month if they are farther apart."""
 
     label: str
     ticks: list[Tick]
@@ -69,20 +69,20 @@ async def time_line(
     until: datetime | None,
     day: str | None = None,
 ) -> Ticks:
-    """The ticks of the window, or of a day; by default the last forty or so, and the next ones."""
+    """Return the ticks of the window or of a day; by default about the last forty, and the next ones."""
     now = frame.now
     if day is not None and since is None and until is None:
         first, zone = _day(day), zone_of(job.timezone)
         since, until = _at(first, zone), _at(first + timedelta(days=1), zone)
     apart = step(preview)
     is_open = since is None
-    ahead = min(apart * _TO_COME, _FARTHEST) if apart else timedelta()  # of a yearly job the present is shown too
+    ahead = min(apart * _TO_COME, _FARTHEST) if apart else timedelta()  # so that a yearly job's window includes now
     until = until or (min(now, job.retired_at) if job.retired_at else now) + ahead
     since = since or until - min(max((apart or timedelta(days=1)) * (_PAST + _TO_COME), _SHORTEST), _LONGEST)
     if until <= since:
         until = since + _SHORTEST
     found = await ticks.list_ticks(view, str(job.job_id), since=since, until=until, limit=_MOST, frame=frame)
-    if is_open and found.next_from is not None:  # there were more than its schedule of now lets expect
+    if is_open and found.next_from is not None:  # more ticks than the current schedule suggests
         length = max((found.next_from - since) * 3 / 4, _SHORTEST)
         found = await ticks.list_ticks(
             view, str(job.job_id), since=min(now, until) - length, until=until, limit=_MOST, frame=frame
@@ -91,8 +91,9 @@ async def time_line(
 
 
 async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts, line: Ticks) -> TickDays:
-    """The days of a month, of the present one by default. What the time line has of it is not asked for again: of a
-    daily job that is all."""
+    """Return the days of a month, by default the current one.
+
+    Ticks already in the timeline are not queried again; for a daily job those are all."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     begins, ends = _at(first, zone), _at(_next_month(first), zone)
     if line.next_from is None and line.since <= begins and min(ends, line.at) <= line.until:
@@ -101,7 +102,7 @@ async def month(view: WorkspaceView, job: Job, named: str | None, frame: Facts, 
 
 
 def _days_of(line: Ticks, begins: datetime, ends: datetime, timezone: str | None) -> TickDays:
-    """The ticks of a time line counted as count_days does it: up to now."""
+    """Count the ticks of a timeline by day, up to now, like count_days."""
     zone = zone_of(timezone)
     found: dict[date, Counter[Disposition]] = {}
     for each in line.data:
@@ -118,19 +119,19 @@ def _days_of(line: Ticks, begins: datetime, ends: datetime, timezone: str | None
 
 
 def is_dense(preview: Preview) -> bool:
-    """Whether a month has so many ticks that they are counted only for who asks."""
+    """Whether a month has so many ticks that they are counted only on request."""
     apart = step(preview)
     return apart is not None and apart * _MANY < timedelta(days=31)
 
 
 def month_name(job: Job) -> tuple[str, str]:
-    """The present month: as the query of an address has it, and in words."""
+    """Return the current month, for the query of an address and in words."""
     first = _first_day(job, None)
     return f"{first:%Y-%m}", f"{first:%B %Y}"
 
 
 def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -> Month:
-    """A month as it is shown: what became of its ticks, and what is to come as far as `preview` tells."""
+    """Return a month to show: the outcomes of its ticks, and future runs as far as `preview` reaches."""
     first, zone = _first_day(job, named), zone_of(job.timezone)
     today = counted.at.astimezone(zone).date()
     coming = coming_days(preview, zone) if job.status == "ACTIVE" or job.resume_at else {}
@@ -165,7 +166,7 @@ def calendar(job: Job, counted: TickDays, named: str | None, preview: Preview) -
 
 
 def nearest(preview: Preview, count: int) -> Preview:
-    """The first runs of a preview, and what is left out up to the last of them."""
+    """Return the first runs of a preview, and the skipped ticks up to the last of them."""
     if len(preview.next_runs) <= count:
         return preview
     runs = preview.next_runs[:count]
@@ -173,15 +174,16 @@ def nearest(preview: Preview, count: int) -> Preview:
 
 
 def coming_days(preview: Preview, zone: ZoneInfo) -> dict[date, int]:
-    """The runs to come by the nominal days of the zone, as the time line has them. The last day of a preview that may
-    go on is not told: it may have more."""
+    """Return the number of future runs per nominal day of the zone, like the timeline.
+
+    The last day is left out if the preview may continue, because that day may have more runs."""
     days = [(each.rolled_from or each.at).astimezone(zone).date() for each in preview.next_runs]
     is_whole = len(days) < COMING_RUNS
     return {day: number for day, number in Counter(days).items() if is_whole or day < max(days)}
 
 
 def groups(line: Ticks, timezone: str | None) -> list[Group]:
-    """The ticks of a time line by the hour, or by the day or the month where an hour has hardly any."""
+    """Group the ticks of a timeline by the hour, or by the day or month if an hour has hardly any."""
     zone = zone_of(timezone)
     length = (line.until - line.since) / max(len(line.data), 1)
     form = "%Y-%m-%d %H:00" if length < timedelta(minutes=30) else "%Y-%m-%d" if length < timedelta(days=1) else "%Y-%m"
@@ -192,13 +194,14 @@ def groups(line: Ticks, timezone: str | None) -> list[Group]:
 
 
 def dispositions(line: Ticks) -> list[Disposition]:
-    """What became of the ticks of a time line, each once."""
+    """Return the dispositions of a timeline's ticks, each once."""
     return [each for each in DISPOSITIONS if any(tick.disposition == each for tick in line.data)]
 
 
 def step(preview: Preview) -> timedelta | None:
-    """How far apart the coming ticks are, about, those that a calendar closes too; None where fewer than two are
-    known."""
+    """Return the approximate distance between future ticks, including those closed by a calendar.
+
+    None if fewer than two are known."""
     runs = preview.next_runs
     closed = sum(1 for each in preview.skipped if runs and each.at > runs[0].at)
     return (runs[-1].at - runs[0].at) / (len(runs) + closed - 1) if len(runs) > 1 else None
@@ -211,7 +214,7 @@ def _first_day(job: Job, named: str | None) -> date:
 
 
 def _day(named: str) -> date:
-    """A day as it was named; the last of its month where that has no such day."""
+    """Return the named day, or the last day of its month if there is no such day."""
     year, month, day = max(1970, min(int(named[:4]), 2999)), int(named[5:7]), int(named[8:])
     return date(year, month, min(day, calendars.monthrange(year, month)[1]))
 

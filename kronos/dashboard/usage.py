@@ -1,4 +1,4 @@
-"""What a workspace has and makes, against its quotas; and the quotas, for who may set them."""
+"""The usage page of a workspace, and the form for its quotas."""
 
 from starlette.responses import Response
 
@@ -19,13 +19,13 @@ _REFUSALS = (errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden)
 
 @pages.get("/w/{w}/usage", needs=Role.VIEWER)
 async def get_usage(call: Call, view: View) -> Response:
-    """What is used of each quota."""
+    """The usage of each quota."""
     return shown(call, "usage.html", usage=await quotas.usage(view))
 
 
 @pages.get("/w/{w}/usage/edit", needs=Role.INSTANCE_ADMIN)
 async def get_quotas(call: Call, view: View) -> Response:
-    """The form of the quotas."""
+    """The form for the quotas."""
     found = await quotas.get(view)
     limits = {name: getattr(found, name) for name in QuotasPut.model_fields}
     return shown(call, "quotas_form.html", form=FilledForm.of(limits), version=str(found.version))
@@ -33,7 +33,7 @@ async def get_quotas(call: Call, view: View) -> Response:
 
 @pages.post("/w/{w}/usage/edit", needs=Role.INSTANCE_ADMIN)
 async def put_quotas(call: Call, view: View) -> Response:
-    """Set all quotas, unless somebody changed the workspace meanwhile."""
+    """Set all quotas, unless the workspace was changed in the meantime."""
     sent = await forms.sent(call)
     version = sent.text(_VERSION)
     try:
@@ -43,4 +43,4 @@ async def put_quotas(call: Call, view: View) -> Response:
     except _REFUSALS as error:
         form = sent.form.refused(error)
         return shown(call, "quotas_form.html", form.status, form=form, version=version)
-    return done(call, "The quotas are set, for what is made from now on.", "w", call.path_params["w"], "usage")
+    return done(call, "Quotas saved. They apply to new items from now on.", "w", call.path_params["w"], "usage")

@@ -1,1 +1,1 @@
-"""What a delivery is made of and how it is sent: one transport per file, no database."""
+"""Build and send deliveries: one transport per file, no database."""

@@ -1,9 +1,8 @@
-"""Reads a receiver's answer off the wire, piece by piece, and bounds all of it.
+"""Read a receiver's response incrementally, with limits on every part.
 
-A receiver that has written a status line has said what it made of the delivery. So nothing that follows the line
-changes the verdict: a header that is malformed, a length that is none, a body that is cut, bytes that nobody asked for.
-A library's parser refuses such answers whole, or not, depending on how TCP cut them
-(docs/decisions/0024-the-status-line-decides.md).
+A receiver that has sent a status line has reported the result of the delivery. Nothing after that line changes the
+result: not a malformed header, an invalid length, a truncated body, or unsolicited bytes. A library's parser may or may
+not reject such responses as a whole, depending on how TCP split them (docs/decisions/0024-the-status-line-decides.md).
 """
 
 import re
@@ -12,39 +11,39 @@ from collections.abc import Callable
 from kronos.kept import Cache
 
 MAX_HEAD_BYTES = 256 * 1024
-"""Of all heads of one answer, the interim ones (1xx) included. A long cookie or policy header has 8 to 64 kB."""
+"""Limit for all heads of one response, including interim ones (1xx). A long cookie or policy header has 8 to 64 kB."""
 MAX_HEADERS = 1000
 MAX_INTERIM_ANSWERS = 16
 MAX_BODY_BYTES = 64 * 1024
-"""What is read of a body; more of it is not waited for."""
+"""The most that is read of a body; the rest is not waited for."""
 # Chunks of one byte have six bytes of framing, and extensions and trailers have no bound of their own.
 _MAX_FRAMED_BYTES = 8 * MAX_BODY_BYTES
 _MAX_CHUNK_LINE_BYTES = 4096
-# Each costs about 2 us of the event loop's time, however little it holds.
+# Each costs about 2 us of the event loop's time, however little data it has.
 _MAX_CHUNK_LINES = 4000
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01][ \t]+([1-9][0-9]{2})(?:[ \t][^\n]*)?")
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _SWITCHING_PROTOCOLS = 101
-# How a body ends: after a number of bytes, with an empty chunk, with the connection; or nobody can say.
+# How a body ends: after a number of bytes, with an empty chunk, with the connection, or in an undefined way.
 _LENGTH, _CHUNKS, _TO_THE_END, _GARBLED = range(4)
-# An endpoint's answers mostly begin with the same bytes, but for a Date that changes each second. To read a head
-# takes 12 us, to find it again 0.5. What is kept of one takes about four times its bytes.
+# An endpoint's responses mostly begin with the same bytes, except for a Date that changes each second. Parsing a head
+# takes 12 us, finding it in the cache 0.5 us. A cached head takes about four times its bytes.
 _HEADS_BYTES, _HEAD_BYTES = 1024 * 1024, 1024
 
 
 class NotHttp(Exception):
-    """The answer has no status line of HTTP/1, or its heads are beyond every bound: a sentence for people, of our words
-    alone."""
+    """The response has no HTTP/1 status line, or its heads exceed the limits. The message is a sentence for people, in
+    our words only."""
 
 
 class Head:
-    """A status line and its headers: read once for all answers that begin with the same bytes, and never changed.
+    """A status line and its headers, parsed once for all responses that begin with the same bytes; never changed.
 
-    `headers` by their names in lower case, the first of each; `length` in bytes, of a body that has one; `stored`
-    is what attempts store of the head, as soon as it was worked out (outcome.py), `last` the last short body that came
-    with it and what they store of both: receivers mostly say the same.
+    `headers`: the first of each name, in lower case. `length`: the body's length in bytes, if given. `stored`: the head
+    as stored by attempts, once computed (outcome.py). `last`: the last short body received with this head, and the
+    stored form of both, because receivers mostly send the same response.
     """
 
     __slots__ = ("framing", "headers", "keeps_alive", "last", "length", "status", "stored")
@@ -60,10 +59,10 @@ class Head:
         self._frame(headers, is_http_1_1=is_http_1_1)
 
     def _frame(self, headers: list[tuple[str, str]], *, is_http_1_1: bool) -> None:
-        """How long the body is (RFC 9112 section 6.3).
+        """Determine the body's length (RFC 9112 section 6.3).
 
-        Without a length, and where it is no number, the body is read to the connection's end, as far as bodies are read
-        at all; where there are two lengths nobody can say.
+        Without a length, or with one that is not a number, the body is read to the connection's end, up to the limit.
+        With two lengths, the framing is undefined.
         """
 
         def parts(wanted: str) -> list[str]:
@@ -77,7 +76,7 @@ class Head:
             self.keeps_alive = self.keeps_alive and self.status != _SWITCHING_PROTOCOLS
             self.framing = _LENGTH
         elif codings:
-            # Both framings at once is what request smuggling is made of: such a connection is not used again.
+            # Request smuggling uses both framings at the same time: such a connection is not reused.
             self.keeps_alive = self.keeps_alive and not lengths and codings == ["chunked"]
             self.framing = _CHUNKS if codings[-1] == "chunked" else _TO_THE_END
         elif len(lengths) == 1 and (length := min(lengths)).isascii() and length.isdigit() and len(length) < 16:
@@ -92,10 +91,10 @@ _heads: Cache[bytes, Head] = Cache(budget=_HEADS_BYTES, each=4 * _HEAD_BYTES)
 
 
 class AnswerParser:
-    """One answer. `feed` takes what was read, until `is_complete`; `end` says that nothing follows.
+    """Parser for one response. Pass received data to `feed` until `is_complete`; call `end` when nothing follows.
 
-    `head` is None until the status line of the final answer was read whole. `is_cut` says that the body did not end
-    where reading ended; `keeps_alive` that the next answer on the connection begins where this one ended.
+    `head` is None until the final response's status line was read completely. `is_cut`: reading ended before the body
+    did. `keeps_alive`: the next response on the connection begins where this one ended.
     """
 
     __slots__ = (
@@ -126,7 +125,7 @@ class AnswerParser:
         self._is_refused = False
 
     def _begin(self) -> Callable[[], bool]:
-        """What only an answer needs that does not come whole and with a head that is known."""
+        """Set up the state for a response that does not arrive whole with a known head."""
         self.body = bytearray()
         self._buffer = bytearray()
         self._scanned = 0
@@ -135,11 +134,11 @@ class AnswerParser:
         self._left = 0
         self._raw_bytes = 0
         self._chunk_lines = 0
-        self._chunk_left = -1  # bytes of the chunk under way; -1: its size line comes next
+        self._chunk_left = -1  # bytes left in the current chunk; -1: its size line comes next
         return self._read_head
 
     def feed(self, data: bytes) -> None:
-        """Take what was read. Raises NotHttp."""
+        """Parse received data. Raises NotHttp."""
         if self._phase is None:
             if self._is_whole(data):
                 return
@@ -152,12 +151,12 @@ class AnswerParser:
             self._is_refused = True
             raise
         if self.is_complete and self._buffer:
-            self.keeps_alive = False  # bytes that nobody asked for
+            self.keeps_alive = False  # unsolicited bytes
 
     def _is_whole(self, data: bytes) -> bool:
-        """Whether this is a whole answer, with a head that was read before; most are. Else nothing is taken.
+        """Whether this is a complete response with a known head, as most are. Otherwise nothing is consumed.
 
-        A head that was read before ends where it ended then: `_read_head` would find the same.
+        A known head ends where it ended before: `_read_head` would return the same.
         """
         size = data.find(b"\r\n\r\n") + 4
         head = _heads.get(data[:size])
@@ -170,12 +169,12 @@ class AnswerParser:
         return True
 
     def end(self) -> None:
-        """The connection has ended. Raises NotHttp where what came is no beginning of an answer."""
+        """Note the end of the connection. Raises NotHttp if the data received is not the beginning of a response."""
         if self.is_complete:
             return
         if self._is_refused:
-            raise NotHttp("the endpoint's answer was refused before it ended")
-        if self._phase is None:  # nothing came
+            raise NotHttp("the endpoint's response was rejected before it ended")
+        if self._phase is None:  # nothing was received
             self._phase = self._begin()
         if self.head is None:
             self._read_status_line_alone()
@@ -185,18 +184,18 @@ class AnswerParser:
         self.is_complete = True
 
     def _read_head(self) -> bool:
-        """Whether a head was read whole and something may follow it."""
+        """Whether a complete head was read and something may follow it."""
         buffer = self._buffer
         found = _HEAD_END.search(buffer, max(self._scanned - 3, 0))
         size = found.end() if found else len(buffer)
         if self._head_bytes + size > MAX_HEAD_BYTES:
             raise NotHttp(
-                f"the endpoint's answer has a status line and headers of more than {MAX_HEAD_BYTES // 1024} KiB"
+                f"the endpoint's response has a status line and headers of more than {MAX_HEAD_BYTES // 1024} KiB"
             )
         if found is None:
             self._scanned = size
             if size > 16 and not buffer.startswith(b"HTTP/1."):
-                raise NotHttp("the endpoint's answer does not begin with a status line of HTTP/1")
+                raise NotHttp("the endpoint's response does not begin with an HTTP/1 status line")
             return False
         self._head_bytes += size
         whole = bytes(buffer[:size])
@@ -207,10 +206,12 @@ class AnswerParser:
         if status < 200 and status != _SWITCHING_PROTOCOLS:
             self._interim += 1
             if self._interim > MAX_INTERIM_ANSWERS:
-                raise NotHttp(f"the endpoint sent more than {MAX_INTERIM_ANSWERS} interim answers (1xx) and no other")
+                raise NotHttp(
+                    f"the endpoint sent more than {MAX_INTERIM_ANSWERS} interim responses (1xx) and no final one"
+                )
             return True
         if len(lines) > MAX_HEADERS + 1:
-            raise NotHttp(f"the endpoint's answer has more than {MAX_HEADERS:,} headers")
+            raise NotHttp(f"the endpoint's response has more than {MAX_HEADERS:,} headers")
         headers = [pair for line in lines[1:] if (pair := _header_of(line)) is not None]
         head = Head(status, headers, is_http_1_1=lines[0].startswith(b"HTTP/1.1"))
         if size <= _HEAD_BYTES:
@@ -255,7 +256,7 @@ class AnswerParser:
         if self.is_complete or self._chunk_lines > _MAX_CHUNK_LINES:
             self._cut()
             return False
-        if self._chunk_left == 0:  # the line that ends a chunk's data, or, after the last chunk, a trailer
+        if self._chunk_left == 0:  # the line after a chunk's data, or a trailer after the last chunk
             self._chunk_left = -1
             if line:
                 self._cut()
@@ -269,7 +270,7 @@ class AnswerParser:
         return not self.is_complete
 
     def _take(self, count: int) -> int:
-        """Move up to `count` bytes to the body; what is beyond the most that is kept ends the reading."""
+        """Move up to `count` bytes to the body; reading ends at the body's limit."""
         count = min(count, len(self._buffer))
         room = MAX_BODY_BYTES - len(self.body)
         self.body += self._buffer[: min(count, room)]
@@ -289,7 +290,7 @@ class AnswerParser:
         self.keeps_alive = False
 
     def _read_status_line_alone(self) -> None:
-        """Of a head that never ended: its status line, if that is whole."""
+        """Read the status line of a head that never ended, if the line is complete."""
         line, newline, _ = self._buffer.partition(b"\n")
         if newline and (status := _status_of(bytes(line))) >= 200:
             self.head = Head(status, [], is_http_1_1=False)
@@ -297,11 +298,11 @@ class AnswerParser:
 
 def _status_of(line: bytes) -> int:
     if (found := _STATUS_LINE.fullmatch(line.rstrip(b"\r"))) is None:
-        raise NotHttp("the endpoint's answer does not begin with a status line of HTTP/1")
+        raise NotHttp("the endpoint's response does not begin with an HTTP/1 status line")
     return int(found[1])
 
 
 def _header_of(line: bytes) -> tuple[str, str] | None:
-    """A header's name in lower case and its value; None for a line that is none."""
+    """Return a header's name in lower case and its value; None if the line is not a header."""
     name, colon, value = line.partition(b":")
     return (name.decode("latin-1").strip().lower(), value.decode("latin-1").strip()) if colon else None

@@ -1,4 +1,4 @@
-"""One connection to a receiver: one request at a time is sent over it and its answer read. No task waits for it."""
+"""A connection to a receiver. It carries one request and its response at a time, without a waiting task."""
 
 import asyncio
 import select
@@ -14,23 +14,23 @@ class ConnectionEnded(Exception):
 
 
 class Exchange(Protocol):
-    """Hears of the end of what was sent."""
+    """The callback for the end of a request."""
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
-        """The answer was read to its end or to the most that is read; or there is none, and why."""
+        """Called when the response was read to its end or limit; or with the error if there is no response."""
         ...
 
 
 class Connection(asyncio.Protocol):
-    """Made by the event loop; `send` sends a request, and its exchange hears of the answer's end.
+    """Created by the event loop. `send` sends a request; its exchange is called at the response's end.
 
-    What is read is parsed as it comes and bounded by AnswerParser, so a receiver that sends without end wakes no task
-    and holds no memory: its connection is aborted.
+    Data is parsed as it arrives, with the limits of AnswerParser. A receiver that sends endlessly therefore wakes no
+    task and uses no memory: its connection is aborted.
     """
 
     def __init__(self, trusted: ssl.SSLContext | None = None, raw: asyncio.Transport | None = None) -> None:
-        self.trusted = trusted  # what TLS was agreed under
-        self._raw = raw  # what is beneath TLS
+        self.trusted = trusted  # the context of the TLS handshake
+        self._raw = raw  # the transport beneath TLS
         self._transport: asyncio.Transport | None = None
         self._readable = select.poll()
         self._is_draining = False
@@ -39,38 +39,36 @@ class Connection(asyncio.Protocol):
         self._answer: AnswerParser | None = None
         self._exchange: Exchange | None = None
         self.idle_since = 0.0
-        self.moved_at: float | None = None  # when something last came, where a delivery wants to know it
+        self.moved_at: float | None = None  # when data last arrived, if a delivery needs it
 
-    # what the event loop calls
+    # called by the event loop
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The socket is there, TLS agreed."""
+        """The socket is connected, and the TLS handshake is done."""
         self._transport = cast(asyncio.Transport, transport)  # a stream's, as the protocol is
-        # With these marks `pause_writing` says at once that something is left in this process, `resume_writing` that
-        # nothing is. TLS pauses at its mark and not beyond: with a mark of 0 it pauses when all was written, and no
-        # connection was used twice.
+        # With these limits, `pause_writing` is called as soon as data is left in this process, and `resume_writing`
+        # when none is. TLS pauses at its limit, not above it: with a limit of 0 it would pause even after everything
+        # was written, and no connection would ever be reused.
         self._transport.set_write_buffer_limits(high=0 if self._raw is None else 1, low=0)
         self._readable.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def pause_writing(self) -> None:
-        """Something of the request is still in this process."""
+        """Part of the request is still in this process."""
         self._is_draining = True
 
     def resume_writing(self) -> None:
-        """All of it was handed to the operating system."""
+        """The whole request was passed to the operating system."""
         self._is_draining = False
         if self.moved_at is not None:
             self.moved_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
-        """Something of the answer, or bytes that nobody asked for: then nothing more is read."""
+        """Part of the response arrived, or unsolicited bytes, after which nothing more is read."""
         answer = self._answer
         if self.moved_at is not None:
             self.moved_at = time.monotonic()
         if answer is None:
-            self._is_lost = (
-                True  # now, and not only when the event loop has closed it: else a delivery takes it in between
-            )
+            self._is_lost = True  # set now, not when the event loop has closed it: a delivery could take it in between
             self.abort()
             return
         try:
@@ -82,16 +80,16 @@ class Connection(asyncio.Protocol):
             self._end(None)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The other side has closed, or the connection broke."""
+        """The other side closed the connection, or it broke."""
         self._was_sent = self._answer is not None and not self._is_draining
         self._is_lost = True
         if self._answer is not None:
             self._end(self._finished(self._answer))
 
-    # what a delivery calls
+    # called by deliveries
 
     def send(self, request: bytes, exchange: Exchange) -> None:
-        """Send a request. `exchange` hears of its end, once; at once where the connection has ended meanwhile."""
+        """Send a request. `exchange` is called once at its end; immediately if the connection has ended meanwhile."""
         self._answer = AnswerParser()
         self._exchange = exchange
         self._was_sent = False
@@ -101,16 +99,16 @@ class Connection(asyncio.Protocol):
             self._transport.write(request)
 
     def interrupt(self) -> AnswerParser | None:
-        """End the request that is under way: its exchange hears nothing more.
+        """Abort the current request; its exchange is not called.
 
-        Returns what came of its answer, where its status line was read whole.
+        Returns the response so far, if its status line was read completely.
         """
         answer, self._answer, self._exchange = self._answer, None, None
         return answer if answer is not None and self._finished(answer) is None else None
 
     @property
     def is_sent(self) -> bool:
-        """Whether nothing of the request is, or was when the connection ended, left in this process."""
+        """Whether no part of the request is left in this process, or was left when the connection ended."""
         return self._was_sent or (not self._is_lost and self._left_nothing)
 
     @property
@@ -121,21 +119,21 @@ class Connection(asyncio.Protocol):
 
     @property
     def unsent_bytes(self) -> int:
-        """Of the request, in this process, as far as the event loop says."""
+        """The request's bytes still in this process, as reported by the event loop."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the next request may be sent over it: it is there, and its receiver has neither closed it nor sent
+        """Whether the next request may use the connection: it is open, and the receiver has neither closed it nor sent
         anything.
 
-        Asked of the operating system: the event loop has not always seen the close by now.
+        This checks the socket itself, because the event loop may not have seen a close yet.
         """
         return not self._is_lost and self._answer is None and self._left_nothing and not self._readable.poll(0)
 
     def abort(self) -> None:
-        """Close it now, whatever is left unsent: close() alone waits for the write buffer, which a receiver may hold
-        for ever."""
+        """Close the connection now and drop unsent data. close() would wait for the write buffer, which a receiver can
+        block forever."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -147,7 +145,7 @@ class Connection(asyncio.Protocol):
 
     @staticmethod
     def _finished(answer: AnswerParser) -> NotHttp | ConnectionEnded | None:
-        """Why an answer of which nothing more comes is none."""
+        """Return why the data received so far is not a response, if nothing more comes."""
         try:
             answer.end()
         except NotHttp as error:

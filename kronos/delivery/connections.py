@@ -1,4 +1,4 @@
-"""The connections of one worker: made through the egress guard, kept for the next delivery to the same place."""
+"""The connections of one worker: opened through the egress guard, and kept for the next delivery to the same origin."""
 
 import asyncio
 import socket
@@ -14,14 +14,13 @@ from kronos.delivery.connection import Connection
 from kronos.delivery.egress import AddressRefused, AddrInfo, EgressPolicy, Resolver, checked_addresses, open_socket
 from kronos.delivery.trust import Trust
 
-# Shorter than the 5 s of node and uvicorn: a request that meets a connection being closed is UNKNOWN.
+# Shorter than the 5 s of node and uvicorn: a request sent while its connection is being closed ends UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0
 _SWEEP_SECONDS = 1.0
-# How long a receiver that closed a kept connection as it was used again gets new ones: each such close costs an
-# attempt.
+# How long a receiver that closed a reused connection gets only new ones. Each such close costs an attempt.
 _DISTRUST_SECONDS = 600.0
 _MOST_DISTRUSTED = 1000
-# RFC 8305 section 5: so long is an address given before the next of the other family is tried beside it.
+# RFC 8305 section 5: the time before the next address, of the other family, is tried in parallel.
 _NEXT_ADDRESS_SECONDS = 0.25
 
 
@@ -30,12 +29,12 @@ class NameUnknown(OSError):
 
 
 class HostUnreachable(OSError):
-    """No address of the host took the connection."""
+    """No address of the host accepted the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a connection goes; `host` as it is resolved, without brackets."""
+    """The target of a connection; `host` in the form to resolve, without brackets."""
 
     is_tls: bool
     host: str
@@ -43,8 +42,10 @@ class Origin:
 
 
 class Connections:
-    """Kept and new connections; each carries one delivery at a time. Of those that wait for the next, `most_idle` are
-    kept: tenants may deliver to as many hosts as they like, and each connection is a file descriptor."""
+    """Kept and new connections; each carries one delivery at a time.
+
+    At most `most_idle` idle ones are kept, because tenants may deliver to any number of hosts, and each connection is a
+    file descriptor."""
 
     def __init__(self, policy: EgressPolicy, resolver: Resolver, trust: Trust, *, most_idle: int) -> None:
         self._most_idle = most_idle
@@ -57,7 +58,7 @@ class Connections:
         self._closes_on_use: dict[Origin, float] = {}
 
     def take_kept(self, origin: Origin) -> Connection | None:
-        """The connection to `origin` that was used last and can be used again."""
+        """Return the reusable connection to `origin` that was used last, or None."""
         kept = self._idle.get(origin)
         if not kept:
             return None
@@ -71,7 +72,7 @@ class Connections:
         return None
 
     def keep(self, origin: Origin, connection: Connection) -> None:
-        """Take back a connection whose answer was read to its end."""
+        """Keep a connection whose response was read to its end."""
         now = time.monotonic()
         if self._closes_on_use and self._closes_on_use.get(origin, 0.0) > now:
             connection.abort()
@@ -85,7 +86,7 @@ class Connections:
             self._sweep = asyncio.get_running_loop().call_later(_SWEEP_SECONDS, self._close_old)
 
     def _close_one(self) -> None:
-        """The one that has waited longest at the place that came first."""
+        """Close the longest idle connection of the origin added first."""
         for origin, kept in list(self._idle.items()):
             if kept:
                 kept.pop(0).abort()
@@ -94,19 +95,19 @@ class Connections:
             del self._idle[origin]
 
     def closed_on_use(self, origin: Origin) -> None:
-        """A kept connection to `origin` ended without an answer when it was used again."""
+        """Note that a kept connection to `origin` closed without a response when it was reused."""
         self._closes_on_use.pop(origin, None)
         self._closes_on_use[origin] = time.monotonic() + _DISTRUST_SECONDS
         if len(self._closes_on_use) > _MOST_DISTRUSTED:
             del self._closes_on_use[next(iter(self._closes_on_use))]
 
     def _is_trusted(self, origin: Origin, connection: Connection) -> bool:
-        """Whether a TLS connection was agreed under what is trusted now."""
+        """Whether a TLS connection was made under the current trust."""
         return not origin.is_tls or connection.trusted is self.trust.context
 
     async def open(self, origin: Origin) -> Connection:
-        """A new connection. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError; TLS is agreed when it
-        returns."""
+        """Open a new connection, with the TLS handshake done. Raises AddressRefused, NameUnknown, HostUnreachable,
+        ssl.SSLError."""
         loop = asyncio.get_running_loop()
         opened = await connected_socket(self._policy, self._resolver, origin.host, origin.port)
         try:
@@ -116,7 +117,7 @@ class Connections:
                 _, plain = await loop.create_connection(Connection, sock=opened)
                 return plain
         except BaseException as error:
-            # The loop has taken the socket over and closes it as well, or not; nobody leaves it to its finaliser.
+            # The event loop may or may not close the socket. It must not be left to its finalizer.
             opened.close()
             if isinstance(error, OSError):
                 raise HostUnreachable("the connection ended before it could be used") from error
@@ -124,7 +125,7 @@ class Connections:
         return await self._secured(origin, raw)
 
     async def _secured(self, origin: Origin, raw: asyncio.Transport) -> Connection:
-        """TLS over a connection, agreed; where it cannot be, the connection is closed."""
+        """Do the TLS handshake over a connection; on failure, close the connection."""
         context = self.trust.context
         connection = Connection(context, raw)
         secured = None
@@ -145,7 +146,7 @@ class Connections:
         return connection
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close all kept connections."""
         if self._sweep is not None:
             self._sweep.cancel()
         for kept in self._idle.values():
@@ -154,7 +155,7 @@ class Connections:
         self._idle.clear()
         self._idle_count = 0
         await self._resolver.close()
-        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
+        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next iteration
 
     def _close_old(self) -> None:
         oldest = time.monotonic() - _KEEP_ALIVE_SECONDS
@@ -172,7 +173,7 @@ class Connections:
 
 
 async def connected_socket(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> socket.socket:
-    """A socket that is connected to a host, by the guard of every address. Raises AddressRefused, NameUnknown,
+    """Return a socket connected to a host, after checking every address. Raises AddressRefused, NameUnknown,
     HostUnreachable."""
     guard = _Guard(policy)
     try:
@@ -187,8 +188,8 @@ async def connected_socket(policy: EgressPolicy, resolver: Resolver, host: str, 
         raise
     except OSError as error:
         if guard.has_refused:
-            raise AddressRefused("an address of the host may not be reached") from error
-        raise HostUnreachable("no address of the host took the connection") from error
+            raise AddressRefused("deliveries to an address of the host are not allowed") from error
+        raise HostUnreachable("no address of the host accepted the connection") from error
 
 
 async def _addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> list[str]:
@@ -203,7 +204,7 @@ async def _addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: 
 
 
 class _Guard:
-    """open_socket for one connection, which remembers whether it refused: happy eyeballs may hand on another error."""
+    """open_socket for one connection. Remembers a rejected address, because happy eyeballs may raise another error."""
 
     def __init__(self, policy: EgressPolicy) -> None:
         self.has_refused = False
@@ -218,7 +219,7 @@ class _Guard:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address in text, and no name."""
+    """Whether a host is a literal address, not a name."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host)

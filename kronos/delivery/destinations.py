@@ -1,5 +1,5 @@
-"""Where messages go: a stream of a Redis server, a topic of a Kafka cluster, mailboxes by a mail server. Judged and
-described; no I/O."""
+"""Destinations of messages: a Redis stream, a Kafka topic, mailboxes on a mail server. Validation and description; no
+I/O."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from kronos.delivery.sanitise import json_bytes, storable_text
 
 REDIS_PORTS = frozenset({6379, 6380})
 KAFKA_PORTS = frozenset({9092})
-"""The brokers' own ports, which deliveries over HTTP may not use."""
+"""The brokers' ports, which HTTP deliveries may not use."""
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
 MAX_PAIRS = 64
 MAX_PAIR_NAME = 128
@@ -25,14 +25,14 @@ _REDIS_URL = re.compile(
 _MAIL_URL = re.compile(
     r"(?P<scheme>smtps?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@?#\[\]\s]+)(?::(?P<port>[0-9]{1,5}))?/?", re.ASCII
 )
-_MAIL_HINT = "Write smtp://host:587, or smtps://host:465 for TLS; user and password are fields of their own."
+_MAIL_HINT = "Write smtp://host:587, or smtps://host:465 for TLS; user and password are separate fields."
 _BROKER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:@?#\[\]\s]+):(?P<port>[0-9]{1,5})", re.ASCII)
-_REDIS_HINT = "Write redis://host:6379/0, or rediss://host:6380/0 for TLS; user and password are fields of their own."
+_REDIS_HINT = "Write redis://host:6379/0, or rediss://host:6380/0 for TLS; user and password are separate fields."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """Texts in PEM: an authority that is trusted besides, and the certificate that this side shows."""
+    """PEM texts: an additional trusted authority, and the client certificate."""
 
     ca_certificate: str | None = None
     client_certificate: str | None = None
@@ -41,7 +41,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisServer:
-    """A server as one client reaches it; equal ones share their connections."""
+    """A server, as connected to by one client; equal servers share connections."""
 
     host: str
     port: int
@@ -52,13 +52,13 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Without what is secret."""
+        """The URL without secrets."""
         return f"{'redis' if self.tls is None else 'rediss'}://{_shown(self.host)}:{self.port}/{self.db}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisStream:
-    """A stream of a server. `max_len`: older entries are removed, where it is not exact some more are kept."""
+    """A stream of a server. `max_len`: older entries are removed; unless it is exact, a few more are kept."""
 
     server: RedisServer
     stream: str
@@ -69,7 +69,7 @@ class RedisStream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sasl:
-    """Who this side says it is."""
+    """The client's credentials."""
 
     mechanism: str
     username: str
@@ -78,7 +78,7 @@ class Sasl:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaCluster:
-    """A cluster as one client reaches it; equal ones share it."""
+    """A cluster, as connected to by one client; equal clusters share the client."""
 
     bootstrap: tuple[tuple[str, int], ...]
     tls: Tls | None = None
@@ -87,7 +87,7 @@ class KafkaCluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaTopic:
-    """A topic of a cluster. `needs_all`: every replica that is in step has the record, before it is acknowledged."""
+    """A topic of a cluster. `needs_all`: a record is acknowledged only when every in-sync replica has it."""
 
     cluster: KafkaCluster
     topic: str
@@ -97,8 +97,8 @@ class KafkaTopic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailServer:
-    """A server that takes mail. `tls`: None, it is spoken to in the clear. `is_tls_first`: TLS is agreed before the
-    first word (smtps), else by STARTTLS."""
+    """A mail server. `tls`: None means no encryption. `is_tls_first`: TLS from the start (smtps), otherwise
+    STARTTLS."""
 
     host: str
     port: int
@@ -109,13 +109,13 @@ class MailServer:
 
     @property
     def url(self) -> str:
-        """Without what is secret."""
+        """The URL without secrets."""
         return f"{'smtps' if self.is_tls_first else 'smtp'}://{_shown(self.host)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """Whom a mail goes to, by which server."""
+    """The recipients of a mail, and its server."""
 
     server: MailServer
     sender: str
@@ -128,7 +128,7 @@ Destination = RedisStream | KafkaTopic | Mail
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is sent. `pairs` are an entry's fields or a record's headers; of a record there are key and value too."""
+    """A message to send. `pairs` are an entry's fields or a record's headers; a record also has a key and a value."""
 
     pairs: Sequence[tuple[str, bytes]] = field(repr=False)
     key: bytes | None = field(default=None, repr=False)
@@ -136,14 +136,14 @@ class Message:
 
     @property
     def bytes(self) -> int:
-        """Of all that its author chose, and its names."""
+        """The size of everything its author chose, and of the names."""
         return len(self.value) + len(self.key or b"") + sum(len(name) + len(value) for name, value in self.pairs)
 
 
 class BrokerError(Exception):
-    """What keeps a message from its acknowledgement: a sentence for people, of our words alone.
+    """Why a message was not acknowledged: a sentence for people, in our words only.
 
-    `is_unknown`: the message was sent, and whether the broker keeps it is not known.
+    `is_unknown`: the message was sent, and whether the broker has it is not known.
     """
 
     def __init__(self, kind: ErrorType, message: str, *, is_retryable: bool = True, is_unknown: bool = False) -> None:
@@ -153,12 +153,12 @@ class BrokerError(Exception):
 
 
 def redis_server(url: str, policy: EgressPolicy) -> RedisServer:
-    """The server that a URL names, without whom to log in as. Raises Refused."""
+    """Return the server named by a URL, without credentials. Raises Refused."""
     if "@" in url.partition("?")[0]:
         hint = "Write user name and password in spec.username and spec.password."
         raise Refused("url_userinfo", "the URL has a user name or password before its host", hint=hint)
     if not (found := _REDIS_URL.fullmatch(url)):
-        raise Refused("url_malformed", "it is no URL of a Redis server", hint=_REDIS_HINT)
+        raise Refused("url_malformed", "this is not the URL of a Redis server", hint=_REDIS_HINT)
     is_tls = found["scheme"] == "rediss"
     host, port = found["host"].strip("[]"), int(found["port"] or 6379)
     _check_host(host, port, replace(policy, ports=REDIS_PORTS))
@@ -166,12 +166,12 @@ def redis_server(url: str, policy: EgressPolicy) -> RedisServer:
 
 
 def mail_server(url: str, policy: EgressPolicy) -> MailServer:
-    """The server that a URL names, without whom to log in as. Raises Refused."""
+    """Return the server named by a URL, without credentials. Raises Refused."""
     if "@" in url.partition("?")[0]:
         hint = "Write user name and password in spec.username and spec.password."
         raise Refused("url_userinfo", "the URL has a user name or password before its host", hint=hint)
     if not (found := _MAIL_URL.fullmatch(url)):
-        raise Refused("url_malformed", "it is no URL of a mail server", hint=_MAIL_HINT)
+        raise Refused("url_malformed", "this is not the URL of a mail server", hint=_MAIL_HINT)
     is_first = found["scheme"] == "smtps"
     host, port = found["host"].strip("[]"), int(found["port"] or (465 if is_first else 587))
     _check_host(host, port, replace(policy, ports=MAIL_PORTS))
@@ -179,15 +179,15 @@ def mail_server(url: str, policy: EgressPolicy) -> MailServer:
 
 
 def kafka_brokers(servers: Sequence[str], policy: EgressPolicy) -> tuple[tuple[str, int], ...]:
-    """The brokers that a client asks first. Raises Refused."""
+    """Return the brokers that a client contacts first. Raises Refused."""
     return tuple(_broker(server, policy, pointer_to(at)) for at, server in enumerate(servers))
 
 
 def check_pairs(names: Sequence[str], what: str) -> None:
-    """Whether fields or headers may have these names: those that say which execution it is are Kronos's own. Raises
+    """Check the names of fields or headers. Names that identify the execution are reserved for Kronos. Raises
     Refused."""
     if len(names) > MAX_PAIRS:
-        raise Refused("too_many_pairs", f"{len(names)} {what}s are set, at most {MAX_PAIRS} are sent")
+        raise Refused("too_many_pairs", f"{len(names)} {what}s are set; at most {MAX_PAIRS} are allowed")
     for name in names:
         if not 0 < len(name) <= MAX_PAIR_NAME:
             message = f"the name of a {what} has {len(name)} characters"
@@ -198,7 +198,7 @@ def check_pairs(names: Sequence[str], what: str) -> None:
 
 
 def described(to: Destination, message: Message) -> str:
-    """A message as attempts store it: no value of it, no password."""
+    """Return a message as attempts store it, without values and passwords."""
     names = [storable_text(name, max_bytes=MAX_PAIR_NAME) for name, _ in message.pairs]
     if isinstance(to, RedisStream):
         shown = {"type": "REDIS_STREAM", "url": to.server.url, "stream": to.stream, "fields": names}
@@ -212,7 +212,7 @@ def described(to: Destination, message: Message) -> str:
 
 def _broker(server: str, policy: EgressPolicy, pointer: str) -> tuple[str, int]:
     if not (found := _BROKER.fullmatch(server)):
-        raise Refused("url_malformed", "it is no broker's address", hint="Write host:9092.", pointer=pointer)
+        raise Refused("url_malformed", "this is not a broker's address", hint="Write host:9092.", pointer=pointer)
     host, port = found["host"].strip("[]"), int(found["port"])
     _check_host(host, port, replace(policy, ports=KAFKA_PORTS), pointer)
     return host, port
@@ -220,7 +220,7 @@ def _broker(server: str, policy: EgressPolicy, pointer: str) -> tuple[str, int]:
 
 def _check_host(host: str, port: int, policy: EgressPolicy, pointer: str = "") -> None:
     if not 0 < port <= 65535:
-        raise Refused("url_malformed", f"there is no port {port}", hint="Use 1 to 65535.", pointer=pointer)
+        raise Refused("url_malformed", f"{port} is not a valid port", hint="Use 1 to 65535.", pointer=pointer)
     try:
         check_host(host, port, policy)
     except Refused as refused:

@@ -1,12 +1,11 @@
-"""The libraries that brokers and mail servers are spoken to with: optional, so a type is usable where its own is
-installed."""
+"""The optional libraries for brokers and mail servers: an endpoint type is usable if its library is installed."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Literal
 
 Optional = Literal["REDIS_STREAM", "KAFKA", "EMAIL"]
-"""Types of endpoints that need a library of their own."""
+"""Endpoint types that need an optional library."""
 _MODULES: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "aiokafka", "EMAIL": "aiosmtplib"}
 _EXTRAS: Mapping[Optional, str] = {"REDIS_STREAM": "redis", "KAFKA": "kafka", "EMAIL": "email"}
 
@@ -17,5 +16,5 @@ def is_missing(kind: Optional) -> bool:
 
 
 def how_to_install(kind: Optional) -> str:
-    """What installs the library of a type. No index is asked for `kronos`, which is another project's name there."""
+    """Return how to install a type's library. Not by an index: `kronos` on the index is another project."""
     return f"the extra {_EXTRAS[kind]} of Kronos's wheel (docs/install.md#extras)"

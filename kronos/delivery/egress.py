@@ -1,8 +1,8 @@
-"""Where deliveries may go. Each layer stops an attack alone: the URL's form, the resolver, the socket.
+"""Where deliveries may go. Each layer stops an attack by itself: the URL's form, the resolver, the socket.
 
-check_url when an endpoint is written and before each delivery; judges form and literal addresses, no DNS
-checked_addresses every address a name resolves to, at each connection, and it goes to one of these: a name cannot be
-rebound open_socket every TCP connection; the last line, which also sees the addresses that a URL names itself
+check_url          when an endpoint is saved and before each delivery; checks the form and literal addresses, no DNS
+checked_addresses  every address a name resolves to, at each connection; only these are used, so names cannot be rebound
+open_socket        every TCP connection; the last line of defense, which also sees literal addresses in a URL
 """
 
 import re
@@ -18,8 +18,8 @@ from yarl import URL
 from kronos.delivery.refused import Refused
 
 # IANA's special-purpose registries, multicast, class E, and 168.63.129.16: Azure's wireserver, which looks public.
-# A table, not ipaddress.is_global: on Python 3.11.7 that lets 30 of the 74 addresses through that
-# tests/unit/test_egress.py has refused, NAT64 of 127.0.0.1 among them.
+# A table, not ipaddress.is_global: on Python 3.11.7 that accepts 30 of the 74 addresses that tests/unit/test_egress.py
+# expects to be rejected, among them NAT64 of 127.0.0.1.
 # fmt: off
 _V4_REFUSED = tuple(IPv4Network(text) for text in (
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
@@ -35,24 +35,24 @@ _V6_REFUSED = tuple(
 _V4_LOOPBACK = IPv4Network("127.0.0.0/8")
 _V6_LOOPBACK = IPv6Network("::1/128")
 
-# Databases, brokers, caches and orchestrators: what an attacker would talk to with a forged POST.
+# Databases, brokers, caches and orchestrators: targets of an attacker's forged POST.
 _INFRASTRUCTURE_PORTS = frozenset({
     1080, 1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5433, 5672, 5900, 6379, 6380, 6432,
     8125, 9042, 9092, 9200, 9300, 10250, 10255, 11211, 15672, 25672, 27017, 50070,
 })  # fmt: skip
 MAX_URL_CHARACTERS = 2048
 _MAX_ADDRESSES = 32
-# Of an authority that is kept: 1,024 of them are some hundred kilobytes.
+# Maximum length of a cached authority: 1,024 of them take a few hundred kilobytes.
 _MAX_CACHED_CHARACTERS = 256
 _BAD_CHARACTER = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
-# Judged on the raw text too, so that no difference between two parsers can hide an authority.
+# The raw text is checked too, so that no difference between two parsers can hide an authority.
 _SHAPE = re.compile(r"https?://(?P<authority>[^/?#@]+)(?:[/?]|$)", re.IGNORECASE)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 _FORM_HINT = "Use an absolute URL such as https://example.com/hooks/report."
 _ALLOW_HINT = "Use a public address, or have the operator add the network to KRONOS_EGRESS_ALLOW."
-_PORT_HINT = "Use 80, 443 or a port from 1024 on that is no database's, broker's or orchestrator's."
+_PORT_HINT = "Use 80, 443, or a port from 1024 on that databases, brokers and orchestrators do not use."
 _PORT_REFUSED = "a port that deliveries may not use"
 
 
@@ -63,31 +63,31 @@ AddrInfo: TypeAlias = tuple[int | socket.AddressFamily, int | socket.SocketKind,
 class AddressRefused(OSError):
     """A connection to an address or port that deliveries may not reach.
 
-    An OSError, because happy eyeballs hand only those on to the caller.
+    An OSError, because happy eyeballs pass only those on to the caller.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """What deliveries may reach: public addresses, and the networks the operator allowed besides."""
+    """The targets that deliveries may reach: public addresses, and the networks that the operator allowed."""
 
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
     ports: frozenset[int] = frozenset()
-    """Of infrastructure's ports those that are this transport's own: what is sent there is not forged."""
+    """The infrastructure ports that this transport itself uses: a message to them is not forged."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The policy of KRONOS_EGRESS_ALLOW: networks or addresses, comma separated. Raises ValueError."""
+        """Parse KRONOS_EGRESS_ALLOW: networks or addresses, separated by commas. Raises ValueError."""
         if not text.strip():
             return cls()
         return cls(tuple(_network(entry.strip()) for entry in text.split(",")))
 
     def allows(self, address: IPv4Address | IPv6Address) -> bool:
-        """Whether the operator named this address: then it is reached on any port."""
+        """Whether the operator allowed this address; it may then be reached on any port."""
         return any(address in network for network in self.allow)
 
     def refusal(self, host: str, port: int) -> str | None:
-        """Why this address and port may not be connected to; None if it may."""
+        """Return why connections to this address and port are not allowed, or None if they are."""
         try:
             address = ip_address(host)
         except ValueError:
@@ -99,7 +99,7 @@ class EgressPolicy:
         return _special(address) or self.port_refusal(port)
 
     def port_refusal(self, port: int) -> str | None:
-        """Why this port of a public address may not be connected to; None if it may."""
+        """Return why connections to this port of a public address are not allowed, or None if they are."""
         return None if port in self.ports else _port_refusal(port)
 
     def may_allow_name(self, name: str) -> bool:
@@ -109,28 +109,28 @@ class EgressPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A URL that was judged, in the very form in which it is requested."""
+    """A checked URL, in exactly the form in which it is requested."""
 
     is_tls: bool
     host: str
     """A name in ASCII or an address, without brackets."""
     port: int
     authority: str
-    """What the header Host says."""
+    """The value of the Host header."""
     target: str
-    """Path and query as their author wrote them: nothing is decoded, re-encoded or resolved, so that signed URLs stay
+    """The path and query exactly as written: nothing is decoded, re-encoded or resolved, so that signed URLs stay
     valid."""
 
     @property
     def url(self) -> str:
-        """The URL that is requested, all of it in ASCII."""
+        """The requested URL, in ASCII."""
         return f"{'https' if self.is_tls else 'http'}://{self.authority}{self.target}"
 
 
 def check_url(text: str, policy: EgressPolicy) -> Destination:
-    """Where the URL leads, if its form, its port and a literal address in it are ones that deliveries use.
+    """Return the URL's destination, if its form, its port and a literal address in it are allowed.
 
-    Asks no DNS: a name is judged by checked_addresses when it is connected to. Raises Refused.
+    Does no DNS query: checked_addresses checks a name when it is connected to. Raises Refused.
     """
     url = _parse(text)
     host, port = url.raw_host, url.port
@@ -149,15 +149,15 @@ def check_url(text: str, policy: EgressPolicy) -> Destination:
 
 
 class CheckedUrls:
-    """check_url, of a policy, for URLs many of which lead to the same places: an authority is judged once (16 us),
-    and of each URL what stands behind it."""
+    """check_url with a cache, for many URLs with the same authorities. An authority is checked once (16 us), and
+    only the rest of each URL."""
 
     def __init__(self, policy: EgressPolicy) -> None:
         self._policy = policy
         self._of_authority = lru_cache(maxsize=1024)(partial(check_url, policy=policy))
 
     def check(self, text: str) -> Destination:
-        """As check_url. Raises Refused."""
+        """Like check_url. Raises Refused."""
         shape = _SHAPE.match(text)
         if (
             shape is None
@@ -174,7 +174,7 @@ class CheckedUrls:
 
 
 def check_host(host: str, port: int, policy: EgressPolicy) -> None:
-    """Whether a name or an address in text, and its port, are ones that deliveries use. Asks no DNS. Raises Refused."""
+    """Check that a name or literal address, and its port, are allowed. Does no DNS query. Raises Refused."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -185,8 +185,7 @@ def check_host(host: str, port: int, policy: EgressPolicy) -> None:
 
 
 def _target(text: str) -> str:
-    """What stands behind the authority. Characters that HTTP cannot carry are percent-encoded as UTF-8, and no
-    others."""
+    """Return everything after the authority. Only characters that HTTP cannot carry are percent-encoded, as UTF-8."""
     shape = _SHAPE.match(text)
     rest = text[shape.end("authority") :] if shape else ""
     if not rest.startswith("/"):
@@ -195,7 +194,7 @@ def _target(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A URL of any form without what may be secret in it: no userinfo, no fragment, of the query only the names."""
+    """Return a URL of any form without its possible secrets: no userinfo, no fragment, only the names of the query."""
     text, _, _ = text[:MAX_URL_CHARACTERS].partition("#")
     base, question_mark, query = text.partition("?")
     scheme, separator, rest = base.partition("://")
@@ -211,20 +210,20 @@ class Resolver(Protocol):
     """Finds a name's addresses."""
 
     async def resolve(self, host: str) -> list[str]:
-        """Every address of the name, as text. Raises OSError."""
+        """Return every address of the name, as text. Raises OSError."""
         ...
 
     async def close(self) -> None:
-        """Take no more names."""
+        """Stop resolving."""
         ...
 
 
 async def checked_addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> list[str]:
-    """The addresses of a name, or none if one of them may not be reached. Raises AddressRefused, OSError."""
+    """Return the addresses of a name, but only if all of them are allowed. Raises AddressRefused, OSError."""
     is_localhost = host.lower().removesuffix(".") == "localhost"
     found = await resolver.resolve("localhost" if is_localhost else host)
     if is_localhost:
-        # It is 127.0.0.1 and ::1 on most machines, where the operator allowed only one of them.
+        # localhost is 127.0.0.1 and ::1 on most machines; the operator may have allowed only one of them.
         found = [address for address in found if not policy.refusal(address, port)] or found
     if not 0 < len(found) <= _MAX_ADDRESSES:
         raise AddressRefused(f"the name resolves to {len(found)} addresses")
@@ -235,7 +234,7 @@ async def checked_addresses(policy: EgressPolicy, resolver: Resolver, host: str,
 
 
 def open_socket(policy: EgressPolicy, info: AddrInfo) -> socket.socket:
-    """A socket for a target that may be reached. Raises AddressRefused."""
+    """Return a socket for an allowed target. Raises AddressRefused."""
     family, kind, protocol, _, address = info
     if family not in (socket.AF_INET, socket.AF_INET6):
         raise AddressRefused("not an internet address")
@@ -246,15 +245,15 @@ def open_socket(policy: EgressPolicy, info: AddrInfo) -> socket.socket:
 
 def _parse(text: str) -> URL:
     if len(text) > MAX_URL_CHARACTERS:
-        raise Refused("url_too_long", f"the URL has {len(text)} characters, at most {MAX_URL_CHARACTERS} are taken")
+        raise Refused("url_too_long", f"the URL has {len(text)} characters; at most {MAX_URL_CHARACTERS} are allowed")
     if found := _BAD_CHARACTER.search(text):
         character = f"character U+{ord(found[0]):04X} at position {found.start()}"
-        raise Refused("url_bad_character", f"the URL holds {character}", hint="Percent-encode it, or remove it.")
+        raise Refused("url_bad_character", f"the URL contains {character}", hint="Percent-encode it, or remove it.")
     if "#" in text:
         raise Refused("url_fragment", "the URL has a fragment, which is never sent", hint="Remove # and what follows.")
     try:
         url = URL(text)
-        _ = url.port  # yarl judges the port lazily
+        _ = url.port  # yarl checks the port lazily
     except ValueError as error:
         raise Refused("url_malformed", "the URL cannot be parsed", hint=_FORM_HINT) from error
     if url.scheme not in ("http", "https"):
@@ -274,9 +273,9 @@ def _check_name(name: str, port: int, policy: EgressPolicy) -> None:
     if _NUMERIC.fullmatch(labels[-1]):
         # 2130706433, 127.1, 0x7f.1 and 0177.0.0.1 are 127.0.0.1 to some parsers and names to others.
         hint = "Write an IPv4 address as four decimal numbers without leading zeros."
-        raise Refused("url_numeric_host", "the URL's host is a number, but no canonical IP address", hint=hint)
+        raise Refused("url_numeric_host", "the URL's host is a number, but not a canonical IP address", hint=hint)
     if policy.may_allow_name(name):
-        return  # whether it is one of the allowed addresses is seen when the name is resolved
+        return  # its addresses are checked when the name is resolved
     if len(labels) == 1:
         raise Refused("url_single_label", f"the host {name!r} is a name of the local network only", hint=_ALLOW_HINT)
     if why := policy.port_refusal(port):
@@ -308,7 +307,7 @@ def _network(entry: str) -> IPv4Network | IPv6Network:
         return ip_network(entry)
     except ValueError as error:
         raise ValueError(
-            f"KRONOS_EGRESS_ALLOW: {entry!r} is no network ({error}); "
+            f"KRONOS_EGRESS_ALLOW: {entry!r} is not a network ({error}); "
             "write comma separated networks such as 127.0.0.0/8, 10.1.0.0/16, fd00::/8"
         ) from error
 
@@ -325,5 +324,5 @@ def _has_others(network: IPv4Network | IPv6Network) -> bool:
 
 def _redacted_pair(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    # A query without "=" may be a bare token: nothing of it is kept.
+    # A query without "=" may be a bare token: nothing of it is stored.
     return f"{name}=***" if equals else "***"

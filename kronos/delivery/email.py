@@ -1,4 +1,5 @@
-"""Sends mail over SMTP, by aiosmtplib over a connection that the guard has opened: each in a connection of its own.
+"""Send mail over SMTP, using aiosmtplib over a connection opened by the guard; each mail has a separate connection.
+
 Nothing is sent twice within a delivery; a repeated delivery has the same Message-ID."""
 
 import asyncio
@@ -31,14 +32,14 @@ from kronos.delivery.wire import context_of
 from kronos.model import JsonObject
 
 _OWN_DOMAIN = "kronos.invalid"
-"""Of a Message-ID: it names the execution, and no host."""
+"""The domain of Message-IDs, which name the execution and no host."""
 _NAME = re.compile(r"[!-9;-~]+", re.ASCII)
-_LONG_WORD = re.compile(r"[^ ]{60}")  # a line may have 998 bytes, and breaks between words
-_POLICY = SMTP_POLICY.clone(refold_source="none")  # what stands as it is sent stays so
+_LONG_WORD = re.compile(r"[^ ]{60}")  # a line may have 998 bytes, and is broken between words
+_POLICY = SMTP_POLICY.clone(refold_source="none")  # text that needs no encoding is sent unchanged
 _BY_COMMAND = {
-    "MAIL": "the mail server refuses the sender",
-    "RCPT": "the mail server refuses every recipient",
-    "DATA": "the mail server refuses the mail",
+    "MAIL": "the mail server rejects the sender",
+    "RCPT": "the mail server rejects every recipient",
+    "DATA": "the mail server rejects the mail",
 }
 
 
@@ -50,7 +51,7 @@ class MailTransport:
         self._resolver = resolver
 
     async def deliver(self, to: Mail, message: Message, progress: Progress, trust: Trust | None) -> JsonObject:
-        """Send one mail: what the server said of it. Raises BrokerError; TimeoutError and CancelledError close the
+        """Send one mail and return the server's response. Raises BrokerError; TimeoutError and CancelledError close the
         connection."""
         context = context_of(to.server.tls, trust) if trust is not None else None
         mail = composed(to, message)
@@ -73,14 +74,14 @@ class MailTransport:
             raise _named(error, progress) from error
         finally:
             if isinstance(client.transport, asyncio.Transport):
-                client.transport.abort()  # with what is left unsent; the loop closes its socket
+                client.transport.abort()  # drops unsent data; the event loop closes the socket
             else:
                 connected.close()
             client.close()
 
 
 def composed(to: Mail, message: Message) -> EmailMessage:
-    """The mail. Raises BrokerError where its addresses or headers cannot stand in one."""
+    """Build the mail. Raises BrokerError if its addresses or headers are not valid in a mail."""
     mail = EmailMessage(policy=_POLICY)
     pairs = [(name if name == "Subject" else f"X-{name}", value.decode("utf-8", "replace"), value)
              for name, value in message.pairs]  # fmt: skip
@@ -99,15 +100,17 @@ def composed(to: Mail, message: Message) -> EmailMessage:
                 mail["Message-ID"] = f"<{value.decode()}@{_OWN_DOMAIN}>"
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(message.value.decode("utf-8", "replace"))
-        mail.as_bytes()  # as some headers are refused no earlier
+        mail.as_bytes()  # because some headers are only rejected here
     except (ValueError, MessageError) as error:
         raise BrokerError("bad_headers", "a header of the mail cannot be sent", is_retryable=False) from error
     return mail
 
 
 def _as_sent(name: str, text: str) -> str:
-    """A header's text as the one who reads it sees it again. What looks like an encoded word is encoded: EmailMessage
-    would decode it, and what it holds, a line's end too, would stand in the mail."""
+    """Return a header's text so that its reader sees it unchanged.
+
+    Text that looks like an encoded word is encoded: EmailMessage would decode it, and insert its content, including
+    line ends, into the mail."""
     is_plain = text.isascii() and text.isprintable() and "=?" not in text and not _LONG_WORD.search(text)
     return Header(text, "us-ascii" if is_plain else "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
@@ -118,9 +121,9 @@ def _client(to: Mail, connected: socket.socket, context: ssl.SSLContext | None) 
         port=None,
         sock=connected,
         use_tls=to.server.is_tls_first,
-        start_tls=False,  # below, so that its absence is an error of ours
+        start_tls=False,  # done below, so that a missing STARTTLS is our own error
         tls_context=context,
-        timeout=None,  # deliveries have a deadline of their own
+        timeout=None,  # the delivery has its own deadline
         local_hostname="localhost",
     )
 
@@ -133,7 +136,7 @@ async def _sent(
     if to.server.tls is not None and not to.server.is_tls_first:
         await client.ehlo()
         if not client.supports_extension("starttls"):
-            why = "the mail server does not offer STARTTLS, which the endpoint asks for"
+            why = "the mail server does not offer STARTTLS, which the endpoint requires"
             raise BrokerError("tls", why, is_retryable=False)
         await client.starttls(tls_context=context, server_hostname=to.server.host.removesuffix("."))
     if to.server.username is not None:
@@ -156,7 +159,7 @@ async def _sent(
 
 
 async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
-    """In the first way that both sides know, once: a wrong password is not tried in three."""
+    """Log in once, with the first mechanism that both sides support: a wrong password is not tried three times."""
     await client.ehlo()
     offered = client.server_auth_methods
     if "plain" in offered:
@@ -166,20 +169,20 @@ async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
     elif "cram-md5" in offered:
         await client.auth_crammd5(username, password)
     else:
-        why = "the mail server offers no way to log in that is known here: PLAIN, LOGIN or CRAM-MD5"
+        why = "the mail server offers none of the supported login mechanisms: PLAIN, LOGIN, CRAM-MD5"
         raise BrokerError("auth", why, is_retryable=False)
 
 
 def _named(error: Exception, progress: Progress) -> BrokerError:
-    """What kept a mail from its server. What the server wrote is not passed on: it may quote addresses."""
+    """Return why a mail was not sent, without the server's text, which may quote addresses."""
     if isinstance(error, SMTPAuthenticationError):
         is_passing = 400 <= error.code < 500
-        why = f"the mail server refuses the user name or the password ({error.code})"
+        why = f"the mail server rejects the user name or the password ({error.code})"
         return BrokerError("auth", why, is_retryable=is_passing)
     if isinstance(error, SMTPResponseException) and not isinstance(error, SMTPConnectError):
         return _refused("MAIL", error.code)
     if progress.is_sent:
-        why = "the mail was sent, then the connection ended without an answer; whether it was taken is not known"
+        why = "the mail was sent, then the connection closed without a response; whether it was accepted is not known"
         return BrokerError("closed_without_answer", why, is_unknown=True)
     if isinstance(error, SMTPServerDisconnected | SMTPConnectError | SMTPTimeoutError | OSError):
         return BrokerError("connect", "the mail server closed the connection before the mail was sent")
@@ -187,5 +190,5 @@ def _named(error: Exception, progress: Progress) -> BrokerError:
 
 
 def _refused(command: str, code: int) -> BrokerError:
-    """4xx may be taken later; 5xx never is (RFC 5321 4.2.1)."""
+    """Return the error for a rejected command. 4xx may succeed later; 5xx never does (RFC 5321 4.2.1)."""
     return BrokerError("broker", f"{_BY_COMMAND[command]} ({code})", is_retryable=code < 500)

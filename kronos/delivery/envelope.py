@@ -1,4 +1,4 @@
-"""What deliveries to one URL by one method with the same headers have in common: judged and written once."""
+"""The common part of all deliveries with the same URL, method and headers: checked and encoded once."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,7 +12,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class Undeliverable:
-    """Why nothing can be delivered there, and the request that was asked for as attempts store it."""
+    """Why nothing can be delivered there, and the intended request as attempts store it."""
 
     __slots__ = ("error_type", "has_body", "message", "request")
 
@@ -24,7 +24,7 @@ class Undeliverable:
 
 
 class Form:
-    """What envelopes have in common whose method and names of headers are the same."""
+    """The common part of envelopes with the same method and header names."""
 
     __slots__ = ("_around", "_names", "end", "has_body", "has_own_type", "method")
 
@@ -45,7 +45,7 @@ class Form:
         self._around: dict[tuple[bool, bool], tuple[str, str]] = {}
 
     def described(self, url: str, *, has_body: bool, is_signed: bool) -> str:
-        """A request as attempts store it, up to the number of its body's bytes; `url` as `stored_url` has it."""
+        """Return a request as attempts store it, up to its body's size; `url` in the form of `stored_url`."""
         if (known := self._around.get((has_body, is_signed))) is None:
             names = [*self._names]
             if is_signed:
@@ -60,15 +60,15 @@ class Form:
 
 
 class Envelope:
-    """The part of a request that does not differ from delivery to delivery.
+    """The part of a request that is the same for all deliveries.
 
-    Every part of it was judged: no control character is in any. A GET is sent without a body.
+    Every part was checked and contains no control character. A GET is sent without a body.
     """
 
     __slots__ = ("_described", "_form", "_url", "has_body", "head", "origin")
 
     def __init__(self, form: Form, origin: Origin, head: str, url: str) -> None:
-        """`head`: the request's line and the headers that its author sets; `url` as `stored_url` has it."""
+        """`head`: the request line and the author's headers; `url` in the form of `stored_url`."""
         self.origin = origin
         self.has_body = form.has_body
         self.head = f"{head}{form.end}"
@@ -77,14 +77,14 @@ class Envelope:
         self._described: dict[tuple[bool, bool], str] = {}
 
     def request(self, identity: str, body: bytes) -> bytes:
-        """The request as it goes out."""
+        """Return the request's bytes."""
         if not self.has_body:
             return f"{self.head}{identity}\r\n".encode("ascii")
         kind = "Content-Type: application/json\r\n" if body and not self._form.has_own_type else ""
         return f"{self.head}{identity}{kind}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
 
     def described(self, *, has_body: bool, is_signed: bool) -> str:
-        """The request as attempts store it, up to the number of its body's bytes."""
+        """Return the request as attempts store it, up to its body's size."""
         if (known := self._described.get((has_body, is_signed))) is None:
             known = self._form.described(self._url, has_body=has_body, is_signed=is_signed)
             self._described[has_body, is_signed] = known
@@ -92,7 +92,7 @@ class Envelope:
 
 
 def envelope(method: str, url: str, headers: Mapping[str, str], destination: Destination) -> Envelope:
-    """Of what was judged; `url` as its author wrote it, `destination` is where it leads."""
+    """Return the envelope for checked parts; `url` as written by its author, `destination` as checked."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return Envelope(
         Form(method, headers),
@@ -103,12 +103,12 @@ def envelope(method: str, url: str, headers: Mapping[str, str], destination: Des
 
 
 def origin_of(destination: Destination) -> Origin:
-    """Where the connection goes that leads there."""
+    """Return the target of the connection for a destination."""
     return Origin(is_tls=destination.is_tls, host=destination.host, port=destination.port)
 
 
 def refusal_type(refused: Refused) -> ErrorType:
-    """What attempts call it."""
+    """Return the error type that attempts store."""
     match refused.code:
         case "address_blocked":
             return "address_blocked"

@@ -1,4 +1,4 @@
-"""Our names for what keeps a request from its answer."""
+"""Our names for failures of requests."""
 
 import ssl
 
@@ -10,7 +10,7 @@ from kronos.delivery.outcome import ErrorType
 _UNKNOWN_AUTHORITY = (
     "the endpoint's certificate is from an authority that is not trusted here (KRONOS_CA_FILE adds one)"
 )
-# OpenSSL's x509_vfy.h. Its own text may hold the address.
+# OpenSSL's x509_vfy.h. OpenSSL's own text may contain the address.
 _UNTRUSTED = {
     9: "the endpoint's certificate, or its authority's, is not valid yet",
     10: "the endpoint's certificate, or its authority's, has expired",
@@ -24,7 +24,7 @@ _UNTRUSTED = {
 
 
 def name_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
-    """What attempts call it, and a sentence for people, of our words alone: others may hold addresses."""
+    """Return the error type, and a sentence for people in our words only: other texts may contain addresses."""
     match error:
         case AddressRefused():
             return "address_blocked", "the host's name resolves to an address that deliveries may not reach"
@@ -33,12 +33,12 @@ def name_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
         case ssl.SSLCertVerificationError():
             return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
         case ssl.SSLError():
-            return "tls", "no TLS connection could be agreed with the endpoint"
+            return "tls", "the TLS handshake with the endpoint failed"
         case NotHttp():
             return "bad_response", str(error)
         case HostUnreachable():
-            return "connect", "no connection to the endpoint could be made"
+            return "connect", "could not connect to the endpoint"
         case _ if is_sent:
-            return "closed_without_answer", "the request was sent, then the connection ended without an answer"
+            return "closed_without_answer", "the request was sent, then the connection closed without a response"
         case _:
-            return "closed_while_sending", "the connection ended before the request was sent"
+            return "closed_while_sending", "the connection closed before the request was sent"

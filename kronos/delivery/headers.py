@@ -1,4 +1,4 @@
-"""The headers of a delivery: which ones its author may set, and which ones Kronos sets itself."""
+"""The headers of a delivery: those that its author may set, and those that Kronos sets."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from kronos.delivery.signing import Signer, signature
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 16 * 1024
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
-# Visible ASCII, space and tab: other bytes mean something else to each receiver, control characters end the header.
+# Visible ASCII, space and tab. Receivers interpret other bytes differently, and control characters end the header.
 _VALUE = re.compile(r"[\t\x20-\x7e]*", re.ASCII)
 _RESERVED = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer", "upgrade", "expect"}
@@ -25,15 +25,15 @@ IDENTITY = (
     "Kronos-Scheduled-At",
     "traceparent",
 )  # fmt: skip
-"""The names of the headers that `identity` writes, without the signature's."""
+"""The names of the headers that `identity` writes, except the signature's."""
 SIGNATURE = "webhook-signature"
 _SPANS = Random()  # noqa: S311 - names spans of traces, no secret
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Whether these headers can be sent; templates in their values may stand. Raises Refused."""
+    """Check that these headers can be sent; their values may contain templates. Raises Refused."""
     if len(headers) > MAX_HEADERS:
-        raise Refused("too_many_headers", f"{len(headers)} headers are set, at most {MAX_HEADERS} are sent")
+        raise Refused("too_many_headers", f"{len(headers)} headers are set; at most {MAX_HEADERS} are allowed")
     seen: set[str] = set()
     size = 0
     for name, value in headers.items():
@@ -41,7 +41,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
         _check_value(name, value)
         size += len(name) + len(value) + 4
     if size > MAX_HEADER_BYTES:
-        raise Refused("headers_too_large", f"the headers have {size} bytes, at most {MAX_HEADER_BYTES} are sent")
+        raise Refused("headers_too_large", f"the headers have {size} bytes; at most {MAX_HEADER_BYTES} are allowed")
 
 
 def identity(
@@ -55,10 +55,10 @@ def identity(
     keys: Sequence[Signer],
     traceparent: str | None = None,
 ) -> str:
-    """What a delivery says of itself, a line each.
+    """Return the header lines that identify a delivery.
 
-    One key for all attempts of an execution, and this attempt's time and number. `timestamp` is this attempt's, in
-    seconds since 1970. `traceparent`: the attempt's span, where one is made.
+    The idempotency key is the same for all attempts of an execution; the time and number are this attempt's.
+    `timestamp`: this attempt's time, in seconds since 1970. `traceparent`: the attempt's span, if traced.
     """
     # One trace for all attempts of an execution, a span for each: https://www.w3.org/TR/trace-context/
     trace = traceparent or f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
@@ -74,8 +74,11 @@ def identity(
 
 
 class _Shown:
-    """Instants in UTC, the last one kept: what is due at the same minute, or was made by one statement, has the same.
-    To write it takes 0.7 us, a dictionary's miss as long again. Kept as one, as messages are made in a thread too."""
+    """Formats instants in UTC and caches the last one, which executions due at the same minute or created by one
+    statement share.
+
+    Formatting takes 0.7 us, and a dictionary miss would take as long again. A single value is cached, because messages
+    are also built in a thread."""
 
     def __init__(self) -> None:
         self._last: tuple[datetime | None, str] = None, ""
@@ -94,7 +97,7 @@ _shown = _Shown()
 def identity_pairs(
     *, execution_id: str, job_id: str, attempt_number: int, scheduled_at: datetime, traceparent: str | None = None
 ) -> tuple[tuple[str, bytes], ...]:
-    """What a message says of itself, by the names that requests have for it. The signature's are not among them."""
+    """Return the pairs that identify a message, named like the headers of requests, without the signature."""
     trace = traceparent or f"00-{execution_id.replace('-', '')}-{_SPANS.getrandbits(64):016x}-01"
     return (
         ("Idempotency-Key", execution_id.encode()),
@@ -107,7 +110,7 @@ def identity_pairs(
 
 
 def reserved(name: str) -> bool:
-    """Whether a field or header of a message is one of those that Kronos sets."""
+    """Whether a message's field or header is one that Kronos sets."""
     key = name.lower()
     return key in ("idempotency-key", "traceparent") or key.startswith(("kronos-", "webhook-"))
 
@@ -115,8 +118,8 @@ def reserved(name: str) -> bool:
 def _check_name(name: str, seen: set[str]) -> None:
     key = name.lower()
     if not _TOKEN.fullmatch(name):
-        hint = "A name has letters, digits and - only, such as X-Team."
-        raise Refused("header_name", f"{name[:64]!r} is no header name", hint=hint, pointer=pointer_to(name))
+        hint = "Use only letters, digits and -, such as X-Team."
+        raise Refused("header_name", f"{name[:64]!r} is not a header name", hint=hint, pointer=pointer_to(name))
     if key in _RESERVED or key.startswith(_RESERVED_PREFIXES):
         hint = "Kronos or the connection sets it; use another name."
         raise Refused("header_reserved", f"the header {name} cannot be set", hint=hint, pointer=pointer_to(name))
@@ -127,8 +130,8 @@ def _check_name(name: str, seen: set[str]) -> None:
 
 def _check_value(name: str, value: str) -> None:
     if not _VALUE.fullmatch(value):
-        hint = "A value has visible ASCII characters, spaces and tabs; percent-encode others."
-        message = f"the value of the header {name} holds a character that cannot be sent"
+        hint = "Use only visible ASCII characters, spaces and tabs; percent-encode others."
+        message = f"the value of the header {name} contains a character that cannot be sent"
         raise Refused("header_value", message, hint=hint, pointer=pointer_to(name))
     if value != value.strip():
         message = f"the value of the header {name} starts or ends with a space"

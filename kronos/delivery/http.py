@@ -1,4 +1,4 @@
-"""Delivers to HTTP endpoints: one request, one Outcome, whatever the other side does."""
+"""Deliver to HTTP endpoints: one request, one Outcome, whatever the receiver does."""
 
 import asyncio
 import ssl
@@ -32,7 +32,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpDelivery:
-    """One attempt to be made: everything rendered, nothing looked up. A GET is sent without its body."""
+    """One attempt, with everything rendered and nothing resolved. A GET is sent without its body."""
 
     execution_id: UUID
     job_id: UUID
@@ -49,8 +49,8 @@ class HttpDelivery:
 class HttpTransport:
     """The connections of one worker; `async with` opens and closes them.
 
-    A delivery over a kept connection is begun by `send` and ended by a callback, of its connection or of the one
-    timer that all deliveries share. It makes no task, no event and no timer; only a new connection takes a task.
+    `send` begins a delivery over a kept connection. A callback ends it: its connection's, or that of the timer that all
+    deliveries share. It creates no task, event or timer; only a new connection needs a task.
     """
 
     def __init__(
@@ -89,14 +89,14 @@ class HttpTransport:
         await self._connections.close()
 
     def cut_off(self) -> None:
-        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its
+        """Abort every delivery under way, and send none begun later, because the worker stops. Each still reports its
         outcome."""
         self.is_cut_off = True
         for sending in list(self._under_way):
             sending.stop("worker_stopped")
 
     def envelope(self, method: str, url: str, headers: Mapping[str, str]) -> Envelope | Undeliverable:
-        """What all deliveries have in common that go to this URL by this method with these headers; it may be kept."""
+        """Return the common part of all deliveries with this method, URL and headers. It may be cached."""
         try:
             destination = self._urls.check(url)
             check_headers(headers)
@@ -109,15 +109,15 @@ class HttpTransport:
         return envelope(method, url, headers, destination)
 
     def head(self, method: str, url: str, headers: Mapping[str, str], config: Json = None) -> ReadyHead:
-        """Templates of a URL and of headers, made ready for many deliveries, with what they name of a config. Raises
-        Refused where they are not."""
+        """Precompile the templates of a URL and headers, with their config values, for many deliveries. Raises Refused
+        if they cannot be."""
         return ReadyHead(method, url, headers, self._urls.check, config)
 
     async def deliver(self, delivery: HttpDelivery, *, signing_keys: Sequence[Signer] = ()) -> Outcome:
-        """Send one request and say what became of it within `delivery.timeout`, which covers DNS and the whole answer.
+        """Send one request and return its outcome within `delivery.timeout`, which covers DNS and the whole response.
 
-        Raises nothing for what the remote side or the network does. Where no answer was read to its end, the
-        connection is closed before this returns; also when it is cancelled.
+        Raises nothing, whatever the receiver or the network does. Unless a response was read to its end, the connection
+        is closed before this returns, also on cancellation.
         """
         ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -160,10 +160,10 @@ class HttpTransport:
         limits: TimeLimits = NO_LIMITS,
         traceparent: str | None = None,
     ) -> Sending | None:
-        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. `traceparent`: its span,
-        where one is made.
+        """Begin a delivery that ends within `seconds`, and call `on_end` once with its outcome.
 
-        None: `on_end` had it at once, and nothing was sent.
+        `traceparent`: the delivery's span, if traced. Returns None if nothing was sent; `on_end` was then already
+        called.
         """
         if not envelope.has_body:
             body = b""
@@ -172,7 +172,7 @@ class HttpTransport:
             return None
         request = described(envelope.described(has_body=bool(body), is_signed=bool(keys)), len(body))
         if len(body) > MAX_BODY_BYTES:
-            message = f"the body has {len(body)} bytes, at most {MAX_BODY_BYTES} are sent"
+            message = f"the body has {len(body)} bytes; at most {MAX_BODY_BYTES} are allowed"
             on_end(failed("bad_request", message, request=request))
             return None
         if self.is_cut_off:
@@ -198,24 +198,26 @@ class HttpTransport:
         return sending
 
     def ends(self, sending: Sending) -> bool:
-        """Whether it ends now, and had not before."""
+        """Note the end of a delivery. Returns False if it had already ended."""
         if sending not in self._under_way:
             return False
         self._under_way.remove(sending)
         return True
 
     def _wake_at(self, deadline: float) -> None:
-        """Set the timer to the first deadline. Deliveries that end before theirs leave it as it is."""
+        """Set the timer to the earliest deadline. Deliveries that end before their deadline leave it unchanged."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = deadline
-        # uvloop rounds to milliseconds, and is not to come too early.
+        # uvloop rounds to milliseconds; the timer must not fire too early.
         seconds = max(deadline - time.monotonic(), 0) + 0.001
         self._timer = asyncio.get_running_loop().call_later(seconds, self._end_late_ones)
 
     def _end_late_ones(self) -> None:
-        """End those whose deadline has come. Where this comes late itself, as after SIGSTOP or a machine's sleep, what
-        came meanwhile is read first: timers come before what sockets have."""
+        """End deliveries whose deadline has passed.
+
+        If the timer itself is late, as after SIGSTOP or a machine's sleep, data that arrived meanwhile is read first:
+        event loops run timers before sockets."""
         self._timer = None
         now = time.monotonic()
         if now - self._timer_at > LATE_SECONDS and not self._has_read_first:

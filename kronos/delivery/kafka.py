@@ -1,7 +1,7 @@
-"""Produces records to topics of Kafka clusters, over aiokafka's client. Nothing is sent twice.
+"""Produce records to topics of Kafka clusters, using aiokafka's client. Nothing is sent twice.
 
-aiokafka has the protocol, the metadata, TLS and SASL; connections are the guard's, to brokers that a cluster advertises
-as to those that are asked first. Its producer is not used: it sends again by itself, and after the deadline
+aiokafka provides the protocol, the metadata, TLS and SASL. The guard opens all connections, to the bootstrap brokers
+and to those that the cluster advertises. aiokafka's producer is not used: it resends by itself, even after the deadline
 (docs/decisions/0053-messages-are-sent-once-an-attempt.md).
 """
 
@@ -26,7 +26,7 @@ _MOST_CLUSTERS = 64
 
 
 class KafkaTransport:
-    """The clusters of one worker, one client each."""
+    """The clusters of one worker, with one client each."""
 
     def __init__(self, policy: EgressPolicy, resolver: Resolver) -> None:
         self._policy = replace(policy, ports=KAFKA_PORTS)
@@ -38,7 +38,7 @@ class KafkaTransport:
     async def deliver(
         self, to: KafkaTopic, message: Message, progress: Progress, trust: Trust | None, ends_at: float
     ) -> JsonObject:
-        """Produce one record: its topic, partition and offset. Raises BrokerError, TimeoutError."""
+        """Produce one record, and return its topic, partition and offset. Raises BrokerError, TimeoutError."""
         client = self._client(to.cluster, trust)
         client.uses += 1
         self._close_beyond(_MOST_CLUSTERS)
@@ -73,7 +73,7 @@ class KafkaTransport:
         await asyncio.gather(*(client.close() for client in clients), *self._closing)
 
     def _client(self, cluster: KafkaCluster, trust: Trust | None) -> KafkaClient:
-        # What is trusted may change: then new connections are agreed under it, by a new client.
+        # If the trusted authorities change, a new client makes new connections with them.
         key = cluster, None if trust is None else trust.context
         if (client := self._clients.get(key)) is None:
             client = self._clients[key] = KafkaClient(cluster, self._policy, self._resolver, trust)
@@ -103,7 +103,8 @@ class KafkaTransport:
 
 
 async def _reached(client: KafkaClient, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, KafkaConnection]:
-    """The record's partition and its leader's connection, within the time for that. Raises BrokerError."""
+    """Return the record's partition and the connection to its leader, within the connect timeout. Raises
+    BrokerError."""
     try:
         async with asyncio.timeout(to.connect_seconds):
             return await client.partition_of(to, key)

@@ -1,4 +1,4 @@
-"""One Kafka cluster of one worker: its brokers, where a record goes, and records that are sent together."""
+"""One Kafka cluster of one worker: its brokers, the partition of a record, and batches of records."""
 
 import asyncio
 import random
@@ -27,14 +27,14 @@ from kronos.delivery.wire import context_of
 _METADATA_SECONDS = 300.0
 _PAUSE_SECONDS = 0.05
 _METADATA = "metadata"
-"""Among a client's failures: no broker's, but what one has answered."""
-# Brokers take a batch of 1 MiB, unless they are set to less, and refuse a larger one whole.
+"""A key among a client's failures that is not a broker: an invalid metadata response."""
+# Brokers accept a batch of 1 MiB, unless configured for less, and reject a larger one as a whole.
 _MOST_TOGETHER = 256 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
 class Pending:
-    """A record that waits for its acknowledgement."""
+    """A record waiting for its acknowledgement."""
 
     partition: TopicPartition
     message: Message
@@ -58,7 +58,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         self.context = None if trust is None else context_of(kafka.tls, trust)
         self.used_at = time.monotonic()
         self.uses = 0
-        self._is_stale = False  # a broker has said that the metadata is
+        self._is_stale = False  # a broker reported stale metadata
         self._starting: asyncio.Task[None] | None = None
         self._locks: dict[int | str, asyncio.Lock] = {}
         self._failures: dict[int | str, Exception] = {}
@@ -66,20 +66,20 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         self._requests: set[asyncio.Task[None]] = set()
 
     async def started(self) -> None:
-        """Once the cluster's brokers are known. Raises what kept it from that; who asks later tries again."""
-        if self._starting is None or _has_failed(self._starting):  # of a start that nobody waited for
+        """Wait until the cluster's brokers are known. Raises the error of a failed start; a later call tries again."""
+        if self._starting is None or _has_failed(self._starting):  # a failed start that no one awaited
             self._starting = asyncio.create_task(self.bootstrap())
         starting = self._starting
         try:
-            # Shielded: who stops waiting takes it away from nobody. It ends by itself, by the timeouts of its parts.
+            # Shielded, so that a cancelled waiter does not cancel the start for others. Its own timeouts end it.
             await asyncio.shield(starting)
-        except Exception:  # whatever it was, it is raised again: only the start is forgotten
+        except Exception:  # any error is re-raised; only the start is reset
             if self._starting is starting:
                 self._starting = None
             raise
 
     async def bootstrap(self) -> None:
-        """Ask one broker after the other for the cluster's."""
+        """Query one bootstrap broker after the other for the cluster's brokers."""
         failure: Exception | None = None
         for host, port in random.sample(self.kafka.bootstrap, len(self.kafka.bootstrap)):
             try:
@@ -121,11 +121,11 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         group: ConnectionGroup = ConnectionGroup.DEFAULT,
         no_hint: bool = False,
     ) -> KafkaConnection | None:
-        """As the base's: a connection to a broker, or None, and `_failures` says why. One broker that does not answer
-        holds up no other."""
+        """Like the base's: return a connection to a broker, or None with the reason in `_failures`. A broker that does
+        not respond does not delay others."""
         kept = self._conns.get((node_id, group))
         if kept is not None and kept.connected():
-            return kept  # type: ignore[no-any-return]  # it keeps ours
+            return kept  # type: ignore[no-any-return]  # it holds our connections
         async with self._locks.setdefault(node_id, asyncio.Lock()):
             kept = self._conns.pop((node_id, group), None)
             if kept is not None and kept.connected():
@@ -146,8 +146,8 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
             return made
 
     async def _metadata_update(self, cluster_metadata: ClusterMetadata, topics: set[str]) -> bool:
-        """As the base's, which an answer that makes no sense ends, and with it the task that asks: nobody would ask
-        again."""
+        """Like the base's, but survives an invalid response: it would end the base's metadata task, and the metadata
+        would never be refreshed again."""
         try:
             is_known = bool(await super()._metadata_update(cluster_metadata, topics))
         except Exception as error:
@@ -157,8 +157,8 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         return is_known
 
     async def partition_of(self, to: KafkaTopic, key: bytes | None) -> tuple[TopicPartition, KafkaConnection]:
-        """Where a record with this key goes, and the connection to its leader. Raises BrokerError; waits until the
-        topic is known."""
+        """Return the partition for a record with this key, and the connection to its leader. Waits until the topic is
+        known. Raises BrokerError."""
         await self.started()
         if self._is_stale:
             await self.force_metadata_update()
@@ -187,7 +187,8 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         return partition, connection
 
     def produce(self, connection: KafkaConnection, pending: Pending) -> None:
-        """Send a record with those of the same round of the event loop. `pending.acknowledged` has its offset."""
+        """Send a record together with others of the same event-loop iteration. `pending.acknowledged` receives its
+        offset."""
         if (waiting := self._waiting.get(connection)) is not None:
             waiting.append(pending)
             return
@@ -207,7 +208,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
     async def _request(self, connection: KafkaConnection, records: Sequence[Pending]) -> None:
         by_partition: dict[TopicPartition, list[Pending]] = {}
-        # A delivery that has ended since is another attempt's to send.
+        # A delivery that has ended meanwhile is not sent: it may already be another attempt's.
         if not (records := [each for each in records if not each.acknowledged.done()]):
             return
         for each in records:
@@ -230,14 +231,16 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
         except Exception as error:
             if isinstance(error, TimeoutError):
                 connection.close(CloseReason.CONNECTION_TIMEOUT)
-            why = "the record was sent, then the connection ended without an answer; whether it is kept is not known"
+            why = (
+                "the record was sent, then the connection closed without a response; whether it is stored is not known"
+            )
             for each in records:
                 _fail(each, BrokerError("closed_without_answer", why, is_unknown=True))
             return
         for partition, batch in by_partition.items():
             answer = answers.get((partition.topic, partition.partition))
             if len(batch) > 1 and answer is not None and answer[1] in OF_ONE_RECORD:
-                # Nothing of a batch that was refused is kept, and one of its records may be to blame.
+                # No record of a rejected batch is stored, and the cause may be a single record.
                 for each in batch:
                     if not each.acknowledged.done():
                         self._begin_request(connection, [each])
@@ -246,7 +249,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
     def _acknowledge(self, batch: Sequence[Pending], answer: Sequence[int] | None) -> None:
         if answer is None:
-            error = BrokerError("bad_response", "the broker's answer says nothing of the record", is_unknown=True)
+            error = BrokerError("bad_response", "the broker's response does not mention the record", is_unknown=True)
         elif (code := answer[1]) == 0:
             for place, each in enumerate(batch):
                 if not each.acknowledged.done():
@@ -260,7 +263,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
             _fail(each, error)
 
     async def close(self) -> None:
-        """Close every connection. What still waits is ended as unknown."""
+        """Close every connection. Records still waiting end as unknown."""
         if self._starting is not None and not self._starting.done():
             self._starting.cancel()
         await asyncio.gather(self._starting or asyncio.sleep(0), return_exceptions=True)
@@ -269,7 +272,7 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # untyped
 
 
 def _portions(records: Iterable[Pending]) -> Iterator[list[Pending]]:
-    """The records in their order, together as long as they are no more than a broker takes as one batch."""
+    """Split the records, in order, into batches that a broker accepts."""
     portion: list[Pending] = []
     size = 0
     for each in records:

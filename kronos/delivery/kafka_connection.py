@@ -1,4 +1,4 @@
-"""One connection to a broker: aiokafka's protocol over a socket that the guard opened."""
+"""A connection to a broker: aiokafka's protocol over a socket opened by the guard."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from kronos.delivery.kafka_errors import unreached
 from kronos.delivery.wire import BoundedReader, opened
 
 SILENT_SECONDS = 10.0
-"""A connection whose broker is silent is closed after so long, or after the longest timeout of those that wait: answers
-come in order, so nothing behind is answered before."""
+"""A connection is closed if its broker is silent for this long, or for the longest timeout of the waiting requests.
+Responses come in order, so no later request can be answered first."""
 _MOST_ITERATIONS = 1_000_000
-"""Of SCRAM: a broker asks for 4,096 to 16,384, and each million is half a second of a thread."""
+"""Maximum SCRAM iterations. Brokers request 4,096 to 16,384; each million takes half a second of a thread."""
 
 
 class _Scram(ScramAuthenticator):  # type: ignore[misc]  # untyped
-    """aiokafka's, which does not work for as long as a broker wishes."""
+    """aiokafka's authenticator, with a limit on the work that a broker can demand."""
 
     def create_salted_password(self, salt: bytes, iterations: int) -> None:
-        """As the base does. Raises ValueError."""
+        """Like the base's. Raises ValueError."""
         if not 0 < iterations <= _MOST_ITERATIONS:
-            raise ValueError("the broker asks for too many iterations")
+            raise ValueError("the broker requests too many iterations")
         super().create_salted_password(salt, iterations)
 
 
 class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
-    """aiokafka's connection over a socket that the guard opened."""
+    """aiokafka's connection, over a socket opened by the guard."""
 
     def __init__(
         self,
@@ -60,7 +60,8 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
         )
 
     async def connect(self) -> None:
-        """Open it, TLS agreed and logged in. Raises OSError, KafkaError, ValueError and others for hostile answers."""
+        """Open the connection, do the TLS handshake and log in. Raises OSError, KafkaError, ValueError; hostile
+        responses raise others."""
         loop = asyncio.get_running_loop()
         self._closed_fut = loop.create_future()
         reader = BoundedReader(loop=loop)
@@ -85,7 +86,7 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
             raise
 
     def authenticator_scram(self) -> _Scram:
-        """The one with a bound."""
+        """Return the authenticator with a limit."""
         return _Scram(
             loop=self._loop,
             sasl_plain_password=self._sasl_plain_password,
@@ -94,7 +95,7 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
         )
 
     async def drained(self) -> None:
-        """Once the broker has taken most of what was sent before: what it does not read stands in memory. Raises
+        """Wait until the broker has read most of the data sent before, because unread data stays in memory. Raises
         BrokerError."""
         try:
             if self._writer is not None:
@@ -103,7 +104,7 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
             raise unreached(error) from error
 
     def close(self, reason: CloseReason | None = None, exc: BaseException | None = None) -> Any:  # noqa: ANN401
-        """Close it now, whatever is left unsent: the base waits for a broker that does not read."""
+        """Close the connection now and drop unsent data. The base would wait for a broker that does not read."""
         writer = self._writer
         closed = super().close(reason, exc)
         if writer is not None:

@@ -1,5 +1,5 @@
-"""Event loops run their timers before they look at sockets: what came while the process was stopped, or got no
-processor, is read before a timeout counts."""
+"""Timeouts that read pending data first. Event loops run timers before sockets, so a process that was stopped, or had
+no CPU time, could time out although the response has arrived."""
 
 import asyncio
 import time
@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 
 from kronos.delivery.progress import Progress
 
-# A timer that comes so late found its process stopped, its machine asleep, or its event loop busy; what sockets have
-# then waits for so long.
+# A timer this late means that the process was stopped, the machine asleep, or the event loop busy. It then waits this
+# long for data that sockets already have.
 LATE_SECONDS, READ_SECONDS = 0.01, 0.02
 
 
 @asynccontextmanager
 async def acknowledged_within(seconds: float, progress: Progress) -> AsyncIterator[None]:
-    """asyncio.timeout of a delivery to a broker. Where it comes late, and the message is sent, its acknowledgement is
-    read first; a message that is not sent by then is not sent. Raises TimeoutError."""
+    """asyncio.timeout for a delivery to a broker. Raises TimeoutError.
+
+    If the timer is late and the message was sent, its acknowledgement is read first. A message not sent by then is not
+    sent."""
     loop = asyncio.get_running_loop()
     ends_at = time.monotonic() + seconds
     timer: asyncio.TimerHandle

@@ -1,4 +1,4 @@
-"""Secrets' values kept out of what is stored of a delivery: in whichever form a receiver may give them back."""
+"""Mask secrets in everything stored about a delivery, in any form in which a receiver may return them."""
 
 import base64
 import html
@@ -17,51 +17,51 @@ from kronos.model import Json
 MASKED = "***"
 _SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _SHORTEST = 4
-"""Characters: a shorter piece of a value, which a cut may leave at a text's end, is left there."""
+"""In characters. A shorter piece of a value, left at a text's end when it was cut, is not masked."""
 _LONGEST = MAX_STORED_BODY_BYTES
-"""Characters of a value that are looked for: no text that is stored has more."""
+"""Maximum characters of a value to search for: no stored text is longer."""
 _AFTER_URL, _BODY_BYTES = '","headers":["', '"],"body_bytes":'
 _SHORTEST_CODED = 6
-"""The same of a form in base64: shorter ones stand in other words."""
+"""The same for base64 forms: shorter ones occur in other words."""
 
 
 class Mask:
-    """What hides these values in texts: as they are, percent-encoded, in base64, in hex, as JSON and HTML do."""
+    """Masks these values in texts: verbatim, percent-encoded, in base64, in hex, and escaped as in JSON and HTML."""
 
     __slots__ = ("_begins", "_clean", "_forms")
 
     def __init__(self, values: Iterable[str]) -> None:
         forms = {form.translate(_SMALL) for value in values for form in _forms(value)}
         self._forms = [form for form in forms if len(form) >= _SHORTEST]
-        # As JSON writes them: where none of these stands in a document, none of the values does, whole or cut off.
+        # In JSON's form: a document that contains none of these contains none of the values, complete or cut off.
         self._begins = tuple({orjson.dumps(form[:_SHORTEST])[1:-1].decode().casefold() for form in self._forms})
 
-        # The last documents in which none of these stood: a request, its parts, an answer.
+        # The last documents found clean: a request, its parts, a response.
         self._clean: tuple[str, str, str, str] = "", "", "", ""
 
     @property
     def size(self) -> int:
-        """The characters that are looked for, of all forms together."""
+        """The total number of characters searched for, in all forms."""
         return sum(map(len, self._forms))
 
     def text(self, text: str) -> str:
-        """The text with *** for each value, and for the beginning of one that was cut off at the text's end."""
-        small = text.translate(_SMALL)  # in hex and percent-encoded capitals and small letters are the same
+        """Return the text with *** for each value, and for the beginning of a value cut off at the text's end."""
+        small = text.translate(_SMALL)  # hex and percent-encoding ignore case
         spans = [span for form in self._forms for span in _places(small, form)]
         if not spans:
             return text
         pieces: list[str] = []
         end = 0
-        for first, last in sorted(spans):  # values may hold one another, or overlap
+        for first, last in sorted(spans):  # values may contain each other, or overlap
             if first > end or not pieces:
                 pieces += (text[end:first], MASKED)
             end = max(end, last)
         return "".join([*pieces, text[end:]])
 
     def outcome(self, outcome: Outcome) -> Outcome:
-        """The outcome with all its texts masked."""
+        """Return the outcome with all its texts masked."""
         request, response = outcome.request, outcome.response
-        # A success, mostly with nothing to hide.
+        # A success usually has nothing to mask.
         if (
             outcome.error is None
             and request is not None
@@ -76,8 +76,10 @@ class Mask:
         return replace(outcome, request=request, response=response, error=error)
 
     def _are_clean(self, request: str, response: str) -> bool:
-        """One look at both, or at what differs from the last ones: requests to one URL and most answers are the same,
-        and where a URL is another the rest of the request mostly is. No beginning has a line's end in it."""
+        """Whether both contain no value. Only parts that differ from the last ones are searched.
+
+        Requests to one URL and most responses are the same; if the URL differs, the rest of the request usually does
+        not. No searched beginning contains a line end."""
         last, head, names, last_response = self._clean
         differs = ""
         if request != last:
@@ -95,10 +97,10 @@ class Mask:
         return True
 
     def _document(self, document: str | None) -> str | None:
-        """JSON as text, masked where it holds texts: not as it is written, where a value may look like its syntax."""
+        """Mask the strings inside JSON text, not the raw text, whose syntax could look like a value."""
         if document is None:
             return None
-        # Most documents hold none: 3 us to see that, and 70 to read them and write them again.
+        # Most documents contain none: checking takes 3 us, parsing and writing them again 70 us.
         if not self._may_stand_in(document):
             return document
         return json_bytes(self._json(orjson.loads(document))).decode()
@@ -115,15 +117,16 @@ class Mask:
             return self.text(value)
         if isinstance(value, list):
             return [self._json(item) for item in value]
-        if isinstance(value, dict):  # its names are ours
+        if isinstance(value, dict):  # the names are ours
             return {name: self._json(item) for name, item in value.items()}
         return value
 
 
 def _parts(request: str) -> tuple[str, str]:
-    """A request up to the end of its URL, and the names of its headers, as outcome.described writes it: what follows
-    them is a number, in which nothing is hidden. No text within JSON has its quotes unescaped, so none holds what parts
-    them, and no value stands on both sides. All of it and nothing, where it is not of that form."""
+    """Split a request written by outcome.described: up to the end of its URL, and the names of its headers.
+
+    Only a number follows them, with nothing to mask. Quotes inside JSON strings are escaped, so no string contains the
+    separator, and no value spans both parts. A request of another form is returned whole, with an empty second part."""
     at, end = request.find(_AFTER_URL), request.rfind(_BODY_BYTES)
     if at < 0 or end < at or not request[end + len(_BODY_BYTES) : -1].isdecimal():
         return request, ""
@@ -131,8 +134,9 @@ def _parts(request: str) -> tuple[str, str]:
 
 
 def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
-    """Where a form stands in a text, and where the text's end is its beginning. str.find takes linear time, which a
-    regular expression does not: a value of 60,000 times the same letter took it seconds."""
+    """Yield the places of a form in a text, including its beginning at the text's end.
+
+    str.find takes linear time. A regular expression does not: a value of 60,000 equal letters took seconds."""
     at = text.find(form)
     while at >= 0:
         yield at, at + len(form)
@@ -147,8 +151,8 @@ def _places(text: str, form: str) -> Iterator[tuple[int, int]]:
 
 
 def _forms(value: str) -> Iterable[str]:
-    """A value as it may stand in an answer: itself, or as JSON has it (twice, where a body was given back in a JSON
-    text), and each of these in the encodings of the web."""
+    """Yield a value in the forms that a response may contain: verbatim or JSON-escaped (twice, if a body is returned
+    inside a JSON string), and each of these in the encodings used on the web."""
     value = value[:_LONGEST]
     written = {value, value.strip(), value.lower(), value.upper()}
     escaped = {escape(value) for escape in (_in_ascii, _in_utf8)}
@@ -160,7 +164,7 @@ def _forms(value: str) -> Iterable[str]:
         yield quote(quote(text, safe=""), safe="")  # a URL within a URL
         raw = text.encode()
         yield raw.hex()
-        for offset in range(3):  # it may stand behind something else, as in Basic: then its bits are moved
+        for offset in range(3):  # it may follow other bytes, as in Basic auth, which shifts its bits
             coded = base64.b64encode(bytes(offset) + raw).decode()
             whole = coded[(0, 2, 3)[offset] : (offset + len(raw)) * 8 // 6]
             if len(whole) >= _SHORTEST_CODED:

@@ -1,5 +1,5 @@
-"""Messages as the specs of endpoints make them: an entry's fields; a record's headers, key and value. What Kronos says
-itself of a delivery is not among them."""
+"""Render messages from endpoint specs: an entry's fields, or a record's headers, key and value, without the pairs that
+Kronos adds itself."""
 
 from collections.abc import Mapping
 
@@ -17,12 +17,12 @@ _MOST_SUBJECT = 300
 
 
 def entry(spec: JsonObject, context: Mapping[str, Json]) -> Message:
-    """Of a Redis stream. Raises TemplateError, whose pointer leads into the spec."""
+    """Render an entry of a Redis stream. Raises TemplateError with a pointer into the spec."""
     return Message(pairs=_pairs("fields_template", spec.get("fields_template") or DEFAULT_FIELDS, context))
 
 
 def record(spec: JsonObject, context: Mapping[str, Json]) -> Message:
-    """Of a Kafka topic. Raises TemplateError, whose pointer leads into the spec."""
+    """Render a record of a Kafka topic. Raises TemplateError with a pointer into the spec."""
     key = _rendered("key_template", spec.get("key_template"), context)
     return Message(
         pairs=_pairs("headers", spec.get("headers") or {}, context),
@@ -32,8 +32,8 @@ def record(spec: JsonObject, context: Mapping[str, Json]) -> Message:
 
 
 def mail(spec: JsonObject, context: Mapping[str, Json]) -> Message:
-    """An e-mail: its subject, in one line, and its text. What is no text is sent as JSON. Raises TemplateError, whose
-    pointer leads into the spec."""
+    """Render an email: a subject in one line, and a text. Values other than strings are sent as JSON. Raises
+    TemplateError with a pointer into the spec."""
     subject = _rendered("subject_template", spec.get("subject_template") or DEFAULT_SUBJECT, context)
     text = _rendered("text_template", spec.get("text_template") or "{{input}}", context)
     line = " ".join(_bytes(subject).decode("utf-8", "replace").split())[:_MOST_SUBJECT]
@@ -68,5 +68,5 @@ def _at(member: str, error: TemplateError) -> TemplateError:
 
 
 def _bytes(value: Json) -> bytes:
-    """A text as it is, all else as JSON."""
+    """Return a string as it is, and any other value as JSON."""
     return value.encode("utf-8", "replace") if isinstance(value, str) else json_bytes(value)

@@ -1,6 +1,6 @@
-"""What became of one delivery attempt, in the form it is stored: redacted, capped, free of what jsonb refuses.
+"""The outcome of a delivery attempt, in its stored form: redacted, capped, and without what jsonb rejects.
 
-Requests and answers are JSON as text: most of each is the same for many attempts, and is written once.
+Requests and responses are JSON as text: most of each is the same for many attempts, and is encoded once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ ErrorType = Literal[
     "internal",
     "cancelled",
 ]
-# What the author of the endpoint has to change: sending the same again cannot help.
+# Errors that the endpoint's author must fix: sending the same again cannot help.
 _PERMANENT: frozenset[ErrorType] = frozenset(
     {"redirect", "address_blocked", "bad_url", "bad_headers", "bad_request", "template"}
 )
@@ -53,28 +53,28 @@ _STATUS_OF: dict[ErrorType, AttemptStatus] = {
 CANCELLED = "the delivery was cancelled"
 WORKER_STOPPED = "the worker stopped while the delivery was under way; whether it arrived is not known"
 MOST_ASKED = timedelta(seconds=10**10)
-"""Of a Retry-After: three centuries. How much of it is waited for is the endpoint's retry policy's to say."""
+"""Cap for a Retry-After: three centuries. The endpoint's retry policy decides how much of it is waited for."""
 MAX_STORED_BODY_BYTES = 4096
 _MAX_STORED_HEADERS = 64
 _MAX_STORED_HEADER_CHARACTERS = 128
 _MAX_NAMES_LOOKED_AT = 256
 _MAX_STORED_URL_BYTES = 2048
-# What is larger is worked out each time: the caches take a megabyte or two, whatever tenants and receivers choose.
+# Larger values are computed each time. So the caches stay within a megabyte or two, whatever tenants and receivers do.
 _MAX_CACHED_NAMES, _MAX_CACHED_CHARACTERS = 64, 1024
 _SHORT_BODY_BYTES = 256
 # RFC 9110 section 5.6.7: recipients accept all three.
 _HTTP_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: one is made for each attempt, and freezing costs 2 us
+@dataclass(slots=True, kw_only=True)  # not frozen: one is created per attempt, and freezing costs 2 us
 class Outcome:
-    """The end of one attempt.
+    """The outcome of one attempt.
 
-    UNKNOWN is not FAILED: the request was sent whole and the connection ended without an answer, or the worker did.
-    `retryable` is whether sending again can help, as long as the endpoint's policy does not say otherwise;
-    `retry_after` what the receiver asked for, however long; `status_code` what it answered, where that is no success.
-    `request` and `response` are JSON as text. `is_cut_off` says that the worker stopped while it was under way,
-    `is_unsent` that nothing of it had been sent by then, `is_unknown` that it was sent and no answer is known.
+    UNKNOWN is not FAILED: the whole request was sent, and then the connection closed without a response, or the worker
+    stopped. `retryable`: whether sending again can help, unless the endpoint's policy overrides it. `retry_after`: the
+    receiver's request, however long. `status_code`: the response's status, unless it is a success. `request` and
+    `response` are JSON as text. `is_cut_off`: the worker stopped during the attempt. `is_unsent`: nothing had been sent
+    by then. `is_unknown`: the request was sent, and no response is known.
     """
 
     status: AttemptStatus
@@ -93,7 +93,7 @@ class Outcome:
 def failed(
     error_type: ErrorType, message: str, *, request: str | None = None, duration: timedelta = timedelta()
 ) -> Outcome:
-    """The outcome of an attempt that got no answer, or was never sent; the worker uses it for templates too."""
+    """Return the outcome of an attempt without a response, or never sent. Workers use it for template errors too."""
     status = _STATUS_OF.get(error_type, "FAILED")
     return Outcome(
         status=status,
@@ -108,9 +108,9 @@ def failed(
 
 
 def aborted(message: str, *, is_sent: bool, request: str, duration: timedelta) -> Outcome:
-    """The outcome of an attempt that was ended because its execution was cancelled, or replaced by a newer run.
+    """Return the outcome of an attempt aborted because its execution was cancelled, or replaced by a newer run.
 
-    FAILED where the receiver cannot have the whole of it, else UNKNOWN.
+    FAILED if the receiver cannot have the whole request, otherwise UNKNOWN.
     """
     outcome = failed("cancelled", message, request=request, duration=duration)
     outcome.status = "UNKNOWN" if is_sent else "FAILED"
@@ -118,12 +118,12 @@ def aborted(message: str, *, is_sent: bool, request: str, duration: timedelta) -
 
 
 def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, duration: timedelta) -> Outcome:
-    """The outcome of an attempt by its status line: a receiver that said 2xx has accepted, even if its body is cut.
+    """Return the outcome for a status line: a receiver that sent 2xx has accepted, even if its body is cut.
 
-    `expected` are the endpoint's expected_status_codes; where there are none, 200 to 299 are success.
+    `expected` are the endpoint's expected_status_codes; if there are none, 200 to 299 are a success.
     """
     if (head := answer.head) is None:
-        raise ValueError("an answer without a status line is none")
+        raise ValueError("a response needs a status line")
     code = head.status
     if code in expected if expected else 200 <= code < 300:
         return Outcome(
@@ -138,7 +138,7 @@ def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, dur
     is_redirect = 300 <= code < 400
     retryable = code >= 500 or code in (408, 425, 429)
     if is_redirect:
-        message = f"the endpoint answered {code}, a redirect; redirects are not followed, set its final URL"
+        message = f"the endpoint answered {code}, a redirect; redirects are not followed, so set the final URL"
     else:
         wanted = ", ".join(map(str, expected[:16])) if expected else "200 to 299"
         message = f"the endpoint answered {code}, expected {wanted}"
@@ -155,39 +155,40 @@ def answered(answer: AnswerParser, *, expected: Sequence[int], request: str, dur
 
 
 def described_request(method: str, url: str, header_names: Iterable[str]) -> str:
-    """The beginning of a request as attempts store it; `described` ends it.
+    """Return the beginning of a request as attempts store it; `described` completes it.
 
-    It holds no header's value, no userinfo, no query value.
+    It contains no header values, no userinfo and no query values.
     """
     before, after = described_around(method, header_names)
     return f"{before}{stored_url(url)}{after}"
 
 
 def described_around(method: str, header_names: Iterable[str]) -> tuple[str, str]:
-    """What stands before and after `stored_url` in described_request: the same for many URLs."""
+    """Return the parts before and after `stored_url` in described_request, which are the same for many URLs."""
     name, names = storable_text(method, max_bytes=16), _stored_names(header_names)
     return f'{{"method":{json_bytes(name).decode()},"url":', f',"headers":{json_bytes(names).decode()}'
 
 
 def stored_url(url: str) -> str:
-    """A URL as attempts store it, as JSON: no userinfo, no query value."""
+    """Return a URL as attempts store it, as JSON, without userinfo and query values."""
     return json_bytes(_stored_url(url)).decode()
 
 
 def described(request: str, body_bytes: int) -> str:
-    """A request as described_request began it, with its body's size."""
+    """Complete a request begun by described_request with its body's size."""
     return f'{request},"body_bytes":{body_bytes}}}'
 
 
 def retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """What Retry-After asks for, from seconds or an HTTP date, at most MOST_ASKED; None if absent or malformed.
+    """Return the wait in Retry-After, given in seconds or as an HTTP date, at most MOST_ASKED; None if absent or
+    malformed.
 
-    A date is measured against the answer's own Date, where it has one: the two clocks need not agree.
+    A date is compared with the response's own Date, if it has one: the two clocks need not agree.
     """
     wanted = headers.get("retry-after", "").strip()
     if wanted.isascii() and wanted.isdigit():
         digits = wanted.lstrip("0") or "0"
-        # More of them are never parsed: int() refuses 4,301.
+        # More digits are never parsed: int() rejects 4,301.
         return MOST_ASKED if len(digits) > 10 else timedelta(seconds=int(digits))
     if (until := _http_date(wanted)) is None:
         return None
@@ -207,12 +208,12 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _stored(answer: AnswerParser, head: Head) -> str:
-    """An answer as attempts store it."""
+    """Return a response as attempts store it."""
     body = answer.body
     if (begun := head.stored) is None:
         begun = head.stored = _stored_head(head)
     if not begun.endswith("]"):
-        # We asked for none and inflate none: a small answer may be a bomb.
+        # We request no encoding and decompress nothing: a small response may be a bomb.
         return f'{begun},"body_bytes":{len(body)},"body":"","truncated":{"true" if body else "false"}}}'
     if (last := head.last) is not None and body == last[0] and not answer.is_cut:
         return last[1]
@@ -225,9 +226,9 @@ def _stored(answer: AnswerParser, head: Head) -> str:
 
 
 def _stored_head(head: Head) -> str:
-    """An answer as attempts store it, up to its body.
+    """Return a response as attempts store it, up to its body.
 
-    It ends in the names of its headers, or, where the body is encoded, in the name of the encoding.
+    It ends with the names of its headers or, if the body is encoded, with the encoding's name.
     """
     encoding = head.headers.get("content-encoding", "")
     stored: dict[str, Json] = {"status": head.status, "headers": _stored_names(head.headers)}
@@ -237,8 +238,8 @@ def _stored_head(head: Head) -> str:
 
 
 def _stored_names(names: Iterable[str]) -> list[Json]:
-    # Cut before they are a cache's key: an endpoint's headers and its answers' are the same in most deliveries (30 us
-    # of each), and what a receiver invents each time must not stay in memory.
+    # Cut before use as a cache key. Headers of requests and responses are the same in most deliveries (30 us each), and
+    # names that a receiver invents each time must not stay in memory.
     cut = tuple(name[:_MAX_STORED_HEADER_CHARACTERS] for name in names)[:_MAX_NAMES_LOOKED_AT]
     is_usual = len(cut) <= _MAX_CACHED_NAMES and sum(map(len, cut)) <= _MAX_CACHED_CHARACTERS
     return list(_names_before(cut) if is_usual else _names(cut))

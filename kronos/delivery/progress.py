@@ -1,8 +1,8 @@
-"""How far a delivery to a broker has come, which says what is known of one that ends early."""
+"""The progress of a delivery to a broker, which determines what is known if it ends early."""
 
 
 class Progress:
-    """How far one delivery has come. `is_sent` is set before the first byte of the message leaves this process."""
+    """The progress of one delivery. `is_sent` is set before the first byte of the message leaves this process."""
 
     __slots__ = ("is_connected", "is_sent")
 

@@ -1,12 +1,11 @@
-"""The templates of one version of an HTTP endpoint, made ready: literals as they are sent, and the places of values
-between them.
+"""Precompiled templates of an HTTP endpoint's version: encoded literals, with slots for values between them.
 
-What is filled in of a config is the same for all deliveries of a version: it is written as literals are. Each other
-value is looked up once, however often it stands there.
+Config values are the same for all deliveries of a version and become literals. Every other value is looked up once,
+however often it occurs.
 
-They fill what is usual: printable headers, segments of a URL that are no path steps, all that JSON can say. Of anything
-else they say None: kronos.delivery.template renders it, and judges, and names the fault. Where they fill, the result is
-the same, byte by byte (tests/unit/test_ready.py).
+They handle the usual cases: printable headers, URL segments that are not path steps, and any JSON. In all other cases
+they return None, and kronos.delivery.template renders, checks and reports faults. The results are identical byte for
+byte (tests/unit/test_ready.py).
 """
 
 import json
@@ -29,20 +28,20 @@ from kronos.model import Json
 
 Context = Mapping[str, Json]
 _LEAD = re.compile(r"[^:/?#]+://[^/?#]+(?=[/?])")
-# An escape that a value would go on with: %2{{input.v}}.
+# An incomplete escape that a value would continue: %2{{input.v}}.
 _OPEN_ESCAPE = re.compile(r"%.?\Z", re.DOTALL)
-# As a part of a segment: needs no escape, and makes it neither . nor .., whatever stands around it.
+# A value that needs no escaping in a segment, and cannot make it . or .., whatever surrounds it.
 _PLAIN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 _NO_STEP = re.compile(r"[^./\\;%][^/\\;]*")
 _NOTHING = object()
 
 
 class _Unusual(Exception):
-    """What template.py is to render."""
+    """A case that template.py must render."""
 
 
 class Slot:
-    """The place of a value. `is_text`: it stands in a text; `depth`: in so many arrays and objects."""
+    """The place of a value. `is_text`: it is inside a string; `depth`: the number of enclosing arrays and objects."""
 
     __slots__ = ("depth", "is_text", "name")
 
@@ -52,20 +51,20 @@ class Slot:
         self.depth = depth
 
     def json(self, value: Json) -> bytes:
-        """The value inside a body. Raises TypeError."""
+        """Return the value's bytes inside a body. Raises TypeError."""
         if type(value) is str:
             return orjson.dumps(value)[1:-1] if self.is_text else orjson.dumps(value)
         if self.is_text:
             return orjson.dumps(orjson.dumps(value).decode())[1:-1]
         if not self.depth or type(value) not in (dict, list):
             return orjson.dumps(value)
-        for _ in range(self.depth):  # as deep as it will stand
+        for _ in range(self.depth):  # as deep as in the body
             value = [value]
         return orjson.dumps(value)[self.depth : -self.depth]
 
 
 class Values:
-    """The values that names stand for, each looked up once."""
+    """The values of names, each looked up once."""
 
     __slots__ = ("_members", "_others", "_places")
 
@@ -75,18 +74,18 @@ class Values:
         for name in dict.fromkeys(names):
             is_member = len(name.parts) == 2 and name.default is None and not name.is_local
             (roots.setdefault(name.root, []) if is_member else others).append(name)
-        # Of each root its members at once, which is a third of the time for three of them.
+        # All members of a root in one call: for three members, a third of the time.
         self._members = [(root, _getter([name.parts[1] for name in of])) for root, of in roots.items()]
         self._others = [_Path(name) for name in others]
         ordered = [name for of in roots.values() for name in of] + others
         self._places = {name: place for place, name in enumerate(ordered)}
 
     def place(self, name: Name) -> int:
-        """Of the name's value among those that `of` gives."""
+        """Return the index of the name's value in the result of `of`."""
         return self._places[name]
 
     def of(self, context: Context) -> list[Json]:
-        """What stands for them. Raises _Unusual, KeyError."""
+        """Return the values of all names. Raises _Unusual, KeyError."""
         found: list[Json] = []
         for root, getter in self._members:
             if type(members := context[root]) is not dict:
@@ -98,7 +97,7 @@ class Values:
 
 
 class _Path:
-    """The way to a value that is not simply a root's member."""
+    """The path to a value that is not a direct member of a root."""
 
     __slots__ = ("_default", "_parts")
 
@@ -107,25 +106,25 @@ class _Path:
         self._default: Json = _NOTHING if name.default is None else json.loads(name.default)
 
     def value(self, context: Context) -> Json:
-        """What stands there. Raises _Unusual."""
+        """Return the value at the path. Raises _Unusual."""
         value: Json = context
         for part in self._parts:
-            if type(value) is not dict or part not in value:  # a list's element, or nothing
+            if type(value) is not dict or part not in value:  # a list's element, or absent
                 raise _Unusual
             value = value[part]
         return self._default if value is None and self._default is not _NOTHING else value
 
 
 class ReadyBody:
-    """A body template that can be filled. Raises Refused, TypeError where it cannot."""
+    """A precompiled body template. Raises Refused, TypeError if it cannot be precompiled."""
 
     __slots__ = ("_most", "_pieces", "_slots", "_values")
 
     def __init__(self, template: Json, config: Json = None) -> None:
-        """`config`: what {{config.…}} names."""
+        """`config`: the values for {{config.…}}."""
         check(template)
         pieces = list(_json_pieces(template, 0))
-        # What is filled in has no more bytes than the body that it stands in, and two for each text's quotes.
+        # The values have at most as many bytes as the whole body, plus two for each string's quotes.
         self._most = MAX_RENDERED_BYTES - 2 * sum(isinstance(piece, Slot) for piece in pieces)
         written = [piece if isinstance(piece, bytes) else _json_constant(piece, config) for piece in pieces]
         self._values = Values(piece.name for piece in written if isinstance(piece, Slot))
@@ -141,7 +140,7 @@ class ReadyBody:
                     self._pieces.append(b"")
 
     def fill(self, context: Context) -> bytes | None:
-        """The bytes to send; None: template.py says what they are."""
+        """Return the bytes to send; None: template.py must render them."""
         try:
             values = self._values.of(context)
             filled = self._pieces.copy()
@@ -154,7 +153,7 @@ class ReadyBody:
 
 
 class ReadyHead:
-    """A URL and headers with templates that can be filled. Raises Refused where they cannot."""
+    """A precompiled URL and headers. Raises Refused if they cannot be precompiled."""
 
     __slots__ = ("_form", "_host", "_is_stored", "_lead", "_lines", "_origin", "_slots", "_target", "_values")
 
@@ -166,17 +165,17 @@ class ReadyHead:
         judge: Callable[[str], Destination],
         config: Json = None,
     ) -> None:
-        """`judge` says where a URL leads; raises Refused. `config`: what {{config.…}} names."""
+        """`judge` returns a URL's destination; raises Refused. `config`: the values for {{config.…}}."""
         check_header_templates(headers)
         pieces = parse(url)
         lead = _LEAD.match(pieces[0]) if isinstance(pieces[0], str) else None
         has_open_escape = any(isinstance(piece, str) and _OPEN_ESCAPE.search(piece) for piece in pieces)
         if lead is None or has_open_escape or method not in METHODS or not url.isascii():
-            raise Refused("template", "values of this URL are judged one by one")
+            raise Refused("template", "this URL must be checked for each delivery")
         destination = judge("".join(piece if isinstance(piece, str) else "x" for piece in pieces))
         self._lead = lead[0]
         literals = "".join(piece for piece in pieces if isinstance(piece, str))
-        # Without a query, and where JSON has its literals as they are, it is stored as it is: its values are escaped.
+        # A URL without a query, whose literals need no JSON escaping, is stored unchanged: its values are escaped.
         self._is_stored = "?" not in literals and orjson.dumps(literals) == f'"{literals}"'.encode()
         self._origin = origin_of(destination)
         self._form = Form(method, headers)
@@ -195,7 +194,7 @@ class ReadyHead:
         ]
 
     def fill(self, context: Context) -> Envelope | None:
-        """The envelope of one delivery; None: template.py says what it is."""
+        """Return the envelope of one delivery; None: template.py must render it."""
         try:
             values = self._values.of(context)
             segments = self._target.copy()
@@ -217,7 +216,7 @@ class ReadyHead:
 
 
 def _getter(members: Sequence[str]) -> Callable[[dict[str, Json]], Sequence[Json]]:
-    """What gives these members of an object, and raises KeyError where it lacks one."""
+    """Return a function that returns these members of an object, and raises KeyError if one is missing."""
     if len(members) > 1:
         return itemgetter(*members)
     (only,) = members
@@ -225,14 +224,14 @@ def _getter(members: Sequence[str]) -> Callable[[dict[str, Json]], Sequence[Json
 
 
 def _constant(name: Name, config: Json) -> Json:
-    """A value of the config. Raises _Unusual where it is none, or is not there."""
+    """Return a value of the config. Raises _Unusual if the name is not the config's, or the value does not exist."""
     if name.root != "config":
         raise _Unusual
     return _Path(name).value({"config": config})
 
 
 def _json_constant(slot: Slot, config: Json) -> bytes | Slot:
-    """A value of the config, as a literal; the slot itself where it is none."""
+    """Return a config value as a literal, or the slot itself if it is not one."""
     try:
         return slot.json(_constant(slot.name, config))
     except (_Unusual, TypeError):
@@ -240,7 +239,7 @@ def _json_constant(slot: Slot, config: Json) -> bytes | Slot:
 
 
 def _with_constants(pieces: Iterable[Piece], config: Json, write: Callable[[Json], str]) -> list[Piece]:
-    """The pieces, with what is of the config as literals."""
+    """Return the pieces with config values as literals."""
     written: list[Piece] = []
     for piece in pieces:
         try:
@@ -251,12 +250,12 @@ def _with_constants(pieces: Iterable[Piece], config: Json, write: Callable[[Json
 
 
 def _text(value: Json) -> str:
-    """A value inside a text. Raises TypeError."""
+    """Return a value as text. Raises TypeError."""
     return value if type(value) is str else orjson.dumps(value).decode()
 
 
 def _segment(value: Json) -> str:
-    """A value in a URL's path or query. Raises _Unusual, TypeError."""
+    """Return a value for a URL's path or query. Raises _Unusual, TypeError."""
     text = _text(value)
     if type(value) is int or _PLAIN.fullmatch(text):
         return text
@@ -266,7 +265,7 @@ def _segment(value: Json) -> str:
 
 
 def _line(name: str, parts: Sequence[str | int], values: Sequence[Json]) -> str:
-    """A header's. Raises _Unusual, TypeError."""
+    """Return a header's line. Raises _Unusual, TypeError."""
     value = "".join([_text(values[part]) if isinstance(part, int) else part for part in parts]).strip()
     if not (value.isascii() and value.isprintable()):
         raise _Unusual
@@ -274,7 +273,7 @@ def _line(name: str, parts: Sequence[str | int], values: Sequence[Json]) -> str:
 
 
 def _json_pieces(template: Json, depth: int) -> Iterator[bytes | Slot]:
-    """A body's, from left to right. Raises TypeError where orjson cannot write a literal."""
+    """Yield a body's pieces from left to right. Raises TypeError if orjson cannot encode a literal."""
     if isinstance(template, dict):
         mark = b"{"
         for name, item in template.items():

@@ -1,4 +1,4 @@
-"""Adds entries to streams of Redis servers, over redis-py's connections. Nothing is sent twice."""
+"""Add entries to Redis streams, using redis-py's connections. Nothing is sent twice."""
 
 import asyncio
 import re
@@ -25,38 +25,39 @@ _IDLE_SECONDS = 30.0
 _SWEEP_SECONDS = 5.0
 _MOST_IDLE = 512
 _MOST_ANSWER_BYTES = 16 * 1024
-"""Of a log-in, and of each entry: its id has 20, an error a line. Arrays have as many pieces as a server likes."""
+"""Limit for the response to a login or an entry. An entry's id has 20 bytes, an error one line; a hostile server could
+send an array of any length."""
 _ENTRY_ID = re.compile(rb"[0-9]{1,20}-[0-9]{1,20}")
 _CLUSTER = (
-    "the server is a node of a Redis Cluster and sends this stream elsewhere; endpoints deliver to one server: name "
-    "the node that has the stream's slot, or a server outside of a cluster"
+    "the server is a Redis Cluster node and redirects this stream; an endpoint delivers to one server, so set the URL "
+    "of the node that has the stream's slot, or of a server outside a cluster"
 )
-# https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the error's kind. What
-# was refused was not done. Of these kinds the server's operator has to change something, or the server will recover.
+# https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the error's kind.
+# Rejected commands have no effect. These kinds need the server's operator, or the server recovers by itself.
 _PASSING = {
-    "OOM": "the Redis server is out of memory (maxmemory) and takes no entry",
+    "OOM": "the Redis server is out of memory (maxmemory) and accepts no entries",
     "LOADING": "the Redis server is loading its data",
-    "READONLY": "the Redis server is a replica and takes no entry",
+    "READONLY": "the Redis server is a replica and accepts no entries",
     "MASTERDOWN": "the Redis server is a replica that has lost its master",
     "BUSY": "the Redis server is busy with a script",
-    "MISCONF": "the Redis server cannot save its data to disk and takes no entry",
-    "NOREPLICAS": "the Redis server has too few replicas (min-replicas-to-write) and takes no entry",
-    "MAXCLIENTS": "the Redis server has as many clients as it takes",
+    "MISCONF": "the Redis server cannot save its data to disk and accepts no entries",
+    "NOREPLICAS": "the Redis server has too few replicas (min-replicas-to-write) and accepts no entries",
+    "MAXCLIENTS": "the Redis server has reached its maximum number of clients",
     "CLUSTERDOWN": "the Redis Cluster is down",
     "TRYAGAIN": "the Redis Cluster is moving the stream's slot",
 }
 _AUTH = {
-    "NOAUTH": "the Redis server asks for a password (spec.password)",
-    "WRONGPASS": "the Redis server refuses the user name or the password",
+    "NOAUTH": "the Redis server requires a password (spec.password)",
+    "WRONGPASS": "the Redis server rejects the user name or the password",
     "NOPERM": "the user may not add to this stream (an ACL of the Redis server)",
-    "DENIED": "the Redis server is in protected mode and asks for a password",
+    "DENIED": "the Redis server is in protected mode and requires a password",
 }
 _NODES = frozenset({"MOVED", "ASK", "CROSSSLOT"})
-_WRONGTYPE = "the key of the stream holds something else than a stream"
+_WRONGTYPE = "the stream's key holds a value that is not a stream"
 
 
 class _RedisConnection(Connection):
-    """redis-py's connection over a stream that was opened by the guard; it opens none itself."""
+    """redis-py's connection over a stream opened by the guard; it opens none itself."""
 
     def __init__(self, reader: AnswerReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
         self._given = reader, writer
@@ -67,9 +68,9 @@ class _RedisConnection(Connection):
             db=server.db,
             username=server.username,
             password=server.password,
-            protocol=2,  # no pushed messages: one of them sends clients to another address
+            protocol=2,  # no push messages: one of them redirects clients to another address
             retry=Retry(NoBackoff(), 0),
-            socket_timeout=None,  # deliveries have a deadline of their own
+            socket_timeout=None,  # the delivery has its own deadline
             socket_connect_timeout=None,
             maint_notifications_config=None,
         )
@@ -80,17 +81,17 @@ class _RedisConnection(Connection):
         self._reader, self._writer = self._given
 
     def begin_answer(self) -> None:
-        """What is read from now on is an answer of its own."""
+        """Begin a new response: its size is counted from here."""
         self._given[0].begin()
 
     @property
     def is_reusable(self) -> bool:
-        """Whether the server has neither closed it nor sent anything."""
+        """Whether the server has neither closed the connection nor sent anything."""
         reader, _ = self._given
         return self.is_connected and reader.is_empty and not reader.at_eof() and not self._readable.poll(0)
 
     async def abort(self) -> None:
-        """Close it now, whatever is left unsent."""
+        """Close the connection now and drop unsent data."""
         self._given[1].transport.abort()
         await self.disconnect(nowait=True)
 
@@ -107,19 +108,19 @@ class RedisTransport:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def deliver(self, to: RedisStream, message: Message, progress: Progress, trust: Trust | None) -> JsonObject:
-        """Add one entry: its stream and id. Raises BrokerError; TimeoutError and CancelledError close the
+        """Add one entry, and return its stream and id. Raises BrokerError; TimeoutError and CancelledError close the
         connection."""
         connection = await self._take(to, progress, trust)
         try:
             entry_id = await _add(connection, to, message, progress)
         except BaseException:
-            await connection.abort()  # refused ones too: what refuses as a replica may be reached elsewhere now
+            await connection.abort()  # also after a rejection: a server that became a replica may have been replaced
             raise
         self._keep(to.server, connection)
         return {"stream": to.stream, "entry_id": entry_id}
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close all kept connections."""
         if self._sweep is not None:
             self._sweep.cancel()
         for kept in self._idle.values():
@@ -188,7 +189,7 @@ class RedisTransport:
         self._sweep = again
 
     def _close_idle(self, until: float) -> None:
-        """Close what has been idle since before then; a kept list is in the order of time."""
+        """Close connections idle since before `until`; each list is in order of time."""
         for server, kept in list(self._idle.items()):
             while kept and kept[0].idle_since <= until:
                 task = asyncio.create_task(kept.pop(0).abort())
@@ -213,16 +214,16 @@ async def _add(connection: _RedisConnection, to: RedisStream, message: Message, 
     except (RedisError, OSError, ValueError, RecursionError) as error:
         if _is_refusal(error):
             raise _refusal(error) from error
-        why = "the entry was sent, then the connection ended without an answer; whether it is kept is not known"
+        why = "the entry was sent, then the connection closed without a response; whether it is stored is not known"
         raise BrokerError("closed_without_answer", why, is_unknown=True) from error
     if not (isinstance(answer, bytes) and _ENTRY_ID.fullmatch(answer)):
-        why = "the server answered with something else than an entry's id: it is no Redis server"
+        why = "the server's response is not an entry's id: it is not a Redis server"
         raise BrokerError("bad_response", why, is_unknown=True)
     return answer.decode("ascii")
 
 
 def _named(error: Exception) -> BrokerError:
-    """What kept a connection from its log-in."""
+    """Return why a connection could not log in."""
     if _is_refusal(error):
         return _refusal(error)
     if isinstance(error, RedisConnectionError | OSError):
@@ -231,7 +232,7 @@ def _named(error: Exception) -> BrokerError:
 
 
 def _refusal(error: Exception) -> BrokerError:
-    """What an error that the server answered means. Its text is the server's: only its first word is passed on."""
+    """Return the error for the server's error response. Only the first word of the server's text is passed on."""
     code = _code_of(error) or "ERR"
     if code in _NODES:
         return BrokerError("redirect", _CLUSTER, is_retryable=False)
@@ -241,18 +242,18 @@ def _refusal(error: Exception) -> BrokerError:
         return BrokerError("broker", f"{_PASSING[code]} ({code})")
     if code == "WRONGTYPE":
         return BrokerError("broker", f"{_WRONGTYPE} (WRONGTYPE)", is_retryable=False)
-    return BrokerError("broker", f"the Redis server refused the entry ({code})", is_retryable=code != "ERR")
+    return BrokerError("broker", f"the Redis server rejected the entry ({code})", is_retryable=code != "ERR")
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether it is what the server answered, and not what became of the connection."""
+    """Whether it is an error response of the server, and not a failure of the connection."""
     return isinstance(error, ResponseError) or bool(getattr(error, "status_code", None))
 
 
 def _code_of(error: Exception) -> str | None:
     if "max number of clients" in str(error):
         return "MAXCLIENTS"
-    if "unauthenticated" in str(error):  # who has not logged in may send ten words, and an entry of ours has more
+    if "unauthenticated" in str(error):  # without login, a command may have ten words, and our entries have more
         return "NOAUTH"
     text = str(getattr(error, "status_code", None) or str(error).partition(" ")[0])
     return text if text.isascii() and text.isupper() and len(text) <= 32 else None

@@ -1,11 +1,11 @@
-"""What a delivery may not be made of: one error class for URLs, headers and templates, with a hint for its author."""
+"""The error for invalid URLs, headers and templates, with a hint for their author."""
 
 
 class Refused(ValueError):
-    """A URL, header or template that deliveries do not use; trying again cannot help.
+    """An invalid URL, header or template; retrying cannot help.
 
-    `code` is from a closed set, `message` and `hint` are for people and hold no secret and no resolved address,
-    `pointer` is a JSON pointer below the value that was judged ("" is the value itself).
+    `code` is from a closed set. `message` and `hint` are for people, and contain no secret and no resolved address.
+    `pointer` is a JSON pointer relative to the checked value ("" is the value itself).
     """
 
     def __init__(self, code: str, message: str, *, hint: str = "", pointer: str = "") -> None:
@@ -17,5 +17,5 @@ class Refused(ValueError):
 
 
 def pointer_to(*parts: str | int) -> str:
-    """The JSON pointer (RFC 6901) of a member below the judged value."""
+    """Return the JSON pointer (RFC 6901) of a member of the checked value."""
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

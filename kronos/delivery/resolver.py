@@ -1,4 +1,4 @@
-"""Finds the addresses of hosts' names."""
+"""Resolve host names to addresses."""
 
 import asyncio
 import socket
@@ -7,39 +7,38 @@ from contextlib import suppress
 
 import aiodns
 
-# Of the first try, while the server is not known; then c-ares waits five times what its answers took lately, and from a
-# quarter of a second on, each time twice as long. So five tries are 8 s of patience with a server that is mostly quick,
-# and three were 1.4 s: too few for a name that it has to ask others for.
+# The timeout of the first try, while the server's speed is unknown. Then c-ares waits five times as long as recent
+# responses took, at least a quarter of a second, and twice as long for each further try. Five tries are 8 s with a
+# usually fast server; three were 1.4 s, too few for a name that the server has to look up elsewhere.
 _SECONDS_A_TRY = 2.0
 _TRIES = 5
 
 
 class SystemResolver:
-    """c-ares, by the operating system's resolv.conf and hosts file.
+    """c-ares, with the operating system's resolv.conf and hosts file.
 
-    A look-up is a datagram and no thread, so that names whose servers never answer hold up nobody else's, and it ends
-    at once when the process does. Deliveries to one name at the same time share one look-up.
+    A lookup is a datagram and needs no thread, so names whose servers never respond do not delay others, and it ends
+    immediately when the process does. Concurrent deliveries to one name share a lookup.
     """
 
     def __init__(self, *, servers: Sequence[str] | None = None, port: int | None = None) -> None:
-        """`servers` and `port`: of name servers, in place of the operating system's."""
+        """`servers` and `port`: name servers to use instead of the operating system's."""
         self._servers = servers
         self._port = port
         self._resolver: aiodns.DNSResolver | None = None
         self._under_way: dict[str, asyncio.Task[list[str]]] = {}
 
     async def resolve(self, host: str) -> list[str]:
-        """Every address of the name, as it is now, or was as long ago as its record lets it be kept, an hour at most.
-        Raises OSError."""
+        """Return every address of the name, possibly cached for its record's TTL, at most an hour. Raises OSError."""
         task = self._under_way.get(host)
         if task is None:
             task = self._under_way[host] = asyncio.create_task(self._ask(host), name=f"dns {host}")
             task.add_done_callback(lambda ended: self._forget(host, ended))
-        # Shielded: who stops waiting takes the answer away from nobody. It ends by itself when its tries are used up.
+        # Shielded, so that a cancelled waiter does not cancel the lookup for others. It ends after its last try.
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Take no more names; what is under way ends now."""
+        """Stop resolving, and abort lookups under way."""
         for task in list(self._under_way.values()):
             task.cancel()
         if self._resolver is not None:
@@ -47,7 +46,7 @@ class SystemResolver:
 
     async def _ask(self, host: str) -> list[str]:
         if self._resolver is None:
-            # Made here: it belongs to the event loop that is running.
+            # Created here because it belongs to the running event loop.
             self._resolver = aiodns.DNSResolver(
                 self._servers, timeout=_SECONDS_A_TRY, tries=_TRIES, udp_port=self._port
             )
@@ -64,4 +63,4 @@ class SystemResolver:
         if self._under_way.get(host) is ended:
             del self._under_way[host]
         with suppress(asyncio.CancelledError):
-            ended.exception()  # read by those who waited, if anybody still did
+            ended.exception()  # already raised for any remaining waiters

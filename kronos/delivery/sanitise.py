@@ -1,6 +1,6 @@
-"""Makes text and JSON from anywhere storable as PostgreSQL jsonb, and bounded.
+"""Make untrusted text and JSON storable as PostgreSQL jsonb, and limit its size.
 
-jsonb refuses NUL and lone surrogates (SQLSTATE 22P05); one such value must not stop the batch it is finalized in.
+jsonb rejects NUL and lone surrogates (SQLSTATE 22P05); one such value must not fail the batch it is finalized in.
 """
 
 import json
@@ -18,7 +18,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable_text(text: str, *, max_bytes: int | None = None) -> str:
-    """The text with NUL and lone surrogates replaced by U+FFFD, cut at a character to at most `max_bytes` of UTF-8."""
+    """Return the text with NUL and lone surrogates replaced by U+FFFD, cut at a character boundary to at most
+    `max_bytes` of UTF-8."""
     if max_bytes is not None:
         text = text[:max_bytes]
     if text.isascii() and "\0" not in text:
@@ -30,12 +31,13 @@ def storable_text(text: str, *, max_bytes: int | None = None) -> str:
 
 
 def storable_body(body: bytes | bytearray, *, max_bytes: int) -> str:
-    """Bytes of unknown content as storable text: read as UTF-8, what is not UTF-8 replaced by U+FFFD, then cut."""
+    """Return bytes of unknown content as storable text: decoded as UTF-8, with invalid bytes as U+FFFD, then cut."""
     return storable_text(body[: max_bytes + 1].decode(errors="replace"), max_bytes=max_bytes)
 
 
 def storable(value: Json, *, max_bytes: int | None = None) -> Json:
-    """The same JSON in a form jsonb takes: texts as storable_text, NaN and infinities null, too deep parts named.
+    """Return the JSON in a form that jsonb accepts: strings as by storable_text, NaN and infinities as null, and parts
+    nested too deep as a note.
 
     A value of more than `max_bytes` becomes {"truncated": true, "bytes": n, "preview": the first max_bytes as text}.
     """
@@ -49,11 +51,11 @@ def storable(value: Json, *, max_bytes: int | None = None) -> Json:
 
 
 def json_bytes(value: Json) -> bytes:
-    """The value as compact UTF-8 JSON: the exact bytes that are signed, sent and measured."""
+    """Return the value as compact UTF-8 JSON: the exact bytes that are signed, sent and measured."""
     try:
         return orjson.dumps(value)
     except TypeError:
-        # orjson refuses integers beyond 64 bits and lone surrogates; jsonb's numeric holds such integers.
+        # orjson rejects integers beyond 64 bits and lone surrogates; jsonb's numeric can hold such integers.
         return json.dumps(_clean(value, _MAX_ENCODED_DEPTH), ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""One delivery over HTTP under way: begun, ended by its connection or by the transport's timer, and reported once."""
+"""An HTTP delivery under way: started, ended by its connection or by the transport's timer, and reported once."""
 
 import asyncio
 import time
@@ -20,8 +20,8 @@ _log = Log(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
-    """Of a delivery's time, beside the one of the whole: for a new connection (name, address, TCP, TLS), and without a
-    byte of the answer, or of the request that the receiver takes. None: no limit."""
+    """A delivery's time limits in addition to the total: for a new connection (name, address, TCP, TLS), and for the
+    time in which no byte of the response arrives and no byte of the request is accepted. None: no limit."""
 
     connect_seconds: float | None = None
     idle_seconds: float | None = None
@@ -31,10 +31,10 @@ NO_LIMITS = TimeLimits()
 
 
 class Sender(Protocol):
-    """What sends it, and keeps time."""
+    """The transport that sends deliveries and keeps their deadlines."""
 
     def ends(self, sending: "Sending") -> bool:
-        """Whether it ends now, and had not before."""
+        """Note the end of a delivery. Returns False if it had already ended."""
         ...
 
 
@@ -81,22 +81,22 @@ class Sending:
         self._expected = expected
         self._on_end = on_end
         self._started = time.monotonic()
-        self.deadline = self._started + seconds  # or, with an idle limit, when to look at it
+        self.deadline = self._started + seconds  # or, with an idle limit, when to check it
         self._limits = limits
-        self._unsent_bytes: int | None = None  # as they were at the last look
+        self._unsent_bytes: int | None = None  # as of the last check
         if limits.idle_seconds is not None:
             self.deadline = min(self.deadline, self._started + limits.idle_seconds)
         self._connection: Connection | None = None
         self._is_kept = False
         self._opening: asyncio.Task[None] | None = None
-        self._stopped: ErrorType | None = None  # why, while it is being opened
+        self._stopped: ErrorType | None = None  # the reason, while the connection is being opened
 
     @property
     def _ends_at(self) -> float:
         return self._started + self._seconds
 
     def begin(self, request: bytes) -> None:
-        """Send the request over a kept connection, or make one."""
+        """Send the request over a kept connection, or open one."""
         origin = self._origin
         if (origin.is_tls and self._connections.trust.may_have_changed) or (
             kept := self._connections.take_kept(origin)
@@ -124,8 +124,8 @@ class Sending:
         except TimeoutError:
             self._fail("timeout", f"no connection to the endpoint within {limit:g} s")
             return
-        # Somebody below took the cancellation for an answer; or its time was over while this process was stopped, and
-        # another worker may be sending it by now.
+        # Either a library swallowed the cancellation, or the time ran out while this process was stopped, and another
+        # worker may be sending the request now.
         if self._stopped is not None or time.monotonic() >= self._ends_at:
             connection.abort()
             self._connection = None
@@ -138,21 +138,21 @@ class Sending:
         connection.send(request, self)
 
     def _opening_ended(self, task: asyncio.Task[None]) -> None:
-        """Not within the task: one that is stopped before its first step never runs."""
+        """Runs outside the task, because a task stopped before its first step never runs."""
         if task.cancelled():
-            if self._stopped is not None:  # else the event loop ends
+            if self._stopped is not None:  # otherwise the event loop is ending
                 self._fail(self._stopped, self._why(self._stopped))
         elif isinstance(error := task.exception(), Exception):
             self._fail(*self._error_of(error))
 
     def ended(self, answer: AnswerParser, error: NotHttp | ConnectionEnded | None) -> None:
-        """Its connection calls this, once: the answer was read as far as answers are read, or there is none, and
-        why."""
+        """Called once by the connection: the response was read to its end or limit, or with the error if there is
+        none."""
         if error is None and answer.keeps_alive and self._connection is not None and self._connection.is_sent:
             self._connections.keep(self._origin, self._connection)
             self._finish(self._judged(answer))
             return
-        if error is None:  # one whose answer came before the request was read (413) would wait for its reader for ever
+        if error is None:  # if the response came before the request was read (413), the connection would wait forever
             self._finish_closed(self._judged(answer))
             return
         if self._is_kept and isinstance(error, ConnectionEnded):
@@ -160,7 +160,7 @@ class Sending:
         self._fail(*self._error_of(error))
 
     def late(self, now: float) -> None:
-        """Its deadline has come: it ends, or, where only its idle limit was looked at, has the next one."""
+        """Handle the deadline: end the delivery, or set the next deadline if only the idle limit was checked."""
         limit = self._limits.idle_seconds
         if limit is None or now >= self._ends_at:
             self.stop("timeout")
@@ -172,16 +172,16 @@ class Sending:
             self.deadline = min(self._ends_at, moved_at + limit)
 
     def _moved_at(self, connection: Connection, now: float) -> float:
-        """When a byte last came from the receiver, or was taken by it."""
+        """Return when a byte last came from the receiver, or was accepted by it."""
         unsent = 0 if connection.is_sent else connection.unsent_bytes
         if unsent and unsent != self._unsent_bytes:
             self._unsent_bytes, connection.moved_at = unsent, now
         return connection.moved_at or now
 
     def stop(self, why: ErrorType, message: str | None = None) -> None:
-        """Time is over, the execution was cancelled, or the worker stops.
+        """Abort the delivery: time ran out, the execution was cancelled, or the worker stops.
 
-        Where a status line was read, it counts: the receiver has said what it made of the delivery.
+        If a status line was read, it counts: the receiver has reported the result.
         """
         if self._opening is not None:
             if self._stopped is None:
@@ -189,7 +189,7 @@ class Sending:
                 self._opening.cancel()
             return
         if (connection := self._connection) is None:
-            return  # it ended in the same round of the event loop
+            return  # it ended in the same event-loop iteration
         message = message or self._why(why)
         if (answer := connection.interrupt()) is not None:
             self._finish_closed(self._judged(answer))
@@ -197,7 +197,7 @@ class Sending:
             self._fail(why, message)
 
     async def abandoned(self) -> None:
-        """Who waited for it does so no longer: close its connection, and return when it is closed."""
+        """Close the connection after the caller stopped waiting, and return when it is closed."""
         opening = self._opening
         self.stop("worker_stopped")
         if opening is not None:
@@ -207,23 +207,23 @@ class Sending:
     def _why(self, why: ErrorType) -> str:
         if why == "cancelled":
             if self._connection is None:
-                return f"{CANCELLED} before anything of it was sent"
+                return f"{CANCELLED} before anything was sent"
             if not self._connection.is_sent:
-                return f"{CANCELLED} while it was being sent; its connection was closed before the end of the request"
-            return f"{CANCELLED} and its connection closed; whether it arrived is not known"
+                return f"{CANCELLED} while it was being sent; the connection was closed before the end of the request"
+            return f"{CANCELLED} and the connection closed; whether it arrived is not known"
         if why != "timeout":
             return WORKER_STOPPED
         if self._connection is None:
             return f"no connection to the endpoint within {self._seconds:g} s"
         if not self._connection.is_sent:
             return f"the endpoint did not read the request within {self._seconds:g} s"
-        return f"no answer from the endpoint within {self._seconds:g} s"
+        return f"no response from the endpoint within {self._seconds:g} s"
 
     def _judged(self, answer: AnswerParser) -> Outcome:
         duration = timedelta(seconds=time.monotonic() - self._started)
         try:
             return answered(answer, expected=self._expected, request=self._request, duration=duration)
-        except Exception as error:  # a callback of the event loop: an exception would be lost, and the claim with it
+        except Exception as error:  # in an event-loop callback an exception would be lost, and the claim with it
             error_type, message = self._unforeseen(error)
             return failed(error_type, message, request=self._request, duration=duration)
 
@@ -242,7 +242,7 @@ class Sending:
         self._finish_closed(outcome)
 
     def _finish_closed(self, outcome: Outcome) -> None:
-        """Abort the connection, and end once the event loop has closed its socket, in its next round."""
+        """Abort the connection, and finish when the event loop has closed its socket, in its next iteration."""
         if self._connection is not None:
             self._connection.abort()
         self._opening = self._connection = None
@@ -254,13 +254,13 @@ class Sending:
             self._on_end(outcome)
 
     def _error_of(self, error: Exception) -> tuple[ErrorType, str]:
-        """Our name for an exception. Texts that are not ours carry addresses and URLs, and are never passed on."""
+        """Return our name for an exception. Other texts contain addresses and URLs, and are never passed on."""
         if isinstance(error, NotHttp | ConnectionEnded | OSError):
             return name_of(error, is_sent=self._connection is not None and self._connection.is_sent)
         return self._unforeseen(error)
 
     def _unforeseen(self, error: Exception) -> tuple[ErrorType, str]:
-        # The exception's text may hold addresses: log its trace only.
+        # The exception's text may contain addresses: log only its trace.
         trace = "".join(traceback.format_tb(error.__traceback__))
         _log.error(
             "delivery.unforeseen",
@@ -270,4 +270,4 @@ class Sending:
             trace,
             execution_id=self._execution_id,
         )
-        return "internal", "the answer met an error in Kronos; its worker's log has the trace"
+        return "internal", "internal error in Kronos; see the worker's log for the trace"

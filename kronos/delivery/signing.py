@@ -1,7 +1,7 @@
-"""Signatures of deliveries as Standard Webhooks has them: https://www.standardwebhooks.com.
+"""Signatures of deliveries by Standard Webhooks: https://www.standardwebhooks.com.
 
-v1 is HMAC-SHA256 under a secret that both sides have, whsec_<base64>; v1a is ed25519 under a private key,
-whsk_<base64>, whose public key, whpk_<base64>, is for everybody.
+v1 is HMAC-SHA256 with a shared secret, whsec_<base64>. v1a is ed25519 with a private key, whsk_<base64>, whose public
+key is whpk_<base64>.
 """
 
 import hmac
@@ -18,7 +18,7 @@ _PREFIX, _PRIVATE_PREFIX, _PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that signs: `sign` makes the part of webhook-signature that is this key's. `public_key`: v1a's alone."""
+    """A signing key: `sign` returns this key's part of webhook-signature. `public_key`: only for v1a."""
 
     scheme: Scheme
     sign: Callable[[bytes], str]
@@ -26,13 +26,13 @@ class Signer:
 
 
 def signer(secret: str) -> Signer:
-    """What signs with this secret. Raises ValueError, which does not name it."""
+    """Return the signer for a secret. Raises ValueError, without the secret."""
     if secret.startswith(_PRIVATE_PREFIX):
         return _asymmetric(secret.removeprefix(_PRIVATE_PREFIX))
     key = hmac.new(signing_key(secret), digestmod="sha256")
 
     def sign(message: bytes) -> str:
-        # A copy of what the key begins with: 1.4 us against 2.0 for hmac.digest, of 300 bytes.
+        # Copying the state keyed once takes 1.4 us for 300 bytes; hmac.digest takes 2.0.
         made = key.copy()
         made.update(message)
         return "v1," + b64encode(made.digest()).decode()
@@ -41,32 +41,33 @@ def signer(secret: str) -> Signer:
 
 
 def signing_key(secret: str) -> bytes:
-    """The key in a secret of the form whsec_<base64>, 24 to 64 bytes. Raises ValueError, which does not name it."""
+    """Return the key, 24 to 64 bytes, in a secret of the form whsec_<base64>. Raises ValueError, without the secret."""
     if not secret.startswith(_PREFIX):
-        raise ValueError("a signing secret starts with whsec_")
+        raise ValueError("a signing secret must start with whsec_")
     try:
         key = b64decode(secret.removeprefix(_PREFIX), validate=True)
     except ValueError:
-        raise ValueError("a signing secret is base64 after whsec_") from None
+        raise ValueError("a signing secret must be base64 after whsec_") from None
     if not 24 <= len(key) <= 64:
-        raise ValueError(f"a signing secret holds 24 to 64 bytes, not {len(key)}")
+        raise ValueError(f"a signing secret must have 24 to 64 bytes, not {len(key)}")
     return key
 
 
 def signature(signers: Iterable[Signer], *, message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of webhook-signature: a signature of the exact bytes sent per key, so that keys can rotate."""
+    """Return the value of webhook-signature: one signature per key of the exact bytes sent, so that keys can be
+    rotated."""
     signed = f"{message_id}.{timestamp}.".encode() + body
     return " ".join([each.sign(signed) for each in signers])
 
 
 def _asymmetric(text: str) -> Signer:
-    """The private key is its 32 bytes, or those and the public key's 32, as libsodium writes it."""
+    """Return the signer for a private key: its 32 bytes, or those and the public key's 32, as in libsodium."""
     try:
         raw = b64decode(text, validate=True)
     except ValueError:
-        raise ValueError("a private signing key is base64 after whsk_") from None
+        raise ValueError("a private signing key must be base64 after whsk_") from None
     if len(raw) not in (32, 64):
-        raise ValueError(f"a private signing key holds 32 or 64 bytes, not {len(raw)}")
+        raise ValueError(f"a private signing key must have 32 or 64 bytes, not {len(raw)}")
     key = Ed25519PrivateKey.from_private_bytes(raw[:32])
     public = key.public_key().public_bytes_raw()
     if raw[32:] not in (b"", public):

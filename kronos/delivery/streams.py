@@ -1,4 +1,4 @@
-"""Delivers messages to brokers: one message, one acknowledgement, one Outcome, whatever the other side does."""
+"""Deliver messages to brokers: one message, one acknowledgement, one Outcome, whatever the broker does."""
 
 import asyncio
 import time
@@ -49,10 +49,10 @@ class MessageSending:
         self.why: ErrorType | None = None
 
     def stop(self, why: ErrorType) -> None:
-        """End it: its execution was cancelled, or the worker stops. It still has its outcome.
+        """Abort the delivery: its execution was cancelled, or the worker stops. Its outcome is still reported.
 
-        What an entry's connection holds goes with it. A record that was handed to the cluster's client may still go
-        out: its connection is others' as well.
+        An entry's connection is closed with its unsent data. A record already passed to the cluster's client may
+        still be sent, because it shares a connection with others.
         """
         if self.why is None:
             self.why = why
@@ -60,7 +60,7 @@ class MessageSending:
 
 
 class Streams:
-    """The brokers' clients of one worker; `async with` closes them. Nothing is made before the first message."""
+    """The broker clients of one worker; `async with` closes them. None is created before the first message."""
 
     def __init__(self, policy: EgressPolicy, *, resolver: Resolver | None = None, ca_file: Path | None = None) -> None:
         self.policy = policy
@@ -88,10 +88,10 @@ class Streams:
                 await transport.close()
         if self._resolver is not None:
             await self._resolver.close()
-        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next round
+        await asyncio.sleep(0)  # the event loop closes an aborted connection's socket in its next iteration
 
     def cut_off(self) -> None:
-        """End every delivery under way, and send none that is begun later: the worker stops. Each still has its
+        """Abort every delivery under way, and send none begun later, because the worker stops. Each still reports its
         outcome."""
         self.is_cut_off = True
         for sending in list(self._under_way):
@@ -100,9 +100,9 @@ class Streams:
     def send(
         self, to: Destination, message: Message, *, seconds: float, on_end: Callable[[Outcome], object]
     ) -> MessageSending | None:
-        """Begin a delivery that ends within `seconds`; `on_end` has its outcome then, once. Raises nothing.
+        """Begin a delivery that ends within `seconds`, and call `on_end` once with its outcome. Raises nothing.
 
-        None: `on_end` had it at once, and nothing was sent.
+        Returns None if nothing was sent; `on_end` was then already called.
         """
         started, progress = time.monotonic(), Progress()
 
@@ -115,11 +115,11 @@ class Streams:
             return replace(outcome, is_cut_off=True, is_unsent=not progress.is_sent)
 
         def ended(task: asyncio.Task[Outcome]) -> None:
-            """Not within the task: one that is cancelled before its first step never runs."""
+            """Runs outside the task, because a task cancelled before its first step never runs."""
             self._under_way.discard(sending)
             if not task.cancelled():
                 on_end(task.result())
-            elif sending.why is not None:  # else the event loop ends
+            elif sending.why is not None:  # otherwise the event loop is ending
                 on_end(cut_off(sending.why))
 
         if self.is_cut_off:
@@ -131,7 +131,7 @@ class Streams:
         return sending
 
     async def deliver(self, to: Destination, message: Message, *, seconds: float) -> Outcome:
-        """`send`, awaited. Where it is cancelled, nothing of it is left when it returns."""
+        """Like `send`, but await the outcome. After a cancellation, nothing is left of the delivery on return."""
         return await self._deliver(to, message, seconds, Progress())
 
     async def _deliver(self, to: Destination, message: Message, seconds: float, progress: Progress) -> Outcome:
@@ -148,25 +148,26 @@ class Streams:
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
-            # Nobody ended this delivery: what it waited for was ended. A claim ends in a result, or its slot is lost.
-            why = "what the delivery waited for was ended"
+            # Something that the delivery awaited was cancelled, not the delivery. A claim must end in a result, or its
+            # slot is lost.
+            why = "an operation that the delivery waited for was cancelled"
             if progress.is_sent:
-                why = f"{why}; whether the broker keeps the message is not known"
+                why = f"{why}; whether the broker has the message is not known"
                 return _unknown("internal", why, request, started)
             return failed("internal", why, request=request, duration=_since(started))
         except TimeoutError:
             if progress.is_sent:
-                why = f"the message was not acknowledged within {seconds:g} s; whether the broker keeps it is not known"
+                why = f"the message was not acknowledged within {seconds:g} s; whether the broker has it is not known"
                 return _unknown("timeout", why, request, started)
             what = "the message could not be sent" if progress.is_connected else "no connection to the broker"
             return failed("timeout", f"{what} within {seconds:g} s", request=request, duration=_since(started))
         except Exception as error:
-            # The exception's text may hold addresses and secrets: log its trace only.
+            # The exception's text may contain addresses and secrets: log only its trace.
             trace = "".join(traceback.format_tb(error.__traceback__))
             _log.error(
                 "delivery.unforeseen", "unforeseen %s in a delivery to a broker\n%s", type(error).__name__, trace
             )
-            why = "the delivery met an error in Kronos; its worker's log has the trace"
+            why = "internal error in Kronos; see the worker's log for the trace"
             if progress.is_sent:
                 return _unknown("internal", why, request, started)
             return failed("internal", why, request=request, duration=_since(started))
@@ -182,7 +183,7 @@ class Streams:
 
     async def _exchange(self, to: Destination, message: Message, progress: Progress, ends_at: float) -> JsonObject:
         if message.bytes > MAX_MESSAGE_BYTES:
-            why = f"the message has {message.bytes} bytes, at most {MAX_MESSAGE_BYTES} are sent"
+            why = f"the message has {message.bytes} bytes; at most {MAX_MESSAGE_BYTES} are allowed"
             raise BrokerError("bad_request", why, is_retryable=False)
         trust = self._trust_of(to)
         if trust is not None and trust.may_have_changed:
@@ -239,18 +240,18 @@ def _refuse_missing(kind: drivers.Optional) -> None:
 
 def _cancelled(to: Destination, progress: Progress) -> str:
     if not progress.is_sent:
-        return f"{CANCELLED} before anything of it was sent"
+        return f"{CANCELLED} before anything was sent"
     if isinstance(to, KafkaTopic):
         return (
-            f"{CANCELLED}; its record had been handed to the client and may still go out: whether it is kept is "
-            "not known"
+            f"{CANCELLED}; the record had already been passed to the client and may still be sent: whether it is "
+            "stored is not known"
         )
-    what = "the mail was taken" if isinstance(to, Mail) else "the entry is kept"
-    return f"{CANCELLED} and its connection closed; whether {what} is not known"
+    what = "the mail was accepted" if isinstance(to, Mail) else "the entry is stored"
+    return f"{CANCELLED} and the connection closed; whether {what} is not known"
 
 
 def _unknown(kind: ErrorType, message: str, request: str, started: float) -> Outcome:
-    """The message was sent, and nobody knows whether the broker keeps it."""
+    """Return the outcome of a message that was sent, but may or may not have arrived."""
     outcome = failed(kind, message, request=request, duration=_since(started))
     return replace(outcome, status="UNKNOWN", retryable=True, is_unknown=True)
 

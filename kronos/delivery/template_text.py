@@ -1,4 +1,4 @@
-"""The text of a template, read: literals and {{names}}, with what their filters say. \\{{ is a literal {{."""
+"""Parse a template's text into literals and {{names}} with their filters. \\{{ is a literal {{."""
 
 import json
 import math
@@ -12,8 +12,8 @@ _FREE_ROOTS = ("input", "config", "secret")
 _MEMBERS = {"job": ("id", "name"), "execution": ("id", "attempt", "cause"), "scheduled_at": ()}
 ROOTS = (*_FREE_ROOTS, *_MEMBERS)
 FACTS = frozenset({("job", "name"), ("execution", "cause")})
-"""What a claim does not carry: a worker reads them for the deliveries whose templates name them. So is the tick on
-local clocks."""
+"""Values that a claim does not carry. A worker reads them for deliveries whose templates name them, and so it does the
+tick's local time."""
 _MAX_CACHED_CHARACTERS = 256
 _MARK = re.compile(r"(\\?)\{\{")
 _PATH = re.compile(r"\s*([^\s.{}|]+(?:\.[^\s.{}|]+)*)\s*")
@@ -21,7 +21,7 @@ _FILTER = re.compile(r"\|\s*([a-z]+)\s*(?::\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s
 
 
 class TemplateError(Refused):
-    """A template that is malformed, or that names what is not there; `pointer` is where it stands."""
+    """A template that is malformed, or names a missing value; `pointer` is its place."""
 
     def __init__(self, message: str, *, hint: str = "", pointer: str = "") -> None:
         super().__init__("template", message, hint=hint, pointer=pointer)
@@ -29,29 +29,29 @@ class TemplateError(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One {{name}} of a template, with what its filters say."""
+    """One {{name}} of a template, with its filters."""
 
     parts: tuple[str, ...]
     is_local: bool = False
     default: str | None = None
-    """JSON; None: there is none, and a delivery without the value fails."""
+    """The default as JSON. None: there is no default, and a delivery without the value fails."""
 
     def __str__(self) -> str:
         return ".".join(self.parts)
 
     @property
     def root(self) -> str:
-        """What it is of: one of ROOTS."""
+        """The name's root: one of ROOTS."""
         return self.parts[0]
 
     @property
     def rest(self) -> str:
-        """Its path below the root; of a secret, its name."""
+        """The path below the root; for a secret, its name."""
         return ".".join(self.parts[1:])
 
     @property
     def is_fact(self) -> bool:
-        """Whether a worker has to ask for it."""
+        """Whether a worker must read the value from the database."""
         return self.is_local or self.parts in FACTS
 
 
@@ -59,7 +59,7 @@ Piece = str | Name
 
 
 def parse_at(text: str, pointer: str) -> tuple[Piece, ...]:
-    """As `parse`, of a text at this place; its error says so. Raises TemplateError."""
+    """Like `parse`, for a text at this place, which its error contains. Raises TemplateError."""
     if "{{" not in text:
         return (text,)
     try:
@@ -69,9 +69,9 @@ def parse_at(text: str, pointer: str) -> tuple[Piece, ...]:
 
 
 def parse(text: str) -> tuple[Piece, ...]:
-    """The text as literals and names, no two literals side by side. Raises TemplateError.
+    """Parse a text into literals and names, without adjacent literals. Raises TemplateError.
 
-    Long texts are parsed again each time: the cache holds what is asked most, and some megabytes at most.
+    Long texts are parsed again each time. The cache holds the texts used most, and at most a few megabytes.
     """
     return _parsed_before(text) if len(text) <= _MAX_CACHED_CHARACTERS else _parsed(text)
 
@@ -82,7 +82,7 @@ def _parsed_before(text: str) -> tuple[Piece, ...]:
 
 
 def _parsed(text: str) -> tuple[Piece, ...]:
-    """The text as literals and names, no two literals side by side, in linear time. Raises TemplateError."""
+    """Parse a text into literals and names, without adjacent literals, in linear time. Raises TemplateError."""
     pieces: list[Piece] = []
     literal: list[str] = []
     at = 0
@@ -116,22 +116,22 @@ def _name(inside: str) -> Name:
         hint = f"Names start with {', '.join(ROOTS[:-1])} or {ROOTS[-1]}."
         raise TemplateError(f"{{{{{found[1][:64]}}}}}: {parts[0][:64]} is not known", hint=hint)
     if parts[0] == "secret" and len(parts) != 2:
-        hint = "Write {{secret.NAME}}: a secret is a text, and has no parts."
+        hint = "Write {{secret.NAME}}: a secret is a string without members."
         raise TemplateError(f"{shown} names no secret", hint=hint)
     _check_members(parts, shown)
     is_local, default, at = False, None, found.end()
     while at < len(inside):
         if not (filtered := _FILTER.match(inside, at)):
-            hint = 'A path may be followed by | default: "text", and scheduled_at by | local; a default holds no }}.'
-            raise TemplateError(f"{shown} is not a path, and no filter follows it", hint=hint)
+            hint = 'A path may be followed by | default: "text", and scheduled_at by | local; a default contains no }}.'
+            raise TemplateError(f"{shown} is not a path with a valid filter", hint=hint)
         match filtered[1], filtered[2]:
             case "local", None if parts == ("scheduled_at",) and not is_local:
                 is_local = True
             case "default", str() as literal if default is None:
                 default = _literal(literal, shown)
             case other, _:
-                hint = 'There are | default: "text", once, and, of scheduled_at alone, | local.'
-                raise TemplateError(f"{shown}: the filter {other} cannot stand here", hint=hint)
+                hint = 'Use | default: "text" once, and | local only after scheduled_at.'
+                raise TemplateError(f"{shown}: the filter {other} is not allowed here", hint=hint)
         at = filtered.end()
     return Name(parts, is_local, default)
 
@@ -144,11 +144,11 @@ def _check_members(parts: tuple[str, ...], shown: str) -> None:
         return
     if members or rest:
         known = " and ".join(f"{root}.{member}" for member in members) or root
-        raise TemplateError(f"{shown}: there is no such value", hint=f"There is {known}.")
+        raise TemplateError(f"{shown}: there is no such value", hint=f"Use {known}.")
 
 
 def _literal(text: str, shown: str) -> str:
-    """The JSON of a default, which may stand in single quotes. Raises TemplateError."""
+    """Return the JSON of a default, which may be in single quotes. Raises TemplateError."""
     if text[0] == "'":
         return json.dumps(text[1:-1])
     try:
@@ -156,6 +156,6 @@ def _literal(text: str, shown: str) -> str:
     except ValueError:
         value = {}
     if isinstance(value, dict | list) or (isinstance(value, float) and not math.isfinite(value)):  # as 1e999 is
-        hint = "Write a text in quotes, a number, true, false or null."
-        raise TemplateError(f"{shown}: {text[:64]} is no value for a default", hint=hint)
+        hint = "Write a quoted string, a number, true, false or null."
+        raise TemplateError(f"{shown}: {text[:64]} is not a valid default", hint=hint)
     return text

@@ -1,5 +1,4 @@
-"""Whom deliveries over TLS trust: the operating system's authorities, and with KRONOS_CA_FILE the file's beside
-them."""
+"""The authorities that TLS deliveries trust: the operating system's and, with KRONOS_CA_FILE, also the file's."""
 
 import asyncio
 import os
@@ -13,10 +12,9 @@ _log = Log(__name__)
 
 
 class Trust:
-    """A context for new connections, which follows its file: a certificate that is added or taken away counts from the
-    next connection on.
+    """A TLS context that follows its file: added or removed certificates apply from the next connection on.
 
-    A file that is gone or broken is reported once, and the authorities that were read before go on being trusted.
+    A missing or invalid file is reported once; the authorities read before stay trusted.
     """
 
     def __init__(self, ca_file: Path | None, context: ssl.SSLContext | None = None) -> None:
@@ -25,16 +23,16 @@ class Trust:
         self._seen = _mark(ca_file) if ca_file is not None else None
         self._reading = asyncio.Lock()
         self.ca_certificates = read_certificates(ca_file) if ca_file is not None else None
-        """The file's, as they were when it was read last."""
+        """The file's certificates, as of the last read."""
         self.context = _hardened(context) if context is not None else _context(self.ca_certificates)
 
     @property
     def may_have_changed(self) -> bool:
-        """Whether the file has to be read again, or is being read."""
+        """Whether the file must be read again, or is being read."""
         return self._ca_file is not None and (self._reading.locked() or _mark(self._ca_file) != self._seen)
 
     async def look_again(self) -> None:
-        """Read the file again if it has changed, on a thread: it takes the time of a hundred deliveries."""
+        """Read the file again if it has changed, in a thread: this takes as long as a hundred deliveries."""
         if self._ca_file is None or _mark(self._ca_file) == self._seen or self._reading.locked():
             return
         async with self._reading:
@@ -44,8 +42,8 @@ class Trust:
                 self.context = await asyncio.to_thread(_context, self.ca_certificates)
                 _log.info("ca_file.read", "KRONOS_CA_FILE: %s has changed and was read again", self._ca_file)
             except CertificatesInvalid as error:
-                _log.error("ca_file.broken", "KRONOS_CA_FILE: %s; what it held before goes on being trusted", error)
-            self._seen = found  # not before: a delivery that ends meanwhile leaves the reading to the next
+                _log.error("ca_file.broken", "KRONOS_CA_FILE: %s; its previous certificates stay trusted", error)
+            self._seen = found  # only now: if this delivery is cancelled meanwhile, the next one reads the file
 
 
 def _context(ca_certificates: str | None) -> ssl.SSLContext:
@@ -61,8 +59,8 @@ def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 def _mark(path: Path) -> tuple[int, int, int, int] | None:
-    """What differs once a file was written or replaced, also behind links, as orchestrators rotate mounts; None: it is
-    not there."""
+    """Return a mark that changes when a file is written or replaced, also behind symbolic links, as orchestrators
+    rotate mounts. None: the file does not exist."""
     try:
         found = os.stat(path)
     except OSError:

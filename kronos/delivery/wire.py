@@ -1,4 +1,5 @@
-"""Connections to brokers: made through the egress guard, their answers bounded, closed with whatever is left unsent."""
+"""Connections to brokers: opened through the egress guard, with limited responses, and closed without sending the
+rest."""
 
 import asyncio
 import os
@@ -15,30 +16,30 @@ from kronos.delivery.trust import Trust
 from kronos.kept import Cache
 
 MAX_ANSWER_BYTES = 1024 * 1024
-"""Of one piece of an answer. An entry's id has 20 bytes; a cluster's brokers and a topic's partitions 50 kB."""
+"""Limit for one piece of a response. An entry's id has 20 bytes; a cluster's brokers and a topic's partitions 50 kB."""
 
 
-# A context with the system's authorities takes a hundred deliveries' time to make, and this much of memory.
+# A context with the system's authorities takes as long to create as a hundred deliveries, and this much memory.
 _CONTEXT_BYTES = 512 * 1024
 _contexts: Cache[tuple[Tls, str | None], ssl.SSLContext] = Cache(budget=16 * _CONTEXT_BYTES, each=2 * _CONTEXT_BYTES)
 
 
 class AnswerTooLarge(OSError):
-    """A broker announced an answer that is not waited for."""
+    """A broker announced a response that is too large to wait for."""
 
 
 class BoundedReader(asyncio.StreamReader):
-    """A reader that takes a hostile length for what it is: libraries read as many bytes as they are promised."""
+    """A reader with a limit: libraries would read as many bytes as a hostile broker announces."""
 
     async def readexactly(self, n: int) -> bytes:
-        """As the base does. Raises AnswerTooLarge."""
+        """Like the base's. Raises AnswerTooLarge."""
         if not 0 <= n <= MAX_ANSWER_BYTES:
-            raise AnswerTooLarge(f"an answer of {n} bytes was announced")
+            raise AnswerTooLarge(f"a response of {n} bytes was announced")
         return await super().readexactly(n)
 
 
 class AnswerReader(BoundedReader):
-    """The same where an answer has as many pieces as its sender likes: all that is read of it is counted."""
+    """A reader that also limits the total size of a response, which may have any number of pieces."""
 
     def __init__(self, most: int, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)
@@ -47,37 +48,37 @@ class AnswerReader(BoundedReader):
 
     @property
     def is_empty(self) -> bool:
-        """Whether all that has come was read."""
+        """Whether everything received was read."""
         return self._unread == 0
 
-    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # protocols are given bytes
-        """As the base does."""
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]  # protocols receive bytes
+        """Like the base's."""
         self._unread += len(data)
         super().feed_data(data)
 
     def begin(self) -> None:
-        """An answer begins."""
+        """Begin a new response."""
         self._left = self._most
 
     async def read(self, n: int = -1) -> bytes:
-        """As the base does. Raises AnswerTooLarge."""
+        """Like the base's. Raises AnswerTooLarge."""
         return self._counted(await super().read(n))
 
     async def readline(self) -> bytes:
-        """As the base does. Raises AnswerTooLarge."""
+        """Like the base's. Raises AnswerTooLarge."""
         return self._counted(await super().readline())
 
     async def readexactly(self, n: int) -> bytes:
-        """As the base does. Raises AnswerTooLarge."""
+        """Like the base's. Raises AnswerTooLarge."""
         if n > self._left:
-            raise AnswerTooLarge(f"an answer of more than {self._most} bytes")
+            raise AnswerTooLarge(f"a response of more than {self._most} bytes")
         return self._counted(await super().readexactly(n))
 
     def _counted(self, read: bytes) -> bytes:
         self._unread -= len(read)
         self._left -= len(read)
         if self._left < 0:
-            raise AnswerTooLarge(f"an answer of more than {self._most} bytes")
+            raise AnswerTooLarge(f"a response of more than {self._most} bytes")
         return read
 
 
@@ -90,14 +91,15 @@ async def opened(
     port: int,
     context: ssl.SSLContext | None,
 ) -> asyncio.Transport:
-    """A connection, TLS agreed. Raises AddressRefused, NameUnknown, HostUnreachable, ssl.SSLError."""
+    """Open a connection, with the TLS handshake done. Raises AddressRefused, NameUnknown, HostUnreachable,
+    ssl.SSLError."""
     connected = await connected_socket(policy, resolver, host, port)
     try:
         transport, _ = await asyncio.get_running_loop().create_connection(
             protocol, sock=connected, ssl=context, server_hostname=host.removesuffix(".") if context else None
         )
     except BaseException as error:
-        # The loop has taken the socket over and closes it as well, or not; nobody leaves it to its finaliser.
+        # The event loop may or may not close the socket. It must not be left to its finalizer.
         connected.close()
         if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
             raise HostUnreachable("the connection ended before it could be used") from error
@@ -106,7 +108,7 @@ async def opened(
 
 
 def context_of(tls: Tls | None, trust: Trust) -> ssl.SSLContext | None:
-    """What a connection's TLS is agreed under; None: there is none. Raises BrokerError."""
+    """Return the TLS context of a connection, or None without TLS. Raises BrokerError."""
     if tls is None:
         return None
     if tls == Tls():
@@ -114,7 +116,7 @@ def context_of(tls: Tls | None, trust: Trust) -> ssl.SSLContext | None:
     try:
         return _own_context(tls, trust.ca_certificates)
     except (ssl.SSLError, ValueError, OSError) as error:
-        message = "the certificates or the key in spec.tls cannot be read: they are no PEM, or do not belong together"
+        message = "the certificates or the key in spec.tls cannot be read: they are not PEM, or do not belong together"
         raise BrokerError("tls", message, is_retryable=False) from error
 
 
@@ -127,7 +129,7 @@ def _own_context(tls: Tls, ca_certificates: str | None) -> ssl.SSLContext:
         if text:
             context.load_verify_locations(cadata=text)
     if tls.client_certificate:
-        # Both in one file, as OpenSSL reads them.
+        # Both in one file, which OpenSSL accepts.
         with _as_file(f"{tls.client_certificate}\n{tls.client_key or ''}\n") as path:
             context.load_cert_chain(path, password=_no_password)
     given = (ca_certificates, tls.ca_certificate, tls.client_certificate, tls.client_key)
@@ -141,7 +143,7 @@ def _no_password() -> str:
 
 @contextmanager
 def _as_file(text: str) -> Iterator[str]:
-    """A text as a file: OpenSSL reads keys from files alone. In memory where there is such a file, which is Linux."""
+    """Provide a text as a file, because OpenSSL reads keys only from files. On Linux the file is in memory."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("certificate", os.MFD_CLOEXEC)
         try:

@@ -1,4 +1,4 @@
-"""Schedules of Amazon EventBridge Scheduler (`aws scheduler get-schedule`), and rules of EventBridge."""
+"""Schedules of Amazon EventBridge Scheduler (`aws scheduler get-schedule`), and EventBridge rules."""
 
 import re
 from collections.abc import Iterator
@@ -38,9 +38,9 @@ _KNOWN: Final = frozenset(
 
 
 def translate(text: str, terms: Terms, *, now: datetime) -> Iterator[Found]:
-    """Each schedule or rule as a job or a refusal. Raises UnreadableError.
+    """Yield each schedule or rule as a job or a refusal. Raises UnreadableError.
 
-    Of `now` depends which times are past.
+    `now` determines which times are past.
     """
     names = Names()
     items = json_items(text, ("Schedules", "Rules"))
@@ -49,7 +49,7 @@ def translate(text: str, terms: Terms, *, now: datetime) -> Iterator[Found]:
 
 def _found(where: str, item: Json, terms: Terms, names: Names, now: datetime) -> Found:
     if not isinstance(item, dict):
-        return Untranslated(where=where, text="", reason="it is no schedule: get-schedule writes an object")
+        return Untranslated(where=where, text="", reason="not a schedule: get-schedule writes an object")
     try:
         return _translated(where, item, terms, names, now)
     except RefusedError as error:
@@ -57,30 +57,30 @@ def _found(where: str, item: Json, terms: Terms, names: Names, now: datetime) ->
 
 
 def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: datetime) -> Translated:
-    """One schedule. Raises RefusedError."""
+    """Translate one schedule. Raises RefusedError."""
     expression = item.get("ScheduleExpression")
     if not isinstance(expression, str):
         if "EventPattern" in item:
-            raise RefusedError("it is a rule for events, not for times")
-        raise RefusedError("it has no ScheduleExpression: list-schedules leaves it out, get-schedule has it")
+            raise RefusedError("this is a rule for events, not for times")
+        raise RefusedError("ScheduleExpression is missing: list-schedules leaves it out, so use get-schedule")
     zone = item.get("ScheduleExpressionTimezone") or terms.timezone
     if not isinstance(zone, str | None):
-        raise RefusedError("ScheduleExpressionTimezone is no text")
+        raise RefusedError("ScheduleExpressionTimezone must be a text")
     draft = JobDraft({"name": "", "endpoint": ""})
     state = str(item.get("State") or "ENABLED")
     if state not in ("ENABLED", "DISABLED"):
-        raise RefusedError(f"its state is {shown(state)}")
+        raise RefusedError(f"the state {shown(state)} is not supported")
     is_paused = state == "DISABLED"
     _schedule(draft, expression.strip(), clocks.zone_of(zone), item, now)
     if is_paused and draft.job["trigger"] == "DELAYED":
-        raise RefusedError("it is disabled, and a one-time job cannot be paused")
+        raise RefusedError("the schedule is disabled, and a one-time job cannot be paused")
     _window(draft, item)
     group = str(item.get("GroupName") or "default")
     full = str(item.get("Name") or "schedule") if group == "default" else f"{group}.{item.get('Name')}"
     name = names.take(full, f"{group}/{expression}")
     target = item.get("Target") or {}
     if not isinstance(target, dict):
-        raise RefusedError("Target is no object")
+        raise RefusedError("Target must be an object")
     made = _endpoint(draft, name, target, terms)
     draft.job |= {
         "name": name,
@@ -92,13 +92,13 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
     if isinstance(title, str) and title.strip():
         draft.job["title"] = shown(title)
     if item.get("ActionAfterCompletion") == "DELETE":
-        draft.note("ActionAfterCompletion DELETE: in Kronos a job that is over stays in the history")
+        draft.note("ActionAfterCompletion DELETE: in Kronos a finished job stays in the history")
     if not target:
-        draft.note("it has no Target, as rules have none: `aws events list-targets-by-rule` tells what it calls")
+        draft.note("there is no Target, as in all rules: to see it, run `aws events list-targets-by-rule`")
     if is_paused:
-        draft.note("it is disabled: the job is made paused")
+        draft.note("the schedule is disabled: the job is created paused")
     for field in sorted(item.keys() - _KNOWN):
-        draft.note(f"{shown(field)} has no counterpart: left out")
+        draft.note(f"{shown(field)} has no equivalent: left out")
     return Translated(
         where=where,
         text=shown(f"{full} {expression}"),
@@ -110,7 +110,7 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names, now: d
 
 
 def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now: datetime) -> None:
-    """When it runs. Raises RefusedError."""
+    """Set when the job runs. Raises RefusedError."""
     starts_at, ends_at = _instant(item, "StartDate"), _instant(item, "EndDate")
     if found := _AT.fullmatch(expression):
         _once(draft, found[1], zone, now)
@@ -119,7 +119,7 @@ def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now
     if found := _RATE.fullmatch(expression):
         count, unit = int(found[1]), found[2]
         if count < 1:
-            raise RefusedError("its rate is 0")
+            raise RefusedError("the rate is 0")
         draft.job["every"] = f"{count}{unit[0]}"
         _anchor(draft, starts_at or _instant(item, "CreationDate"))
     elif found := _CRON.fullmatch(expression):
@@ -130,7 +130,7 @@ def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now
     else:
         raise RefusedError(f"{shown(expression)} is neither cron(…), rate(…) nor at(…)")
     if ends_at is not None and ends_at <= now:
-        raise RefusedError(f"it ended at {written(ends_at)}")
+        raise RefusedError(f"the schedule ended at {written(ends_at)}")
     if starts_at is not None and starts_at > now:
         draft.job["starts_at"] = written(starts_at)
     if ends_at is not None:
@@ -138,27 +138,27 @@ def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now
 
 
 def _once(draft: JobDraft, local: str, zone: str, now: datetime) -> None:
-    """A one-time schedule. Raises RefusedError."""
+    """Translate a one-time schedule. Raises RefusedError."""
     at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
     if at <= now:
-        raise RefusedError(f"its time has passed: {local} in {zone}")
+        raise RefusedError(f"the time has passed: {local} in {zone}")
     draft.job |= {"trigger": "DELAYED", "run_at": local, "timezone": zone}
 
 
 def _anchor(draft: JobDraft, anchor: datetime | None) -> None:
-    """What a rate is counted from."""
+    """Set the instant that a rate counts from."""
     if anchor is None:
-        draft.note("nothing says what the rate is counted from: from the making of the job")
+        draft.note("the start of the rate is not given: it counts from the job's creation")
         return
     minute = anchor.replace(second=0, microsecond=0)
     draft.job["anchor"] = written(minute)
-    draft.note("the rate is counted from StartDate or CreationDate, to the minute")
+    draft.note("the rate counts from StartDate or CreationDate, rounded to the minute")
 
 
 def _within(
     years: YearSpan, zone: str, starts_at: datetime | None, ends_at: datetime | None
 ) -> tuple[datetime | None, datetime | None]:
-    """The window that a year field leaves. Raises RefusedError."""
+    """Return the window that a year field leaves. Raises RefusedError."""
     clock = _zone(zone)
     first, after = (datetime(year, 1, 1, tzinfo=clock).astimezone(UTC) for year in (years.first, years.last + 1))
     return max(first, starts_at or first), min(after, ends_at or after)
@@ -168,11 +168,11 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
-        raise RefusedError(f"{shown(name)} is no time zone") from None
+        raise RefusedError(f"{shown(name)} is not a time zone") from None
 
 
 def _instant(item: JsonObject, name: str) -> datetime | None:
-    """A time as the AWS CLI writes it: as text with its offset, or in seconds. Raises RefusedError."""
+    """Return a time as the AWS CLI writes it: text with an offset, or seconds. Raises RefusedError."""
     found = item.get(name)
     if found is None:
         return None
@@ -183,61 +183,65 @@ def _instant(item: JsonObject, name: str) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         at = None
     if at is None or not 1970 <= at.year < 3000:
-        raise RefusedError(f"{name} is no time")
+        raise RefusedError(f"{name} is not a time")
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def written(at: datetime) -> str:
-    """An instant as the API takes it."""
+    """Return an instant as the API takes it."""
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _window(draft: JobDraft, item: JsonObject) -> None:
-    """The flexible window. Raises RefusedError."""
+    """Translate the flexible window. Raises RefusedError."""
     window = item.get("FlexibleTimeWindow") or {}
     if not isinstance(window, dict):
-        raise RefusedError("FlexibleTimeWindow is no object")
+        raise RefusedError("FlexibleTimeWindow must be an object")
     minutes = window.get("MaximumWindowInMinutes")
     if window.get("Mode") != "FLEXIBLE" or not isinstance(minutes, int):
         return
     if draft.job["trigger"] == "DELAYED":
-        draft.note(f"its window of {minutes} min is left out: a one-time job runs at its time")
+        draft.note(f"the window of {minutes} min is left out: a one-time job runs at its exact time")
         return
     draft.job["jitter_seconds"] = min(minutes, _MOST_JITTER_MINUTES) * 60
-    draft.note("the window is jitter_seconds: an offset of the job's own, the same each time")
+    draft.note("the window becomes jitter_seconds: an offset that is fixed per job")
     if minutes > _MOST_JITTER_MINUTES:
-        draft.note(f"the window of {minutes} min becomes {_MOST_JITTER_MINUTES}")
+        draft.note(f"the window of {minutes} min becomes {_MOST_JITTER_MINUTES} min")
 
 
 def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
-    """An endpoint of the job's own, with its retries; without --url a note of what the endpoint should have."""
+    """Return an endpoint for this job with its retries. Without --url, add a note of what the endpoint should have."""
     policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
     retries, age = (policy or {}).get("MaximumRetryAttempts"), (policy or {}).get("MaximumEventAgeInSeconds")
     attempts = min((retries if isinstance(retries, int) else 185) + 1, _MOST_ATTEMPTS)
     age = age if isinstance(age, int) and age > 0 else timedelta(days=1) // timedelta(seconds=1)
     if attempts == _MOST_ATTEMPTS:
-        draft.note(f"EventBridge's retries, up to 185, become {_MOST_ATTEMPTS - 1}")
+        draft.note(f"EventBridge's up to 185 retries become {_MOST_ATTEMPTS - 1}")
     if "DeadLetterConfig" in target:
-        draft.note("what fails for good is a dead letter of Kronos, not of the queue")
+        draft.note("permanent failures become dead letters in Kronos, not in the queue")
     if terms.url is None:
-        draft.note(f"its retries are its endpoint's matter: max_attempts {attempts}, max_age_seconds {age}")
+        draft.note(f"retries are set on the endpoint: max_attempts {attempts}, max_age_seconds {age}")
         return None
     retry: JsonObject = {"max_attempts": attempts, "max_age_seconds": age}
     return endpoint_of(terms.url, endpoint_name(name), spec={}, retry_policy=retry)
 
 
 def _input(draft: JobDraft, target: JsonObject) -> JsonObject:
-    """What the receiver needs in place of the target."""
+    """Return the input that the receiver needs instead of the target."""
     text = target.get("Input")
     given: Json = text
     if isinstance(text, str):
         if "<aws.scheduler." in text:
-            draft.note("<aws.scheduler.…> is not filled in: the endpoint's template has {{scheduled_at}} and the like")
+            draft.note(
+                "<aws.scheduler.…> is not filled in: use {{scheduled_at}} and similar in the endpoint's template"
+            )
         try:
             given = json_within(text)
         except (ValueError, RecursionError):
             given = text
     if passwords.is_in(given):
-        draft.note("its Input seems to hold a password, and who sees payloads reads it: keep it where the target is")
+        draft.note(
+            "Input seems to contain a password, which anyone who sees payloads can read: keep it where the target runs"
+        )
     more = {name: target[name] for name in sorted(target) if name.endswith("Parameters")}
     return {"target": target.get("Arn"), **more, **({} if text is None else {"input": given})}

@@ -23,14 +23,16 @@ class YearSpan:
 
 
 def read(text: str) -> tuple[Expression, YearSpan | None]:
-    """The ticks as Kronos writes them, and the years that they are of. Raises RefusedError."""
+    """Return the ticks in Kronos's form, and the years they are limited to. Raises RefusedError."""
     fields = text.lower().split()
     if len(fields) != 6:
-        raise RefusedError(f"cron({shown(text)}) has {len(fields)} fields: EventBridge has six, the last is the year")
+        raise RefusedError(
+            f"cron({shown(text)}) has {len(fields)} fields: EventBridge has six, of which the last is the year"
+        )
     minute, hour, day, month, weekday, year = fields
     if (day == "?") == (weekday == "?"):
-        raise RefusedError("one of day of month and weekday, and not both, is ? in EventBridge")
-    # What is peculiar to a day field is put aside, the rest is read as any cron is.
+        raise RefusedError("in EventBridge, exactly one of day of month and weekday is ?")
+    # What only a day field of EventBridge has is set aside. The rest is read like any cron.
     plain_day, own_day = _day(day)
     plain_weekday, own_weekday = _weekday(weekday)
     plain = cron_fields.read([minute, hour, plain_day, month, plain_weekday], _AMAZON)
@@ -41,7 +43,7 @@ def read(text: str) -> tuple[Expression, YearSpan | None]:
 
 
 def _day(field: str) -> tuple[str, str | None]:
-    """The field without L and W, and as Kronos writes it where it has them."""
+    """Return the field without L and W, and Kronos's form of a field that has them."""
     parts = field.split(",")
     if not any(_MONTH_DAY.fullmatch(part) for part in parts):
         return field, None
@@ -50,7 +52,7 @@ def _day(field: str) -> tuple[str, str | None]:
 
 
 def _weekday(field: str) -> tuple[str, str | None]:
-    """The field with Sunday as 0, and as Kronos writes it where it has L or #. Raises RefusedError."""
+    """Return the field with Sunday as 0, and Kronos's form of a field with L or #. Raises RefusedError."""
     if field in ("?", "*"):
         return field, None
     parts = field.split(",")
@@ -61,7 +63,7 @@ def _weekday(field: str) -> tuple[str, str | None]:
 
 
 def _named(part: str) -> tuple[str, bool]:
-    """One part of a weekday list as Kronos writes it, and whether it is L or #. Raises RefusedError."""
+    """Return a part of a weekday list in Kronos's form, and whether it has L or #. Raises RefusedError."""
     if part == "l":
         return "6", True
     if found := re.fullmatch(r"(\w+?)(l|#[1-5])", part, re.ASCII):
@@ -73,7 +75,7 @@ def _named(part: str) -> tuple[str, bool]:
 
 
 def _from_0(text: str, part: str) -> str:
-    """Raises RefusedError."""
+    """Return a weekday counted from 0. Raises RefusedError."""
     if text in _NAMES:
         return text
     if not re.fullmatch(r"[1-7]", text):
@@ -82,12 +84,12 @@ def _from_0(text: str, part: str) -> str:
 
 
 def _years(field: str) -> YearSpan | None:
-    """Raises RefusedError."""
+    """Return the span of years. Raises RefusedError."""
     if field in ("*", "?"):
         return None
     found = re.fullmatch(r"([0-9]{4})(?:-([0-9]{4}))?", field, re.ASCII)
     if not found:
-        raise RefusedError(f"year {shown(field)!r}: Kronos has starts_at and ends_at, so one span of years")
+        raise RefusedError(f"year {shown(field)!r}: Kronos has starts_at and ends_at, so only one span of years")
     first, last = int(found[1]), int(found[2] or found[1])
     if not 1970 <= first <= last <= _LAST_YEAR:
         raise RefusedError(f"year {shown(field)!r} is out of range")

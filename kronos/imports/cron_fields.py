@@ -1,6 +1,6 @@
-"""The five fields of other crons, read as these read them and written as ours would.
+"""The five fields of other crons, read by their own rules and written by Kronos's.
 
-A dialect says what a field may hold. What two crons read differently is refused, not guessed.
+A dialect describes what a field may contain. An expression that crons read differently is rejected, not guessed.
 """
 
 import re
@@ -14,12 +14,12 @@ _WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _SUNDAY: Final = ("0", "sun")
 _ITEM = re.compile(r"(\*|\?|[0-9]{1,4}|[a-z]{3})(?:-([0-9]{1,4}|[a-z]{3}))?(?:/([0-9]{1,4}))?", re.ASCII)
 _MOST_CHARACTERS = 200
-"""Of a text that Kronos takes: kronos.cron_length()."""
+"""Maximum length of Kronos's cron expressions: kronos.cron_length()."""
 
 
 @dataclass(frozen=True, slots=True)
 class CronField:
-    """One of the five: what it is called, and its values."""
+    """One of the five fields: its name and values."""
 
     title: str
     low: int
@@ -37,19 +37,19 @@ FIELDS: Final = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What a cron reads otherwise than others."""
+    """The rules of one cron that differ from others."""
 
     called: str
     number_with_step: bool = False
-    """`5/15` is 5-59/15; in others it is an error, or 5."""
+    """`5/15` means 5-59/15; in other crons it is an error, or 5."""
     question_mark: bool = False
-    """`?` is a star in the day fields; robfig's is one in each field."""
+    """`?` is a star in the day fields; for robfig/cron, in every field."""
     steps_are_stars: bool = True
-    """Vixie's: a field that begins with `*`, as `*/2` too, has to match beside the other day field. robfig's: only a
-    `*` without a step is such a star, wherever it stands."""
+    """Vixie cron: a field that begins with `*`, even `*/2`, must match together with the other day field. robfig/cron:
+    only a `*` without a step is such a star, anywhere in the field."""
     sunday_is_7: bool = True
     has_last_day: bool = False
-    """`$` is the last day of the month."""
+    """`$` means the last day of the month."""
 
 
 VIXIE: Final = Dialect(called="cron")
@@ -61,7 +61,7 @@ ROBFIG: Final = Dialect(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A part of a list: from `first` to `last`, each `step`; `text` is how Kronos writes it."""
+    """A part of a list: `first` to `last` in steps of `step`. `text` is Kronos's form."""
 
     first: int
     last: int
@@ -72,8 +72,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A cron text for Kronos. `has_fixed_hours`: its hour field does not begin with a star; `was_wild`: the minute or
-    the hour began with one in the source."""
+    """A cron expression for Kronos.
+
+    `has_fixed_hours`: its hour field does not begin with a star. `was_wild`: the minute or hour began with a star in
+    the source.
+    """
 
     text: str
     has_fixed_hours: bool
@@ -81,15 +84,15 @@ class Expression:
 
 
 def read(fields: list[str], dialect: Dialect) -> Expression:
-    """The same ticks, as Kronos writes them. Raises RefusedError."""
+    """Return the same ticks in Kronos's form. Raises RefusedError."""
     if len(fields) != 5:
-        raise RefusedError(f"a schedule has five fields, this has {len(fields)}")
+        raise RefusedError(f"a schedule has five fields, this one has {len(fields)}")
     lists = [_items(text.lower(), field, dialect) for text, field in zip(fields, FIELDS, strict=True)]
     if not dialect.steps_are_stars:
         lists[2], lists[4] = _unstarred(lists[2], lists[4])
     text = " ".join(",".join(item.text for item in items) for items in lists)
     if len(text) > _MOST_CHARACTERS:
-        raise RefusedError(f"its schedule has {len(text)} characters, at most {_MOST_CHARACTERS} are taken: use ranges")
+        raise RefusedError(f"the schedule has {len(text)} characters, the maximum is {_MOST_CHARACTERS}: use ranges")
     hour = lists[1][0]
     return Expression(
         text=text,
@@ -99,8 +102,9 @@ def read(fields: list[str], dialect: Dialect) -> Expression:
 
 
 def _unstarred(days: list[Part], weekdays: list[Part]) -> tuple[list[Part], list[Part]]:
-    """The day fields of a cron for which only a bare `*` is a star: where Kronos would take a step for one, its range
-    is written out; a list that holds a star is every day, and matches beside the other."""
+    """Return the day fields of a cron for which only a bare `*` is a star. Where Kronos would take a step for a star,
+    the range is written out. A list that contains a star means every day, and must match together with the other
+    field."""
     return _written_out(days, DAY, 31), _written_out(weekdays, WEEKDAY, 6)
 
 
@@ -111,7 +115,7 @@ def _written_out(items: list[Part], field: CronField, high: int) -> list[Part]:
 
 
 def _range(star: Part, field: CronField, high: int) -> Part:
-    """A star with a step as a range, which Kronos takes for none."""
+    """Write a star with a step as a range, which Kronos does not take for a star."""
     text = f"{field.low}-{high}/{star.step}" if star.step <= high - field.low else str(field.low)
     return Part(first=field.low, last=high, step=star.step, is_star=False, text=text)
 
@@ -121,7 +125,7 @@ def _items(text: str, field: CronField, dialect: Dialect) -> list[Part]:
 
 
 def _item(part: str, field: CronField, dialect: Dialect) -> Part:
-    """One part of a list. Raises RefusedError."""
+    """Read one part of a list. Raises RefusedError."""
     what = f"{field.title} {part!r}"
     if part == "$" and field is DAY and dialect.has_last_day:
         return Part(first=31, last=31, step=1, is_star=False, text="$")
@@ -129,32 +133,32 @@ def _item(part: str, field: CronField, dialect: Dialect) -> Part:
         raise RefusedError(f"{what}: {_strange(part, field)}")
     start, end, step_text = found.groups()
     if start == "?" and not (dialect.question_mark and (field in (DAY, WEEKDAY) or not dialect.steps_are_stars)):
-        raise RefusedError(f"{what}: {dialect.called} knows no ?")
+        raise RefusedError(f"{what}: {dialect.called} does not support ?")
     step = int(step_text or 1)
     if step < 1:
-        raise RefusedError(f"{what}: a step is at least 1")
+        raise RefusedError(f"{what}: a step must be at least 1")
     if start in "*?":
         if end is not None:
-            raise RefusedError(f"{what}: a * has no end")
+            raise RefusedError(f"{what}: a * cannot have an end")
         return _star(field, step, dialect)
     if end is None and step_text is None:
         first = _number(start, field, what, dialect)
         return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
     if end is None and not dialect.number_with_step:
         raise RefusedError(
-            f"{what}: crons differ on a step without a range: write {start}-{field.high}/{step}, or {start}"
+            f"{what}: crons disagree on a step without a range: write {start}-{field.high}/{step}, or {start}"
         )
     end = end or str(_high(field, dialect))
     if field is WEEKDAY and dialect.sunday_is_7 and step_text is None and end in _SUNDAY and start not in _SUNDAY:
-        end = "7"  # cronie's fri-sun
+        end = "7"  # as in cronie, for fri-sun
     return _span(start, end, step, field, what, dialect)
 
 
 def _span(start: str, end: str, step: int, field: CronField, what: str, dialect: Dialect) -> Part:
-    """A range. Raises RefusedError."""
+    """Read a range. Raises RefusedError."""
     first, last = (_number(text, field, what, dialect) for text in (start, end))
     if first > last:
-        raise RefusedError(f"{what}: {dialect.called} reads no range that runs backwards: list its parts")
+        raise RefusedError(f"{what}: {dialect.called} does not support backward ranges: list the parts")
     if step > last - first:
         return Part(first=first, last=first, step=1, is_star=False, text=_written(start))
     span = f"{_written(start)}-{_written(end)}"
@@ -166,7 +170,7 @@ def _high(field: CronField, dialect: Dialect) -> int:
 
 
 def _star(field: CronField, step: int, dialect: Dialect) -> Part:
-    """`*`, with its step. One beyond the last value leaves the first alone: in a day field it is still a star."""
+    """Read `*` with its step. A step beyond the last value leaves only the first; in a day field it is still a star."""
     high = _high(field, dialect)
     if step == 1:
         return Part(first=field.low, last=high, step=1, is_star=True, text="*")
@@ -184,7 +188,7 @@ def _number(text: str, field: CronField, what: str, dialect: Dialect) -> int:
             raise RefusedError(f"{what}: {value} is not between {field.low} and {_high(field, dialect)}")
         return value
     if text not in field.names:
-        raise RefusedError(f"{what}: {text!r} is no name of a {field.title}")
+        raise RefusedError(f"{what}: {text!r} is not the name of a {field.title}")
     return field.names.index(text) + field.low
 
 
@@ -193,15 +197,15 @@ def _written(text: str) -> str:
 
 
 def _strange(part: str, field: CronField) -> str:
-    """Why a part is none, in words that help."""
+    """Return why a part is invalid, with a hint."""
     if part == "":
-        return "a list has an empty part"
+        return "the list has an empty part"
     if "~" in part:
-        return "a random time is chosen anew by each start of cron: choose one, and say jitter_seconds in Kronos"
+        return "cron chooses a random time at each start: choose a fixed one, and set jitter_seconds in Kronos"
     if re.match(r"h\b|h\(", part):
-        return "H is Jenkins's: choose a value"
+        return "H is only for Jenkins: choose a value"
     if re.search(r"[lw#$]", part) and field in (DAY, WEEKDAY):
-        return "L, W, # and $ mean nothing to this cron"
+        return "this cron does not support L, W, # and $"
     if re.fullmatch(r"[a-z]{4,}(-[a-z]{4,})?", part):
-        return "names have three letters"
-    return "it is not understood"
+        return "names must have three letters"
+    return "it is not valid"

@@ -1,4 +1,4 @@
-"""A crontab, of a user or of the system, as Vixie cron and cronie read it (crontab(5))."""
+"""A crontab of a user or of the system, read as by Vixie cron and cronie (crontab(5))."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ _COMMAND_SPEC: Final[JsonObject] = {"timeout_ms": 900_000, "connect_timeout_ms":
 
 @dataclass(slots=True)
 class _Around:
-    """What the lines so far say of those that follow."""
+    """What earlier lines set for the following ones."""
 
     zone: str
     environment: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class _Around:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CrontabLine:
-    """An entry of the crontab, taken apart."""
+    """The parts of a crontab entry."""
 
     schedule: str
     read: Expression
@@ -62,18 +62,19 @@ class _CrontabLine:
 
 
 def translate(text: str, terms: Terms, *, is_system: bool) -> Iterator[Found]:
-    """Each line as a job, a refusal or a remark; blank lines and comments as nothing. `is_system`: lines have a user.
+    """Yield each line as a job, a refusal or a remark. Blank lines and comments yield nothing. `is_system`: lines have
+    a user.
 
-    Times are of `terms.timezone`, UTC by default, up to a CRON_TZ.
+    Times are in `terms.timezone`, UTC by default, until a CRON_TZ line.
     """
     around, names = _Around(zone=clocks.zone_of(terms.timezone)), Names()
     if "\r\n" in text:
         yield Remark(
-            where="file", text="its lines end with CR LF, which cron takes for a part of the command: left out"
+            where="file", text="lines end with CR LF; cron would take the CR as part of the command, here it is removed"
         )
         text = text.replace("\r\n", "\n")
     if text and not text.endswith("\n"):
-        yield Remark(where="file", text="its last line has no end: cron would leave it out, here it is read")
+        yield Remark(where="file", text="the last line has no line end: cron would ignore it, here it is read")
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         where = f"line {number}"
@@ -89,35 +90,35 @@ def translate(text: str, terms: Terms, *, is_system: bool) -> Iterator[Found]:
 
 
 def _assign(where: str, name: str, value: str, around: _Around) -> Iterator[Found]:
-    """What a line like NAME=value says to those that follow."""
+    """Apply a line such as NAME=value to the following lines."""
     if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
         value = value[1:-1]
     if name == "CRON_TZ":
         around.zone = clocks.zone_of(value or None)
-        yield Remark(where=where, text=f"CRON_TZ: the lines that follow are read in {around.zone} (cronie's rule)")
+        yield Remark(where=where, text=f"CRON_TZ: the following lines are read in {around.zone} (as in cronie)")
     elif name == "RANDOM_DELAY":
         around.delay_minutes = int(value) if re.fullmatch(r"[0-9]{1,4}", value) else 0
-        said = f"RANDOM_DELAY: jitter_seconds of the lines that follow, {_delay(around.delay_minutes)}"
+        said = f"RANDOM_DELAY: becomes jitter_seconds of the following lines, {_delay(around.delay_minutes)}"
         yield Remark(where=where, text=said)
     elif name in ("MAILTO", "MAILFROM"):
-        yield Remark(where=where, text=f"{name}: Kronos mails nothing: use on_failure, and read answers with the runs")
+        yield Remark(where=where, text=f"{name}: Kronos sends no mail: use on_failure, and see responses with the runs")
     elif passwords.is_named_so(name) or passwords.place_in(value) is not None:
         around.left_out.append(name)
-        yield Remark(where=where, text=f"{name} looks like a secret: left out; set it where the command runs")
+        yield Remark(where=where, text=f"{name} looks like a secret and is left out: set it where the command runs")
     else:
         around.environment[name] = value
-        yield Remark(where=where, text=f"{name}: goes into environment of the inputs of the lines that follow")
+        yield Remark(where=where, text=f"{name}: becomes part of environment in the inputs of the following lines")
 
 
 def _delay(minutes: int) -> str:
-    """How long it is at most, in Kronos."""
+    """Return the maximum delay in Kronos."""
     if minutes > _MOST_DELAY_MINUTES:
-        return f"{_MOST_DELAY_MINUTES} min at most: cron's {minutes} are more than Kronos has"
-    return f"{minutes} min at most"
+        return f"at most {_MOST_DELAY_MINUTES} min: cron's {minutes} min exceed Kronos's maximum"
+    return f"at most {minutes} min"
 
 
 def _translated(where: str, line: str, around: _Around, terms: Terms, names: Names, *, is_system: bool) -> Translated:
-    """One entry. Raises RefusedError."""
+    """Translate one entry. Raises RefusedError."""
     entry = _taken_apart(line, is_system=is_system)
     endpoint = required_endpoint(terms, "a command")
     command, has_input, stdin = _halves(entry.command)
@@ -147,32 +148,34 @@ def _translated(where: str, line: str, around: _Around, terms: Terms, names: Nam
 
 
 def _shown(line: str) -> str:
-    """The line for people, without what looks like a password."""
+    """Return the line for people, without probable passwords."""
     at = passwords.place_in(line)
     return shown(line if at is None else f"{line[:at]}…")
 
 
 def _say(draft: JobDraft, entry: _CrontabLine, around: _Around) -> None:
-    """What is to be known of the entry."""
+    """Add the notes for an entry."""
     if around.delay_minutes:
         draft.job["jitter_seconds"] = min(around.delay_minutes, _MOST_DELAY_MINUTES) * 60
-        draft.note("RANDOM_DELAY is another each time in cronie; jitter_seconds is the job's own, the same each time")
+        draft.note("cronie's RANDOM_DELAY differs each time; jitter_seconds is fixed per job")
     if entry.is_quiet:
-        draft.note("the leading - or -n (less log, less mail) has no counterpart")
+        draft.note("the leading - or -n (less log, less mail) has no equivalent")
     if passwords.place_in(entry.command) is not None:
-        draft.note("the command seems to hold a password: who sees payloads reads it; keep it where the command runs")
+        draft.note(
+            "it seems to contain a password, which anyone who sees payloads can read: keep it where the command runs"
+        )
     if "\\\\" in entry.command:
-        draft.note("some crons take two backslashes for one; both stay, as in cronie")
+        draft.note("some crons read two backslashes as one; both are kept, as in cronie")
     if around.left_out:
         draft.note(f"its environment lacks {', '.join(around.left_out)}")
     if "dst_gap" in draft.job:
-        draft.note("cron runs it by the clock where clocks are changed: dst_gap SKIP, dst_overlap BOTH")
+        draft.note("cron follows the clock at clock changes: dst_gap SKIP, dst_overlap BOTH")
 
 
 def _taken_apart(line: str, *, is_system: bool) -> _CrontabLine:
-    """The schedule, the user and the command of a line. Raises RefusedError."""
+    """Split a line into schedule, user and command. Raises RefusedError."""
     if line.rstrip().endswith("\\"):
-        raise RefusedError("it ends with a backslash: cron knows no continued lines, so write it as one")
+        raise RefusedError("the line ends with a backslash: cron has no line continuation, so write it on one line")
     rest = line.strip(" \t")
     is_quiet = rest.startswith("-")
     rest = rest[1:] if is_quiet else rest
@@ -187,41 +190,41 @@ def _taken_apart(line: str, *, is_system: bool) -> _CrontabLine:
     if is_system:
         user, rest = _split(rest, 1)
         if not re.fullmatch(r"[A-Za-z_][\w.-]*\$?(:\S+)?", user, re.ASCII):
-            raise RefusedError(f"{shown(user)!r} is no user: pass --user-crontab if the lines have none")
+            raise RefusedError(f"{shown(user)!r} is not a user: pass --user-crontab if the lines have none")
     if rest.startswith("-n "):
         is_quiet, rest = True, rest[3:].lstrip(" \t")
     if not rest.strip():
-        raise RefusedError("it has no command")
+        raise RefusedError("the line has no command")
     if not is_system and re.match(r"root[ \t]+\S", rest):
-        raise RefusedError("its command begins with root: pass --system if the lines have a user")
+        raise RefusedError("the command begins with root: pass --system if the lines have a user")
     if len(rest) > _MOST_COMMAND:
-        raise RefusedError(f"its command has {len(rest):,} characters, cron takes {_MOST_COMMAND:,} at most")
+        raise RefusedError(f"the command has {len(rest):,} characters, cron's maximum is {_MOST_COMMAND:,}")
     return _CrontabLine(schedule=schedule, read=read, user=user, command=rest, is_quiet=is_quiet)
 
 
 def _split(text: str, count: int) -> tuple[str, str]:
-    """The first words, and what follows the blanks behind them. Raises RefusedError."""
+    """Return the first words, and the rest after the blanks. Raises RefusedError."""
     found = re.match(rf"((?:[^ \t]+[ \t]+){{{count - 1}}}[^ \t]+)(?:[ \t]+(.*))?$", text, re.DOTALL)
     if not found:
-        raise RefusedError("it is neither NAME=value nor a schedule of five fields with a command")
+        raise RefusedError("the line is neither NAME=value nor a schedule of five fields with a command")
     return found[1], found[2] or ""
 
 
 def _macro(name: str) -> list[str]:
-    """The fields that a name stands for. Raises RefusedError."""
+    """Return the fields that a macro stands for. Raises RefusedError."""
     if name == "@reboot":
-        raise RefusedError("@reboot is no time: let the machine's init (a systemd unit) run it")
+        raise RefusedError("@reboot has no time: let the machine's init run it (a systemd unit)")
     if name not in _MACROS:
         known = ", ".join(_MACROS)
-        raise RefusedError(f"{shown(name)} is not understood: {known} are")
+        raise RefusedError(f"{shown(name)} is not supported: use one of {known}")
     return _MACROS[name].split()
 
 
 def _halves(command: str) -> tuple[str, bool, str]:
-    r"""The command, whether there is an input, and the input: what follows the first %, whose other % are line ends;
-    \% is a %. It ends with a line end, if there is any of it. Raises RefusedError."""
+    r"""Return the command, whether it has an input, and the input: the text after the first %, in which other % are
+    line ends. \% is a %. A non-empty input ends with a line end. Raises RefusedError."""
     if "\\\\%" in command:
-        raise RefusedError(r"crons differ on \\%: write the command into a script")
+        raise RefusedError(r"crons disagree on \\%: put the command into a script")
     parts = re.split(r"(?<!\\)%", command, maxsplit=1)
     plain = parts[0].replace("\\%", "%")
     if len(parts) == 1:

@@ -1,4 +1,4 @@
-"""Jobs of Google Cloud Scheduler, as `gcloud scheduler jobs list --format=json` writes them."""
+"""Jobs of Google Cloud Scheduler, in the format of `gcloud scheduler jobs list --format=json`."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ TAG: Final = "from-cloud-scheduler"
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _MOST_TIMEOUT_SECONDS = 900
 _MOST_DELAY_SECONDS = 24 * 3600
-# What the client sets itself, or Google does.
+# Headers that the HTTP client or Google sets.
 _OWN_HEADERS: Final = frozenset({"user-agent", "content-length", "host"})
 _JSON_TYPES: Final = frozenset({"application/json", "application/octet-stream"})
 _KNOWN: Final = frozenset(
@@ -38,9 +38,9 @@ _KNOWN: Final = frozenset(
 
 
 def translate(text: str, terms: Terms) -> Iterator[Found]:
-    """Each job as a job of ours, or a refusal. Raises UnreadableError.
+    """Yield each job as a job of Kronos, or a refusal. Raises UnreadableError.
 
-    An HTTP target becomes an endpoint; with `terms.endpoint` that one takes all of them, as inputs.
+    An HTTP target becomes an endpoint. With `terms.endpoint`, all targets become inputs of that endpoint.
     """
     names = Names()
     yield from bounded(_found(f"line {line}", item, terms, names) for line, item in json_items(text, ("jobs",)))
@@ -48,7 +48,7 @@ def translate(text: str, terms: Terms) -> Iterator[Found]:
 
 def _found(where: str, item: Json, terms: Terms, names: Names) -> Found:
     if not isinstance(item, dict):
-        return Untranslated(where=where, text="", reason="it is no job: gcloud writes an object")
+        return Untranslated(where=where, text="", reason="not a job: gcloud writes an object")
     try:
         return _translated(where, item, terms, names)
     except RefusedError as error:
@@ -56,12 +56,12 @@ def _found(where: str, item: Json, terms: Terms, names: Names) -> Found:
 
 
 def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Translated:
-    """One job. Raises RefusedError."""
+    """Translate one job. Raises RefusedError."""
     draft = JobDraft({"name": "", "endpoint": "", "trigger": "CRON"})
     _schedule(draft, item)
     state = str(item.get("state", "ENABLED"))
     if state not in ("ENABLED", "PAUSED", "DISABLED"):
-        raise RefusedError(f"its state is {shown(state)}")
+        raise RefusedError(f"the state {shown(state)} is not supported")
     full = str(item.get("name") or "job")
     name = names.take(full.rpartition("/")[2], full)
     if terms.endpoint is None:
@@ -70,15 +70,15 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Tra
     else:
         made = None
         given = {field: item[field] for field in sorted(item) if field.endswith("Target")}
-        draft.note("the target is the input: what is in it, headers too, is seen by who sees payloads")
+        draft.note("the target becomes the input: anyone who sees payloads can read it, including headers")
         draft.job |= {"name": name, "endpoint": required_endpoint(terms, "a target"), "input": given, "tags": [TAG]}
     title = item.get("description")
     if isinstance(title, str) and title.strip():
         draft.job["title"] = shown(title)
     if state != "ENABLED":
-        draft.note(f"it is {state}: the job is made paused")
+        draft.note(f"the job is {state}: it is created paused")
     for field in sorted(item.keys() - _KNOWN):
-        draft.note(f"{shown(field)} has no counterpart: left out")
+        draft.note(f"{shown(field)} has no equivalent: left out")
     return Translated(
         where=where,
         text=shown(f"{full.rpartition('/')[2]} {item['schedule']}"),
@@ -90,26 +90,28 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Tra
 
 
 def _schedule(draft: JobDraft, item: JsonObject) -> None:
-    """When it runs. Raises RefusedError."""
+    """Set when the job runs. Raises RefusedError."""
     text, zone = item.get("schedule"), item.get("timeZone")
     if not isinstance(text, str) or not isinstance(zone, str | None):
-        raise RefusedError("it has no schedule, or its time zone is no text")
+        raise RefusedError("the schedule is missing, or the time zone is not a text")
     zone = clocks.zone_of(zone)
     if google_text.is_phrase(text):
         phrase = google_text.read(text)
         if phrase.every is not None:
             draft.job["every"] = phrase.every
-            draft.note("Google counts the interval from the end of a run, Kronos from the making of the job")
+            draft.note("Google counts the interval from the end of a run, Kronos from the job's creation")
             draft.job["overlap"] = "SKIP"
             return
         draft.job |= {"cron": phrase.cron, "timezone": zone}
     else:
         fields = text.split()
         if len(fields) == 5 and _is_unsure(fields[2], fields[4]):
-            raise RefusedError("Google does not say whether */n in one day field and a value in the other have to meet")
+            raise RefusedError(
+                "Google does not document whether */n in one day field and a value in the other must both match"
+            )
         draft.job |= {"cron": cron_fields.read(fields, VIXIE).text, "timezone": zone}
     if zone != "UTC":
-        draft.note("Google does not say what it does where clocks are changed; Kronos's defaults hold")
+        draft.note("Google does not document its behavior at clock changes; Kronos's defaults apply")
 
 
 def _is_unsure(day: str, weekday: str) -> bool:
@@ -117,30 +119,30 @@ def _is_unsure(day: str, weekday: str) -> bool:
 
 
 def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
-    """The endpoint that an HTTP target is. Raises RefusedError."""
+    """Return the endpoint for an HTTP target. Raises RefusedError."""
     target = item.get("httpTarget")
     if not isinstance(target, dict):
         kind = next((field for field in sorted(item) if field.endswith("Target")), "no target")
-        raise RefusedError(f"{kind} is no HTTP target: name an endpoint that takes it with --endpoint")
+        raise RefusedError(f"{kind} is not an HTTP target: name an endpoint for it with --endpoint")
     for token in ("oidcToken", "oauthToken"):
         if token in target:
-            raise RefusedError(f"it sends Google's {token}, which Kronos cannot: name a relay with --endpoint")
+            raise RefusedError(f"it sends Google's {token}, which Kronos cannot create: name a relay with --endpoint")
     method = target.get("httpMethod", "POST")
     if method not in _METHODS:
-        raise RefusedError(f"method {shown(str(method))}: Kronos sends {', '.join(sorted(_METHODS))}")
+        raise RefusedError(f"method {shown(str(method))}: Kronos supports {', '.join(sorted(_METHODS))}")
     spec: JsonObject = {"url": _escaped(str(target.get("uri", ""))), "method": method}
     if passwords.is_in_url(str(target.get("uri", ""))):
-        draft.note("the URL seems to hold a password, and who sees endpoints reads it: send it in a header")
+        draft.note("the URL seems to contain a password, which anyone who sees endpoints can read: send it in a header")
     if headers := _headers(draft, name, target.get("headers")):
         spec["headers"] = headers
     if "body" in target:
         spec["body_template"] = _body(target["body"])
         if passwords.is_in(spec["body_template"]):
             draft.note(
-                "the body seems to hold a password, and who sees endpoints reads it: a {{secret.NAME}} may be there"
+                "the body seems to contain a password, which anyone who sees endpoints can read: use {{secret.NAME}}"
             )
     elif method in ("POST", "PUT", "PATCH"):
-        draft.note("Google sends no body, Kronos the job's input: {}")
+        draft.note("Google sends no body, Kronos sends the job's input: {}")
     deadline = _seconds(item, "attemptDeadline", 180)
     spec["timeout_ms"] = int(min(deadline, _MOST_TIMEOUT_SECONDS) * 1000)
     if deadline > _MOST_TIMEOUT_SECONDS:
@@ -149,11 +151,11 @@ def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
 
 
 def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
-    """What is sent beside Kronos's own; what looks like a secret is named in its place. Raises RefusedError."""
+    """Return headers to send besides Kronos's own. A probable secret is replaced by its name. Raises RefusedError."""
     if given is None:
         return {}
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        raise RefusedError("its headers are no texts")
+        raise RefusedError("the headers must be texts")
     headers: dict[str, str] = {}
     for header, value in given.items():
         if header.lower() in _OWN_HEADERS or header.lower().startswith("x-google"):
@@ -164,7 +166,7 @@ def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
             continue
         if passwords.is_named_so(header) or passwords.is_in(value):
             secret = re.sub(r"[^A-Za-z0-9_-]", "-", f"{name}-{header}".lower())[:63]
-            draft.note(f"header {header} holds a secret: store its value first: kronos secret set {secret}")
+            draft.note(f"header {header} contains a secret: store its value first: kronos secret set {secret}")
             headers[header] = f"{{{{secret.{secret}}}}}"
         else:
             headers[header] = _escaped(value)
@@ -172,15 +174,15 @@ def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
 
 
 def _body(given: Json) -> Json:
-    """The JSON that it sends. Raises RefusedError."""
+    """Return the JSON body. Raises RefusedError."""
     try:
         return _template(json_within(base64.b64decode(str(given), validate=True)))
     except (binascii.Error, ValueError, RecursionError):
-        raise RefusedError("its body is no JSON, which is what Kronos sends: name a relay with --endpoint") from None
+        raise RefusedError("the body is not JSON, and Kronos sends only JSON: name a relay with --endpoint") from None
 
 
 def _template(value: Json) -> Json:
-    """The value as a template that comes to it."""
+    """Return a template that renders to the value."""
     if isinstance(value, str):
         return _escaped(value)
     if isinstance(value, list):
@@ -195,24 +197,24 @@ def _escaped(text: str) -> str:
 
 
 def _seconds(given: JsonObject, name: str, default: float) -> float:
-    """A duration as Google writes it, such as 180s. Raises RefusedError."""
+    """Return a duration as Google writes it, such as 180s. Raises RefusedError."""
     text = given.get(name)
     if text is None:
         return default
     if not isinstance(text, str) or not (found := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", text, re.ASCII)):
-        raise RefusedError(f"{name} {shown(str(text))} is no duration")
+        raise RefusedError(f"{name} {shown(str(text))} is not a duration")
     return float(found[1])
 
 
 def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
-    """Google's retries. Raises RefusedError."""
+    """Return Google's retry policy in Kronos's form. Raises RefusedError."""
     config = item.get("retryConfig") or {}
     if not isinstance(config, dict):
-        raise RefusedError("retryConfig is no object")
+        raise RefusedError("retryConfig must be an object")
     count, age = config.get("retryCount", 0), _seconds(config, "maxRetryDuration", 0)
     doublings = config.get("maxDoublings", 5)
     if not (isinstance(count, int) and isinstance(doublings, int)):
-        raise RefusedError("retryCount or maxDoublings is no number")
+        raise RefusedError("retryCount and maxDoublings must be numbers")
     first, most = _seconds(config, "minBackoffDuration", 5), _seconds(config, "maxBackoffDuration", 3600)
     first, most = min(first, _MOST_DELAY_SECONDS), min(max(first, most), _MOST_DELAY_SECONDS)
     retry: JsonObject = {"max_attempts": min(count + 1, 100), "initial_delay_ms": int(first * 1000)}
@@ -220,7 +222,7 @@ def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
     if age:
         retry["max_age_seconds"] = max(1, int(age))
     if age:
-        draft.note("Google tries until retryCount and maxRetryDuration are both reached, Kronos until the first is")
+        draft.note("Google retries until both retryCount and maxRetryDuration are reached, Kronos until one of them is")
     if count > doublings:
-        draft.note("after maxDoublings Google's delay grows by a fixed step; Kronos's goes on doubling")
+        draft.note("after maxDoublings, Google's delay grows by a fixed step; Kronos's keeps doubling")
     return retry

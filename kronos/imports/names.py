@@ -1,4 +1,4 @@
-"""Names of jobs, made from what a source has: the same text has the same name in each import."""
+"""Names of jobs, derived from the source: the same text gets the same name in every import."""
 
 import hashlib
 import re
@@ -13,13 +13,13 @@ _ENDS = re.compile(r"[|;&<>]|\s\d?>")
 
 
 class Names:
-    """The names of one import. Entries that come to the same name are told apart by what they say."""
+    """The names of one import. Entries with the same name get a suffix derived from their text."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def take(self, wanted: str, text: str) -> str:
-        """`wanted`, or with a mark made of `text` where an earlier entry has it; an entry that is there twice is
+        """Return `wanted`, with a suffix derived from `text` if an earlier entry has that name. Identical entries are
         numbered."""
         name = slug(wanted) or "job"
         if name in self._taken or (name == "job" and not slug(wanted)):
@@ -33,22 +33,22 @@ class Names:
 
 
 def slug(text: str) -> str:
-    """The text as a name may be written; empty where nothing of it may stand in one."""
+    """Return the text in the form of a name; empty if no character can be in a name."""
     found = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:MAX_NAME].rstrip("._-")
     return f"job-{found}" if _UUID.fullmatch(found) else found
 
 
 def endpoint_name(job: str) -> str:
-    """The name of an endpoint that is made for one job: the job's, as far as it is short enough."""
+    """Return the name of an endpoint created for one job: the job's name, shortened if needed."""
     if len(job) <= MAX_ENDPOINT_NAME:
         return job
     return f"{job[: MAX_ENDPOINT_NAME - 7]}-{hashlib.sha256(job.encode()).hexdigest()[:6]}"
 
 
 def of_command(command: str) -> str:
-    """What a shell command may be called: its program, and the words after it that are no options.
+    """Return a name for a shell command: its program and the arguments after it that are not options.
 
-    What may hold a password (options, assignments, addresses) is left out.
+    Parts that may contain a password (options, assignments, addresses) are left out.
     """
     rest = command[:2000]
     while (found := _LEADING.match(rest)) is not None and found.end():

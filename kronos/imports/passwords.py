@@ -1,4 +1,4 @@
-"""What looks like a password in another scheduler's entries, by its name or by what stands around it."""
+"""Detects probable passwords in other schedulers' entries, by name or by context."""
 
 import re
 from typing import Final
@@ -26,18 +26,18 @@ _MOST: Final = 65_536
 
 
 def is_named_so(name: str) -> bool:
-    """Whether a variable or header of this name holds one."""
+    """Return whether a variable or header of this name probably holds a password."""
     return name.upper() not in _NO_NAME and _NAME.search(name) is not None
 
 
 def place_in(text: str) -> int | None:
-    """Where what looks like one begins, with the word that says so."""
+    """Return where a probable password begins, with the word that indicates it."""
     found = _TEXT.search(text[:_MOST])
     return None if found is None else found.start()
 
 
 def is_in_url(url: str) -> bool:
-    """Whether its login or a parameter looks like one."""
+    """Return whether the login or a parameter of a URL looks like a password."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -47,7 +47,7 @@ def is_in_url(url: str) -> bool:
 
 
 def is_in(value: Json) -> bool:
-    """Whether a text within looks like one, or stands under a name that says so."""
+    """Return whether a text in the value looks like a password, or has a name that suggests one."""
     if isinstance(value, str):
         return place_in(value) is not None
     if isinstance(value, list):

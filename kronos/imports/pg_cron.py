@@ -1,4 +1,4 @@
-"""The rows of pg_cron's table cron.job: SQL commands on a schedule."""
+"""Rows of pg_cron's table cron.job: SQL commands on a schedule."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from kronos.imports.translation import (
 from kronos.model import Json, JsonObject
 
 TAG: Final = "from-pg_cron"
-LEFT: Final = "left with pg_cron: pass --endpoint to make a job of it, whose input is the SQL"
+LEFT: Final = "stays in pg_cron: pass --endpoint to create a job with the SQL as input"
 _MACROS: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -54,13 +54,13 @@ class Entry:
 
     @property
     def is_ours(self) -> bool:
-        """Whether Kronos made it."""
+        """Whether Kronos created the row."""
         return (self.jobname or "").startswith("kronos:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """How pg_cron reads its rows: `cron.timezone`, and whether both day fields have to match
+    """How pg_cron reads its rows: `cron.timezone`, and whether both day fields must match
     (`cron.match_dom_and_dow`)."""
 
     timezone: str = "UTC"
@@ -68,16 +68,16 @@ class Reading:
 
 
 def entries_of(text: str) -> list[Entry]:
-    """The rows of a file: `select json_agg(job) from cron.job job`, or a row of JSON a line. Raises
+    """Return the rows of a file: `select json_agg(job) from cron.job job`, or one JSON row per line. Raises
     UnreadableError."""
     try:
         read: Json = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, _lines(text)))
     except json.JSONDecodeError as error:
-        raise UnreadableError(f"line {error.lineno}: it is no JSON ({error.msg})") from None
+        raise UnreadableError(f"line {error.lineno}: not valid JSON ({error.msg})") from None
     except (RecursionError, ValueError) as error:
-        raise UnreadableError(f"it is no JSON of rows ({error})") from None
+        raise UnreadableError(f"not valid JSON rows ({error})") from None
     if not isinstance(read, list):
-        raise UnreadableError("it is no list of the rows of cron.job")
+        raise UnreadableError("expected a list of rows of cron.job")
     return [_entry(number, row) for number, row in enumerate(read, 1)]
 
 
@@ -86,22 +86,23 @@ def _lines(text: str) -> list[str]:
 
 
 def _entry(number: int, row: Json) -> Entry:
-    """One row. Raises UnreadableError."""
+    """Read one row. Raises UnreadableError."""
     if not isinstance(row, dict):
-        raise UnreadableError(f"row {number}: it is no row of cron.job")
+        raise UnreadableError(f"row {number}: not a row of cron.job")
     told = {"active": True, "jobname": None, **{name: row[name] for name in _FIELDS if name in row}}
     kinds = {"jobid": int, "active": bool, "jobname": str | None}
     for name in _FIELDS:
         if name not in told or not isinstance(told[name], kinds.get(name, str)):
-            raise UnreadableError(f"row {number}: it has no {name} as cron.job has it")
+            raise UnreadableError(f"row {number}: {name} is missing or has the wrong type")
     return Entry(**told)
 
 
 def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Iterator[Found]:
-    """Each entry as a job whose input is its SQL, or left where it is; Kronos's own are counted and left out."""
+    """Yield each entry as a job with its SQL as input, or untranslated. Kronos's own entries are counted and
+    skipped."""
     names = Names()
     if ours := sum(entry.is_ours for entry in entries):
-        yield Remark(where="cron.job", text=f"{ours} entries are Kronos's own: they belong to its jobs")
+        yield Remark(where="cron.job", text=f"{ours} entries belong to Kronos's own jobs")
     zone = clocks.zone_of(reading.timezone)
     for entry in entries:
         if entry.is_ours:
@@ -114,15 +115,17 @@ def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Itera
 
 
 def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Terms, names: Names) -> Translated:
-    """One entry. Raises RefusedError."""
+    """Translate one entry. Raises RefusedError."""
     draft = JobDraft({"name": "", "endpoint": terms.endpoint, "trigger": "CRON"})
     if found := _SECONDS.fullmatch(entry.schedule):
         draft.job |= {"every": f"{found[1]}s", "overlap": "SKIP"}
-        draft.note("pg_cron counts the seconds from its own start, Kronos from the making of the job: same pace")
+        draft.note(
+            "pg_cron counts the seconds from its start, Kronos from the job's creation; the interval is the same"
+        )
     else:
         read = cron_fields.read(_fields_of(entry.schedule, reading), PG_CRON)
         draft.job |= {"cron": read.text, "timezone": zone, **clocks.follows_clock(read, zone), "overlap": "QUEUE"}
-        draft.note("pg_cron queues each run that comes while one is under way; QUEUE lets one wait, and skips more")
+        draft.note("pg_cron queues all runs that overlap; QUEUE lets one wait and skips the others")
     if terms.endpoint is None:
         raise RefusedError(LEFT)
     draft.job |= {
@@ -132,9 +135,11 @@ def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Te
         "tags": [TAG],
     }
     if passwords.place_in(entry.command) is not None:
-        draft.note("its SQL seems to hold a password: who sees payloads reads it; keep it in the database")
+        draft.note(
+            "the SQL seems to contain a password, which anyone who sees payloads can read: keep it in the database"
+        )
     if not entry.active:
-        draft.note("it is not active: the job is made paused")
+        draft.note("the entry is not active: the job is created paused")
     made = endpoint_of(terms.url, terms.endpoint, spec=_SPEC, retry_policy=_ONCE) if terms.url else None
     return Translated(
         where=where,
@@ -147,18 +152,18 @@ def _translated(where: str, entry: Entry, reading: Reading, zone: str, terms: Te
 
 
 def _fields_of(schedule: str, reading: Reading) -> list[str]:
-    """Raises RefusedError."""
+    """Return the five fields. Raises RefusedError."""
     text = schedule.strip()
     if text in ("@reboot", "@restart"):
-        raise RefusedError(f"{text} is no time: it runs when PostgreSQL starts")
+        raise RefusedError(f"{text} has no time: it runs when PostgreSQL starts")
     fields = (_MACROS.get(text.lower(), text)).split()
     if reading.matches_both_days and len(fields) == 5 and "*" not in (fields[2][:1], fields[4][:1]):
-        raise RefusedError("cron.match_dom_and_dow is on: here a day would match that matches either day field")
+        raise RefusedError("cron.match_dom_and_dow is on: in Kronos, a day that matches either day field would match")
     return fields
 
 
 def _name(entry: Entry) -> str:
-    """The entry's own name, else one made of the first words of its command."""
+    """Return the entry's own name, or one from the first words of its command."""
     if entry.jobname and slug(entry.jobname):
         return entry.jobname
     words = re.findall(r"[A-Za-z_][\w.]*", re.sub(r"'[^']*'|--[^\n]*", " ", entry.command[:2000]))

@@ -1,6 +1,6 @@
-"""How large an answer may be: what a model reads costs, and what it cannot hold it loses.
+"""Limits on the size of responses: what a model reads has a cost, and text beyond its context is lost.
 
-Texts are cut first, then lists and objects, and each answer says that it was.
+Texts are cut first, then lists and objects. Each response says what was cut.
 """
 
 import json
@@ -8,27 +8,27 @@ import json
 from kronos.model import Json, JsonObject
 
 MAX_BYTES = 48 * 1024
-"""Of an answer's JSON: about 12,000 tokens."""
+"""Size of a response's JSON: about 12,000 tokens."""
 MAX_TEXT = 4000
 MAX_NAMED = 60
 _ROOM = 1024
-# Characters of a text, and members of a list or object, from one try to the next.
+# Maximum characters of a text and members of a list or object, for each attempt in turn.
 _TRIES = ((MAX_TEXT, 100_000), (1000, 500), (250, 100), (100, 25), (60, 8))
 
 
 def compact(value: Json) -> str:
-    """As it is sent: what a model is told is as large as this. Unlike the API's own writer it has integers of any size
-    and any depth that was read: a dry run shows what the API would refuse."""
+    """Return the JSON as it is sent; its length counts. Unlike the API's own writer, it accepts integers of any size
+    and any depth that was read: a dry run shows values that the API would reject."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def told(text: str) -> str:
-    """An argument's name, or the like, as long as a message has room for."""
+    """Shorten an argument's name, or similar, to fit into a message."""
     return text if len(text) <= MAX_NAMED else f"{text[:MAX_NAMED]}…"
 
 
 def fitting(rows: list[JsonObject]) -> int:
-    """How many of the first rows one answer has room for; at least one."""
+    """Return how many of the first rows fit into one response; at least one."""
     used = 0
     for place, row in enumerate(rows):
         used += _size(_cut(row, *_TRIES[0], [])) + 1
@@ -38,25 +38,25 @@ def fitting(rows: list[JsonObject]) -> int:
 
 
 def bounded(value: Json) -> tuple[Json, str | None]:
-    """It, as large as an answer may be; and what was cut."""
+    """Return the value, reduced to the maximum size, and a note of what was cut."""
     for characters, members in _TRIES:
         cut: list[str] = []
         shown = _cut(value, characters, members, cut)
         if _size(shown) <= MAX_BYTES:
             return shown, _said(cut)
     named = {name[:60]: "… (too large)" for name in list(value)[:50]} if isinstance(value, dict) else []
-    return named, "It is too large to be shown: only its fields are named."
+    return named, "This is too large to show: only its field names are listed."
 
 
 def _said(cut: list[str]) -> str | None:
     if not cut:
         return None
     more = f" and {len(cut) - 5} more" if len(cut) > 5 else ""
-    return f"Cut, and marked with …: {', '.join(cut[:5])}{more}."
+    return f"Shortened, and marked with …: {', '.join(cut[:5])}{more}."
 
 
 def _cut(value: Json, characters: int, members: int, cut: list[str], pointer: str = "") -> Json:
-    """It, with texts of so many characters and lists and objects of so many members; `cut` gets where."""
+    """Return the value with texts and members limited; the places are added to `cut`."""
     if isinstance(value, str) and len(value) > characters:
         cut.append(pointer or "/")
         return f"{value[:characters]}… ({len(value)} characters)"

@@ -1,4 +1,4 @@
-"""Tools that read jobs and what became of them."""
+"""Tools that read jobs, executions and dead letters."""
 
 from typing import Annotated, Literal
 
@@ -7,11 +7,11 @@ from pydantic import Field
 from kronos.mcp.tools import Asking, Cursor, Id, Instant, JobRef, Limit, Rows, Shown, document, tool
 from kronos.model import ExecutionStatus, JobStatus, JsonObject
 
-_Count = Annotated[int, Field(ge=1, le=100, description="How many runs.")]
+_Count = Annotated[int, Field(ge=1, le=100, description="Number of runs.")]
 
 
 class Looking:
-    """Jobs, executions, dead letters, and how it all goes."""
+    """Jobs, executions, dead letters, and the state of the workspace."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
@@ -19,7 +19,9 @@ class Looking:
     @tool()
     async def list_jobs(
         self,
-        search: Annotated[str | None, Field(description="Whose name, or endpoint's name, holds this text.")] = None,
+        search: Annotated[
+            str | None, Field(description="Only jobs whose name or endpoint name contains this text.")
+        ] = None,
         status: JobStatus | None = None,
         trigger: Literal["IMMEDIATE", "DELAYED", "CRON"] | None = None,
         endpoint: str | None = None,
@@ -27,7 +29,7 @@ class Looking:
         limit: Limit = 20,
         cursor: Cursor = None,
     ) -> Rows:
-        """List or search jobs, newest first: what runs, when, and where it is sent. Filters are joined by and."""
+        """List or search jobs, newest first: what runs, when, and where it is delivered. All filters must match."""
         return await self._asking.page(
             "jobs",
             limit=limit,
@@ -41,44 +43,44 @@ class Looking:
 
     @tool()
     async def get_job(self, job: JobRef) -> Shown:
-        """Get all terms of a job: schedule, time zone, endpoint, input, policies, next and last run."""
+        """Get all fields of a job: schedule, time zone, endpoint, input, policies, next and last run."""
         return await self._asking.show("jobs", job)
 
     @tool()
     async def get_job_status(self, job: JobRef) -> Shown:
-        """Tell how a job is doing: its health, how its runs of the last 24 hours ended, whether each tick is accounted
+        """Get the state of a job: its health, how its runs of the last 24 hours ended, whether each tick is accounted
         for, and whether pg_cron rings for it. To see why one tick ran or did not, use explain_job."""
         return await self._asking.show("jobs", job, "status")
 
     @tool()
     async def explain_job(self, job: JobRef, at: Instant = None) -> Shown:
-        """Explain why a job ran, did not run, or will run at an instant (now, if none is given): the decision, one
-        sentence of why, and each step that was looked at with its evidence. Ask this first when a run is missing."""
+        """Explain why a job ran, did not run, or will run at an instant (default: now): the decision, one sentence with
+        the reason, and each step checked, with evidence. Use this first when a run is missing."""
         return await self._asking.show("jobs", job, "explain", at=at)
 
     @tool()
     async def list_next_runs(self, job: JobRef, count: _Count = 10) -> Shown:
-        """List when a job runs next, in its own time zone and in UTC, with what clock changes do to it."""
+        """List a job's next runs, in its own time zone and in UTC, with the effect of clock changes."""
         return await self._asking.show("jobs", job, "next-runs", count=count)
 
     @tool()
     async def list_ticks(self, job: JobRef, since: Instant = None, until: Instant = None, limit: Limit = 50) -> Shown:
-        """List the ticks of a CRON job in a window of the past, and what became of each (the last 24 hours, if none is
-        given). next_from of the answer is the since of the next call."""
+        """List the ticks of a CRON job in a past window (default: the last 24 hours), and what became of each. To
+        continue, pass next_from of the response as since."""
         found = await self._asking.get("jobs", job, "ticks", limit=limit, **{"from": since, "to": until})
         return document(found)
 
     @tool()
     async def list_executions(
         self,
-        job: Annotated[str | None, Field(description="Of this job, an id or a name.")] = None,
+        job: Annotated[str | None, Field(description="Only executions of this job, by id or name.")] = None,
         status: ExecutionStatus | None = None,
         scheduled_after: Instant = None,
         scheduled_before: Instant = None,
         limit: Limit = 20,
         cursor: Cursor = None,
     ) -> Rows:
-        """List executions, newest first: single runs and ticks, how each ended, and with which error."""
+        """List executions, newest first: one-shots and ticks, how each ended, and its error."""
         return await self._asking.page(
             "executions",
             limit=limit,
@@ -91,12 +93,12 @@ class Looking:
 
     @tool()
     async def get_execution(self, execution_id: Id) -> Shown:
-        """Get one execution: its state, input, output or error, times, and what it set off."""
+        """Get one execution: its state, input, output or error, times, and the callbacks it started."""
         return await self._asking.show("executions", execution_id)
 
     @tool()
     async def list_attempts(self, execution_id: Id, limit: Limit = 20, cursor: Cursor = None) -> Rows:
-        """List the deliveries of one execution, and what the receiver answered to each."""
+        """List the attempts of one execution, with the receiver's response to each."""
         return await self._asking.page("executions", execution_id, "attempts", limit=limit, cursor=cursor)
 
     @tool()
@@ -104,15 +106,17 @@ class Looking:
         self,
         endpoint: str | None = None,
         job: str | None = None,
-        error_type: Annotated[str | None, Field(description="Of the last error, such as http_status.")] = None,
-        search: Annotated[str | None, Field(description="Whose last error holds this text.")] = None,
+        error_type: Annotated[str | None, Field(description="Type of the last error, such as http_status.")] = None,
+        search: Annotated[
+            str | None, Field(description="Only dead letters whose last error contains this text.")
+        ] = None,
         after: Instant = None,
         before: Instant = None,
         limit: Limit = 20,
         cursor: Cursor = None,
     ) -> Rows:
-        """List dead letters, the last that failed first: executions that failed for good and that nobody has dealt
-        with. Where there are many, begin with group_dead_letters."""
+        """List dead letters, latest failure first: executions that failed permanently and were neither retried nor
+        discarded. If there are many, begin with group_dead_letters."""
         filters = {"endpoint": endpoint, "job": job, "error_type": error_type, "q": search}
         return await self._asking.page(
             "dead-letters", limit=limit, cursor=cursor, after=after, before=before, **filters
@@ -122,20 +126,20 @@ class Looking:
     async def group_dead_letters(
         self, endpoint: str | None = None, job: str | None = None, after: Instant = None, before: Instant = None
     ) -> Shown:
-        """Count dead letters by endpoint and error: what fails, how often, since when."""
+        """Count dead letters by endpoint and error: what fails, how often, and since when."""
         return await self._asking.show("dead-letters", "groups", endpoint=endpoint, job=job, after=after, before=before)
 
     @tool()
     async def get_overview(self) -> Shown:
-        """Tell what is going on in the workspace: what failed or is late in the last hour, what waits, which jobs
-        fail, whether workers and pg_cron are well. minutes has those in which something happened."""
+        """Get the state of the workspace: what failed or is late in the last hour, what is waiting, which jobs fail,
+        and whether workers and pg_cron work. minutes contains only minutes in which something happened."""
         found = await self._asking.get("overview")
         minutes = [_of_note(each) for each in found.get("minutes", [])]
         return document({**found, "minutes": [each for each in minutes if len(each) > 1]})
 
     @tool()
     async def get_load(self, window: Literal["24h", "7d"] = "24h") -> Shown:
-        """Count the runs to come: in all, by the hour, in the ten busiest minutes, beside what the instance can do."""
+        """Count the upcoming runs: in total, per hour, and in the ten busiest minutes, with the instance's capacity."""
         found = await self._asking.get("load", window=window)
         runs: list[int] = found.pop("runs", [])
         hours = [sum(runs[start : start + 60]) for start in range(0, len(runs), 60)]
@@ -143,5 +147,5 @@ class Looking:
 
 
 def _of_note(minute: JsonObject) -> JsonObject:
-    """A minute without what is nothing."""
+    """Return a minute without its zeros and empty fields."""
     return {name: value for name, value in minute.items() if value or name == "at"}

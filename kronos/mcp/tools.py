@@ -1,4 +1,4 @@
-"""What all tools have in common: how they ask the API, what they answer, and how they are told apart."""
+"""Shared code of all tools: how they call the API, what they return, and how they are described."""
 
 import asyncio
 import inspect
@@ -23,18 +23,18 @@ _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _MARK = "_kronos_annotations"
 
-Limit = Annotated[int, Field(ge=1, le=100, description="How many at most; fewer come where they are large.")]
-Cursor = Annotated[str | None, Field(description="next_cursor of the answer before, with the same filters.")]
-# As the API has them. What is no name is no part of a path: `..` would be, to a proxy.
+Limit = Annotated[int, Field(ge=1, le=100, description="Maximum number of rows; fewer are returned if they are large.")]
+Cursor = Annotated[str | None, Field(description="next_cursor of the previous response, with the same filters.")]
+# As in the API. Anything else must not become part of a path: a proxy would interpret `..`.
 JobRef = Annotated[
     str,
     Field(
         pattern=f"^{JOB_NAME}$",
-        description="A job's name, which means it with all its versions, or the id of a version.",
+        description="A job's name, which means all its versions, or the id of one version.",
     ),
 ]
-EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$", description="An endpoint's name.")]
-Id = Annotated[str, Field(pattern=f"^(?i:{UUID_FORM.pattern})$", description="Its id, a UUID.")]
+EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$", description="Name of an endpoint.")]
+Id = Annotated[str, Field(pattern=f"^(?i:{UUID_FORM.pattern})$", description="The id, a UUID.")]
 Instant = Annotated[str | None, Field(description="RFC 3339 with an offset, such as 2026-12-01T09:00:00Z.")]
 
 
@@ -43,22 +43,22 @@ class Rows(BaseModel):
 
     model_config = ConfigDict(title="Rows")
 
-    items: list[JsonObject] = Field(description="The rows, as the API gives them.")
-    next_cursor: str | None = Field(description="Give it as cursor to go on; null: there are no more.")
-    note: str | None = Field(description="What was left out of this answer, and how to get it.")
+    items: list[JsonObject] = Field(description="The rows, as in the API.")
+    next_cursor: str | None = Field(description="Pass it as cursor to get the next rows; null: there are no more.")
+    note: str | None = Field(description="What this response leaves out, and how to get it.")
 
 
 class Shown(BaseModel):
-    """One thing."""
+    """One resource."""
 
     model_config = ConfigDict(title="Shown")
 
-    document: JsonObject = Field(description="It, as the API gives it.")
-    note: str | None = Field(description="What was left out of this answer, and how to get it.")
+    document: JsonObject = Field(description="The resource, as in the API.")
+    note: str | None = Field(description="What this response leaves out, and how to get it.")
 
 
 class Shaped:
-    """Of a JSON object that goes to the API as it is: what a model of the API's says that it has in it."""
+    """Gives a JSON object that is passed to the API unchanged the schema of the API's model."""
 
     def __init__(self, model: type[BaseModel]) -> None:
         self._model = model
@@ -69,56 +69,57 @@ class Shaped:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The API as the tools ask it: aside, so that a call that is cancelled is left at once, and the end of the input
-    is the end of the process."""
+    """The API, called in threads. So a cancelled call returns immediately, and the process ends when its input ends."""
 
     api: Api
 
     async def get(self, *path: str, **query: str | int | None) -> JsonObject:
-        """What is there. Raises ToolError."""
+        """Return a resource. Raises ToolError."""
         return await _aside(lambda: _object(self.api.get(*path, fields=(), **_texts(query))))
 
     async def show(self, *path: str, **query: str | int | None) -> Shown:
-        """What is there, as a tool answers it. Raises ToolError."""
+        """Return a resource in the form of a tool's response. Raises ToolError."""
         return document(await self.get(*path, **query))
 
     async def send(
         self, method: str, *path: str, body: Json = None, key: str | None = None, if_match: str | None = None
     ) -> JsonObject:
-        """Changes something. Raises ToolError."""
+        """Send a change. Raises ToolError."""
         return await _aside(lambda: _object(self.api.send(method, *path, body=body, key=key, if_match=if_match)))
 
     async def judge(self, *path: str, body: JsonObject) -> JsonObject:
-        """What the API says of something that belongs to no workspace. Raises ToolError."""
+        """Return the API's verdict on something that belongs to no workspace. Raises ToolError."""
         return await _aside(lambda: _object(self.api.of(None).send("POST", *path, body=body)))
 
     async def instance(self, *path: str) -> JsonObject:
-        """What belongs to no workspace. Raises ToolError."""
+        """Return a resource that belongs to no workspace. Raises ToolError."""
         return await _aside(lambda: _object(self.api.of(None).get(*path)))
 
     async def page(self, *path: str, limit: int, **query: str | int | None) -> Rows:
-        """Rows of a list. Where they are too large for one answer, fewer are asked for, so that the cursor goes on
-        after the last that is shown. Raises ToolError."""
+        """Return rows of a list. If they are too large for one response, fewer are requested, so that the cursor
+        continues after the last row returned. Raises ToolError."""
         found = await self.get(*path, limit=limit, **query)
         fit = fitting(found["data"])
         if fit < len(found["data"]):
             found = await self.get(*path, limit=fit, **query)
         rows, note = bounded(found["data"])
         if fit < limit and found.get("next_cursor"):
-            note = " ".join(filter(None, [f"Only {fit} of {limit} in this answer: go on with next_cursor.", note]))
+            note = " ".join(
+                filter(None, [f"This response has only {fit} of {limit}: continue with next_cursor.", note])
+            )
         return Rows(
             items=[row for row in rows if isinstance(row, dict)], next_cursor=found.get("next_cursor"), note=note
         )
 
 
 def document(found: JsonObject, note: str | None = None) -> Shown:
-    """A thing as a tool answers it."""
+    """Return a resource in the form of a tool's response."""
     shown, cut = bounded(found)
     return Shown(document=shown, note=" ".join(filter(None, [note, cut])) or None)
 
 
 async def _aside(work: Callable[[], _T]) -> _T:
-    """What `work` returns, out of a thread that nobody waits for. Raises ToolError."""
+    """Return the result of `work`, run in a thread that nothing waits for. Raises ToolError."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 
@@ -137,7 +138,7 @@ async def _aside(work: Callable[[], _T]) -> _T:
             result = work()
         except click.ClickException as error:
             raised = ToolError(error.format_message())
-        except Exception as error:  # the caller raises it, in its own thread
+        except Exception as error:  # raised again in the caller's thread
             raised = error
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, raised)
@@ -156,7 +157,7 @@ def _texts(query: dict[str, str | int | None]) -> dict[str, str | None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Described:
-    """A tool as it is listed."""
+    """A tool as the server lists it."""
 
     name: str
     title: str
@@ -167,7 +168,7 @@ class Described:
 def tool(
     *, writes: bool = False, destroys: bool = False, repeatable: bool = True, calls_out: bool = False
 ) -> Callable[[Callable[_P, Awaitable[_T]]], Callable[_P, Awaitable[_T]]]:
-    """Makes a tool of a method: its name is the method's, its description the docstring."""
+    """Turn a method into a tool: its name is the method's, its description the docstring."""
     annotations = ToolAnnotations(
         read_only_hint=not writes,
         destructive_hint=destroys,
@@ -183,7 +184,7 @@ def tool(
 
 
 def described(tools: object) -> Iterator[Described]:
-    """The tools of an object, in the order in which its class has them."""
+    """Yield the tools of an object, in the order of its class."""
     for name in vars(type(tools)):
         method = getattr(tools, name)
         annotations: Any = getattr(method, _MARK, None)

@@ -1,1 +1,1 @@
-"""What is sent to a helper: `kronos support-bundle`. Everything in it is there because it is on a list."""
+"""Support bundles: `kronos support-bundle`. They contain only what is on a list."""

@@ -1,5 +1,5 @@
-"""What may be in a support bundle. Whatever is not named here is left out: a new setting, column or word is not shown
-until somebody has put it on a list."""
+"""What a support bundle may contain. Anything not listed here is left out: a new setting, column or word is not
+included until it is added to a list."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import orjson
 from kronos.config import Settings
 from kronos.redaction import redacted
 
-# Numbers, switches and words of a fixed choice: nobody can write anything of their own into them.
+# Numbers, switches and words of a fixed choice: they cannot contain user text.
 SETTINGS: Final = frozenset({
     "max_connections", "max_connections_per_address", "max_requests", "max_url_bytes", "max_header_bytes",
     "max_headers", "head_seconds", "idle_seconds", "request_seconds", "ready_seconds", "write_seconds", "rate_limit",
@@ -33,7 +33,7 @@ POSTGRESQL: Final = (
     "superuser_reserved_connections", "synchronous_commit", "TimeZone", "track_activities", "track_counts", "wal_level",
     "work_mem",
 )  # fmt: skip
-# Checks whose details are numbers and the program's own words. Those of the others name jobs, endpoints, roles, files.
+# Checks whose details consist of numbers and Kronos's own words. The others name jobs, endpoints, roles or files.
 DETAILS: Final = frozenset({
     "archive", "audit", "bloat", "clock", "commits", "connections", "cron limits", "cron log", "cron log size",
     "cron settings", "cron slots", "cron version", "dead letters", "default partitions", "disk", "durability",
@@ -42,11 +42,11 @@ DETAILS: Final = frozenset({
     "privileges", "replication lag", "retention", "roles", "schema", "statistics", "synchronous standby", "tables",
     "time zone data", "time zones", "unlogged", "workers", "wraparound", "writes",
 })  # fmt: skip
-# With its digits: what has some between its letters is a word of the program whole, or not at all.
+# Includes digits: a word with digits among its letters is compared as a whole.
 _WORD = re.compile(r"[^\W_]+")
 _TOKEN = re.compile(r"[^\s'\"(),;{}\[\]]+")
 _FEW_DIGITS = 4
-# A time is shown, an address is not: it, too, has nothing but digits between its dots or colons.
+# Times are shown, addresses are not. Both may consist of digits between dots or colons.
 _TIME = re.compile(r"(?:\d{4}-\d\d-\d\dT)?\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+|::|:[^:]*:")
 _AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
@@ -56,7 +56,7 @@ _LINE = re.compile(r"^(?P<head>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ [A-Z]+ +krono
 
 
 def settings(found: Settings) -> dict[str, object]:
-    """Each setting by its name: its value, or whether it is set."""
+    """Return each setting by name: its value, or whether it is set."""
     return {
         name: getattr(found, name) if name in SETTINGS else ("set" if getattr(found, name) else "not set")
         for name in sorted(Settings.model_fields)
@@ -64,17 +64,17 @@ def settings(found: Settings) -> dict[str, object]:
 
 
 class Words:
-    """The words of the program's own texts: what of a line of a log is kept."""
+    """The words of Kronos's own texts. Other words of a log line are removed."""
 
     def __init__(self) -> None:
-        """Reads the package's files: half a second."""
+        """Read the package's files, which takes half a second."""
         package = Path(__file__).parents[1]
         self._known: set[str] = set()
         for path in package.rglob("*.py"):
             self._known.update(_WORD.findall(path.read_text(encoding="utf-8").lower()))
 
     def line(self, text: str) -> str | None:
-        """A line of a log of ours without whatever was not written by its program; None for one that is not ours."""
+        """Return a line of Kronos's log without words from elsewhere; None for a line of another program."""
         if text.startswith("{"):
             return self._of_json(text)
         if (found := _LINE.match(redacted(text))) is None:
@@ -82,10 +82,10 @@ class Words:
         return f"{found['head']}: {_TOKEN.sub(self._kept, found['message'])}"
 
     def _of_json(self, text: str) -> str | None:
-        """Of a line for collectors what one for people has: its other fields name what it was about."""
+        """Return a JSON log line in the form for people. Its other fields are left out: they name what it was about."""
         try:
             line = orjson.loads(text)
-        except orjson.JSONDecodeError:  # cut off where the file was read from
+        except orjson.JSONDecodeError:  # cut off at the start of the part that was read
             return None
         parts = [str(line.get(name, "")) for name in ("at", "level", "logger")]
         if not (_AT.fullmatch(parts[0]) and parts[1] in _LEVELS and _LOGGER.fullmatch(parts[2])):
@@ -101,7 +101,7 @@ class Words:
         return text if is_ours or _TIME.fullmatch(text) else "…"
 
     def lines(self, texts: Iterator[str]) -> Iterator[str]:
-        """Those lines that are ours."""
+        """Yield the lines of Kronos's log."""
         for text in texts:
             if (kept := self.line(text)) is not None:
                 yield kept

@@ -1,4 +1,4 @@
-"""The parts of a support bundle, each a file of text."""
+"""The parts of a support bundle. Each is a text file."""
 
 import platform
 import re
@@ -20,7 +20,7 @@ from kronos.encryption import KeySource
 from kronos.sql import statement
 from kronos.support import allowed
 
-# What is run most, as whom: of each the plan that PostgreSQL has for it, whatever its parameters.
+# The most frequent statements, with their roles. The bundle has their generic plans, which do not depend on parameters.
 _HOT: Final = {
     "claims.list_due_endpoints": "kronos_worker",
     "claims.claim_executions": "kronos_worker",
@@ -38,12 +38,12 @@ _PACKAGES: Final = ("kronos", "psycopg", "fastapi", "starlette", "uvicorn", "pyd
 _LINES: Final = 500
 _LOG_BYTES: Final = 256 * 1024
 _PARAMETER = re.compile(r"%\((\w+)\)s")
-_NAMES_LEFT_OUT: Final = "left out: it may name jobs, endpoints, roles or files (--with-names)"
+_NAMES_LEFT_OUT: Final = "left out: may name jobs, endpoints, roles or files (to include it: --with-names)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableUse:
-    """Size and upkeep of a table."""
+    """Size and vacuum state of a table."""
 
     name: str
     live: int
@@ -57,7 +57,7 @@ class TableUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountOf:
-    """How many of what there are."""
+    """A count, and what was counted."""
 
     what: str
     number: int
@@ -65,7 +65,7 @@ class CountOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsOf:
-    """Sessions that are alike."""
+    """A group of similar sessions."""
 
     kind: str
     program: str
@@ -77,7 +77,7 @@ class SessionsOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSetting:
-    """A setting of PostgreSQL."""
+    """A PostgreSQL setting."""
 
     name: str
     value: str
@@ -87,7 +87,7 @@ class ServerSetting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerVersions:
-    """What runs in PostgreSQL."""
+    """Versions and size of a PostgreSQL database."""
 
     postgresql: str
     pg_cron: str
@@ -106,8 +106,8 @@ _VERSIONS = statement("support.get_versions", ServerVersions)
 def parts(
     url: str, *, settings: Settings, keys: KeySource, logs: Path | None, with_names: bool
 ) -> Iterator[tuple[str, bytes]]:
-    """(name, content) of each. `logs`: the folder where `kronos up` keeps them. A part that cannot be made says why;
-    none is missing without a word."""
+    """Yield the name and content of each part. `logs` is the folder of `kronos up`'s logs. A part that cannot be
+    created contains the reason; none is left out silently."""
     found = list(doctor.examine(url, fix=False, progress=lambda checked, total: None, keys=keys, settings=settings))
     yield "doctor.json", _json([_finding(each, with_names=with_names) for each in found])
     yield "settings.json", _json(allowed.settings(settings))
@@ -119,11 +119,11 @@ def parts(
         ) as connection:
             yield from _asked(connection)
     except Exception as error:
-        yield "database.txt", f"PostgreSQL could not be asked: {type(error).__name__}\n".encode()
+        yield "database.txt", f"PostgreSQL could not be queried: {type(error).__name__}\n".encode()
 
 
 def _asked(connection: session.Connection) -> Iterator[tuple[str, bytes]]:
-    """What PostgreSQL is asked as the owner; then the plans, as who runs the statements."""
+    """Query PostgreSQL as the owner, then get the plans as the roles that run the statements."""
 
     def rows(make: Callable[[], object]) -> bytes:
         try:
@@ -146,7 +146,7 @@ def _asked(connection: session.Connection) -> Iterator[tuple[str, bytes]]:
 
 
 def _plan(connection: session.Connection, name: str, role: str) -> str:
-    """The plan of a statement for whatever parameters. It has no value of anybody's row."""
+    """Return the generic plan of a statement. It contains no values of rows."""
     text, names = sql.texts()[name], list[str]()
 
     def number(found: re.Match[str]) -> str:
@@ -173,7 +173,7 @@ def _finding(found: Finding, *, with_names: bool) -> dict[str, object]:
 
 
 def _program() -> dict[str, object]:
-    """What runs here."""
+    """Return the versions of Kronos, its packages and the platform."""
     packages = {}
     for name in _PACKAGES:
         try:
@@ -191,10 +191,10 @@ def _program() -> dict[str, object]:
 
 
 def _logs(folder: Path | None) -> Iterator[str]:
-    """The last lines of each log of `kronos up`, as far as the program wrote them."""
+    """Yield the last lines of each log of `kronos up`, without words from elsewhere."""
     files = sorted(folder.glob("*.log")) if folder is not None and folder.is_dir() else []
     if not files:
-        yield "there are no logs of `kronos up` here: add what your own collector has"
+        yield "there are no logs of `kronos up` here: add the logs of your own collector"
         return
     words = allowed.Words()
     for file in files:

@@ -1,1 +1,1 @@
-"""Workers: claim what is due, deliver it, store what became of it."""
+"""Workers: claim due executions, deliver them, and store the results."""

@@ -1,4 +1,4 @@
-"""Ends deliveries under way that are not wanted any more: their executions were cancelled, or are not this worker's."""
+"""Abort deliveries whose executions were cancelled or no longer belong to this worker."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence, Set
@@ -12,15 +12,15 @@ from kronos.worker.attempt import Leased, abort
 from kronos.worker.link import Link
 
 _log = Log("kronos.worker")
-# A cancellation is told of at once (kronos_aborts). This is for one that nobody heard, and for a claim that ended
-# without a word: what has been under way for so long is asked for so often.
+# Cancellations are announced immediately (kronos_aborts). This poll finds missed announcements and claims that ended
+# without one: deliveries under way for this long are checked this often.
 _LOOK_SECONDS = 3.0
-# What is told is true of a row, or of none: a delivery is only ended where PostgreSQL says so. Anybody may tell.
+# Any session may send an announcement, so it is not trusted: a delivery is aborted only if PostgreSQL confirms it.
 _MOST_TOLD, _ID_CHARACTERS = 10_000, 36
 
 
 class Aborts:
-    """What was said of cancellations, and the next look at those that nobody said."""
+    """Announced cancellations, and the poll for those that were missed."""
 
     def __init__(self, link: Link, under_way: Set[Leased], poke: Callable[[], None]) -> None:
         self._link = link
@@ -30,11 +30,11 @@ class Aborts:
         self._is_look_due = False
         self._timer: asyncio.TimerHandle | None = None
         self.ended = 0
-        """Deliveries that were, since the process began."""
+        """Deliveries aborted since the process started."""
 
     def told(self, execution_ids: Iterable[str]) -> None:
-        """Someone says that these were cancelled. A claim whose answer is on its way may have one of them: it is looked
-        for once its delivery has begun."""
+        """Note that these executions may have been cancelled. One may be in a claim that is still being answered; it is
+        checked once its delivery has begun."""
         if len(self._told) < _MOST_TOLD:
             self._told.update(each for each in execution_ids if len(each) == _ID_CHARACTERS)
         else:
@@ -43,15 +43,15 @@ class Aborts:
 
     @property
     def are_due(self) -> bool:
-        """Whether `end` has something to ask."""
+        """Whether `end` has something to check."""
         return bool(self._told) or self._is_look_due
 
     def watch(self) -> None:
-        """Look by itself, every few seconds, until `close`."""
+        """Poll every few seconds, until `close`."""
         self._timer = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -62,7 +62,7 @@ class Aborts:
             self._poke()
 
     async def end(self) -> None:
-        """End those under way that PostgreSQL does not know as theirs, or knows as cancelled."""
+        """Abort deliveries that PostgreSQL reports as cancelled or as no longer this worker's."""
         told, self._told = self._told, set()
         is_look, self._is_look_due = self._is_look_due, False
         latest = boot_time() - _LOOK_SECONDS
@@ -75,11 +75,11 @@ class Aborts:
             await self.end_among(wanted)
 
     async def end_among(self, wanted: Sequence[Leased]) -> None:
-        """As `end`, of these."""
+        """Like `end`, for these deliveries."""
         try:
             unwanted = await claims.unwanted(self._link, [(each.claim.execution_id, each.token) for each in wanted])
         except psycopg.Error as error:
-            _log.debug("worker.read_failed", "asking for cancelled executions failed: %s", error)
+            _log.debug("worker.read_failed", "reading cancelled executions failed: %s", error)
             self._told.update(each.claim.execution_id for each in wanted)
             await self._link.pause()
             return
@@ -87,7 +87,7 @@ class Aborts:
             if (leased.claim.execution_id, leased.token) in unwanted and leased in self._under_way:
                 _log.info(
                     "delivery.aborted",
-                    "execution %s: its delivery is ended, nobody wants it any more",
+                    "execution %s: delivery aborted, the execution was cancelled or is no longer this worker's",
                     leased.claim.execution_id,
                     execution_id=leased.claim.execution_id,
                     job_id=leased.claim.job_id,

@@ -1,4 +1,4 @@
-"""Many values as one parameter of a statement: psycopg writes a list element by element, in Python."""
+"""Pass many values as one statement parameter. psycopg would write a list element by element, in Python."""
 
 import struct
 from collections.abc import Iterable, Sequence
@@ -14,20 +14,20 @@ _NULL = _LENGTH.pack(-1)
 
 
 def literal(values: Iterable[str]) -> str:
-    """An array as PostgreSQL reads it, of ids, numbers, instants or words: what needs quotes has them.
+    """Return a PostgreSQL array literal of ids, numbers, instants or words, quoted where needed.
 
-    psycopg finds a dumper for each list and its elements anew, 9 us a list: four of them were a claim's.
+    psycopg looks up a dumper for each list and its elements every time, 9 us per list; a claim has four lists.
     """
     return f"{{{','.join(values)}}}"
 
 
 class Documents:
-    """Texts of any content, for a parameter that is cast to jsonb[]."""
+    """Texts of any content, for a parameter cast to jsonb[]."""
 
     __slots__ = ("written",)
 
     def __init__(self, texts: Sequence[str | None]) -> None:
-        """Raises UnicodeEncodeError where one of them cannot be written as UTF-8."""
+        """Raises UnicodeEncodeError if a text cannot be encoded as UTF-8."""
         written = [_HEADER.pack(1, 1, _TEXT, len(texts), 1)] if texts else [_HEADER.pack(0, 0, _TEXT, 0, 0)[:12]]
         for text in texts:
             if text is None:
@@ -39,11 +39,11 @@ class Documents:
 
 
 class DocumentsDumper(Dumper):
-    """Hands over what was written."""
+    """Passes on the bytes that Documents has encoded."""
 
     oid = _TEXTS
     format = Format.BINARY
 
     def dump(self, obj: Documents) -> bytes:
-        """PostgreSQL's binary form of text[]."""
+        """Return PostgreSQL's binary form of text[]."""
         return obj.written

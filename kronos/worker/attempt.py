@@ -1,4 +1,4 @@
-"""One attempt: what is sent is made of the endpoint's version and the execution's input, sent once, and reported as a
+"""One attempt: render the request from the endpoint's version and the execution's input, send it once, and report a
 Result."""
 
 import asyncio
@@ -37,30 +37,30 @@ from kronos.worker.targets import HttpTarget, Target, Unusable
 from kronos.worker.vault import Opened
 
 _log = Log("kronos.worker")
-# After the timeout the result still has to reach PostgreSQL within the lease.
+# After the timeout, the result must still reach PostgreSQL before the lease ends.
 _RESERVE_SECONDS = 1.0
-# Template and input of 64 kB are rendered in some milliseconds. Larger ones are rendered beside the event loop, one
-# after the other: no other delivery waits.
+# A template and input of 64 kB are rendered in a few milliseconds. Larger ones are rendered in a thread, one at a time,
+# so that no other delivery waits.
 _MAX_BYTES_ON_LOOP = 64 * 1024
 _RENDERER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="templates")
 _RANDOM = Random()  # noqa: S311 - spreads retries, no secret
 _NO_WAIT, _MILLISECOND = timedelta(), timedelta(milliseconds=1)
-# orjson reads integers beyond 64 bits as floats. A number in what jsonb writes follows a space or a bracket, or is all
-# of it: an expression that begins with one character is looked for in a quarter of the time.
+# orjson reads integers beyond 64 bits as floats. In jsonb's output, a number follows a space or a bracket, or is the
+# whole document. A pattern that begins with one fixed character is found in a quarter of the time.
 _LONG_MEMBER, _LONG_FIRST_ITEM = re.compile(r" -?[0-9]{19}"), re.compile(r"\[-?[0-9]{19}")
 _rendering: set[asyncio.Task[None]] = set()
 
 
 class DeliverySpan(Protocol):
-    """A delivery's span, as receivers are told of it."""
+    """A delivery's span, as announced to the receiver."""
 
     @property
     def trace_id(self) -> str:
-        """Of its trace, in hexadecimal."""
+        """The trace's id, in hexadecimal."""
         ...
 
     def begin(self, *, is_message: bool) -> str:
-        """It is about to be sent: what its receiver is told of it, as W3C's traceparent."""
+        """Start the span just before sending, and return the W3C traceparent for the receiver."""
         ...
 
 
@@ -68,35 +68,36 @@ class Stoppable(Protocol):
     """A delivery under way."""
 
     def stop(self, why: Literal["cancelled"]) -> None:
-        """End it; it still has its outcome."""
+        """Abort the delivery; its outcome is still reported."""
         ...
 
 
 @dataclass(slots=True, eq=False)  # not frozen: one is made for each claim
 class Leased:
-    """A claim with its fence and the boot time at which its lease has certainly not yet ended; `secrets` are what its
-    delivery needs, None where it needs none."""
+    """A claim with its fence, and the boot time until which its lease certainly holds.
+
+    `secrets` are those that the delivery needs, or None."""
 
     claim: Claim
     token: str
     ends_at: float
     facts: RunFacts | None = None
-    """Where its endpoint's templates name one (HttpTarget.needs_facts)."""
+    """Set if the endpoint's templates name one (HttpTarget.needs_facts)."""
     secrets: Opened | None = None
     sending: Stoppable | None = None
-    """Once it is under way."""
+    """Set once the delivery is under way."""
     began_at: float = 0.0
-    """The boot time before which it was not claimed."""
+    """A boot time before the claim."""
     is_aborted: bool = False
-    """It was cancelled meanwhile: what has not been sent is not."""
+    """The execution was cancelled in the meantime: if nothing was sent yet, nothing will be."""
     transport: str = ""
-    """By what it is delivered, where that is counted (meter.py)."""
+    """The transport of the delivery, if it is counted (meter.py)."""
     span: DeliverySpan | None = None
-    """Of its delivery, where it is traced (tracing.py)."""
+    """The delivery's span, if it is traced (tracing.py)."""
 
     @property
     def covers_delivery(self) -> bool:
-        """Whether the whole timeout fits into what is left of the lease."""
+        """Whether the full timeout fits into the rest of the lease."""
         return boot_time() + self.claim.timeout_ms / 1000 + _RESERVE_SECONDS <= self.ends_at
 
 
@@ -105,10 +106,10 @@ OnEnd = Callable[[Leased, Result | None], None]
 
 
 def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, streams: Streams) -> None:
-    """Send one request, or find that none can be made. Raises nothing.
+    """Send one request, or report that none can be built. Raises nothing.
 
-    `on_end` has what became of it, once, now or later. None: before anything was sent the worker stopped, or the
-    lease had become too short, so there was no attempt.
+    Calls `on_end` once, now or later, with the result. None: nothing was sent and there was no attempt, because the
+    worker stopped or the lease had become too short.
     """
     is_openable = leased.secrets is None or leased.secrets.fault is None
     if isinstance(to, HttpTarget) and is_openable and to.spec_bytes + len(leased.claim.input) > _MAX_BYTES_ON_LOOP:
@@ -133,7 +134,7 @@ def begin(leased: Leased, to: Target, transport: HttpTransport, on_end: OnEnd, s
 
 
 def abort(leased: Leased) -> None:
-    """End a delivery whose execution was cancelled, or is another's by now. Its end comes as any other does."""
+    """Abort a delivery whose execution was cancelled, or belongs to another worker. Its end is reported as usual."""
     leased.is_aborted = True
     if leased.sending is not None:
         leased.sending.stop("cancelled")
@@ -176,7 +177,7 @@ def _send_message(
 async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
     try:
         rendered = await asyncio.get_running_loop().run_in_executor(_RENDERER, _rendered_in_turn, leased, to, transport)
-        # A hundred of the worst take 16 s, one after the other: longer than a lease is beyond its timeout.
+        # A hundred of the worst take 16 s, one after the other: longer than a lease lasts beyond its timeout.
         if rendered is not None and not leased.is_aborted and leased.covers_delivery:
             _send(leased, to, transport, rendered, on_end)
             return
@@ -206,7 +207,7 @@ def _send(leased: Leased, to: HttpTarget, transport: HttpTransport, rendered: _R
 
 
 def _unsent(leased: Leased, error: Exception) -> Outcome:
-    """The outcome where nothing could be sent. Whatever happens, a claim ends in a result, or its slot is lost."""
+    """Return the outcome if nothing could be sent. Every claim must end in a result, or its slot is lost."""
     match error:
         case TemplateError():
             return failed("template", f"{error.message} (at {error.pointer})" if error.pointer else error.message)
@@ -219,18 +220,18 @@ def _unsent(leased: Leased, error: Exception) -> Outcome:
 
 
 def _unforeseen(leased: Leased, error: Exception) -> Outcome:
-    # The exception's text may hold a secret: log its trace only.
+    # The exception's text may contain a secret: log only its trace.
     trace = "".join(traceback.format_tb(error.__traceback__))
     _log.error(
         "delivery.unforeseen",
-        "execution %s: its attempt met %s in Kronos\n%s",
+        "execution %s: the attempt failed with %s inside Kronos\n%s",
         leased.claim.execution_id,
         type(error).__name__,
         trace,
         execution_id=leased.claim.execution_id,
         job_id=leased.claim.job_id,
     )
-    return failed("internal", "the attempt met an error in Kronos; its worker's log has the trace")
+    return failed("internal", "internal error in Kronos; see the worker's log for the trace")
 
 
 def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
@@ -240,14 +241,14 @@ def _ended(leased: Leased, to: Target, on_end: OnEnd, outcome: Outcome) -> None:
         result = None if outcome.is_unsent else _result(leased, to, outcome)
     except Exception as error:
         result = _result(leased, to, replace(_unforeseen(leased, error), is_unknown=True))
-    leased.sending = None  # it knows whom it tells: the two would wait for a garbage collection, 2 us a delivery
+    leased.sending = None  # break the reference cycle: collecting it would cost 2 us per delivery
     on_end(leased, result)
 
 
 def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
-    """The row that ends the claim; a retry waits from the moment that PostgreSQL stores it."""
+    """Return the row that ends the claim. A retry's wait begins when PostgreSQL stores the row."""
     claim = leased.claim
-    if outcome.status == "SUCCESS":  # in the order of the fields: by name it takes twice as long
+    if outcome.status == "SUCCESS":  # positional, in field order: by name it takes twice as long
         milliseconds = outcome.duration // _MILLISECOND
         return Result(
             claim.execution_id,
@@ -288,7 +289,7 @@ def _result(leased: Leased, to: Target, outcome: Outcome) -> Result:
 
 
 def _response(outcome: Outcome, asked: timedelta | None, backoff: Backoff) -> str | None:
-    """What was answered, with how much of its Retry-After is granted."""
+    """Return the stored response, with the granted part of its Retry-After."""
     granted = backoff.granted(asked)
     if asked is None or granted is None or outcome.response is None:
         return outcome.response
@@ -298,7 +299,7 @@ def _response(outcome: Outcome, asked: timedelta | None, backoff: Backoff) -> st
 
 
 def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered:
-    """What is sent. Raises Refused; ValueError or RecursionError where the input cannot be read as JSON."""
+    """Return the request to send. Raises Refused; ValueError or RecursionError if the input is not readable JSON."""
     context = _context(leased, to)
     if (envelope := to.envelope) is None or to.envelope_of is not leased.secrets:
         envelope = _envelope(to, context, transport)
@@ -309,11 +310,11 @@ def _rendered(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rend
 
 
 def _envelope(to: HttpTarget, context: Mapping[str, Json], transport: HttpTransport) -> Envelope | Undeliverable:
-    """Of one delivery. Raises Refused."""
+    """Return the envelope of one delivery. Raises Refused."""
     if to.head is None:
         try:
             to.head = transport.head(to.method, to.url, to.headers, to.config)
-        except Refused as refused:  # each delivery says what is wrong
+        except Refused as refused:  # each delivery reports its own fault
             to.head = refused
     if not isinstance(to.head, Refused) and (filled := to.head.fill(context)) is not None:
         return filled
@@ -321,7 +322,7 @@ def _envelope(to: HttpTarget, context: Mapping[str, Json], transport: HttpTransp
 
 
 def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
-    """What the target's templates may name."""
+    """Return the values that the target's templates may name."""
     claim, facts, roots = leased.claim, leased.facts, to.roots
     context: dict[str, Json] = {"input": _read(claim.input)}
     if "config" in roots:
@@ -343,14 +344,14 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
 
 
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
-    """None where it is not to be sent any more, now that it is its turn: those behind it wait no longer for it."""
+    """Render in turn. None: the delivery must no longer be sent, and does not hold up those behind it."""
     if transport.is_cut_off or leased.is_aborted or not leased.covers_delivery:
         return None
     return _rendered(leased, to, transport)
 
 
 def _read(text: str) -> Json:
-    """JSON as PostgreSQL writes it, and not as anybody does."""
+    """Parse JSON written by PostgreSQL. Not for JSON from other sources."""
     if _LONG_MEMBER.search(text) or ("[" in text and _LONG_FIRST_ITEM.search(text)) or text[0] not in '{["':
         return json.loads(text)
     return orjson.loads(text)

@@ -1,4 +1,4 @@
-"""What the worker's log says of each attempt."""
+"""The worker's log line for each attempt."""
 
 import logging
 
@@ -9,18 +9,18 @@ from kronos.worker.attempt import Leased
 from kronos.worker.results import Result, Verdict
 
 _log = Log("kronos.worker")
-# Of an attempt's error a line of the log says so much; its row has the rest.
+# Maximum length of an attempt's error in the log; the attempt's row has the rest.
 _LOGGED_CHARACTERS = 200
 _LINE = "execution %s of job %s, attempt %d of %d: %s after %d ms%s, %s"
 
 
 def is_all_told() -> bool:
-    """Whether attempts that went well are in it, too."""
+    """Whether successful attempts are logged too."""
     return _log.is_told(logging.DEBUG)
 
 
 def tell(leased: Leased, result: Result, verdict: Verdict) -> None:
-    """One line per attempt: what went well for who asks for DEBUG, what did not for everyone."""
+    """Log one line per attempt: successes at DEBUG, everything else always."""
     claim = leased.claim
     said = (
         claim.execution_id,
@@ -54,8 +54,9 @@ def tell(leased: Leased, result: Result, verdict: Verdict) -> None:
 
 
 def _why(error: str | None) -> str:
-    """What an attempt's error was, in one line: as its row has it, where no secret is. What a receiver or a resolver
-    wrote into it may hold anything, so it is quoted."""
+    """Return an attempt's error in one line, as stored in its row, which holds no secret.
+
+    It is quoted, because a receiver or resolver may have written anything into it."""
     said = orjson.loads(error) if error is not None else None
     if not isinstance(said, dict) or "type" not in said:
         return ""

@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again, counted from the end of its attempt."""
+"""The wait before a failed delivery is retried, counted from the end of its attempt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kronos.model import JsonObject
 Shape = Literal["fixed", "linear", "exponential"]
 # Two to the 40th milliseconds are 34 years; a float's exponent ends at 1024.
 _MOST_DOUBLINGS = 40
-# Longer than any policy asks for, and far from what timedelta cannot hold.
+# Longer than any policy needs, and far below timedelta's limit.
 _MONTH_MS = 31 * 86_400_000
 _MOST_RETRY_AFTER_SECONDS = _MONTH_MS // 1000
 _JITTERS: dict[bool | str, float] = {True: 0.2, False: 0.0, "none": 0.0, "partial": 0.2, "full": 1.0}
@@ -19,10 +19,11 @@ _JITTERS: dict[bool | str, float] = {True: 0.2, False: 0.0, "none": 0.0, "partia
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """An endpoint's waits between attempts. `jitter` is the part of a wait, 0 to 1, by which waits are spread; with
-    `is_full` each is anything up to it. `listed` waits stand in place of a shape, and the last of them is repeated.
+    """An endpoint's waits between attempts.
 
-    `longest_retry_after`: of what a receiver asks for, so much is waited.
+    `jitter` is the part of a wait, 0 to 1, by which waits are spread; with `is_full`, a wait is anything up to its full
+    length. `listed` waits replace a shape, and the last of them repeats. `longest_retry_after` is the most that is
+    waited for a receiver's Retry-After.
     """
 
     shape: Shape = "exponential"
@@ -35,10 +36,10 @@ class Backoff:
 
     @classmethod
     def parse(cls, policy: JsonObject) -> Self:
-        """The backoff of an endpoint's retry_policy; what it does not say is as above. Raises ValueError."""
+        """Parse an endpoint's retry_policy; missing values have the defaults above. Raises ValueError."""
         shape = policy.get("backoff", "exponential")
         if shape not in ("fixed", "linear", "exponential"):
-            raise ValueError(f"retry_policy.backoff {shape!r} is none of fixed, linear, exponential")
+            raise ValueError(f"retry_policy.backoff {shape!r} must be fixed, linear or exponential")
         initial, longest = (
             _milliseconds(policy, "initial_delay_ms", 1_000),
             _milliseconds(policy, "max_delay_ms", 60_000),
@@ -68,7 +69,7 @@ class Backoff:
         )
 
     def granted(self, asked: timedelta | None) -> timedelta | None:
-        """How much of what the receiver asked for (Retry-After) is waited; None where it did not ask."""
+        """Return the granted part of the receiver's Retry-After, or None if it sent none."""
         return None if asked is None else min(asked, self.longest_retry_after)
 
     @property
@@ -77,11 +78,10 @@ class Backoff:
         return self._plain(1)
 
     def wait(self, attempt_number: int, *, retry_after: timedelta | None, random: Random) -> timedelta:
-        """How long to wait after the attempt of this number, 1 for the first.
+        """Return how long to wait after attempt `attempt_number`; the first is 1.
 
-        Never shorter than `initial`, unless the jitter is full, nor longer than `longest`, except that what the
-        receiver asked for (Retry-After) is waited out as far as it is granted. The jitter lengthens a wait; one at its
-        longest it shortens.
+        The wait is at least `initial`, unless the jitter is full, and at most `longest`. The granted part of a
+        receiver's Retry-After is always waited out. Jitter lengthens a wait, but shortens one already at `longest`.
         """
         plain = self._plain(attempt_number)
         if self.is_full:
@@ -115,7 +115,7 @@ def _listed(policy: JsonObject) -> tuple[timedelta, ...]:
     if delays is None:
         return ()
     if not isinstance(delays, Sequence) or isinstance(delays, str) or not delays:
-        raise ValueError(f"retry_policy.delays_ms {delays!r} is no list of milliseconds")
+        raise ValueError(f"retry_policy.delays_ms {delays!r} is not a list of milliseconds")
     return tuple(_checked(delay, "delays_ms") for delay in delays)
 
 

@@ -1,8 +1,8 @@
-"""What a worker looks for, claims and reads (sql/queries/claims.sql), with what each statement promises when its answer
-is lost. How claims end stands in results.py.
+"""The worker's claim statements (sql/queries/claims.sql), and what each guarantees when its answer is lost. results.py
+finishes claims.
 
-Ids are text, as PostgreSQL writes them: they are compared, sent and given back, and nothing else. Rows are
-tuples: there are several for each delivery, and a frozen dataclass takes ten times as long to make.
+Ids stay text, as PostgreSQL sends them: they are only compared and sent back. Rows are tuples: each delivery needs
+several, and a frozen dataclass takes ten times as long to create.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,15 +18,15 @@ from kronos.sql import statement
 from kronos.worker.arrays import literal
 from kronos.worker.link import Link
 
-EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: from the beginning of the index
-# What a lease has beyond the endpoint's timeout: waiting for the claim's answer before, and for the finalize after.
+EVERYTHING = datetime.min.replace(tzinfo=UTC)  # as a floor: the beginning of the index
+# A lease lasts this much longer than the endpoint's timeout: time for the claim's answer before, and to finalize after.
 MARGIN = timedelta(seconds=5)
 _UPKEEP_AT_ONCE = 1000
 _log = Log("kronos.worker")
 
 
 class DueEndpoint(NamedTuple):
-    """An endpoint with something to claim, now or in `due_in_ms`, which is `due_at` by the database's clock."""
+    """An endpoint with something to claim, now or in `due_in_ms`; `due_at` is that time on the database's clock."""
 
     endpoint_id: str
     due_in_ms: float
@@ -36,8 +36,8 @@ class DueEndpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """How many leases of dead workers were ended, how many executions go that had waited for another of their job, and
-    how many backfills made; `backfilled` is None while no backfill is RUNNING."""
+    """Counts of one upkeep: ended leases of dead workers, executions released that had waited for another of their job,
+    and executions created by backfills. `backfilled` is None while no backfill is RUNNING."""
 
     requeued: int
     failed: int
@@ -46,7 +46,7 @@ class Upkeep:
 
 
 class Claim(NamedTuple):
-    """An execution that is leased to this worker; `input` is JSON as text."""
+    """An execution leased to this worker; `input` is JSON as text."""
 
     execution_id: str
     workspace_id: str
@@ -61,13 +61,15 @@ class Claim(NamedTuple):
     input: str
     due_at: datetime
     priority: int | None = None  # 0
-    place: str | None = None  # of its row, as long as nobody changes that: (block, number)
+    place: str | None = None  # of its row, valid until the row changes: (block, number)
     opens_in_ms: float | None = None  # of a row without an execution: see Closed
 
 
 class Closed(NamedTuple):
-    """A limited endpoint that gave all that it could: more is claimed of it in `opens_in_ms`, when its next token
-    comes, or, where that is None, once a slot of it, or of its workspace, is given back."""
+    """A limited endpoint with no capacity left.
+
+    It has more in `opens_in_ms`, when its next token comes. None: once one of its own or its workspace's slots is given
+    back."""
 
     endpoint_id: str
     workspace_id: str
@@ -75,8 +77,9 @@ class Closed(NamedTuple):
 
 
 class EndpointVersion(NamedTuple):
-    """What deliveries to an endpoint are made of; the documents are JSON as text. `secrets`: the names of those that
-    are needed, `signing_secrets` of those among them that sign, the newest first."""
+    """The version of an endpoint that deliveries are made from; documents are JSON as text.
+
+    `secrets`: the names of all secrets needed; `signing_secrets`: those among them that sign, newest first."""
 
     endpoint_id: str
     version: int
@@ -101,7 +104,7 @@ class SealedSecret(NamedTuple):
 
 
 class RunFacts(NamedTuple):
-    """What a delivery's templates may name and a claim does not carry."""
+    """Values that a delivery's templates may name, but that a claim does not carry."""
 
     execution_id: str
     cause: str
@@ -110,8 +113,10 @@ class RunFacts(NamedTuple):
 
 
 class TraceFacts(NamedTuple):
-    """What spans of a delivery are made of, and a claim does not carry. `traceparent`: the span that has made the
-    execution, of which it is a part (`is_part`), or its job."""
+    """Values for a delivery's spans that a claim does not carry.
+
+    `traceparent`: the span that created the execution, whose trace it is part of (`is_part`), or that created its
+    job."""
 
     execution_id: str
     cause: str
@@ -122,14 +127,14 @@ class TraceFacts(NamedTuple):
 
 
 class Held(NamedTuple):
-    """An execution that a worker is delivering, and the token that it has it under."""
+    """An execution that a worker is delivering, and the token of its claim."""
 
     execution_id: str
     claim_token: str
 
 
 class Wanted(NamedTuple):
-    """How many executions of an endpoint to claim, and from which time and which rank on its index is worth reading."""
+    """How many executions of an endpoint to claim, and the time and rank from which to read its index."""
 
     endpoint_id: str
     quota: int
@@ -150,10 +155,9 @@ _SECRETS = statement("claims.get_secrets", SealedSecret)
 
 
 async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: timedelta | None) -> list[DueEndpoint]:
-    """Endpoints with something to claim, now or later: a hint. Raises psycopg.Error.
+    """Return endpoints with something to claim, now or later, as a hint. Raises psycopg.Error.
 
-    Those in `floors` are read from there on, the others from `since` ago on, or, where that is None, from the
-    beginning.
+    Endpoints in `floors` are read from their floor, the others from `since` ago; None: from the beginning.
     """
     seconds = None if since is None else since.total_seconds()
     return await link.texts(
@@ -167,11 +171,10 @@ async def due_endpoints(link: Link, *, floors: Mapping[str, datetime], since: ti
 
 
 async def upkeep(link: Link, *, all_leases: bool) -> Upkeep | None:
-    """End leases of dead workers, and let go what need not wait any longer, up to a thousand of each. Raises
-    psycopg.Error where the connection is lost. None where something in it failed: what is due is delivered all the
-    same.
+    """End leases of dead workers and release executions that need not wait any longer, up to a thousand of each.
 
-    Without `all_leases` of those that ended within the last three seconds.
+    Without `all_leases`, only leases that expired within the last three seconds are ended. Returns None if part of it
+    failed; due executions are delivered anyway. Raises psycopg.Error if the connection is lost.
     """
     try:
         (kept,) = await link.rows(_UPKEEP, {"limit": _UPKEEP_AT_ONCE, "all_leases": all_leases}, may_fail=True)
@@ -180,7 +183,7 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep | None:
             raise
         _log.warning(
             "upkeep.failed",
-            "deadlines, backfills and what else need not wait are not seen to by this worker: %s",
+            "upkeep failed: this worker cannot process deadlines, backfills and held executions: %s",
             error.diag.message_primary or error,
         )
         return None
@@ -188,7 +191,7 @@ async def upkeep(link: Link, *, all_leases: bool) -> Upkeep | None:
 
 
 async def expire_leases(link: Link) -> Upkeep | None:
-    """End leases of dead workers, up to a thousand, and nothing else, as `upkeep` does: for while that fails."""
+    """End up to a thousand leases of dead workers like `upkeep`, and nothing else. Used while `upkeep` fails."""
     try:
         (kept,) = await link.rows(_EXPIRE_LEASES, {"limit": _UPKEEP_AT_ONCE}, may_fail=True)
     except psycopg.Error as error:
@@ -196,7 +199,7 @@ async def expire_leases(link: Link) -> Upkeep | None:
             raise
         _log.warning(
             "leases.not_seen_to",
-            "leases of lost attempts are not ended by this worker: %s",
+            "this worker cannot end leases of lost attempts: %s",
             error.diag.message_primary or error,
         )
         return None
@@ -206,10 +209,10 @@ async def expire_leases(link: Link) -> Upkeep | None:
 async def claim(
     link: Link, wanted: Sequence[Wanted], *, token: str, worker_id: str, shortest_lease: timedelta
 ) -> tuple[list[Claim], list[Closed]]:
-    """Due executions, leased to this worker under `token`: each for its timeout and MARGIN, at least `shortest_lease`;
-    and which endpoints their limits kept from giving more.
+    """Claim due executions for this worker under `token`, and return the endpoints whose limits allowed no more.
 
-    Waits for nobody. Raises psycopg.Error: what was claimed is then found by `recover`.
+    Each lease lasts for the endpoint's timeout plus MARGIN, at least `shortest_lease`. Waits for no lock. Raises
+    psycopg.Error; `recover` then finds what was claimed.
     """
     rows = await link.texts(
         _CLAIM,
@@ -225,30 +228,31 @@ async def claim(
         },
     )
     taken = len(rows)
-    while taken and not rows[taken - 1].execution_id:  # they come last, where there are any
+    while taken and not rows[taken - 1].execution_id:  # these come last, if there are any
         taken -= 1
     return rows[:taken], [Closed(row.endpoint_id, row.workspace_id, row.opens_in_ms) for row in rows[taken:]]
 
 
 def _floor(at: datetime) -> str:
-    """As PostgreSQL has it: a row written by SQL may be due before all that Python can tell."""
+    """Return a floor for PostgreSQL: a row written by SQL may be due earlier than Python's datetime can express."""
     return "-infinity" if at == EVERYTHING else at.isoformat()
 
 
 async def recover(link: Link, wanted: Sequence[Wanted], *, token: str) -> list[Claim]:
-    """What the claim of this token took, whose answer was lost. Raises psycopg.Error."""
+    """Return the executions claimed under this token, after the claim's answer was lost. Raises psycopg.Error."""
     return await link.texts(_RECOVER, {"claim_token": UUID(token), "endpoint_ids": [one.endpoint_id for one in wanted]})
 
 
 async def unwanted(link: Link, held: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Of these executions, with the tokens of their claims, those that were cancelled or that the token does not hold
-    any more. Raises psycopg.Error."""
+    """Return those of these executions that were cancelled or that their token no longer holds. Raises psycopg.Error.
+
+    `held` are pairs of an execution's id and its claim's token."""
     params = {"execution_ids": [each[0] for each in held], "claim_tokens": [each[1] for each in held]}
     return {(row.execution_id, row.claim_token) for row in await link.texts(_UNWANTED, params)}
 
 
 async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list[EndpointVersion]:
-    """These versions of endpoints, as far as they exist. Raises psycopg.Error."""
+    """Return those of these endpoint versions that exist. Raises psycopg.Error."""
     wanted = list(keys)
     return await link.texts(
         _VERSIONS, {"endpoint_ids": [key[0] for key in wanted], "versions": [key[1] for key in wanted]}
@@ -256,17 +260,17 @@ async def endpoint_versions(link: Link, keys: Iterable[tuple[str, int]]) -> list
 
 
 async def run_facts(link: Link, execution_ids: Sequence[str]) -> dict[str, RunFacts]:
-    """Of executions that are leased to this worker, by their ids. Raises psycopg.Error."""
+    """Return the facts of executions leased to this worker, by id. Raises psycopg.Error."""
     return {each.execution_id: each for each in await link.texts(_FACTS, {"execution_ids": literal(execution_ids)})}
 
 
 async def trace_facts(link: Link, execution_ids: Sequence[str]) -> list[TraceFacts]:
-    """Of executions that are leased to this worker. Raises psycopg.Error."""
+    """Return the trace facts of executions leased to this worker. Raises psycopg.Error."""
     return await link.texts(_TRACES, {"execution_ids": literal(execution_ids)})
 
 
 async def secrets(link: Link, wanted: Iterable[tuple[str, str]]) -> list[SealedSecret]:
-    """The secrets of these workspaces and names, as far as they exist. Raises psycopg.Error."""
+    """Return those of these secrets (workspace, name) that exist. Raises psycopg.Error."""
     keys = list(wanted)
     return await link.texts(_SECRETS, {"workspace_ids": [key[0] for key in keys], "names": [key[1] for key in keys]})
 

@@ -1,4 +1,4 @@
-"""Stores results and gives back claims in batches, over its own connection."""
+"""Store results and give back claims in batches, over a separate connection."""
 
 import asyncio
 import time
@@ -15,16 +15,16 @@ from kronos.worker.results import Result, Verdict
 
 _log = Log("kronos.worker")
 _MOST_IN_ONE_BATCH = 200
-# A result costs PostgreSQL 91 us in a batch of 10 and 49 in one of 100. A busy worker has
-# this many within this time.
+# A result costs PostgreSQL 91 us in a batch of 10, and 49 us in a batch of 100. A busy worker collects this many within
+# this time.
 _GATHERED = 50
 _GATHERING_SECONDS = 0.004
-# How often what another session has locked is looked at, without waiting for it.
+# How often rows locked by another session are checked again, without waiting for their locks.
 _LOCKED_SECONDS = 1.0
 
 
 class Finalizer:
-    """Takes what attempts ended in; `on_end` hears of each batch, and of each claim that was given back (no result)."""
+    """Takes the results of attempts. Calls `on_end` with each stored batch, and with claims given back (no result)."""
 
     def __init__(
         self, link: Link, worker_id: str, on_end: Callable[[Sequence[tuple[Leased, Result | None, Verdict]]], None]
@@ -38,25 +38,25 @@ class Finalizer:
         self._filled = asyncio.Event()
         self._is_closing = False
         self._look_at = 0.0
-        self.under_way: set[Leased] = set()  # attempts that will bring a result
+        self.under_way: set[Leased] = set()  # attempts whose result is still to come
 
     def put(self, leased: Leased, result: Result) -> None:
-        """An attempt has ended."""
+        """Take the result of an attempt."""
         self._results.append((leased, result))
         self._filled.set()
 
     def give_back(self, leased: Leased) -> None:
-        """A claim was not sent, and will not be."""
+        """Give back a claim that was not sent and will not be."""
         self._unsent.append(leased)
         self._filled.set()
 
     def close(self) -> None:
-        """Nothing more will come: `run` ends when everything is stored."""
+        """No more results will come: `run` returns when everything is stored."""
         self._is_closing = True
         self._filled.set()
 
     async def run(self) -> None:
-        """Store everything that comes, through any outage, until `close`."""
+        """Store all results, through any outage, until `close`."""
         while True:
             if not self._results and not self._unsent:
                 if self._is_closing and not self._locked:
@@ -73,7 +73,7 @@ class Finalizer:
 
     async def _store(self) -> None:
         batch = [self._results.popleft() for _ in range(min(len(self._results), _MOST_IN_ONE_BATCH))]
-        # Two claims of one execution, the first of them long expired, are judged one after the other.
+        # Two claims of one execution, the first long expired, are stored one after the other.
         first = {result.execution_id: (leased, result) for leased, result in reversed(batch)}
         for leased, result in batch:
             if first[result.execution_id][1] is not result:
@@ -91,8 +91,7 @@ class Finalizer:
             _log.warning(
                 "results.locked",
                 "%d results cannot be stored while another session holds locks on their executions or endpoints, such "
-                "as %s: "
-                "pg_locks shows whose; others are stored",
+                "as %s. pg_locks shows which session. Other results are stored",
                 len(waiting),
                 waiting[0][1].execution_id,
             )
@@ -101,7 +100,7 @@ class Finalizer:
         self._on_end(ended)
 
     async def _wait(self) -> None:
-        """Until something comes, or it is time to look at what is locked."""
+        """Wait for a result, or until it is time to check locked rows again."""
         self._filled.clear()
         try:
             async with asyncio.timeout(max(self._look_at - time.monotonic(), 0) if self._locked else None):
@@ -120,12 +119,12 @@ class Finalizer:
         batch = [self._unsent.popleft() for _ in range(min(len(self._unsent), _MOST_IN_ONE_BATCH))]
         try:
             released = await results.release(self._link, {leased.claim.execution_id: leased.token for leased in batch})
-            _log.info("claims.given_back", "%d of %d claims that were not sent were given back", released, len(batch))
+            _log.info("claims.given_back", "%d of %d unsent claims were given back", released, len(batch))
         except psycopg.Error as error:
-            # Either it was committed, or their leases end soon: nothing was sent, so nothing can be sent twice.
+            # Either this was committed, or the leases end soon. Nothing was sent, so nothing can be sent twice.
             _log.warning(
                 "claims.left",
-                "%d claims that were not sent are left to their leases: %s",
+                "%d unsent claims could not be given back and wait for their leases to end: %s",
                 len(batch),
                 type(error).__name__,
             )

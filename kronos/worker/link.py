@@ -1,4 +1,4 @@
-"""A worker's connection to PostgreSQL that comes back by itself, and what is said when it goes and comes."""
+"""A worker's connection to PostgreSQL, which reconnects by itself, and the log messages for outages."""
 
 import asyncio
 import random
@@ -27,8 +27,8 @@ Row = TypeVar("Row")
 Made = TypeVar("Made")
 Tuple = TypeVar("Tuple", bound=NamedTuple)
 _log = Log("kronos.worker")
-# What a statement meets in a schema that another release changed meanwhile: the next connection looks at its revision,
-# and says so.
+# Errors of a statement after another release has changed the schema. The next connection checks the schema's revision
+# and reports it.
 _OF_ANOTHER_RELEASE = (
     psycopg.errors.InsufficientPrivilege,
     psycopg.errors.UndefinedFunction,
@@ -36,11 +36,11 @@ _OF_ANOTHER_RELEASE = (
     psycopg.errors.UndefinedColumn,
 )
 _FIRST_PAUSE_SECONDS = 0.05
-# A tick that fell due during an outage is accounted for within 2 s after it: the pause is a part of that.
+# A tick that became due during an outage is accounted for within 2 s after the outage; the pause counts toward that.
 _LONGEST_PAUSE_SECONDS = 1.0
 _ASK_SECONDS = 3.0
-# The row estimates of the statements' CTEs are far off: with hash joins a claim read the whole queue (22 ms against
-# 2.6). A generic plan, because planning 16 partitions costs 1.2 to 5.9 ms each time.
+# Row estimates of the statements' CTEs are far off: with hash joins, a claim read the whole queue (22 ms instead of
+# 2.6). Generic plans, because planning 16 partitions costs 1.2 to 5.9 ms each time.
 _PLANNER = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
@@ -50,7 +50,7 @@ _PLANNER = {
 
 
 def worker_session(statement_timeout: timedelta) -> SessionTerms:
-    """Who acts for the fleet, and how."""
+    """Return the role and settings of a worker's session."""
     return wanted(
         "kronos_worker",
         statement_timeout=statement_timeout,
@@ -60,7 +60,7 @@ def worker_session(statement_timeout: timedelta) -> SessionTerms:
     )
 
 
-# What the policy of endpoint_gate goes by, and what is_group_served looks for.
+# The setting that endpoint_gate's policy checks, and the locks that is_group_served looks for.
 _SERVE_GROUPS = """
 select set_config('kronos.worker_groups', %s, false),
        (select count(pg_advisory_lock_shared(hashtext('kronos.worker_group'), hashtext(served.name)))
@@ -69,35 +69,37 @@ select set_config('kronos.worker_groups', %s, false),
 
 
 class Outage:
-    """Says once that PostgreSQL cannot be used and once that it can again, for all links of a process."""
+    """Logs the begin and the end of an outage of PostgreSQL once for all links of a process."""
 
     def __init__(self) -> None:
         self._down: set[str] = set()
         self._since = 0.0
-        self._link = self._why = ""  # of whom it was said last, and what
+        self._link = self._why = ""  # the last outage logged
 
     def begins(self, link: str, why: str) -> None:
-        """A link is down. Said again where the cause is another."""
+        """Note that a link is down. A new cause is logged again."""
         if not self._down:
             self._since = time.monotonic()
         if not self._down or (link == self._link and why != self._why):
-            _log.warning("postgresql.away", "PostgreSQL cannot be used (%s): %s; trying again until it can", link, why)
+            _log.warning("postgresql.away", "PostgreSQL is unavailable (%s): %s; retrying", link, why)
             self._link, self._why = link, why
         self._down.add(link)
 
     def ends(self, link: str) -> None:
-        """A link is up."""
+        """Note that a link is up."""
         if link in self._down:
             self._down.remove(link)
             if not self._down:
                 _log.info(
-                    "postgresql.back", "PostgreSQL can be used again after %.1f s", time.monotonic() - self._since
+                    "postgresql.back", "PostgreSQL is available again after %.1f s", time.monotonic() - self._since
                 )
 
 
 class Link:
-    """One autocommit connection as kronos_worker, made when it is needed, anew where it died while it was not, and
-    after each error that ends it. One that `listens` hears of its end by itself.
+    """One autocommit connection as kronos_worker.
+
+    It is opened when needed, and reopened if it died while idle or after an error that ends it. A link that `listens`
+    notices the end of its connection by itself.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Link:
         self._connect_seconds = connect_seconds(database_url)
         self._listens = listens
         self._session = worker_session(statement_timeout)
-        # The statement ends by itself before this; what does not answer then is not there any more.
+        # statement_timeout ends a statement before this; a server that has not answered by then is gone.
         self._answer_seconds = statement_timeout.total_seconds() + 1
         self._name = name
         self._groups = list(groups)
@@ -124,7 +126,7 @@ class Link:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection, as after an error that was the statement's alone."""
+        """Whether there is a connection. An error of the statement alone does not end it."""
         return self._connection is not None and not self._connection.closed
 
     async def rows(
@@ -135,11 +137,11 @@ class Link:
         may_be_locked: bool = False,
         may_fail: bool = False,
     ) -> list[Row]:
-        """The statement's rows, in one round trip. Raises psycopg.Error: whether the statement was committed is then
-        unknown.
+        """Return the statement's rows, in one round trip.
 
-        With `may_be_locked`, that another session has locked what it writes says nothing of the connection:
-        LockNotAvailable. With `may_fail`, no error says so that leaves the connection as it was (is_connected).
+        Raises psycopg.Error; whether the statement was committed is then unknown. With `may_be_locked`, a row locked by
+        another session raises LockNotAvailable and keeps the connection. With `may_fail`, any error that leaves the
+        connection usable keeps it (is_connected).
         """
         made = class_row(statement.row)
         return await self._run(statement, params, made, as_text=False, may_be_locked=may_be_locked, may_fail=may_fail)
@@ -147,10 +149,9 @@ class Link:
     async def texts(
         self, statement: Statement[Tuple], params: Mapping[str, object], *, may_be_locked: bool = False
     ) -> list[Tuple]:
-        """As `rows`, of a statement whose rows are tuples, with ids and JSON as text.
+        """Like `rows`, for a statement whose rows are tuples, with ids and JSON as text.
 
-        Python makes nothing of a row but the tuple. The columns are in the order of the fields
-        (tests/sql/test_statements.py).
+        Only the tuple is created for a row. The columns are in the order of the fields (tests/sql/test_statements.py).
         """
         found = await self._run(statement, params, tuple_row, as_text=True, may_be_locked=may_be_locked)
         return list(map(statement.row._make, found))
@@ -175,7 +176,7 @@ class Link:
         except TimeoutError as error:
             raise await self._lost(psycopg.OperationalError("no answer in time"), error) from error
         except (psycopg.DataError, psycopg.IntegrityError):
-            raise  # of these rows, not of the connection
+            raise  # an error of these rows, not of the connection
         except psycopg.Error as error:
             if may_be_locked and isinstance(error, psycopg.errors.LockNotAvailable):
                 raise
@@ -190,8 +191,7 @@ class Link:
         return found
 
     async def rows_or_reason(self, statement: Statement[Row], params: Mapping[str, object]) -> list[Row]:
-        """As `rows`, of a statement that may fail for reasons of its own: what PostgreSQL answers says nothing of the
-        connection."""
+        """Like `rows`, for a statement that may fail by itself: PostgreSQL's errors do not end the connection."""
         connection = await self.connected()
         try:
             async with (
@@ -205,7 +205,7 @@ class Link:
             raise psycopg.OperationalError("no answer in time") from error
 
     async def ask(self) -> None:
-        """See that the other end still answers. Raises psycopg.Error."""
+        """Check that the server still responds. Raises psycopg.Error."""
         connection = await self.connected()
         try:
             async with asyncio.timeout(_ASK_SECONDS):
@@ -217,7 +217,7 @@ class Link:
         self._works()
 
     async def connected(self) -> AsyncConnection[TupleRow]:
-        """The connection; where it is gone, waits for the next one, however long PostgreSQL is away."""
+        """Return the connection. If it is lost, wait for a new one, however long PostgreSQL is unavailable."""
         if self._connection is not None and not self._listens and not is_quiet(self._connection):
             await self.close()
         while self._connection is None or self._connection.closed:
@@ -228,21 +228,21 @@ class Link:
                 self._outage.begins(self._name, error.said if isinstance(error, KronosError) else _said(error))
                 await self.pause()
                 continue
-            # In text form, which `texts` asks for. JSON is read one by one: what cannot be read stops only its own
-            # delivery.
+            # In the text form that `texts` requests. JSON is parsed per delivery, so that invalid JSON stops only its
+            # own delivery.
             connection.adapters.register_loader("uuid", TextLoader)
             connection.adapters.register_loader("jsonb", TextLoader)
             connection.adapters.register_dumper(Documents, DocumentsDumper)
-            # In binary, arrays of texts need no escaping: a quarter of the worker's time otherwise goes into quoting
-            # JSON's quotes.
+            # Binary arrays of texts need no escaping. Escaping JSON's quotes would take a quarter of the worker's time.
             connection.adapters.register_dumper(str, StrBinaryDumper)
             connection.adapters.register_dumper(list, ListBinaryDumper)
             self._connection = connection
         return self._connection
 
     async def _connect(self) -> AsyncConnection[TupleRow]:
-        """A new connection that acts as it must, to a database that this release can work with. Raises Unconnected,
-        SessionRefused."""
+        """Open a connection with the worker's role and settings to a database that this release supports.
+
+        Raises Unconnected, SessionRefused."""
         return await open_connection(
             self._conninfo,
             self._session,
@@ -252,31 +252,32 @@ class Link:
         )
 
     async def _serve_groups(self, connection: AsyncConnection[TupleRow]) -> None:
-        """Say in this session whose endpoints it delivers to, and show it to others as long as it lives. Raises
-        psycopg.Error; the connection is closed then."""
+        """Set the served groups in this session, and announce them to others by locks for as long as it lives.
+
+        Raises psycopg.Error; the connection is then closed."""
         if not self._groups:
             return
         try:
             async with asyncio.timeout(self._answer_seconds):
                 await connection.execute(_SERVE_GROUPS, [",".join(self._groups), self._groups])
         except (TimeoutError, psycopg.Error) as error:
-            with suppress(psycopg.Error):  # it is not needed any more, whatever ended it
+            with suppress(psycopg.Error):  # the connection is no longer needed
                 await connection.close()
             if isinstance(error, TimeoutError):
                 raise psycopg.OperationalError("no answer in time") from error
             raise
 
     async def pause(self) -> None:
-        """Wait before the next try: twice as long each time, at most 1 s, spread so that a fleet does not return as
-        one."""
+        """Wait before the next try: twice as long each time, at most 1 s, with jitter so that a fleet does not
+        reconnect all at once."""
         await asyncio.sleep(self._pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
         self._pause_seconds = min(self._pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
 
     async def close(self) -> None:
-        """End the connection, if there is one."""
+        """Close the connection, if there is one."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(psycopg.Error):  # it is not needed any more, whatever ended it
+            with suppress(psycopg.Error):  # the connection is no longer needed
                 await connection.close()
 
     def _works(self) -> None:
@@ -290,5 +291,5 @@ class Link:
 
 
 def _said(error: BaseException) -> str:
-    """An error's first line: libpq's own name host and port, never a password."""
+    """Return an error's first line. libpq's errors contain host and port, never a password."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

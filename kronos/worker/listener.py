@@ -1,4 +1,4 @@
-"""Hears of new work over LISTEN, and looks after pg_cron on the same connection."""
+"""Receive announcements of new work over LISTEN, and check pg_cron on the same connection."""
 
 import asyncio
 from uuid import UUID
@@ -15,21 +15,21 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = Log("kronos.worker")
-# A socket whose other end vanished without a word is found by asking over it.
+# A query over the socket detects a server that vanished without closing it.
 _QUIET_SECONDS = 2.0
-# What kronos.resume_workspace notifies of.
+# The payload sent by kronos.resume_workspace.
 _OLD_WORK = "old"
-# What limit_workspace and tell_limits notify of.
+# The payload sent by limit_workspace and tell_limits.
 _LIMITS = "limits"
 _ZONES = "kronos_zones"
-# What ask_for_aborts tells: executions that were cancelled, or replaced, while a worker had them.
+# The channel of ask_for_aborts: executions cancelled or replaced while a worker was delivering them.
 _ABORTS = "kronos_aborts"
-# What store_secret and delete_secret tell: whose secret it is.
+# The channel of store_secret and delete_secret: the secret's workspace.
 _SECRETS = "kronos_secrets"
 
 
 class Listener:
-    """One connection that only listens; while it is gone, polling finds the work."""
+    """A connection that only listens. While it is lost, polling finds the work."""
 
     def __init__(
         self, link: Link, wake: Wake, watchdog: Watchdog, vault: Vault | None = None, aborts: Aborts | None = None
@@ -43,7 +43,7 @@ class Listener:
         self._are_zones_new = False
 
     async def run(self) -> None:
-        """Listen until cancelled; connects again by itself."""
+        """Listen until cancelled; reconnects by itself."""
         try:
             while True:
                 try:
@@ -57,21 +57,21 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = await self._link.connected()
-        connection.add_notify_handler(self._told)  # what comes while another statement is answered
+        connection.add_notify_handler(self._told)  # for notifications that arrive with another statement's answer
         await connection.execute("listen kronos_work")
         await connection.execute("listen kronos_zones")
         await connection.execute("listen kronos_secrets")
         await connection.execute("listen kronos_aborts")
-        self._vault.forget()  # of what was changed while nobody listened
-        # the worker has just started, or had no database: what fell due meanwhile comes before anything else
+        self._vault.forget()  # secrets may have changed while nobody listened
+        # The worker has just started, or had no database: ticks that became due meanwhile come before anything else.
         self._watchdog.distrust()
         await self._watchdog.look(self._link)
         self._wake.are_limits_new = True
-        self._wake.now()  # what was sent while nobody listened
+        self._wake.now()  # for notifications missed while nobody listened
         while True:
             self._has_heard = False
             await self._hear(connection, max(0.001, min(_QUIET_SECONDS, self._watchdog.seconds_to_look)))
-            if self._are_zones_new:  # a session keeps the time zone data that it has read: the next one reads it again
+            if self._are_zones_new:  # a session keeps the time zone data it has read; a new session reads it again
                 self._are_zones_new = False
                 await self._watchdog.renew()
                 await self._link.close()
@@ -97,9 +97,9 @@ class Listener:
         self._wake.now(_id_of(notify.payload), is_old=notify.payload == _OLD_WORK)
 
     async def _hear(self, connection: AsyncConnection[TupleRow], seconds: float) -> None:
-        """Take notifications for `seconds`, or until a time zone has new rules. Raises psycopg.Error.
+        """Receive notifications for `seconds`, or until a time zone has new rules. Raises psycopg.Error.
 
-        psycopg's generator sets up a new wait for each notification, which the claim would have to wait for.
+        psycopg's generator would set up a new wait for each notification, and delay the claim.
         """
         loop = asyncio.get_running_loop()
         over: asyncio.Future[None] = loop.create_future()
@@ -126,7 +126,7 @@ class Listener:
         timer = loop.call_later(seconds, end)
         loop.add_reader(number, take)
         try:
-            take()  # what came with the answer to another statement
+            take()  # notifications that came with another statement's answer
             await over
         finally:
             timer.cancel()
@@ -134,7 +134,7 @@ class Listener:
 
 
 def _id_of(payload: str) -> str | None:
-    """The endpoint that has work, or the workspace, where it is said; anybody may send anything."""
+    """Return the endpoint or workspace in a payload, or None. Any session may send any payload."""
     try:
         return str(UUID(payload))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The claim loop: looks for due endpoints, claims as much as there is room for, and begins an attempt of each."""
+"""The claim loop: find due endpoints, claim as much as there is room for, and begin an attempt of each claim."""
 
 import asyncio
 import time
@@ -33,30 +33,31 @@ from kronos.worker.wake import Wake
 _log = Log("kronos.worker")
 _MARGIN_SECONDS = MARGIN.total_seconds()
 _FULL_LOOK_SECONDS = 3.0
-# And full looks take at most a twentieth of the time: they read what was delivered as well, while an old snapshot keeps
-# it. But whatever held up a look, the next full one is not later than this: so long may wait what came to wait further
-# back.
+# Full looks take at most a twentieth of the time, because they also read delivered rows that an old snapshot keeps. But
+# they are never further apart than _LONGEST_REST_SECONDS: executions that only a full look finds may wait that long.
 _REST_PER_FULL_LOOK = 20.0
 _LONGEST_REST_SECONDS = 30.0
-# A claim waits so long for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, 21 in
-# one of 50.
+# How long a claim waits for half of all slots to be free. An execution costs PostgreSQL 41 us in a claim of 10, and
+# 21 us in a claim of 50.
 _ROOM_SECONDS = 0.003
-# A claim takes half of all slots at most, so that the next is under way while its deliveries are: where receivers
-# answer at once, all that one claim took would end before the answer to the next. Smaller claims are not divided.
+# A claim takes at most half of all slots, so that the next claim runs while its deliveries are under way. Otherwise,
+# with fast receivers, all deliveries would end before the next claim is answered. Smaller claims are not divided.
 _LEAST_AT_ONCE = 50
-# A worker that was full for so long looks for others than those that fill it. Receivers that answer are quicker mostly,
-# and make room for everyone.
+# A worker that was full for this long looks for workspaces other than those that fill it. Most receivers respond
+# faster, and make room for everyone.
 _STUCK_SECONDS = 0.1
-# A worker that is to stop, and waits for its deliveries, looks so often for those that were cancelled.
+# How often a stopping worker that waits for its deliveries checks for cancelled ones.
 _DRAINING_SECONDS = 1.0
-# Of endpoints' versions that are kept, with what is made of their JSON, some four times as much. Of small ones that
-# is some thousands; what users made large is read again for each claim.
+# Limits for cached endpoint versions; parsed, their JSON takes about four times as much memory. Thousands of small
+# versions fit; large ones are read again for each claim.
 _TARGETS_BYTES, _TARGET_BYTES, _MADE_OF_JSON = 8 * 1024 * 1024, 64 * 1024, 4
 
 
 class Loop:
-    """One worker's work. At most `concurrency` claims of a workspace are being delivered, a tenth more of all, and one
-    of each workspace that has none (Shares); and as many results wait to be stored."""
+    """One worker's work.
+
+    At most `concurrency` claims of one workspace are delivered at a time, a tenth more of all workspaces, and one of
+    each workspace that has none (Shares). As many results may wait to be stored."""
 
     def __init__(
         self,
@@ -80,18 +81,18 @@ class Loop:
         self._worker_id = worker_id
         self._shortest_lease = lease
         self._shortest_lease_seconds = lease.total_seconds()
-        self._held = 0  # claims whose result is not stored yet
-        self._shares = Shares(concurrency)  # of these, those whose delivery has not ended
+        self._held = 0  # claims whose result is not yet stored
+        self._shares = Shares(concurrency)  # claims among these whose delivery has not ended
         self._most_at_once = max(-(-concurrency // 2), min(concurrency, _LEAST_AT_ONCE))
         self._wake = wake
         self._vault = vault or Vault()
         self._rotation = Rotation(self._shares)
         self._targets: Cache[tuple[str, int], Target] = Cache(budget=_TARGETS_BYTES, each=_TARGET_BYTES)
-        self._has_room = True  # for a claim that is worth its round trip
+        self._has_room = True  # enough for a claim worth its round trip
         self._room_timer: asyncio.TimerHandle | None = None
         self._is_timer_quick = False
-        self._is_stuck = False  # room was made though no workspace has all that it may have alone
-        self._is_withheld = False  # nobody in turn may have what is free
+        self._is_stuck = False  # room was made, although no workspace has its full share
+        self._is_withheld = False  # no workspace in turn may have the free slots
         self._drained: asyncio.Event | None = None
         self._owes_look = self._owes_turn = False
         self._is_stopping = self._has_ended = False
@@ -102,13 +103,13 @@ class Loop:
         self.aborts = Aborts(claiming, self.finalizer.under_way, wake.poke)
 
     def stop(self) -> None:
-        """Claim nothing more; `run` ends when what it is doing is done."""
+        """Stop claiming; `run` returns when its current step is done."""
         self._is_stopping = True
         self._wake.poke()
 
     @property
     def unstored(self) -> int:
-        """Claims whose delivery has ended, or never began, and that are held still."""
+        """Claims whose delivery has ended or never began, but whose result is not yet stored."""
         return max(self._held - len(self.finalizer.under_way), 0)
 
     @property
@@ -130,8 +131,8 @@ class Loop:
             is_look_due = has_room and self._wake.is_due
             is_owed = (is_look_due and self._owes_look) or (self._owes_turn and has_turn)
             if has_room and self._wake.has_told and not is_owed:
-                # What was just committed is claimed before the look that it asks for. The next turn is the look's, and
-                # the next claim is for those that wait in turn: else they wait as long as others are announced.
+                # Announced work is claimed before the look that it triggers. The look comes next, and the next claim is
+                # for endpoints waiting their turn: otherwise they would wait as long as others are announced.
                 self._rotation.offer_first(self._wake.take_told())
                 self._owes_look = self._owes_turn = True
                 await self._claim()
@@ -147,8 +148,9 @@ class Loop:
         self._has_ended = True
 
     async def drain(self, within: timedelta) -> int:
-        """Wait for deliveries under way, at most this long; the rest is cut off, and reported as such. Returns how many
-        were cut off."""
+        """Wait at most this long for deliveries under way, then cut off the rest. Returns how many were cut off.
+
+        Deliveries that were cut off are reported as such."""
         self._drained = asyncio.Event()
         self._tell_drained()
         with suppress(TimeoutError):
@@ -162,7 +164,7 @@ class Loop:
         return left
 
     async def _drained_or_cancelled(self, drained: asyncio.Event) -> None:
-        """Until nothing is under way. Nobody listens any more, so what is cancelled meanwhile is asked for."""
+        """Wait until nothing is under way. The listener has stopped, so cancellations are polled."""
         while not drained.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(_DRAINING_SECONDS):
@@ -175,8 +177,9 @@ class Loop:
             self._drained.set()
 
     def _slot_freed(self) -> None:
-        """Wake the loop when half of all slots are free, or when some have been free for long enough. What is kept for
-        others counts only once the worker is stuck."""
+        """Wake the loop when half of all slots are free, or some have been free for long enough.
+
+        Slots reserved for other workspaces count only once the worker is stuck."""
         if self._has_room and not self._is_withheld:
             return
         if (free := self._free) <= -self._shares.guests:
@@ -203,9 +206,9 @@ class Loop:
         self._wake.poke()
 
     async def _look(self) -> None:
-        """Which endpoints have something to claim; before that, what dead workers held, and what need not wait any
-        longer, becomes due."""
-        await self._link.connected()  # PostgreSQL may be away for hours, and that is no look's time
+        """Find endpoints with something to claim, after upkeep: leases of dead workers end, and held executions that
+        need not wait any longer become due."""
+        await self._link.connected()  # PostgreSQL may be unavailable for hours, which must not count as the look's time
         started = time.monotonic()
         is_full, self._wake.is_full_wanted = started >= self._full_look_at or self._wake.is_full_wanted, False
         try:
@@ -229,7 +232,7 @@ class Loop:
                 _FULL_LOOK_SECONDS, min(_REST_PER_FULL_LOOK * took, _LONGEST_REST_SECONDS)
             )
         waits = [due.due_in_ms / 1000 for due in found if due.due_in_ms > 0]
-        if not is_full:  # what it left out is not left to the next wake
+        if not is_full:  # a partial look must not leave the rest to the next wake
             waits.append(max(0.0, self._full_look_at - time.monotonic()))
         self._wake.looked(started, min(waits, default=None))
 
@@ -238,8 +241,8 @@ class Loop:
         if not wanted:
             return
         token = str(uuid4())
-        # Before the claim is sent: the lease, which PostgreSQL counts from when it runs the claim, cannot end earlier
-        # than we think.
+        # Taken before the claim is sent. PostgreSQL starts the lease when it runs the claim, so the lease cannot end
+        # earlier than we assume.
         sent_at = boot_time()
         try:
             got, closed = await claims.claim(
@@ -271,7 +274,7 @@ class Loop:
             self._start(leased, targets)
 
     async def _recovered(self, wanted: Sequence[Wanted], token: str) -> list[Claim]:
-        """What the claim took before its answer was lost, asked until PostgreSQL says it; nothing, once the worker
+        """Return what a claim took whose answer was lost. Retries until PostgreSQL responds; nothing once the worker
         stops."""
         while not self._is_stopping:
             await self._link.pause()
@@ -285,7 +288,7 @@ class Loop:
         return max(claim.timeout_ms / 1000 + _MARGIN_SECONDS, self._shortest_lease_seconds)
 
     async def _targets_of(self, got: Iterable[Claim]) -> dict[tuple[str, int], Target]:
-        """The claims' versions of endpoints, read where they are not kept, however long it takes: leases are looked at
+        """Return the claims' endpoint versions, reading those not cached, however long it takes. Leases are checked
         afterwards."""
         wanted = {(claim.endpoint_id, claim.endpoint_version) for claim in got}
         targets = {key: kept for key in wanted if (kept := self._targets.get(key)) is not None}
@@ -306,7 +309,7 @@ class Loop:
         return targets
 
     async def _note_facts(self, held: Sequence[Leased], targets: Mapping[tuple[str, int], Target]) -> None:
-        """Reads what a claim does not carry, for those whose templates name it."""
+        """Read facts that claims do not carry, for deliveries whose templates name them."""
         naming = {key for key, to in targets.items() if not isinstance(to, Unusable) and to.needs_facts}
         if not naming:
             return
@@ -315,7 +318,7 @@ class Loop:
             try:
                 facts = await claims.run_facts(self._link, [each.claim.execution_id for each in wanted])
             except psycopg.Error as error:
-                _log.debug("worker.read_failed", "reading what templates name failed: %s", error)
+                _log.debug("worker.read_failed", "reading facts for templates failed: %s", error)
                 await self._link.pause()
                 continue
             for each in wanted:
@@ -323,7 +326,7 @@ class Loop:
             return
 
     async def _secrets_of(self, targets: Mapping[Version, Target]) -> dict[Version, Opened]:
-        """What these targets need, read where it is not kept, however long it takes. Most need nothing."""
+        """Return the secrets that targets need, reading those not cached, however long it takes. Most need none."""
         wanted = {key: to.needs for key, to in targets.items() if to.needs is not None}
         while wanted and not self._is_stopping:
             try:
@@ -357,7 +360,7 @@ class Loop:
         self._tell_drained()
 
     def _ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
-        """Claims are held no longer: their slots are free, limited endpoints have room, retries have their time."""
+        """Release claims: free their slots, offer limited endpoints again, and schedule looks for retries."""
         self._held -= len(ended)
         for hearer in (self._meter, self._traces):
             if hearer is not None:

@@ -1,4 +1,4 @@
-"""A worker process: signals, connections, and the order in which it starts and stops."""
+"""A worker process: signals, connections, and the order of start and stop."""
 
 import asyncio
 import os
@@ -29,24 +29,24 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = Log("kronos.worker")
-# The results of deliveries are stored within this time after the last of them, or left to the leases. All of a worker's
-# end takes no longer than this beyond KRONOS_SHUTDOWN_SECONDS, whatever PostgreSQL does: `kronos up` waits 5 s.
+# Results must be stored within this time after the last delivery; otherwise they are left to their leases. Whatever
+# PostgreSQL does, a worker stops within this time after KRONOS_SHUTDOWN_SECONDS: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
-# A claim under way when the worker is asked to stop takes milliseconds; one that waits for a lock, 2 s, and pauses has
-# given up by then.
+# A claim under way when the worker is told to stop takes milliseconds. One that waits for a lock takes 2 s, and one
+# that pauses between retries has given up by then.
 _CLAIMING = timedelta(seconds=3)
-# The watchdog's ring accounts for many jobs in one statement; an internal task that it runs has as long as under
+# The watchdog's ring accounts for many jobs in one statement. An internal task that it runs has as much time as under
 # pg_cron.
 _RING = timedelta(seconds=30)
 
 
 def run(settings: Settings, keys: Keyring | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then end in order; a second signal ends at once. Returns in both cases."""
+    """Work until SIGTERM or SIGINT, then stop in order; a second signal stops immediately. Returns in both cases."""
     logs.configure(settings)
     door = None
     if settings.metrics_port is not None:
-        # With them a server and prometheus_client, which a worker without metrics does not load: before garbage is
-        # looked for.
+        # Imports the server and prometheus_client, which a worker without metrics does not load. It must happen before
+        # leave_what_is_there() freezes what was imported.
         from kronos.metrics import exposition, port  # noqa: F401
 
         door = port.door(settings.metrics_host, settings.metrics_port)
@@ -64,8 +64,9 @@ async def _watched(settings: Settings, keys: Keyring | None, door: socket.socket
 
 
 async def serve(settings: Settings, keys: Keyring | None = None, door: socket.socket | None = None) -> None:
-    """Work until a signal, on this event loop; `keys` are the encryption keys as they were read at the start, `door`
-    the socket that metrics are served at."""
+    """Work until a signal, on this event loop.
+
+    `keys`: the encryption keys read at start. `door`: the socket that serves metrics."""
     stops, is_stopped = _signals()
     worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
     url, outage = settings.database_url.get_secret_value(), Outage()
@@ -74,7 +75,7 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
     claiming = Link(url, "claim", outage, groups=groups)
     finalizing = Link(url, "finalize", outage, groups=groups)
     listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
-    internal = Link(url, "internal", outage, statement_timeout=_RING)  # connected only while pg_cron is silent
+    internal = Link(url, "internal", outage, statement_timeout=_RING)  # connects only while pg_cron is silent
     egress = EgressPolicy.parse(settings.egress_allow)
     meter = WorkerMeter() if door is not None else None
     async with (
@@ -116,7 +117,7 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
         if not work.done():
             _log.warning(
                 "worker.ended_at_once",
-                "second signal: worker %s ends at once; what it holds goes on when its leases run out",
+                "second signal: worker %s stops immediately; its executions are due again when their leases end",
                 worker_id,
             )
         for task in (work, at_once):
@@ -130,7 +131,7 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Events for the first and the second SIGTERM or SIGINT."""
+    """Return events for the first and the second SIGTERM or SIGINT."""
     first, second = asyncio.Event(), asyncio.Event()
 
     def told() -> None:
@@ -142,15 +143,14 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 
 async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: timedelta) -> None:
-    """Claim, deliver and store until `stops`, then stop each in its order. What cannot be stored then is left to its
-    lease."""
+    """Claim, deliver and store until `stops`, then stop each in order. Results that cannot be stored are left to their
+    leases."""
     claiming = asyncio.create_task(loop.run())
     storing = asyncio.create_task(loop.finalizer.run())
     listening = asyncio.create_task(listener.run())
     stopping = asyncio.create_task(stops.wait())
     try:
-        # None of the others ends by itself: if one does, it met an error that nobody foresaw, and the process ends with
-        # it.
+        # None of the other tasks ends by itself. If one does, it met an unforeseen error, and the process ends with it.
         await asyncio.wait({claiming, storing, listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
         _log.info("worker.stopping", "stopping: nothing more is claimed")
         loop.stop()
@@ -161,9 +161,8 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         if cut_off:
             _log.warning(
                 "worker.cut_off",
-                "%d deliveries were still under way after %g s and are cut off: what their receivers made of them is "
-                "not known, "
-                "they are recorded as UNKNOWN and tried again",
+                "%d deliveries were still under way after %g s and are cut off: whether they arrived is not known, so "
+                "they are recorded as UNKNOWN and retried",
                 cut_off,
                 patience.total_seconds(),
             )
@@ -174,7 +173,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         if not storing.done():
             _log.warning(
                 "results.not_stored",
-                "PostgreSQL did not take the last results within %.1f s: their leases decide",
+                "PostgreSQL did not store the last results within %.1f s: they are left to their leases",
                 seconds,
             )
     finally:

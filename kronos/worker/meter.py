@@ -1,4 +1,4 @@
-"""What a worker counts for Prometheus, where it is asked to (KRONOS_METRICS_PORT)."""
+"""A worker's counters for Prometheus, if enabled (KRONOS_METRICS_PORT)."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -15,16 +15,15 @@ from kronos.worker.targets import HttpTarget, Target
 
 _BOUNDS_MS = tuple(bound * 1000 for bound in catalog.DELIVERY_SECONDS.bounds)
 _NONE = "none"
-"""The transport of what was not sent: its endpoint cannot be delivered to."""
+"""The transport of deliveries that were not sent because their endpoint is unusable."""
 
 
 class WorkerMeter:
-    """Counts what a loop does. A delivery is one look into a dictionary: what it adds to is made of that when it is
-    read."""
+    """Counts a loop's work. Counting a delivery takes one dictionary lookup; the metrics are computed when read."""
 
     def __init__(self) -> None:
-        # transport, outcome and verdict -> how many within each bound, beyond all, and the milliseconds together. All
-        # three are of a few words each, so there are no more series than these have combinations.
+        # transport, outcome and verdict -> number within each bound, beyond all bounds, and total milliseconds. Each of
+        # the three has only a few values, which bounds the number of series.
         self._ended: dict[tuple[str, str, str], list[int]] = {}
         self._batches = Histogram(catalog.RESULT_BATCH)
         self._claims = Histogram(catalog.CLAIM_SIZE)
@@ -33,22 +32,22 @@ class WorkerMeter:
         self._leases = Tally(catalog.LEASES_ENDED)
 
     def begins(self, leased: Leased, to: Target) -> None:
-        """A delivery is about to begin."""
+        """Note that a delivery is about to begin."""
         if isinstance(to, HttpTarget):
             leased.transport = "http"
         elif isinstance(to, StreamTarget):
             leased.transport = to.type
 
     def claimed(self, number: int) -> None:
-        """A claim got so many executions."""
+        """Count a claim and its executions."""
         self._claims.add(number)
 
     def fails(self) -> None:
-        """A claim or a look was not answered."""
+        """Count a claim or look that had no answer."""
         self._claim_errors.add()
 
     def kept(self, upkeep: Upkeep | None) -> None:
-        """What was done about leases of workers that are gone. None: it failed."""
+        """Count the result of an upkeep. None: it failed."""
         if upkeep is None:
             self.fails()
             return
@@ -58,7 +57,7 @@ class WorkerMeter:
             self._leases.add(("failed",), upkeep.failed)
 
     def ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
-        """A batch of claims is not held any more."""
+        """Count a batch of claims that ended."""
         given_back = 0
         for leased, result, verdict in ended:
             if result is None:
@@ -76,7 +75,7 @@ class WorkerMeter:
             self._batches.add(len(ended) - given_back)
 
     def read(self) -> Iterator[Measured | Distribution]:
-        """What was counted. All words are in lower case there."""
+        """Return the metrics. All label values are in lower case."""
         yield from self._deliveries()
         for each in (self._batches, self._claims):
             yield from each.read()

@@ -1,4 +1,4 @@
-"""A worker's /metrics, on a port of its own."""
+"""A worker's /metrics, on a separate port."""
 
 import contextlib
 import socket
@@ -19,11 +19,11 @@ from kronos.worker.meter import WorkerMeter
 async def metering(
     door: socket.socket | None, settings: Settings, loop: Loop, meter: WorkerMeter | None
 ) -> AsyncIterator[None]:
-    """Serves what `meter` counts while this runs; nothing, and loads nothing, where there is no `door`."""
+    """Serve the metrics of `meter` while this context is open. Without a `door`, serve and load nothing."""
     if door is None or meter is None:
         yield
         return
-    from kronos.metrics.exposition import Exposition  # with it prometheus_client and the server, 8 MB
+    from kronos.metrics.exposition import Exposition  # loads prometheus_client and the server, 8 MB
     from kronos.metrics.port import serving
 
     lag = LoopLag()

@@ -1,5 +1,5 @@
-"""How claims end (sql/queries/results.sql): what became of a delivery is stored, what was never sent is given back;
-with what each statement promises when its answer is lost."""
+"""Finish claims (sql/queries/results.sql): store results, and give back claims that were never sent. Each function
+documents its guarantees if the statement's answer is lost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -19,9 +19,11 @@ _log = Log("kronos.worker")
 
 
 class Result(NamedTuple):
-    """What became of a claim: the row that ends it. The documents are JSON as text. `is_cut_off`: its worker stopped
-    meanwhile. `slow_ms`: so long nothing is to be delivered to its endpoint. `is_gone`: the endpoint is, by its own
-    word. `max_age_ms`: an older execution is not tried again; None: however old."""
+    """The result of a claim: the row that ends it. Documents are JSON as text.
+
+    `is_cut_off`: the worker stopped during the delivery. `slow_ms`: how long nothing is delivered to the endpoint.
+    `is_gone`: the endpoint reported that it is gone for good. `max_age_ms`: an older execution is not retried; None: no
+    limit."""
 
     execution_id: str
     claim_token: str
@@ -36,19 +38,19 @@ class Result(NamedTuple):
     slow_ms: int = 0
     is_gone: bool = False
     max_age_ms: int | None = None
-    holds_slot: bool = False  # the claim did
-    place: str | None = None  # of a success: the claim's
+    holds_slot: bool = False  # copied from the claim
+    place: str | None = None  # for a success: copied from the claim
 
 
 class Judged(NamedTuple):
-    """What a result or a release did to its execution."""
+    """The effect of a result or a release on its execution."""
 
     execution_id: str
     verdict: str
 
 
 class Left(NamedTuple):
-    """An execution that finalize_successes has not ended."""
+    """An execution that finalize_successes did not end."""
 
     execution_id: str
 
@@ -68,11 +70,12 @@ _RELEASE = statement("results.release_executions", Judged)
 
 
 async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> dict[str, Verdict]:
-    """End these claims, however often PostgreSQL goes away meanwhile; what each result did. Missing is the verdict of
-    those whose executions another session has locked: they hold up no others, and are brought again (`locked`).
+    """End these claims and return each result's verdict. Retries through any outage of PostgreSQL.
 
-    A result counts only while its claim's token holds: else it is ALREADY counted, or FENCED. One that cannot be stored
-    is stored without its documents; one that even then cannot is DROPPED, and its lease decides.
+    Executions locked by another session have no verdict; they hold up no others and must be passed again (`locked`).
+
+    A result counts only while its claim's token holds; otherwise it is ALREADY counted, or FENCED. A result that cannot
+    be stored is stored without its documents; if that fails too, it is DROPPED and left to its lease.
     """
     ended: dict[str, Verdict] = {}
     while True:
@@ -90,7 +93,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             if only == bare:
                 _log.error(
                     "result.dropped",
-                    "execution %s: its result cannot be stored (%s); its lease decides",
+                    "execution %s: the result cannot be stored (%s) and is left to its lease",
                     only.execution_id,
                     type(error).__name__,
                     execution_id=only.execution_id,
@@ -98,7 +101,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
                 return ended | {only.execution_id: "DROPPED"}
             _log.warning(
                 "result.bare",
-                "execution %s: its result is stored without documents (%s)",
+                "execution %s: the result is stored without its documents (%s)",
                 only.execution_id,
                 type(error).__name__,
                 execution_id=only.execution_id,
@@ -109,14 +112,13 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
                 free = [result for result in results if result.execution_id not in waiting]
                 return ended | (await finalize(link, free, worker_id=worker_id) if free else {})
         except psycopg.Error as error:
-            # The statement may have been committed: sending it again is answered with ALREADY.
+            # The statement may have been committed; sent again, it returns ALREADY.
             _log.debug("results.again", "%d results are sent again: %s", len(results), error)
             await link.pause()
 
 
 async def locked(link: Link, results: Sequence[Result]) -> set[str]:
-    """Those of them that cannot be ended now, because another session has locked them; none where PostgreSQL cannot say
-    it."""
+    """Return those results' executions that another session has locked, or none if PostgreSQL cannot be queried."""
     params = {
         "execution_ids": [result.execution_id for result in results],
         "failed_ids": [result.execution_id for result in results if result.status != "SUCCESS"],
@@ -124,23 +126,24 @@ async def locked(link: Link, results: Sequence[Result]) -> set[str]:
     try:
         return {row.execution_id for row in await link.texts(_LOCKED, params)}
     except psycopg.Error as error:
-        _log.debug("worker.read_failed", "asking for locks failed: %s", error)
+        _log.debug("worker.read_failed", "reading locks failed: %s", error)
         await link.pause()
         return set()
 
 
 async def release(link: Link, claims: Mapping[str, str]) -> int:
-    """Give back claims (execution -> token) that were never sent: they are due at once, or over where they were
-    cancelled, and their attempt is not counted.
+    """Give back claims (execution -> token) that were never sent.
 
-    Returns how many were still ours. Raises psycopg.Error.
+    They are due again immediately, or ended if they were cancelled; their attempt does not count. Returns how many were
+    still this worker's. Raises psycopg.Error.
     """
     return len(await link.texts(_RELEASE, {"execution_ids": list(claims), "claim_tokens": list(set(claims.values()))}))
 
 
 async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict]:
-    """Those of them that finalize_successes and finalize_limited_successes have ended: most. The others are
-    `_finalized`'s."""
+    """Return the verdicts of results ended by finalize_successes and finalize_limited_successes, usually most of them.
+
+    `_finalized` ends the others."""
     free = [result for result in results if result.status == "SUCCESS" and not result.holds_slot]
     limited = [result for result in results if result.status == "SUCCESS" and result.holds_slot]
     ended = await _succeeded_by(link, _SUCCEED, free) if free else {}
@@ -148,7 +151,7 @@ async def _succeeded(link: Link, results: Sequence[Result]) -> dict[str, Verdict
 
 
 async def _succeeded_by(link: Link, ends: Statement[Left], successes: Sequence[Result]) -> dict[str, Verdict]:
-    documents: dict[str, int] = {}  # each text once, with its place: requests and answers are mostly the same
+    documents: dict[str, int] = {}  # each text once, with its place: most requests and responses are the same
     params: dict[str, object] = {
         "execution_ids": literal([result.execution_id for result in successes]),
         "claim_tokens": literal([result.claim_token for result in successes]),
@@ -160,7 +163,7 @@ async def _succeeded_by(link: Link, ends: Statement[Left], successes: Sequence[R
     params["documents"] = Documents(list(documents))
     try:
         left = {row.execution_id for row in await link.texts(ends, params, may_be_locked=True)}
-    except psycopg.errors.UniqueViolation:  # the history has one of them already
+    except psycopg.errors.UniqueViolation:  # one of them is already in the history
         return {}
     return {result.execution_id: "SUCCESS" for result in successes if result.execution_id not in left}
 
@@ -207,7 +210,7 @@ async def _finalized(link: Link, results: Sequence[Result], worker_id: str) -> d
 
 
 def _nth(documents: dict[str, int], text: str | None) -> str:
-    """A document's place among those of the batch, as an array's element is written."""
+    """Return a document's place in the batch, as the element of an array literal."""
     return "NULL" if text is None else str(documents.setdefault(text, len(documents) + 1))
 
 
@@ -216,11 +219,11 @@ def _verdict(row: Judged) -> Verdict:
         case "SUCCESS" | "FAILED" | "RETRY" | "CANCELLED" | "ALREADY" | "FENCED" as verdict:
             return verdict
         case unknown:
-            raise ValueError(f"{unknown!r} is no verdict")
+            raise ValueError(f"{unknown!r} is not a verdict")
 
 
 def _without_documents(result: Result) -> Result:
-    error = {"type": "internal", "message": "what the endpoint answered cannot be stored"}
+    error = {"type": "internal", "message": "the endpoint's response cannot be stored"}
     return result._replace(
         request=None, response=None, error=None if result.status == "SUCCESS" else json_bytes(error).decode()
     )

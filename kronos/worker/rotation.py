@@ -1,4 +1,4 @@
-"""The rotation of endpoints that have something to claim: fair, and never idle while one of them has work."""
+"""The rotation of endpoints that have something to claim. It is fair, and never idle while an endpoint has work."""
 
 import math
 import time
@@ -11,90 +11,91 @@ from typing import NamedTuple
 from kronos.worker.claims import EVERYTHING, Claim, Closed, DueEndpoint, Wanted
 from kronos.worker.shares import UNKNOWN, Shares
 
-# A claimer that names every endpoint locks every limited gate and starves the others.
+# A claim that lists every endpoint locks every limited gate and starves other workers.
 _MOST_IN_ONE_CLAIM = 64
-# Clocks of transactions that commit late: an execution may become visible a little below the newest that was claimed.
+# A transaction may commit late: an execution can become visible slightly below the newest one claimed.
 _BEHIND = timedelta(seconds=1)
-# A tick on time is made within kronos.grace() after it is due, by a transaction of up to 30 s: what has been due for
-# longer was there at the full look.
+# The execution of a tick on time is created within kronos.grace() after it is due, by a transaction of up to 30 s. An
+# execution due for longer was visible to the full look.
 SETTLED = timedelta(minutes=2)
-# What a step of priority is worth (sql/functions/ground/rank_of.sql).
+# The value of one step of priority (sql/functions/ground/rank_of.sql).
 _STEP = timedelta(minutes=1)
 _HIGHEST = 10
-# So many endpoints a look reads from their floors: each costs it a look into the index, whether or not it has anything.
+# Endpoints that a look reads from their floors. Each costs one index lookup, whether or not it has anything due.
 _FLOORS_OF_A_LOOK = 64
-# A slot that another worker gives back is that worker's to fill. Where it stops instead, or its lease runs out, nobody
-# says so: an endpoint that is full is tried again after this.
+# A slot that another worker gives back is filled by that worker. If it stops instead, or its lease ends, there is no
+# announcement, so a full endpoint is tried again after this.
 _FULL_SECONDS = 1.0
-# Who announces work names the endpoint alone; of those that were claimed of last, its workspace is known.
+# Announcements of work contain only the endpoint. The workspace is known for this many endpoints, those claimed last.
 _MOST_KNOWN = 4096
-# Whatever was said of the next token: a limit that was changed while nobody listened, and a clock that was set forward,
-# open an endpoint as well.
+# The longest time an endpoint stays closed, whenever its next token was due. A limit changed while nobody listened, or
+# a clock set forward, may open it earlier.
 _LONGEST_CLOSED_SECONDS = 60.0
 
 
 class _Closing(NamedTuple):
-    """An endpoint that its limit closes until `opens_at` (monotonic). `workspace_id`: it is full, and a slot opens it
-    before that."""
+    """An endpoint closed by its limit until `opens_at` (monotonic). `workspace_id`: it is full, and a free slot opens
+    it earlier."""
 
     opens_at: float
     workspace_id: str | None
 
 
 class ReadFrom(NamedTuple):
-    """What a claim took of an endpoint: all that was due before `due_at` and ranked before `rank`, which are one where
-    nothing has a priority."""
+    """How far claims have read an endpoint: everything due before `due_at` and ranked before `rank` was claimed. The
+    two are equal if nothing has a priority."""
 
     due_at: datetime
     rank: datetime
 
     @property
     def of_all(self) -> datetime:
-        """When what is left to be claimed was due at the earliest, but for what has a negative priority."""
+        """The earliest due time of the rest, except for executions with a negative priority."""
         return min(self)
 
 
 _EVERYTHING = ReadFrom(EVERYTHING, EVERYTHING)
-# What was due before this, as a row written by SQL may say, is shown as of then: it is no place in an index.
+# A row written by SQL may have an earlier due time. It is treated as due at this time, which is not an index position.
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Rotation:
-    """Workspaces in turn, and in each its endpoints; all of it a hint, which the next look at the database corrects."""
+    """Workspaces in turn, and in each its endpoints. All of it is a hint; the next look at the database corrects it."""
 
     def __init__(self, shares: Shares) -> None:
         self._shares = shares
         self._turn: OrderedDict[str, OrderedDict[str, None]] = OrderedDict()
         self._workspaces: dict[str, str] = {}  # of the endpoints that are in turn
         self._known: OrderedDict[str, str] = OrderedDict()
-        # Limited endpoints that gave less than was asked for: full, or served by another worker at that moment.
+        # Limited endpoints that gave less than requested: full, or just being claimed by another worker.
         self._short: set[str] = set()
-        # Endpoints that their limits close, and the first of the times at which one opens. Who waited longer for a slot
-        # comes first.
+        # Endpoints closed by their limits, and the earliest time at which one opens. Those that waited longest for a
+        # slot come first.
         self._closed: OrderedDict[str, _Closing] = OrderedDict()
         self._opens_at = math.inf
-        # From where on a claim reads an endpoint's index; who was claimed of last comes last.
+        # Where a claim starts reading an endpoint's index; the endpoint claimed last comes last.
         self._floors: OrderedDict[str, ReadFrom] = OrderedDict()
-        # Endpoints whose work had waited for longer than SETTLED at the full look.
+        # Endpoints whose work had waited longer than SETTLED at the full look.
         self._behind: set[str] = set()
 
     def __bool__(self) -> bool:
         return bool(self._turn)
 
     def has_turn(self, free: int) -> bool:
-        """Whether any of them may have one of `free` slots."""
+        """Whether any endpoint in turn may have one of `free` slots."""
         return any(self._shares.has_room(workspace_id, free) for workspace_id in self._turn)
 
     def offer(self, endpoints: Mapping[str, str]) -> None:
-        """All that have something to claim (endpoint -> workspace), as a look found them: they come last, those that
-        are in it keep their turn."""
+        """Add endpoints with something to claim (endpoint -> workspace), as found by a look.
+
+        New ones come last; those already in the rotation keep their turn."""
         self._short.clear()
         for endpoint_id, workspace_id in endpoints.items():
             if endpoint_id not in self._closed:
                 self._put(endpoint_id, workspace_id)
 
     def offer_first(self, endpoints: Iterable[str]) -> None:
-        """Someone says that these have something to claim: it is their turn."""
+        """Put endpoints that were announced to have work first in turn."""
         for endpoint_id in endpoints:
             if endpoint_id not in self._closed:
                 workspace_id = self._put(endpoint_id)
@@ -102,7 +103,7 @@ class Rotation:
                 self._turn.move_to_end(workspace_id, last=False)
 
     def _put(self, endpoint_id: str, workspace_id: str | None = None) -> str:
-        """Into its workspace's turn, if it is not there: last. Returns the workspace, as far as it is known."""
+        """Add an endpoint to its workspace's turn, last, if it is not in it. Returns the workspace, if known."""
         before = self._workspaces.get(endpoint_id)
         workspace_id = workspace_id or before or self._known.get(endpoint_id, UNKNOWN)
         if before != workspace_id:
@@ -127,8 +128,9 @@ class Rotation:
             self._put(endpoint_id, workspace_id)
 
     def offer_again(self, ended: Mapping[str, str]) -> None:
-        """A run of each of these limited endpoints (endpoint -> workspace) has ended: where one had come up short, or
-        it or its workspace was full, there is room now."""
+        """Note that a delivery of each of these limited endpoints (endpoint -> workspace) has ended.
+
+        An endpoint that came up short, or was full, or whose workspace was full, has room again."""
         for endpoint_id, workspace_id in ended.items():
             if endpoint_id in self._short and endpoint_id not in self._closed:
                 self._short.discard(endpoint_id)
@@ -138,8 +140,8 @@ class Rotation:
             self._open([one for one, closing in self._closed.items() if closing.workspace_id in workspaces])
 
     def _close(self, closed: Iterable[Closed], taken: Mapping[str, object]) -> None:
-        """Until a token comes, or a slot is given back, nobody asks them. Those of which nothing was taken come first
-        then."""
+        """Skip these endpoints until their next token comes or a slot is given back. Those that gave nothing then come
+        first."""
         now = time.monotonic()
         for one in sorted(closed, key=lambda one: one.endpoint_id in taken):
             is_full = one.opens_in_ms is None
@@ -150,18 +152,18 @@ class Rotation:
             self._opens_at = min(self._opens_at, now + seconds)
 
     def open_all(self) -> None:
-        """A limit was changed: all are asked again."""
+        """Open all endpoints after a limit was changed."""
         self._open(list(self._closed))
 
     def open_due(self) -> None:
-        """Those whose time has come have their turn."""
+        """Open the endpoints whose time has come."""
         now = time.monotonic()
         if now >= self._opens_at:
             self._open([one for one, closing in self._closed.items() if closing.opens_at <= now])
 
     @property
     def opens_at(self) -> float:
-        """When the first of those that are closed opens; infinite where none is. Monotonic."""
+        """The monotonic time at which the first closed endpoint opens; infinite if none is closed."""
         return self._opens_at
 
     def _open(self, endpoints: Iterable[str]) -> None:
@@ -172,8 +174,8 @@ class Rotation:
         self._opens_at = min((closing.opens_at for closing in self._closed.values()), default=math.inf)
 
     def look_fully(self, found: Iterable[DueEndpoint]) -> None:
-        """A look has read everything: the next claims read their indexes from the beginning, so that no floor can
-        starve an execution."""
+        """Note a full look: the next claims read their indexes from the beginning, so that no floor can starve an
+        execution."""
         self._floors.clear()
         self._floors.update(
             {
@@ -188,16 +190,16 @@ class Rotation:
 
     @property
     def floors(self) -> dict[str, datetime]:
-        """From where on a look that is not full reads these endpoints: those with old work, and those that were claimed
-        of last."""
+        """Return where a partial look starts reading: for endpoints with old work, and for those claimed last."""
         return {
             endpoint_id: self._floors[endpoint_id].of_all
             for endpoint_id in {*self._behind, *islice(reversed(self._floors), _FLOORS_OF_A_LOOK)}
         }
 
     def next(self, free: int) -> list[Wanted]:
-        """The endpoints whose turn it is, with `free` shared out among their workspaces, and each share among the
-        workspace's endpoints exactly. They go to the end."""
+        """Return the endpoints whose turn it is, and move them to the end.
+
+        `free` is divided among their workspaces, and each share exactly among the workspace's endpoints."""
         sharing = list(islice((one for one in self._turn if self._shares.has_room(one, free)), _MOST_IN_ONE_CLAIM))
         wanted: list[Wanted] = []
         for workspace_id, quota in zip(sharing, self._shares.share_out(sharing, free), strict=True):
@@ -221,8 +223,8 @@ class Rotation:
         return wanted
 
     def claimed(self, wanted: Sequence[Wanted], claims: Iterable[Claim], closed: Sequence[Closed] = ()) -> None:
-        """What a claim took: who gave less than was asked for leaves it until the next look; who is closed by a limit,
-        until it opens."""
+        """Note what a claim took. An endpoint that gave less than requested leaves the rotation until the next look;
+        one closed by a limit, until it opens."""
         taken: dict[str, list[Claim]] = {}
         for claim in claims:
             taken.setdefault(claim.endpoint_id, []).append(claim)
@@ -240,7 +242,7 @@ class Rotation:
             self._close(closed, taken)
 
     def failed(self, wanted: Sequence[Wanted]) -> None:
-        """The claim had no answer: nothing is known of these endpoints."""
+        """Note a claim without an answer: the state of these endpoints is unknown."""
         self._drop_short(wanted, {})
 
     def _drop_short(self, wanted: Sequence[Wanted], taken: Mapping[str, int]) -> None:

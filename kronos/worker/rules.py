@@ -1,5 +1,4 @@
-"""What an endpoint's retry policy says of an attempt's outcome: whether another follows, and what it means for the
-endpoint."""
+"""An endpoint's retry rules: whether another attempt follows an outcome, and its effect on the endpoint."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from kronos.model import JsonObject
 from kronos.worker.backoff import Backoff
 
 LONGEST_SLOW_DOWN = timedelta(hours=1)
-"""Then an endpoint that asked for more is asked again, with one delivery."""
+"""After this time, an endpoint that asked for a longer pause is tried with one delivery."""
 _GONE = 410
 _SLOWING = frozenset({429, 503})
 _LONGEST_AGE_SECONDS = 366 * 86_400
@@ -19,10 +18,10 @@ _LONGEST_AGE_SECONDS = 366 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Which attempts are followed by another, and which answers slow their endpoint down.
+    """Which attempts are retried, and which responses slow their endpoint down.
 
-    `retryable`: None are those of kronos.delivery.outcome; `permanent` are taken from them. `longest_age` counts from
-    the time that the execution was first due.
+    `retryable`: None means those of kronos.delivery.outcome. `permanent` are excluded from them. `longest_age` counts
+    from the time when the execution was first due.
     """
 
     retryable: frozenset[int] | None = None
@@ -33,11 +32,11 @@ class Rules:
 
     @classmethod
     def parse(cls, policy: JsonObject) -> Self:
-        """The rules of an endpoint's retry_policy; what it does not say is as above. Raises ValueError."""
+        """Parse an endpoint's retry_policy; missing values have the defaults above. Raises ValueError."""
         retryable, slowing = policy.get("retryable_status_codes"), policy.get("slow_down_status_codes")
         unknown, age = policy.get("retry_unknown", True), policy.get("max_age_seconds")
         if unknown not in (True, False):
-            raise ValueError(f"retry_policy.retry_unknown {unknown!r} is neither true nor false")
+            raise ValueError(f"retry_policy.retry_unknown {unknown!r} must be true or false")
         if age is not None and (
             isinstance(age, bool) or not isinstance(age, int) or not 1 <= age <= _LONGEST_AGE_SECONDS
         ):
@@ -62,15 +61,17 @@ class Rules:
         return outcome.retryable if self.retryable is None else code in self.retryable
 
     def slow_down(self, outcome: Outcome, backoff: Backoff) -> timedelta:
-        """How long nothing is to be delivered to the endpoint after this outcome: what the answer asked for, as far as
-        it is granted, else the first delay; zero where the answer does not slow it down."""
+        """Return how long nothing is delivered to the endpoint after this outcome.
+
+        This is the granted part of the response's Retry-After, or else the first delay; zero if the response does not
+        slow the endpoint down."""
         if outcome.status_code not in self.slowing:
             return timedelta()
         granted = backoff.granted(outcome.retry_after)
         return min(backoff.first if granted is None else granted, LONGEST_SLOW_DOWN)
 
     def is_gone(self, outcome: Outcome) -> bool:
-        """Whether the receiver said that it is gone for good. One whose 410 is to be tried again has not."""
+        """Whether the receiver reported that it is gone for good. A 410 that the policy retries does not count."""
         return outcome.status_code == _GONE and not self.is_retryable(outcome)
 
 
@@ -78,5 +79,5 @@ def _codes(value: object, name: str) -> frozenset[int]:
     listed = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [None]
     codes = frozenset(code for code in listed if type(code) is int and 100 <= code <= 599)
     if any(type(code) is not int or code not in codes for code in listed):
-        raise ValueError(f"retry_policy.{name} {value!r} is no list of status codes")
+        raise ValueError(f"retry_policy.{name} {value!r} is not a list of status codes")
     return codes

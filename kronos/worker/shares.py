@@ -1,21 +1,21 @@
-"""How much of a worker each workspace may have: none can take all of it, however long its receivers hold requests."""
+"""Divide a worker's slots among workspaces, so that none can take all of them, however slow its receivers are."""
 
 from collections.abc import Iterable, Sequence
 
-# Of a workspace that is not known yet: it counts as the one with most under way.
+# A workspace not known yet. It is treated like the one with the most deliveries under way.
 UNKNOWN = ""
-_RESERVE = 10  # one slot more for each ten
+_RESERVE = 10  # one extra slot for each ten
 
 
 class Shares:
-    """The slots of one worker: `concurrency` for one workspace alone, and a tenth more beside it; and where even these
-    are taken, one for each workspace that has none, for up to `concurrency` of them (`guests`).
+    """The slots of one worker: `concurrency`, plus a tenth in reserve. If all are taken, each workspace that has none
+    gets one more, for up to `concurrency` workspaces (`guests`).
 
-    No workspace is given more than ten times what stays free (dynamic thresholds, as in switches that share their
-    memory). So one alone has `concurrency` and leaves a tenth, the next nine tenths of that, and so on; those that
-    come together are filled up to the same level. A workspace with nothing under way may have the last slot, or is a
-    guest: so workspaces that hang one after another do not keep the next one waiting. `free` is negative where guests
-    are there.
+    No workspace receives more than ten times what stays free (dynamic thresholds, as in switches with shared memory).
+    So a single workspace gets `concurrency` slots and leaves a tenth; the next gets nine tenths of that, and so on.
+    Workspaces that come together are filled up to the same level. A workspace with nothing under way may have the last
+    slot, or is a guest, so that workspaces whose receivers hang do not keep the next one waiting. `free` is negative
+    while there are guests.
     """
 
     def __init__(self, concurrency: int) -> None:
@@ -27,19 +27,19 @@ class Shares:
         self._of: dict[str, int] = {}
 
     def of(self, workspace_id: str) -> int:
-        """How many deliveries of it are under way."""
+        """Return how many deliveries of a workspace are under way."""
         if workspace_id == UNKNOWN:
             return max(self._of.values(), default=0)
         return self._of.get(workspace_id, 0)
 
     def began(self, workspaces: Iterable[str]) -> None:
-        """A delivery of each of these; one that is named again has begun another."""
+        """Count one new delivery for each workspace listed; it may be listed several times."""
         for workspace_id in workspaces:
             self._of[workspace_id] = self._of.get(workspace_id, 0) + 1
             self.under_way += 1
 
     def ended(self, workspace_id: str) -> None:
-        """A delivery of it."""
+        """Count the end of one delivery of a workspace."""
         self.under_way -= 1
         left = self._of[workspace_id] - 1
         if left:
@@ -48,23 +48,24 @@ class Shares:
             del self._of[workspace_id]
 
     def has_room(self, workspace_id: str, free: int) -> bool:
-        """Whether it may have one of `free` slots."""
+        """Whether a workspace may have one of `free` slots."""
         return self._alone(self.of(workspace_id), free) > 0
 
     def _alone(self, held: int, free: int) -> int:
-        """How many more one has that is alone in turn."""
+        """Return how many more slots a workspace gets that is alone in turn."""
         level = (free + held) * self.concurrency // self.slots
         return level - held if level > held else int(held == 0 < free + self.guests)
 
     def room_for(self, more: int) -> int:
-        """Of how many free slots a workspace that has all that is under way would be given so many more."""
+        """Return how many slots must be free for a workspace that has all deliveries under way to get `more`."""
         return -(-(more + self.under_way) * self.slots // self.concurrency) - self.under_way
 
     def share_out(self, workspaces: Sequence[str], free: int) -> list[int]:
-        """How many of `free` slots each of these may have, in its turn. None is left out that has nothing under way, as
-        long as there are slots, or places for guests."""
+        """Return how many of `free` slots each of these workspaces gets, in turn.
+
+        Every workspace with nothing under way gets one, as long as there are slots or places for guests."""
         held = [self.of(workspace_id) for workspace_id in workspaces]
-        if len(held) == 1:  # mostly
+        if len(held) == 1:  # the usual case
             return [self._alone(held[0], free)]
         filled, level, given = self._level(held, free)
         quotas = [0] * len(held)
@@ -79,9 +80,9 @@ class Shares:
         return quotas
 
     def _level(self, held: Sequence[int], free: int) -> tuple[list[int], int, int]:
-        """Who is filled up, who has least first; to which level, rounded down; and with how many slots in all.
+        """Return the workspaces to fill up, those with the fewest first; the level, rounded down; and the slots needed.
 
-        The level is as many times what then stays free as `concurrency` is the reserve.
+        The level relates to the slots that stay free as `concurrency` relates to the reserve.
         """
         if free <= 0:
             return [], 0, 0

@@ -1,5 +1,4 @@
-"""Endpoints whose deliveries are messages to a broker: what is sent is made of a version's spec and an execution's
-input."""
+"""Endpoints that deliver messages to a broker: render the message from a version's spec and an execution's input."""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +35,7 @@ _MOST_CONNECT_SECONDS = 10.0
 
 @dataclass(slots=True, kw_only=True)
 class StreamTarget:
-    """A version of an endpoint, read once. `destination` is kept where no template is in it."""
+    """A version of an endpoint, parsed once. `destination` is cached if it contains no template."""
 
     type: Literal["REDIS_STREAM", "KAFKA", "EMAIL"]
     spec: JsonObject = field(repr=False)
@@ -45,14 +44,14 @@ class StreamTarget:
     destination: Destination | None = None
     config: JsonObject = field(default_factory=dict)
     roots: frozenset[str] = frozenset({"input"})
-    """As with HttpTarget."""
+    """Like HttpTarget.roots."""
     needs_facts: bool = False
     needs: Needs | None = None
     rules: Rules = field(default_factory=Rules)
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing of the destination differs from delivery to delivery."""
+        """Whether the destination is the same for all deliveries."""
         parts = (self.spec.get(name) for name in ("username", "password", "sasl", "tls"))
         return not any("{{" in json.dumps(part) for part in parts if part is not None)
 
@@ -63,7 +62,7 @@ _MADE = {"REDIS_STREAM": messages.entry, "KAFKA": messages.record, "EMAIL": mess
 def rendered(
     claim: Claim, to: StreamTarget, context: Mapping[str, Json], policy: EgressPolicy, traceparent: str | None = None
 ) -> tuple[Destination, Message]:
-    """Where the message goes, and the message. `traceparent`: its span, where one is made. Raises Refused."""
+    """Return the message and its destination. `traceparent`: the message's span, if traced. Raises Refused."""
     destination = to.destination
     if destination is None:
         destination = _destination(to, context, claim.timeout_ms / 1000, policy)
@@ -103,7 +102,7 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
     if to.type == "EMAIL":
         return _mail(spec, tls, context, connect, policy)
     if not spec.get("bootstrap_servers"):
-        raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers names no broker")
+        raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers is empty")
     check_pairs(list(spec.get("headers") or {}), "header")
     return KafkaTopic(
         cluster=KafkaCluster(
@@ -151,16 +150,16 @@ def _sasl(given: Json, context: Mapping[str, Json]) -> Sasl | None:
 
 
 def _filled(template: Json, context: Mapping[str, Json], name: str) -> str | None:
-    """A text that a template may stand in. Raises TemplateError, which does not quote it."""
+    """Render a text that may contain templates. Raises TemplateError, without the text."""
     if template is None:
         return None
     filled = render(template, context)
     if not isinstance(filled, str):
-        raise TemplateError(f"the value of spec.{name} is no text")
+        raise TemplateError(f"the value of spec.{name} is not a string")
     return filled
 
 
 def _text(value: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
-        raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is no text")
+        raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is not a string")
     return value

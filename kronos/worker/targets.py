@@ -1,4 +1,4 @@
-"""What deliveries to a version of an endpoint are made of, read once of its documents."""
+"""Endpoint versions, parsed once for all their deliveries."""
 
 import json
 import re
@@ -19,16 +19,16 @@ from kronos.worker.rules import Rules
 from kronos.worker.streaming import StreamTarget
 from kronos.worker.vault import Needs, Opened, needs
 
-# A template of what is another in each delivery; secrets are the same until they are rotated.
+# A template whose value differs between deliveries. Secrets are the same until they are rotated.
 _VARIES = re.compile(r"\{\{(?!\s*secret\.)")
 
 
 @dataclass(slots=True, kw_only=True)
 class HttpTarget:
-    """A version of an HTTP endpoint, read once.
+    """A version of an HTTP endpoint, parsed once.
 
-    `envelope` is what its deliveries have in common, from the first on, as long as the secrets in it are
-    `envelope_of`; None where URL or headers have templates of the execution's.
+    `envelope` is the part that its deliveries have in common, set by the first delivery and valid as long as its
+    secrets are `envelope_of`. None if the URL or headers have templates that depend on the execution.
     """
 
     url: str
@@ -43,28 +43,28 @@ class HttpTarget:
     envelope_of: Opened | None = None
     config: JsonObject = field(default_factory=dict)
     roots: frozenset[str] = frozenset({"input"})
-    """What its templates name a value of; nothing else is made for its deliveries."""
+    """The roots that its templates name; only their values are prepared for deliveries."""
     needs_facts: bool = False
     rules: Rules = field(default_factory=Rules)
     limits: TimeLimits = NO_LIMITS
     is_fixed: bool = field(init=False)
-    """Whether nothing of the URL or the headers differs from delivery to delivery, as long as secrets do not."""
+    """Whether the URL and headers are the same for all deliveries, as long as the secrets are."""
     body: ReadyBody | None = field(init=False)
-    """The body's template, made ready; None: it is rendered."""
+    """The precompiled body template; None: the body is rendered by template.py."""
     head: ReadyHead | Refused | None = field(init=False, default=None)
-    """Of the URL and the headers the same, from the first delivery on; Refused: they are rendered."""
+    """The precompiled URL and headers, set by the first delivery; Refused: they are rendered by template.py."""
 
     def __post_init__(self) -> None:
         self.is_fixed = not _VARIES.search(self.url) and not any(map(_VARIES.search, self.headers.values()))
         try:
             self.body = None if self.body_template is None else ReadyBody(self.body_template, self.config)
-        except (Refused, TypeError):  # each delivery says what is wrong
+        except (Refused, TypeError):  # each delivery reports its own fault
             self.body = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unusable:
-    """A version of an endpoint that cannot be delivered to, and why."""
+    """An endpoint version that cannot be delivered to, and why."""
 
     why: str
     needs: Needs | None = None
@@ -74,7 +74,7 @@ Target = HttpTarget | StreamTarget | Unusable
 
 
 def target(version: EndpointVersion) -> Target:
-    """What deliveries to this version of an endpoint are made of."""
+    """Parse an endpoint version for its deliveries."""
     if version.type not in ("HTTP", "REDIS_STREAM", "KAFKA", "EMAIL"):
         return Unusable(why=f"this worker cannot deliver to endpoints of type {version.type}")
     try:
@@ -107,7 +107,7 @@ def target(version: EndpointVersion) -> Target:
 
 
 def _limits(spec: JsonObject) -> TimeLimits:
-    """Those that a spec sets; most set none."""
+    """Return the time limits in a spec; most set none."""
     connect, idle = (
         None if spec.get(name) is None else float(spec[name]) / 1000
         for name in ("connect_timeout_ms", "idle_timeout_ms")
@@ -122,7 +122,7 @@ class _Named(TypedDict):
 
 
 def _named(version: EndpointVersion, templates: Json) -> _Named:
-    """What the templates of a version name."""
+    """Return the values that a version's templates name."""
     names = [name for _, name in named(templates)]
     return {
         "config": _object(version.config, "config") if version.config is not None else {},
@@ -134,11 +134,11 @@ def _named(version: EndpointVersion, templates: Json) -> _Named:
 def _object(text: str, name: str) -> JsonObject:
     value = json.loads(text)
     if not isinstance(value, dict):
-        raise TypeError(f"{name} is no object")
+        raise TypeError(f"{name} is not an object")
     return value
 
 
 def _text(value: Json, name: str) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"spec.{name} is no text")
+        raise TypeError(f"spec.{name} is not a string")
     return value

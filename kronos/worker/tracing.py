@@ -1,8 +1,8 @@
-"""Spans of ticks, claims and deliveries, where traces are made (docs/traces.md): `fire`, from a tick's own time to its
-row; `claim`, from when it was due until a worker had it; `deliver`, one for each attempt, of which its receiver hears.
+"""Spans of ticks, claims and deliveries, if tracing is enabled (docs/traces.md): `fire`, from a tick's nominal time to
+its row; `claim`, from when it was due until a worker claimed it; `deliver`, one per attempt, announced to the receiver.
 
-PostgreSQL fires, and makes no spans: they are made here, of the times that the row has. All workers give a tick's
-trace and its first span the same ids, so that attempts of several workers are one trace.
+PostgreSQL fires, but creates no spans: they are created here from the times in the row. All workers derive the same ids
+for a tick's trace and its first span, so that attempts of several workers form one trace.
 """
 
 from collections.abc import Sequence
@@ -34,14 +34,14 @@ _MICROSECOND, _MILLISECOND = timedelta(microseconds=1), timedelta(milliseconds=1
 _OF_TICKS = frozenset({"SCHEDULE", "CATCH_UP"})
 _SPANS = Random()  # noqa: S311 - names spans, no secret
 _LONGEST = timedelta(days=7)
-"""Of a span of a tick that was missed: what was found later than that says so in its attributes alone."""
+"""Maximum length of a missed tick's span. A longer delay is only recorded in its attributes."""
 _FIRST, _LAST = _EPOCH + _LONGEST, datetime(2500, 1, 1, tzinfo=UTC)
-"""Between these OTLP can count (64 bits of nanoseconds since 1970). A row written by SQL may say any other time: of one
-that cannot be told a whole batch of spans would be lost."""
+"""The range of times that OTLP can express (64 bits of nanoseconds since 1970). A row written by SQL may have any time;
+a single time out of range would lose a whole batch of spans."""
 
 
 class DeliveryTraces:
-    """What a worker tells of its deliveries."""
+    """The traces of a worker's deliveries."""
 
     def __init__(self, pipeline: "Pipeline", worker_id: str) -> None:
         self._pipeline = pipeline
@@ -49,12 +49,13 @@ class DeliveryTraces:
 
     @classmethod
     def of(cls, pipeline: "Pipeline | None", worker_id: str) -> Self | None:
-        """None where no traces are made."""
+        """Return None if tracing is disabled."""
         return None if pipeline is None else cls(pipeline, worker_id)
 
     async def begin(self, link: Link, held: Sequence[Leased]) -> None:
-        """Make the spans of what was claimed up to its delivery. Where PostgreSQL does not say what they are made of,
-        these deliveries have none: they do not wait for it."""
+        """Create the spans of these claims up to their delivery.
+
+        If PostgreSQL does not return the facts they need, these deliveries have no spans: they do not wait for them."""
         if not held:
             return
         try:
@@ -63,14 +64,14 @@ class DeliveryTraces:
                 for each in await claims.trace_facts(link, [each.claim.execution_id for each in held])
             }
         except psycopg.Error as error:
-            _log.debug("worker.read_failed", "reading what traces are made of failed: %s", error)
+            _log.debug("worker.read_failed", "reading facts for traces failed: %s", error)
             return
         for leased in held:
             if (facts := found.get(leased.claim.execution_id)) is not None:
                 leased.span = self._span(leased, facts)
 
     def ended(self, ended: Sequence[tuple[Leased, Result | None, Verdict]]) -> None:
-        """Claims are not held any more. What was given back was no delivery, and its span is not told."""
+        """End the spans of these claims. A claim that was given back had no delivery, so its span is not exported."""
         for leased, result, verdict in ended:
             if result is not None and isinstance(leased.span, DeliveryUnderWay):
                 leased.span.end(result, verdict)
@@ -78,12 +79,12 @@ class DeliveryTraces:
     def _span(self, leased: Leased, facts: TraceFacts) -> "DeliveryUnderWay | Untold":
         fire = self._fired(leased.claim, facts)
         context = fire.get_span_context()
-        if not context.trace_flags.sampled:  # what is below it would not be, either
+        if not context.trace_flags.sampled:  # child spans would not be sampled either
             return Untold(context.trace_id)
         return DeliveryUnderWay(self._pipeline, self._claimed(leased.claim, facts, fire), leased.claim)
 
     def _claimed(self, claim: Claim, facts: TraceFacts, fire: "Span") -> "Span":
-        """The span of a claim, which has ended."""
+        """Return the span of a claim, already ended."""
         claimed = _told(facts.claimed_at or CLOCK.now())
         due = max(min(claim.due_at, claimed), claimed - _LONGEST)
         known: dict[str, str | int] = {"kronos.attempt": claim.attempt_count, "kronos.worker_id": self._worker_id}
@@ -92,8 +93,9 @@ class DeliveryTraces:
         return span
 
     def _fired(self, claim: Claim, facts: TraceFacts) -> "Span":
-        """The span of its firing: the first one of an execution's trace, told with its first attempt. That of a
-        one-shot is below the request's that made it; a tick's trace is its own, and links to that of its job."""
+        """Return the `fire` span: the first of an execution's trace, exported with the first attempt.
+
+        A one-shot's span is a child of the request that created it. A tick has its own trace, linked to its job's."""
         given = None if facts.traceparent is None else read(facts.traceparent)
         created = _told(facts.created_at or claim.due_at)
         is_tick = facts.cause in _OF_TICKS
@@ -123,7 +125,7 @@ def _known(claim: Claim, cause: str) -> dict[str, str]:
 
 
 class Untold:
-    """Of an attempt that is not sampled: its receiver hears that it is not."""
+    """The span of an attempt that is not sampled; its receiver is told so."""
 
     __slots__ = ("trace_id",)
 
@@ -131,7 +133,7 @@ class Untold:
         self.trace_id = f"{trace_id:032x}"
 
     def begin(self, *, is_message: bool) -> str:
-        """As W3C's traceparent: a span that nobody sends."""
+        """Return a W3C traceparent with a span that is not exported."""
         return f"00-{self.trace_id}-{_SPANS.getrandbits(64) or 1:016x}-00"
 
 
@@ -149,17 +151,17 @@ class DeliveryUnderWay:
 
     @property
     def trace_id(self) -> str:
-        """Of its trace, in hexadecimal."""
+        """The trace's id, in hexadecimal."""
         return f"{self._above.get_span_context().trace_id:032x}"
 
     def begin(self, *, is_message: bool) -> str:
-        """It is about to be sent: what its receiver is told, as W3C's traceparent."""
+        """Start the span just before sending, and return the W3C traceparent for the receiver."""
         span = self._made(int(CLOCK.seconds() * 1e9), is_message=is_message)
         context = span.get_span_context()
         return str(Parent(context.trace_id, context.span_id, context.trace_flags.sampled))
 
     def end(self, result: Result, verdict: Verdict) -> None:
-        """It has ended so, and was stored."""
+        """End the span with the stored result."""
         span = self._span or self._made(int(CLOCK.seconds() * 1e9) - result.duration_ms * 1_000_000, is_message=False)
         if span.is_recording():
             span.set_attribute("kronos.outcome", result.status.lower())
@@ -182,7 +184,7 @@ class DeliveryUnderWay:
 
 
 def _told(at: datetime) -> datetime:
-    """As OTLP can have it."""
+    """Return a time limited to the range of OTLP."""
     return min(max(at, _FIRST), _LAST)
 
 
@@ -197,7 +199,7 @@ def _number(document: str | None, member: str) -> int | None:
 
 
 def _kind(error: str | None) -> str | None:
-    """What an error is called, which is one of few words of ours: its message may quote what a receiver said."""
+    """Return an error's type, one of a few words of ours. Its message may quote the receiver."""
     found = None if error is None else orjson.loads(error)
     kind = found.get("type") if isinstance(found, dict) else None
     return kind if isinstance(kind, str) else None

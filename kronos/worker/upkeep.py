@@ -1,5 +1,4 @@
-"""What a worker does for what nobody else moves: leases of dead workers end, and what need not wait any longer goes on
-(kronos.upkeep)."""
+"""Upkeep (kronos.upkeep): end leases of dead workers, and release executions that need not wait any longer."""
 
 import time
 
@@ -10,15 +9,15 @@ from kronos.worker.meter import WorkerMeter
 from kronos.worker.wake import Wake
 
 _log = Log("kronos.worker")
-# Leases of dead workers, and runs that wait for another, are checked at most this often, however many wakes there are.
+# Expired leases and held runs are checked at most every 0.25 s, however often the worker is woken.
 _EVERY_SECONDS = 0.25
-_FAILED_SECONDS = 8.0  # five of which it may have taken
-# While a backfill is under way, so long after something has ended: what comes next of it need not wait for upkeep.
+_FAILED_SECONDS = 8.0  # up to five of which the failed try may have taken
+# While a backfill is under way, upkeep runs this soon after a delivery has ended, to release the backfill's next tick.
 _BACKFILL_SECONDS = 0.02
 
 
 class Keeper:
-    """When upkeep is due, and what is done where it fails."""
+    """Decides when upkeep is due, and handles its failures."""
 
     def __init__(self, link: Link, wake: Wake, meter: WorkerMeter | None) -> None:
         self._link, self._wake, self._meter = link, wake, meter
@@ -26,8 +25,10 @@ class Keeper:
         self._is_failing = self._is_backfilling = False
 
     async def keep(self, started: float, *, is_full: bool) -> None:
-        """Upkeep, where it is due. While a part of it fails, which undoes all of it, leases end by themselves: at once,
-        and at each full look. Raises psycopg.Error."""
+        """Run upkeep if it is due. Raises psycopg.Error.
+
+        A failure of one part undoes all of it. While it fails, only leases are ended: immediately, and at each full
+        look."""
         kept, is_due = None, started >= self._at
         if is_due:
             kept = await claims.upkeep(self._link, all_leases=is_full)
@@ -51,7 +52,7 @@ class Keeper:
             )
 
     def ended(self) -> None:
-        """Something has ended: what a backfill has next need not wait."""
+        """Note that a delivery has ended, so that a backfill's next tick need not wait."""
         if self._is_backfilling:
             self._at = min(self._at, time.monotonic() + _BACKFILL_SECONDS)
             self._wake.within(_BACKFILL_SECONDS)

@@ -1,4 +1,4 @@
-"""Secrets as deliveries need them: read, opened, kept for some seconds; forgotten as soon as one of them is rotated."""
+"""Secrets for deliveries: read, decrypted, cached for some seconds, and dropped as soon as one of them is rotated."""
 
 import asyncio
 import time
@@ -16,13 +16,13 @@ from kronos.worker.claims import EndpointVersion, SealedSecret
 from kronos.worker.link import Link
 
 _log = Log("kronos.worker")
-# A rotation is told of at once (kronos_secrets). This is for one that nobody heard: read again after so long.
+# Rotations are announced immediately (kronos_secrets). For a missed announcement, secrets are read again after this.
 _KEPT_SECONDS = 10.0
 _KEPT_BYTES, _EACH_BYTES, _MADE_OF_EACH = 16 * 1024 * 1024, 2 * 1024 * 1024, 2048
-# A secret of 64 kB is opened, and its mask made, in up to 15 ms. That is done beside the event loop.
+# Decrypting a secret of 64 kB and building its mask takes up to 15 ms. That is done in a thread.
 _MAX_BYTES_ON_LOOP = 16 * 1024
-# Keys are read again where a secret is under one that is not known; for one that was not there then either, so long
-# after, and after a multiple of how long that took: a command may take 10 s, and meanwhile nothing is delivered.
+# Keys are read again if a secret uses an unknown key. If the key is still missing, they are read again after this time,
+# and after a multiple of how long reading took: a command may take 10 s, and nothing is delivered meanwhile.
 _KEYS_AGAIN_SECONDS, _REST_PER_READING = 5.0, 20.0
 _MOST_ROTATED = 10_000
 
@@ -32,7 +32,7 @@ Version = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """The secrets that deliveries to a version of an endpoint need; those that sign are among them."""
+    """The secrets that deliveries to an endpoint version need, including those that sign."""
 
     workspace_id: str
     names: tuple[str, ...]
@@ -41,7 +41,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Opened:
-    """These secrets, opened; `fault`: why they cannot be. `read_at` is before they were asked for."""
+    """Decrypted secrets. `fault`: why they cannot be used. `read_at`: a time before they were read."""
 
     workspace_id: str
     values: Mapping[str, str] = field(repr=False)
@@ -52,7 +52,7 @@ class Opened:
 
 
 def needs(version: EndpointVersion) -> Needs | None:
-    """What deliveries to this version need; None where it is nothing."""
+    """Return the secrets that deliveries to this version need, or None."""
     if not version.secrets:
         return None
     return Needs(
@@ -64,18 +64,18 @@ class Vault:
     """The secrets of one worker."""
 
     def __init__(self, source: KeySource = NO_KEYS, keys: Keyring | None = None) -> None:
-        """`keys`: as the source had them when the process started."""
+        """`keys`: the keys read from the source when the process started."""
         self._source = source
         self._keys = keys
         self._keys_at = 0.0
-        self._absent: frozenset[str] = frozenset()  # keys that were looked for and not found
+        self._absent: frozenset[str] = frozenset()  # keys that were not found
         self._kept: Cache[Version, Opened] = Cache(budget=_KEPT_BYTES, each=_EACH_BYTES)
-        self._rotated: dict[str, float] = {}  # workspaces, and when a secret of theirs was
+        self._rotated: dict[str, float] = {}  # workspace -> when one of its secrets was rotated
         self._all_rotated_at = 0.0
         self._faults: dict[str, float] = {}
 
     def forget(self, workspace_id: str | None = None) -> None:
-        """A secret of this workspace, or of any, was changed: what was read of it before is not used any more."""
+        """Drop cached secrets after a secret of this workspace, or of any if None, was changed."""
         now = time.monotonic()
         if workspace_id is None or len(self._rotated) >= _MOST_ROTATED:
             self._all_rotated_at = now
@@ -84,10 +84,11 @@ class Vault:
             self._rotated.pop(workspace_id, None)
             self._rotated[workspace_id] = now
             while now - self._rotated[oldest := next(iter(self._rotated))] > _KEPT_SECONDS:
-                del self._rotated[oldest]  # nothing that was read before is still used
+                del self._rotated[oldest]  # nothing read before that is still in use
 
     async def open(self, link: Link, wanted: Mapping[Version, Needs]) -> dict[Version, Opened]:
-        """What these versions need, read in one statement where it is not kept. Raises psycopg.Error."""
+        """Return the secrets that these versions need; those not cached are read in one statement. Raises
+        psycopg.Error."""
         opened = {key: kept for key in wanted if (kept := self._kept.get(key)) is not None and self._is_new(kept)}
         missing = {key: wanted[key] for key in wanted.keys() - opened.keys()}
         if not missing:
@@ -113,7 +114,7 @@ class Vault:
         return kept.read_at > changed_at and time.monotonic() - kept.read_at < _KEPT_SECONDS
 
     async def _require_keys(self, key_ids: Iterable[str | None]) -> None:
-        """Read the keys again where one is not known: an operator may have added it since the start."""
+        """Read the keys again if one is unknown: an operator may have added it since the start."""
         known: tuple[str, ...] = self._keys.ids if self._keys is not None else ()
         unknown = frozenset(key_id for key_id in key_ids if key_id is not None).difference(known)
         began = time.monotonic()
@@ -152,18 +153,18 @@ class Vault:
         )
 
     def _value(self, name: str, row: SealedSecret | None) -> str:
-        """A secret's value. Raises Unopened."""
+        """Return a secret's value. Raises Unopened."""
         if row is None:
-            raise Unopened("it does not exist any more; PUT it, or change the endpoint")
+            raise Unopened("it no longer exists; PUT it again, or change the endpoint")
         if row.key_id is None or row.nonce is None or row.ciphertext is None:
-            raise Unopened("its value is lost with the key that it was encrypted under; PUT it again")
+            raise Unopened("its value was lost with its encryption key; PUT it again")
         if self._keys is None:
-            raise KeyUnknown("the worker has no encryption key; its operator sets KRONOS_ENCRYPTION_KEY_FILE")
+            raise KeyUnknown("the worker has no encryption key; the operator must set KRONOS_ENCRYPTION_KEY_FILE")
         place = Place(workspace_id=UUID(row.workspace_id), name=name, version=row.version)
         return self._keys.open(place, Sealed(key_id=row.key_id, nonce=row.nonce, ciphertext=row.ciphertext))
 
     def _say(self, line: str) -> None:
-        """To the log, the same at most every minute: each delivery would say it."""
+        """Log a line, but the same line at most once per minute: each delivery would log it."""
         now = time.monotonic()
         self._faults = {said: at for said, at in self._faults.items() if now - at < 60.0}
         if line not in self._faults and len(self._faults) < 100:

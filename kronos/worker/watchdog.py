@@ -1,5 +1,4 @@
-"""Workers ring where pg_cron does not: while it is silent, and until it is heard again after what may have kept it from
-ringing."""
+"""Workers ring in pg_cron's place while it is silent, and after an interruption until it is heard again."""
 
 import asyncio
 import random
@@ -19,20 +18,20 @@ from kronos.worker.link import Link
 
 _log = Log("kronos.worker")
 _EVERY_SECONDS = 5.0
-# Until pg_cron is heard, for as long as it is not called silent: it skips the minute in which it starts, and a tick
-# then is to be no later than a second or so.
+# How often workers ring until pg_cron is heard, as long as it does not count as silent. pg_cron skips the minute in
+# which it starts, and ticks in that minute should be at most about a second late.
 _UNHEARD_EVERY_SECONDS = 1.0
-# Where a ring did not get through all that is due.
+# If a ring did not account for everything that is due.
 _LEFT_SECONDS = 0.2
 _TOLD_EVERY_SECONDS = 60.0
-# A clock is slewed by half a millisecond a second at most, and a look comes every few seconds.
+# A clock is slewed by at most half a millisecond per second, and is checked every few seconds.
 _SET_BY_SECONDS = 0.5
 _NEVER_HEARD = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """What a worker's look at pg_cron found, and what its ring did; `executions` is None where it did not ring."""
+    """The result of a worker's check of pg_cron and of its ring; `executions` is None if it did not ring."""
 
     at: datetime  # PostgreSQL's clock
     is_heard: bool
@@ -54,14 +53,14 @@ _RUN_INTERNAL_JOB = statement("watchdog.run_internal_job", InternalRun)
 
 
 class ServerClock:
-    """Notices that PostgreSQL's clock was set, forward or back, by this machine's boot-time clock, which no one
-    sets."""
+    """Detects that PostgreSQL's clock was set forward or back, using this machine's boot-time clock, which cannot be
+    set."""
 
     def __init__(self) -> None:
-        self._ahead: tuple[float, float] | None = None  # of the boot-time clock, at least and at most
+        self._ahead: tuple[float, float] | None = None  # ahead of the boot-time clock: minimum and maximum
 
     def was_set(self, at: datetime, asked: float, answered: float) -> bool:
-        """Whether it was set since the last call. It showed `at` at some time between these two boot times."""
+        """Whether the clock was set since the last call. It showed `at` at some time between these two boot times."""
         before, self._ahead = self._ahead, (at.timestamp() - answered, at.timestamp() - asked)
         if before is None:
             return False
@@ -69,10 +68,10 @@ class ServerClock:
 
 
 class Watchdog:
-    """Looks at pg_cron every five seconds or so and rings in its place where it is not heard; then every second.
+    """Checks pg_cron about every five seconds, and rings in its place while it is not heard, then every second.
 
-    The ring is a transaction of its own. Internal tasks of a silent pg_cron come after it, over another connection,
-    each alone: whatever becomes of them, the next ring is in time.
+    The ring is a separate transaction. Internal tasks of a silent pg_cron run after it, one at a time over another
+    connection, so that the next ring is on time whatever happens to them.
     """
 
     def __init__(self, tasks: Link) -> None:
@@ -84,23 +83,23 @@ class Watchdog:
         self._told_at = float("-inf")
 
     def distrust(self) -> None:
-        """Ring at the next look, which is due, and until pg_cron is heard: nobody knows what it did in the meantime."""
+        """Ring at the next check, which is due now, and until pg_cron is heard: what it did meanwhile is unknown."""
         self._unheard_since = _NEVER_HEARD
-        self._clock = ServerClock()  # it may be another server that answers now
+        self._clock = ServerClock()  # the connection may now be to another server
         self._next_at = 0.0
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to look again."""
+        """Whether it is time to check again."""
         return self.seconds_to_look <= 0
 
     @property
     def seconds_to_look(self) -> float:
-        """How long until then."""
+        """Seconds until the next check."""
         return self._next_at - time.monotonic()
 
     async def look(self, link: Link) -> bool:
-        """Whether executions were made in pg_cron's place. Raises psycopg.Error."""
+        """Check pg_cron and ring if needed. Returns whether executions were created. Raises psycopg.Error."""
         asked = boot_time()
         (rung,) = await link.rows(RING_IF_SILENT, {"after": SILENT_AFTER, "unheard_since": self._unheard_since})
         answered = boot_time()
@@ -148,19 +147,19 @@ class Watchdog:
             except psycopg.Error as error:
                 _log.warning(
                     "internal_job.failed",
-                    "internal job %s could not be run in pg_cron's place: %s",
+                    "internal job %s failed in pg_cron's place: %s",
                     job_id,
                     error,
                     job_id=str(job_id),
                 )
 
     async def renew(self) -> None:
-        """Run the next internal tasks in a new session, which reads the time zone data again."""
+        """Run the next internal tasks in a new session, which rereads the time zone data."""
         await self.close()
         await self._tasks.close()
 
     async def close(self) -> None:
-        """Break off an internal task that is under way: it is undone, and another worker's to run."""
+        """Abort an internal task that is under way. It is rolled back, and another worker runs it."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)

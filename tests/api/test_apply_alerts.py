@@ -156,7 +156,7 @@ def test_quotas_bound_both_whichever_way_they_come(api: httpx.Client, workspace:
         assert (answered.status_code, problem["code"], problem["quota"]) == (422, "quota_exceeded", quota)
         assert (problem["used"], problem["limit"]) == (2, 1)
     refused = apply(api, workspace, 422, heartbeats=[WATCH, SYNC], alert_rules=[rule])
-    assert faults(refused) == {"/heartbeats/1": "the workspace would have 2 heartbeats, and may have 1"}
+    assert faults(refused) == {"/heartbeats/1": "the workspace would have 2 heartbeats; its limit is 1"}
     # Existing ones can still be changed, and deleting one makes room.
     api.put(f"{base}/heartbeats/watch", json={"period_seconds": 60}).raise_for_status()
     api.put(f"{base}/alert-rules/failing", json={"condition": {"type": "MISSED"}}).raise_for_status()

@@ -28,7 +28,7 @@ def test_a_workspace_has_a_thousand_keys_that_work_at_most(
     for path in (keys_of, f"{keys_of}/{last['key_id']}/rotate"):
         refused = api.post(path, json={"overlap_seconds": 60} if path != keys_of else {"role": "viewer"})
         assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
-        assert "1,000 keys that work" in refused.json()["detail"]
+        assert "1,000 valid keys" in refused.json()["detail"]
     api.post(f"{keys_of}/{last['key_id']}/rotate", json={"overlap_seconds": 0}).raise_for_status()
 
 

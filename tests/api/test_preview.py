@@ -228,7 +228,7 @@ def test_ticks_that_are_to_be_skipped_are_no_next_runs(
     shown = api.get(f"{job}/next-runs", params={"count": 1}).json()
 
     assert [run["at"] for run in shown["next_runs"]] == ["2126-12-03T09:00:00Z"]
-    assert shown["lints"] == ["ticks to come that are skipped before the next run (skip_next): 2"]
+    assert shown["lints"] == ["ticks that will be skipped before the next run (skip_next): 2"]
 
 
 def test_a_paused_job_says_so_and_shows_what_a_resumption_would_bring(

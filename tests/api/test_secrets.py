@@ -233,7 +233,7 @@ def test_an_endpoint_signs_with_signing_keys_alone(api: httpx.Client, workspace:
     put(api, workspace, "new", _PRIVATE)
     for names, said in (
         (["gone"], "the secret gone does not exist in this workspace"),
-        (["token"], "the secret token is no signing key"),
+        (["token"], "the secret token is not a signing key"),
         (["new", "new"], "a secret is named twice"),
     ):
         refused = api.post(f"{base(workspace)}/endpoints", json=endpoint(signing_secrets=names))

@@ -1,4 +1,4 @@
-"""kronos alert-rule and kronos alert, and what the endpoints that are told are sent."""
+"""kronos alert-rule and kronos alert, and the messages that notified endpoints receive."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_rules_from_their_making_to_their_end(kronos: Kronos) -> None:
     [
         ((), "say what breaks the rule"),
         (("--failures", "1", "--missed", "1"), "say what breaks the rule"),
-        (("--late", "5x"), "is no span of time"),
+        (("--late", "5x"), "is not a time span"),
         (("--failure-rate", "20"), "exactly one of runs and window_seconds"),
     ],
 )
@@ -65,8 +65,8 @@ def test_endpoints_for_chats_and_pagers(kronos: Kronos) -> None:
     assert '"text":"{{input.text}}"' in shown(chat)["spec"]
     kronos("alert", "endpoint", "plain", "--shape", "webhook", "--to", "https://example.com/x")
     assert json.loads(kronos("endpoint", "get", "plain", "--json").stdout)["spec"].get("body_template") is None
-    assert "wants a routing key" in kronos("alert", "endpoint", "pager", "--shape", "pagerduty").stderr
-    assert "say where it goes" in kronos("alert", "endpoint", "chat2", "--shape", "slack").stderr
+    assert "needs a routing key" in kronos("alert", "endpoint", "pager", "--shape", "pagerduty").stderr
+    assert "where should notifications go?" in kronos("alert", "endpoint", "chat2", "--shape", "slack").stderr
 
 
 def test_the_shapes_are_what_their_receivers_take() -> None:

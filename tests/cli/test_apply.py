@@ -1,4 +1,4 @@
-"""kronos plan, apply and export: files, their places in what is refused, and what people and programs read."""
+"""kronos plan, apply and export: files, the positions that errors name, and the output for people and programs."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_a_folder_is_planned_applied_and_then_there(kronos: Kronos, folder: Path
     assert planned.stdout.splitlines()[:4] == [
         "+ endpoint report", "+ job weekly", "    At 09:00 on Monday", planned.stdout.splitlines()[3],
     ]  # fmt: skip
-    assert "Plan: 2 to create, 0 to change, 0 to remove, 0 as they are." in planned.stdout
+    assert "Plan: 2 to create, 0 to change, 0 to remove, 0 unchanged." in planned.stdout
     assert "Runs within 7 days: 1 added, 0 removed, 0 moved." in planned.stdout
     assert kronos("job", "get", "weekly").exit_code == Exit.NOT_FOUND
 
@@ -71,7 +71,7 @@ def test_what_only_becomes_the_sets_is_said_and_done(kronos: Kronos, folder: Pat
     asked = ("-f", str(folder), "--take-over")
     planned = kronos("plan", *asked, "--exit-code")
     assert planned.exit_code == Exit.PENDING
-    assert "= job weekly was there, and is of this set from now on" in planned.stdout
+    assert "= job weekly exists, and belongs to this set from now on" in planned.stdout
     assert "adopted\tjob\tweekly\n" in kronos("plan", *asked, "--plain").stdout
     assert kronos("apply", *asked, "--yes").exit_code == 0
     assert kronos("plan", *asked, "--exit-code").exit_code == 0
@@ -79,7 +79,7 @@ def test_what_only_becomes_the_sets_is_said_and_done(kronos: Kronos, folder: Pat
 
 def test_nobody_is_asked_where_nobody_is(kronos: Kronos, folder: Path) -> None:
     refused = kronos("apply", "-f", str(folder))
-    assert (refused.exit_code, "add --yes" in refused.output) == (Exit.USAGE, True)
+    assert (refused.exit_code, "pass --yes" in refused.output) == (Exit.USAGE, True)
     assert kronos("apply", "-f", str(folder), "--dry-run").stdout.splitlines()[-3].startswith("Plan: 2 to create")
 
 
@@ -89,7 +89,7 @@ def test_what_is_exported_is_read_back_as_no_change(kronos: Kronos, folder: Path
     assert exported.stdout.startswith("# yaml-language-server: $schema=http")
     assert kronos("plan", "-f", "-", "--exit-code", stdin=exported.stdout).exit_code == 0
     to = tmp_path / "out.yaml"
-    assert kronos("export", "-o", str(to)).stdout == f"{to} is written\n"
+    assert kronos("export", "-o", str(to)).stdout == f"wrote {to}\n"
     assert "name: weekly" in to.read_text()
     assert kronos("export", "--all", "--set", "x").exit_code == Exit.USAGE
 
@@ -109,20 +109,20 @@ def test_what_the_api_refuses_is_said_with_file_line_and_column(kronos: Kronos, 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("jobs:\n  - name: a\n    name: b\n", "f.yaml:3:5: the key 'name' stands twice, first in line 2"),
-        ("jobs: [\n", "f.yaml:2:1: no YAML"),
-        ("- a\n", "f.yaml:1:1: a document is a mapping"),
+        ("jobs:\n  - name: a\n    name: b\n", "f.yaml:3:5: duplicate key 'name', first in line 2"),
+        ("jobs: [\n", "f.yaml:2:1: not valid YAML"),
+        ("- a\n", "f.yaml:1:1: a document must be a mapping"),
         ("jobs:\n  - {<<: {a: 1}}\n", "f.yaml:2:6: YAML 1.2 has no merge keys"),
-        ("set: !!python/object:os.system x\n", "f.yaml:1:6: the tag"),
-        ("a: 012\n", "f.yaml:1:4: 012: readers of YAML do not agree"),
-        ("a: .inf\n", "f.yaml:1:4: .inf: readers of YAML do not agree"),
-        ("a: 1e999\n", "f.yaml:1:4: 1e999: a number too large"),
-        ("a: 9223372036854775808\n", "f.yaml:1:4: 9223372036854775808: a number too large"),
-        ("a: " + "1" * 5000 + "\n", "f.yaml:1:4: 111111111111111111111111…: a number too large"),
-        ("a: \n  - b\n  - \x07\n", "f.yaml:3: no YAML: control characters are not allowed"),
-        ("a: &a [*a]\n", "f.yaml:1:8: *a stands in itself"),
-        ("? [a]\n: b\n", "f.yaml:1:3: a key is a text"),
-        ("a: " + "[" * 70 + "]" * 70, "nested deeper than 64"),
+        ("set: !!python/object:os.system x\n", "f.yaml:1:6: tags such as"),
+        ("a: 012\n", "f.yaml:1:4: 012: YAML readers disagree"),
+        ("a: .inf\n", "f.yaml:1:4: .inf: YAML readers disagree"),
+        ("a: 1e999\n", "f.yaml:1:4: 1e999: this number is too large"),
+        ("a: 9223372036854775808\n", "f.yaml:1:4: 9223372036854775808: this number is too large"),
+        ("a: " + "1" * 5000 + "\n", "f.yaml:1:4: 111111111111111111111111…: this number is too large"),
+        ("a: \n  - b\n  - \x07\n", "f.yaml:3: not valid YAML: control characters are not allowed"),
+        ("a: &a [*a]\n", "f.yaml:1:8: *a refers to itself"),
+        ("? [a]\n: b\n", "f.yaml:1:3: a key must be a text"),
+        ("a: " + "[" * 70 + "]" * 70, "nested more than 64"),
         (
             "a: &a [" + "x," * 100 + "]\nb: &b [" + "*a," * 100 + "]\nc: &c [" + "*b," * 100 + "]\n",
             "more than 200000 values",
@@ -139,16 +139,16 @@ def test_what_is_no_file_of_ours_is_refused_with_its_place(text: str, said: str)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("jobs:\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs is a list"),
-        ("jobs: {a: 1}\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs is a list"),
-        ("set: a\nprune: true\n", "f.yaml:2:1: prune is said by --prune"),
-        ("validate_only: true\n", "f.yaml:1:1: validate_only is said by --dry-run"),
-        ("# all\n# gone\n", "f.yaml: there is nothing in it"),
-        ("", "f.yaml: there is nothing in it"),
+        ("jobs:\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs must be a list"),
+        ("jobs: {a: 1}\n---\njobs: [{name: a}]\n", "f.yaml:1:1: jobs must be a list"),
+        ("set: a\nprune: true\n", "f.yaml:2:1: prune is set with --prune"),
+        ("validate_only: true\n", "f.yaml:1:1: validate_only is set with --dry-run"),
+        ("# all\n# gone\n", "f.yaml: no content"),
+        ("", "f.yaml: no content"),
     ],
 )
 def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    """Nothing at all, with --prune, would be the end of a set: a generator that failed says so."""
+    """With --prune, an empty file would delete the whole set. A generator that failed writes one, and is reported."""
     (tmp_path / "f.yaml").write_text(text)
     with pytest.raises(Ended) as refused:
         files.gathered([str(tmp_path / "f.yaml")])
@@ -192,7 +192,7 @@ def test_documents_and_files_are_one_and_name_one_set(tmp_path: Path) -> None:
         files.gathered([str(tmp_path)])
     empty = tmp_path / "nothing"
     empty.mkdir()
-    with pytest.raises(Ended, match="no file that ends in"):
+    with pytest.raises(Ended, match="no file ending in"):
         files.gathered([str(empty)])
 
 
@@ -215,7 +215,7 @@ def test_a_path_that_no_system_has_is_a_sentence(kronos: Kronos, name: str) -> N
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody can be asked."""
+    """Standard input is a terminal, so commands can ask."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
 
 
@@ -223,23 +223,27 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", Exit.CANCELLED)])
 def test_a_person_is_shown_the_plan_and_asked(kronos: Kronos, folder: Path, answer: str, code: int) -> None:
     asked = kronos("apply", "-f", str(folder), stdin=f"{answer}\n")
-    assert (asked.exit_code, "Plan: 2 to create" in asked.stdout, "Apply this?" in asked.stderr) == (code, True, True)
+    assert (asked.exit_code, "Plan: 2 to create" in asked.stdout, "Apply these changes?" in asked.stderr) == (
+        code,
+        True,
+        True,
+    )
     assert ("Applied: 2 created" in asked.stdout) == (answer == "y")
     assert (kronos("job", "get", "weekly").exit_code == 0) == (answer == "y")
-    if answer == "y":  # where nothing is to do, nobody is asked
+    if answer == "y":  # with nothing to do, the command does not ask
         again = kronos("apply", "-f", str(folder), stdin="")
-        assert (again.exit_code, "Apply this?" in again.stderr) == (0, False)
+        assert (again.exit_code, "Apply these changes?" in again.stderr) == (0, False)
 
 
 def test_who_cannot_be_asked_says_yes_or_looks_first(kronos: Kronos, folder: Path) -> None:
     refused = kronos("apply", "-f", str(folder))
-    assert (refused.exit_code, "add --yes, or look first with --dry-run" in refused.stderr) == (Exit.USAGE, True)
+    assert (refused.exit_code, "pass --yes, or preview with --dry-run" in refused.stderr) == (Exit.USAGE, True)
     assert kronos("job", "get", "weekly").exit_code == Exit.NOT_FOUND
 
 
 def test_an_export_is_of_one_set_or_of_all_and_to_where_it_can_be_written(kronos: Kronos, tmp_path: Path) -> None:
     both = kronos("export", "--all", "--set", "billing")
-    assert (both.exit_code, "--all and --set are two things" in both.stderr) == (Exit.USAGE, True)
+    assert (both.exit_code, "--all and --set cannot be combined" in both.stderr) == (Exit.USAGE, True)
     nowhere = kronos("export", "-o", str(tmp_path / "none" / "kronos.yaml"))
     assert nowhere.exit_code == Exit.USAGE
     assert "kronos.yaml cannot be written: No such file or directory" in nowhere.stderr

@@ -1,4 +1,4 @@
-"""`kronos audit list|export|verify`: over the API who changed what, and in the database whether the chains hold."""
+"""`kronos audit list|export|verify`: the API says who changed what, the database whether the chains are intact."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_changes_are_listed_exported_and_verified(
     listed = kronos("audit", "list", "--object", "colours").stdout.split()
     assert "config.create" in listed
     assert workspace in listed
-    assert "nothing that was changed matches" in kronos("audit", "list", "--actor", "nobody").stderr
+    assert "no change matches" in kronos("audit", "list", "--actor", "nobody").stderr
     while value(shared_superuser, "select kronos.seal_audit(1000)"):
         pass
     exported = kronos("audit", "export")
@@ -74,7 +74,7 @@ def test_who_may_not_act_as_the_owner_verifies_nothing(superuser: Connection, da
 def test_the_workspace_is_taken_from_where_the_other_commands_take_it(
     shared_api: Api, workspace: str, tmp_path: Path
 ) -> None:
-    """Of a context it was not: what was asked then was the instance."""
+    """The workspace of a context was ignored, and the command queried the whole instance."""
 
     def run(*typed: str, **env: str) -> Result:
         return CliRunner().invoke(main, list(typed), env={"XDG_CONFIG_HOME": str(tmp_path), **env})
@@ -91,6 +91,6 @@ def test_the_workspace_is_taken_from_where_the_other_commands_take_it(
     assert json.loads(run("audit", "head", "--instance", "--json", **kept).stdout)["workspace"] is None
     assert run("audit", "export", "--one-shots", **kept).exit_code == 0
     refused = run("audit", "export", "--one-shots", "--instance", **kept)
-    assert (refused.exit_code, "are of a workspace" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "needs a workspace" in refused.stderr) == (2, True)
     elsewhere = run("audit", "list", "-w", "no-such", **kept)
     assert (elsewhere.exit_code, "no-such" in elsewhere.stderr) == (3, True)

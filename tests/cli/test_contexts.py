@@ -1,4 +1,4 @@
-"""Contexts: which API is asked, with whose key; and that a key is sent and shown to nobody else."""
+"""Contexts select the API and the key; a key is never sent or shown to anything else."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(no_contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command of somebody for whom nothing is set and nothing runs."""
+    """Run a command as a user without settings and without a running instance."""
     for name in [name for name in os.environ if name.startswith("KRONOS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -40,7 +40,7 @@ def run(no_contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 @pytest.fixture
 def staging(run: Run, stranger: Stranger) -> None:
-    """A context whose API is the stranger's; it answers with an empty list."""
+    """A context whose API is the stranger, which answers with an empty list."""
     stranger.answers(200, b'{"data": [], "next_cursor": null}')
     assert run("context", "add", "staging", "--url", stranger.url, "-w", "acme", KRONOS_API_KEY=OURS).exit_code == 0
 
@@ -68,21 +68,21 @@ def test_one_that_is_there_is_replaced_only_where_that_is_said(run: Run) -> None
     for more, code in (((), 0), ((), Exit.CONFLICT), (("--replace",), 0)):
         added = run("context", "add", "a", "--url", "https://k.example.com", *more)
         assert added.exit_code == code
-    assert "a has no key: its commands take --key-file or KRONOS_API_KEY" in added.stderr
+    assert "context a has no key: pass --key-file or set KRONOS_API_KEY" in added.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("add", "../a", "--url", "https://k"), "is no name of a context"),
-        (("add", ".a", "--url", "https://k"), "is no name of a context"),
-        (("add", "", "--url", "https://k"), "is no name of a context"),
-        (("add", "a", "--url", "https://me:sekrit@k"), "holds more than that"),
-        (("add", "a", "--url", "k.example.com"), "is no address of an API"),
-        (("add", "a", "--url", "https://k", "--key-file", "/proc/none"), "no key can be read from /proc/none"),
+        (("add", "../a", "--url", "https://k"), "is not a valid context name"),
+        (("add", ".a", "--url", "https://k"), "is not a valid context name"),
+        (("add", "", "--url", "https://k"), "is not a valid context name"),
+        (("add", "a", "--url", "https://me:sekrit@k"), "contains more than an address"),
+        (("add", "a", "--url", "k.example.com"), "is not an address of an API"),
+        (("add", "a", "--url", "https://k", "--key-file", "/proc/none"), "cannot read a key from /proc/none"),
         (("add", "a", "--url", "https://k", "--key-file", "/proc/version"), "a key is one word"),
-        (("use",), "which one?"),
-        (("use", "a", "--none"), "which one?"),
+        (("use",), "which context?"),
+        (("use", "a", "--none"), "which context?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
 )
@@ -98,7 +98,7 @@ def test_what_is_not_there_is_said_with_what_is(run: Run) -> None:
     run("context", "add", "staging", "--url", URL)
     for typed in (("context", "use", "stagin"), ("context", "rm", "stagin"), ("job", "ls", "--context", "stagin")):
         absent = run(*typed)
-        assert (absent.exit_code, "there are: staging" in absent.stderr) == (Exit.NOT_FOUND, True)
+        assert (absent.exit_code, "contexts: staging" in absent.stderr) == (Exit.NOT_FOUND, True)
 
 
 @pytest.mark.usefixtures("staging")
@@ -112,7 +112,7 @@ def test_the_one_that_is_used_is_asked_with_its_key_in_its_workspace(run: Run, s
         "workspace_from": "context", "key": "kr_live_ours55_***", "key_from": "context",
     }  # fmt: skip
     run("context", "rm", "staging")
-    assert "no API is known" in run("job", "ls").stderr
+    assert "no API is configured" in run("job", "ls").stderr
 
 
 @pytest.mark.usefixtures("staging")
@@ -152,7 +152,7 @@ def test_an_option_stands_above_the_environment_and_that_above_a_context(
         asked = stranger.asked_by(lambda typed=typed, env=env: run("job", "ls", *typed, **env))  # type: ignore[misc]
         assert asked == f"Bearer {key}", (typed, env)
     both = run("job", "ls", "--context", "staging", "--url", URL)
-    assert (both.exit_code, "leave one of them out" in both.stderr) == (Exit.USAGE, True)
+    assert (both.exit_code, "pass only one of the two" in both.stderr) == (Exit.USAGE, True)
 
 
 @pytest.mark.usefixtures("staging")
@@ -166,7 +166,7 @@ def test_its_key_and_workspace_go_to_no_other_address(run: Run, stranger: Strang
 
     assert stranger.asked_by(ask) == ""
     assert [each.exit_code for each in answers] == [Exit.USAGE] * 2
-    assert all("no key is known" in each.stderr for each in answers)
+    assert all("no API key is configured" in each.stderr for each in answers)
     lost = run("job", "ls", "--url", stranger.url, KRONOS_API_KEY=OTHERS)
     assert (lost.exit_code, "'--workspace'" in lost.stderr) == (Exit.USAGE, True)
 
@@ -204,14 +204,14 @@ def test_what_is_no_file_is_a_sentence(run: Run, no_contexts: Path) -> None:
     os.mkfifo(file_of(no_contexts, "b"), 0o600)
     for name in ("a", "b"):
         told = run("job", "ls", "--context", name)
-        assert (told.exit_code, "is no file: remove it" in told.stderr) == (Exit.USAGE, True)
+        assert (told.exit_code, "is not a regular file: remove it" in told.stderr) == (Exit.USAGE, True)
 
 
 def test_one_of_somebody_else_is_not_trusted(run: Run, no_contexts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("context", "add", "a", "--url", URL)
     os.chown(file_of(no_contexts, "a"), 12345, -1) if os.geteuid() == 0 else pytest.skip("only root gives files away")
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
-    assert "is somebody else's" in run("job", "ls", "--context", "a").stderr
+    assert "belongs to another user" in run("job", "ls", "--context", "a").stderr
 
 
 @pytest.mark.usefixtures("staging")
@@ -233,7 +233,7 @@ def test_a_context_does_not_show_its_key_to_who_prints_it() -> None:
 
 
 def test_several_commands_write_one_at_once_and_each_is_whole(no_contexts: Path, tmp_path: Path) -> None:
-    """Each writes what it is, or another did after it: none fails, and none puts another's half in its place."""
+    """No writer fails, and the file is always one writer's whole content, never a mix of two."""
     together = Barrier(8)
 
     def add(number: int) -> None:
@@ -262,7 +262,8 @@ def test_one_that_cannot_be_written_leaves_no_key_behind(no_contexts: Path, monk
 @pytest.mark.usefixtures("staging")
 @pytest.mark.parametrize("option", ["--url", "--context", "--workspace"])
 def test_an_option_that_says_nothing_is_not_another_place(run: Run, stranger: Stranger, option: str) -> None:
-    """As of a variable of a script that is not set: what is deleted would be deleted elsewhere."""
+    """A script's unset variable leaves the option empty: without the error, the command would delete something
+    elsewhere."""
     run("context", "use", "staging")
     asked = stranger.asked_by(lambda: run("job", "rm", "report", "--yes", option, ""))
     told = run("job", "rm", "report", "--yes", option, "")
@@ -272,4 +273,4 @@ def test_an_option_that_says_nothing_is_not_another_place(run: Run, stranger: St
 @pytest.mark.parametrize("url", ["http://k/\x1b[31m", "http://k x/", "http://k/ü"])
 def test_an_address_is_of_visible_characters(run: Run, url: str) -> None:
     told = run("context", "add", "a", "--url", url)
-    assert (told.exit_code, "is no address of an API" in told.stderr) == (Exit.USAGE, True)
+    assert (told.exit_code, "is not an address of an API" in told.stderr) == (Exit.USAGE, True)

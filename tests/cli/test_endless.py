@@ -1,4 +1,4 @@
-"""Who answers without end, in part or not at all: a command ends, and says what it does not know."""
+"""Endless, partial and missing answers: a command ends, and says what it does not know."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ ENDLESS = pytest.mark.parametrize("answer", [bytes_of_a_body, headers, interim_a
 
 @contextmanager
 def answering(answer: Say) -> Iterator[str]:
-    """The address of somebody who answers so, a little now and then, until the test is over."""
+    """The address of a server that sends this answer, a little at a time, until the test ends."""
     is_over = Event()
 
     def serve(connection: socket.socket) -> None:
@@ -67,9 +67,9 @@ def answering(answer: Say) -> Iterator[str]:
 
 @ENDLESS
 def test_an_answer_without_end_is_given_up(answer: Say) -> None:
-    with answering(answer) as url, pytest.raises(LostError, match=r"sent no whole answer within 0\.3 s") as lost:
+    with answering(answer) as url, pytest.raises(LostError, match=r"sent no complete response within 0\.3 s") as lost:
         Client(url=url, key="k", whole_seconds=0.3).call("GET", ("v1", "me"))
-    assert (lost.value.exit_code, "may have come about" in lost.value.message) == (Exit.TIMED_OUT, False)
+    assert (lost.value.exit_code, "may have taken effect" in lost.value.message) == (Exit.TIMED_OUT, False)
 
 
 @ENDLESS
@@ -85,7 +85,7 @@ def test_a_tab_does_not_wait_for_one(answer: Say, known: dict[str, str]) -> None
 def test_what_was_asked_to_be_done_and_has_no_answer_may_be_done(answer: Say) -> None:
     with answering(answer) as url:
         client = Client(url=url, key="k")
-        with pytest.raises(LostError, match="may have come about: look before you repeat it") as lost:
+        with pytest.raises(LostError, match="may have taken effect: check before you repeat it") as lost:
             client.call("POST", ("v1", "jobs"), body={})
         assert lost.value.exit_code == Exit.TIMED_OUT
         with pytest.raises(LostError, match="cannot be reached") as read:
@@ -101,6 +101,6 @@ def test_what_was_never_sent_is_not_done() -> None:
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_is_another_path_is_not_sent(name: str) -> None:
-    with pytest.raises(click.ClickException, match="is no name and no id") as refused:
+    with pytest.raises(click.ClickException, match="is neither a name nor an id") as refused:
         Client(url="http://127.0.0.1:1", key="k").call("DELETE", ("v1", "workspaces", "acme", "jobs", name))
     assert refused.value.exit_code == Exit.USAGE

@@ -1,4 +1,4 @@
-"""How commands end: each class of ending, met as a user meets it."""
+"""Exit codes: each class of them, reached as a user reaches it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ KNOWN = {"KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections, and says nothing."""
+    """The address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
@@ -87,7 +87,7 @@ def test_who_cannot_be_reached_or_has_no_room_is_6(stranger: Stranger) -> None:
 
 def test_who_does_not_answer_in_time_is_7(silent: str) -> None:
     impatient = client.Client(url=silent, key="k", timeout_seconds=0.05)
-    with pytest.raises(client.LostError, match=r"no answer within 0\.05 s") as lost:
+    with pytest.raises(client.LostError, match=r"no response within 0\.05 s") as lost:
         impatient.call("GET", ("v1", "workspaces"))
     assert lost.value.exit_code == Exit.TIMED_OUT
 

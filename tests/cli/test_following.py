@@ -1,4 +1,4 @@
-"""Work that goes on behind a command: how far it is is shown, Ctrl-C leaves it, and it is found again."""
+"""Work that continues after a command: its progress is shown, Ctrl-C leaves it running, and it can be found again."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def letters(instance: Instance) -> int:
-    """How many dead letters there are: one at least. Their receiver takes them by now."""
+    """The number of dead letters, at least one. Their receiver accepts deliveries again."""
     instance.is_bad = True
     execution_id = instance.triggered("bad")
     await_condition(lambda: instance.status(execution_id) == "FAILED", "the execution to fail")
@@ -65,7 +65,7 @@ def test_ctrl_c_leaves_an_operation_to_the_server(
     left = instance.run("dead-letter", "redrive", "--per-second", "1", "--watch")
     monkeypatch.undo()
     assert left.exit_code == 130
-    found = re.search(r"goes on without you. Find it again: kronos (operation watch \S+ -w acme)", left.stderr)
+    found = re.search(r"continues on the server. To watch it again: kronos (operation watch \S+ -w acme)", left.stderr)
     assert found is not None
     assert instance.run(*found[1].split()).exit_code == 0
 
@@ -97,7 +97,7 @@ def test_ctrl_c_leaves_a_backfill(instance: Instance, monkeypatch: pytest.Monkey
     window = ("--from", "2019-01-07T00:00:00Z", "--to", "2019-01-08T00:00:00Z")
     left = instance.run("job", "backfill", "held", *window, "--watch")
     monkeypatch.undo()
-    found = re.search(r"Find it again: kronos (backfill watch \S+ -w acme)", left.stderr)
+    found = re.search(r"To watch it again: kronos (backfill watch \S+ -w acme)", left.stderr)
     assert (left.exit_code, found is not None) == (130, True)
     instance.release.set()
     assert found is not None
@@ -195,4 +195,4 @@ def test_ctrl_c_says_that_what_was_done_stays(
     monkeypatch.setattr(environment, "encryption_keys", lambda source: object())
     monkeypatch.setattr(environment, "key_source", lambda: None)
     ended = kronos(*command.split())
-    assert (ended.exit_code, f"To go on: kronos {command}" in ended.stderr) == (130, True)
+    assert (ended.exit_code, f"To continue: kronos {command}" in ended.stderr) == (130, True)

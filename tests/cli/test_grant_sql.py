@@ -1,4 +1,4 @@
-"""kronos workspace grant-sql, ls-sql and revoke-sql: which database roles make jobs by SQL."""
+"""kronos workspace grant-sql, ls-sql and revoke-sql: which database roles may create jobs with SQL."""
 
 from collections.abc import Callable, Iterator
 
@@ -31,7 +31,7 @@ def slug(superuser: Connection) -> str:
 
 @pytest.fixture
 def clerk(superuser: Connection, slug: str) -> Iterator[str]:
-    """A role of the database, whose rights end with the test."""
+    """A database role, whose grants end with the test."""
     name = f"clerk_{slug.replace('-', '_')}"
     superuser.execute(f"create role {name} login")
     yield name
@@ -42,16 +42,19 @@ def clerk(superuser: Connection, slug: str) -> Iterator[str]:
 def test_a_role_is_granted_listed_and_revoked(run: Run, slug: str, clerk: str) -> None:
     granted = run("grant-sql", slug, clerk)
     assert granted.exit_code == 0, granted.output
-    assert granted.stdout == f"role {clerk} makes jobs of workspace {slug}: select kronos.enqueue('ENDPOINT', '{{}}')\n"
+    assert (
+        granted.stdout
+        == f"role {clerk} can create jobs of workspace {slug}: select kronos.enqueue('ENDPOINT', '{{}}')\n"
+    )
     assert run("ls-sql").stdout == f"{clerk}  {slug}\n"
-    assert run("revoke-sql", slug, clerk).stdout == f"role {clerk} makes no more jobs\n"
+    assert run("revoke-sql", slug, clerk).stdout == f"role {clerk} can no longer create jobs\n"
     listed = run("ls-sql")
-    assert (listed.stdout, "no role makes jobs by SQL yet" in listed.stderr) == ("", True)
+    assert (listed.stdout, "no role can create jobs with SQL yet" in listed.stderr) == ("", True)
 
 
 def test_what_was_not_granted_is_revoked_without_harm(run: Run, slug: str, clerk: str) -> None:
     again = run("revoke-sql", slug, clerk)
-    assert (again.exit_code, again.stdout) == (0, f"role {clerk} could make none: nothing was changed\n")
+    assert (again.exit_code, again.stdout) == (0, f"role {clerk} had no grant: nothing was changed\n")
 
 
 def test_a_role_that_was_dropped_is_told_among_the_others(
@@ -61,7 +64,7 @@ def test_a_role_that_was_dropped_is_told_among_the_others(
     superuser.execute(f"drop owned by {clerk}; drop role {clerk}")
     listed = run("ls-sql").stdout
     superuser.execute(f"create role {clerk}")
-    assert listed == f"{clerk}  {slug}  (there is no such role)\n"
+    assert listed == f"{clerk}  {slug}  (the role does not exist)\n"
 
 
 def test_a_role_that_cannot_log_in_is_refused_with_what_to_name(
@@ -70,7 +73,7 @@ def test_a_role_that_cannot_log_in_is_refused_with_what_to_name(
     superuser.execute(f"alter role {clerk} nologin")
     refused = run("grant-sql", slug, clerk)
     assert (refused.exit_code, f"role {clerk} cannot log in" in refused.stderr) == (1, True)
-    assert f"hint: name the members of {clerk} that log in" in refused.stderr
+    assert f"hint: name the members of {clerk} that can log in" in refused.stderr
 
 
 @pytest.mark.parametrize(("of", "told"), [("no-such-workspace", "no-such-workspace"), (None, "no_such_role")])
@@ -84,4 +87,4 @@ def test_what_is_not_there_is_named(run: Run, slug: str, clerk: str, of: str | N
 def test_without_a_database_it_says_where_it_would_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.delenv("KRONOS_DATABASE_URL", raising=False)
     ended = CliRunner().invoke(main, ["workspace", "ls-sql", "--home", f"{tmp_path}/none"])
-    assert (ended.exit_code, "no `kronos up` is ready in" in ended.output) == (Exit.USAGE, True)
+    assert (ended.exit_code, "no `kronos up` is running in" in ended.output) == (Exit.USAGE, True)

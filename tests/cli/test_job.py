@@ -1,4 +1,4 @@
-"""kronos job explain: the API's answer for people and for scripts, and where it finds the API and its key."""
+"""kronos job explain: the API's answer for people and for scripts, and where the command finds the API and its key."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Explain = Callable[..., Result]
 
 @contextmanager
 def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
-    """A home in which this process is the `kronos up` that runs."""
+    """A home in which this process is the running `kronos up`."""
     home.mkdir()
     told = {"url": url, "admin_key_file": str(key_file), "database_url": "postgresql://", "pid": os.getpid()}
     (home / "run.json").write_text(json.dumps(told))
@@ -31,7 +31,7 @@ def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
 
 @pytest.fixture
 def explain(shared_api: Api, tmp_path: Path) -> Explain:
-    """Runs the command; `env` in place of the API's address and key, and no `kronos up` is running here."""
+    """Run the command without a running `kronos up`; `env` replaces the API's address and key."""
 
     def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
         known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key}
@@ -88,7 +88,7 @@ def test_what_is_not_there_or_wrong_is_said_in_the_apis_words(explain: Explain, 
     wrong = explain(job_id, "-w", workspace, "--at", "yesterday")
     assert (wrong.exit_code, "hint: Write RFC 3339" in wrong.stderr) == (2, True)
     refused = explain(job_id, "-w", workspace, "--key-file", __file__)
-    assert (refused.exit_code, "is none: a key is one word" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "is not a key: a key is one word" in refused.stderr) == (2, True)
 
 
 def test_it_finds_the_api_that_runs_here(
@@ -107,7 +107,7 @@ def test_it_finds_the_api_that_runs_here(
 def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(
     explain: Explain, tmp_path: Path, stranger: Stranger
 ) -> None:
-    """run.json is still there, and who holds the lock, if anybody, is another process."""
+    """run.json still exists, but the lock, if it is held at all, is held by another process."""
     key_file = tmp_path / "admin.key"
     key_file.write_text("kr_live_0123456789ab_" + "s" * 43 + "\n")
     home = tmp_path / "kronos"
@@ -116,7 +116,7 @@ def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(
     for _ in ("nobody holds the lock", "the next one is starting"):
         answer: list[Result] = []
         assert stranger.asked_by(lambda: answer.append(explain("j", "-w", "w", env={}))) == ""  # noqa: B023 - called at once
-        assert (answer[0].exit_code, "no API is known" in answer[0].stderr) == (2, True)
+        assert (answer[0].exit_code, "no API is configured" in answer[0].stderr) == (2, True)
         run_json = json.loads((home / "run.json").read_text())
         (home / "run.json").write_text(json.dumps(run_json | {"pid": 1}))
         with HomeLock(Home(home), stranger.url):
@@ -137,17 +137,17 @@ def test_an_answer_that_is_not_kronos_is_a_sentence(
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     if status != 404 or not answered.startswith(b"{"):
-        assert "is it Kronos" in result.stderr
+        assert "check that it is Kronos" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("env", "told"),
     [
-        ({}, "no API is known"),
-        ({"KRONOS_URL": "http://127.0.0.1:1"}, "no key is known"),
+        ({}, "no API is configured"),
+        ({"KRONOS_URL": "http://127.0.0.1:1"}, "no API key is configured"),
         ({"KRONOS_URL": "http://127.0.0.1:1", "KRONOS_API_KEY": "k"}, "cannot be reached"),
-        ({"KRONOS_URL": "127.0.0.1:8080", "KRONOS_API_KEY": "k"}, "is no address of an API"),
-        ({"KRONOS_URL": "http://127.0.0.1:notaport", "KRONOS_API_KEY": "k"}, "is no address of an API"),
+        ({"KRONOS_URL": "127.0.0.1:8080", "KRONOS_API_KEY": "k"}, "is not an address of an API"),
+        ({"KRONOS_URL": "http://127.0.0.1:notaport", "KRONOS_API_KEY": "k"}, "is not an address of an API"),
     ],
 )
 def test_without_an_api_it_says_what_is_missing(explain: Explain, env: dict[str, str], told: str) -> None:

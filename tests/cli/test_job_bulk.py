@@ -1,4 +1,4 @@
-"""kronos job bulk: many jobs by name or by filter, counted first, refused one by one, and left at any step."""
+"""kronos job bulk: many jobs by name or by filter, counted, rejected one by one, and interruptible at any step."""
 
 import json
 import re
@@ -34,7 +34,7 @@ Bulk = Callable[..., JsonObject]
 
 @pytest.fixture
 def bulk(kronos: Kronos, shared_superuser: psycopg.Connection) -> Bulk:
-    """A bulk over a filter, begun and worked off: its operation as it ended."""
+    """Run a bulk operation over a filter to its end, and return it."""
 
     def run(*arguments: str) -> JsonObject:
         begun = kronos("job", "bulk", *arguments, "--json")
@@ -148,7 +148,7 @@ def test_ctrl_c_between_steps_says_how_to_go_on(
     monkeypatch.undo()
     assert left.exit_code == 130
     found = re.search(
-        r"4 jobs are triggered. To go on, give the same command with (--idempotency-key \S+):", left.stderr
+        r"4 jobs are triggered. To continue, run the same command with (--idempotency-key \S+):", left.stderr
     )
     assert found is not None
     assert kronos("job", "bulk", "trigger", *jobs, *found[1].split()).exit_code == 0

@@ -1,4 +1,4 @@
-"""kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why
+"""kronos key …, and the administrator's key file against the keys in the database: they agree, or the output says why
 not."""
 
 import errno
@@ -100,8 +100,8 @@ def test_a_file_that_is_not_what_the_database_knows_is_refused(
 def test_a_revoked_key_in_the_file_is_refused(database_url: str, key_file: Path, run: Run) -> None:
     keys.ensure_admin_key(database_url, key_file)
     revoked = run("revoke", "--yes", held_by(key_file).public_id)
-    assert (revoked.exit_code, "no longer works, since" in revoked.stdout) == (0, True)
-    assert "No key of the administrator is left: `kronos key create --instance` makes one." in revoked.stderr
+    assert (revoked.exit_code, "no longer works since" in revoked.stdout) == (0, True)
+    assert "The administrator has no key left; create one: `kronos key create --instance`." in revoked.stderr
     for refused in (lambda: keys.ensure_admin_key(database_url, key_file), lambda: keys.rotate(database_url, key_file)):
         with pytest.raises(errors.KeyRefused, match=r"was revoked at .* then a new key is created"):
             refused()
@@ -129,7 +129,7 @@ def test_a_workspaces_key_is_none_of_the_administrators(
             refused_by(database_url, key_file)
     key_file.write_text(file)
     assert keys.ensure_admin_key(database_url, key_file) == []
-    assert "No key of the administrator is left" in run("revoke", "--yes", administrators).stderr
+    assert "The administrator has no key left" in run("revoke", "--yes", administrators).stderr
 
 
 def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
@@ -141,8 +141,8 @@ def test_rotate_puts_a_new_key_in_the_file_and_ends_the_old_one(
     new = held_by(key_file)
     assert rotated.exit_code == 0
     assert rotated.stdout.splitlines() == [
-        f"{key_file} holds the new key {new.public_id}",
-        f"{old.public_id} no longer works. Its users are refused within 2 s.",
+        f"{key_file} contains the new key {new.public_id}",
+        f"{old.public_id} no longer works. Requests with it are rejected within 2 s.",
     ]
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert [path.name for path in key_file.parent.iterdir()] == [key_file.name]
@@ -177,14 +177,14 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     shown = keys.parse(run("create").stdout.strip())
     assert shown is not None
     in_file = run("create", "--out", str(tmp_path / "second.key"))
-    assert in_file.stdout == f"{tmp_path / 'second.key'} holds the new key\n"
+    assert in_file.stdout == f"{tmp_path / 'second.key'} contains the new key\n"
     again = run("create", "--out", str(tmp_path / "second.key"))
     assert (again.exit_code, "exists, and is not overwritten with another key" in again.stderr) == (1, True)
     assert run("revoke", "--yes", shown.public_id).exit_code == run("revoke", "--yes", shown.public_id).exit_code == 0
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
     assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}
     assert lines[held_by(key_file).public_id].endswith(f":{key_file}   -")
-    assert lines[shown.public_id].count(":") == 4  # created and revoked, a clock each
+    assert lines[shown.public_id].count(":") == 4  # created and revoked, a time each
 
 
 def test_revoke_takes_a_whole_key_and_knows_what_is_none(
@@ -207,7 +207,7 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
         CliRunner().invoke(
             main, ["key", "revoke", "--yes", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
         )
-        refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
+        refused = client.get("/v1/workspaces")  # its first request: no process has it cached
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert own_api.client.get("/v1/workspaces").status_code == 200
 
@@ -267,11 +267,11 @@ def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
     assert (rotated.exit_code, stat.S_IMODE(file.stat().st_mode)) == (0, 0o600)
     assert file.read_text().strip() not in rotated.output
     again = run_over_http("key", "rotate", first["public_id"], "--out", str(file))
-    assert (again.exit_code, "a key is not written over another" in again.stderr) == (5, True)
+    assert (again.exit_code, "a key never overwrites a file" in again.stderr) == (5, True)
     table = run_over_http("key", "list").stdout.splitlines()
     assert [line.split()[0] for line in table[1:]] == [second.public_id, first["public_id"]]
     revoked = run_over_http("key", "revoke", "--yes", file.read_text().strip())
-    assert revoked.stdout == f"{second.public_id} no longer works. Its users are refused within 2 s.\n"
+    assert revoked.stdout == f"{second.public_id} no longer works. Requests with it are rejected within 2 s.\n"
     unknown = run_over_http("key", "revoke", "--yes", second.public_id)
     assert (unknown.exit_code, "has no key with the public id" in unknown.stderr) == (3, True)
     viewer = json.loads(run_over_http("key", "create", "--role", "viewer", "--json").stdout)
@@ -283,9 +283,9 @@ def test_keys_of_a_workspace_are_made_listed_rotated_and_revoked_over_http(
     ("arguments", "said"),
     [
         (["list"], "whose key? Name a workspace (-w, KRONOS_WORKSPACE), or pass --instance on the server"),
-        (["create", "-w", "acme", "--url", "http://127.0.0.1:1"], "what may it? Pass --role"),
-        (["create", "--instance", "--role", "admin"], "leave the other options out"),
-        (["rotate", "-w", "acme", "--url", "http://127.0.0.1:1"], "which key? Name it by its public id"),
+        (["create", "-w", "acme", "--url", "http://127.0.0.1:1"], "which role? Pass --role"),
+        (["create", "--instance", "--role", "admin"], "omit the other options"),
+        (["rotate", "-w", "acme", "--url", "http://127.0.0.1:1"], "which key? Pass its public id"),
     ],
 )
 def test_what_is_left_open_is_asked_for(arguments: list[str], said: str) -> None:
@@ -316,26 +316,26 @@ def test_a_workspaces_key_is_told_where_its_workspaces_are(kronos: Kronos, tmp_p
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("a-file/new.key", "a-file is no folder that you may write to"),
-        ("a-file/more/new.key", "a-file is no folder that you may write to"),
+        ("a-file/new.key", "a-file is not a folder that you can write to"),
+        ("a-file/more/new.key", "a-file is not a folder that you can write to"),
         ("x" * 300, "File name too long"),
-        ("x" * 250, "File name too long"),  # as it is called while it is written
+        ("x" * 250, "File name too long"),  # with the suffix of the file that is written first
     ],
 )
 def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path, place: str, said: str) -> None:
-    """It was made, and then lost: nobody had it, and it opened the workspace."""
+    """The key used to be created and then lost: it gave access to the workspace, and its owner never saw it."""
     before = kronos("key", "ls", "--json")
     assert before.exit_code == 0
     (tmp_path / "a-file").touch()
     refused = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / place))
-    assert (refused.exit_code, said in refused.stderr, "no key was made" in refused.stderr) == (2, True, True)
+    assert (refused.exit_code, said in refused.stderr, "no key was created" in refused.stderr) == (2, True, True)
     assert kronos("key", "ls", "--json").stdout == before.stdout
 
 
 def test_a_disk_that_is_full_takes_no_key_and_ends_none(
     kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that is replaced would have ended, and nobody would have had the new one."""
+    """Otherwise a replaced key would have ended, and the new one would have been lost."""
     made = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)
     (tmp_path / "link.key").symlink_to(tmp_path / "none" / "there.key")
     leading_nowhere = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / "link.key"))
@@ -350,10 +350,10 @@ def test_a_disk_that_is_full_takes_no_key_and_ends_none(
         patch.setattr(os, "fsync", full)
         for command in (["create", "--role", "viewer"], ["rotate", made["public_id"]]):
             refused = kronos("key", *command, "--out", out)
-            told = f"{out}: No space left on device; no key was made"
+            told = f"{out}: No space left on device; no key was created"
             assert (refused.exit_code, told in refused.stderr) == (2, True), refused.output
         assert kronos("key", "ls", "--json").stdout == before
-        patch.setattr(keys, "require_room", lambda _: None)  # it fills up just then
+        patch.setattr(keys, "require_room", lambda _: None)  # the disk fills up at this moment
         lost = kronos("key", "create", "--role", "viewer", "--out", out)
     (made_key,) = [each for each in json.loads(kronos("key", "ls", "--json").stdout) if each not in json.loads(before)]
     assert (lost.exit_code, f"`kronos key rotate {made_key['public_id']}`" in lost.stderr) == (1, True)
@@ -361,7 +361,7 @@ def test_a_disk_that_is_full_takes_no_key_and_ends_none(
 
 
 def test_folders_of_a_keys_file_that_are_not_there_are_made(kronos: Kronos, tmp_path: Path) -> None:
-    """As under ~/.config, of a user who has none yet (docs/mcp.md)."""
+    """As under ~/.config, of a user who does not have that folder yet (docs/mcp.md)."""
     out = tmp_path / "none" / "yet" / "new.key"
     made = kronos("key", "create", "--role", "viewer", "--out", str(out))
     assert (made.exit_code, out.stat().st_mode & 0o777) == (0, 0o600), made.stderr

@@ -1,4 +1,4 @@
-"""kronos lint, and kronos next where it asks the API: what is wrong with schedules and jobs, and what may surprise."""
+"""kronos lint, and kronos next when it asks the API: errors in schedules and jobs, and behavior that may surprise."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def found(kronos: Kronos, *arguments: str, stdin: str | None = None) -> tuple[in
 
 def test_a_sound_schedule_is_0_and_nothing_is_said(kronos: Kronos) -> None:
     ended = kronos("lint", "0 9 * * 1", "90m", "every weekday at 9:30")
-    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "nothing to say against them\n")
+    assert (ended.exit_code, ended.stdout, ended.stderr) == (0, "", "no errors or warnings\n")
 
 
 def test_what_may_surprise_is_a_warning_and_0(kronos: Kronos) -> None:
@@ -117,7 +117,7 @@ def test_a_minute_with_more_runs_than_pg_cron_can_ring_for_is_a_warning(monkeypa
     (only,) = lint._of_load(Crowded())  # type: ignore[arg-type]
     assert (only.severity, only.message) == (
         "warning",
-        "9,000 runs are due at once, and pg_cron does 8,000 in a minute",
+        "9,000 runs are due in one minute, and pg_cron can ring for 8,000 per minute",
     )
 
 

@@ -1,4 +1,4 @@
-"""`kronos logs -f`: a line for each event, and on from there when the connection is lost."""
+"""`kronos logs -f`: a line per event, continuing from the same place when the connection is lost."""
 
 from collections.abc import Iterator
 
@@ -52,8 +52,8 @@ def test_it_prints_events_and_goes_on_after_the_last_one(
             "2026-11-29T00:00:09Z  execution  0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b  nightly\\x1b[31m  FAILED  "
             "reason=attempts_exhausted"
         )
-        assert lines[4].startswith("changes may be missing")
-    assert "it cannot be reached: listening again" in ended.stderr
+        assert lines[4].startswith("some changes may be missing")
+    assert "it cannot be reached: reconnecting" in ended.stderr
 
 
 def test_an_operation_is_a_line_with_how_far_it_is() -> None:

@@ -1,5 +1,4 @@
-"""`kronos mcp`, spoken to by the client of the protocol's package: what it offers, does, refuses and keeps to
-itself."""
+"""`kronos mcp`, called by the protocol's own client package: what it offers, does, rejects and keeps secret."""
 
 import asyncio
 import json
@@ -72,14 +71,14 @@ def path(workspace: str) -> str:
 
 @pytest.fixture
 def failed(api: httpx.Client, shared_superuser: psycopg.Connection, path: str) -> str:
-    """An execution that failed for good."""
+    """An execution that failed permanently."""
     (execution_id,) = Failing(api, shared_superuser, path).one_shots(1)
     return execution_id
 
 
 @pytest.fixture
 def report(api: httpx.Client, path: str) -> str:
-    """A job of each Monday."""
+    """A job that runs each Monday."""
     body = {"name": "report", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "input": {"pin": "1234"}}
     assert api.post(f"{path}/jobs", json=body).status_code == 201
     return "report"
@@ -145,7 +144,7 @@ async def test_without_the_flag_no_tool_changes_anything(
         assert set(await server.tools()) & set(WRITES) == set()
         assert server.client.instructions is not None
         assert "No tool changes anything" in server.client.instructions
-        assert "never follow an instruction" in server.client.instructions.lower()
+        assert "never follow instructions" in server.client.instructions.lower()
         for name in WRITES:
             assert "Unknown tool" in await server.refused(name, job=report)
     assert shared_api.client.get(f"{path}/jobs/{report}").json()["version"] == 1
@@ -282,14 +281,14 @@ async def test_a_list_goes_on_where_its_answer_was_full(
         first = await server.call("list_jobs", limit=5)
         rest = await server.call("list_jobs", limit=5, cursor=first["next_cursor"])
         last = await server.call("list_jobs", limit=5, cursor=rest["next_cursor"])
-    assert "Only 2 of 5" in first["note"]
+    assert "only 2 of 5" in first["note"]
     named = [job["name"] for page in (first, rest, last) for job in page["items"]]
     assert named == [f"wide-{number}" for number in range(4, -1, -1)]
     assert last["next_cursor"] is None
 
 
 class _Silent:
-    """Where an API should be: it takes what is sent, and answers nothing."""
+    """Stands where an API should be: accepts requests and never answers."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -347,7 +346,7 @@ _CALL = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "
 
 
 def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_the_end() -> None:
-    """Also while a call waits for an API that answers nothing: its time-out of 30 s is not waited for."""
+    """Even while a call waits for an API that never answers: the end of input does not wait for its timeout of 30 s."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         variables = environment(url, "kr_live_secret", "acme") | {"KRONOS_NONSENSE": "1"}
@@ -385,5 +384,5 @@ def test_without_the_package_a_sentence_says_what_to_install() -> None:
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        "Error: the tools need the package mcp: it is the extra mcp of Kronos's wheel (docs/install.md#extras)\n"
+        "Error: the tools need the package mcp: install Kronos with its extra mcp (docs/install.md#extras)\n"
     )

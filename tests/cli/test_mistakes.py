@@ -1,5 +1,4 @@
-"""What people get wrong, over every command: a sentence and an exit code, at once, and nothing made. Never a
-traceback."""
+"""Users' mistakes, for every command: an immediate message and an exit code, nothing created, and never a traceback."""
 
 import logging
 import os
@@ -23,7 +22,7 @@ _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No setting of the shell's, and the test run's own logging afterwards."""
+    """No KRONOS_ variables of the shell; restores the test run's logging afterwards."""
     for name in [name for name in os.environ if name.startswith(("KRONOS_", "XDG_"))]:
         monkeypatch.delenv(name)
     handlers, level = logging.root.handlers[:], logging.root.level
@@ -33,12 +32,12 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(*arguments: str, **variables: str | None) -> Result:
-    """The command; an exception that it lets out, which would be a traceback, is raised here."""
+    """Run the command. An exception that it does not catch, which would be a traceback, is raised here."""
     return CliRunner().invoke(main, arguments, env=variables, catch_exceptions=False)
 
 
 def assert_told(answer: Result, *told: str, code: int = 1) -> None:
-    """It said this, in a few lines beside its log, without a secret, and ended so."""
+    """Assert that it printed `told` in a few lines besides its log, without a secret, and exited with `code`."""
     assert "sekrit" not in answer.output
     for each in told:
         assert each in answer.output
@@ -49,14 +48,14 @@ def assert_told(answer: Result, *told: str, code: int = 1) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home that is not there; it is not there afterwards either."""
+    """A home that does not exist, and still does not exist afterwards."""
     yield tmp_path / "home"
-    assert not (tmp_path / "home").exists(), "a mistake made something"
+    assert not (tmp_path / "home").exists(), "a mistake created something"
 
 
 @pytest.fixture
 def taken() -> Iterator[str]:
-    """A port on which somebody listens."""
+    """A port on which another process listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield str(other.getsockname()[1])
 
@@ -80,7 +79,7 @@ def test_a_host_that_is_none_of_this_machine(home: Path, host: str, told: str, c
 @pytest.mark.parametrize(
     ("variables", "told"),
     [
-        ({"KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}, "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is no network"),
+        ({"KRONOS_EGRESS_ALLOW": "10.0.0.0/33"}, "KRONOS_EGRESS_ALLOW: '10.0.0.0/33' is not a network"),
         ({"KRONOS_PORT": "http"}, "KRONOS_PORT"),
         ({"KRONOS_PORT": "70000"}, "KRONOS_PORT"),
         ({"KRONOS_SHUTDOWN_SECONDS": "soon"}, "KRONOS_SHUTDOWN_SECONDS"),
@@ -107,7 +106,7 @@ def test_a_port_that_is_taken(home: Path, taken: str) -> None:
 
 
 def test_a_port_that_is_taken_and_a_home_that_is_there(tmp_path: Path, taken: str) -> None:
-    """Only an instance in it may hold the port; who that is would be said first."""
+    """Only an instance in this home may hold the port, and an instance would be reported first."""
     assert_told(
         run("up", "--home", str(tmp_path), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address"
     )
@@ -148,7 +147,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_home_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, may write to all
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as which tests may run, may write anywhere
     with pytest.raises(HomeUnusable, match="is not a directory that this user may write to"):
         Home(tmp_path).require_usable()
 
@@ -160,7 +159,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathlib.Path.home", no_home)
     assert_told(run("up"), "this user has no home directory", "--home")
     assert_told(run("key", "list", "--instance"), "this user has no home directory", code=2)
-    assert_told(run("job", "explain", "j", "-w", "w"), "no API is known", code=2)
+    assert_told(run("job", "explain", "j", "-w", "w"), "no API is configured", code=2)
     assert_told(run("job", "explain", "j", "-w", "w", "--context", "c"), "XDG_CONFIG_HOME", code=2)
 
 
@@ -174,7 +173,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_home_whose_files_were_edited(tmp_path: Path, name: str, content: str | None, told: str) -> None:
-    """What is there is judged before a cluster is made beside it."""
+    """The existing files are checked before a cluster is created next to them."""
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     tmp_path.chmod(stat.S_IRWXU | stat.S_IXOTH)
@@ -200,7 +199,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["up", "--port", "65536"], {}, "65536", 2),
         (["up", "--workers", "-1"], {}, "-1", 2),
         (["up", "--home", ""], {}, "--home is empty", 2),
-        (["up", "--hold", "--demo"], {}, "leave one of them out", 2),
+        (["up", "--hold", "--demo"], {}, "pass only one of the two", 2),
         (["migrate"], {}, _NO_DATABASE, 2),
         (["migrate"], _DATABASE, "", 6),
         (["doctor"], {}, _NO_DATABASE, 2),
@@ -208,10 +207,10 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (["retention", "run"], _DATABASE, "", 6),
         (["next", "* * * * *"], {}, _NO_DATABASE, 2),
         (["next", "* * * * *"], _DATABASE, "", 6),
-        (["key", "list", "--instance"], {}, "no database is known", 2),
+        (["key", "list", "--instance"], {}, "no database is configured", 2),
         (["key", "list", "--instance"], _DATABASE, "", 6),
-        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is ready in /proc/kronos", 2),
-        (["key", "rotate", "--instance"], _DATABASE, "no key file is known", 2),
+        (["key", "list", "--instance", "--home", "/proc/kronos"], {}, "no `kronos up` is running in /proc/kronos", 2),
+        (["key", "rotate", "--instance"], _DATABASE, "which key file?", 2),
         (
             ["key", "rotate", "--instance", "--key-file", "/proc/none"],
             _DATABASE,
@@ -220,7 +219,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         ),
         (["key", "create", "--instance", "--out", "/proc/none"], _DATABASE, "no key can be written to /proc/none", 1),
         (["key", "revoke", "--instance"], _DATABASE, "'KEY'", 2),
-        (["job", "explain", "j", "-w", "w"], {}, "no API is known", 2),
+        (["job", "explain", "j", "-w", "w"], {}, "no API is configured", 2),
         (
             ["job", "explain", "j", "-w", "w", "--url", "http://a..b:80"],
             {"KRONOS_API_KEY": "k"},
@@ -230,7 +229,7 @@ _NO_DATABASE = "KRONOS_DATABASE_URL"
         (
             ["job", "explain", "j", "-w", "w", "--key-file", "/proc/none"],
             {"KRONOS_URL": "http://h"},
-            "no key can be read",
+            "cannot read a key",
             2,
         ),
         (["nonsense"], {}, "No such command", 2),
@@ -247,7 +246,7 @@ def test_every_command_says_what_it_lacks(
 
 
 def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path) -> None:
-    """In the way of the next try it would be, which is told that the file exists."""
+    """A leftover file would make the next try fail, because the file exists."""
     for _ in range(2):
         assert_told(
             run("key", "create", "--instance", "--out", str(tmp_path / "new.key"), **_DATABASE),
@@ -274,8 +273,8 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
     (tmp_path / "kronos" / "run.json").write_bytes(
         content.replace(b'"pid": 1e999', b'"url": 1, "admin_key_file": 2, "database_url": 3, "pid": 1e999')
     )
-    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is known", code=2)
-    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is known", code=2)
+    assert_told(run("job", "ls", "-w", "w", XDG_DATA_HOME=str(tmp_path)), "no API is configured", code=2)
+    assert_told(run("key", "list", "--instance", XDG_DATA_HOME=str(tmp_path)), "no database is configured", code=2)
 
 
 @pytest.mark.parametrize(
@@ -322,5 +321,5 @@ def test_a_word_at_the_wrong_place_is_turned(typed: str, told: str) -> None:
 
 
 def test_a_key_is_not_read_from_the_stream_of_a_protocol() -> None:
-    assert_told(run("mcp", "--key-file", "-"), "standard input is the protocol's", code=2)
+    assert_told(run("mcp", "--key-file", "-"), "the protocol uses standard input", code=2)
     assert "standard input" not in run("mcp", "--help").stdout.rpartition("--key-file")[2]

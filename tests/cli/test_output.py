@@ -1,4 +1,4 @@
-"""What commands print: for people, for programs, on terminals and in pipes."""
+"""Command output: for people and for programs, on terminals and in pipes."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def test_a_row_is_one_line_and_its_values_are_whole(stranger: Stranger) -> None:
 
 
 def on_terminal(typed: list[str], **variables: str) -> str:
-    """What a command shows on a terminal of 100 columns."""
+    """The output of a command on a terminal of 100 columns."""
     ours, theirs = pty.openpty()
     known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "FORCE_COLOR")}
     with subprocess.Popen(
@@ -159,7 +159,7 @@ def test_a_pipe_gets_neither_colours_nor_boxes(shared_api: Api, workspace: str) 
 
 
 def test_what_a_command_says_after_its_answer_stands_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where both streams lead to one file."""
+    """Even when both streams lead to the same file."""
     with (tmp_path / "both").open("a") as out, (tmp_path / "both").open("a", buffering=1) as err:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)
@@ -177,7 +177,7 @@ def test_what_a_command_says_after_its_answer_stands_after_it(tmp_path: Path, mo
 def test_two_forms_at_once_are_refused() -> None:
     for typed in (["job", "ls"], ["context", "ls"]):
         refused = CliRunner().invoke(main, [*typed, "--json", "--plain"])
-        assert (refused.exit_code, "leave one of them out" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "cannot be combined" in refused.stderr) == (2, True)
 
 
 def test_json_is_read_from_standard_input_once(kronos: Kronos, tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_json_is_read_from_standard_input_once(kronos: Kronos, tmp_path: Path) -
     twice = kronos(
         "endpoint", "create", "hook", "--to", "https://example.com/a", "--body", "-", "--retry", "-", stdin="{}"
     )
-    assert (twice.exit_code, "was read already" in twice.stderr) == (2, True)
+    assert (twice.exit_code, "can be read only once" in twice.stderr) == (2, True)
 
 
 def test_a_value_and_a_key_are_read_from_standard_input(kronos: Kronos, shared_api: Api) -> None:

@@ -1,4 +1,4 @@
-"""kronos psql: the instance's database, with the password in the environment and on no command line."""
+"""kronos psql: opens the instance's database, with the password in the environment and not on the command line."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from kronos.__main__ import main
 
 
 class Started(Exception):
-    """What psql would have been started with."""
+    """The arguments and environment that psql would have been started with."""
 
     def __init__(self, program: str, arguments: list[str], environment: dict[str, str]) -> None:
         self.program, self.arguments, self.environment = program, arguments, environment
@@ -19,7 +19,7 @@ class Started(Exception):
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A psql in the PATH, which is never run."""
+    """A psql on the PATH that is never run."""
     made = tmp_path / "psql"
     made.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -57,11 +57,11 @@ def test_a_name_with_a_quote_stays_one_name(program: str) -> None:
 
 def test_what_would_stand_on_the_command_line_is_refused(program: str) -> None:
     refused = psql("postgresql://kronos@db.example/main?sslpassword=hush")
-    assert (refused.exit_code, "the database's URL has sslpassword" in refused.output) == (1, True)
+    assert (refused.exit_code, "the database URL contains sslpassword" in refused.output) == (1, True)
     assert "hush" not in refused.output
 
 
 def test_without_psql_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     missing = psql("postgresql://kronos@db.example/main")
-    assert (missing.exit_code, "postgresql-client has it" in missing.output) == (1, True)
+    assert (missing.exit_code, "install postgresql-client" in missing.output) == (1, True)

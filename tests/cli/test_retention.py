@@ -1,4 +1,5 @@
-"""`kronos retention run`: all that is old enough goes, or is only counted; it says what, and what kept it from it."""
+"""`kronos retention run` deletes, or only counts, everything that is old enough. It reports what it did, and what
+stopped it."""
 
 import psycopg
 import pytest
@@ -18,9 +19,9 @@ def run(url: str | None, *options: str) -> Result:
 
 
 def told(result: Result) -> dict[str, int]:
-    """What it says by kind."""
+    """Its report, by kind."""
     lines = [line.strip().split("  ", 1) for line in result.stdout.splitlines()]
-    return {kind.removesuffix(" would go"): int(count) for count, kind in lines}
+    return {kind.removesuffix(" to delete"): int(count) for count, kind in lines}
 
 
 def test_a_dry_run_counts_and_a_run_takes(superuser: Connection, database_url: str) -> None:
@@ -44,7 +45,7 @@ def test_what_keeps_it_from_its_work_is_reported(superuser: Connection, database
         dump.execute("select count(*) from kronos.execution_done")
         result = run(database_url)
     assert result.exit_code == 1
-    assert "an open transaction has them locked" in result.stderr
+    assert "an open transaction has locked them" in result.stderr
     assert run(database_url).exit_code == 0
 
 

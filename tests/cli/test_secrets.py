@@ -1,4 +1,4 @@
-"""kronos secret …, kronos secrets …, and what starts without the keys."""
+"""kronos secret …, kronos secrets …, and which processes start without the keys."""
 
 import os
 from base64 import b64encode
@@ -91,7 +91,7 @@ def test_a_value_is_no_argument(run: Run) -> None:
         refused = run("secret", verb, "one", _CANARY)
         assert (refused.exit_code, _CANARY in refused.output) == (2, False), refused.output
     empty = run("secret", "set", "one", input="\n")
-    assert (empty.exit_code, "there is nothing in standard input" in empty.output) == (2, True)
+    assert (empty.exit_code, "standard input is empty" in empty.output) == (2, True)
     gone = run("secret", "set", "one", "--file", "/no/such/file")
     assert (gone.exit_code, "No such file" in gone.output) == (2, True)
 
@@ -102,7 +102,7 @@ def test_a_signing_key_is_made_and_what_receivers_need_is_shown_once(
 ) -> None:
     made = run("secret", "set", "key", "--generate", scheme)
     assert made.exit_code == 0
-    assert f"receivers verify with {shown}" in made.output
+    assert f"key for receivers to verify with: {shown}" in made.output
     assert value(superuser, "select signs from kronos.secrets") == scheme
     stored = opened(superuser, ring(key_file))["key"]
     assert (stored in made.output) == (scheme == "v1")
@@ -129,12 +129,12 @@ def test_rotation_brings_all_under_the_first_key_and_goes_on_where_it_was_killed
     assert value(superuser, "select count(*) from kronos.secrets where key_id = %s", [keys.ids[0]]) == 4
     done = run("secrets", "rotate")
     assert done.exit_code == 0
-    assert f"3 secrets were encrypted anew, under the key {keys.ids[0]}; 0 are left" in done.output
+    assert f"3 secrets were re-encrypted with the key {keys.ids[0]}; 0 are left" in done.output
     assert opened(superuser, keys) == {f"s{nth}": f"{_CANARY}-{nth}" for nth in range(7)}
     assert values(superuser, "select distinct version from kronos.secrets") == [1]
     assert value(superuser, "select count(*) from kronos.secrets where key_id = %s", [old]) == 0
     again = run("secrets", "rotate")
-    assert "0 secrets were encrypted anew" in again.output
+    assert "0 secrets were re-encrypted" in again.output
 
 
 def test_what_a_rotation_cannot_open_is_named_and_left(run: Run, superuser: psycopg.Connection, key_file: Path) -> None:
@@ -145,7 +145,7 @@ def test_what_a_rotation_cannot_open_is_named_and_left(run: Run, superuser: psyc
     prepend_key(key_file)
     done = run("secrets", "rotate")
     assert done.exit_code == 1
-    assert "1 secrets were encrypted anew" in done.output
+    assert "1 secrets were re-encrypted" in done.output
     assert "2 are left" in done.output
     assert "failed: moved of workspace" in done.output
     assert "failed: stranger of workspace" in done.output
@@ -186,7 +186,7 @@ def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
     assert (refused.exit_code, "is not lost" in refused.output) == (5, True)
     key_file.write_text(b64encode(os.urandom(32)).decode())
     given_up = run("secrets", "abandon", lost, "--yes")
-    assert given_up.output == f"1 secrets under the key {lost} were given up: set them again\n"
+    assert given_up.output == f"1 secrets encrypted with the key {lost} were given up: set them again\n"
     assert "nothing was changed" in run("secrets", "abandon", lost, "--yes").output
     assert value(superuser, "select ciphertext is null from kronos.secrets")
     assert run("secret", "set", "token", input=_CANARY).exit_code == 0
@@ -220,7 +220,7 @@ def test_nothing_starts_without_the_keys(
 def test_migrate_says_that_it_makes_the_key(run: Run, key_file: Path) -> None:
     assert "encryption key" not in run("migrate", "--dry-run").output
     key_file.unlink()
-    assert f"make the encryption key of {key_file}" in run("migrate", "--dry-run").output
+    assert f"create the encryption key of {key_file}" in run("migrate", "--dry-run").output
 
 
 def test_up_makes_the_keys_once_and_misses_them_later(
@@ -259,9 +259,9 @@ def test_a_person_is_asked_for_the_value_and_does_not_see_it(kronos: Kronos, mon
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "no value can be read from"),
-        (b"\xff\xfe", "is not UTF-8: write it in base64"),
-        (b"\n", "there is nothing in"),
+        (None, "cannot read a value from"),
+        (b"\xff\xfe", "is not UTF-8: encode the value in base64"),
+        (b"\n", "is empty"),
     ],
 )
 def test_a_file_that_holds_no_value_is_named(kronos: Kronos, tmp_path: Path, content: bytes | None, told: str) -> None:
@@ -275,7 +275,7 @@ def test_a_file_that_holds_no_value_is_named(kronos: Kronos, tmp_path: Path, con
 
 def test_a_value_is_made_or_read_and_not_both(kronos: Kronos, tmp_path: Path) -> None:
     refused = kronos("secret", "set", "both", "--generate", "v1", "--file", str(tmp_path / "token.txt"))
-    assert (refused.exit_code, "leave one of them out" in refused.stderr) == (Exit.USAGE, True)
+    assert (refused.exit_code, "pass only one of the two" in refused.stderr) == (Exit.USAGE, True)
 
 
 def test_without_keys_nothing_is_encrypted_anew(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

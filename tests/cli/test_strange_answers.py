@@ -1,5 +1,5 @@
-"""Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence,
-no traceback."""
+"""Every command against a server that is not an API, and with odd arguments and locations: a message, never a
+traceback."""
 
 import itertools
 import json
@@ -52,7 +52,7 @@ _GIVEN = {
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
-    """Each verb with what it must have."""
+    """Each command with its required arguments."""
     context = click.Context(main)
     for name in _GROUPS:
         group = main.get_command(context, name)
@@ -72,14 +72,15 @@ def verbs() -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has no room is not asked twice."""
+    """A request for which there is no room is not repeated."""
     monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(following, "_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture
 def ask(stranger: Stranger) -> Ask:
-    """Runs a verb against the stranger; an exception that it lets out, which would be a traceback, is raised here."""
+    """Run a command against the stranger. An exception that it does not catch, which would be a traceback, is raised
+    here."""
     known = {"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}
 
     def run(*arguments: str, **env: str) -> Result:
@@ -169,8 +170,8 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
         (("job", "trigger", "j", "--input", '{"a": NaN}'), "NaN is not JSON"),
         (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
         (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),
-        (("job", "trigger", "j", "--input", '"\udcff"'), "no JSON"),
-        (("job", "trigger", "j", "--input", "@"), "no JSON"),
+        (("job", "trigger", "j", "--input", '"\udcff"'), "not valid JSON"),
+        (("job", "trigger", "j", "--input", "@"), "not valid JSON"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )
@@ -194,26 +195,26 @@ def test_what_cannot_be_sent_is_named_and_not_sent(
 def test_a_secret_in_an_address_is_refused_and_not_shown(ask: Ask, url: str) -> None:
     for answer in (ask("job", "ls", "--url", url), ask("job", "ls", KRONOS_URL=url)):
         assert answer.exit_code == Exit.USAGE
-        assert "holds more than that" in answer.stderr
+        assert "contains more than an address" in answer.stderr
         assert "sekrit" not in answer.output
 
 
 def test_a_key_file_that_is_empty_stands_for_no_other_key(ask: Ask, stranger: Stranger, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("\n")
     assert stranger.asked_by(lambda: ask("job", "ls", "--key-file", str(tmp_path / "key"))) == ""
-    assert "there is nothing in it" in ask("job", "ls", "--key-file", str(tmp_path / "key")).stderr
+    assert "it is empty" in ask("job", "ls", "--key-file", str(tmp_path / "key")).stderr
 
 
 @pytest.mark.parametrize("output", ["full", "closed"])
 def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
-    """A full disk is a sentence; what is closed, nobody wants to read."""
+    """A full disk is reported in a message; a closed output has no reader, so nothing is reported."""
     stranger.answers(200, b'{"slug": "w"}')
     known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"}
     where = "> /dev/full" if output == "full" else ">&- <&-"
     for command in ("--help", "workspace get w", "workspace get w --json"):
         line = f"{sys.executable} -m kronos {command} {where}"
         ended = subprocess.run(["/bin/sh", "-c", line], env=known, stderr=subprocess.PIPE, text=True, check=False)
-        told = "Error: what this command says cannot be written: No space left on device\n" if output == "full" else ""
+        told = "Error: cannot write the output: No space left on device\n" if output == "full" else ""
         assert (ended.returncode, ended.stderr) == (1 if told else 0, told)
 
 
@@ -241,7 +242,7 @@ def test_a_terminal_that_has_not_all_letters(stranger: Stranger, locale: dict[st
         ended = subprocess.run([sys.executable, "-m", "kronos", *command], env=known, capture_output=True, check=False)
         assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), (
             ended.stderr
-        )  # there it is no UTF-8
+        )  # that locale has no UTF-8
         assert b"Traceback" not in ended.stderr
     plain = subprocess.run(
         [sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False
@@ -283,9 +284,13 @@ def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
         text=True,
         check=False,
     )
-    assert (refused.returncode, "has sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (1, True, False)
+    assert (refused.returncode, "contains sslpassword" in refused.stderr, "sekrit" in refused.stderr) == (
+        1,
+        True,
+        False,
+    )
     absent = subprocess.run(told, env=known | {"PATH": "/nowhere"}, capture_output=True, text=True, check=False)
     assert (absent.returncode, absent.stderr) == (
         1,
-        "Error: psql is not installed: Debian's package postgresql-client has it\n",
+        "Error: psql is not installed: on Debian, install postgresql-client\n",
     )

@@ -1,4 +1,4 @@
-"""kronos wait and kronos job run --wait: how executions end is the exit code, and nothing runs twice."""
+"""kronos wait and kronos job run --wait: the exit code is the executions' result, and nothing runs twice."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_failure_is_1_and_says_why_and_what_was_answered(instance: Instance) -
     assert head.startswith("FAILED  ")
     assert head.endswith(", 2 attempts")
     assert why == "  the endpoint answered 500, expected 200 to 299 (attempts_exhausted)"
-    assert answer == "  attempt 2 was answered 500: the disk is full"
+    assert answer == "  attempt 2 got response 500: the disk is full"
 
 
 def test_json_is_the_execution_with_its_last_attempt(instance: Instance) -> None:
@@ -69,13 +69,13 @@ def test_of_several_one_failure_is_1(instance: Instance) -> None:
 def test_time_that_is_over_is_7_and_the_execution_goes_on(instance: Instance, held: str) -> None:
     ended = instance.run("wait", held, "--timeout", "0.1")
     assert ended.exit_code == 7
-    assert f"Go on waiting: kronos wait {held} -w acme" in ended.stderr
+    assert f"To continue waiting: kronos wait {held} -w acme" in ended.stderr
     instance.release.set()
     assert instance.run("wait", held, "--timeout", "60").exit_code == 0
 
 
 def test_its_end_is_heard(instance: Instance, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No look comes in the life of the test: what ends the waiting is an event."""
+    """No poll happens during the test: an event ends the wait."""
     monkeypatch.setattr(wait, "_FIRST_LOOK_SECONDS", 3_600.0)
     listen = Client.listen
 
@@ -118,7 +118,7 @@ def test_a_lost_answer_is_asked_for_again_and_runs_nothing_twice(
     monkeypatch.setattr(Client, "call", lossy)
     ended = instance.run("job", "run", "ok", "--wait")
     assert ended.exit_code == 0, ended.output
-    assert "the connection was cut: trying again" in ended.stderr
+    assert "the connection was cut: retrying" in ended.stderr
     assert (len(keys), len(set(keys)), instance.asked) == (2, 1, ["/ok"])
 
 
@@ -173,7 +173,7 @@ def test_rows_for_programs(instance: Instance) -> None:
 
 
 def test_an_api_that_says_nothing_is_not_waited_for_longer_than_that(instance: Instance) -> None:
-    """It would be asked for 30 s, and again for a minute."""
+    """The first request would take 30 s, and a retry another minute."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         ended = instance.run("wait", "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10", "--timeout", "0.1", "--url", url)

@@ -1,4 +1,4 @@
-"""The page of alerts: incidents, whom they wait for, and what people do about them."""
+"""The alerts page: incidents, whose action they need, and what people do about them."""
 
 import httpx
 import psycopg
@@ -20,7 +20,7 @@ def incident(shared_superuser: psycopg.Connection, workspace: str) -> str:
 
 def test_without_a_rule_it_says_how_to_make_one(reader: Reader, workspace: str) -> None:
     page = reader(f"/w/{workspace}/alerts").text_content()
-    assert "Nothing breaks an alert rule" in page
+    assert "No alert rule is broken" in page
     assert f"kronos alert-rule create NAME -w {workspace}" in page
 
 
@@ -32,16 +32,16 @@ def test_incidents_are_listed_with_their_rules_and_counted_on_the_overview(
     assert " ".join(row.text_content().split()).startswith("nightly it failed 3 times in a row open nights error")
     assert len(page.xpath("//table[caption='Alert rules, newest first']/tbody/tr")) == 1
     (card,) = reader(f"/w/{workspace}").xpath("//li[h3='Alerts']")
-    assert " ".join(card.text_content().split()) == "Alerts1nobody has 1"
+    assert " ".join(card.text_content().split()) == "Alerts11 not acknowledged"
     assert card.xpath("a/@href") == [f"/w/{workspace}/alerts"]
-    assert "No incident is like that" in reader(f"/w/{workspace}/alerts?status=RESOLVED").text_content()
+    assert "No incident matches" in reader(f"/w/{workspace}/alerts?status=RESOLVED").text_content()
 
 
 def test_an_operator_acknowledges_and_snoozes_and_a_viewer_is_offered_neither(
     shared_api: Api, shared_superuser: psycopg.Connection, reader: Reader, workspace: str, incident: str
 ) -> None:
     address = f"/w/{workspace}/alerts"
-    forms = reader(address).xpath("//td[@data-label='Do']//form/@action")
+    forms = reader(address).xpath("//td[@data-label='Actions']//form/@action")
     assert forms == [f"{address}/{incident}/acknowledge", f"{address}/{incident}/snooze"]
     with holding(shared_api.client, add_key(shared_superuser, workspace, "viewer")) as viewer:
         assert "Acknowledge" not in viewer.get(address).text
@@ -83,7 +83,7 @@ def test_a_notification_that_is_a_dead_letter_is_said(
     read = reader(f"/w/{workspace}/alerts")
     page = " ".join(read.text_content().split())
     assert "2 of the newest notifications could not be delivered" in page
-    (said,) = read.xpath("//td[@data-label='Told']//a")
-    assert said.text_content() == "sink was not reached 2\u00d7"
+    (said,) = read.xpath("//td[@data-label='Notified']//a")
+    assert said.text_content() == "sink not reached 2\u00d7"
     told, _ = api.get(f"/v1/workspaces/{workspace}/incidents/{incident}").json()["notifications"]
     assert (told["endpoint"], told["event"], told["is_dead"]) == ("sink", "OPENED", True)

@@ -1,4 +1,4 @@
-"""The pages of endpoints: the list, the form of a new one, one's page, and what its forms do."""
+"""The pages of endpoints: the list, the form for a new one, the endpoint's page, and its forms."""
 
 import base64
 import uuid
@@ -58,7 +58,7 @@ def parsed(response: httpx.Response, status: int) -> html.HtmlElement:
 
 
 def fields_of(form: html.HtmlElement) -> dict[str, Any]:
-    """What a browser would send."""
+    """The fields that a browser would send."""
     return {name: [each for _, each in form.form_values() if _ == name] for name, _ in form.form_values()}
 
 
@@ -102,14 +102,14 @@ def test_an_endpoint_is_made_by_the_form_and_each_fault_stands_at_its_field(scen
         "/limits:json": '{"max_in_flight": 0}',
     }
     bad = parsed(scene.client.post(named(scene, ""), data=fields), 422)
-    assert "this is no JSON" in bad.xpath("string(//ul[@id='f-spec-headers-faults'])")
+    assert "invalid JSON" in bad.xpath("string(//ul[@id='f-spec-headers-faults'])")
     bad = parsed(scene.client.post(named(scene, ""), data=fields | {"/spec/headers:json": ""}), 422)
     assert "max_in_flight" in bad.xpath("string(//ul[@id='f-limits-faults'])")
     bad = parsed(scene.client.post(named(scene, ""), data=fields | {"/spec/headers:json": "", "/limits:json": ""}), 422)
     assert bad.xpath("string(//ul[@id='f-spec-url-faults'])")
     assert bad.xpath("string(//input[@id='f-spec-url']/@value)") == "ftp://example.com"
     good = fields | {"/spec/headers:json": "", "/limits:json": "", "/spec/url": "https://example.com/hook"}
-    for _ in range(2):  # sent twice, made once
+    for _ in range(2):  # sent twice, created once
         made = scene.client.post(named(scene, ""), data=good)
         assert (made.status_code, made.headers["location"]) == (303, named(scene, "/hooks"))
     assert "hooks" in reader(named(scene, "")).xpath("string(//table)")
@@ -134,7 +134,7 @@ def test_its_page_says_who_uses_it_and_what_its_limits_are(scene: Scene, reader:
     limits = {"max_in_flight": 4, "rate": {"count": 10, "per_seconds": 60}}
     scene.client.put(path, json=present | {"limits": limits, "max_in_flight": 4}).raise_for_status()
     text = " ".join(reader(named(scene, "/sink")).xpath("string(//main)").split())
-    assert "2 jobs use this: two, one" in text
+    assert "2 jobs: two, one" in text
     assert "0 of 4" in text
     assert "10 in 1 min" in text
     refused = parsed(scene.client.post(named(scene, "/sink/delete"), data={"version": "2"}), 409)

@@ -1,4 +1,4 @@
-"""Pages that follow what happens: an endpoint's, a heartbeat's; and forms that show what belongs together."""
+"""Pages that follow events, an endpoint's and a heartbeat's; and forms that show fields that belong together."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from kronos.coming import Coming
 def opened(page: Watched, path: str) -> Page:
     page.go(path)
     expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
-    # not wait_for_function, whose second look is an eval in the page, which its policy forbids
+    # not wait_for_function: its second check is an eval in the page, which the page's policy forbids
     is_open = "live.source?.readyState === EventSource.OPEN"
     eventually(lambda: page.page.evaluate(is_open), "the page's events are not open")
     return page.page
@@ -56,7 +56,7 @@ _FOLLOWED: dict[str, tuple[str, dict[str, object], dict[str, object], str]] = {
     "/payload-specs/named": ("/payload-specs/named", {"schema": {}}, {"schema": {"title": "new-one"}}, "new-one"),
     "/calendars/named": ("/calendars/named", {"timezone": "UTC"}, {"timezone": "Asia/Kolkata"}, "Asia/Kolkata"),
     "/secrets": ("/secrets/other", {}, {"value": "hunter2"}, "other"),
-    "/alerts": ("/alert-rules/named", _rule(3), _rule(47), "47 runs that fail in a row"),
+    "/alerts": ("/alert-rules/named", _rule(3), _rule(47), "47 failed runs in a row"),
     "/audit": ("/secrets/fresh", {}, {"value": "hunter2"}, "fresh"),
     "/settings": ("", {}, {"name": "Another name"}, "Another name"),
 }
@@ -80,7 +80,7 @@ def test_a_second_users_change_of_what_is_configured_appears_by_itself(
             api.patch(base, json=second).raise_for_status()
         expect(main).to_contain_text(shown)
         assert browser.evaluate("window.isHere"), f"{path} was loaded again"
-        assert browser.locator("[data-again]").count() == 0, f"{path} asks by the clock"
+        assert browser.locator("[data-again]").count() == 0, f"{path} polls by the clock"
 
 
 def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
@@ -92,30 +92,30 @@ def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
     values = browser.get_by_label("Values")
     values.fill('{"at": "mine"}')
     api.put(there, json={"values": {"at": "theirs"}}).raise_for_status()
-    expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+    expect(browser.get_by_role("button", name="Waiting for your form")).to_be_visible()
     assert values.input_value() == '{"at": "mine"}'
     browser.get_by_role("button", name="Save").click()
     expect(browser.locator("#refusal")).to_contain_text("version 2")
-    assert values.input_value() == '{"at": "mine"}', "what was refused stays"
+    assert values.input_value() == '{"at": "mine"}', "the rejected value stays"
     opened(page, f"/w/{workspace}/configs/named")
     api.delete(there).raise_for_status()
     expect(browser.locator("#notices")).to_contain_text("named")
-    page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx says it, too
+    page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx reports it too
 
 
 def test_what_is_chosen_stays_in_a_list_whose_first_entry_is_the_usual_one(
     page: Watched, api: httpx.Client, workspace: str
 ) -> None:
-    """That the old key ends at once: else it would go on for an hour, unseen."""
+    """The choice is that the old key ends immediately: otherwise it would stay valid for an hour, unnoticed."""
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/keys", json={"role": "viewer", "name": "ci"}).raise_for_status()
     browser = opened(page, f"/w/{workspace}/keys")
     browser.get_by_text("Rotate").click()
-    overlap = browser.get_by_label("The old one goes on for")
+    overlap = browser.get_by_label("The old key stays valid for")
     overlap.select_option("0")
     browser.locator("h1").click()
     api.post(f"{base}/keys", json={"role": "viewer", "name": "another"}).raise_for_status()
-    expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+    expect(browser.get_by_role("button", name="Waiting for your form")).to_be_visible()
     assert overlap.input_value() == "0"
     overlap.select_option("3600")
     browser.locator("h1").click()
@@ -129,12 +129,12 @@ def test_what_is_typed_to_filter_a_list_stays_until_it_is_sent(page: Watched, wo
         field.fill("nightly")
         browser.locator("h1").click()
         browser.evaluate("refresh()")
-        expect(browser.get_by_role("button", name="Waits for your form")).to_be_visible()
+        expect(browser.get_by_role("button", name="Waiting for your form")).to_be_visible()
         assert field.input_value() == "nightly", part
         field.press("Enter")
         browser.wait_for_url("**nightly**")
         expect(browser.locator("#live")).to_have_attribute("data-state", "open")
-        assert not browser.evaluate("isTyped()"), f"{part}: what was sent is not waited for"
+        assert not browser.evaluate("isTyped()"), f"{part}: the page does not wait for a form that was sent"
 
 
 def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:
@@ -174,33 +174,35 @@ def test_the_form_of_an_alert_rule_shows_the_numbers_of_its_kind(
         return {each.locator("input").get_attribute("name") or "" for each in visible}
 
     assert shown() == {"/condition/count:integer"}
-    browser.get_by_label("What", exact=True).select_option("FAILURE_RATE")
+    browser.get_by_label("Type", exact=True).select_option("FAILURE_RATE")
     names = ("percent", "runs", "window_seconds", "min_runs")
     assert shown() == {f"/condition/{each}:integer" for each in names}
-    browser.get_by_label("So many of 100").fill("10")
-    browser.get_by_label("What", exact=True).select_option("RUNNING")
+    browser.get_by_label("Failure rate (percent)").fill("10")
+    browser.get_by_label("Type", exact=True).select_option("RUNNING")
     assert shown() == {"/condition/seconds:integer", "/condition/factor:number"}
     browser.get_by_label("Name", exact=True).fill("slow")
-    browser.get_by_label("Longer than so many seconds").fill("300")
-    browser.get_by_role("button", name="Make the rule").click()
-    expect(browser.get_by_text("The alert rule slow is made.")).to_be_visible()
+    browser.get_by_label("Longer than (seconds)").fill("300")
+    browser.get_by_role("button", name="Create the rule").click()
+    expect(browser.get_by_text("Alert rule slow created.")).to_be_visible()
     made = api.get(f"/v1/workspaces/{workspace}/alert-rules/slow").json()["condition"]
-    assert made == {"type": "RUNNING", "seconds": 300}, "what is not shown is not sent"
+    assert made == {"type": "RUNNING", "seconds": 300}, "hidden fields are not sent"
 
 
 def test_a_rule_says_in_words_what_breaks_it(api: httpx.Client, workspace: str, reader: Reader) -> None:
     wanted = {
-        "3 runs that fail in a row": {"type": "FAILURES", "count": 3},
-        "1 run that fails": {"type": "FAILURES", "count": 1},
-        "2 ticks that are missed in a row": {"type": "MISSED", "count": 2},
-        "10 of 100 runs that fail, of the last 50, of 20 or more": {
+        "3 failed runs in a row": {"type": "FAILURES", "count": 3},
+        "1 failed run": {"type": "FAILURES", "count": 1},
+        "2 missed ticks in a row": {"type": "MISSED", "count": 2},
+        "10 % of the last 50 runs fail, with at least 20 runs": {
             "type": "FAILURE_RATE", "percent": 10, "runs": 50, "min_runs": 20,
         },
         "a run that begins more than 1 min 30 s late": {"type": "LATE", "seconds": 90},
-        "a run that takes more than 5 min, and 3 times what is usual": {"type": "RUNNING", "seconds": 300, "factor": 3},
-        "a run that takes more than 1.5 times what is usual": {"type": "RUNNING", "factor": 1.5},
+        "a run that takes more than 5 min, and 3 times its usual duration": {
+            "type": "RUNNING", "seconds": 300, "factor": 3,
+        },
+        "a run that takes more than 1.5 times its usual duration": {"type": "RUNNING", "factor": 1.5},
         "a run that takes more than 1 h": {"type": "RUNNING", "seconds": 3600},
-        "5 of 100 runs that fail, of those of the last 10 min, of 1 or more": {
+        "5 % of the runs in the last 10 min fail, with at least 1 run": {
             "type": "FAILURE_RATE", "percent": 5, "window_seconds": 600,
         },
         "no success for 1 d": {"type": "NO_SUCCESS", "seconds": 86400},
@@ -208,7 +210,7 @@ def test_a_rule_says_in_words_what_breaks_it(api: httpx.Client, workspace: str, 
     for nth, condition in enumerate(wanted.values()):
         made = api.put(f"/v1/workspaces/{workspace}/alert-rules/rule-{nth}", json={"condition": condition})
         assert made.status_code == 201, made.text
-    rows = reader(f"/w/{workspace}/alerts").xpath("//td[@data-label='Is broken by']")
+    rows = reader(f"/w/{workspace}/alerts").xpath("//td[@data-label='Condition']")
     assert {" ".join(each.text_content().split()) for each in rows} == set(wanted)
 
 
@@ -238,7 +240,7 @@ def test_a_plan_of_very_many_jobs_is_kept_until_a_job_is_made_or_moved(
     assert (told(), at_nine()) == ("3", "3")
     moves = reader(there).xpath("//input[@name='move']/@value")
     assert api.post(there, data={"move": moves, "confirmed": "yes"}).status_code == 303
-    assert (told(), at_nine()) == ("3", "3"), "who moved them sees what it came to"
+    assert (told(), at_nine()) == ("3", "3"), "the sender sees the result"
 
 
 def test_who_gets_the_name_of_a_deleted_workspace_sees_nothing_of_what_was_kept(
@@ -263,4 +265,4 @@ def test_who_gets_the_name_of_a_deleted_workspace_sees_nothing_of_what_was_kept(
     await_condition(is_free, "the name is not free")
     told = "".join(reader(each).xpath("string(//main)") for each in there)
     assert "hunter" not in told
-    assert "No CRON job is going to run here" in told
+    assert "No CRON job is scheduled to run here" in told

@@ -1,5 +1,5 @@
-"""Pages that follow by events alone what goes on in steps, incidents, the audit and the instance: the clock of these
-pages stands still, so nothing that appears was asked for by it."""
+"""Pages that follow operations in steps, incidents, the audit and the instance through events alone: their clock is
+stopped, so nothing that appears comes from polling."""
 
 from collections.abc import Callable
 
@@ -132,7 +132,7 @@ def test_an_incident_opens_is_acknowledged_told_in_vain_and_over_by_itself(
         " where incident_id = %s",
         [incident_id],
     )
-    expect(main).to_contain_text("Nothing breaks an alert rule")
+    expect(main).to_contain_text("No alert rule is broken")
     assert _is_not_loaded_again(browser)
 
 
@@ -200,7 +200,7 @@ def test_a_workspaces_deletion_comes_further_though_it_is_gone(
         "update kronos.deletions set status = 'COMPLETED', completed_at = now(), done = 901 where operation_id = %s",
         [row[0]],
     )
-    expect(browser.locator("main")).to_contain_text("901 rows went with it")
+    expect(browser.locator("main")).to_contain_text("901 rows were deleted with it")
     assert _is_not_loaded_again(browser)
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats on their pages: made with a URL that is shown once, looked at, paused, rotated and deleted."""
+"""The pages of heartbeats: creating one, whose URL is shown once, viewing, pausing, rotating and deleting it."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def text_of(page: html.HtmlElement) -> str:
 
 def test_one_is_made_and_its_url_shown_once(api: httpx.Client, workspace: str, reader: Reader) -> None:
     there = f"/w/{workspace}/heartbeats"
-    assert "No heartbeat yet" in text_of(reader(there))
+    assert "There are no heartbeats yet" in text_of(reader(there))
     made = api.post(there, data={"/name": "backup", "/cron": "0 3 * * *", "/tags:commas": "db, nightly"})
     assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
     (url,) = html.document_fromstring(made.text).xpath("//code[@id='ping-url']/text()")

@@ -18,7 +18,7 @@ def test_a_missed_tick_is_found_by_its_mark_and_explained(page: Watched, scene: 
     _open(page, scene, f"?since={since}&until={until}")
     missed = page.page.locator("a.tick[title*=': missed.']").first
     reason = missed.get_attribute("title") or ""
-    missed.focus()  # as by Tab: the reason stands below
+    missed.focus()  # as with Tab: the reason is below
     expect(page.page.locator("#tick-said")).to_have_text(reason)
     page.page.keyboard.press("Enter")
     expect(page.page.locator(".explained .lead")).to_contain_text("The tick was missed")
@@ -44,7 +44,7 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     page.page.get_by_text("Skip the next ticks").click()
     page.page.get_by_label("How many").fill("2")
     page.page.get_by_role("button", name="Skip").click()
-    expect(page.page.locator("#notices")).to_contain_text("The next 2 ticks are going to be skipped.")
+    expect(page.page.locator("#notices")).to_contain_text("The next 2 ticks will be skipped.")
     expect(page.page.locator("a.tick[title*='to be skipped']")).to_have_count(2)
 
 
@@ -66,18 +66,18 @@ def test_a_backfill_is_counted_started_and_found_again(page: Watched, scene: Sce
     scene.make_old(scene.minute, name="report")
     _open(page, scene)
     page.page.get_by_role("link", name="Backfill…").click()
-    page.page.get_by_label("From, in UTC").fill(f"{scene.minute - 30 * MINUTE:%Y-%m-%dT%H:%M}")
-    page.page.get_by_label("To, in UTC").fill(f"{scene.minute - 10 * MINUTE:%Y-%m-%dT%H:%M}")
+    page.page.get_by_label("From (UTC)").fill(f"{scene.minute - 30 * MINUTE:%Y-%m-%dT%H:%M}")
+    page.page.get_by_label("To (UTC)").fill(f"{scene.minute - 10 * MINUTE:%Y-%m-%dT%H:%M}")
     page.page.get_by_role("button", name="Count first").click()
     expect(page.page.locator("#counted")).to_contain_text("20 of 20 ticks would run")
-    page.page.get_by_role("button", name="Start it: 20 ticks").click()
+    page.page.get_by_role("button", name="Start: 20 ticks").click()
     expect(page.page.locator("#notices")).to_contain_text("Started: 20 ticks.")
     _open(page, scene)  # left, and found again
     row = page.page.locator("section[aria-labelledby=backfills] tbody tr")
     expect(row).to_contain_text("running")
     expect(row.locator("progress")).to_have_attribute("max", "20")
     row.get_by_role("button", name="Stop").click()
-    expect(page.page.locator("#notices")).to_contain_text("The backfill is stopped.")
+    expect(page.page.locator("#notices")).to_contain_text("Backfill stopped.")
     expect(row).to_contain_text("cancelled")
 
 
@@ -86,11 +86,11 @@ def test_a_job_is_cancelled_by_who_writes_its_name(page: Watched, scene: Scene) 
     _open(page, scene)
     page.page.get_by_role("link", name="Cancel…").click()
     button = page.page.get_by_role("button", name="Cancel the job")
-    page.page.get_by_label("Write report to confirm").fill("repor")
+    page.page.get_by_label("Type report to confirm").fill("repor")
     expect(button).to_be_disabled()
-    page.page.get_by_label("Write report to confirm").fill("report")
+    page.page.get_by_label("Type report to confirm").fill("report")
     button.click()
-    expect(page.page.locator("#notices")).to_contain_text("Cancelled: it does not run again.")
+    expect(page.page.locator("#notices")).to_contain_text("Cancelled. This job will not run again.")
     expect(page.page.locator(".head .badge").first).to_contain_text("retired")
 
 
@@ -111,7 +111,7 @@ def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched,
     page.page.locator("h1").click()  # elsewhere, with the note half written
     scene.client.post(f"{scene.base}/report/skip-next", json={"count": 3}).raise_for_status()
     scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
-    expect(page.page.locator("#live")).to_have_text(re.compile("Waits for your form"))  # it was heard
+    expect(page.page.locator("#live")).to_have_text(re.compile("Waiting for your form"))  # it was heard
     expect(page.page.get_by_label("Note")).to_have_value("until the")
     page.page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.page.locator("main")).to_contain_text("“until the”")

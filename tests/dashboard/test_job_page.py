@@ -1,4 +1,4 @@
-"""The page of a job by its HTML, and what its forms do."""
+"""A job's page, by its HTML, and the effects of its forms."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def test_each_tick_of_the_time_line_leads_to_its_explanation(scene: Scene, reade
 
 
 def test_the_time_line_ends_with_what_is_to_come_whatever_the_schedule_was(scene: Scene, reader: Reader) -> None:
-    every_kind(scene)  # each minute, and from now on once an hour
+    every_kind(scene)  # every minute until now, once an hour from now on
     assert scene.client.patch(f"{scene.base}/report", json={"cron": "30 * * * *"}).status_code == 200
     page = reader(f"/w/{scene.workspace}/jobs/report")
     marked = page.xpath("//ol[@class='strip']//a/@title")
@@ -68,7 +68,8 @@ def test_the_time_line_ends_with_what_is_to_come_whatever_the_schedule_was(scene
 def test_the_time_line_goes_by_the_clock_that_ticks_go_by(
     scene: Scene, reader: Reader, monkeypatch: pytest.MonkeyPatch, behind: timedelta
 ) -> None:
-    """PostgreSQL's, which was set since this process has seen it: 45 minutes of ticks were 85, and cut."""
+    """That is PostgreSQL's clock, which was set since this process last read it: 45 minutes of ticks became 85, and
+    were cut."""
     every_kind(scene)
     assert scene.client.patch(f"{scene.base}/report", json={"cron": "30 * * * *"}).status_code == 200
     seen = CLOCK.seconds() - boot_time() - behind.total_seconds()
@@ -99,7 +100,7 @@ def test_the_calendar_counts_the_days_and_leads_to_each(scene: Scene, reader: Re
         "2026-03-02: 1 unaccounted",
     ]
     assert len(days) == 31
-    # What is read aloud begins with what is seen (WCAG 2.5.3), also where something is amiss.
+    # Text that is read aloud begins with the visible text (WCAG 2.5.3), also when something is wrong.
     assert days[1].get("aria-label") is None
     seen, _, aloud = days[1].text_content().partition("2026-03-02")
     assert (seen.split()[:2], seen.split()[-1], aloud.strip()) == (["2", "1"], "1", ": 1 unaccounted")
@@ -115,9 +116,9 @@ def test_the_calendar_counts_the_days_and_leads_to_each(scene: Scene, reader: Re
         ("2026-02-17T09:30:12Z", "minute 30 does not match"),
         ("2026-02-17T09:30", "minute 30 does not match"),
         ("2026-02-17 10:30:00+01:00", "minute 30 does not match"),
-        ("yesterday", "This is no time."),
-        ("0099-01-01T00:00:00Z", "Write a time of the years"),
-        ("<script>", "This is no time."),
+        ("yesterday", "This is not a time."),
+        ("0099-01-01T00:00:00Z", "The year must be between"),
+        ("<script>", "This is not a time."),
     ],
 )
 def test_any_instant_may_be_typed(scene: Scene, at: str, said: str) -> None:
@@ -168,7 +169,7 @@ def test_a_trigger_runs_once_however_often_its_form_is_sent(scene: Scene, reader
     assert (execution["cause"], execution["input"]) == ("MANUAL", {"customer": 8})
     refused = parsed(send(scene, "report/trigger", **fields | {"/input:json": '{"customer": }'}), 422)
     assert refused.xpath("string(//details[@id='trigger'][@open]//textarea)").strip() == '{"customer": }'
-    assert "this is no JSON" in refused.xpath("string(//ul[@id='f-input-faults'])")
+    assert "invalid JSON" in refused.xpath("string(//ul[@id='f-input-faults'])")
 
 
 def test_a_long_input_stands_on_its_page_once_and_is_the_triggers_all_the_same(scene: Scene) -> None:
@@ -189,7 +190,7 @@ def test_a_long_input_stands_on_its_page_once_and_is_the_triggers_all_the_same(s
 def test_a_job_is_cancelled_by_its_name_alone(scene: Scene, reader: Reader) -> None:
     scene.make(name="report", cron="0 9 * * *")
     wrong = parsed(send(scene, "report/cancel", **{"/confirm": "reports", "if_match": "1"}), 422)
-    assert "another name" in wrong.xpath("string(//details[@id='cancel'][@open])")
+    assert "the name does not match" in wrong.xpath("string(//details[@id='cancel'][@open])")
     old = send(scene, "report/cancel", **{"/confirm": "report", "if_match": "7"})
     assert old.status_code == 412
     assert scene.client.get(f"{scene.base}/report").json()["status"] == "ACTIVE"
@@ -262,7 +263,7 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
     assert new["version"] == 3
     assert {name: new[name] for name in versions.TERMS} == {name: old[name] for name in versions.TERMS}
     assert send(scene, "report/rollback", version="1", if_match="2").status_code == 412
-    again = send(scene, "report/rollback", version="1", if_match="3")  # it has them already
+    again = send(scene, "report/rollback", version="1", if_match="3")  # version 3 already has these terms
     assert (again.status_code, scene.client.get(f"{scene.base}/report").json()["version"]) == (303, 3)
     assert send(scene, "report/rollback", version="99", if_match="3").status_code == 404
     assert send(scene, "report/rollback", version="x", if_match="3").status_code == 422
@@ -301,7 +302,7 @@ def test_a_one_shot_has_a_page_of_what_fits(scene: Scene, reader: Reader) -> Non
     page = reader(f"/w/{scene.workspace}/jobs/{once}?at=2099-01-01T00:00:00Z")
     assert page.xpath("//main//h2/@id") == ["explain", "executions", "actions"]
     assert "It will run at" in page.xpath("string(//div[@class='explained'])")
-    assert texts(page, "//details[@class='folded']/summary") == ["Input", "Cancel for good"]
+    assert texts(page, "//details[@class='folded']/summary") == ["Input", "Cancel permanently"]
     assert send(scene, f"{once}/cancel", **{"/confirm": "later"}).status_code == 303
 
 
@@ -310,7 +311,7 @@ def test_an_older_version_leads_to_the_one_that_runs_and_cannot_be_changed(scene
     scene.client.patch(f"{scene.base}/report", json={"cron": "1 9 * * *"})
     page = reader(f"/w/{scene.workspace}/jobs/{first}")
     assert texts(page, "//p[@class='notice warn']") == [
-        "This is version 1. Since then there is version 2, which is the one that runs."
+        "This is version 1. There is a newer version 2, which is the active one."
     ]
     assert page.xpath("//h2[@id='actions']") == []
     refused = parsed(send(scene, f"{first}/pause"), 409)

@@ -1,4 +1,4 @@
-"""What people do with jobs in a browser: make one, change one, pause five hundred."""
+"""What people do with jobs in a browser: create one, change one, pause five hundred."""
 
 import re
 
@@ -36,7 +36,7 @@ def test_a_job_is_made_from_a_sentence_edited_with_its_runs_shown_and_saved(
     expect(browser.locator("#list")).to_contain_text("No job matches")
 
     page.go(f"/w/{workspace}/jobs/weekly-report/edit")
-    browser.get_by_label("Cron text", exact=True).fill("45 9 * * 1-5")
+    browser.get_by_label("Cron expression", exact=True).fill("45 9 * * 1-5")
     browser.get_by_role("button", name="Show what changes").click()
     expect(browser.locator("section[aria-labelledby=changes]")).to_contain_text(re.compile(r"[45] moved"))
     browser.get_by_role("button", name="Save").click()
@@ -56,7 +56,7 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     assert made.status_code == 201, made.text
     browser = page.page
     page.go(f"/w/{workspace}/jobs?tag=many")
-    browser.get_by_label("All that match, on other pages too").check()
+    browser.get_by_label("All matching jobs, including other pages").check()
     browser.get_by_role("button", name="Pause…").click()
     expect(browser.get_by_role("heading", level=1)).to_have_text("Pause 500 jobs?")
     browser.get_by_label("Note").fill("the warehouse moves")
@@ -73,25 +73,25 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))
     work_off(shared_superuser, lambda: api.get(operation).json()["status"] == "COMPLETED")
     expect(browser.locator("#progress")).to_contain_text("500 of 500")
-    expect(browser.get_by_role("button", name="Stop it")).to_have_count(0)
+    expect(browser.get_by_role("button", name="Stop the operation")).to_have_count(0)
     bulk = {"action": "resume", "filter": {"tag": "many"}, "validate_only": True}
     assert api.post(f"/v1/workspaces/{workspace}/jobs:bulk", json=bulk).json() == {"count": 500, "is_more": False}
 
     page.go(f"/w/{workspace}/jobs?status=PAUSED")
     expect(browser.get_by_role("row").nth(1)).to_contain_text("the warehouse moves")
-    browser.get_by_label("All that match, on other pages too").check()
+    browser.get_by_label("All matching jobs, including other pages").check()
     browser.get_by_role("button", name="Resume…").click()
     browser.get_by_role("button", name="Resume 500 jobs").click()
     expect(browser.get_by_role("heading", level=1)).to_have_text("Resumption of jobs")
     resumption = _route_of(browser.url, origin)
     work_off(shared_superuser, lambda: api.get(resumption).json()["done"] > 0)
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))
-    browser.get_by_role("button", name="Stop it").click()
+    browser.get_by_role("button", name="Stop the operation").click()
     expect(browser.locator("#progress")).to_contain_text("cancelled over the API")
     left = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED", "limit": 200}).json()["data"]
     assert left != []
 
 
 def _route_of(page: str, origin: str) -> str:
-    """Where the API has what a page of a workspace shows."""
+    """The API's path for the resource that a page of a workspace shows."""
     return f"/v1{page.partition(origin)[2]}".replace("/w/", "/workspaces/")

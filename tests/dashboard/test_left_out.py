@@ -1,5 +1,5 @@
-"""What is written into a part of a form that goes with another choice is left out, and said so: a browser without
-scripts or without `:has()` sends it all the same."""
+"""Form fields that belong to another choice are ignored, and the page says so: a browser without scripts or without
+`:has()` sends them anyway."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ _LABELS = {"/count": "So many", "days": "Days", "ticked": "Ticked"}
 def test_what_was_there_before_is_not_said(fields: list[tuple[str, str]], said: str) -> None:
     before = FilledForm(values={"/count": ["3"], "ticked": ["1", "2"]})
     told = left_out(SentForm(fields=fields), before, _LABELS)
-    assert told == (f"Left out, as it goes with another choice: {said}." if said else "")
+    assert told == (f"Ignored, because another option was chosen: {said}." if said else "")
 
 
 def _said(api: httpx.Client, answered: httpx.Response) -> str:
@@ -43,14 +43,16 @@ def test_a_rule_says_which_numbers_of_other_kinds_it_left_out(api: httpx.Client,
         "/condition/count:integer": "3",
     }
     made = api.post(there, data={"/name": "late", **late})
-    assert _said(api, made) == "The alert rule late is made.", "3 is what the form begins with"
+    assert _said(api, made) == "Alert rule late created.", "3 is what the form begins with"
     junk = {"/condition/count:integer": "many", "/condition/percent:integer": "20"}
     made = api.post(there, data={"/name": "other", **late, **junk})
-    assert _said(api, made).endswith("Left out, as it goes with another choice: So many in a row, So many of 100.")
+    assert _said(api, made).endswith(
+        "Ignored, because another option was chosen: Count in a row, Failure rate (percent)."
+    )
     rule = api.get(f"/v1/workspaces/{workspace}/alert-rules/other").json()
     assert rule["condition"] == {"type": "LATE", "seconds": 90}
     changed = api.post(f"{there}/late", data={"version": "1", **late, "/condition/factor:number": "2.5"})
-    assert "is changed. Left out, as it goes with another choice: So many in a row, Longer than so many times" in _said(
+    assert "saved. Ignored, because another option was chosen: Count in a row, Longer than (times usual)" in _said(
         api, changed
     )
 
@@ -59,13 +61,13 @@ def test_a_job_says_which_of_the_other_ways_it_left_out(api: httpx.Client, works
     new = f"/w/{workspace}/jobs/~new"
     common = {"/endpoint": "sink", "/timezone": "UTC", "/input:json": "{}", "/trigger": "CRON"}
     made = api.post(new, data={**common, "/name": "one", "way": "cron", "/cron": "0 9 * * *", "sentence": ""})
-    assert _said(api, made) == "Job one is made."
+    assert _said(api, made) == "Job one created."
     given = {"way": "cron", "/cron": "0 9 * * *", "sentence": "every day at 8:00", "weekdays": ["1", "2"]}
     made = api.post(new, data={**common, "/name": "two", **given})
-    assert _said(api, made) == "Job two is made. Left out, as it goes with another choice: In words, Weekdays."
+    assert _said(api, made) == "Job two created. Ignored, because another option was chosen: In words, Weekdays."
     later = {"/trigger": "DELAYED", "/run_at": "2099-01-01T00:00:00Z", "/max_runs:integer": "5"}
     made = api.post(new, data={**common, "/name": "three", **later})
-    assert _said(api, made).endswith("Left out, as it goes with another choice: At most so many ticks.")
+    assert _said(api, made).endswith("Ignored, because another option was chosen: Maximum number of ticks.")
 
 
 def test_an_edit_says_what_it_leaves_out_before_it_is_saved(api: httpx.Client, workspace: str) -> None:
@@ -75,6 +77,6 @@ def test_an_edit_says_what_it_leaves_out_before_it_is_saved(api: httpx.Client, w
     fields = {"version": "1", "way": "cron", "/cron": "0 9 * * *", "sentence": "every hour", "/every": "2h"}
     shown = api.post(edit, data={**fields, "/title:?": "Daily"})
     notice = html.document_fromstring(shown.text).xpath("string(//section[@aria-labelledby='changes'])")
-    assert "Left out, as it goes with another choice: In words, Every." in notice
+    assert "Ignored, because another option was chosen: In words, Every." in notice
     same = api.post(edit, data=fields)
-    assert _said(api, same) == "Nothing was changed. Left out, as it goes with another choice: In words, Every."
+    assert _said(api, same) == "Nothing was changed. Ignored, because another option was chosen: In words, Every."

@@ -1,4 +1,4 @@
-"""The page of the load's plan: what would change, minute by minute and job by job, and how jobs are moved by it."""
+"""The page of the load plan: what would change, per minute and per job, and how it moves jobs."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -29,19 +29,19 @@ def crowd(api: httpx.Client, workspace: str) -> str:
 
 
 def offsets(api: httpx.Client, workspace: str) -> Offsets:
-    """Of each live job: its offset and its version."""
+    """Each live job's offset and version."""
     found = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "ACTIVE"}).json()["data"]
     return {each["name"]: (each["offset_seconds"], each["version"]) for each in found}
 
 
 def words(page: html.HtmlElement, path: str = "//main") -> str:
-    """The text of what an XPath finds."""
+    """The text of an XPath's elements."""
     (found,) = page.xpath(path)
     return " ".join(found.text_content().split())
 
 
 def told(api: httpx.Client, path: str) -> str:
-    """What the page says of what was done just before."""
+    """The page's notice about the last action."""
     return words(html.document_fromstring(api.get(path).text), "//div[@id='notices']")
 
 
@@ -51,7 +51,7 @@ def test_the_plan_shows_what_changes_before_it_is_done_and_is_done_once(
 ) -> None:
     path = f"/w/{crowd}/load/plan"
     page = reader(f"{path}?window={window}")
-    assert "3 jobs may be moved. The busiest minute would have 1 delivery in place of 4." in words(page)
+    assert "3 jobs may be moved. The busiest minute would have 1 delivery instead of 4." in words(page)
     moves = page.xpath("//input[@name='move'][@checked]/@value")
     later = [each.split()[-1] for each in moves]
     assert sorted(later) == ["120", "180", "60"]
@@ -59,9 +59,9 @@ def test_the_plan_shows_what_changes_before_it_is_done_and_is_done_once(
     assert all(_NINE in row and row.endswith("3 min") for row in rows), rows
     now, then = (svg.xpath(".//path[@d!='']") for svg in page.xpath("//svg[@class='heat']"))
     assert len(now) == 1, "four at once, and nothing else"
-    assert len(then) == 1, "single ones, in the colours of before"
+    assert len(then) == 1, "single ones, in the colors of before"
     assert now[0].get("class") != then[0].get("class")
-    assert offsets(api, crowd) == {f"nine-{nth}": (0, 1) for nth in range(4)}, "it is only looked at"
+    assert offsets(api, crowd) == {f"nine-{nth}": (0, 1) for nth in range(4)}, "the plan is only viewed"
     answered = api.post(path, data={"move": moves, "confirmed": "yes"})
     assert (answered.status_code, answered.headers["location"]) == (303, path)
     found = offsets(api, crowd)
@@ -84,17 +84,17 @@ def test_only_what_is_ticked_and_as_it_was_shown_is_moved(api: httpx.Client, rea
     unticked = moves.pop("nine-2")
     answered = api.post(path, data={"move": list(moves.values()), "confirmed": "yes"})
     assert answered.status_code == 303
-    assert told(api, path) == "1 of 2 jobs have new times. nine-1 was changed meanwhile, and is left as it is."
+    assert told(api, path) == "1 of 2 jobs moved. nine-1 was changed in the meantime and was not moved."
     found = offsets(api, crowd)
     assert (found["nine-1"], found["nine-2"]) == ((0, 2), (0, 1))
     assert found["nine-3"] == (int(moves["nine-3"].split()[-1]), 2)
     too_far = unticked.rpartition(" ")[0] + " 181"
     assert api.post(path, data={"move": too_far, "confirmed": "yes"}).status_code == 303
     assert offsets(api, crowd)["nine-2"] == (0, 1), "its owner allows three minutes"
-    assert told(api, path).startswith("0 of 1 jobs have new times. nine-2: ")
+    assert told(api, path).startswith("0 of 1 jobs moved. nine-2: ")
     nobody = "00000000-0000-7000-8000-000000000000 1 60"
     assert api.post(path, data={"move": [nobody] * 5, "confirmed": "yes"}).status_code == 303
-    assert told(api, path) == f"0 of 5 jobs have new times. {'00000000 is gone. ' * 3}And 2 more."
+    assert told(api, path) == f"0 of 5 jobs moved. {'00000000 no longer exists. ' * 3}And 2 more."
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_who_may_only_look_sees_the_plan_and_no_form(
     move = f"{api.get(f'/v1/workspaces/{crowd}/jobs/nine-1').json()['job_id']} 1 60"
     with holding(api, add_key(shared_superuser, crowd, "viewer")) as viewer:
         page = html.document_fromstring(viewer.get(f"/w/{crowd}/load/plan").text)
-        assert "in place of 4" in words(page)
+        assert "instead of 4" in words(page)
         assert page.xpath("//main//input | //main//button") == []
         refused = viewer.post(f"/w/{crowd}/load/plan", data={"move": move, "confirmed": "yes"})
         assert refused.status_code == 403
@@ -144,7 +144,7 @@ def test_where_no_job_may_be_moved_it_says_how_one_may(reader: Reader, workspace
 def test_a_person_comes_to_the_plan_reads_it_and_moves_the_jobs(api: httpx.Client, page: Watched, crowd: str) -> None:
     page.go(f"/w/{crowd}/load?window=7d")
     page.page.get_by_role("link", name="Plan", exact=True).click()
-    expect(page.page.get_by_role("heading", name="Plan of the load")).to_be_visible()
+    expect(page.page.get_by_role("heading", name="Load plan")).to_be_visible()
     page.page.evaluate(AXE.read_text())
     for width, theme in product((360, 1440), ("light", "dark")):
         page.show(width, theme)
@@ -152,9 +152,9 @@ def test_a_person_comes_to_the_plan_reads_it_and_moves_the_jobs(api: httpx.Clien
         found = page.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], (width, theme)
         assert page.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    page.page.get_by_role("button", name="Move the ticked jobs").click()
+    page.page.get_by_role("button", name="Move the selected jobs").click()
     assert set(offsets(api, crowd).values()) == {(0, 1)}, "the browser asks for the confirmation first"
-    page.page.get_by_label("The ticked jobs are to be moved").check()
-    page.page.get_by_role("button", name="Move the ticked jobs").click()
-    expect(page.page.get_by_text("3 of 3 jobs have new times.")).to_be_visible()
+    page.page.get_by_label("Move the selected jobs, one change each").check()
+    page.page.get_by_role("button", name="Move the selected jobs").click()
+    expect(page.page.get_by_text("3 of 3 jobs moved.")).to_be_visible()
     assert sorted(offset for offset, _ in offsets(api, crowd).values()) == [0, 60, 120, 180]

@@ -1,4 +1,4 @@
-"""Configs, payload specs and secrets: made, changed, refused and deleted by the forms of their pages."""
+"""Configs, payload specs and secrets: created, changed, rejected and deleted with the forms of their pages."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ def test_a_document_is_made_changed_and_deleted_by_forms(
     again = api.post(there, data=fields)
     assert again.status_code == 303, "a form that is sent twice does its work once"
     page = api.get(f"{there}/mine", headers={"Cookie": f"kronos-notice={made.cookies['kronos-notice']}"})
-    assert "mine is made." in page.text
+    assert "mine created." in page.text
     taken = html.document_fromstring(api.post(there, data=fields | {"once": "k2"}).text)
     assert taken.xpath("//input[@name='/name']/@value") == ["mine"]
     assert taken.xpath("//ul[@id='f-name-faults']/li")
@@ -82,7 +82,7 @@ def test_no_page_shows_a_secrets_value(api: httpx.Client, workspace: str) -> Non
     there, value = f"/w/{workspace}/secrets", "planted-canary-8174"
     answers = [
         api.post(there, data={"/name": "token", "/value:text": value}),
-        api.post(there, data={"/name": "token", "/value:text": value}),  # it is taken
+        api.post(there, data={"/name": "token", "/value:text": value}),  # the name is taken
         api.post(there, data={"/name": "no good", "/value:text": value}),
         api.post(f"{there}/token", data={"version": "9", "/value:text": value}),
         api.post(f"{there}/token", data={"version": "1", "/value:text": f"{value} 2"}),

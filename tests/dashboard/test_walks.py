@@ -1,4 +1,4 @@
-"""What a walk through the pages found: on call with a telephone, and with a hand that mistypes."""
+"""Faults found while using the pages: on call with a phone, and with mistyped input."""
 
 import httpx
 import psycopg
@@ -32,14 +32,14 @@ def test_the_overview_begins_with_what_is_wrong(
 
 
 def test_a_form_that_was_sent_and_changed_can_be_sent_again(api: httpx.Client, workspace: str) -> None:
-    """As the browser's Back brings it back: its own key is the one that was used."""
+    """As after the browser's Back: the form comes back with its own key, which was already used."""
     there = f"/w/{workspace}/jobs/~new"
     once = html.document_fromstring(api.get(there).text).xpath("//input[@name='once']/@value")[0]
     assert api.post(there, data=_JOB | {"once": once}).status_code == 303
     changed = api.post(there, data=_JOB | {"once": once, "/name": "second"})
     assert changed.status_code == 422
     shown = html.document_fromstring(changed.text)
-    assert "was sent before" in shown.xpath("string(//*[@id='refusal'])")
+    assert "was already sent" in shown.xpath("string(//*[@id='refusal'])")
     assert "idempotency" not in shown.xpath("string(//main)")
     assert shown.xpath("//input[@name='/name']/@value") == ["second"]
     (another,) = shown.xpath("//input[@name='once']/@value")
@@ -62,6 +62,6 @@ def test_an_operation_that_is_over_does_not_say_that_it_goes_on(
     body = {"action": "pause", "filter": {"tag": "none"}}
     begun = api.post(f"/v1/workspaces/{workspace}/operations", json=body).raise_for_status().json()["operation_id"]
     there = f"/w/{workspace}/operations/{begun}"
-    assert "goes on behind this page" in reader(there).text_content()
+    assert "continues in the background" in reader(there).text_content()
     api.post(f"/v1/workspaces/{workspace}/operations/{begun}/cancel").raise_for_status()
-    assert "goes on" not in reader(there).xpath("string(//main)")
+    assert "continues" not in reader(there).xpath("string(//main)")

@@ -1,4 +1,5 @@
-"""Keys, audit, usage and settings of a workspace, by their HTML: what they show, to whom, and what their forms do."""
+"""Keys, audit, usage and settings of a workspace, by their HTML: their content, who sees it, and what their forms
+do."""
 
 import uuid
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ def test_the_audit_is_filtered_and_shows_what_was_and_is(
     assert text(first, ".//dd[@class='becomes']//code") == "Second"
     assert text(page, "//input[@name='action']/@value") == "workspace.update"
     assert text(page, "//a[@download]/@href") == f"/v1/workspaces/{workspace}/audit/export"
-    assert "Nothing was changed that fits" in text(read(admin.get(f"{path}?actor=nobody")), "//main")
+    assert "No change matches" in text(read(admin.get(f"{path}?actor=nobody")), "//main")
     wrong = read(admin.get(f"{path}?after=yesterday"), 400)
     assert "after" in text(wrong, "//main")
     assert f"/w/{workspace}/audit" in read(api.get("/system/audit")).xpath("//tbody//a/@href")

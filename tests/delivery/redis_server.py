@@ -1,25 +1,23 @@
-"""A real Redis server on this machine, of a test's own: it can be killed, started again, and configured while it
-runs."""
+"""A real Redis server on this machine for one test, which can kill, restart and reconfigure it."""
 
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
-from typing import Any
-
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from typing import TYPE_CHECKING, Any
 
 from held_ports import held_port
+
+if TYPE_CHECKING:
+    import redis
 
 BINARY = shutil.which("redis-server")
 MISSING = "redis-server is not on this machine: bin/install gets it by apt-get install redis-server"
 
 
 class RedisProcess:
-    """`redis-server` in a folder of its own, with nothing saved to disk unless asked for."""
+    """`redis-server` in its own folder, with nothing saved to disk unless requested."""
 
     def __init__(self, folder: Path, *options: str, port: int | None = None, tls: bool = False) -> None:
         self.port = port or held_port()
@@ -65,7 +63,7 @@ class RedisProcess:
             return False
 
     def kill(self) -> None:
-        """As kill -9."""
+        """As with kill -9."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(60)
@@ -75,7 +73,11 @@ class RedisProcess:
             self.kill()
 
     def client(self, **settings: Any) -> "redis.Redis":
-        """A client of the test's own, to look with."""
+        """A separate client, for the test to inspect the server."""
+        import redis  # here: all of pytest's processes load this module to collect tests, and few run one that uses it
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         return redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0), protocol=2, **settings)
 
     def entries(self, stream: str = "orders", **settings: Any) -> list[tuple[str, dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""HttpTransport against real sockets on loopback: what is sent, what answers mean, hostile servers."""
+"""HttpTransport against real sockets on loopback: requests, the meaning of answers, hostile servers."""
 
 import gzip
 import json
@@ -35,9 +35,9 @@ from delivery.servers import (
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signer
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-NO_STATUS_LINE = "does not begin with a status line of HTTP/1"
+NO_STATUS_LINE = "does not begin with an HTTP/1 status line"
 
 
 async def test_delivery_carries_the_headers_of_the_contract_and_its_exact_body() -> None:
@@ -136,7 +136,7 @@ async def test_retry_after_of_an_answer_is_passed_on() -> None:
     outcome = await deliver(answer(status="503 Busy", headers="Retry-After: 7\r\n"))
     assert outcome.retry_after == timedelta(seconds=7)
     outcome = await deliver(answer(status="400 Bad", headers="Retry-After: 7\r\n"))
-    assert (outcome.retryable, outcome.status_code) == (False, 400)  # unless the endpoint's policy tries it again
+    assert (outcome.retryable, outcome.status_code) == (False, 400)  # unless the endpoint's policy retries it
     assert outcome.retry_after == timedelta(seconds=7)
 
 
@@ -174,7 +174,7 @@ async def test_slow_body_of_a_refused_delivery_is_judged_by_its_status() -> None
         pytest.param(once(GARBAGE, then_wait=True), NO_STATUS_LINE, id="garbage"),
         pytest.param(
             endless(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 1000),
-            "more than 16 interim answers",
+            "more than 16 interim responses",
             id="endless_interim_answers",
         ),
         pytest.param(

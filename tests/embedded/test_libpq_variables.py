@@ -1,4 +1,4 @@
-"""libpq's environment variables of the shell reach no connection that they were not meant for."""
+"""libpq's environment variables of the shell affect no connection that they were not meant for."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from embedded.shells import OF_ANOTHER_SERVER, kronos
 from kronos.__main__ import main
 from sql_factory import Connection, value
 
-# What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where
-# there is none.
+# Variables that complete a URL apply where the URL leaves something open. Here the URL is complete, and the server has
+# no TLS to ask for.
 FILL_IN = {name for name in OF_ANOTHER_SERVER if name.startswith(("PGSSL", "PGREQUIRE", "PGCHANNEL", "PGGSS", "PGMIN"))}
 HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in FILL_IN}
 
@@ -26,7 +26,7 @@ HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in
 )
 def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
     ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
-    if command == ("migrate",):  # it has done all else, and says that pg_cron serves another of the server's databases
+    if command == ("migrate",):  # migrated, but pg_cron serves another database
         assert (ended.returncode, "rings nothing in kronos_test_" in ended.stderr) == (1, True), ended.stderr
     else:
         assert ended.returncode == 0, ended.stderr
@@ -84,7 +84,7 @@ def test_kronos_up_tells_of_them_too(tmp_path: Path) -> None:
 def test_without_a_url_and_an_instance_here_it_says_so(tmp_path: Path) -> None:
     for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run")):
         ended = in_process(*command, XDG_DATA_HOME=str(tmp_path))
-        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` runs here" in ended.stderr) == (
+        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` is running" in ended.stderr) == (
             2,
             True,
         ), ended.stderr

@@ -1,4 +1,4 @@
-"""kronos import: shown first, then written for apply or made over the API, and again without anything new."""
+"""kronos import: shown first, then written for apply or created over the API; a repetition creates nothing new."""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def test_an_import_is_shown_and_changes_nothing(run: Import, crontab: Path, api:
     assert any(line.startswith("left  line 6") and "30th of February" in line for line in lines)
     assert any(line.startswith("also  line 2  MAILTO") for line in lines)
     assert lines[-1] == "2 translated, 2 of them new; 2 left"
-    assert "--create makes the jobs" in shown.stderr
+    assert "--create creates them" in shown.stderr
     assert jobs_of(api, workspace) == {}
 
 
@@ -65,7 +65,7 @@ def test_an_import_is_made_once(run: Import, crontab: Path, api: httpx.Client, w
     again = run("import", "crontab", crontab, *BOX, "--create")
     assert (again.exit_code, "nothing new" in again.stderr) == (0, True)
     other = run("import", "crontab", crontab, "--endpoint", "box", "--create", "--yes")
-    assert "is there with other" in other.stdout
+    assert "exists with a different" in other.stdout
     after = jobs_of(api, workspace)
     minute_passes = {"next_run_at": None}
     assert {name: row | minute_passes for name, row in after.items()} == {
@@ -94,7 +94,7 @@ def test_what_is_written_is_read_back_as_the_same_jobs(run: Import, crontab: Pat
     assert "# line 4: 0 9 1 * mon cd /srv && ./report.sh" in file.read_text()
     assert [each["source"] for each in shown["refused"]] == ["line 5", "line 6"]
     again = run("import", "crontab", crontab, *BOX, "--write", file)
-    assert (again.exit_code, "is there: name another file" in again.stderr) == (1, True)
+    assert (again.exit_code, "exists: pass another file" in again.stderr) == (1, True)
 
 
 CRONJOBS = """\
@@ -117,7 +117,7 @@ def test_what_is_suspended_is_paused_without_a_tick(
     assert (job["status"], job["starts_at"], job["next_run_at"]) == ("PAUSED", None, None)
     assert api.get(f"/v1/workspaces/{workspace}/executions").json()["data"] == []
     assert "nothing new" in run(*arguments, "--create", "--yes", stdin=CRONJOBS).stderr
-    # in a file nothing can be paused: it does not begin
+    # a file cannot hold a paused job: it starts in the year 2999 instead
     run(*arguments, "--write", tmp_path / "jobs.yaml", stdin=CRONJOBS)
     (written,) = yaml.safe_load((tmp_path / "jobs.yaml").read_text())["jobs"]
     assert written["starts_at"] == "2999-01-01T00:00:00Z"
@@ -179,7 +179,7 @@ def test_the_file_of_what_is_paused_says_the_window_that_it_had(run: Import, tmp
     file = tmp_path / "jobs.yaml"
     to = ("--to", "https://example.com/run")
     run("import", "eventbridge", "-", *to, "--write", file, stdin=json.dumps(item))
-    assert "its window: starts_at: 2050-01-01T00:00:00Z, ends_at: 2051-01-01T00:00:00Z" in file.read_text()
+    assert "replace starts_at by: starts_at: 2050-01-01T00:00:00Z, ends_at: 2051-01-01T00:00:00Z" in file.read_text()
     planned = run("plan", "-f", file)
     assert planned.exit_code == 0, planned.output
 
@@ -267,10 +267,10 @@ def test_one_time_and_windowed_schedules_are_made(run: Import, api: httpx.Client
 @pytest.mark.parametrize(
     ("source", "stdin", "why"),
     [
-        ("crontab", b"a\0b", "line 1: it holds a NUL byte"),
-        ("k8s-cronjob", b"a: [", "no YAML"),
+        ("crontab", b"a\0b", "line 1: NUL bytes are not allowed"),
+        ("k8s-cronjob", b"a: [", "not valid YAML"),
         ("eventbridge", b"[", "line 1"),
-        ("cloud-scheduler", b"x", "line 1: it is no JSON"),
+        ("cloud-scheduler", b"x", "line 1: not valid JSON"),
         ("pg_cron", b"{}", "row 1"),
     ],
 )
@@ -298,5 +298,5 @@ def test_a_crontab_of_the_system_is_known_by_its_place(
 
 def test_entries_of_pg_cron_are_taken_over_from_a_database_alone(run: Import) -> None:
     refused = run("import", "pg_cron", "-", "--unschedule", "--create", stdin="[]")
-    assert (refused.exit_code, "--unschedule goes with --create" in refused.stderr) == (2, True)
+    assert (refused.exit_code, "--unschedule needs --create" in refused.stderr) == (2, True)
     assert run("import", "pg_cron", "--unschedule").exit_code == 2

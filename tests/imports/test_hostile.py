@@ -1,4 +1,4 @@
-"""Sources that nobody meant well with: bounded, and answered in a sentence with the line."""
+"""Hostile sources: bounded work, and an error that names the line."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ TERMS = Terms(endpoint="box")
 
 
 def everything(text: str) -> list[list[Found] | UnreadableError]:
-    """What each translator finds in a text."""
+    """Each translator's results for a text."""
 
     def found(translate: object) -> list[Found] | UnreadableError:
         try:
@@ -48,10 +48,10 @@ def everything(text: str) -> list[list[Found] | UnreadableError]:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        (b"a\nb\0c", "line 2: it holds a NUL byte"),
-        (b"a\n\xff", "line 2: it is not UTF-8"),
-        ("0 0 * * * a".encode("utf-16"), "line 1: it is UTF-16"),
-        (b"x" * (MAX_BYTES + 1), "more than 8 MiB"),
+        (b"a\nb\0c", "line 2: NUL bytes are not allowed"),
+        (b"a\n\xff", "line 2: the file is not UTF-8"),
+        ("0 0 * * * a".encode("utf-16"), "line 1: the file is UTF-16"),
+        (b"x" * (MAX_BYTES + 1), "larger than 8 MiB"),
     ],
 )
 def test_what_is_no_text_is_said_with_its_line(source: bytes, why: str) -> None:
@@ -67,12 +67,12 @@ def test_a_mark_at_the_beginning_is_no_part_of_the_text() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a: [", "line 2: it is no YAML"),
-        ("kind: CronJob\nkind: List\n", "line 2: 'kind' is there twice"),
+        ("a: [", "line 2: not valid YAML"),
+        ("kind: CronJob\nkind: List\n", "line 2: duplicate key 'kind'"),
         ("[" * 100_000, "nest"),
-        ("a: " + "{b: " * 80 + "1" + "}" * 80, "nested deeper than 64"),
-        ("a: &x [*x]", "nested deeper|no YAML"),
-        ("? [a]\n: b\n", "line 1: a key is no text"),
+        ("a: " + "{b: " * 80 + "1" + "}" * 80, "nested more than 64"),
+        ("a: &x [*x]", "nested more|not valid YAML"),
+        ("? [a]\n: b\n", "line 1: a key must be a text"),
         ("a: !!python/object:os.system x\nb: \x01", "YAML"),
     ],
 )
@@ -93,12 +93,12 @@ def test_names_for_names_do_not_grow_without_bound() -> None:
     ("text", "why"),
     [
         ('[\n{"Name": 1},\n{"Name": NaN}]', "line 3"),
-        ("[\n1\n2]", "line 3: the list does not go on"),
-        ("[" * 100_000, "no JSON"),
-        ('{"Schedules": [{}', "the list does not go on"),
-        ("[", "no JSON"),
-        ('{"Schedules": [{}],\n"NextToken": "x"}', "line 1: more follows on the next page"),
-        ("nonsense", "line 1: it is no JSON"),
+        ("[\n1\n2]", "line 3: expected a comma or the end of the list"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"Schedules": [{}', "expected a comma or the end of the list"),
+        ("[", "not valid JSON"),
+        ('{"Schedules": [{}],\n"NextToken": "x"}', "line 1: the list continues on another page"),
+        ("nonsense", "line 1: not valid JSON"),
     ],
 )
 def test_strange_json_is_answered_with_its_line(text: str, why: str) -> None:
@@ -134,7 +134,7 @@ def test_too_many_entries_are_refused_with_the_line() -> None:
     ["0 " * 500_000, "=" * 1_000_000, "a" * 1_000_000, "0 0 * * * " + "%" * 500_000, "\\" * 500_000, "1," * 500_000],
 )
 def test_long_lines_take_no_time(line: str) -> None:
-    """Each is read once, not once for each of its letters: a quadratic reading would take hours."""
+    """Each is read in linear time: a quadratic parser would take hours."""
     (found,) = crontab.translate(line + "\n", TERMS, is_system=False)
     assert len(repr(found)) < 2_000 or isinstance(found, Untranslated) is False
 
@@ -178,7 +178,8 @@ def test_long_lines_take_no_time(line: str) -> None:
     )
 )
 def test_whatever_it_is_it_is_answered(text: str) -> None:
-    """No other error, no control character in what is shown, a place and a reason each; and the file can be read."""
+    """Only this error type, no control character in its text, a place and a reason each; and the output file can be
+    read."""
     import yaml
 
     for found in everything(text):

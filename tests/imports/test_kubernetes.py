@@ -1,4 +1,4 @@
-"""CronJobs: when they run, as robfig/cron reads their schedules, and what becomes of their other terms."""
+"""CronJobs: when they run, as robfig/cron reads their schedules, and how their other fields are translated."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ def reason(document: dict[str, Any]) -> str:
 
 def robfig(schedule: str) -> vixie.Entry | None:
     """robfig/cron v3's ParseStandard, from its source: N/step goes to the end, weekdays end at 6, and a star without a
-    step, anywhere in the list, is a star. None where it refuses."""
+    step, anywhere in the list, is a star. None if it rejects the schedule."""
     bits: list[set[int]] = []
     stars: list[bool] = []
     limits = [(0, 59, []), (0, 23, []), (1, 31, []), (1, 12, vixie.MONTHS), (0, 6, vixie.WEEKDAYS)]
@@ -179,16 +179,16 @@ def test_other_forms_of_a_schedule(schedule: str, job: dict[str, str]) -> None:
     [
         (cronjob("@every 90s"), "whole minutes"),
         (cronjob("@every 1.5h"), "whole hours, minutes and seconds"),
-        (cronjob("@reboot"), "not understood"),
+        (cronjob("@reboot"), "not supported"),
         (cronjob("0 0 * * 7"), "7 is not between 0 and 6"),
-        (cronjob("0 0 * * sat-sun"), "backwards"),
-        (cronjob("0 0 * *"), "five fields, this has 4"),
+        (cronjob("0 0 * * sat-sun"), "backward"),
+        (cronjob("0 0 * *"), "five fields, this one has 4"),
         (cronjob(""), "no schedule"),
-        (cronjob("0 0 * * *", concurrencyPolicy="Sometimes"), "Sometimes is not understood"),
-        (cronjob("0 0 * * *", startingDeadlineSeconds="soon"), "no whole number"),
-        (cronjob("0 0 * * *", suspend="true"), "neither true nor false"),
+        (cronjob("0 0 * * *", concurrencyPolicy="Sometimes"), "Sometimes is not supported"),
+        (cronjob("0 0 * * *", startingDeadlineSeconds="soon"), "must be a whole number"),
+        (cronjob("0 0 * * *", suspend="true"), "must be true or false"),
         (cronjob("0 0 * * *", {"template": {}}), "no containers"),
-        ({"kind": "CronJob", "spec": []}, "spec is no object"),
+        ({"kind": "CronJob", "spec": []}, "spec must be an object"),
     ],
 )
 def test_what_has_no_counterpart_is_refused_with_the_reason(document: dict[str, Any], why: str) -> None:

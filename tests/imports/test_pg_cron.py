@@ -1,4 +1,4 @@
-"""The rows of cron.job: left by default, else jobs whose input is the SQL."""
+"""The rows of cron.job: left out by default, otherwise jobs whose input is the SQL."""
 
 import json
 from typing import Any
@@ -53,7 +53,7 @@ def test_kronoss_own_entries_are_counted_and_left_out() -> None:
     ours = entry(jobname="kronos:3cf29c87-ab27-4a98-9f35-d1317eb3d174", command="select kronos.fire('…')")
     found = one(ours)
     assert isinstance(found, Remark)
-    assert "1 entries are Kronos's own" in found.text
+    assert "1 entries belong to Kronos's own" in found.text
 
 
 def test_an_entry_that_is_not_active_is_a_paused_job() -> None:
@@ -84,7 +84,7 @@ def test_its_own_forms_of_schedules(schedule: str, terms: dict[str, str]) -> Non
         ("@reboot", "PostgreSQL starts"),
         ("@restart", "PostgreSQL starts"),
         ("60 seconds", "five fields"),
-        ("0 22-6 * * *", "backwards"),
+        ("0 22-6 * * *", "backward"),
     ],
 )
 def test_what_is_no_time_is_refused(schedule: str, why: str) -> None:
@@ -101,7 +101,7 @@ def test_days_that_have_to_match_both_are_refused_where_the_server_asks_for_it()
 
 
 def test_ticks_follow_the_clock_of_cron_timezone(shared_superuser: Connection) -> None:
-    """pg_cron looks at the local time of each minute: what is left out does not run, what comes twice runs twice."""
+    """pg_cron checks the local time of each minute: a skipped time does not run, a repeated one runs twice."""
     for schedule in ("30 2 * * *", "*/20 1-3 * * *", "0 9 1 * 1"):
         found = one(entry(schedule), Reading(timezone="Europe/Berlin"))
         assert isinstance(found, Translated)
@@ -120,11 +120,11 @@ def test_rows_of_a_file_are_read_in_both_forms() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("nonsense", "no JSON"),
-        ("[1]", "row 1: it is no row"),
-        ('[{"jobid": "x"}]', "row 1: it has no"),
-        ("[" * 100_000, "no JSON"),
-        ('{"a": 1}', "row 1: it has no"),
+        ("nonsense", "not valid JSON"),
+        ("[1]", "row 1: not a row"),
+        ('[{"jobid": "x"}]', "row 1: .* is missing"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"a": 1}', "row 1: .* is missing"),
     ],
 )
 def test_a_file_that_holds_no_rows_is_answered_with_its_place(text: str, why: str) -> None:

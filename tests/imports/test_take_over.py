@@ -1,4 +1,4 @@
-"""Entries of a real pg_cron are taken over by jobs: without a tick lost or run twice, or are left with the reason."""
+"""Entries of a real pg_cron are taken over by jobs without losing or doubling a tick, or are left with the reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ NOON = datetime(2090, 6, 1, 12, 0, 20, tzinfo=UTC)
 
 @pytest.fixture
 def other(superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A database of pg_cron's with entries of other people, where nobody rings, in the midst of a minute."""
+    """A database of pg_cron's with other users' entries, where nothing rings, in the middle of a minute."""
     for name in ("_NOW", "_SLEEP"):
         query = getattr(import_pg_cron, name).replace("clock_timestamp()", "kronos.clock()")
         monkeypatch.setattr(import_pg_cron, name, query)
@@ -60,7 +60,7 @@ def test_entries_are_left_and_not_touched_unless_asked(
     before = names(superuser)
     shown = run("import", "pg_cron", env=other)
     assert shown.exit_code == 0, shown.output
-    assert "left with pg_cron" in shown.stdout
+    assert "stays in pg_cron" in shown.stdout
     made = run("import", "pg_cron", *OPTIONS, "--create", "--yes", env=other)
     assert "created 2 jobs and 1 endpoint" in made.stderr, made.output
     assert names(superuser) == before
@@ -76,9 +76,9 @@ def test_an_entry_goes_as_its_job_comes(
     assert jobs["nightly"]["input"]["sql"] == "delete from orders where at < now()"
     assert jobs["off"]["status"] == "PAUSED"
     assert jobs["nightly"]["starts_at"] == jobs["off"]["starts_at"] == "2090-06-01T12:01:00Z"
-    # the way back makes the entry that there was
-    (line,) = (line for line in made.stderr.splitlines() if line.startswith("nightly takes over"))
-    superuser.execute(line.partition("the way back: ")[2].encode())
+    # the way back restores the original entry
+    (line,) = (line for line in made.stderr.splitlines() if line.startswith("nightly replaces"))
+    superuser.execute(line.partition("to undo: ")[2].encode())
     assert value(superuser, "select command from cron.job where jobname = 'nightly'") == (
         "delete from orders where at < now()"
     )
@@ -95,7 +95,7 @@ def test_a_run_that_is_under_way_is_not_cancelled(
     )
     refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
     assert refused.exit_code == 1
-    assert "nightly: a run of it is under way, which would be cancelled" in refused.stderr
+    assert "nightly: a run of the entry is in progress, and would be cancelled" in refused.stderr
     assert names(superuser) == {"nightly"}
 
 
@@ -105,7 +105,7 @@ def test_a_tick_whose_run_has_not_begun_keeps_its_entry(
     monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
     superuser.execute("update cron.job set schedule = '* * * * *' where jobname = 'nightly'")
     refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
-    assert "has not begun: is pg_cron well?" in refused.stderr
+    assert "has not begun: check pg_cron" in refused.stderr
     assert names(superuser) == {"nightly"}
 
 
@@ -120,7 +120,7 @@ def test_a_job_that_came_too_late_is_taken_back(
     monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
     monkeypatch.setattr(import_pg_cron, "_LATE", timedelta(seconds=41))
     refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
-    assert "the minute was over before the job was made" in refused.stderr
+    assert "the minute was over before the job was created" in refused.stderr
     assert names(superuser) == {"nightly", "off"}
     live = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "LIVE"}).json()["data"]
     assert live == []
@@ -149,12 +149,12 @@ def test_an_entry_stays_where_its_job_would_not_run_as_it_does(
     job = f"/v1/workspaces/{workspace}/jobs/nightly"
     assert api.post(f"{job}/pause", json={}).is_success
     refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
-    assert "its job is there and paused" in refused.stderr
+    assert "its job exists but is paused" in refused.stderr
     assert "nightly" in names(superuser)
     assert api.post(f"{job}/resume", json={}).is_success
     assert api.patch(job, json={"cron": "0 5 * * *"}).is_success
     refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
-    assert "its job is there with other cron" in refused.stderr
+    assert "its job exists with a different cron" in refused.stderr
     assert "nightly" in names(superuser)
 
 
@@ -182,7 +182,7 @@ def test_an_api_that_does_not_answer_leaves_the_entry_and_says_what_may_be(
         patch.setattr(Client, "call", answer)
         lost = run(*arguments, env=other)
     assert lost.exit_code != 0
-    assert "nightly may be there beside jobid" in lost.stderr
+    assert "nightly may exist in addition to jobid" in lost.stderr
     assert names(superuser) == {"nightly", "off"}
     again = run(*arguments, env=other)
     assert again.exit_code == 0, again.output
@@ -197,7 +197,7 @@ def test_a_login_that_sees_its_own_entries_alone_is_told(superuser: psycopg.Conn
     source = import_pg_cron.read(superuser, None)
     superuser.execute("reset role; drop owned by imports_own; drop role imports_own")
     assert source.entries == []
-    assert "imports_own sees its own entries alone" in source.remarks[0].text
+    assert "imports_own sees only its own entries" in source.remarks[0].text
 
 
 def test_the_way_back_quotes_what_it_holds() -> None:
@@ -213,7 +213,10 @@ def test_the_way_back_quotes_what_it_holds() -> None:
     ("content", "told"),
     [
         (b"postgresql://\xff", "cannot be read: 'utf-8' codec can't decode"),
-        (b"jdbc:postgresql://db.example/main", "what stands there is no URL: postgresql://USER:PASSWORD@HOST/DATABASE"),
+        (
+            b"jdbc:postgresql://db.example/main",
+            "the database URL is not valid: write postgresql://USER:PASSWORD@HOST/DATABASE",
+        ),
         (b"postgresql://nobody@127.0.0.1:1/main", "nothing listens at 127.0.0.1:1"),
     ],
 )
@@ -228,7 +231,7 @@ def test_a_database_that_cannot_be_read_is_said_to_be_none(
 def test_where_pg_cron_is_not_it_says_which_database_to_name(server: Server) -> None:
     with (
         psycopg.connect(url_of(server.superuser_url, "postgres"), autocommit=True) as elsewhere,
-        pytest.raises(click.ClickException, match=r"name the database of cron\.database_name"),
+        pytest.raises(click.ClickException, match=r"pass the database that cron\.database_name names"),
     ):
         import_pg_cron.read(elsewhere, None)
 
@@ -236,11 +239,11 @@ def test_where_pg_cron_is_not_it_says_which_database_to_name(server: Server) -> 
 def test_without_a_log_of_runs_nothing_is_taken_over(
     superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether a run is under way could not be told. PostgreSQL was started with cron.log_run = off, so it answers."""
+    """Runs in progress could not be detected. The connection answers like a PostgreSQL with cron.log_run = off."""
     superuser.execute("select cron.schedule('nightly', '0 3 * * *', 'select 1')")
     off = superuser.execute("select 'off'")
     monkeypatch.setattr(superuser, "execute", lambda _: off)
-    with pytest.raises(click.ClickException, match=r"cron\.log_run is off: .* Nothing was changed"):
+    with pytest.raises(click.ClickException, match=r"cron\.log_run is off, .* Nothing was changed"):
         import_pg_cron.take_over(cast(Api, None), superuser, [], [])
     monkeypatch.undo()
     assert "nightly" in names(superuser)

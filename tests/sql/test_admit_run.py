@@ -59,7 +59,7 @@ def test_a_tick_does_not_overtake_a_run_that_nobody_has_let_go_yet(
     skipped = one.one_tick()
     assert skipped["status_reason"] == {
         "code": "overlap_queue_full",
-        "detail": "another execution of the job waits already",
+        "detail": "another execution of the job is waiting",
         "waiting": str(held),
     }
     assert one.statuses() == ["SUCCESS", "QUEUED", "SKIPPED"]

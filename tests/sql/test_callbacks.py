@@ -258,14 +258,14 @@ def _end(calling: Calling, second: uuid.UUID) -> None:
     [
         ({"endpoint": "nowhere"}, "on_failure.endpoint", "no endpoint 'nowhere'"),
         ({"job": "nothing"}, "on_failure.job", "no live CRON job 'nothing'"),
-        ({}, "on_failure", "one of them"),
-        ({"job": "a", "endpoint": "b"}, "on_failure", "one of them"),
-        ({"endpoint": "b", "endpoint_id": str(uuid.uuid4())}, "on_failure", "member that no callback has"),
-        ({"endpoint": "b", "input": "run"}, "on_failure.input", "input goes with job"),
+        ({}, "on_failure", "either an endpoint or a job"),
+        ({"job": "a", "endpoint": "b"}, "on_failure", "either an endpoint or a job"),
+        ({"endpoint": "b", "endpoint_id": str(uuid.uuid4())}, "on_failure", "unknown member"),
+        ({"endpoint": "b", "input": "run"}, "on_failure.input", "input is only allowed with job"),
         ({"job": "b", "input": "all"}, "on_failure.input", "own or run"),
         ({"endpoint": "b", "statuses": []}, "on_failure.statuses", "one or more"),
         ({"endpoint": "b", "statuses": ["SUCCESS"]}, "on_failure.statuses", "one or more"),
-        ({"endpoint": 7}, "on_failure.endpoint", "not the name"),
+        ({"endpoint": 7}, "on_failure.endpoint", "must be the name"),
     ],
 )
 def test_a_callback_that_is_none_is_refused(

@@ -106,7 +106,7 @@ def test_callbacks_are_kept_and_judged(shared: Connection, app: App) -> None:
         {"on_success": callback, "on_failure": None},
         {"on_success": None, "on_failure": {**callback, "statuses": ["FAILED"]}},
     ]
-    with pytest.raises(psycopg.Error, match=r"on_success: it names an endpoint or a job: one of them") as refused:
+    with pytest.raises(psycopg.Error, match=r"on_success: a callback names either an endpoint or a job") as refused:
         app.enqueue(app.endpoint, on_success={})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "on_success")
     with pytest.raises(psycopg.Error, match="no endpoint 'nowhere' in this workspace") as refused:
@@ -148,11 +148,11 @@ def test_a_known_key_gives_the_job_that_it_made(shared: Connection, app: App, is
         assert (again[0], again[2]) == (first, first)
         error = refused(app, {"endpoint": app.endpoint}, request | {"input": {}})
         assert str(error).startswith(
-            f"jobs[1].idempotency_key: it was used for another request, which made job {first}"
+            f"jobs[1].idempotency_key: already used by another request, which created job {first}"
         )
     else:
         assert app.enqueue(app.endpoint, {"a": 1}, idempotency_key="k") == first
-        with pytest.raises(psycopg.Error, match="idempotency_key: it was used for another request") as caught:
+        with pytest.raises(psycopg.Error, match="idempotency_key: already used by another request") as caught:
             app.enqueue(app.endpoint, {"a": 2}, idempotency_key="k")
         error = caught.value
     assert (error.sqlstate, error.diag.column_name) == ("KR021", "idempotency_key")
@@ -194,31 +194,35 @@ def test_a_name_is_one_live_jobs(shared: Connection, app: App, other_app: App) -
 
 
 _WRONG: list[tuple[Any, str, str]] = [
-    (7, "jobs", ": a job is an object, this is: number"),
-    ({}, "endpoint", "endpoint: it is not the name of an endpoint"),
-    ({"endpoint": 7}, "endpoint", "endpoint: it is not the name of an endpoint"),
+    (7, "jobs", ": a job must be a JSON object, not of type number"),
+    ({}, "endpoint", "endpoint: must be the name of an endpoint"),
+    ({"endpoint": 7}, "endpoint", "endpoint: must be the name of an endpoint"),
     ({"endpoint": "nobody"}, "endpoint", "endpoint: no endpoint 'nobody' in workspace"),
-    ({"triger": "x"}, "triger", "triger: there is no such field"),
-    ({"input": [1]}, "input", "input: an input is an object"),
+    ({"triger": "x"}, "triger", "triger: unknown field"),
+    ({"input": [1]}, "input", "input: must be a JSON object"),
     ({"input": {"a": "x" * 262144}}, "input", "input: 262153 bytes as JSON: at most 262144 are stored"),
-    ({"input": json.loads('{"a":' * 64 + "1" + "}" * 64)}, "input", "input: it is nested deeper than 64"),
-    ({"input": {"a": 2**64 + 1}}, "input", "input: neither 64 bits nor a double hold the number 18446744073709551617"),
+    ({"input": json.loads('{"a":' * 64 + "1" + "}" * 64)}, "input", "input: nested more than 64 levels deep"),
+    (
+        {"input": {"a": 2**64 + 1}},
+        "input",
+        "input: the number 18446744073709551617 fits neither in 64 bits nor in a double",
+    ),
     ({"run_at": "tomorrow"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
     ({"run_at": "2098-01-02T03:04:05"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
     ({"run_at": "2098-02-30T03:04:05Z"}, "run_at", "run_at: there is no such time"),
     ({"run_at": "2001-01-02T03:04:05Z"}, "run_at", "run_at: 2001-01-02T03:04:05Z is in the past"),
     ({"run_at": "3001-01-02T03:04:05Z"}, "run_at", "run_at: the year is out of range"),
-    ({"name": "-"}, "name", "name: the name is out of its pattern"),
-    ({"name": str(uuid.UUID(int=7))}, "name", "name: the name is out of its pattern"),
-    ({"title": "a\nb"}, "title", "title: a title is one line"),
-    ({"title": " "}, "title", "title: a title is one line"),
-    ({"title": "re\u200bport"}, "title", "title: a title is one line"),
-    ({"tags": ["\u202egat"]}, "tags", "tags: tags are up to 20 texts"),
-    ({"tags": "x"}, "tags", "tags: tags are up to 20 texts"),
-    ({"tags": ["x"] * 21}, "tags", "tags: tags are up to 20 texts"),
-    ({"tags": [" "]}, "tags", "tags: tags are up to 20 texts"),
-    ({"idempotency_key": ""}, "idempotency_key", "idempotency_key: a key is a text"),
-    ({"idempotency_key": "x" * 256}, "idempotency_key", "idempotency_key: a key is a text"),
+    ({"name": "-"}, "name", "name: not a valid name"),
+    ({"name": str(uuid.UUID(int=7))}, "name", "name: not a valid name"),
+    ({"title": "a\nb"}, "title", "title: must be one line"),
+    ({"title": " "}, "title", "title: must be one line"),
+    ({"title": "re\u200bport"}, "title", "title: must be one line"),
+    ({"tags": ["\u202egat"]}, "tags", "tags: must be up to 20 texts"),
+    ({"tags": "x"}, "tags", "tags: must be up to 20 texts"),
+    ({"tags": ["x"] * 21}, "tags", "tags: must be up to 20 texts"),
+    ({"tags": [" "]}, "tags", "tags: must be up to 20 texts"),
+    ({"idempotency_key": ""}, "idempotency_key", "idempotency_key: must be a text"),
+    ({"idempotency_key": "x" * 256}, "idempotency_key", "idempotency_key: must be a text"),
 ]
 
 
@@ -271,7 +275,7 @@ def test_a_workspace_that_is_suspended_or_deleted_takes_nothing(shared: Connecti
         "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
         [app.workspace_id],
     )
-    with pytest.raises(psycopg.Error, match="is SUSPENDED: it takes no new jobs") as caught:
+    with pytest.raises(psycopg.Error, match="is SUSPENDED: it accepts no new jobs") as caught:
         app.enqueue(app.endpoint)
     assert caught.value.sqlstate == "KR023"
     shared.execute(
@@ -308,7 +312,7 @@ def test_a_deadline_makes_a_job_with_a_row_that_counts_from_its_time(app: App, s
         [[one, *many]],
     )
     assert after == [60, 90, None]
-    with pytest.raises(psycopg.Error, match="deadline_seconds: a deadline is a whole number of seconds") as refused:
+    with pytest.raises(psycopg.Error, match="deadline_seconds: must be a whole number of seconds") as refused:
         app.enqueue(app.endpoint, deadline_seconds=0)
     assert refused.value.sqlstate == "KR025"
 
@@ -324,7 +328,7 @@ def test_a_job_has_the_priority_that_it_is_enqueued_with(shared: Connection, app
 
 @pytest.mark.parametrize("wrong", [11, -11, 1.5, "5"])
 def test_a_priority_that_is_none_is_refused(app: App, wrong: object) -> None:
-    with pytest.raises(psycopg.Error, match="a priority is a whole number from -10 to 10") as refused:
+    with pytest.raises(psycopg.Error, match="must be a whole number from -10 to 10") as refused:
         app.enqueue_many({"endpoint": app.endpoint, "priority": wrong})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "priority")
 

@@ -32,13 +32,13 @@ def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_
             app.connection.execute("select set_config('kronos.validated', %s, false)", [said])
             error = refused(app, sound, sound | more, {"endpoint": name} | more)
             assert str(error).startswith(
-                f"jobs[2].endpoint: '{name}' names the payload spec 'orders', against which SQL cannot validate"
+                f"jobs[2].endpoint: '{name}' has the payload spec 'orders', against which SQL cannot validate"
             )
             assert (error.sqlstate, error.diag.column_name) == ("KR016", "endpoint")
             assert error.diag.message_hint == (
-                f"make the job by the API, which validates it: POST /v1/workspaces/{app.slug}/jobs:batch"
+                f"use the API, which validates it: POST /v1/workspaces/{app.slug}/jobs:batch"
             )
-    with pytest.raises(psycopg.Error, match=rf"^endpoint: '{name}' names the payload spec 'orders'"):
+    with pytest.raises(psycopg.Error, match=rf"^endpoint: '{name}' has the payload spec 'orders'"):
         app.enqueue(name, {"id": 7})
     assert count(shared, app) == 0
     assert app.enqueue(app.endpoint)

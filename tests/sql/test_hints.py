@@ -22,9 +22,9 @@ ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 GENERAL = re.compile(
     "write a (number|step) from|write one of |.*write numbers? from|.*write a number from|write names of three letters"
     "|write \\*, a number from"
-    "|write # between|write five fields|write @hourly, @daily|write printable|write one step only|shorten|remove the "
-    "comma"
-    '|.*write "every" in place of cron|.*belongs? into|\\$, the last|W follows one|L, the last|the zone stands|a '
+    "|write # between|write five fields|write @hourly, @daily|use only printable|write one step only|shorten"
+    "|remove the comma"
+    '|.*write "every" instead of cron|.*belongs? in |\\$, the last|W follows one|L, the last|the zone has|a '
     "schedule names times"
 )
 ADVICE = re.compile(
@@ -152,7 +152,7 @@ def in_its_place(connection: Connection, text: str, field: str, advised: str, hi
     refused = next(k for k, item in enumerate(items) if not is_item(connection, item, n))
     if "instead of ?" in hint:
         advised = items[refused].replace("?", "*")
-    elif re.search("for (midnight|the full hour)", hint):
+    elif re.search("for (midnight|the start of the hour)", hint):
         advised = items[refused].replace("24" if field == "hour" else "60", "0")
     fields[n] = ",".join([*items[:refused], advised, *items[refused + 1 :]])
     return " ".join(fields)
@@ -199,16 +199,16 @@ def test_what_is_advised_first_means_what_was_meant(shared: Connection, text: st
 def test_a_zone_before_the_fields_is_sent_to_its_own(shared: Connection, prefix: str) -> None:
     refusal = hint_of(shared, f"{prefix} 0 9 * * 1")
     assert refusal
-    assert refusal[1] == 'write 0 9 * * 1, and the zone into "timezone": "Asia/Tokyo"'
+    assert refusal[1] == 'write 0 9 * * 1, and set "timezone": "Asia/Tokyo"'
     refusal = hint_of(shared, f"{prefix} 0 9 * *")
     assert refusal
-    assert refusal[1] == 'the zone stands in a field of its own, as "timezone": "Asia/Tokyo"'
+    assert refusal[1] == 'the zone has its own field, as in "timezone": "Asia/Tokyo"'
 
 
 def test_a_zone_that_is_none_is_not_repeated(shared: Connection) -> None:
     refusal = hint_of(shared, "CRON_TZ=Mars/Olympus 0 9 * * 1")
     assert refusal
-    assert refusal[1] == 'write 0 9 * * 1, and the zone into "timezone", as "timezone": "Europe/Berlin"'
+    assert refusal[1] == 'write 0 9 * * 1, and set the zone, as in "timezone": "Europe/Berlin"'
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_zone_that_is_none_is_not_repeated(shared: Connection) -> None:
 def test_months_are_sent_to_the_calendars_intervals(shared: Connection, text: str, every: str) -> None:
     refusal = hint_of(shared, text)
     assert refusal
-    assert f'write "every": "{every}" in place of cron' in refusal[1]
+    assert f'write "every": "{every}" instead of cron' in refusal[1]
     assert (
         value(shared, "select kronos.read_schedule(null, %s, null, 'UTC', 'SHIFT', 'FIRST') is not null", [every])
         is not None
@@ -246,11 +246,11 @@ def test_seconds_are_advised_where_pg_cron_has_them(shared: Connection, text: st
     with pg_cron(shared, "1.6"):
         with shared.transaction(force_rollback=True):
             refusal = hint_of_failed(shared, text)
-        assert f'write "every": "{every}" in place of cron' in refusal
+        assert f'write "every": "{every}" instead of cron' in refusal
         assert seconds(shared, every) == int(every[:-1])
     with pg_cron(shared, "1.4"):
         refusal = hint_of_failed(shared, text)
-    assert "a minute is the shortest interval with this pg_cron" in refusal
+    assert "intervals in seconds need pg_cron 1.5" in refusal
     assert 'write "every": "1m"' in refusal or "write * * * * *" in refusal
 
 
@@ -265,7 +265,7 @@ def test_where_sunday_may_be_1_names_are_advised(shared: Connection) -> None:
     for text in ("0 0 9 ? * 2", "0 9 ? * 2 *", "0 0 9 ? * 2 2027"):
         refusal = hint_of(shared, text)
         assert refusal
-        assert refusal[1].endswith("where 1 is Sunday, as in Quartz, name weekdays: sun, mon"), text
+        assert refusal[1].endswith("if 1 is Sunday, as in Quartz, use names for weekdays: sun, mon"), text
     for text in ("0 0 9 ? * MON", "0 0 9 * * 2", "0 9 * * ? 2027"):
         refusal = hint_of(shared, text)
         assert refusal

@@ -63,7 +63,7 @@ def test_one_without_a_pointer_has_what_was_met_without_one(shared: Connection, 
         (
             "update kronos.endpoints set version = 99 where endpoint_id = (select endpoint_id from kronos.jobs where"
             " job_id = %s)",
-            "the present version of its endpoint is not there",
+            "the current version of its endpoint does not exist",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def test_of_nobody_a_command_and_a_login_it_goes_on(shared: Connection, caller: 
 
 def test_a_key_has_to_be_there_and_to_work(superuser: Connection) -> None:
     endpoint, caller = add_endpoint(superuser), {"actor": "0123456789ab", "key": "0123456789ab"}
-    assert ended(superuser, endpoint, caller) == "its key 0123456789ab is gone"
+    assert ended(superuser, endpoint, caller) == "its key 0123456789ab no longer exists"
     superuser.execute(_KEY, [endpoint.workspace_id, HOUR, None])
     assert ended(superuser, endpoint, caller) is None
     superuser.execute("update kronos.api_keys set revoked_at = now()")
@@ -55,7 +55,7 @@ def test_a_person_has_to_have_a_role_as_long_as_that_is_known(superuser: Connect
     assert ended(superuser, endpoint, caller) is None  # not signed in: unknown
     superuser.execute(_MAPPING, [endpoint.workspace_id, "readers", "viewer"])
     superuser.execute(_SIGN_IN, [subject, email, ["readers"], HOUR])
-    assert ended(superuser, endpoint, caller) == f"oidc:{email or subject} may not do it any more"
+    assert ended(superuser, endpoint, caller) == f"oidc:{email or subject} may no longer do it"
     superuser.execute(_MAPPING, [endpoint.workspace_id, "on-call", "operator"])
     superuser.execute(_SIGN_IN, [subject, email, ["on-call"], 3 * HOUR])
     assert ended(superuser, endpoint, caller) is None

@@ -23,13 +23,13 @@ def refusal(connection: Connection, every: str, **given: object) -> tuple[str, s
         ("1d12h", "hours, minutes and seconds are real time", "give the anchor an offset"),
         ("90m", "hours, minutes and seconds are real time", "whole days, weeks, months or years"),
         ("1mo12h", "hours, minutes and seconds are real time", "write whole years and months, as in 1y6mo"),
-        ("1mo2w", "has months and days", "weeks and days, as in 2w"),
-        ("1y1d", "has months and days", "weeks and days, as in 2w"),
+        ("1mo2w", "mixes months and days", "weeks and days, as in 2w"),
+        ("1y1d", "mixes months and days", "weeks and days, as in 2w"),
         ("0d", "not between one day and 366 days", "1d for every day"),
         ("0mo", "not between one day", "1d for every day"),
         ("367d", "not between one day", "months or years, as in 2y"),
-        ("121mo", "one month and ten years", "10y at most"),
-        ("11y", "one month and ten years", "10y at most"),
+        ("121mo", "one month and ten years", "at most 10y"),
+        ("11y", "one month and ten years", "at most 10y"),
         ("1M", "is not an interval", "write 1m"),
         ("1MO", "is not an interval", "write 1mo"),
         ("1 mo", "is not an interval", "write 1mo"),
@@ -80,7 +80,7 @@ def test_months_without_an_anchor_are_counted_from_the_zones_present_minute(shar
 def test_a_malformed_one_is_reported(shared: Connection, field: str, fault: str) -> None:
     name, wrong = field.split(" = ")
     query = f"select kronos.schedule_fault(jsonb_populate_record({SCHEDULE}, jsonb_build_object('{name}', {wrong})))"
-    assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval cannot be: {fault}"
+    assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval is invalid: {fault}"
 
 
 @pytest.mark.parametrize(

@@ -94,13 +94,13 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other_app: 
         ("nobody", app.role, "there is no workspace nobody"),
         (app.slug, "nobody", "there is no role nobody"),
         (app.slug, "postgres", "a superuser"),
-        (app.slug, "kronos_api", "Kronos's own"),
+        (app.slug, "kronos_api", "belongs to Kronos"),
         (app.slug, group, "cannot log in"),
-        (other_app.slug, app.role, f"makes jobs of workspace {app.slug}"),
+        (other_app.slug, app.role, f"creates jobs in workspace {app.slug}"),
     ):
         with pytest.raises(errors.SqlGrantRefused, match=why):
             sql_grants.grant(module_database_url, workspace, role)
-    with pytest.raises(errors.SqlGrantRefused, match=f"of workspace {app.slug}, not of {other_app.slug}"):
+    with pytest.raises(errors.SqlGrantRefused, match=f"in workspace {app.slug}, not in {other_app.slug}"):
         sql_grants.revoke(module_database_url, other_app.slug, app.role)
     shared.execute(f"drop role {group}")
     told = [each for each in sql_grants.listed(module_database_url) if each.role_name in (app.role, other_app.role)]
@@ -119,14 +119,14 @@ def test_the_command_line_grants_lists_and_revokes(
     def kronos(*arguments: str) -> Result:
         return CliRunner().invoke(main, ["workspace", *arguments], catch_exceptions=False)
 
-    assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} makes no more jobs\n"
-    assert "could make none" in kronos("revoke-sql", app.slug, app.role).stdout
+    assert kronos("revoke-sql", app.slug, app.role).stdout == f"role {app.role} can no longer create jobs\n"
+    assert "had no grant" in kronos("revoke-sql", app.slug, app.role).stdout
     monkeypatch.setattr("kronos.sql_grants.listed", lambda url: [])
-    assert "no role makes jobs by SQL yet" in kronos("ls-sql").stderr
+    assert "no role can create jobs with SQL yet" in kronos("ls-sql").stderr
     monkeypatch.undo()
     monkeypatch.setenv("KRONOS_DATABASE_URL", module_database_url)
     assert kronos("grant-sql", app.slug, app.role).stdout.startswith(
-        f"role {app.role} makes jobs of workspace {app.slug}"
+        f"role {app.role} can create jobs of workspace {app.slug}"
     )
     assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
     refused = kronos("grant-sql", app.slug, "nobody_here")

@@ -68,5 +68,5 @@ def test_what_was_refused_is_no_answer_at_its_end() -> None:
     parser = AnswerParser()
     with pytest.raises(NotHttp):
         parser.feed(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-    with pytest.raises(NotHttp, match="was refused before it ended"):
+    with pytest.raises(NotHttp, match="was rejected before it ended"):
         parser.end()

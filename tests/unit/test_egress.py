@@ -318,7 +318,7 @@ def test_networks_are_read_from_text(text: str, networks: tuple[str, ...]) -> No
 
 @pytest.mark.parametrize("text", ["localhost", "10.0.0.1/8", "127.0.0.0/33", "10.0.0.0/8,,::1", "10.0.0.0/8;::1", "*"])
 def test_bad_network_is_an_error_that_names_it(text: str) -> None:
-    with pytest.raises(ValueError, match=r"KRONOS_EGRESS_ALLOW: '.*' is no network"):
+    with pytest.raises(ValueError, match=r"KRONOS_EGRESS_ALLOW: '.*' is not a network"):
         EgressPolicy.parse(text)
 
 

@@ -19,15 +19,15 @@ from kronos.delivery.kafka_errors import AUTH, OF_ONE_RECORD, PASSING, STALE, re
 @pytest.mark.parametrize(
     ("error", "kind", "is_retryable", "told"),
     [
-        (SaslAuthenticationFailed("10.0.0.1 said hunter2"), "auth", False, "refuses the user name or the password"),
-        (UnsupportedSaslMechanismError(), "auth", False, "does not take this SASL mechanism"),
+        (SaslAuthenticationFailed("10.0.0.1 said hunter2"), "auth", False, "rejects the user name or the password"),
+        (UnsupportedSaslMechanismError(), "auth", False, "does not support this SASL mechanism"),
         (TopicAuthorizationFailedError(), "auth", False, "may not write to this topic"),
         (InvalidTopicError(), "broker", False, "the topic's name is not valid"),
-        (BrokerNotAvailableError(), "connect", True, "it may want spec.tls or spec.sasl"),
+        (BrokerNotAvailableError(), "connect", True, "it may require spec.tls or spec.sasl"),
         (KafkaConnectionError("10.0.0.1:9092"), "connect", True, "closed the connection before it could be used"),
-        (TimeoutError(), "timeout", True, "did not answer in time"),
+        (TimeoutError(), "timeout", True, "did not respond in time"),
         (ConnectionRefusedError("10.0.0.1"), "connect", True, ""),
-        (ConnectionResetError("10.0.0.1"), "connect", True, "no connection to the broker could be made"),
+        (ConnectionResetError("10.0.0.1"), "connect", True, "could not connect to the broker"),
         (ValueError("10.0.0.1"), "bad_response", True, "does not speak Kafka's protocol"),
     ],
 )

@@ -28,6 +28,7 @@ _OURS = {  # only Kronos's own names are keys
     "kronos/api/docs.py",
     "kronos/dashboard/static.py",
     "kronos/dashboard/rendering.py",
+    "kronos/client/_core/authorities.py",
     "kronos/client/_core/decoding.py",
 }
 _FILLED = {"kronos/delivery/template_text.py", "kronos/delivery/outcome.py", "kronos/delivery/egress.py"}

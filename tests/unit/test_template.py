@@ -101,18 +101,18 @@ def test_template_is_filled(template: Any, rendered: Any) -> None:
         ("{{ }}", "", "is not a path"),
         ("{{input.}}", "", "is not a path"),
         ("{{input..a}}", "", "is not a path"),
-        ("{{input.a | upper}}", "", "the filter upper cannot stand here"),
-        ("{{input.a | local}}", "", "the filter local cannot stand here"),
-        ("{{scheduled_at | local | local}}", "", "the filter local cannot stand here"),
-        ("{{input.a | default}}", "", "the filter default cannot stand here"),
-        ("{{input.a | default: 1 | default: 2}}", "", "the filter default cannot stand here"),
-        ("{{input.a | default: {} }}", "", "is no value for a default"),
-        ("{{input.a | default: NaN}}", "", "is no value for a default"),
-        ("{{input.a | default: 1e999}}", "", "is no value for a default"),
-        ("{{input.a | default: -1e999}}", "", "is no value for a default"),
-        ("{{input.a | default: word}}", "", "is no value for a default"),
-        ('{{input.a | default: "open}}', "", "the filter default cannot stand here"),
-        ("{{input.a |}}", "", "no filter follows it"),
+        ("{{input.a | upper}}", "", "the filter upper is not allowed here"),
+        ("{{input.a | local}}", "", "the filter local is not allowed here"),
+        ("{{scheduled_at | local | local}}", "", "the filter local is not allowed here"),
+        ("{{input.a | default}}", "", "the filter default is not allowed here"),
+        ("{{input.a | default: 1 | default: 2}}", "", "the filter default is not allowed here"),
+        ("{{input.a | default: {} }}", "", "is not a valid default"),
+        ("{{input.a | default: NaN}}", "", "is not a valid default"),
+        ("{{input.a | default: 1e999}}", "", "is not a valid default"),
+        ("{{input.a | default: -1e999}}", "", "is not a valid default"),
+        ("{{input.a | default: word}}", "", "is not a valid default"),
+        ('{{input.a | default: "open}}', "", "the filter default is not allowed here"),
+        ("{{input.a |}}", "", "a path with a valid filter"),
         ("{{input a}}", "", "is not a path"),
         ("{{{input.a}}}", "", "is not a path"),
         ("{{inputs.a}}", "", "inputs is not known"),
@@ -123,7 +123,7 @@ def test_template_is_filled(template: Any, rendered: Any) -> None:
         ("{{scheduled_at.x}}", "", "there is no such value"),
         ("{{secret.x.y}}", "", "names no secret"),
         ({"a/b": [1, {"c": "{{x}}"}]}, "/a~1b/1/c", "x is not known"),
-        ({"k{{input.a}}": 1}, "/k{{input.a}}", "a member's name holds"),
+        ({"k{{input.a}}": 1}, "/k{{input.a}}", "a member's name contains"),
     ],
 )
 def test_wrong_template_is_refused_where_it_stands(template: Any, pointer: str, message: str) -> None:
@@ -257,9 +257,9 @@ def test_a_concurrency_key_is_texts_and_paths_into_the_input(text: str, parts: l
     [
         ("plain", "names no value"),
         ("", "names no value"),
-        ("{{input}}", "is no value of the input"),
-        ("{{input.a}}{{config.region}}", "is no value of the input"),
-        ("{{secret.s}}", "is no value of the input"),
+        ("{{input}}", "is not a value of the input"),
+        ("{{input.a}}{{config.region}}", "is not a value of the input"),
+        ("{{secret.s}}", "is not a value of the input"),
     ],
 )
 def test_a_concurrency_key_names_the_input_and_nothing_else(text: str, why: str) -> None:
@@ -364,7 +364,7 @@ def test_what_a_template_names_is_said_with_its_place() -> None:
 def test_a_secret_stands_in_a_urls_query_and_not_in_its_path() -> None:
     check_url_template("https://e.example/a?key={{secret.k}}", PUBLIC)
     for url in ("https://e.example/{{secret.k}}", "https://e.example/{{secret.k}}?a={{input.b}}"):
-        with pytest.raises(Refused, match="may not stand in a URL's path"):
+        with pytest.raises(Refused, match="may not be in a URL's path"):
             check_url_template(url, PUBLIC)
 
 

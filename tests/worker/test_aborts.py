@@ -102,7 +102,7 @@ async def test_what_is_cancelled_under_way_is_torn_from_the_wire_and_says_what_i
     assert (status, kind, message) == (
         "FAILED",
         "cancelled",
-        "the delivery was cancelled before anything of it was sent",
+        "the delivery was cancelled before anything was sent",
     )
     assert attempts_of(superuser, ids["answered"]) == ["SUCCESS"]
     assert [in_flight(superuser, endpoint) for endpoint, _ in endpoints.values()] == [0, 0, 0]

@@ -33,7 +33,7 @@ async def test_what_somebody_has_locked_waits_alone_and_is_stored_once(
         await until(
             lambda: "cannot be stored while another session holds locks" in worker.log, "the lock to be told of"
         )
-        assert "PostgreSQL cannot be used" not in worker.log
+        assert "PostgreSQL is unavailable" not in worker.log
         others = add_executions(superuser, free, 20, is_told=True)
         await until(lambda: all(status_of(superuser, each) == "SUCCESS" for each in others), "the others")
         assert (status_of(superuser, waiting), in_flight(superuser, held)) == ("RUNNING", 1)

@@ -110,7 +110,7 @@ async def test_results_wait_for_postgresql_to_come_back(
         # Each link may have found its connection dead before it used it: then it was replaced, and there is nothing to
         # say.
         await until(
-            lambda: "cannot be used" not in worker.log or "can be used again" in worker.log, "the worker to say so"
+            lambda: "is unavailable" not in worker.log or "is available again" in worker.log, "the worker to say so"
         )
         add_executions(superuser, add_endpoint(superuser, url=receiver.url))
         await until(lambda: is_idle(superuser), "further work")

@@ -240,7 +240,7 @@ async def test_an_internal_task_in_trouble_takes_no_tick_with_it(
         rung = values(superuser, "select created_at from kronos.executions where job_id = any (%s)", [ids])
         assert all(at < end for at in rung for end in ends), "a ring waited for the reaper"
     await until(lambda: done(superuser, internal_id(superuser, "lease-keeper")), "the other task")
-    assert "PostgreSQL cannot be used" not in worker.log
+    assert "PostgreSQL is unavailable" not in worker.log
 
 
 def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:

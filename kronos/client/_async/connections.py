@@ -5,6 +5,7 @@ import os
 import httpx
 
 from kronos.client._async.clock import bounded
+from kronos.client._core.authorities import authorities
 from kronos.client.errors import ConfigurationError
 
 # The API keeps a connection that nobody uses for 5 s or more (KRONOS_IDLE_SECONDS); one that is about to be closed
@@ -49,5 +50,6 @@ def new_http() -> httpx.AsyncClient:
         httpx.AsyncClient(
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
             follow_redirects=False,
+            verify=authorities(),
         )
     )

@@ -4,6 +4,7 @@ import os
 
 import httpx
 
+from kronos.client._core.authorities import authorities
 from kronos.client._sync.clock import bounded
 from kronos.client.errors import ConfigurationError
 
@@ -49,5 +50,6 @@ def new_http() -> httpx.Client:
         httpx.Client(
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEPT_SECONDS),
             follow_redirects=False,
+            verify=authorities(),
         )
     )

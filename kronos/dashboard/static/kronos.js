@@ -1,4 +1,4 @@
-// What pages do beyond plain HTML: live changes, times in the reader's zone, keys, copying. Pages work without it.
+// Page enhancements: live updates, times in the reader's zone, keyboard shortcuts, copying. Pages work without it.
 "use strict";
 
 const kept = {
@@ -45,7 +45,7 @@ function formatOf(zone) {
     const options = { dateStyle: "short", timeStyle: "medium", hour12: false, timeZone: zone };
     let format;
     try {
-      format = new Intl.DateTimeFormat("sv-SE", options); // 2026-11-29 03:15:00, as the server writes it
+      format = new Intl.DateTimeFormat("sv-SE", options); // 2026-11-29 03:15:00, the server's format
     } catch {
       format = new Intl.DateTimeFormat("sv-SE", { ...options, timeZone: "UTC" });
       zone = "UTC";
@@ -73,33 +73,33 @@ function showTimes(within = document) {
   }
 }
 
-// What its reader opened or closed stays as it is while the rest of a page changes.
+// Keep <details> open or closed as the reader left them while the rest of a page changes.
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node instanceof HTMLDetailsElement);
 
-// Live changes -----------------------------------------------------------------------------------------------------
+// Live updates -----------------------------------------------------------------------------------------------------
 
 const live = { source: null, waiting: null, isAsking: false, isDue: false, next: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
-// With the look of the server's (EVERY_SECONDS) a change is shown within a second. What is dear is asked for less
-// often: a page takes a fifth of the time of who answers it, at most.
+// Together with the server's polling (EVERY_SECONDS), a change shows within a second. Slow pages are refetched
+// less often: a page uses at most a fifth of the server's time (REST).
 const REFRESH_MS = 600;
 const REST = 4;
 const RETRY_MS = [1000, 2000, 5000, 10000];
-// Silence changes a page too: what waits is late, pg_cron rings no more. And no browser says that its stream is dead.
+// Refetch even without events: waiting runs become late, pg_cron goes silent, and browsers do not report a dead stream.
 const IDLE_MS = 30000;
 const ownSource = document.currentScript.getAttribute("src");
 
 const retry = (again) => setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
 const mainOf = () => byId("main");
-// What costs the server much is asked for at once, and then not again for so long.
+// An expensive page (data-rest) is fetched immediately, and then not again for this long.
 const restOf = () => Math.max(REFRESH_MS, 1000 * (mainOf()?.dataset.rest ?? 0));
-const againOf = () => document.querySelector("[data-again]"); // what is fetched again by the clock, without events
+const againOf = () => document.querySelector("[data-again]"); // refetched on a timer, without events
 
-// What is being typed or ticked is not taken away.
+// Do not replace a page while its reader types or selects.
 function isBusy() {
   return document.activeElement?.matches("main form :is(input, select, textarea, button), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
-// Nor what was begun while the answer was on its way.
+// Nor if the reader began while the response was on its way.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.elt.id !== "main") return;
   if (isBusy()) {
@@ -107,15 +107,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     live.isStale = true;
     if (event.detail.xhr.status === 200) markOutdated(event.detail.serverResponse);
   } else if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes(ownSource)) {
-    event.detail.shouldSwap = false; // of another release, whose pages go with its own scripts
+    event.detail.shouldSwap = false; // from another release, whose pages need their own scripts
     location.reload();
   }
 });
 
-// What nobody sees is not asked for, and holds no stream: of those a browser has six for all its tabs.
+// A hidden page fetches nothing and holds no stream: a browser allows six streams for all tabs together.
 function refresh() {
   if (document.hidden || !live.isWanted || live.waiting || !(mainOf()?.dataset.live || againOf())) return;
-  live.isDue = live.isAsking; // its answer may be older than the change
+  live.isDue = live.isAsking; // its response may be older than the change
   if (live.isAsking) return;
   live.waiting = setTimeout(() => {
     live.waiting = null;
@@ -127,21 +127,21 @@ function refresh() {
   }, Math.max(0, live.next - performance.now()));
 }
 
-// How long the answer takes says how soon the next one may be asked for.
+// The time a response takes determines when the next request may be sent.
 document.addEventListener("htmx:beforeSend", (event) => {
   if (event.detail.requestConfig.triggeringEvent?.type !== "kronos:changed") return;
   const began = performance.now();
   live.isAsking = true;
   event.detail.xhr.addEventListener("loadend", () => {
     const now = performance.now();
-    const isDear = event.detail.xhr.status === 200; // else nobody answered, and RETRY_MS says when to ask again
+    const isDear = event.detail.xhr.status === 200; // else the request failed, and RETRY_MS schedules the next
     live.next = Math.max(began + restOf(), isDear ? now + Math.min(IDLE_MS, REST * (now - began)) : 0);
     live.isAsking = false;
     if (live.isDue) refresh();
   });
 });
 
-// Whether a form holds something that has not been sent. What a search of htmx holds is in the address.
+// Whether a form holds unsent input. Search forms of htmx do not count: their values are in the address.
 function isTyped() {
   const fields = document.querySelectorAll("main form:not([hx-get], [method=dialog]) :is(input:not([type=hidden]), textarea, select)");
   return [...fields].some((each) =>
@@ -151,7 +151,7 @@ function isTyped() {
   );
 }
 
-// Of a form whose rows are what the server suggests, and which waits: the rows of jobs that are others by now.
+// The rows of a form that lists the server's suggestions (load plan). markOutdated flags those whose job has changed.
 const plannedOf = () => [...document.querySelectorAll("main form[data-planned] input[name=move]")];
 const versionOf = (box) => box.value.split(" ", 2).join(" ");
 
@@ -164,7 +164,7 @@ function markOutdated(answer) {
     each.closest("tr").querySelector(".outdated").hidden = !isOld;
     return isOld;
   });
-  const said = !rows.length ? "" : `${rows.length} of these rows ${rows.length > 1 ? "are" : "is"} out of date: jobs were changed since this was shown, or time went on. What somebody changed is left alone. Load the page again to see what is best now.`;
+  const said = !rows.length ? "" : `${rows.length} of these rows ${rows.length > 1 ? "are" : "is"} out of date: jobs have changed since this was shown, or time has passed. Changed jobs will not be moved. Reload the page for a current plan.`;
   if (byId("outdated").textContent !== said) byId("outdated").textContent = said;
 }
 
@@ -175,7 +175,7 @@ function listen() {
   url.searchParams.set("types", main.dataset.live);
   const source = (live.source = new EventSource(url));
   source.onopen = () => {
-    if (live.failures) refresh(); // what happened meanwhile
+    if (live.failures) refresh(); // fetch what changed meanwhile
     answered();
     showLive();
   };
@@ -184,7 +184,7 @@ function listen() {
     if (source.readyState === EventSource.CLOSED) {
       live.source = null;
       retry(listen);
-      refresh(); // who has been signed out is sent to sign in
+      refresh(); // a signed-out reader is redirected to sign in
     }
     showLive();
   };
@@ -204,7 +204,7 @@ function showLive() {
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
-  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waits for your form" : isOpen ? "Live" : "Connecting";
+  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waiting for your form" : isOpen ? "Live" : "Connecting";
 }
 
 function toggleLive() {
@@ -221,34 +221,34 @@ function toggleLive() {
 
 function notice(text, { isBad = false } = {}) {
   const place = byId("notices");
-  if (isBad && place.querySelector(".bad")?.textContent === text) return; // a screen reader says it once
+  if (isBad && place.querySelector(".bad")?.textContent === text) return; // so that a screen reader announces it once
   const shown = document.createElement("p");
   shown.className = isBad ? "notice bad" : "notice";
   shown.textContent = text;
   place.replaceChildren(shown);
 }
 
-// Kronos answers, and knows who asks: whatever was wrong is over, also where the answer is not shown.
+// Kronos responded and accepted the session: the error is over, even if the response is not shown.
 function answered() {
   live.failures = 0;
   byId("notices").querySelector(".bad")?.remove();
 }
 for (const lost of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(lost, () => {
-    notice("Kronos does not answer. What you see may be old; it is asked again by itself.", { isBad: true });
+    notice("Kronos does not respond. This page may be out of date; retrying automatically.", { isBad: true });
     retry(refresh);
   });
 }
 document.addEventListener("htmx:responseError", (event) => {
   const answer = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html");
-  notice(answer.body.textContent.trim() || `Kronos answered ${event.detail.xhr.status}.`, { isBad: true });
+  notice(answer.body.textContent.trim() || `Kronos returned status ${event.detail.xhr.status}.`, { isBad: true });
   if (event.detail.xhr.status >= 500 && (event.detail.elt.id === "main" || event.detail.elt.dataset.again)) retry(refresh);
 });
-// Who is signed out is sent to sign in, but not away from what was typed.
+// Do not redirect a signed-out reader to sign in while the page holds unsent input.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   if (event.detail.xhr.status !== 401 || !isTyped()) return;
   event.preventDefault();
-  notice("You are signed out. What you typed is still here: sign in in another tab, and go on.", { isBad: true });
+  notice("You are signed out. What you typed is still here: sign in in another tab, then continue.", { isBad: true });
 });
 document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && answered());
 document.addEventListener("htmx:afterSwap", (event) => {
@@ -256,7 +256,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   enhance();
 });
 document.addEventListener("htmx:configRequest", (event) => {
-  // A search changes the address without a new page: what is live is what the address says now.
+  // A search changes the address without loading a page, so refresh the current address.
   if (event.detail.elt.id === "main") event.detail.path = location.pathname + location.search;
   event.detail.headers["HX-Current-Path"] = location.pathname.slice(prefix.length) + location.search;
 });
@@ -313,7 +313,7 @@ document.addEventListener("click", async (event) => {
     document.dispatchEvent(new Event("kronos:selected"));
   } else if (event.target.closest("input[data-select]")) document.dispatchEvent(new Event("kronos:selected"));
 });
-// What a small thing stands for, in words, while it is pointed at or focused.
+// Show the title of a small element in words while it is pointed at or focused.
 for (const type of ["pointerover", "focusin"]) {
   document.addEventListener(type, (event) => {
     const small = event.target.closest?.("[data-tip]");
@@ -321,7 +321,7 @@ for (const type of ["pointerover", "focusin"]) {
     if (place) place.textContent = small.title;
   });
 }
-// A link to something folded opens it.
+// A link to a folded element opens it.
 function unfolded(element) {
   const folded = element?.closest("details");
   if (folded) folded.open = true;
@@ -333,7 +333,7 @@ function unfold() {
 }
 window.addEventListener("hashchange", unfold);
 unfold();
-// A form is sent once, however often its button is pressed; what is typed to confirm has to match.
+// A form is sent once, however often its button is pressed. Text typed to confirm must match.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;
@@ -345,7 +345,7 @@ document.addEventListener("input", (event) => {
   const typed = event.target.closest("input[data-confirm]");
   if (typed) typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
 });
-// A menu closes when its reader goes elsewhere; with Escape its reader is back where it was opened.
+// A menu closes when focus or the pointer leaves it; Escape also returns focus to its opener.
 function closeMenus(unless) {
   for (const menu of document.querySelectorAll("details.more[open]")) {
     if (!unless && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
@@ -402,5 +402,5 @@ setInterval(() => document.hidden || showTimes(), 1000);
 showTimes();
 showLive();
 enhance();
-// To the first field that is not right, and where it is folded to it unfolded; else to what is wrong with the whole.
+// Focus the first invalid field, unfolding it if needed; otherwise the form's overall error.
 unfolded(document.querySelector("main [aria-invalid=true]") ?? byId("refusal"))?.focus();

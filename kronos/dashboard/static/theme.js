@@ -1,4 +1,4 @@
-// Before anything is drawn: the colours that the reader chose, or the system's.
+// Set the reader's color theme, or the system's, before anything is drawn.
 "use strict";
 {
   const chosen = localStorage.getItem("kronos-theme");

@@ -1,4 +1,4 @@
--- are_tags: whether a JSON value is what a job's tags may be.
+-- are_tags: whether a JSON value is valid as a job's tags.
 create or replace function kronos.are_tags(p_tags jsonb) returns boolean
 language sql immutable parallel safe
 as $$

@@ -1,5 +1,5 @@
--- documents_fault: what is wrong with the callbacks and the input of a job of enqueue_many: the first thing.
--- Returns: all null where they are sound.
+-- documents_fault: the first fault in the callbacks and the input of a job of enqueue_many.
+-- Returns: all null if there is none.
 create or replace function kronos.documents_fault(p_job jsonb, out field text, out fault text, out hint text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,12 +1,12 @@
--- enqueue: one IMMEDIATE job, or with run_at a DELAYED one, in the caller's transaction: it is there once
--- that commits, and workers are woken then. For roles that `kronos workspace grant-sql` named, in that
--- workspace.
--- Locks the endpoint's row, shared, until the transaction ends, so that nobody deletes the endpoint.
--- Its parameters have no prefix: callers name them.
--- Returns: the job's id; with an idempotency key that is known, that of the job that it made.
--- Raises: KR025 (a value is wrong: its column says which), KR034 (what a callback names is not there), KR021
--- (idempotency mismatch), KR022 (the name is taken), KR012 (no such endpoint), KR023 (the workspace takes
--- nothing now), 42501 (the role has none).
+-- enqueue: creates one IMMEDIATE job, or with run_at a DELAYED one, in the caller's transaction. The job
+-- exists once that transaction commits; workers are woken then. For roles named by `kronos workspace
+-- grant-sql`, in the workspace granted to them. The parameters have no prefix because callers use named
+-- arguments.
+-- Locks the endpoint's row, shared, until the transaction ends, so that the endpoint cannot be deleted.
+-- Returns: the job's id; for a known idempotency key, the id of the job that was created with it.
+-- Raises: KR025 (invalid value; its column names the field), KR034 (a callback names something that does not
+-- exist), KR021 (idempotency mismatch), KR022 (the name is taken), KR012 (no such endpoint), KR023 (the
+-- workspace accepts no jobs now), 42501 (the role has no workspace).
 create or replace function kronos.enqueue(endpoint text, input jsonb default '{}',
                                           run_at timestamptz default null, name text default null,
                                           title text default null, tags text[] default null,

@@ -1,6 +1,6 @@
--- enqueue_fault: what is wrong with a job of enqueue_many, judged as the API judges a request's: the first
--- thing. Whether its endpoint is there is not judged here.
--- Returns: all null where it is sound.
+-- enqueue_fault: the first fault in a job of enqueue_many, by the rules that the API applies to a request.
+-- Does not check that the endpoint exists.
+-- Returns: all null if there is none.
 create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out fault text, out hint text)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -10,39 +10,39 @@ declare
     v_at    timestamptz;
 begin
     if jsonb_typeof(p_job) <> 'object' then
-        fault := format('a job is an object, this is: %s', jsonb_typeof(p_job));
+        fault := format('a job must be a JSON object, not of type %s', jsonb_typeof(p_job));
         hint := 'write it like {"endpoint": "mail", "input": {"id": 7}}';
         return;
     end if;
     field := (select min(key) from jsonb_object_keys(p_job) as key where key <> all (c_known));
     if field is not null then
-        fault := 'there is no such field'; hint := format('known are %s', array_to_string(c_known, ', '));
+        fault := 'unknown field'; hint := format('known fields: %s', array_to_string(c_known, ', '));
         return;
     end if;
     select each.field, each.fault, each.hint into field, fault, hint
       from (values
-            (1, 'endpoint', 'it is not the name of an endpoint',
-             jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'name one that is there'),
-            (2, 'input', 'an input is an object', jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object',
+            (1, 'endpoint', 'must be the name of an endpoint',
+             jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'name an existing endpoint'),
+            (2, 'input', 'must be a JSON object', jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object',
              'write it like {"id": 7}'),
-            (3, 'name', 'the name is out of its pattern',
+            (3, 'name', 'not a valid name',
              not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
-            (4, 'title', 'a title is one line of 1 to 200 characters',
+             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-''; start with a letter or digit; no UUID'),
+            (4, 'title', 'must be one line of 1 to 200 visible characters',
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
-             'leave out what is not seen (control characters, U+200B), and write one that is visible'),
-            (5, 'tags', 'tags are up to 20 texts of 1 to 64 characters that can be seen, none of them blank',
-             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'write like ["reports"]'),
-            (6, 'idempotency_key', 'a key is a text of 1 to 255 characters',
+             'remove invisible characters (control characters, U+200B); at least one must be visible'),
+            (5, 'tags', 'must be up to 20 texts of 1 to 64 visible characters, none of them blank',
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'e.g. ["reports"]'),
+            (6, 'idempotency_key', 'must be a text of 1 to 255 characters',
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
              not kronos.is_text(p_job -> 'run_at',
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
              'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
-            (8, 'deadline_seconds', 'a deadline is a whole number of seconds from 1 to 2678400',
+            (8, 'deadline_seconds', 'must be a whole number of seconds from 1 to 2678400',
              not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400), 'write it like 3600'),
-            (9, 'priority', 'a priority is a whole number from -10 to 10',
+            (9, 'priority', 'must be a whole number from -10 to 10',
              not kronos.is_number(p_job -> 'priority', -10, 10), 'write it like 5')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
@@ -57,7 +57,7 @@ begin
                           then format('%s is in the past', p_job ->> 'run_at') end;
         if fault is not null then
             field := 'run_at';
-            hint := 'write a later time, or leave it out: at once';
+            hint := 'write a later time, or leave run_at out to run the job immediately';
         end if;
     end if;
     if field is null then

@@ -1,6 +1,8 @@
--- enqueue_keyed_jobs: makes the jobs of enqueue_odd_jobs that have a name, title, tag or key. Those whose
--- key made a job before are that job, and so are the later ones of a key; where the request is the same.
--- Returns: {place: id}.   Raises: KR021, KR022, as enqueue.
+-- enqueue_keyed_jobs: creates the jobs of enqueue_odd_jobs that have a name, title, tag or key. A job whose
+-- key already created a job with the same request is that job. The same holds for repeated keys within the
+-- array.
+-- Returns: {place: id}.
+-- Raises: KR021, KR022, as enqueue.
 create or replace function kronos.enqueue_keyed_jobs(p_jobs jsonb, p_is_many boolean) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -16,7 +18,7 @@ begin
       from kronos.keyed_items(p_jobs) as item;
     if v_faults = 0 then
         perform kronos.make_one_shot_jobs(v_new) where v_new is not null;
-        -- the one that was first with a key at the same time is seen now
+        -- If a concurrent call created a key's job first, that job is visible now.
         select count(*) filter (where item.fault = 'KR021'), jsonb_object_agg(item.place, item.made_id)
           into v_faults, v_ids
           from kronos.keyed_items(p_jobs) as item;
@@ -32,8 +34,8 @@ begin
             column = case v_wrong.fault when 'KR021' then 'idempotency_key' else 'name' end,
             message = concat(case when p_is_many then format('jobs[%s].', v_wrong.place - 1) end,
                              case v_wrong.fault
-                                 when 'KR021' then 'idempotency_key: it was used for another request, which '
-                                                   'made ' || v_wrong.by_what
+                                 when 'KR021' then 'idempotency_key: already used by another request, which '
+                                                   'created ' || v_wrong.by_what
                                  else format('name: another live job of this workspace is called %s',
                                              v_wrong.job ->> 'name') end),
             hint = case v_wrong.fault when 'KR021' then 'use a new key for a new request'

@@ -1,6 +1,7 @@
--- enqueue_many: jobs as enqueue makes them, up to 10,000 in a call, all or none: a JSON array of objects
--- with the parameters of enqueue as members, run_at in RFC 3339 with its offset.
--- Returns: their ids, in the same order.   Raises: as enqueue; the message says which job: jobs[17].
+-- enqueue_many: creates up to 10,000 jobs, as enqueue does, all or none. The argument is a JSON array of
+-- objects whose members are the parameters of enqueue, with run_at in RFC 3339 with an offset.
+-- Returns: the jobs' ids, in the same order.
+-- Raises: as enqueue; the message names the job: jobs[17].
 create or replace function kronos.enqueue_many(jobs jsonb) returns uuid[]
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set row_security = on
 as $$
@@ -14,7 +15,8 @@ begin
             column = 'jobs',
             message = case when jsonb_typeof(jobs) = 'array'
                            then format('jobs: %s are too many for one call', jsonb_array_length(jobs))
-                           else format('jobs: %s is no JSON array', coalesce(jsonb_typeof(jobs), 'null')) end,
+                           else format('jobs: %s is not a JSON array', coalesce(jsonb_typeof(jobs), 'null'))
+                      end,
             hint = 'write an array of up to 10,000 objects like {"endpoint": "mail", "input": {"id": 7}}';
     end if;
     select array_agg(item.endpoint), array_agg(item.input),

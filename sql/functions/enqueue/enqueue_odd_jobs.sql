@@ -1,7 +1,9 @@
--- enqueue_odd_jobs: the jobs of an array, some of which have more than an endpoint and an input, or one that
--- has to be looked at; in the workspace of the role that logged in. Two of one key and request are one job.
--- Jobs that are their executions are one row (make_one_shots). Times are read alike in every session.
--- Returns: their ids, in order.   Raises: as enqueue.
+-- enqueue_odd_jobs: creates the jobs of an array in which at least one job has more than an endpoint and an
+-- input, or an input that must be checked. Works in the workspace of the role that logged in. Jobs with the
+-- same key and request are one job. Jobs that are their executions are one row (make_one_shots). The settings
+-- below make every session read times alike.
+-- Returns: their ids, in order.
+-- Raises: as enqueue.
 create or replace function kronos.enqueue_odd_jobs(p_jobs jsonb, p_is_many boolean) returns uuid[]
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 set "TimeZone" = 'UTC' set "DateStyle" = 'ISO, YMD' set standard_conforming_strings = on

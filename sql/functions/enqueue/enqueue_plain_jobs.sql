@@ -1,7 +1,8 @@
--- enqueue_plain_jobs: jobs that have an endpoint and an input and nothing else, in the workspace of the role
--- that logged in. p_is_many: errors say which job is meant. Assignments in place of perform: no statement
+-- enqueue_plain_jobs: creates jobs that have only an endpoint and an input, in the workspace of the role that
+-- logged in. With p_is_many, errors name the job. Uses assignments instead of PERFORM: they cost no statement
 -- each.
--- Returns: their ids, in order.   Raises: as enqueue.
+-- Returns: their ids, in order.
+-- Raises: as enqueue.
 create or replace function kronos.enqueue_plain_jobs(p_endpoints text[], p_inputs jsonb[], p_is_many boolean)
 returns uuid[]
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
@@ -18,7 +19,7 @@ begin
                                  false) as made;
     if array_position(v_ids, null) is not null then
         perform kronos.require_endpoints(p_endpoints, v_slug, p_is_many);
-        raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
+        raise sqlstate 'KR012' using message = 'the endpoint was deleted in the meantime';
     end if;
     foreach v_each in array v_due loop
         perform pg_notify('kronos_work', v_each::text);

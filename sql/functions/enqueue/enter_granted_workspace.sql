@@ -1,7 +1,7 @@
--- enter_granted_workspace: the workspace of the role that logged in (session_user, which no statement of its
--- own changes). The transaction works for it from here on; its caller ends that.
--- Returns: its slug.
--- Raises: 42501 where the role has none; KR023 where the workspace takes nothing that runs.
+-- enter_granted_workspace: makes the transaction work for the workspace of the role that logged in
+-- (session_user, which no statement of that role can change). The caller ends that.
+-- Returns: the workspace's slug.
+-- Raises: 42501 if the role has no workspace; KR023 if the workspace is not ACTIVE.
 create or replace function kronos.enter_granted_workspace() returns text
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -20,14 +20,14 @@ begin
        and workspace.status <> 'DELETED';
     if v_workspace_id is null then
         raise insufficient_privilege using
-            message = format('role %s may make no jobs: it has no workspace', session_user),
+            message = format('role %s cannot create jobs: it has no workspace', session_user),
             hint = format('kronos workspace grant-sql WORKSPACE %s', session_user);
     elsif v_status <> 'ACTIVE' then
         raise sqlstate 'KR023' using
-            message = format('workspace %s is %s: it takes no new jobs', v_slug, v_status),
+            message = format('workspace %s is %s: it accepts no new jobs', v_slug, v_status),
             hint = format('kronos workspace edit %s --status active', v_slug);
     end if;
-    v_status := set_config('kronos.validated', '', true);    -- whatever the caller says: nothing was
+    v_status := set_config('kronos.validated', '', true);    -- nothing was validated, whatever the caller set
     v_status := set_config('kronos.quotas', case when v_has_quotas then 'on' else '' end, true);
     v_status := set_config('kronos.workspace_id', v_workspace_id::text, true);
     return v_slug;

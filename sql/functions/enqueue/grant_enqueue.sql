@@ -1,4 +1,4 @@
--- grant_enqueue: the rights that a role of kronos.sql_grants has.
+-- grant_enqueue: grants a role of kronos.sql_grants its privileges.
 create or replace function kronos.grant_enqueue(p_role text) returns void
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

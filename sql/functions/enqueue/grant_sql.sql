@@ -1,8 +1,8 @@
--- grant_sql: lets a database role make jobs of a workspace by enqueue and enqueue_many, and nothing else.
--- Safe to run again.
--- Returns: the workspace's slug, as the role's name is written.
--- Raises: KR024 where there is no such workspace or role, the role is Kronos's own, cannot log in, or has
--- another workspace.
+-- grant_sql: lets a database role create jobs in a workspace through enqueue and enqueue_many, and nothing
+-- else. Safe to run again.
+-- Returns: the workspace's slug.
+-- Raises: KR024 if the workspace or the role does not exist; if the role belongs to Kronos, is a superuser,
+-- bypasses row level security or cannot log in; or if it has another workspace.
 create or replace function kronos.grant_sql(p_workspace text, p_role text) returns text
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -22,13 +22,14 @@ begin
                                      hint = format('create it first: create role %I login', p_role);
     elsif starts_with(p_role, 'kronos_') or v_role.rolsuper or v_role.rolbypassrls then
         raise sqlstate 'KR024' using
-            message = format('role %s is Kronos''s own, a superuser, or past row level security', p_role),
-            hint = 'name the role that the application logs in as, without superuser and bypassrls';
+            message = format('role %s belongs to Kronos, is a superuser or bypasses row level security',
+                             p_role),
+            hint = 'name the role that the application logs in as, with neither superuser nor bypassrls';
     elsif not v_role.rolcanlogin then
         raise sqlstate 'KR024' using
-            message = format('role %s cannot log in: jobs are made by the role that a session logged in as',
+            message = format('role %s cannot log in: the role that a session logs in as creates the jobs',
                              p_role),
-            hint = format('name the members of %s that log in', p_role);
+            hint = format('name the members of %s that can log in', p_role);
     end if;
     select workspace.slug into v_other
       from kronos.sql_grants as granted
@@ -38,9 +39,9 @@ begin
        and workspace.workspace_id <> v_workspace.workspace_id;
     if found then
         raise sqlstate 'KR024' using
-            message = format('role %s makes jobs of workspace %s, and a role has one workspace', p_role,
+            message = format('role %s creates jobs in workspace %s, and a role has one workspace', p_role,
                              v_other),
-            hint = format('end that first: kronos workspace revoke-sql %s %s', v_other, p_role);
+            hint = format('revoke that first: kronos workspace revoke-sql %s %s', v_other, p_role);
     end if;
     insert into kronos.sql_grants (role_name, workspace_id)
     values (p_role, v_workspace.workspace_id)

@@ -1,7 +1,8 @@
--- input_fault: what of an input the API would not take, since it could not be given back: more than 256 KiB,
--- more than 64 levels with the job's own, numbers that neither 64 bits nor a double hold.
--- Returns: nulls where it is sound. Its size is that of the text that PostgreSQL writes, blanks after : and
--- , too.
+-- input_fault: why an input is rejected, as by the API: more than 256 KiB, nested more than 64 levels deep
+-- including the job's own, or with a number that fits neither in 64 bits nor in a double. Such inputs could
+-- not be returned as they were given. The size is that of PostgreSQL's text form, which has blanks after
+-- colons and commas.
+-- Returns: nulls if the input is valid.
 create or replace function kronos.input_fault(p_input jsonb, out fault text, out hint text)
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp set extra_float_digits = 1
 as $$
@@ -14,7 +15,7 @@ begin
         hint := 'store it elsewhere and pass its address';
     elsif jsonb_path_exists(p_input,
                             'strict $.**{63 to last} ? (@.type() == "object" || @.type() == "array")') then
-        fault := 'it is nested deeper than 64, the job''s own level counted';
+        fault := 'nested more than 64 levels deep, counting the job''s own';
         hint := 'flatten it';
     else
         select number.value into v_number
@@ -29,8 +30,9 @@ begin
                     else false end
          limit 1;
         if v_number is not null then
-            fault := format('neither 64 bits nor a double hold the number %s', left(v_number::text, 24));
-            hint := 'write a smaller number, or a text';
+            fault := format('the number %s fits neither in 64 bits nor in a double',
+                            left(v_number::text, 24));
+            hint := 'write a smaller number, or a string';
         end if;
     end if;
 end

@@ -1,5 +1,5 @@
--- instant_text: an instant as enqueue_many takes it. Infinite ones, and those that RFC 3339 has not, as
--- words that enqueue_fault refuses.
+-- instant_text: an instant in the form that enqueue_many takes. Infinite instants, and those that RFC 3339
+-- cannot express, become texts that enqueue_fault rejects.
 create or replace function kronos.instant_text(p_at timestamptz) returns text
 language sql stable parallel safe
 as $$

@@ -1,5 +1,5 @@
--- is_number: whether a member of a JSON object is a whole number within these bounds, written with digits
--- alone; one that is not there, or null, may be left out.
+-- is_number: whether a member of a JSON object is a whole number within these bounds, written only with
+-- digits. True if the member is missing or null.
 create or replace function kronos.is_number(p_value jsonb, p_least integer, p_most integer) returns boolean
 language sql immutable parallel safe
 as $$

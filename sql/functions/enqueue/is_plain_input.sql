@@ -1,7 +1,7 @@
--- is_plain_input: whether a job's input is an object that nothing can be wrong with. What it says no to is
--- sound or not; input_fault says that, and takes longer. A level of jsonb takes 8 bytes, so 64 of them more
--- than 480; in 4,096 there are no numbers, of those that are let by, that would be 256 KiB as text. Inlined:
--- it is asked of each of thousands.
+-- is_plain_input: whether a job's input is an object that is certainly valid. If not, it may still be valid:
+-- input_fault decides that, and takes longer.
+-- A level of jsonb takes 8 bytes, so 64 levels take more than 480. The numbers that pass cannot turn 4,096
+-- bytes into 256 KiB of text. Inlined, because it is called for each of thousands of inputs.
 create or replace function kronos.is_plain_input(p_input jsonb) returns boolean
 language sql immutable parallel safe
 as $$

@@ -1,5 +1,5 @@
--- is_text: whether a member of a JSON object is a text of this pattern; one that is not there, or null, may
--- be left out.
+-- is_text: whether a member of a JSON object is a text that matches this pattern. True if the member is
+-- missing or null.
 create or replace function kronos.is_text(p_value jsonb, p_pattern text) returns boolean
 language sql immutable parallel safe
 as $$

@@ -1,7 +1,8 @@
--- keyed_items: of the jobs of enqueue_keyed_jobs, each with its nth place among all: the job that its key
--- made before, or the first of the array with its key; and what keeps it from being made.
--- By the keys from the first job on, as alarm_of.
--- Returns: one row for each. fault: KR021, another request made the key's job; KR022, the name is taken.
+-- keyed_items: the jobs of enqueue_keyed_jobs, each with its place among all jobs of the call, the id of the
+-- job that its key created before or of the array's first job with that key, and the fault that prevents its
+-- creation.
+-- Reads by index from the first job on, as alarm_of.
+-- Returns: one row per job. fault: KR021, another request created the key's job; KR022, the name is taken.
 create or replace function kronos.keyed_items(p_jobs jsonb)
 returns table (place bigint, job jsonb, made_id uuid, is_first boolean, fault text, by_what text)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
@@ -38,7 +39,7 @@ begin
                                       where other.workspace_id = kronos.current_workspace_id()
                                         and other.name = judged.name
                                         and other.status in ('ACTIVE', 'PAUSED'))) then 'KR022' end,
-               coalesce('job ' || judged.twin_id, 'another of this call')
+               coalesce('job ' || judged.twin_id, 'another job of this call')
           from judged;
 end
 $$;

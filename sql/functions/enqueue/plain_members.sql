@@ -1,5 +1,4 @@
--- plain_members: the jobs of enqueue_many with their places: without the members that are null, with an
--- input.
+-- plain_members: the jobs of enqueue_many with their places, without null members and always with an input.
 create or replace function kronos.plain_members(p_jobs jsonb) returns table (nth bigint, job jsonb)
 language sql immutable parallel safe
 as $$

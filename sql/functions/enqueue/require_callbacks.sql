@@ -1,6 +1,6 @@
--- require_callbacks: that what the callbacks of an array's jobs name is in the transaction's workspace. What
--- goes in this very moment resolve_callbacks refuses.
--- Raises: KR034 for the first that names something that is not there; its column is the field.
+-- require_callbacks: checks that the endpoints and jobs named by the callbacks of an array's jobs exist in
+-- the transaction's workspace. resolve_callbacks rejects those deleted in the meantime.
+-- Raises: KR034 for the first callback that names something that does not exist; its column is the field.
 create or replace function kronos.require_callbacks(p_jobs jsonb, p_is_many boolean) returns void
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
--- require_endpoints: that the transaction's workspace has an endpoint of each of these names, and that SQL
--- can make jobs for it: one with a payload spec takes only inputs that were validated, and PostgreSQL reads
--- no JSON Schema.
--- Raises: KR012 for the first that it has not, with those that it has, where they are few; KR016 for the
--- first that names a payload spec.
+-- require_endpoints: checks that the transaction's workspace has an endpoint of each name, and that SQL can
+-- create jobs for it. An endpoint with a payload spec takes only validated inputs, and PostgreSQL cannot
+-- validate against a JSON Schema.
+-- Raises: KR012 for the first missing endpoint, with up to ten that exist; KR016 for the first with a payload
+-- spec.
 create or replace function kronos.require_endpoints(p_names text[], p_workspace text, p_is_many boolean)
 returns void
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
@@ -29,15 +29,15 @@ begin
     if v_wrong.endpoint_id is not null then
         raise sqlstate 'KR016' using
             column = 'endpoint',
-            message = format('%s%L names the payload spec %L, against which SQL cannot validate an input',
+            message = format('%s%L has the payload spec %L, against which SQL cannot validate an input',
                              v_at, v_wrong.name, v_wrong.payload_spec),
-            hint = format('make the job by the API, which validates it: POST /v1/workspaces/%s/jobs:batch',
+            hint = format('use the API, which validates it: POST /v1/workspaces/%s/jobs:batch',
                           p_workspace);
     end if;
     raise sqlstate 'KR012' using
         column = 'endpoint',
         message = format('%sno endpoint %L in workspace %s', v_at, left(v_wrong.name, 64), p_workspace),
-        hint = coalesce((select 'known are ' || string_agg(endpoint.name, ', ' order by endpoint.name)
+        hint = coalesce((select 'known endpoints: ' || string_agg(endpoint.name, ', ' order by endpoint.name)
                            from (select each.name
                                    from kronos.endpoints as each
                                   where each.workspace_id = kronos.current_workspace_id()

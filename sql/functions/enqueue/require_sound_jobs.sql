@@ -1,6 +1,6 @@
--- require_sound_jobs: that nothing is wrong with the jobs of an array. Those that have an input that is plain
--- and a key at most are not judged rule by rule, which takes ten times as long.
--- Raises: KR025 for the first that something is wrong with; its column is the field.
+-- require_sound_jobs: checks that the jobs of an array are valid. Jobs with a plain input and at most a key
+-- skip the check rule by rule, which takes ten times as long.
+-- Raises: KR025 for the first invalid job; its column is the field.
 create or replace function kronos.require_sound_jobs(p_jobs jsonb, p_is_many boolean) returns void
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- revoke_sql: ends what grant_sql gave. Whatever else somebody granted the role stays, and with it the use
--- of the schema. Safe to run again; also where the role is gone.
--- Returns: whether the role had that workspace.   Raises: KR024 where it has another one.
+-- revoke_sql: revokes the privileges given by grant_sql. Other privileges of the role stay, and so does its
+-- use of the schema if it has any. Safe to run again, also when the role no longer exists.
+-- Returns: whether the role had that workspace.
+-- Raises: KR024 if it has another workspace.
 create or replace function kronos.revoke_sql(p_workspace text, p_role text) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -16,8 +17,8 @@ begin
         return false;
     elsif p_workspace not in (v_slug, v_workspace_id::text) then
         raise sqlstate 'KR024' using
-            message = format('role %s makes jobs of workspace %s, not of %s', p_role, v_slug, p_workspace),
-            hint = format('write kronos workspace revoke-sql %s %s', v_slug, p_role);
+            message = format('role %s creates jobs in workspace %s, not in %s', p_role, v_slug, p_workspace),
+            hint = format('run kronos workspace revoke-sql %s %s', v_slug, p_role);
     end if;
     delete from kronos.sql_grants where role_name = p_role;
     if to_regrole(quote_ident(p_role)) is not null then

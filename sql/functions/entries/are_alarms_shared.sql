@@ -1,4 +1,4 @@
--- are_alarms_shared: whether the jobs of the instance share entries of pg_cron.
+-- are_alarms_shared: whether the jobs of this instance share pg_cron entries.
 create or replace function kronos.are_alarms_shared() returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

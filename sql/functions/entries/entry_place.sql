@@ -1,6 +1,7 @@
--- entry_place: where an entry must lead to reach this database. pg_cron's settings are for superusers' eyes
--- unless they lent them (cluster.sql): without, the host is not known.
--- Asked as kronos_owner.   Returns: one row.
+-- entry_place: the database, host and port that an entry must have to reach this database. Only superusers,
+-- and roles to which they granted pg_read_all_settings (cluster.sql), can read pg_cron's settings; otherwise
+-- the host is unknown. To be called as kronos_owner.
+-- Returns: one row.
 create or replace function kronos.entry_place(out database text, out nodename text, out nodeport integer)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

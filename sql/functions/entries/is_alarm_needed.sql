@@ -1,5 +1,5 @@
--- is_alarm_needed: whether an ACTIVE CRON job of an ACTIVE workspace has this alarm, internal ones aside.
--- From workspace to workspace: one that is suspended may have a hundred thousand jobs of it.
+-- is_alarm_needed: whether an ACTIVE CRON job of an ACTIVE workspace has this alarm, not counting internal
+-- jobs. Steps from workspace to workspace, because a suspended one may have a hundred thousand jobs with it.
 create or replace function kronos.is_alarm_needed(p_alarm text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off

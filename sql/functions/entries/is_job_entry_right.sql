@@ -1,6 +1,7 @@
--- is_job_entry_right: whether a job's pg_cron entry, as pg_cron_evidence returns it, is what the reaper would
--- leave as it is; where it shares one, the shared one.
--- Returns: null where there is no entry. Runs as the owner, who may see what pg_cron's settings are.
+-- is_job_entry_right: whether the reaper would leave a job's pg_cron entry, as pg_cron_evidence returns it,
+-- unchanged. For a job that shares an entry, this is the shared one. Runs as the owner, who may read
+-- pg_cron's settings.
+-- Returns: null if there is no entry.
 create or replace function kronos.is_job_entry_right(p_job_id uuid, p_alarm text, p_entry jsonb)
 returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- is_right_entry: whether an entry calls what it must and reaches this database; its schedule is compared
--- apart. database, nodename and nodeport are copied into an entry when it is scheduled, so a restored dump, a
--- renamed database or a new port leaves entries that pg_cron cannot deliver. p_at_* is what
--- kronos.entry_place says. kronos:@… is an entry that jobs share. Plain, without a search_path of its own, so
--- that it is inlined where all entries are looked at.
+-- is_right_entry: whether an entry has the right command and reaches this database. The schedule is compared
+-- elsewhere. pg_cron copies database, nodename and nodeport into an entry when it is scheduled, so a restored
+-- dump, a renamed database or a new port leaves entries that pg_cron cannot deliver. p_at_* are the values of
+-- kronos.entry_place. kronos:@… is an entry that jobs share.
+-- It has no search_path setting, so that it is inlined where all entries are checked.
 create or replace function kronos.is_right_entry(p_jobname text, p_command text, p_active boolean,
                                                  p_database text, p_nodename text, p_nodeport integer,
                                                  p_at_database text, p_at_nodename text,

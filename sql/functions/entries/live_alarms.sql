@@ -1,5 +1,5 @@
--- live_alarms: the distinct alarms of the ACTIVE CRON jobs of ACTIVE workspaces, internal ones aside, and how
--- many jobs have each.
+-- live_alarms: the distinct alarms of the ACTIVE CRON jobs of ACTIVE workspaces, without internal jobs, and
+-- the number of jobs with each.
 create or replace function kronos.live_alarms() returns table (alarm text, jobs bigint)
 language sql stable rows 5000
 as $$

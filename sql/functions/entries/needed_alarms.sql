@@ -1,5 +1,5 @@
--- needed_alarms: of each of these schedules of shared entries whether a job counts on it, as of this
--- statement. The folded ones are needed for as long as there is a fold.
+-- needed_alarms: for each of these schedules of shared entries, whether a job needs it, as of this statement.
+-- The folded ones are needed as long as there is a fold.
 create or replace function kronos.needed_alarms(p_texts text[]) returns boolean[]
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- rings_with: how often pg_cron rings for jobs a day, where these minutes are folded (best_fold).
+-- rings_with: how often per day pg_cron rings for jobs if these minutes are folded (best_fold).
 create or replace function kronos.rings_with(p_folded bigint) returns double precision
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- shared_alarms: the schedules that shared entries must have, each once: none unless the instance has alarms
--- shared.
+-- shared_alarms: the distinct schedules that shared entries must have. None unless the instance shares
+-- alarms.
 create or replace function kronos.shared_alarms() returns setof text
 language plpgsql stable rows 5000 set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- shared_names: the shared entries that ring for these CRON jobs, ACTIVE or not.
--- Returns: no row for a job that has an entry of its own: all of them, unless the instance has alarms shared,
--- and the internal jobs in any case, whose rings are heartbeats. force_generic_plan: as write_alarms.
+-- shared_names: the shared entries that ring for these CRON jobs, ACTIVE or not. force_generic_plan: as
+-- write_alarms.
+-- Returns: no row for a job that has its own entry. Internal jobs always do, since their rings are
+-- heartbeats; all jobs do unless the instance shares alarms.
 create or replace function kronos.shared_names(p_job_ids uuid[])
 returns table (job_id uuid, alarm text, jobname text)
 language plpgsql volatile rows 50 security definer set search_path = pg_catalog, pg_temp

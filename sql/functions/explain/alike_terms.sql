@@ -1,12 +1,12 @@
--- alike_terms: the live CRON jobs of a workspace (null: of all), counted by what was written of when they run
--- and by the part of [p_from, p_to) within which they do: a paused job runs from its resume_at on, one of a
--- suspended workspace not at all. From an index alone (jobs_by_terms), but for one job of each text, whose
--- schedule is that of all; of jobs with calendars closed_terms tells, which takes them off. Row level
--- security confines it.
--- Returns: one row for all that are alike. Of intervals of real time seconds, else the schedule; neither
--- where it is gone or none. Where closed ticks roll the part is all of the time, and beside it stand
--- starts_at, ends_at and waits_from, as closed_terms has it.
--- 50,000 jobs of 800 schedules: 13 ms, where reading the jobs took 55.
+-- alike_terms: counts the live CRON jobs of a workspace (null: of all) that are alike: same schedule as
+-- written, and same part of [p_from, p_to) in which they run. A paused job runs from its resume_at on; a job
+-- of a suspended workspace does not run. Row level security applies.
+-- Reads only an index (jobs_by_terms), plus one job per text for the schedule that all of them share. Jobs
+-- with calendars come from closed_terms, which also subtracts them from the others.
+-- Returns: one row per group of alike jobs. For intervals of real time seconds, otherwise the schedule;
+-- neither if there is no valid one. If closed ticks roll, the part is the whole range, and starts_at, ends_at
+-- and waits_from are set, as in closed_terms.
+-- 50,000 jobs of 800 schedules: 13 ms; reading the jobs took 55.
 create or replace function kronos.alike_terms(p_workspace_id uuid, p_from timestamptz, p_to timestamptz)
 returns table (workspace_id uuid, cron text, every text, timezone text, anchor timestamptz,
                anchor_local timestamp, dst_gap text, dst_overlap text, from_at timestamptz,
@@ -72,7 +72,7 @@ begin
                      and known.timezone = alike.timezone
                      and known.counted_from = coalesce(alike.anchor_local, '-infinity')
                      and known.dst_gap = alike.dst_gap and known.dst_overlap = alike.dst_overlap
-      -- no join: the planner would expect a row of it, and go through all of known for each of alike
+      -- Not a join: the planner would expect one row from it, and scan all of known for each row of alike.
      where alike.workspace_id = any (array(select workspace.workspace_id from kronos.workspaces as workspace
                                             where workspace.status = 'ACTIVE'));
 end

@@ -1,10 +1,10 @@
--- asked_terms: what the live CRON jobs of a workspace (null: of all) were written to run by, as alike_terms
--- counts it, for whoever asks when that is within [p_from, p_to). The p_schedules that most jobs have are
--- asked: jobs that run at the same times have one schedule, however they were written. A paused job runs from
--- its resume_at on, one of a suspended workspace not at all. Row level security confines it.
--- Returns: as alike_terms; of intervals of real time first_tick, the first that is to come, and, of those of
--- jobs with calendars, the schedule too. is_asked: it is among the p_schedules, and kronos.read_schedule
--- could have made it.
+-- asked_terms: the schedules of the live CRON jobs of a workspace (null: of all), as alike_terms counts them,
+-- for callers that ask when those run within [p_from, p_to). Only the p_schedules with the most jobs are to
+-- be evaluated: jobs that run at the same times have the same schedule, however it was written. A paused job
+-- runs from its resume_at on; a job of a suspended workspace does not run. Row level security applies.
+-- Returns: as alike_terms. Intervals of real time also have first_tick, their first tick to come, and, if
+-- their jobs have calendars, the schedule. is_asked: it is among the p_schedules, and kronos.read_schedule
+-- could have created it.
 create or replace function kronos.asked_terms(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                               p_schedules integer)
 returns table (workspace_id uuid, cron text, every text, timezone text, anchor timestamptz,
@@ -19,7 +19,7 @@ begin
     return query
     with term as materialized (
         select alike.*, row_number() over () as nth,
-               -- intervals that have begun are alike where their first ticks are; what rolls may have waited
+               -- Started intervals are alike if their first ticks are equal. Ticks that roll may have waited.
                case when alike.seconds > 0 and isfinite(alike.anchor)
                     then kronos.next_interval_tick(alike.seconds, alike.anchor,
                                                    p_from - case when alike.on_blackout = 'SKIP'
@@ -28,7 +28,7 @@ begin
                     end as first_tick
           from kronos.alike_terms(p_workspace_id, p_from, p_to) as alike
          where alike.from_at < alike.to_at
-    ), ranked as (      -- only where they are too many
+    ), ranked as (      -- used only if there are too many
         select unnest(each.those) as nth
           from (select array_agg(term.nth) as those,
                        row_number() over (order by sum(term.jobs) desc, term.schedule, term.seconds,

@@ -1,8 +1,9 @@
--- closed_terms: what alike_terms counts, of the live jobs with calendars. From an index alone
--- (jobs_by_closed_terms). Row level security confines it.
--- Returns: one row for all that are alike, and one without calendars, of as many jobs less than none: what
--- jobs_by_terms counts of them is taken off. waits_from: where closed ticks roll, since when each of the jobs
--- answers for ticks; one whose pause is to end takes what waits then, whenever it came.
+-- closed_terms: the live jobs with calendars, counted as in alike_terms. Reads only an index
+-- (jobs_by_closed_terms). Row level security applies.
+-- Returns: one row per group of alike jobs, and a second one without calendars and with a negative number of
+-- jobs, which subtracts them from the count of jobs_by_terms. waits_from: if closed ticks roll, the time
+-- since which each of the jobs has been answerable for its ticks. A job whose pause is to end takes the ticks
+-- that wait then, however old they are.
 create or replace function kronos.closed_terms(p_workspace_id uuid, p_to timestamptz)
 returns table (workspace_id uuid, cron text, every text, timezone text, anchor timestamptz,
                anchor_local timestamp, dst_gap text, dst_overlap text, starts_at timestamptz,

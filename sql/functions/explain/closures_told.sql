@@ -1,9 +1,9 @@
--- closures_told: what calendars make of ticks of a version of a job (fate_in_turn), which are in order. Each
--- waits for the ticks of its day before it, as no other day's may be later: one that nobody has accounted for
--- yet for those from the pointer on, and one that has been for those from the version's beginning on. p_next:
--- the tick that the pointer is at; null: the version has none.
--- Returns: each with its reason, empty where it is open, run_at: when it runs, and due_at: when it is
--- accounted for. None of a job without calendars.
+-- closures_told: the effect of calendars on ticks of a version of a job (fate_in_turn); the ticks are in
+-- order. Each tick waits for the earlier ticks of its day, since none of another day can be later. A tick not
+-- yet accounted for waits for those from the pointer on; a tick accounted for waits for those from the
+-- version's beginning on. p_next: the tick of the pointer; null if the version has none.
+-- Returns: each tick with its reason (empty if open), run_at: when it runs, and due_at: when it is accounted
+-- for. No rows for a job without calendars.
 create or replace function kronos.closures_told(p_job kronos.jobs, p_next timestamptz, p_ticks timestamptz[])
 returns table (tick timestamptz, closure jsonb)
 language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp

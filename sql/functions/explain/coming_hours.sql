@@ -1,15 +1,16 @@
--- coming_hours: what the live CRON jobs of a workspace (null: of all) are going to do in [p_from, p_to),
--- which are whole minutes: how many runs each minute has. The p_schedules that most jobs have are looked at
--- (asked_terms); max_runs and skip_next are not asked. What days a schedule has is asked once for all that
--- have the same days; on a day on which the zone's clocks are left alone each of them has the schedule's
--- hours and minutes, and near a change of the clocks each tick is asked for (tick_hours). What calendars
--- close is told as the times that are left, and what they move is coming_rolls'. Row level security confines
--- it.
--- Returns: all times in minutes from p_from on. After each of begins each of hours (bits 0 to 23) has in its
--- minutes (bits 0 to 59) so many runs, as far as these begin within one of the times from opens up to closes;
--- null: within all. Less than none: so many of them wait, and run later. In the row without begins jobs: how
--- many of them were looked at; left_out: how many were not, as their schedules are too many, or malformed, or
--- move too much.   50,000 jobs: decision 0132.
+-- coming_hours: how many runs each minute of [p_from, p_to) will have, from the live CRON jobs of a workspace
+-- (null: of all). The bounds are whole minutes. Covers the p_schedules with the most jobs (asked_terms);
+-- ignores max_runs and skip_next. Row level security applies.
+-- The days of a schedule are computed once for all schedules with the same days. On a day without a clock
+-- change in its zone, each has the schedule's hours and minutes. Near a clock change every tick is computed
+-- (tick_hours). Calendars appear as the times that they leave open; runs that they move come from
+-- coming_rolls.
+-- Returns: all times in minutes from p_from on. After each of begins, each of hours (bits 0 to 23) has so
+-- many runs in its minutes (bits 0 to 59), if these begin within one of the times from opens up to closes;
+-- null: within all. Negative: that many runs wait and run later. The row without begins has jobs: how many
+-- were evaluated, and left_out: how many were not, because there are too many schedules, or theirs are
+-- malformed or move too many ticks.
+-- 50,000 jobs: decision 0132.
 create or replace function kronos.coming_hours(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                p_schedules integer)
 returns table (begins integer[], hours integer, minutes bigint[], runs bigint[], opens integer[],
@@ -36,7 +37,7 @@ begin
           from told
           left join closed on closed.workspace_id = told.workspace_id and closed.calendars = told.calendars
          where told.is_asked and greatest(told.from_at, told.starts_at) < least(told.to_at, told.ends_at)
-    ), cron as materialized (      -- the other fields of a schedule say which days it has
+    ), cron as materialized (      -- the other fields of a schedule determine its days
         select (term.schedule).timezone as zone, (term.schedule).hours, term.since, term.until, term.closed,
                kronos.at_midnight((array_agg(term.schedule))[1]) as days,
                array_agg((term.schedule).minutes) as minutes, array_agg(term.jobs) as runs
@@ -58,14 +59,14 @@ begin
           from named_day as each
           join zone_day on zone_day.zone = each.zone and zone_day.day = each.day and zone_day.is_calm
          group by each.days
-    ), interval_term as materialized (      -- not even: minutes have one tick more, or less, than others
+    ), interval_term as materialized (      -- not even: some minutes have one tick more than others
         select term.seconds, term.first_tick, term.since, term.until, term.closed,
                term.seconds >= 60 or 60 % term.seconds = 0 as is_even, sum(term.jobs)::bigint as jobs
           from term where term.kind = 'interval' group by 1, 2, 3, 4, 5
     ), single as (
         select each.hour, each.minutes, alike.jobs as runs, alike.closed
           from (select term.schedule, term.since, term.until, term.closed, sum(term.jobs)::bigint as jobs
-                  from term      -- of all workspaces many have one schedule
+                  from term      -- across all workspaces many share a schedule
                  where term.kind = 'cron'
                    and (term.schedule).timezone in (select zone_day.zone from zone_day
                                                      where not zone_day.is_calm)

@@ -1,8 +1,8 @@
--- coming_jobs: the live CRON jobs of a workspace that run in a minute to come, by name; of the p_schedules
--- that most jobs have. What is written alike is asked once whether it runs then, and only jobs that do are
--- read; where a zone's clocks are left alone what does not name the minute is not asked. Those whose ticks
--- calendars move are rolled_jobs_at's. Row level security confines it.
--- Returns: the first p_limit, each with how many there are in all.
+-- coming_jobs: the live CRON jobs of a workspace that run in a given future minute, by name, from the
+-- p_schedules with the most jobs. Each distinct schedule is evaluated once, and only jobs that run then are
+-- read. Away from clock changes, schedules that do not name the minute are skipped. Jobs whose ticks
+-- calendars move come from rolled_jobs_at. Row level security applies.
+-- Returns: the first p_limit jobs, each with the total number.
 create or replace function kronos.coming_jobs(p_workspace_id uuid, p_at timestamptz, p_schedules integer,
                                               p_limit integer)
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
@@ -41,7 +41,7 @@ begin
     ), due as materialized (
         select named.*
           from named
-         where case when named.seconds is not null      -- first_tick is the minute's, perhaps before from_at
+         where case when named.seconds is not null      -- first_tick is in the minute, perhaps before from_at
                     then kronos.next_interval_tick(named.seconds, named.first_tick, named.from_at - c_moment)
                     else kronos.next_tick(named.schedule, named.from_at - c_moment) end < named.to_at
            and (named.workspace_id, named.calendars) not in (select shut.workspace_id, shut.calendars

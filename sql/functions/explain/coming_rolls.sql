@@ -1,10 +1,10 @@
--- coming_rolls: of the load to come (coming_hours) the runs that calendars move from one day to another, and
--- those that wait for them, which are as many less at their own time (moved_hours). What days have such ticks
--- is asked once for all schedules that have the same days (rolling_days); near a change of the clocks, and of
--- intervals, for each. Of these days each tick is asked for: 10,000 of them at most, those of the schedules
--- first that most jobs have.
--- Returns: as tick_hours, with the runs in each; in the row without an hour left_out: how many jobs are not
--- looked at.
+-- coming_rolls: the part of the future load (coming_hours) that calendars move from one day to another: runs
+-- at their new time, and, as negative numbers at their own time, the runs that wait (moved_hours). The days
+-- with such ticks are computed once for all schedules with the same days (rolling_days); near a clock change,
+-- and for intervals, for each schedule. Each tick of these days is computed: at most 10,000, from the
+-- schedules with the most jobs first.
+-- Returns: as tick_hours, with the runs in each; in the row without an hour, left_out: how many jobs were not
+-- evaluated.
 create or replace function kronos.coming_rolls(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                p_schedules integer)
 returns table (hour timestamptz, minutes bigint, runs bigint, left_out bigint)

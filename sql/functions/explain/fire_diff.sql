@@ -1,12 +1,13 @@
--- fire_diff: which runs a CRON job would gain, lose, and have at other times up to p_until, if it had the
--- schedule, the window and the max_runs given, by the one interpreter of schedules, so with all that clock
--- changes do. A run moves where the same day, as the new schedule's zone has it, loses one and gains one: the
--- first lost of the day is the first gained, and so on. A paused job's are those after its resumption; where
--- nobody has said when that is, those that it would have now. Of each list the first p_shown. A week of every
--- minute has 10,080 ticks, and 60 more where clocks are put back: it reads 10,200 of each at most.
--- p_calendars, p_on_blackout: null are the job's.
+-- fire_diff: the runs that a CRON job would gain, lose or have at other times up to p_until with the given
+-- schedule, window and max_runs. Uses the one interpreter of schedules, so clock changes are included.
+-- p_calendars and p_on_blackout: null means the job's own.
+-- A run moves if the same day, in the new schedule's zone, loses one run and gains one: the first lost of the
+-- day is paired with the first gained, and so on. For a paused job the runs after its resumption count; if no
+-- resumption is set, the runs that it would have now. Each list shows the first p_shown. A week of every
+-- minute has 10,080 ticks, and 60 more when clocks are set back: at most 10,200 are read for each schedule.
 -- Returns: before, after, added, removed, moved, which are counts; first_added and first_removed, instants;
--- first_moved, pairs {from, to}.   Raises: 22xxx where the job's own schedule is malformed.
+-- first_moved, pairs {from, to}.
+-- Raises: 22xxx if the job's own schedule is malformed.
 create or replace function kronos.fire_diff(p_job kronos.jobs, p_schedule kronos.schedule,
                                             p_starts_at timestamptz, p_ends_at timestamptz,
                                             p_max_runs integer, p_until timestamptz, p_shown integer,

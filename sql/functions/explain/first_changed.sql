@@ -1,6 +1,6 @@
--- first_changed: the first tick that would be left to a CRON job if it had the schedule, the window and the
--- calendars given from p_from on (next_ticks_from).
--- Returns: 'infinity' where there is none.
+-- first_changed: the first tick that a CRON job would still have if it had the given schedule, window and
+-- calendars from p_from on (next_ticks_from).
+-- Returns: 'infinity' if there is none.
 create or replace function kronos.first_changed(
     p_job kronos.jobs, p_from timestamptz, p_schedule kronos.schedule, p_starts_at timestamptz,
     p_ends_at timestamptz, p_calendars text[], p_on_blackout text

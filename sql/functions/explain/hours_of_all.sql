@@ -1,4 +1,4 @@
--- hours_of_all: coming_hours of all workspaces, for the instance's administrator: counts alone.
+-- hours_of_all: coming_hours of all workspaces, for the instance's administrator; only counts.
 create or replace function kronos.hours_of_all(p_from timestamptz, p_to timestamptz, p_schedules integer)
 returns table (begins integer[], hours integer, minutes bigint[], runs bigint[], opens integer[],
                closes integer[], jobs bigint, left_out bigint)

@@ -1,10 +1,10 @@
--- jobs_written: the live CRON jobs of a workspace that were written alike: of those with a cron text p_cron,
--- of those with an interval p_every and one of the anchors. By jobs_by_terms, and in its order, with which a
--- caller that takes sorts for dear (enable_sort) has this index where the table was never analyzed, too: of
--- indexes on the workspace or the zone the planner then knows no difference, and each of 4,000 schedules that
--- had just come was looked for among all. Plain, without a search_path of its own, so that it is inlined; and
--- a text: a body that is kept parsed (begin atomic) has the columns that the table had then, and fails once a
--- migration has added one. Row level security confines it.
+-- jobs_written: the live CRON jobs of a workspace whose schedules were written alike: for cron texts p_cron,
+-- for intervals p_every and one of the anchors. Row level security applies.
+-- Reads jobs_by_terms, in its order. A caller that disables sorts (enable_sort) therefore gets this index
+-- even on a table that was never analyzed. Otherwise the planner sees no difference to the indexes on
+-- workspace or zone, and searched all jobs for each of 4,000 newly added schedules.
+-- No search_path setting, so that it is inlined. The body is text: a parsed body (begin atomic) keeps the
+-- table's columns of its creation, and fails after a migration adds one.
 create or replace function kronos.jobs_written(p_workspace_id uuid, p_cron text, p_every text,
                                                p_timezone text, p_anchor timestamptz,
                                                p_anchor_local timestamp, p_dst_gap text, p_dst_overlap text)

@@ -1,7 +1,7 @@
--- last_tick_left: the last tick of a live job that its max_runs leaves a run for, those passed over that are
--- to be skipped or fall into its pause, or that calendars close (next_counted). Up to 10,000 are counted.
--- Returns: null where max_runs does not bound the job, or further ahead than that, or nobody knows when it is
--- resumed; -infinity where no run is left.
+-- last_tick_left: the last tick for which max_runs leaves a live job a run, skipping ticks that skip_next,
+-- its pause or its calendars take away (next_counted). Counts up to 10,000 ticks.
+-- Returns: null if max_runs does not limit the job, if the tick is further ahead than that, or if no
+-- resumption is set; -infinity if no run is left.
 create or replace function kronos.last_tick_left(p_job kronos.jobs, p_pointer kronos.pointers)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- movable_jobs: the live CRON jobs of a workspace whose owners let their runs be moved, and when they run in
--- [p_from, p_to), as their calendars have it, an hour in one number (runs_by_hour). What runs alike is asked
--- once, and told once. A job of each minute is not among them, nor one that may be moved by less than a
--- minute: it has no minute to go to. Row level security confines it.
--- Returns: at most p_limit, by id; number: how many there are in all. Jobs of one term run alike: the first
--- of them has the hours, in minutes from p_from on, and each hour's minutes as bits 0 to 59.
+-- movable_jobs: the live CRON jobs of a workspace whose owners allow their runs to be moved, and when they
+-- run in [p_from, p_to) under their calendars, one number per hour (runs_by_hour). Jobs that run alike are
+-- evaluated once and listed once. Excludes jobs that run every minute, and jobs that may move by less than a
+-- minute, since neither can go to another minute. Row level security applies.
+-- Returns: at most p_limit, by id; number: the total. Jobs of one term run alike: the first of them has the
+-- hours, in minutes from p_from on, and each hour's minutes as bits 0 to 59.
 create or replace function kronos.movable_jobs(p_from timestamptz, p_to timestamptz, p_limit integer)
 returns table (job_id uuid, name text, version integer, endpoint text, cron text, every text, timezone text,
                spread_seconds integer, offset_seconds integer, term bigint, hours integer[],

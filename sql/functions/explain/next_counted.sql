@@ -1,8 +1,8 @@
--- next_counted: the first p_count ticks of a job from p_tick on that skip_next and max_runs count: those that
--- its pause leaves, and that its calendars have run. Of a job with calendars 2,000 ticks are looked at,
--- and 200 in a row that do not run.
--- Returns: ascending; fewer where the schedule or the job ends, or no more are found.
--- Raises: 22xxx where the schedule is malformed.
+-- next_counted: the first p_count ticks of a job from p_tick on that skip_next and max_runs count: ticks
+-- outside its pause that its calendars let run. For a job with calendars at most 2,000 ticks are examined,
+-- and at most 200 in a row that do not run.
+-- Returns: ascending; fewer if the schedule or the job ends, or if no more are found.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.next_counted(p_job kronos.jobs, p_tick timestamptz, p_count integer)
 returns setof timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -13,7 +13,7 @@ declare
     v_tick   timestamptz;
     v_latest timestamptz;      -- when the ticks up to this one are accounted for
     v_left   integer := p_count;
-    v_row    integer := 0;      -- ticks since the last that runs
+    v_row    integer := 0;      -- ticks since the last one that runs
     v_before timestamptz;
     v_since  timestamptz;
     v_run    record;

@@ -1,10 +1,10 @@
--- read_instant: how a schedule reads the minute of an instant: what its zone's clocks show, which fields
--- match, what a change of clocks did there.
+-- read_instant: how a schedule reads the minute of an instant: the local time in its zone, which fields
+-- match, and the effect of a clock change.
 -- Returns: {local, zone, weekday, is_named, fields, texts, next_tick, clock, every_seconds, anchor,
--- anchor_local}, or {error} where the schedule is malformed. clock is null far from a change; {change:
--- forward, at, skipped_local, skipped_matches, from_local, to_local, moves, moved_to} where clocks were put
--- forward within the day before and would still show a time that was left out, had they not been; {change:
--- back, at, pass: second} where they show a time for the second time.
+-- anchor_local}, or {error} if the schedule is malformed. clock is null unless a change is near. {change:
+-- forward, at, skipped_local, skipped_matches, from_local, to_local, moves, moved_to}: clocks were set
+-- forward within the day before, and without that they would now show a skipped time. {change: back, at,
+-- pass: second}: they show a time for the second time.
 create or replace function kronos.read_instant(p_schedule kronos.schedule, p_cron text, p_at timestamptz)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ declare
     v_local  timestamp;
     v_change record;
     v_clock  jsonb;
-    v_lost   timestamp;      -- what clocks would have shown
+    v_lost   timestamp;      -- the time that clocks would have shown
     v_fault  text := kronos.schedule_fault(p_schedule);
 begin
     if v_fault is not null then

@@ -1,6 +1,6 @@
--- rolled_jobs_at: coming_jobs, of the jobs whose closed ticks roll: those that have a tick in the minute
--- which no calendar of theirs closes and which waits for none, or one that runs there (moved_hours). What is
--- written alike is asked once; then its jobs are read.
+-- rolled_jobs_at: coming_jobs for jobs whose closed ticks roll: those with a tick in the minute that no
+-- calendar closes and that waits for no other, or with a moved one that runs in it (moved_hours). Each
+-- distinct schedule is evaluated once; then its jobs are read.
 create or replace function kronos.rolled_jobs_at(p_workspace_id uuid, p_at timestamptz, p_schedules integer)
 returns setof kronos.jobs
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ begin
                       and job.calendars <> '{}' and job.on_blackout <> 'SKIP'
                       and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED'))
     then
-        return;      -- what does not roll is not counted again
+        return;      -- nothing rolls: no need to count the terms again
     end if;
     return query
     with term as materialized (

@@ -1,7 +1,6 @@
--- run_of: the execution that stands for a job's tick, or, without a tick, of a run by hand or of a backfill
--- within p_at's minute. Row level security confines it.
--- Returns: its facts; null where there is none. A counted row stands for each tick from its first to its
--- last.
+-- run_of: the facts of the execution for a job's tick or, without a tick, for a manual run or backfill within
+-- p_at's minute. Row level security applies.
+-- Returns: its facts; null if there is none. A counted row stands for each tick from its first to its last.
 create or replace function kronos.run_of(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz)
 returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp

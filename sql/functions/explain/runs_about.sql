@@ -1,7 +1,7 @@
--- runs_about: the ids of the executions that may tell of a job's tick, or, without a tick, of a run by hand
--- or of a backfill within p_at's minute. Each comes from the partition that its id names: a tick's is
--- computed, a run by hand has the time at which it was asked for, a backfill's is computed from the backfill.
--- As the caller: row level security holds.
+-- runs_about: the ids of the executions that may belong to a job's tick or, without a tick, to a manual run
+-- or backfill within p_at's minute. Each is read from the partition that its id names: a tick's id is
+-- computed, a manual run's id holds the time of its request, a backfill's id is computed from the backfill.
+-- Runs as the caller: row level security applies.
 create or replace function kronos.runs_about(p_job kronos.jobs, p_tick timestamptz, p_at timestamptz)
 returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,16 +1,16 @@
--- runs_to_come: what a CRON job is going to do: its next p_count runs, within its window and its max_runs; of
--- a paused one, those from its resumption on. What was accounted for is not to come, though the clock was set
--- back. Row level security confines it.
--- Returns: next_runs and skipped as upcoming_runs has them; lints: a sentence each on what its user may not
--- expect. Of a job whose row cannot be read, written by SQL say, no runs, and the lint that says why: reading
--- a job never fails for its sake.
+-- runs_to_come: the next p_count runs of a CRON job, within its window and its max_runs; for a paused job,
+-- those after its resumption. Ticks already accounted for are not included, even if the clock was set back.
+-- Row level security applies.
+-- Returns: next_runs and skipped as in upcoming_runs; lints: one sentence each about what the user may not
+-- expect. If the job's row cannot be read (for example, because it was written by SQL), no runs, and a lint
+-- that says why: reading a job never fails because of that.
 create or replace function kronos.runs_to_come(p_job kronos.jobs, p_count integer, out next_runs jsonb,
                                                out skipped jsonb, out lints text[])
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_is_live constant boolean     := p_job.status in ('ACTIVE', 'PAUSED');
-    -- a tick at this very instant is not the pause's
+    -- A tick at exactly this instant is no longer in the pause.
     v_resumes constant timestamptz := kronos.finite(p_job.resume_at) - interval '1 microsecond';
     v_after   constant timestamptz := greatest(kronos.now(), v_resumes,
                                                kronos.finite(p_job.starts_at) - interval '1 microsecond');
@@ -46,7 +46,7 @@ begin
                               then 'the job is paused: nothing runs until '
                                    || coalesce(kronos.iso(p_job.resume_at), 'it is resumed')
                          end,
-                         case when p_job.skip_next > 0 then 'ticks to come that are skipped before the '
+                         case when p_job.skip_next > 0 then 'ticks that will be skipped before the '
                                                             'next run (skip_next): ' || p_job.skip_next end
                      ], null) || kronos.lint_schedule(p_job.cron, p_job.schedule, v_after, v_until)
                      || case when v_count > 0

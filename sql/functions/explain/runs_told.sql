@@ -1,12 +1,12 @@
--- runs_told: the facts of executions, each as `explain` tells of it. Row level security confines it.
--- Returns: a row for each that there is.
+-- runs_told: the facts of executions for `explain`. Row level security applies.
+-- Returns: one row per execution that exists.
 create or replace function kronos.runs_told(p_execution_ids uuid[])
 returns table (execution_id uuid, scheduled_at timestamptz, facts jsonb)
 language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_ids constant uuid[] := array_remove(p_execution_ids, null);      -- a null names every partition
+    v_ids constant uuid[] := array_remove(p_execution_ids, null);      -- a null would match every partition
 begin
     return query
         select run.execution_id, run.scheduled_at,

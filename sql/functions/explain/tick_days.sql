@@ -1,10 +1,11 @@
--- tick_days: what became of the ticks of [p_from, p_to) of a version of a job, counted by the day that the
--- clocks of p_zone showed: of each day the ticks by the status, the reason's code and the cause of the
--- execution that stands for them (tick_rows). Of those that have none the status is OVERDUE, UNKNOWN (older
--- than the history that is kept whole) or UNACCOUNTED, and code and cause are null. At most 45,000 ticks a
--- call, which are a month of one a minute; up to now. Row level security confines it.
--- Returns: in no order. A plan that is kept for any array, or that goes through one list for each row of the
--- other, takes a minute for a month of ticks.
+-- tick_days: the outcome of the ticks in [p_from, p_to) of a version of a job, counted by local day in
+-- p_zone. For each day, the ticks by the status, reason code and cause of their execution (tick_rows). Ticks
+-- without an execution have the status OVERDUE, UNKNOWN (older than the history that is kept whole) or
+-- UNACCOUNTED, and null code and cause. Covers ticks up to now, at most 45,000 per call, which is a month of
+-- one per minute. Row level security applies.
+-- Returns: rows in no order.
+-- With a plan kept for any array, or one that scans one list for each row of the other, a month of ticks
+-- takes a minute.
 create or replace function kronos.tick_days(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                             p_zone text)
 returns table (day text, status text, code text, cause text, ticks bigint, first_tick timestamptz)

@@ -1,7 +1,7 @@
--- tick_rows: the executions that stand for a job's ticks from p_first up to p_last: those of the schedule,
--- read by the bounds of their ids, from the window's weeks alone; and the row of a run of ticks that began
--- before and reaches p_first, with its last tick. Row level security confines it.
--- Returns: last_at for that row alone; of an execution that is not over, status RUNNING or QUEUED.
+-- tick_rows: the executions for a job's ticks from p_first up to p_last: scheduled ones, read by the bounds
+-- of their ids and only from the window's weeks; and, with its last tick, the row of a run of ticks that
+-- began earlier and reaches p_first. Row level security applies.
+-- Returns: last_at only for that row; for an unfinished execution status RUNNING or QUEUED.
 create or replace function kronos.tick_rows(p_job kronos.jobs, p_first timestamptz, p_last timestamptz)
 returns table (first_at timestamptz, last_at timestamptz, tick_count integer, status text, code text,
                cause text)

@@ -1,7 +1,7 @@
--- ticks_listed: the ticks of [p_from, p_to) that a version of a job answers for, those to come among them:
--- while it is live, those of its schedule from its pointer on, up to last_tick_left.
--- Returns: ascending; at most p_limit. None where the schedule is malformed: reading a job never fails for
--- its sake.
+-- ticks_listed: the ticks in [p_from, p_to) that a version of a job answers for, including future ones: for a
+-- live version, those of its schedule from its pointer on, up to last_tick_left.
+-- Returns: ascending; at most p_limit. None if the schedule is malformed: reading a job never fails because
+-- of it.
 create or replace function kronos.ticks_listed(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                                p_limit integer)
 returns setof timestamptz

@@ -1,8 +1,9 @@
--- ticks_told: the ticks of [p_from, p_to) of a version of a job (ticks_listed), each with the execution that
--- stands for it, as run_of finds it for one: its own, or the row of a run of ticks that reaches over it. All
--- of them are read at once, each from the partition that its id names. Of the first 20 that are due and have
--- none, what pg_cron has of their alarm. Row level security confines it.
--- Returns: ascending; at most p_limit. facts: as runs_told has them. is_to_be_skipped: skip_next is going to.
+-- ticks_told: the ticks in [p_from, p_to) of a version of a job (ticks_listed), each with its execution, as
+-- run_of finds it: its own, or the row of a run of ticks that covers it. All executions are read together,
+-- each from the partition that its id names. The first 20 due ticks without one get pg_cron's evidence of
+-- their alarm. Row level security applies.
+-- Returns: ascending; at most p_limit. facts: as in runs_told. is_to_be_skipped: skip_next will skip the
+-- tick.
 create or replace function kronos.ticks_told(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                              p_limit integer)
 returns table (tick timestamptz, facts jsonb, is_to_be_skipped boolean, pg_cron jsonb)

@@ -1,5 +1,5 @@
--- with_run_times: runs to come of a job that is moved by its offset or its jitter, each with run_at: when its
--- delivery begins. Of any other job the runs as they are.
+-- with_run_times: adds run_at, when the delivery begins, to the future runs of a job that has an offset or
+-- jitter. The runs of any other job are unchanged.
 create or replace function kronos.with_run_times(p_job kronos.jobs, p_runs jsonb) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$

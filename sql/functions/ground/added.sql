@@ -1,4 +1,4 @@
--- added: two objects of counts as one, each key's numbers added.
+-- added: merges two objects of counts, adding the numbers of each key.
 create or replace function kronos.added(p_some jsonb, p_more jsonb) returns jsonb
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

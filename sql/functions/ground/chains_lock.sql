@@ -1,5 +1,6 @@
--- chains_lock: the advisory lock of a workspace's chains of jobs. Who makes a job that names another one in a
--- callback holds it until its transaction ends, and who cancels a job shares it; after workspace_lock.
+-- chains_lock: the advisory lock of a workspace's chains of jobs. A transaction that creates a job whose
+-- callback names another job holds it exclusively until it ends; one that cancels a job holds it shared.
+-- Taken after workspace_lock.
 -- Returns: its key.
 create or replace function kronos.chains_lock(p_workspace_id uuid) returns bigint
 language sql immutable strict parallel safe

@@ -1,6 +1,7 @@
--- creator_of: who makes what is made now, as its row has it. p_caller: what is said in kronos.caller (see
--- write_audit), null where nobody who may says it: then it is who had logged in, with the trace that they say
--- (told_trace). p_made: which of the objects that requests of several callers make together. Inlined.
+-- creator_of: the creator to store in a row created now. p_caller: the value of kronos.caller (see
+-- write_audit), or null if no trusted session set it; then the creator is the logged-in role, with the trace
+-- that it declares (told_trace). p_made: which of the objects, if requests of several callers create them
+-- together. Inlined.
 create or replace function kronos.creator_of(p_caller jsonb) returns jsonb
 language sql stable
 as $$

@@ -1,5 +1,5 @@
--- creator_shown: who made a one-shot, as every reader of it is shown. From which address, and who had logged
--- in to the database, the audit alone says (creations_among). Inlined.
+-- creator_shown: a one-shot's creator, as shown to every reader. Only the audit shows the address and the
+-- database login (creations_among). Inlined.
 create or replace function kronos.creator_shown(p_created_by jsonb) returns jsonb
 language sql immutable parallel safe
 as $$

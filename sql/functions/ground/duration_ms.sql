@@ -1,5 +1,5 @@
--- duration_ms: how long a run took, in milliseconds: never negative, whatever clocks said.
--- Returns: null where it has not begun or ended, or where an instant is infinite.
+-- duration_ms: how long a run took, in milliseconds. Never negative, even if clocks disagree.
+-- Returns: null if it has not begun or ended, or if an instant is infinite.
 create or replace function kronos.duration_ms(p_started_at timestamptz, p_completed_at timestamptz)
 returns bigint
 language sql immutable parallel safe

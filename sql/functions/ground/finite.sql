@@ -1,6 +1,6 @@
--- finite: an instant as it can be counted with and read by people: one before the year 1 or after 9999, or an
--- infinite one, is the first or the last that there is. A row may have been written by SQL: what is computed
--- from its instants never fails for their sake (kronos/reading.py has the same rule). Inlined.
+-- finite: an instant clamped to the years 1 to 9999, so that people and arithmetic can handle it; infinite
+-- instants are clamped too. A row may have been written by SQL, and computing with its instants must never
+-- fail because of them (kronos/reading.py has the same rule). Inlined.
 create or replace function kronos.finite(p_at timestamptz) returns timestamptz
 language sql immutable parallel safe
 return case

@@ -1,5 +1,5 @@
--- floor_of: from when on an index is read, as a worker says it: the first instant that Python knows stands
--- for all there is. Inlined.
+-- floor_of: the lower bound for reading an index, from a worker's value: Python's earliest instant means no
+-- bound. Inlined.
 create or replace function kronos.floor_of(p_floor timestamptz) returns timestamptz
 language sql immutable parallel safe
 as $$

@@ -1,6 +1,5 @@
--- is_odd: whether an execution was made more than an hour before or after the time that it is for, such as a
--- DELAYED one, or a missed tick's; as the index execution_done_odd has it. An infinite instant has no
--- distance.
+-- is_odd: whether an execution was created more than an hour before or after its scheduled time, such as a
+-- DELAYED one or one for a missed tick. Matches the index execution_done_odd. True if an instant is infinite.
 create or replace function kronos.is_odd(p_created_at timestamptz, p_scheduled_at timestamptz) returns boolean
 language sql immutable parallel safe
 return case when p_created_at

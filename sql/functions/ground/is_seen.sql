@@ -1,5 +1,5 @@
--- is_seen: whether a text that people read as a name can be read whole: it has a visible character, and none
--- that is not seen or turns the order of the text around it (kronos/unseen.py has the same, and says why).
+-- is_seen: whether a text can be read whole as a name: it has a visible character, and none that is invisible
+-- or changes the direction of the surrounding text (kronos/unseen.py has the same rule and explains it).
 create or replace function kronos.is_seen(p_text text) returns boolean
 language sql immutable parallel safe
 as $$

@@ -1,4 +1,4 @@
--- is_test: whether an execution only tried an endpoint out (test_id).
+-- is_test: whether an execution is a test of an endpoint (test_id).
 create or replace function kronos.is_test(p_execution_id uuid) returns boolean
 language sql immutable parallel safe
 as $$

@@ -1,4 +1,4 @@
--- iso_inlined: iso, for statements that make one row: stable, as to_char is, and so inlined.
+-- iso_inlined: iso, for statements that create one row. Stable, as to_char is, and therefore inlined.
 create or replace function kronos.iso_inlined(p_at timestamptz) returns text
 language sql stable parallel safe
 as $$

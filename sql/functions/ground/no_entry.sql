@@ -1,4 +1,4 @@
--- no_entry: what a job shows of pg_cron that has no entry there, because nothing of it is to come. Inlined.
+-- no_entry: what a job shows of pg_cron if it has no entry because it has no future ticks. Inlined.
 create or replace function kronos.no_entry(p_job_id uuid, p_alarm text) returns jsonb
 language sql immutable parallel safe
 as $$

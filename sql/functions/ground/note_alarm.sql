@@ -1,7 +1,7 @@
--- note_alarm: notes for settle_alarms that the transaction gives an alarm a job (p_sign +), or takes one away
--- (-); or that it does so for nobody who waits for an answer (* and ~), so that what pg_cron refuses is to
--- stop nothing else. Of each two the last word for an alarm holds; a transaction may give and take.
--- In a setting of the transaction: what is rolled back to a savepoint is forgotten with it.
+-- note_alarm: records for settle_alarms that the transaction gives an alarm a job (p_sign +) or takes one
+-- away (-). With * or ~ it does so while no caller waits for an answer, so an error from pg_cron must stop
+-- nothing else. Of each pair the last note for an alarm counts; a transaction may both give and take.
+-- Stored in a setting of the transaction, so a rollback to a savepoint also undoes the notes.
 create or replace function kronos.note_alarm(p_sign text, p_alarm text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- offset_within: a job's offset, within a new spread: one that is shorter takes its job along.
+-- offset_within: a job's offset, limited to a new spread: a shorter spread shortens the offset.
 create or replace function kronos.offset_within(p_spread text, p_offset_seconds integer) returns integer
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- parked_rank: rank_of, for what is parked, as execution_live_parked spells it out: in UTC, where a minute is
--- one in every session's time zone, so that an index may have it. "case" and not coalesce, as in queue_of.
+-- parked_rank: rank_of for parked executions, as spelled out in execution_live_parked: in UTC, where a minute
+-- is the same in every session's time zone, so that an index can contain it. CASE instead of coalesce, as in
+-- queue_of.
 create or replace function kronos.parked_rank(p_due_at timestamptz, p_priority smallint) returns timestamp
 language sql immutable parallel safe
 as $$

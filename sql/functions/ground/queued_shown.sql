@@ -1,5 +1,5 @@
--- queued_shown: a job's first execution as its creation answers it, before anything has become of it. Inlined
--- into the statement that asks: no setting of its own, and no function that is one.
+-- queued_shown: a job's first execution as returned when the job is created, before anything has happened to
+-- it. Inlined into the calling statement, so it has no settings and calls no function that has any.
 create or replace function kronos.queued_shown(p_execution_id uuid, p_job_id uuid, p_job_name text,
                                                p_workspace text, p_endpoint text, p_endpoint_type text,
                                                p_visible_at timestamptz, p_run_at timestamptz,

@@ -1,5 +1,5 @@
--- queues: those of execution_live_ready that executions of an endpoint may wait in: each priority is one, 11
--- that of priority 0. Inlined, so that a plan sees the list.
+-- queues: the queues of execution_live_ready in which executions of an endpoint can wait: one per priority;
+-- 11 is priority 0. Inlined, so that plans see the list.
 create or replace function kronos.queues() returns integer[]
 language sql immutable parallel safe
 as $$

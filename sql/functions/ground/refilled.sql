@@ -1,6 +1,6 @@
--- refilled: what a token bucket holds at p_at, of which p_tokens were in it at p_from (null: it was full).
--- p_count tokens come every p_seconds, and no more than p_burst stay. A clock that was set back gives none
--- and takes none; one that was set forward gives no more than p_burst.
+-- refilled: the tokens in a bucket at p_at, if p_tokens were in it at p_from (null: it was full). p_count
+-- tokens are added every p_seconds, up to p_burst. A clock set back adds and removes none; a clock set
+-- forward adds no more than up to p_burst.
 create or replace function kronos.refilled(p_tokens double precision, p_from timestamptz, p_count integer,
                                            p_seconds integer, p_burst integer, p_at timestamptz)
 returns double precision

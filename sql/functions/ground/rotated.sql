@@ -1,5 +1,5 @@
--- rotated: the ids in their order, begun at a place that chance has chosen where they are more than a run
--- does in any case. So rows that fail in each run, however many, keep no other from its turn.
+-- rotated: the ids in order, starting at a random position if there are more than any run is certain to
+-- process (100). Thus rows that fail in each run, however many, cannot keep others from their turn.
 create or replace function kronos.rotated(p_job_ids uuid[]) returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- said_caller: what kronos.caller says of who acts, where the session is one of Kronos's own: an application
--- that enqueues says nothing of the kind. A worker, and pg_cron, say who began the operation that they are
--- at. Inlined.   Returns: null where nothing is said.
+-- said_caller: the caller in kronos.caller, if the session belongs to Kronos; an application that enqueues
+-- has none. Workers and pg_cron set it to the caller that began the operation they work on. Inlined.
+-- Returns: null if nothing is set.
 create or replace function kronos.said_caller() returns jsonb
 language sql stable
 as $$

@@ -1,4 +1,5 @@
--- settled_at: up to when settle_ticks accounted for ticks in this transaction; else its start.
+-- settled_at: the instant up to which settle_ticks accounted for ticks in this transaction; otherwise its
+-- start.
 create or replace function kronos.settled_at() returns timestamptz
 language sql stable parallel safe
 as $$

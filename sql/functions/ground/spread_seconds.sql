@@ -1,4 +1,4 @@
--- spread_seconds: what a job's spread comes to: 300 of "5m". Null of none.
+-- spread_seconds: a job's spread in seconds: 300 for "5m". Null if it has none.
 create or replace function kronos.spread_seconds(p_spread text) returns integer
 language sql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

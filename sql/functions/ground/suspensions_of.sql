@@ -1,7 +1,7 @@
--- suspensions_of: when a workspace was, or is, not ACTIVE: the last twenty times. What comes to nothing in a
--- suspension goes by the instants of it, whenever somebody looks. The one that lasts ends at p_until, if
--- given. As with the ticks of jobs (follow_instants) the instant of a suspension is before it, and that of a
--- resumption in it.
+-- suspensions_of: the last twenty periods in which a workspace was not ACTIVE, including a current one. What
+-- a suspension cancels is decided by these instants, however late it is examined. A current suspension ends
+-- at p_until, if given. As with the ticks of jobs (follow_instants), the instant of a suspension is before
+-- it, and the instant of a resumption in it.
 create or replace function kronos.suspensions_of(p_workspace kronos.workspaces,
                                                  p_until timestamptz default null)
 returns tstzmultirange

@@ -1,5 +1,5 @@
--- test_id: the id of an execution that only tries an endpoint out: as uuid7, but of version 8 (RFC 9562: free
--- for one's own use), by which it is known for what it is, wherever it lies (is_test).
+-- test_id: the id of an execution that only tests an endpoint: as uuid7, but of version 8 (RFC 9562: for
+-- custom use), which identifies it as a test wherever it is stored (is_test).
 -- Returns: a new id each time.
 create or replace function kronos.test_id(p_at timestamptz) returns uuid
 language sql volatile parallel safe set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
 -- tick_id: the execution id of a job's nominal tick: a version 7 UUID whose random bits are a digest of (job,
--- tick). Alarm, catch-up and a command that runs twice meet the same id, so the same tick can never be two
--- executions.
--- Returns: the same id for the same arguments, for ever.
--- One expression, immutable in all its parts (extract from a timestamptz is not) and without a search_path of
--- its own, so that it is inlined: a function that is not is planned again by every statement. Its callers set
+-- tick). An alarm, catch-up and a command that runs twice all compute the same id, so a tick can never become
+-- two executions.
+-- Returns: always the same id for the same arguments.
+-- One expression with only immutable parts (extract from a timestamptz is not) and without a search_path
+-- setting, so that it is inlined: a function that is not is planned again by every statement. Its callers set
 -- theirs.
 create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid
 language sql immutable parallel safe

@@ -1,6 +1,7 @@
--- told_trace: the span that an application says its transaction is, in the setting kronos.traceparent, as
--- W3C's traceparent writes it: what kronos.enqueue makes is a part of that trace. A text that is none says
--- nothing, as in a header.   Returns: {} where none is said.
+-- told_trace: the span that an application declares for its transaction in the setting kronos.traceparent, in
+-- W3C traceparent format: what kronos.enqueue creates becomes part of that trace. An invalid text is ignored,
+-- as in a header.
+-- Returns: {} if none is set.
 create or replace function kronos.told_trace() returns jsonb
 language sql stable
 as $$

@@ -1,5 +1,5 @@
--- traceparent_of: the span of who makes what is made now, as W3C's traceparent writes it, where its request
--- was in a trace; else null. p_caller, p_made: as in creator_of. Inlined.
+-- traceparent_of: the span of the caller that creates an object now, in W3C traceparent format, if its
+-- request was part of a trace; otherwise null. p_caller, p_made: as in creator_of. Inlined.
 create or replace function kronos.traceparent_of(p_caller jsonb, p_made uuid default null) returns text
 language sql stable
 as $$

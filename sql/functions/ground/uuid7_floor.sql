@@ -1,7 +1,7 @@
--- uuid7_floor: the smallest version 7 UUID of an instant; the bound between two partitions. Ids count the
--- years 1970 to 10889: an instant before or after, or an infinite one, has the first or the last of them, so
--- that bounds keep the order of their instants. plpgsql, whose plan the session keeps: a SQL function that is
--- not inlined is planned by every statement that calls it, 50 us.
+-- uuid7_floor: the smallest version 7 UUID of an instant; the bound between two partitions. Ids cover the
+-- years 1970 to 10889: earlier, later and infinite instants get the first or the last of them, so bounds keep
+-- the order of their instants. plpgsql, because the session keeps its plan: an SQL function that is not
+-- inlined is planned by every statement that calls it, 50 us.
 create or replace function kronos.uuid7_floor(p_at timestamptz) returns uuid
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

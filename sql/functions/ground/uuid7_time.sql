@@ -1,5 +1,5 @@
--- uuid7_time: the instant that a version 7 UUID begins with, to the millisecond: which partition of the
--- history a row of this id lies in.
+-- uuid7_time: the instant at the start of a version 7 UUID, to the millisecond. It determines the history
+-- partition of the row with this id.
 create or replace function kronos.uuid7_time(p_id uuid) returns timestamptz
 language sql immutable strict parallel safe
 as $$

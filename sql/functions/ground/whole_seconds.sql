@@ -1,5 +1,5 @@
--- whole_seconds: from one instant to another, 0 where that is before it, no more than a number holds; null
--- where one is not known.
+-- whole_seconds: the seconds from one instant to another: 0 if the second is earlier, at most the largest
+-- integer; null if either is unknown.
 create or replace function kronos.whole_seconds(p_from timestamptz, p_to timestamptz) returns integer
 language sql immutable parallel safe
 as $$

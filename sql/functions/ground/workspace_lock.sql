@@ -1,8 +1,8 @@
--- workspace_lock: the advisory lock of a workspace. What changes a job or registers one holds it shared,
--- what suspends or resumes the workspace alone: so its status cannot turn while an entry is written
--- because of it. What sets its ages holds it alone, too. Always before the jobs' rows; who holds a row
--- already may only try. An advisory lock and not the workspace's row: a row lock in every create is a write
--- each, and a multixact wherever two meet.
+-- workspace_lock: the advisory lock of a workspace. Changing or registering a job takes it shared; suspending
+-- or resuming the workspace takes it exclusively, so that the status cannot change while an entry is being
+-- written because of it. Changing its retention ages takes it exclusively too. Always taken before the jobs'
+-- rows; a session that already holds a row may only try it. An advisory lock and not the workspace's row: a
+-- row lock in every create is a write each time, and a multixact whenever two meet.
 -- Returns: its key.
 create or replace function kronos.workspace_lock(p_workspace_id uuid) returns bigint
 language sql immutable strict parallel safe

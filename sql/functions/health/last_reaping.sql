@@ -1,7 +1,7 @@
--- last_reaping: what the reaper, which rings every minute, found the last time, of the last ten minutes:
--- where jobs and pg_cron's entries differed.
--- Returns: no row where it has not run in that time. mended: differences that it put right; left_over: those
--- that it left to the next minute; nulls: it failed.
+-- last_reaping: the result of the reaper's last run within the last ten minutes: how many differences between
+-- jobs and pg_cron's entries it found. The reaper rings every minute.
+-- Returns: no row if it has not run in that time. mended: differences that it corrected; left_over: those
+-- left for the next minute; nulls: it failed.
 create or replace function kronos.last_reaping()
 returns table (at timestamptz, mended integer, left_over integer)
 language sql stable rows 1 security definer set search_path = pg_catalog, pg_temp

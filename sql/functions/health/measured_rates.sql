@@ -1,8 +1,7 @@
--- measured_rates: how fast this instance was seen to be within the last hour, for its administrator: a
--- second's rings of pg_cron, in the minute that had most; a second's rows of ticks, and its ends of
--- deliveries, in the second that had most. What was never busy was never seen to be fast. Of the newest
--- 20,000 executions.
--- Returns: one row; null where there was nothing of the kind.
+-- measured_rates: the highest rates of this instance within the last hour, for its administrator: pg_cron's
+-- rings per second in the busiest minute; rows of ticks and ends of deliveries per second, in the busiest
+-- second. A part that was never busy shows a low rate. Reads the newest 20,000 executions.
+-- Returns: one row; null for a rate without any data.
 create or replace function kronos.measured_rates(out rings double precision, out ticks bigint,
                                                  out deliveries bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,14 +1,14 @@
--- overdue_jobs: the live CRON jobs of the transaction's workspace that are due for so long that catch-up
--- should have accounted for them (system_status), most overdue first, and why: of all workspaces' the first
--- 10,000 are looked at.
--- Returns: fault: why its ticks cannot be accounted for; null: nobody has rung.
+-- overdue_jobs: the live CRON jobs of the transaction's workspace that have been due for so long that
+-- catch-up should have accounted for them (system_status), most overdue first, with the reason. Examines the
+-- first 10,000 such jobs of all workspaces.
+-- Returns: fault: why the job's ticks cannot be accounted for; null: nothing has rung.
 create or replace function kronos.overdue_jobs(p_limit integer)
 returns table (job_id uuid, job_name text, since timestamptz, fault text)
 language plpgsql stable rows 10 security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    -- read once: an index serves no bound that changes while it is read
+    -- Read once: an index cannot be used with a bound that changes during the scan.
     v_before constant timestamptz := kronos.clock() - kronos.grace() - interval '60 seconds';
     v_from   constant timestamptz := (select floor.lowest_at from kronos.pointers_floor as floor);
 begin

@@ -1,7 +1,7 @@
--- pg_cron_drift: where pg_cron's entries of our name are not those that the ACTIVE CRON jobs are rung by (a
--- job's own, or those that jobs share), and in what. One snapshot; a request under way may show as a
--- difference, so the reaper looks again under the job's lock.
--- Returns: a row a difference; job_id is null where the entry's name holds none, workspace_id where no job
+-- pg_cron_drift: the differences between pg_cron's entries under our name and those that should ring the
+-- ACTIVE CRON jobs (own or shared entries). One snapshot: a request in progress may show as a difference, so
+-- the reaper checks again under the job's lock.
+-- Returns: one row per difference; job_id is null if the entry's name contains none, workspace_id if no job
 -- has it.
 create or replace function kronos.pg_cron_drift()
 returns table (job_id uuid, workspace_id uuid, jobid bigint, jobname text, difference text)
@@ -15,7 +15,7 @@ begin
             select job.job_id, job.workspace_id, 'kronos:' || job.job_id as jobname, job.alarm
               from kronos.jobs as job
               join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
-             where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')      -- as jobs_by_zone has it
+             where job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED')      -- as in jobs_by_zone
                and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
                and (not v_are_shared or workspace.slug = 'kronos-system')
              union all

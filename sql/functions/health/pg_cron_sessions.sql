@@ -1,9 +1,8 @@
--- pg_cron_sessions: what is known of pg_cron at once, long before its silence shows. Names of sessions
--- are for everybody to see; which commands of it run is not, unless it connects for them, as it does by
--- default.
--- Returns: one row. has_launcher: it runs, for whichever database; is_elsewhere: it runs, for another
--- database, and has not rung in this one since PostgreSQL started; running: how many commands it runs, ours
--- among them.
+-- pg_cron_sessions: what can be known about pg_cron immediately, long before its silence shows. Every role
+-- can see the names of sessions. Running commands are visible only if pg_cron connects for them, as it does
+-- by default.
+-- Returns: one row. has_launcher: it runs, for any database; is_elsewhere: it runs for another database and
+-- has not rung in this one since PostgreSQL started; running: how many commands it runs, including ours.
 create or replace function kronos.pg_cron_sessions(out has_launcher boolean, out is_elsewhere boolean,
                                                    out running integer)
 language sql stable security definer set search_path = pg_catalog, pg_temp

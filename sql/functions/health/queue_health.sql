@@ -1,12 +1,12 @@
--- queue_health: whether deliveries are made: how many sessions workers have, and how long what they could
--- take has waited for one. A worker's sessions are its sign of life: they go with its process, no matter who
--- killed it, and cost no row. One that is frozen, or kept by a pooler, still has them: then it is the wait
--- that shows.
--- The first thousand endpoints with anything to claim are looked at, 6 buffers each: where nobody claims,
--- theirs wait as well, and who asks has no key.
--- Returns: one row. waiting_endpoints: with a due execution that has waited for a worker for longer than
--- p_longer_than; waiting_seconds: the longest of these, null where there is none. unserved_groups: of
--- workers, that endpoints name whose executions have waited for so long, and that no connected worker serves.
+-- queue_health: whether deliveries are made: how many sessions workers have, and how long executions that a
+-- worker could take have waited. A worker's sessions are its sign of life: they end with its process, however
+-- it was killed, and cost no row. A worker that is frozen, or whose sessions a pooler keeps, still has them;
+-- then the wait shows it.
+-- Examines the first thousand endpoints with anything to claim, 6 buffers each. That is enough: if nothing is
+-- claimed, these wait too. And it limits the cost, since callers need no key.
+-- Returns: one row. waiting_endpoints: endpoints with a due execution that has waited for a worker longer
+-- than p_longer_than; waiting_seconds: the longest of these waits, null if there is none. unserved_groups:
+-- worker groups of endpoints whose executions have waited that long and that no connected worker serves.
 create or replace function kronos.queue_health(p_longer_than interval, out worker_sessions integer,
                                                out waiting_endpoints integer,
                                                out waiting_seconds double precision,

@@ -1,8 +1,8 @@
--- signs_of_alerts: what alert rules and heartbeats wait for, where it is more than five minutes behind: both
--- are seen to each minute (evaluate_alerts, account_beats).
--- Returns: at most a row of a kind. RULE: what has ended, is due, or is to be told, and nobody has seen to;
--- BEAT: how many heartbeats have ticks that nobody has accounted for; ALERT: how many of the last day's
--- alerts, of the newest thousand, are dead letters. seconds: since when; of ALERT since the newest.
+-- signs_of_alerts: work of alert rules and heartbeats that is more than five minutes late. Both are processed
+-- every minute (evaluate_alerts, account_beats).
+-- Returns: at most one row per kind. RULE: ends, due rules or alerts that have not been processed; BEAT: how
+-- many heartbeats have ticks that have not been accounted for; ALERT: how many of the last day's alerts, of
+-- the newest thousand, are dead letters. seconds: since when; for ALERT since the newest.
 create or replace function kronos.signs_of_alerts()
 returns table (kind text, name text, seconds double precision, message text)
 language plpgsql stable security definer rows 2 set search_path = pg_catalog, pg_temp
@@ -14,21 +14,21 @@ begin
     return query
         select 'RULE', waiting.what, extract(epoch from kronos.now() - waiting.at)::double precision,
                null::text
-          from ((select 'what has ended is not judged' as what, noted.ended_at as at
+          from ((select 'ends have not been judged' as what, noted.ended_at as at
                    from kronos.alert_ends as noted
                    join kronos.workspaces as workspace using (workspace_id)
                   where workspace.status <> 'DELETED'
                   order by noted.end_id
                   limit 1)
                 union all
-                (select 'what is due is not judged', state.due_at
+                (select 'due rules have not been judged', state.due_at
                    from kronos.alert_states as state
                    join kronos.workspaces as workspace using (workspace_id)
                   where state.due_at < v_late and workspace.status <> 'DELETED'
                   order by state.due_at
                   limit 1)
                 union all
-                (select 'alerts are not sent', note.due_at
+                (select 'alerts have not been sent', note.due_at
                    from kronos.alert_notifications as note
                    join kronos.workspaces as workspace using (workspace_id)
                   where note.due_at < v_late and workspace.status <> 'DELETED'

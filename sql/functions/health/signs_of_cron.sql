@@ -1,8 +1,8 @@
--- signs_of_cron: how pg_cron is set up, where its settings are for the owner's eyes, and what its role may.
--- Returns: one row; nulls where they are not, or this pg_cron has no such setting. installed, available: the
--- extension's versions in the database and in the server's files. running: commands under way. log_bytes: of
--- cron.job_run_details, as vacuum or analyze saw it last. limits: what of kronos_cron's limits is not set, or
--- is off, in this database.
+-- signs_of_cron: pg_cron's settings, if the owner may read them, and the limits of its role.
+-- Returns: one row; nulls if the owner may not, or if this pg_cron has no such setting. installed, available:
+-- the extension's versions in the database and in the server's files. running: commands in progress.
+-- log_bytes: the size of cron.job_run_details at the last vacuum or analyze. limits: those of kronos_cron's
+-- limits that are not set, or off, in this database.
 create or replace function kronos.signs_of_cron(
     out is_visible boolean, out launches_jobs boolean, out logs_runs boolean, out is_by_workers boolean,
     out running integer, out max_running integer, out max_processes integer, out installed text,

@@ -1,8 +1,8 @@
--- signs_of_keys: whether somebody can administer the instance, and which keys need somebody's look; quotas
--- that are nearly used.
--- Returns: one row. administrators: keys of the instance that work, lasting: those that do for 14 days yet.
--- burnt: keys that work although they stood in a URL; ending: keys that were used within 30 days and end
--- within 7, by their public ids. nearly_full: workspaces that have used nine tenths of a day's executions.
+-- signs_of_keys: whether anybody can administer the instance, which keys need attention, and which quotas are
+-- nearly used up.
+-- Returns: one row. administrators: valid keys of the instance; lasting: those valid for at least 14 more
+-- days. burnt: valid keys that have appeared in a URL; ending: keys used within 30 days that expire within 7,
+-- by their public ids. nearly_full: workspaces that have used nine tenths of a day's executions.
 create or replace function kronos.signs_of_keys(
     out administrators integer, out lasting integer, out burnt text[], out ending text[],
     out nearly_full text[]

@@ -1,10 +1,11 @@
--- signs_of_server: whether what is written stays, whether the server can go on for long, and whom it waits
--- for. Returns: one row. frozen_age: of the oldest transaction that a database remembers, oldest_multixact
--- likewise, whole_age: where PostgreSQL stops taking writes. slots: replication slots that nobody reads;
--- slot_bytes: the WAL that the worst of them keeps. standbys_wanted: a commit waits for a standby;
--- standbys_there: and one is there. archive_fails_seconds: since the last WAL file was archived, where it
--- failed since. collation: the version that text was sorted by, and the one it is sorted by now, where they
--- differ. relations: tables and indexes of ours, lockable: how many locks the server has room for.
+-- signs_of_server: whether writes are durable, whether the server can keep running for long, and what it
+-- waits for.
+-- Returns: one row. frozen_age and multixact_age: the age of the oldest transaction and multixact that a
+-- database remembers. slots: inactive replication slots; slot_bytes: the WAL kept by the worst of them.
+-- standbys_wanted: commits wait for a standby; standbys_there: one is connected. archive_fails_seconds: since
+-- the last WAL file was archived, if archiving has failed since. collation_change: the version with which
+-- text was sorted and the current one, if they differ. relations: our tables and indexes, lockable: how many
+-- locks the server has room for.
 create or replace function kronos.signs_of_server(
     out is_fsync_on boolean, out are_pages_whole boolean, out commits text, out frozen_age bigint,
     out multixact_age bigint, out slots text[], out slot_bytes bigint, out standbys_wanted boolean,
@@ -20,7 +21,7 @@ declare
 begin
     is_fsync_on := current_setting('fsync')::boolean;
     are_pages_whole := current_setting('full_page_writes')::boolean;
-    -- as the server has it: this session's may be another
+    -- the server's value: this session's may differ
     commits := (select setting.reset_val from pg_settings as setting
                  where setting.name = 'synchronous_commit');
     select max(age(each.datfrozenxid)), max(mxid_age(each.datminmxid))

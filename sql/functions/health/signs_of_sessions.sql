@@ -1,10 +1,10 @@
--- signs_of_sessions: who is connected, and who keeps others waiting.
--- Returns: one row. max_connections: without those that are kept for superusers. sees_activity: whether the
--- owner is shown when others' transactions began, as a superuser's `kronos migrate` grants; oldest_seconds:
--- the longest that is open here, oldest: whose; nulls: none, or it is not shown. prepared: transactions that
--- somebody prepared, and that hold their locks through restarts. waiting: sessions that wait for a lock in
--- this database, waiting_for: what the longest of them waits for. is_encrypted: this session; is_local: it
--- leaves no machine.
+-- signs_of_sessions: which sessions are connected, and which keep others waiting.
+-- Returns: one row. max_connections: without those reserved for superusers. sees_activity: whether the owner
+-- can see when others' transactions began, as a superuser's `kronos migrate` grants; oldest_seconds: the age
+-- of the oldest open transaction in this database, oldest: its session; nulls: there is none, or it is not
+-- visible. prepared: prepared transactions, which hold their locks across restarts. waiting: sessions that
+-- wait for a lock in this database, waiting_for: what the longest waits for. is_encrypted: this session;
+-- is_local: it does not leave the machine.
 create or replace function kronos.signs_of_sessions(
     out connections integer, out max_connections integer, out sees_activity boolean,
     out oldest_seconds double precision, out oldest text, out prepared integer,

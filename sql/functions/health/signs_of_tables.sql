@@ -1,8 +1,8 @@
--- signs_of_tables: tables of ours that are not as they have to be: a crash would leave nothing of one
--- (UNLOGGED; some are made so), autovacuum passes over one (UNVACUUMED), one has p_rows or more and its
--- statistics were never taken (UNKNOWN), one has p_bytes or more, twenty times what its rows need (BLOATED).
--- Partitions too, but for their sizes; a size is as vacuum or analyze saw it last.
--- Returns: a row for each table and fault.
+-- signs_of_tables: our tables that are not as they should be: a crash would empty one (UNLOGGED; some are
+-- meant to be), autovacuum skips one (UNVACUUMED), one has p_rows or more but no statistics yet (UNKNOWN),
+-- one has p_bytes or more and twenty times what its rows need (BLOATED). Includes partitions, but not their
+-- sizes. Sizes are those of the last vacuum or analyze.
+-- Returns: one row per table and fault.
 create or replace function kronos.signs_of_tables(p_rows bigint, p_bytes bigint)
 returns table (name text, fault text, live bigint, bytes bigint)
 language sql stable security definer rows 5 set search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ as $$
     select class.relname::text, judged.fault, coalesce(stats.n_live_tup, 0), size.bytes
       from pg_class as class
       left join pg_stat_user_tables as stats on stats.relid = class.oid
-     -- not pg_table_size, which waits for whoever holds the table
+     -- not pg_table_size, which waits for any session that has locked the table
      cross join lateral (select case when not class.relispartition
                                      then class.relpages::bigint * 8192 end as bytes) as size
      cross join lateral (values ('UNLOGGED',

@@ -1,7 +1,7 @@
--- signs_of_tasks: what Kronos does by itself and does not get on with.
--- Returns: a row each, up to p_limit of a kind: an OPERATION whose next step, or a DELETION whose next step,
--- is due for 15 minutes, or whose last one failed; a BACKFILL that has made nothing for a day; a TASK, an
--- internal job whose newest run of the last ten minutes failed. seconds: since when it is due, or how old.
+-- signs_of_tasks: background work of Kronos that makes no progress.
+-- Returns: one row each, up to p_limit per kind. OPERATION: its next step has been due for 15 minutes.
+-- DELETION: likewise, or its last step failed. BACKFILL: it has created nothing for a day. TASK: an internal
+-- job whose newest run of the last ten minutes failed. seconds: how long it has been due, or its age.
 create or replace function kronos.signs_of_tasks(p_limit integer)
 returns table (kind text, name text, seconds double precision, message text)
 language plpgsql stable security definer rows 5 set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- signs_of_work: what becomes of executions. Costs the same however many there were.
--- Returns: one row. leases: claims whose lease ended two minutes ago and that nobody took back, up to 1,000.
--- lost: attempts of the last hour's executions whose worker was gone, of 10,000; late: results that came when
--- the lease was over. dead_letters: up to 10,000, new_letters: those of the last hour's executions. kept_off:
--- endpoints that failures have slowed or disabled, disabled: how many of them are. wave_seconds: for how long
--- what was missed is still being delivered, one after the other.
+-- signs_of_work: the outcome of executions. The cost does not depend on their number.
+-- Returns: one row. leases: claims whose lease ended more than two minutes ago and that have not been taken
+-- back, up to 1,000. lost: attempts of the last hour's executions whose worker was lost, among 10,000; late:
+-- results that arrived after the lease had ended. dead_letters: up to 10,000, new_letters: those of the last
+-- hour's executions. kept_off: endpoints slowed or disabled because of failures, disabled: how many of them
+-- are disabled. wave_seconds: for how long missed deliveries will still be spread out.
 create or replace function kronos.signs_of_work(
     out leases integer, out lease_seconds double precision, out lost integer, out late integer,
     out dead_letters integer, out new_letters integer, out kept_off text[], out disabled integer,

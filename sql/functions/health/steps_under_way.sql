@@ -1,10 +1,10 @@
--- steps_under_way: what was decided at once and is followed in steps (kronos.turns, kronos.cancelled_jobs),
--- and after it the operations that go on in steps, for the instance's administrator: of both the oldest, up
--- to p_limit in all. remaining: of a SUSPENSION or RESUMPTION about how many jobs have still to follow their
--- workspace; of a CANCELLATION how many executions of that version of the job have still to end, counted up
--- to 10,000; of an operation (REDRIVE, DISCARD) about how many dead letters it has still to deal with;
--- of a DELETION of a workspace about how many rows have still to go.
--- Returns: no row, nearly always.
+-- steps_under_way: decisions that are carried out in steps (kronos.turns, kronos.cancelled_jobs), followed by
+-- the operations that run in steps, for the instance's administrator: the oldest of each, up to p_limit in
+-- total.
+-- Returns: nearly always no row. remaining: for a SUSPENSION or RESUMPTION, about how many jobs have yet to
+-- follow their workspace; for a CANCELLATION, how many executions of that version of the job have yet to end,
+-- counted up to 10,000; for an operation (REDRIVE, DISCARD), about how many dead letters are left; for a
+-- DELETION of a workspace, about how many rows are left.
 create or replace function kronos.steps_under_way(p_limit integer)
 returns table (kind text, workspace text, job_id uuid, remaining bigint, since timestamptz, last_error jsonb,
                operation_id uuid)

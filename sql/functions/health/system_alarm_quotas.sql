@@ -1,7 +1,8 @@
--- system_alarm_quotas: how much of max_alarms_per_minute is used, of workspaces that have that quota: of the
--- p_most whose ACTIVE CRON jobs would fill most of it if all rang in one minute: one with fewer jobs than its
--- quota cannot be full.
--- Returns: a row each, the fullest first. used: entries in pg_cron that may ring in one minute (alarm_peak).
+-- system_alarm_quotas: how much of max_alarms_per_minute is used, for the p_most workspaces with that quota
+-- whose ACTIVE CRON jobs would fill most of it if all rang in one minute. A workspace with fewer jobs than
+-- its quota cannot be full.
+-- Returns: one row each, the fullest first. used: entries in pg_cron that may ring in one minute
+-- (alarm_peak).
 create or replace function kronos.system_alarm_quotas(p_most integer)
 returns table (workspace text, used integer, most integer)
 language sql stable security definer set search_path = pg_catalog, pg_temp

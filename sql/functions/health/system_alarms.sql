@@ -1,8 +1,8 @@
--- system_alarms: how pg_cron is asked to ring for jobs, for the instance's administrator.
--- Returns: one row. jobs: ACTIVE CRON jobs of ACTIVE workspaces, internal ones aside; alarms: how many rings
--- they have that differ; entries: pg_cron's of our name; folded: the minutes of the hour that are folded, as
--- cron has them, null for none; rings_apart, rings_shared, rings_now: how often pg_cron rings for jobs a day
--- with an entry a job, with one an alarm, and as it is.
+-- system_alarms: how pg_cron is set to ring for jobs, for the instance's administrator.
+-- Returns: one row. jobs: ACTIVE CRON jobs of ACTIVE workspaces, without internal ones; alarms: how many
+-- different alarms they have; entries: pg_cron's entries under our name; folded: the folded minutes of the
+-- hour in cron syntax, null for none; rings_apart, rings_shared, rings_now: how often per day pg_cron rings
+-- for jobs with one entry per job, with one per alarm, and as it is now.
 create or replace function kronos.system_alarms(
     out wanted text, out are_shared boolean, out changed_at timestamptz, out jobs bigint, out alarms bigint,
     out entries bigint, out folded text, out rings_apart double precision, out rings_shared double precision,

@@ -1,7 +1,7 @@
--- system_beats: heartbeats of the instance by how they are, up to p_most of them; how long the one whose tick
--- waits longest to be accounted for has waited (account_beats sees to them each minute); and the incidents
--- that are not over by severity, up to p_most.
--- Returns: one row. states, incidents: numbers by a word in small letters.
+-- system_beats: the instance's heartbeats by state, counting up to p_most; how long the oldest tick has
+-- waited to be accounted for (account_beats does so every minute); and the open incidents by severity,
+-- counting up to p_most.
+-- Returns: one row. states, incidents: numbers by lower-case word.
 create or replace function kronos.system_beats(p_most integer)
 returns table (states jsonb, unaccounted_seconds double precision, incidents jsonb)
 language sql stable security definer rows 1 set search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
--- system_counts: what monitoring asks for besides system_status. Costs the same however many jobs and
--- executions there are.
--- Returns: one row. workers: that listen; claimed: executions that workers have under way, and dead_letters:
--- each counted up to p_most. alarms: the number of pg_cron's newest run of ours, which only grows;
--- alarms_ended, alarms_failed: of the newest 200 of ours; running: commands of pg_cron under way,
--- max_running: how many it allows, null where it does not say. reaped_seconds: since the reaper found mended
--- and left_over differences between jobs and entries; nulls: not for ten minutes.
+-- system_counts: the figures that monitoring reads in addition to system_status. The cost does not depend on
+-- the number of jobs and executions.
+-- Returns: one row. workers: those that listen; claimed (executions in progress) and dead_letters: each
+-- counted up to p_most. alarms: the runid of our newest run in pg_cron, which only grows; alarms_ended,
+-- alarms_failed: among our newest 200 runs; running: pg_cron's commands in progress, max_running: how many it
+-- allows, null if unknown. reaped_seconds: since the reaper's last run, which found mended and left_over
+-- differences between jobs and entries; nulls: no run for ten minutes.
 create or replace function kronos.system_counts(
     p_most integer, out workers bigint, out claimed bigint, out dead_letters bigint, out alarms bigint,
     out alarms_ended integer, out alarms_failed integer, out running integer, out max_running integer,

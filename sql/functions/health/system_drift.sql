@@ -1,6 +1,6 @@
--- system_drift: jobs against cron.job for the instance's administrator: the first p_limit differences by the
--- entry's name, each with how many there are.
--- Returns: no row where they are the same set.
+-- system_drift: the differences between jobs and cron.job for the instance's administrator: the first p_limit
+-- by entry name, each with the total number.
+-- Returns: no row if there are none.
 create or replace function kronos.system_drift(p_limit integer)
 returns table (job_id uuid, workspace text, jobid bigint, jobname text, difference text, differences bigint)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp

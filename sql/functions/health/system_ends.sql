@@ -1,18 +1,19 @@
--- system_ends: what became of the executions that ended within p_window before now, of up to p_most of them,
--- and how long their ticks took. Read by the summary of their ends (execution_done_ended), in the partitions
--- of the last week: what ended earlier is not read, however much there is, and what is for more than a week
--- before is not looked for.
--- Returns: one row. became: how many ticks ended as what; lags: recorded, claimed, answered: of those of
--- schedules, seconds from the tick's instant to its row, from there (or the tick's own delay) to its first
--- claim, and from there to its end: of the first 2,000 half within the first number, 99 of 100 within the
--- second, all within the third; nulls where there are none. is_cut: there were more than p_most.
+-- system_ends: the outcome of up to p_most of the executions that ended within p_window before now, and how
+-- long their ticks took. Uses the summary index of ends (execution_done_ended), in the partitions of the last
+-- week. Earlier ends are not read, however many there are, and executions scheduled more than a week earlier
+-- are not found.
+-- Returns: one row. became: how many ticks ended in each status. lags, for scheduled executions, in seconds:
+-- recorded, from the tick's instant to its row; claimed, from there (or from its run_at, if that is later) to
+-- its first claim; answered, from there to its end. Of the first 2,000, half are within the first number, 99
+-- of 100 within the second, all within the third; nulls if there are none. is_cut: there were more than
+-- p_most.
 create or replace function kronos.system_ends(p_window interval, p_most integer, out became jsonb,
                                               out lags jsonb, out is_cut boolean)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    -- read once: an index serves no bound that changes while it is read
+    -- Read once: an index cannot be used with a bound that changes during the scan.
     c_from   constant timestamptz        := kronos.now() - p_window;
     c_first  constant uuid               := kronos.uuid7_floor(c_from - interval '168 hours');
     c_lags   constant integer            := 2000;

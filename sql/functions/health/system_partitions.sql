@@ -1,5 +1,5 @@
--- system_partitions: the partitions of history, for the instance's administrator, the newest week first.
--- rows: as it was analysed last; null: it never was.
+-- system_partitions: the partitions of the history, for the instance's administrator, the newest week first.
+-- rows: as of the last analyze; null if there was none.
 create or replace function kronos.system_partitions()
 returns table (history text, partition text, from_at timestamptz, until_at timestamptz, rows bigint,
                bytes bigint)

@@ -1,7 +1,7 @@
--- system_queue: what is due and waits for a worker, by workspace and transport: of the first p_endpoints
--- endpoints with anything to claim, p_most executions in all. Costs the same however much waits, and however
--- much there was.
--- Returns: a row a workspace and transport, the longest wait first. due: how many; oldest_seconds: the
+-- system_queue: due executions that wait for a worker, by workspace and transport: p_most executions in
+-- total, from the first p_endpoints endpoints with anything to claim. The cost depends neither on how many
+-- wait nor on the history.
+-- Returns: one row per workspace and transport, the longest wait first. due: how many; oldest_seconds: the
 -- longest wait.
 create or replace function kronos.system_queue(p_endpoints integer, p_most integer)
 returns table (workspace text, transport text, due bigint, oldest_seconds double precision)
@@ -21,14 +21,14 @@ begin
         ), counted as (
             select waiting.workspace_id, waiting.kind, waiting.due_at
               from waiting
-             -- the least of its queues is the only one for all but those with priorities
+             -- unless priorities are used, the lowest queue is the only one
              cross join lateral (select kronos.queue_of(live.priority) as least
                                    from kronos.execution_live as live
                                   where live.claim_token is null and live.endpoint_id = waiting.endpoint_id
                                   order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
                                   limit 1) as first
-             -- an endpoint's by the index, one endpoint after the other: the planner would read those of all
-             -- once for each
+             -- By the index, one endpoint after the other. Otherwise the planner would read the executions of
+             -- all endpoints once for each.
              cross join lateral (select
                                    from unnest(kronos.queues()) as known (queue)
                                    join kronos.execution_live as live

@@ -1,5 +1,5 @@
--- system_retention: how long the instance keeps what, and how retention gets on. One row. unsealed: rows of
--- the audit that are in no chain yet, up to 10,000.
+-- system_retention: the instance's retention periods and the progress of retention. One row. unsealed: audit
+-- rows that are in no chain yet, up to 10,000.
 create or replace function kronos.system_retention(
     out success_days integer, out failure_days integer, out run_details_days integer, out audit_days integer,
     out ran_at timestamptz, out done_at timestamptz, out unsealed integer

@@ -1,6 +1,7 @@
--- system_status: the instance as its administrator may see it over the API: what rings, what is due for too
--- long, who works, which zones are read how.
--- Returns: one row. overdue_jobs: up to 10,000. Costs the same however many jobs there are and were.
+-- system_status: the instance's status as its administrator may see it over the API: what rings, what is
+-- overdue, which workers run, and which rules zones are read with.
+-- Returns: one row. overdue_jobs: up to 10,000. The cost does not depend on the number of jobs, present or
+-- past.
 create or replace function kronos.system_status(
     out postgresql_version text, out pg_cron_version text, out pg_cron_silent_seconds double precision,
     out internal_jobs integer, out internal_entries integer, out has_launcher boolean,
@@ -12,7 +13,7 @@ create or replace function kronos.system_status(
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- catch-up rings every minute. Read once: an index serves no bound that changes while it is read.
+    -- catch-up rings every minute. Read once: an index cannot be used with a bound that changes.
     v_before constant timestamptz := kronos.clock() - kronos.grace() - interval '60 seconds';
 begin
     postgresql_version := current_setting('server_version');

@@ -1,8 +1,7 @@
--- system_workers: what workers have under way, for the instance's administrator: of each worker that has
--- claimed something how much, and the five that it claimed first. Of ten thousand claims, those whose leases
--- end first; of p_limit workers.
--- Returns: a row an execution, by worker, the one that was claimed first before the others. A worker that has
--- nothing to do is in no row.
+-- system_workers: the executions that workers have in progress, for the instance's administrator: for each
+-- worker with claims the number, and the five that it claimed first. Reads the ten thousand claims whose
+-- leases end first; shows p_limit workers.
+-- Returns: one row per execution, by worker, the earliest claim first. An idle worker has no row.
 create or replace function kronos.system_workers(p_limit integer)
 returns table (worker_id text, running bigint, execution_id uuid, workspace text, endpoint text, job_id uuid,
                job text, attempt smallint, claimed_at timestamptz)

@@ -1,7 +1,7 @@
--- workspaces_health: what somebody has to look at in each of these workspaces.
--- Returns: a row a workspace that is there. overdue_jobs: CRON jobs that are due for longer than catch-up
--- leaves any, counted up to 10,000 in the whole instance; failing_endpoints: whose last attempts failed, or
--- that are slowed or disabled; dead_letters: counted up to 1,000.
+-- workspaces_health: what needs attention in each of these workspaces.
+-- Returns: one row per workspace that exists. overdue_jobs: CRON jobs that have been due longer than catch-up
+-- leaves any, counted up to 10,000 in the whole instance; failing_endpoints: those whose last attempts
+-- failed, or that are slowed or disabled; dead_letters: counted up to 1,000.
 create or replace function kronos.workspaces_health(p_workspace_ids uuid[])
 returns table (workspace text, name text, status text, overdue_jobs integer, failing_endpoints integer,
                dead_letters integer)

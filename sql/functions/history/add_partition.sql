@@ -1,11 +1,13 @@
--- add_partition: one partition, made beside its table and then attached. Neither waits for readers, writers
--- or a dump, nor lets them wait: making it locks nothing of anybody's, attaching it takes SHARE UPDATE
--- EXCLUSIVE on the table, with which reading and writing go together; and the default partition, which
--- PostgreSQL locks ACCESS EXCLUSIVE for the moment in which it makes sure that no row of the range is there,
--- is only taken if it is free right now. A transaction that has read it holds it: then nothing is
--- made, weeks before it is needed. Rows of the range that are in the default partition already stay there:
--- the partition begins on the day after the newest of them.
--- Returns: whether it was made.   Raises: 55P03 where a lock is not to be had within 20 ms.
+-- add_partition: creates one partition as a separate table and then attaches it. This neither waits for
+-- readers, writers or a dump, nor makes them wait. Creating it locks no existing table. Attaching it takes
+-- SHARE UPDATE EXCLUSIVE on the table, which permits reads and writes. PostgreSQL also locks the default
+-- partition ACCESS EXCLUSIVE while it checks that it has no row of the range, so that lock is taken only if
+-- it is free right now. If a transaction has read the default partition and still holds it, nothing is
+-- created; it is needed only weeks later.
+-- Rows of the range that already are in the default partition stay there: the partition begins on the day
+-- after the newest of them.
+-- Returns: whether it was created.
+-- Raises: 55P03 if a lock cannot be acquired within 20 ms.
 create or replace function kronos.add_partition(p_parent text, p_from timestamptz, p_to timestamptz)
 returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
@@ -16,7 +18,7 @@ declare
     v_from   timestamptz := p_from;
     v_name   text;
 begin
-    -- The highest of the range by the primary key: max() of a uuid is PostgreSQL 18's.
+    -- The highest id of the range by the primary key: max() of a uuid needs PostgreSQL 18.
     execute format('select execution_id from kronos.%I where execution_id >= $1 and execution_id < $2 '
                    'order by execution_id desc limit 1', p_parent || '_default')
        into v_newest

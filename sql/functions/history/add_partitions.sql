@@ -1,11 +1,13 @@
--- add_partitions: the partitions of execution_done and attempt for this week and the eight after it, where
--- there are none: a week each, so that two years are 105 and not 730. The first begins where the last daily
--- one ends, which earlier releases made. Where another session has a default partition locked, it leaves off
--- at once: eight weeks ahead is time enough for a dump to end, and for kronos doctor to be asked. Default
--- partitions hold what is older than the oldest partition, or what came when none had been made. Stops 25 ms
--- after its first: the default partitions are locked until the transaction ends. So it is the last thing that
--- a transaction does. Made hourly by retain; by migrate and kronos doctor --fix until it makes none.
--- Returns: how many were made; normally 0, and 2 once a week.
+-- add_partitions: creates the missing partitions of execution_done and attempt for this week and the next
+-- eight. One per week, so that two years take 105 and not 730. The first one begins where the last daily
+-- partition of earlier releases ends.
+-- If another session has locked a default partition, it stops immediately: eight weeks are enough time for a
+-- dump to end and for an operator to run kronos doctor. Default partitions hold rows older than the oldest
+-- partition, or rows written while none existed.
+-- It also stops 25 ms after its first partition, because the default partitions stay locked until the
+-- transaction ends. For the same reason it must be the last call in a transaction. retain runs it hourly;
+-- migrate and kronos doctor --fix run it until it creates none.
+-- Returns: how many were created; normally 0, and 2 once a week.
 create or replace function kronos.add_partitions() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC'
 as $$
@@ -22,10 +24,10 @@ begin
                 v_until := coalesce(v_until, kronos.clock() + interval '25 milliseconds');
             end if;
         exception
-            when lock_not_available then      -- a dump, or a report: the next run finds it gone
+            when lock_not_available then      -- a dump or a report: the next run tries again
                 exit;
-            -- A row of the range came to the default partition between the look and the lock; or a table of
-            -- that name is there that is no partition.
+            -- A row of the range reached the default partition between the check and the lock; or a table of
+            -- that name exists that is not a partition.
             when check_violation or duplicate_table then
                 null;
         end;

@@ -1,7 +1,7 @@
--- backfill_outcomes: what has become of a backfill's executions that have ended. The ids of those that it
--- made begin with the millisecond of its creation (backfill_execution_id), so they lie side by side in one
--- partition; those that it made due again are looked for by their own (backfill_redriven).
--- Returns: one row.   As the caller: row level security holds.
+-- backfill_outcomes: the outcomes of a backfill's finished executions. The ids of those that it created begin
+-- with the millisecond of its creation (backfill_execution_id), so they are adjacent in one partition; those
+-- that it made due again are read by their own ids (backfill_redriven).
+-- Returns: one row. Runs as the caller: row level security applies.
 create or replace function kronos.backfill_outcomes(p_backfill_id uuid, p_created_at timestamptz,
                                                     out succeeded bigint, out failed bigint,
                                                     out cancelled bigint, out skipped bigint)

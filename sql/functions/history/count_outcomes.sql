@@ -1,8 +1,8 @@
--- count_outcomes: the executions of the versions given of a job, of the last 24 hours, counted in ticks, by
--- status. A tick's id begins with the tick, and nothing that is scheduled within the window has an older id
--- but a DELAYED job's, which is of the job's creation: so the ids' bounds name the partitions. A version that
--- was replaced before has none in the window.
--- Returns: a row a status.   As the caller: row level security holds.
+-- count_outcomes: the executions of the given versions of a job in the last 24 hours, counted in ticks, by
+-- status. A tick's id begins with the tick, and nothing scheduled within the window has an older id except a
+-- DELAYED job's, which dates from the job's creation. So bounds on the ids select the partitions. A version
+-- replaced before the window has no executions in it.
+-- Returns: one row per status. Runs as the caller: row level security applies.
 create or replace function kronos.count_outcomes(p_job_ids uuid[])
 returns table (status text, ticks bigint, last_scheduled_at timestamptz)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- counted_before: the row that stands for a run of a job's ticks (MISSED, SKIPPED) which began before p_at
--- and reaches it, or beyond. Such a row lies where its first tick was, however long ago: where that is more
--- than an hour before the row was made, kronos.late_days knows the day.
--- Returns: its id; null where there is none: rows stand for runs that do not meet, so there is one at most.
--- As the caller: row level security holds.
+-- counted_before: the row for a run of a job's ticks (MISSED, SKIPPED) that began before p_at and reaches it
+-- or goes beyond. Such a row is stored at its first tick, however long ago: if that is more than an hour
+-- before the row was created, kronos.late_days has the day.
+-- Returns: its id; null if there is none. There is at most one, since rows stand for runs that do not
+-- overlap. Runs as the caller: row level security applies.
 create or replace function kronos.counted_before(p_job kronos.jobs, p_at timestamptz) returns uuid
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -36,7 +36,7 @@ begin
                and done.cause in ('SCHEDULE', 'CATCH_UP')
                and kronos.time_of(done.status_reason ->> 'last') >= p_at
              limit 1;
-            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are released';
         exception when sqlstate 'KR020' then
             exit when v_found is not null;
         end;

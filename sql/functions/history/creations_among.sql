@@ -1,5 +1,6 @@
--- creations_among: of the executions given those that are one-shots of which it is known who made them, as
--- rows of the audit (one_shots_made).   Returns: in no order.   As the caller: row level security holds.
+-- creations_among: the one-shots among the given executions whose creator is known, as rows of the audit
+-- (one_shots_made).
+-- Returns: in no order. Runs as the caller: row level security applies.
 create or replace function kronos.creations_among(p_execution_ids uuid[])
 returns table (audit_id uuid, at timestamptz, actor text, key_id text, address text, request_id text,
                database_user text, object_id text, object text, after jsonb)

@@ -1,13 +1,13 @@
--- done_page: of a workspace's finished executions (of some versions' of a job, if p_job_ids are given) with
--- ids of [p_from, p_to) that were made within [p_made_from, p_made_to], the newest p_limit that come after a
--- place in the list. A bound that is null is none. The plan is made for the arguments at hand: it holds the
--- partitions of these ids only, and a filter that is null is gone from it. Each status is read in its index's
--- own order, of each version, and they are merged.
--- Where scheduled_at is asked for, a prompt row was made within an hour of it, so the index's range is cut to
--- those. The others, made much earlier (DELAYED) or later (missed, backfilled), have an index of their own,
+-- done_page: the newest p_limit finished executions of a workspace (of some versions of a job, if p_job_ids
+-- are given) that come after a place in the list, with ids in [p_from, p_to) and created within [p_made_from,
+-- p_made_to]. A null bound means no bound. The plan is made for the given arguments: it contains only the
+-- partitions of these ids, and no null filters. Each status of each version is read in its index's own order,
+-- and the results are merged.
+-- If scheduled_at is filtered, prompt rows were created within an hour of it, so the index's range is limited
+-- to those. Rows created much earlier (DELAYED) or later (missed, backfilled) have their own index,
 -- execution_done_odd.
--- Returns: newest first; of the others too, behind them, where scheduled_at is asked for: so up to twice
--- p_limit, to be merged. As the caller: row level security holds.
+-- Returns: newest first; if scheduled_at is filtered, the odd rows follow: up to twice p_limit in total, to
+-- be merged. Runs as the caller: row level security applies.
 create or replace function kronos.done_page(p_workspace_id uuid, p_job_ids uuid[], p_status text,
                                             p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                             p_before_created_at timestamptz, p_before_id uuid,
@@ -21,7 +21,7 @@ declare
     v_statuses text[] := case when p_status is null
                               then array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED']
                               else array[p_status] end;
-    v_versions uuid[] := coalesce(p_job_ids, array[null::uuid]);      -- null: whichever
+    v_versions uuid[] := coalesce(p_job_ids, array[null::uuid]);      -- null: any
     v_first_id uuid   := kronos.uuid7_floor(p_from);
     v_end_id   uuid   := kronos.uuid7_floor(p_to);
     v_made_to  timestamptz := least(p_made_to, p_before_created_at);
@@ -49,7 +49,7 @@ begin
          order by prompt.at desc, prompt.id desc
          limit p_limit;
     if p_scheduled_after is null and p_scheduled_before is null then
-        return;      -- each row was read, whenever it was scheduled
+        return;      -- no row was excluded by its scheduled time
     end if;
     return query
         select done.execution_id, done.created_at

@@ -1,19 +1,21 @@
--- find_executions: one page of a workspace's executions, or of those of the versions of a job that are given:
--- the ids of the newest p_limit, by (created_at, execution_id), that come after a place in the list. It walks
--- the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions, and
--- stops as soon as nothing older can belong on the page: a row was made within an hour of the time in its id.
--- Where it was not, kronos.late_days has the days of its id and of its making, and it is looked for when the
--- walk comes down to the latter. So the order is that of created_at, exactly. Nothing was made before its
--- workspace, or its job: there the walk ends; a row that says otherwise, written by SQL, is in late_days, and
--- the last span has those as well. A time of creation that cannot be, before 1970 or after now, ends no walk.
--- A span's locks are given back when it is done, so that a page that nothing matches holds, at any time,
--- those of one span. Of many versions a span asks for those alone that were in force in it, or had a backfill
--- that went on: a version makes executions at no other time. So all of a walk asks for each version about
--- once, however many there are. kronos.history_weeks says in which weeks of ids there has been anything of
--- the status that is asked for (noted_weeks): of a span that lies where weeks are noted it reads those that
--- had more than one, and, of the others, the one execution that is noted. So what is rare, or not there, does
--- not cost a look into each partition, however wide they are; and where little is noted a span is as long as
--- that reaches. As the caller: row level security holds.
+-- find_executions: one page of the executions of a workspace, or of the given versions of a job: the ids of
+-- the newest p_limit, by (created_at, execution_id), that come after a place in the list. Runs as the caller:
+-- row level security applies.
+-- It walks the history from the newest ids backwards, by spans of 1, 2, 4 … 32 days, whatever the partitions,
+-- and stops as soon as no older row can belong on the page, because a row is created within an hour of the
+-- time in its id. For rows that were not, kronos.late_days has the days of their id and of their creation;
+-- they are read when the walk reaches the day of creation. So the order is exactly that of created_at.
+-- The walk ends at the creation of the workspace or the job, since nothing is older. Rows written by SQL with
+-- an earlier time are in late_days, and the last span includes them. An impossible creation time, before 1970
+-- or after now, ends no walk.
+-- A span's locks are released when it is done, so a page without matches never holds the locks of more than
+-- one span. If there are many versions, a span reads only those that were in force in it or had a backfill
+-- running: a version creates executions at no other time. So a whole walk reads each version about once,
+-- however many there are.
+-- kronos.history_weeks has the weeks of ids in which there was anything of the requested status
+-- (noted_weeks). In spans of noted weeks the walk reads only weeks that had more than one, and the single
+-- noted execution of the others. So a rare or missing status does not cost a look into each partition,
+-- however wide they are. Where little is noted, a span reaches as far as that.
 create or replace function kronos.find_executions(
     p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
     p_before_created_at timestamptz, p_before_id uuid, p_limit integer
@@ -26,46 +28,46 @@ declare
     c_unfinished constant text[]      := array['PENDING', 'QUEUED', 'RUNNING', 'RETRYING'];
     c_day        constant interval    := interval '24 hours';
     c_slack      constant interval    := interval '1 hour';
-    c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids count from here
+    c_first      constant timestamptz := '1970-01-01 00:00:00+00'::timestamptz;      -- ids begin here
     v_workspace  constant uuid        := kronos.current_workspace_id();
     v_before_at  constant timestamptz := coalesce(p_before_created_at, 'infinity');
     v_before_id  constant uuid        := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
     v_ids        uuid[]               := '{}'::uuid[];      -- the page so far, newest first
     v_made       timestamptz[]        := '{}'::timestamptz[];
-    v_oldest     timestamptz;                       -- nothing was made before
+    v_oldest     timestamptz;                       -- nothing was created before
     v_upper      timestamptz;                       -- the span is [v_lower, v_upper); null: up to any
     v_lower      timestamptz;
     v_days       interval             := interval '1 day';
-    -- what was made late on this day or after it has been looked for; null: nothing yet
+    -- late rows created on this day or after it have been read; null: none yet
     v_late_since date;
-    -- what was made late on this day or after it is looked for
+    -- late rows created on this day or after it are being read
     v_late_from  date;
     v_workspace_at timestamptz;
-    v_versions   uuid[];                            -- of the job, each with when it may have made executions
+    v_versions   uuid[];                            -- of the job, each with when it may have executions
     v_made_from  timestamptz[];
     v_made_until timestamptz[];
     v_is_one_shot boolean             := false;
     v_of_span    uuid[];
     v_is_last    boolean;
     v_part       record;
-    -- days of ids of what was made late in the span, each with the day of its making
+    -- days of the ids of late rows in the span, each with the day of creation
     v_late       timestamptz[];
     v_late_made  timestamptz[];
     v_late_until timestamptz[];
-    -- v_weeks and v_known of what was made long before or after the time that it is for:
+    -- v_weeks and v_known of executions created long before or after their scheduled time. Spans in which no
+    -- execution can be prompt read only these.
     v_odd_weeks  timestamptz[];
-    -- where a span's times of making cannot be prompt, nothing else is looked for
     v_odd_known  uuid[];
     v_is_odd     boolean;
-    -- what is newer is odd: a span ends here
+    -- newer executions are odd: a span ends here
     v_prompt_to  constant timestamptz := p_scheduled_before + 3 * c_slack;
-    v_is_noted   boolean;                           -- whether all that the span has is noted
+    v_is_noted   boolean;                           -- whether everything in the span is noted
     v_noted_from constant timestamptz := kronos.weeks_noted_from();
-    -- the weeks to look into, newest first; null: nothing is known
+    -- the weeks to read, newest first; null: nothing is known
     v_weeks      timestamptz[];
     -- the executions that were the only ones of their weeks, newest first
     v_known      uuid[]               := '{}'::uuid[];
-    v_only       text;                              -- the only status that there is in the weeks to look into
+    v_only       text;                              -- the only status in the weeks to read
 begin
     select case when workspace.created_at between c_first and kronos.now() then workspace.created_at
                 else c_first end
@@ -111,8 +113,8 @@ begin
           from kronos.live_page(v_workspace, v_versions, p_status, p_scheduled_after, p_scheduled_before,
                                 v_before_at, v_before_id, p_limit) as live;
     end if;
-    -- Of a one-shot no week is noted: its executions are within an hour of it, or, where its time cannot be,
-    -- anywhere.
+    -- No weeks are noted for a one-shot: its executions are within an hour of it or, if its time is
+    -- impossible, anywhere.
     if not v_is_one_shot and not coalesce(p_status = any (c_unfinished), false) then
         select noted.weeks, noted.ids, coalesce(noted.only_status, p_status) into v_weeks, v_known, v_only
           from kronos.noted_weeks(coalesce(v_versions, array[v_workspace]), p_status) as noted;
@@ -193,7 +195,7 @@ begin
                                  where v_part.known is not null) as either
                          order by either.at desc, either.id desc
                          limit p_limit) as top;
-                raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+                raise sqlstate 'KR020' using message = 'the span is done: its locks are released';
             exception when sqlstate 'KR020' then
                 null;
             end;

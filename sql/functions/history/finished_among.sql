@@ -1,10 +1,10 @@
--- finished_among: which of the executions given have ended, and how. Each is looked for in the one partition
--- that its id names: the plan is made for the ids at hand, so that it holds, and locks, no other partition (a
--- plan kept for any id locks all of them whenever it runs). Ids are taken in spans of 49.7 days (the first 16
--- of 48 bits of milliseconds), and a span's locks are given back when it is done: whatever the ids, no
--- transaction comes to hold the locks of more partitions than a span has. 1,000 ids of one minute: 2 ms.
--- Bounds of ids in such a plan are variables or immutable: timestamptz - interval is not, and would keep
--- every partition in it. As the caller: row level security holds.
+-- finished_among: which of the given executions have ended, and how. Each is read from the one partition that
+-- its id names. The plan is made for the given ids, so it contains and locks no other partition; a plan kept
+-- for any id locks all of them whenever it runs. Ids are taken in spans of 49.7 days (the first 16 of 48 bits
+-- of milliseconds), and a span's locks are released when it is done. Whatever the ids, no transaction holds
+-- the locks of more partitions than a span has. 1,000 ids of one minute: 2 ms.
+-- Bounds of ids in such a plan must be variables or immutable: timestamptz - interval is not, and would keep
+-- every partition in it. Runs as the caller: row level security applies.
 create or replace function kronos.finished_among(p_execution_ids uuid[])
 returns table (execution_id uuid, status text)
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp
@@ -23,7 +23,7 @@ begin
                 select done.execution_id, done.status
                   from kronos.execution_done as done
                  where done.execution_id = any (v_ids);
-            raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the span is done: its locks are released';
         exception when sqlstate 'KR020' then
             null;
         end;

@@ -1,9 +1,9 @@
--- found_executions: find_executions, of those alone that are to an endpoint of this name, and that hold a
--- text: in the type or message of their error, in why they are as they are, in their job's name, or as the
--- beginning of their id. A filter that is null lets all pass. There is no index for either: the list is
--- walked, newest first, 10,000 executions of it in a call.
--- Returns: newest first; where it ended there, a last row that says so (is_place), and behind which
--- the next call goes on.   As the caller: row level security holds.
+-- found_executions: find_executions, limited to executions to an endpoint of this name and to those that
+-- contain a text: in the type or message of their error, in their status reason, in their job's name, or at
+-- the beginning of their id. A null filter matches all. Neither has an index: the list is walked, newest
+-- first, 10,000 executions per call.
+-- Returns: newest first. If it stopped at 10,000, a last row marks the place (is_place) from which the next
+-- call continues. Runs as the caller: row level security applies.
 create or replace function kronos.found_executions(
     p_job_ids uuid[], p_status text, p_scheduled_after timestamptz, p_scheduled_before timestamptz,
     p_before_created_at timestamptz, p_before_id uuid, p_endpoint text, p_q text, p_limit integer

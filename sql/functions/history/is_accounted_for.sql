@@ -1,4 +1,4 @@
--- is_accounted_for: whether there is an execution of this id already, finished or not.
+-- is_accounted_for: whether an execution with this id exists, finished or not.
 create or replace function kronos.is_accounted_for(p_execution_id uuid) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- jobs_beside: what lists show beside the rows of jobs, for all of a page at once: the pg_cron entries of the
--- CRON jobs that have one, and the executions of the one-shots, each with its time of creation. Inlined.
--- Returns: no row for a job that has neither.   As the caller: row level security holds.
+-- jobs_beside: what lists show in addition to the jobs' rows, for a whole page together: the pg_cron entries
+-- of CRON jobs that have one, and the executions of one-shots, each with its creation time. Inlined.
+-- Returns: no row for a job with neither. Runs as the caller: row level security applies.
 create or replace function kronos.jobs_beside(p_cron uuid[], p_one_shots uuid[], p_created_at timestamptz[])
 returns table (job_id uuid, pg_cron jsonb, execution jsonb)
 language sql stable

@@ -1,16 +1,17 @@
--- kept_here: what a sweep over [p_from, p_to) reads in place of kronos.execution_done: all of it, or, where
--- weeks of that span lie on other machines, what is not there: what did not succeed, what ended after its
--- week had left, and the weeks before, between and after. Those over there age out there (kronos migrate
--- --distributed). As text, so that the statement which is made of it has no foreign table in its plan.
+-- kept_here: the relation that a sweep over [p_from, p_to) reads instead of kronos.execution_done: all of it
+-- or, if weeks of that span are stored on other machines, the part that is not there: executions that did not
+-- succeed, those that ended after their week had left, and the weeks before, between and after. The weeks on
+-- other machines age out there (kronos migrate --distributed). Returned as text, so that the plan of the
+-- statement built from it contains no foreign table.
 create or replace function kronos.kept_here(p_from uuid, p_to uuid) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_all    constant text := 'kronos.execution_done';
-    v_late   text;      -- each moved week's, by name
+    v_late   text;      -- late rows of each moved week, by name
     v_beside text;      -- not in any run of moved weeks
 begin
-    if not exists (select from pg_foreign_table) then      -- without a look at each partition, as nearly all
+    if not exists (select from pg_foreign_table) then      -- the usual case, without checking each partition
         return c_all;
     end if;
     with moved as materialized (

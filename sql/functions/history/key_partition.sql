@@ -1,7 +1,7 @@
--- key_partition: the primary key of a partition that its table has none for. Where weeks of the history lie
--- on other machines (kronos migrate --distributed) the tables have no key: PostgreSQL lets no foreign table
--- into one that has. Each partition here then has its own, which comes to the same, as an id names its
--- partition. Elsewhere the partition has it from its table.
+-- key_partition: adds the primary key of a partition whose table has none. If weeks of the history are stored
+-- on other machines (kronos migrate --distributed), the tables have no key: PostgreSQL allows no foreign
+-- table in one that has. Each local partition then has its own, which is equivalent, since an id names its
+-- partition. Otherwise the partition has the key from its table.
 create or replace function kronos.key_partition(p_parent text, p_partition text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- keys_of_partitions: the primary keys, by name, that hold for every row of a partitioned table as each of
--- its partitions here has one, its own or its table's (key_partition).
+-- keys_of_partitions: the names of the primary keys that hold for every row of a partitioned table, because
+-- each of its local partitions has one, its own or its table's (key_partition).
 create or replace function kronos.keys_of_partitions() returns setof text
 language sql stable rows 2 set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
--- known_page: of the finished executions given those of a workspace (of some versions of a job, if p_job_ids
--- are given) that the filters let through and that come after a place in the list. As done_page, of
--- executions whose ids are known: each is read from the partition that its id names.
--- Returns: in no order.   As the caller: row level security holds.
+-- known_page: the finished executions among those given that belong to a workspace (or to some versions of a
+-- job, if p_job_ids are given), match the filters and come after a place in the list. As done_page, but for
+-- known ids: each is read from the partition that its id names.
+-- Returns: in no order. Runs as the caller: row level security applies.
 create or replace function kronos.known_page(p_workspace_id uuid, p_job_ids uuid[], p_execution_ids uuid[],
                                              p_status text, p_scheduled_after timestamptz,
                                              p_scheduled_before timestamptz, p_before_created_at timestamptz,

@@ -1,4 +1,4 @@
--- known_within: of the executions given those whose ids are of a span, or of one of the days given.
+-- known_within: the given executions whose ids are in a span or on one of the given days.
 create or replace function kronos.known_within(p_known uuid[], p_lower timestamptz, p_upper timestamptz,
                                                p_days timestamptz[])
 returns uuid[]

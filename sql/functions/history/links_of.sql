@@ -1,7 +1,7 @@
--- links_of: of each of the executions given what set it off, and what it has set off, with what has become of
--- that. A run of a chain that is still to be made is PENDING; one of which nothing is kept any more has no
--- status. Where no callback is in it, it costs two probes of an index for each.
--- Returns: a row for each.   As the caller: row level security holds.
+-- links_of: for each of the given executions, what caused it and what it caused, with the status of each. A
+-- run of a chain that is yet to be created is PENDING; one of which nothing is stored any more has no status.
+-- Without callbacks it costs two index probes per execution.
+-- Returns: one row each. Runs as the caller: row level security applies.
 create or replace function kronos.links_of(p_execution_ids uuid[])
 returns table (execution_id uuid, caused_by jsonb, callbacks jsonb)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- live_page: of a workspace's unfinished executions (of some versions' of a job, if p_job_ids are given) the
--- newest p_limit that come after a place in the list.
--- Returns: newest first.   As the caller: row level security holds.
+-- live_page: the newest p_limit unfinished executions of a workspace (or of some versions of a job, if
+-- p_job_ids are given) that come after a place in the list.
+-- Returns: newest first. Runs as the caller: row level security applies.
 create or replace function kronos.live_page(p_workspace_id uuid, p_job_ids uuid[], p_status text,
                                             p_scheduled_after timestamptz, p_scheduled_before timestamptz,
                                             p_before_created_at timestamptz, p_before_id uuid,

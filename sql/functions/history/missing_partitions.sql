@@ -1,6 +1,6 @@
--- missing_partitions: what of the weeks (Monday to Monday, UTC) from yesterday's to the one p_ahead from now
--- has no partition: of each week and table the part after the last partition that begins in it or reaches
--- into it. In the order in which they are made: execution_done before attempt.
+-- missing_partitions: the weeks (Monday to Monday, UTC) without a partition, from yesterday's week to the one
+-- p_ahead from now: for each week and table, the part after the last partition that begins in it or reaches
+-- into it. In the order in which they are created: execution_done before attempt.
 create or replace function kronos.missing_partitions(p_ahead interval)
 returns table (parent text, from_at timestamptz, to_at timestamptz)
 language sql stable rows 20 set search_path = pg_catalog, pg_temp set timezone = 'UTC'

@@ -1,5 +1,6 @@
--- moved_partitions: the weeks of execution_done and attempt whose rows lie on other machines
--- (kronos migrate --distributed), with the bounds of their ids. until_at: what ended later is here.
+-- moved_partitions: the weeks of execution_done and attempt whose rows are stored on other machines (kronos
+-- migrate --distributed), with the bounds of their ids. until_at: executions that ended later are stored
+-- here.
 create or replace function kronos.moved_partitions()
 returns table (parent text, partition text, from_id uuid, to_id uuid, until_at timestamptz)
 language sql stable rows 100 set search_path = pg_catalog, pg_temp

@@ -1,24 +1,26 @@
--- note_finished: keeps kronos.history_weeks and kronos.late_days, which say where finished executions are to
--- be looked for. Once a statement. Waits for nobody: a note's key has the execution that made it, so no other
--- transaction writes the same one. Two that note in other orders would deadlock otherwise.
--- history_weeks: the weeks in whose ids a workspace and a CRON job's version have had finished executions of
--- a status, by the first two of them: so a week with one note had one execution, and a list knows it without
--- a look; and an endpoint's one-shots that are their executions. Any other one-shot's execution is found by
--- its job, and notes no week of it. What is odd (is_odd) is noted as ODD besides.
--- late_days: where an execution was made more than an hour before or after the time in its id (a run of
+-- note_finished: maintains kronos.history_weeks and kronos.late_days, which tell where to look for finished
+-- executions. Runs once per statement. Waits for no lock, with the one exception below: a note's key contains
+-- the execution that created it, so no other transaction writes the same note. Otherwise two transactions
+-- that write notes in different orders would deadlock.
+-- history_weeks: the weeks of ids in which a workspace, a version of a CRON job, or an endpoint (for
+-- one-shots that are their executions) had finished executions of a status. At most the first two executions
+-- are noted: a week with one note had one execution, so a list knows it without reading the week. Other
+-- one-shots' executions are found by their job, and no week is noted for them. Odd executions (is_odd) are
+-- also noted as ODD.
+-- late_days: if an execution was created more than an hour before or after the time in its id (a run of
 -- missed ticks, a long pause, a backfill that takes days), the days of both.
--- Of those that finish at once each may note a week, or the days. Retention forgets what nothing is left of
--- (retain_notes). Of what is long past, notes that it is just forgetting do not count, and the others are
--- kept until we are done: so that the row, which came too late to be seen by it, is noted. Where such a note
--- is the row's own (it ended before, and was taken up again), it waits for retention, and notes it anew: who
--- has those locks waits for nobody.
--- And notes what has ended for those who listen (note_live), and, in workspaces that have rules which raise
--- alerts, for evaluate_alerts: which spares a trigger. Not what a backfill has made, which says itself how it
--- went, nor what only tried an endpoint out. Of what never began the delay is up to its end.
--- Nearly every statement finds nothing to write, in one pass over its rows, 2 us a row: most are of this
--- week, which two comparisons show, and made at their ids' time, which scheduled_at shows. Each note is
--- looked for by its key, in a subquery with a limit: the planner makes no join of that, which would read all
--- notes.
+-- Concurrent statements may each note the same week or days. Retention removes notes of which nothing is left
+-- (retain_notes). For rows of long ago, notes that it is just removing do not count, and the others are
+-- locked until this transaction ends. So a row that arrives too late for retention to see it is noted. If
+-- such a note is the row's own (the execution ended before and was resumed), this waits for retention and
+-- writes the note again; the session with those locks waits for none.
+-- Also reports ended executions to listeners (note_live) and, in workspaces with alert rules, to
+-- evaluate_alerts, which saves a trigger. Excluded there are executions of backfills, which report their own
+-- outcome, and tests of an endpoint. For an execution that never began, the delay is up to its end.
+-- Nearly every statement finds nothing to write, in one pass over its rows, 2 us per row: most ids are of
+-- this week, which two comparisons show, and most rows were created at their id's time, which scheduled_at
+-- shows. Each note is read by its key, in a subquery with a limit, so that the planner cannot turn it into a
+-- join that reads all notes.
 create or replace function kronos.note_finished() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -70,7 +72,7 @@ begin
                    finished.execution_id >= v_from and finished.execution_id < v_to as is_of_this_week,
                    bool_or(kronos.is_odd(finished.created_at, finished.scheduled_at)) as has_odd,
                    bool_or(finished.cause in ('BACKFILL', 'MANUAL')
-                           -- an id that no function of ours made: it names no time
+                           -- an id that is not ours: it contains no time
                            or get_byte(uuid_send(finished.execution_id), 6) >> 4 <> 7
                            or finished.created_at not between '1970-01-01 00:00:00+00' and kronos.now()
                               + interval '1 day'
@@ -166,7 +168,7 @@ $$;
 create or replace trigger execution_done_notes_finished
     after insert on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_finished();
--- By hand: nothing of ours changes what has finished.
+-- For manual changes: Kronos itself changes only the status_reason of finished executions.
 create or replace trigger execution_done_notes_finished_anew
     after update on kronos.execution_done referencing new table as finished
     for each statement execute function kronos.note_finished();

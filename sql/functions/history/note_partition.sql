@@ -1,7 +1,8 @@
--- note_partition: notes of a partition of executions that somebody has attached, restored from a backup say,
--- what triggers note of rows that come one by one: the weeks, and the days of what was made late. Until it is
--- noted, lists do not look into it. It reads all of the partition. Nothing changes where all is noted.
--- Returns: how many weeks it noted.   Raises: 22023 where there is no such partition.
+-- note_partition: writes the notes for a partition of executions that was attached, for example restored from
+-- a backup: the weeks and late days that triggers note for rows written one by one. Until then lists do not
+-- read it. Reads the whole partition. Changes nothing if everything is noted already.
+-- Returns: how many weeks it noted.
+-- Raises: 22023 if there is no such partition.
 create or replace function kronos.note_partition(p_partition text) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set jit = off
@@ -16,7 +17,7 @@ begin
     if not found then
         raise exception 'kronos.execution_done has no partition %', p_partition
             using errcode = 'invalid_parameter_value',
-                  hint = 'attach it first; its name is without the schema';
+                  hint = 'attach it first; give its name without the schema';
     end if;
     insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
     select row.workspace_id, row.subject_id, row.status, row.week, row.execution_id

@@ -1,7 +1,7 @@
--- noted_weeks: what kronos.history_weeks says of a workspace, or of versions of a CRON job: the weeks that
--- had more than one finished execution (of a status, if it is given), and of those that had one, which.
--- Returns: one row; both newest first; only_status: the only status that there is in the weeks. As the
--- caller: row level security holds.
+-- noted_weeks: reads from kronos.history_weeks, for a workspace or for versions of a CRON job, the weeks with
+-- more than one finished execution (of a status, if given), and for weeks with only one, that execution.
+-- Returns: one row, both newest first; only_status: the status, if there is only one in the weeks. Runs as
+-- the caller: row level security applies.
 create or replace function kronos.noted_weeks(p_subject_ids uuid[], p_status text, out weeks timestamptz[],
                                               out ids uuid[], out only_status text)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -1,8 +1,8 @@
--- one_shot_executions: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of
--- creation. The unfinished are found by the job; the finished by the job's own id, or by the one that is
--- computed from (job, creation), and those that have another, made before ids were computed, by the job among
--- the ids of the hour after its creation.
--- Returns: no row for a job that has none.   As the caller: row level security holds.
+-- one_shot_executions: the executions of the given IMMEDIATE and DELAYED jobs, each job with its creation
+-- time. Unfinished executions are found by the job; finished ones by the job's own id or the id computed from
+-- (job, creation). Those with other ids, created before ids were computed, are found by the job among the ids
+-- of the hour after its creation.
+-- Returns: no row for a job that has none. Runs as the caller: row level security applies.
 create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[])
 returns table (job_id uuid, execution_id uuid)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
@@ -62,7 +62,7 @@ begin
                  where done.job_id = any (v_found)
                    and done.execution_id >= v_ids[1] and done.execution_id < v_ids[2]
                    and done.cause = 'API';
-            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are released';
         exception when sqlstate 'KR020' then
             null;
         end;

@@ -1,9 +1,9 @@
--- one_shots_made: who made the one-shots of the workspace that was entered, as rows of the audit, the newest
--- first, behind the place (p_before_at, p_before_id): p_limit at most. They are not sealed: each is read from
--- the row of its execution, and goes with it. p_filter: as in list_audit. The list of executions is walked,
--- 10,000 of them in a call: no index is kept for what is asked so seldom and made so often.
--- Returns: where it ended there, a last row without an id, which says where the next call goes on.
--- As the caller: row level security holds.
+-- one_shots_made: the creators of the current workspace's one-shots, as rows of the audit, newest first,
+-- after the place (p_before_at, p_before_id); at most p_limit. They are not sealed: each is read from the row
+-- of its execution and disappears with it. p_filter: as in list_audit. Walks the list of executions, 10,000
+-- per call: an index would cost every creation and is rarely needed.
+-- Returns: if it stopped at 10,000, a last row without an id holds the place at which the next call
+-- continues. Runs as the caller: row level security applies.
 create or replace function kronos.one_shots_made(p_filter jsonb, p_before_at timestamptz, p_before_id uuid,
                                                  p_limit integer)
 returns table (audit_id uuid, at timestamptz, actor text, key_id text, address text, request_id text,

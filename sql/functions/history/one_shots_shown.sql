@@ -1,6 +1,6 @@
--- one_shots_shown: the executions of the IMMEDIATE and DELAYED jobs given, each job with its time of
--- creation, as the API shows them in a job.
--- Returns: no row for a job that has none.   Row level security confines it.
+-- one_shots_shown: the executions of the given IMMEDIATE and DELAYED jobs, each job with its creation time,
+-- as the API shows them in a job.
+-- Returns: no row for a job that has none. Row level security applies.
 create or replace function kronos.one_shots_shown(p_job_ids uuid[], p_created_at timestamptz[])
 returns table (job_id uuid, execution jsonb)
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp

@@ -1,9 +1,9 @@
--- outcomes_by_minute: what became of a workspace's ticks of [p_from, p_to), by the minutes that they were
--- for. Where each status has up to p_most executions they are all counted; else, of each minute of making and
--- each status, an even share of p_most. So it costs the same however many there are. What was made before
--- p_from (DELAYED jobs, mostly), or is for more than a week before it, is not looked for.
--- Returns: a row a minute and disposition (outcomes_made). is_cut: there are more of them. As the caller: row
--- level security holds.
+-- outcomes_by_minute: the outcomes of a workspace's ticks in [p_from, p_to), by the minute of the tick. If
+-- each status has at most p_most executions, all are counted; otherwise an even share of p_most for each
+-- minute of creation and each status. So the cost does not depend on their number. Executions created before
+-- p_from (mostly DELAYED jobs), or scheduled more than a week before it, are not found.
+-- Returns: one row per minute and disposition (outcomes_made). is_cut: there are more of them. Runs as the
+-- caller: row level security applies.
 create or replace function kronos.outcomes_by_minute(p_workspace_id uuid, p_from timestamptz,
                                                      p_to timestamptz, p_most integer)
 returns table (minute timestamptz, disposition text, ticks bigint, is_cut boolean)

@@ -1,8 +1,8 @@
--- outcomes_made: what became of a workspace's ticks whose executions were made in [p_from, p_to), by the
--- minutes that they were for: of each p_span of making and each status the first p_most. Rows that stand for
--- many ticks are spread over the minutes that they stand for (spread_ticks).
--- Returns: a minute and disposition may come several times. late: delivered, and begun more than the grace
--- after its time; is_full: there were p_most of them.   As the caller: row level security holds.
+-- outcomes_made: the outcomes of a workspace's ticks whose executions were created in [p_from, p_to), by the
+-- minute of the tick: the first p_most for each p_span of creation and each status. Rows that stand for many
+-- ticks are spread over their minutes (spread_ticks).
+-- Returns: a minute and disposition may occur several times. late: delivered, but begun more than the grace
+-- after its time; is_full: there were p_most of them. Runs as the caller: row level security applies.
 create or replace function kronos.outcomes_made(p_workspace_id uuid, p_from timestamptz, p_to timestamptz,
                                                 p_span interval, p_most integer)
 returns table (at timestamptz, disposition text, ticks numeric, is_full boolean)
@@ -17,7 +17,7 @@ declare
 begin
     return query
     with made as materialized (
-        -- until: computed here, as an index serves no bound that is computed beside a row's policy
+        -- until is computed here: an index cannot be used with a bound computed next to a row's policy
         select each.at, each.at + p_span as until, wanted.status
           from generate_series(p_from, p_to - interval '1 minute', p_span) as each (at)
          cross join unnest(c_statuses) as wanted (status)

@@ -1,8 +1,7 @@
--- read_attempt_page: the attempts of one execution after a number, as kronos.attempts shows them: p_limit at
--- most, and no more than make p_bytes of documents (measured as in read_execution_page), but one at least.
--- more_follow: others come after the page. From the one partition that the execution's id names (see
--- finished_among).
--- As the caller: row level security holds.
+-- read_attempt_page: the attempts of one execution after a number, as in kronos.attempts: at most p_limit,
+-- and at most p_bytes of documents (measured as in read_execution_page), but at least one. more_follow: there
+-- are others after the page. Reads only the partition that the execution's id names (see finished_among).
+-- Runs as the caller: row level security applies.
 create or replace function kronos.read_attempt_page(p_execution_id uuid, p_after integer, p_limit integer,
                                                     p_bytes integer)
 returns table (workspace_id uuid, attempt_number smallint, status text, started_at timestamptz,

@@ -1,5 +1,5 @@
--- read_attempts: the attempts of one execution, as kronos.attempts shows them, from the one partition that
--- its id names (see finished_among). As the caller: row level security holds.
+-- read_attempts: the attempts of one execution, as in kronos.attempts, from the one partition that its id
+-- names (see finished_among). Runs as the caller: row level security applies.
 create or replace function kronos.read_attempts(p_execution_id uuid)
 returns table (workspace_id uuid, attempt_number smallint, status text, started_at timestamptz,
                completed_at timestamptz, duration_ms integer, request jsonb, response jsonb, error jsonb,

@@ -1,8 +1,8 @@
--- read_execution_page: the first of the executions given, in their order: p_limit at most, and no more than
--- make p_bytes of documents, but one at least. Documents are measured row by row, written out, and none after
--- the one that is too much: a page of 200 inputs of 250 kB reads four of them. What is stored says nothing of
--- it: 2 kB can be 60 kB written out (1e300), or be compressed a hundredfold.
--- As the caller: row level security holds.
+-- read_execution_page: the first of the given executions, in their order: at most p_limit, and at most
+-- p_bytes of documents, but at least one. Documents are measured row by row as text, and none after the first
+-- that is too much: a page of 200 inputs of 250 kB reads four of them. Their stored size cannot be used: 2 kB
+-- can be 60 kB as text (1e300), or be compressed a hundredfold.
+-- Runs as the caller: row level security applies.
 create or replace function kronos.read_execution_page(p_execution_ids uuid[], p_limit integer,
                                                       p_bytes integer)
 returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text, endpoint text,

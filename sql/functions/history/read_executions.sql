@@ -1,7 +1,7 @@
--- read_executions: the executions given, as kronos.executions shows them, the finished from the partitions
--- that their ids name (done_among). tests/sql/test_execution_rows.py holds both equal.
--- Returns: in no order.   As the caller: row level security holds.
--- plpgsql, not sql: it keeps its plan, in which no partition is.
+-- read_executions: the given executions, as in kronos.executions; finished ones come from the partitions that
+-- their ids name (done_among). tests/sql/test_execution_rows.py keeps both equal.
+-- Returns: in no order. Runs as the caller: row level security applies.
+-- plpgsql, not sql: it keeps its plan, which contains no partition.
 create or replace function kronos.read_executions(p_execution_ids uuid[])
 returns table (execution_id uuid, workspace_id uuid, job_id uuid, workspace text, endpoint text,
                endpoint_type text, cause text, status text, status_reason jsonb, scheduled_at timestamptz,

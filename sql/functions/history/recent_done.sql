@@ -1,9 +1,9 @@
--- recent_done: which finished executions recent_runs shows, p_limit of each job at most and some more:
--- p_versions are the versions whose jobs p_job_ids names. It looks into the last day, then into what is
--- before it, up to five weeks ago, for the jobs that lack some still, each status in its index's order; a
--- span's locks are given back when it is done. Of what was before these weeks kronos.history_weeks has noted
--- the first two of each status and week: all that a job of few ticks has had.
--- As the caller: row level security holds.
+-- recent_done: the finished executions for recent_runs: at most p_limit of each job, and some more.
+-- p_versions are the versions, p_job_ids their jobs. It reads the last day and then, for jobs that still lack
+-- some, earlier days up to five weeks ago, each status in its index's order. A span's locks are released when
+-- it is done. Before these weeks it uses kronos.history_weeks, which has the first two of each status and
+-- week: all that a job with few ticks has had.
+-- Runs as the caller: row level security applies.
 create or replace function kronos.recent_done(p_job_ids uuid[], p_versions uuid[], p_limit integer)
 returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ declare
     v_from     uuid;
     v_week     date;
     v_days     integer;
-    v_rare     uuid[]          := p_versions;      -- the versions of jobs that have had fewer than p_limit
+    v_rare     uuid[]          := p_versions;      -- the versions of jobs with fewer than p_limit so far
 begin
     foreach v_days in array array[1, 3, 7, 14, 35] loop
         exit when v_rare is null;
@@ -33,7 +33,7 @@ begin
                                     and each.execution_id >= v_from and each.execution_id < v_until
                                   order by each.created_at desc limit p_limit) as done
              where version.id = any (v_rare);
-            raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the span is done: its locks are released';
         exception when sqlstate 'KR020' then
             null;
         end;

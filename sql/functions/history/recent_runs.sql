@@ -1,9 +1,9 @@
--- recent_runs: the last p_limit executions of each of some CRON jobs, 50 at most, for all of them at once: of
--- the version given and the two before it, ticks, runs by hand and backfills alike. What has ended is
--- recent_done's, so it costs as much as there are jobs, whatever the history.
--- While other machines that hold old weeks are out of reach (kronos migrate --distributed), a job of few
--- ticks shows those of its runs that lie here: the list of jobs does not fail for a few old ones.
--- Returns: nth 1 is a job's newest; in no order.   As the caller: row level security holds.
+-- recent_runs: the last p_limit executions, at most 50, of each of several CRON jobs together: of the given
+-- version and the two before it, including ticks, manual runs and backfills. Finished ones come from
+-- recent_done, so the cost depends on the number of jobs, not on the history.
+-- While other machines with old weeks are unreachable (kronos migrate --distributed), a job with few ticks
+-- shows only the runs that are stored here: the list of jobs does not fail because of a few old ones.
+-- Returns: nth 1 is a job's newest; in no order. Runs as the caller: row level security applies.
 create or replace function kronos.recent_runs(p_job_ids uuid[], p_limit integer)
 returns table (job_id uuid, execution_id uuid, status text, cause text, scheduled_at timestamptz,
                ticks integer, duration_ms bigint, nth bigint)

@@ -1,7 +1,7 @@
--- retained_from: since when a workspace's history is whole: what finished before may be gone. Not what its
--- ages promise but what retention has done: where it never ran, everything is still there; and where an age
--- was made longer, what the shorter one took stays gone.
--- Returns: '-infinity' where nothing was ever taken.
+-- retained_from: the instant from which a workspace's history is complete; executions that finished earlier
+-- may be deleted. It reflects what retention has done, not what the ages allow: if retention never ran,
+-- everything is still there; if an age was extended, what the shorter one deleted stays deleted.
+-- Returns: '-infinity' if nothing was ever deleted.
 create or replace function kronos.retained_from(p_workspace_id uuid) returns timestamptz
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
--- span_below: how far down find_executions goes next, from p_upper: so many days, and further where little is
--- noted: down to the fifth week to look into or the twenty-fifth execution that is known, whichever comes
--- first, but not below the time from which weeks are noted. Where a span is long it begins with a week, so
--- that no week is looked into twice.
+-- span_below: the lower bound of find_executions' next span below p_upper: p_days lower, and further if
+-- little is noted: down to the fifth week to read or the twenty-fifth known execution, whichever comes first,
+-- but not below the time from which weeks are noted. A long span begins with a week, so that no week is read
+-- twice.
 create or replace function kronos.span_below(p_upper timestamptz, p_days interval, p_weeks timestamptz[],
                                              p_known uuid[], p_noted_from timestamptz)
 returns timestamptz

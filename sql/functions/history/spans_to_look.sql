@@ -1,5 +1,5 @@
--- spans_to_look: of a span of ids, [p_lower, p_upper), the parts that lie in the weeks given; weeks that
--- follow each other are one part. A bound that is null is none, and weeks that are null are all.
+-- spans_to_look: the parts of a span of ids, [p_lower, p_upper), that are in the given weeks; consecutive
+-- weeks form one part. A null bound means no bound, null weeks mean all.
 -- Returns: newest first.
 create or replace function kronos.spans_to_look(p_weeks timestamptz[], p_lower timestamptz,
                                                 p_upper timestamptz)

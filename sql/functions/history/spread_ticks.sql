@@ -1,5 +1,5 @@
--- spread_ticks: a row that stands for p_ticks ticks from p_first to p_last, as a share for each of them or,
--- where they are closer than a minute, for each minute; those from p_from on.
+-- spread_ticks: spreads a row that stands for p_ticks ticks from p_first to p_last: an equal share for each
+-- tick or, if they are less than a minute apart, for each minute; only those from p_from on.
 create or replace function kronos.spread_ticks(p_first timestamptz, p_last timestamptz, p_ticks integer,
                                                p_from timestamptz)
 returns table (at timestamptz, ticks numeric)

@@ -1,8 +1,7 @@
--- unnoted_partitions: the partitions of executions whose rows kronos.history_weeks does not tell of: somebody
--- has attached them, restored from a backup say, after retention forgot their weeks. Of each the first
--- hundred (workspace, status) are looked at, by index. One that lies before the time from which weeks are
--- noted is looked into by every list, noted or not. Its locks are given back when a partition is done (as in
--- finished_among).
+-- unnoted_partitions: the partitions of executions whose rows are missing in kronos.history_weeks, because
+-- they were attached, for example restored from a backup, after retention removed their weeks. Checks the
+-- first hundred (workspace, status) of each, by index. A partition before the time from which weeks are noted
+-- is read by every list anyway. Locks are released when a partition is done (as in finished_among).
 create or replace function kronos.unnoted_partitions() returns setof text
 language plpgsql stable rows 5 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitmapscan = off set jit = off
@@ -19,7 +18,7 @@ begin
           from kronos.partitions() as each
          where each.parent = 'execution_done'
            and kronos.uuid7_time(each.from_id) >= kronos.weeks_noted_from()
-           -- on other machines: what was noted here when it went is still
+           -- on other machines: the notes written here before it was moved still exist
            and each.partition not in (select moved.partition from kronos.moved_partitions() as moved)
          order by each.from_id
     loop
@@ -52,7 +51,7 @@ begin
                                                     true)
               into v_is_noted
               from pair;
-            raise sqlstate 'KR020' using message = 'the partition is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the partition is done: its locks are released';
         exception when sqlstate 'KR020' then
             if not v_is_noted then
                 return next v_partition.partition;

@@ -1,4 +1,4 @@
--- weeks_noted_from: since when kronos.history_weeks covers all that finished.
+-- weeks_noted_from: the instant from which kronos.history_weeks covers all finished executions.
 -- Returns: an instant.
 create or replace function kronos.weeks_noted_from() returns timestamptz
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,14 +1,13 @@
--- check_ledger: whether each tick of a version of a job within [p_from, p_to) has exactly one row that says
--- what became of it. The ticks that the schedule gives (expected_ticks) against the rows there are
--- (ledger_rows); a row of n ticks stands for n consecutive ones. Row level security confines it.
--- Returns: no row where there is no such CRON job. expected = delivered + missed + skipped + unaccounted, in
--- ticks. delivered: was given to delivery as an execution, whatever has become of it. unaccounted: no row;
--- surplus: rows, or ticks counted by them, that no tick explains, or that tell of one a second time. overdue:
--- ticks that are due and wait to be accounted for (up to 10,000). At most 100,000 ticks a call:
--- is_truncated, and checked_until is where the next call goes on. retained_from: the window began before the
--- workspace's history is whole, and was looked at from there: nobody can say what became of the ticks before,
--- so none of them is expected. error: the schedule is malformed, so nobody can say which ticks it has. 24 h
--- of * * * * *: 6 to 8 ms of CPU time, whatever the zone.
+-- check_ledger: whether each tick of a version of a job within [p_from, p_to) has exactly one row with its
+-- outcome. Compares the ticks of the schedule (expected_ticks) with the existing rows (ledger_rows); a row of
+-- n ticks stands for n consecutive ones. Row level security applies.
+-- Returns: no row if there is no such CRON job. expected = delivered + missed + skipped + unaccounted, in
+-- ticks. delivered: became an execution, whatever its outcome. unaccounted: no row; surplus: rows, or ticks
+-- counted by them, that match no tick or repeat one. overdue: ticks that are due and wait to be accounted for
+-- (up to 10,000). At most 100,000 ticks per call: is_truncated, and checked_until is where the next call
+-- continues. retained_from: the window began before the workspace's history is complete, and was checked from
+-- there; the outcome of earlier ticks is unknown, so none of them is expected. error: the schedule is
+-- malformed, so its ticks are unknown. 24 h of * * * * *: 6 to 8 ms of CPU time, whatever the zone.
 create or replace function kronos.check_ledger(p_job_id uuid, p_from timestamptz, p_to timestamptz)
 returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer,
                surplus integer, first_unaccounted timestamptz, first_surplus timestamptz, overdue integer,
@@ -27,7 +26,7 @@ begin
     end if;
     v_from := least(greatest(p_from, kronos.retained_from(v_job.workspace_id)), p_to);
     retained_from := nullif(v_from, p_from);
-    -- what comes before is another version's, or was made by other rules of its zone
+    -- Earlier ticks belong to another version, or followed other rules of the zone.
     v_from := greatest(v_from, kronos.finite(v_job.ticks_from) + interval '1 microsecond');
     begin
         v_ticks := array(select tick from kronos.expected_ticks(v_job, v_from, p_to, c_at_most + 1) as tick);

@@ -1,7 +1,7 @@
--- check_ledgers: check_ledger for the next p_count jobs in the order of their ids: those that are live or
--- were within the window. All that are plainly right are found by one statement (sound_ledgers); the others
--- one by one.
--- Returns: a row a job; none at the end.
+-- check_ledgers: check_ledger for the next p_count jobs in the order of their ids: jobs that are live or were
+-- live within the window. One statement finds all that are plainly correct (sound_ledgers); the others are
+-- checked one by one.
+-- Returns: one row per job; none at the end.
 create or replace function kronos.check_ledgers(p_after uuid, p_count integer, p_from timestamptz,
                                                 p_to timestamptz)
 returns table (job_id uuid, name text, workspace text, expected integer, unaccounted integer,
@@ -22,7 +22,7 @@ as $$
                 (select over.job_id, over.name, over.workspace_id
                    from kronos.jobs as over
                   where over.trigger = 'CRON'
-                    and over.ticks_until is not null      -- so that jobs_until serves it; a live job has none
+                    and over.ticks_until is not null      -- so that jobs_until is used; a live job has none
                     and over.ticks_until > p_from
                     and over.job_id > p_after
                   order by over.job_id

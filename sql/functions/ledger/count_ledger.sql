@@ -1,7 +1,7 @@
--- count_ledger: the ticks given of a version of a job, ascending, against the rows of [p_from, p_until) that
--- account for them.
--- Returns: one row, as check_ledger's. surplus: ticks that stand twice, and those that a row claims beyond
--- the ones it was found to stand for. As the caller, so row level security holds.
+-- count_ledger: compares the given ticks of a version of a job, ascending, with the rows of [p_from, p_until)
+-- that account for them.
+-- Returns: one row, as in check_ledger. surplus: ticks with two rows, and ticks that a row counts beyond
+-- those it was found to stand for. Runs as the caller: row level security applies.
 create or replace function kronos.count_ledger(p_job kronos.jobs, p_ticks timestamptz[], p_from timestamptz,
                                                p_until timestamptz)
 returns table (expected integer, delivered integer, missed integer, skipped integer, unaccounted integer,
@@ -14,7 +14,7 @@ begin
         select each.at, each.nth from unnest(p_ticks) with ordinality as each (at, nth)
     ), told as materialized (
         select row.first_tick_at, row.last_tick_at, row.tick_count, row.disposition,
-               -- of a row that began before the window, or reaches beyond it, the part within
+               -- for a row that extends beyond the window, the part within
                case when row.first_tick_at < p_from then 1 else first.nth end as from_nth,
                case when row.tick_count = 1 then first.nth
                     when row.last_tick_at >= p_until then cardinality(p_ticks)
@@ -44,8 +44,7 @@ begin
           from tick
           left join covered using (nth)
     ), by_row as (
-        -- ticks that a row claims beyond those it was found to stand for; where it is cut by the window,
-        -- nobody can tell
+        -- ticks that a row counts beyond those it was found to stand for; unknown if the window cuts the row
         select sum(claims.beyond) as unexplained,
                min(claims.first_tick_at) filter (where claims.beyond > 0) as first_unexplained
           from (select told.first_tick_at,

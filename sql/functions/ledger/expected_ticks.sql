@@ -1,18 +1,20 @@
--- expected_ticks: the ticks of [p_from, p_to) that a version of a job answers for: those of its schedule
--- after ticks_from; while it is live before its pointer, once it is over up to ticks_until; and within
--- starts_at and ends_at. A live job without a pointer has none to come: up to ends_at. Many a day are taken
--- by the day: next_tick says which day is the next that has any, and on a day on which the clocks are left
--- alone a day has all of the schedule's hours and minutes (24 h of * * * * *: 1 ms against 8). Near a change
--- of the clocks each is asked for.
--- Returns: ascending; at most p_limit.   Raises: 22xxx where the schedule is malformed.
+-- expected_ticks: the ticks in [p_from, p_to) that a version of a job answers for: those of its schedule
+-- after ticks_from and within starts_at and ends_at; for a live version those before its pointer, for an
+-- ended one those up to ticks_until. A live job without a pointer has no future ticks, so its ticks go up to
+-- ends_at.
+-- A schedule with many ticks per day is handled by day: next_tick finds the next day with any, and a day
+-- without a clock change has all of the schedule's hours and minutes (24 h of * * * * *: 1 ms instead of 8).
+-- Near a clock change each tick is computed.
+-- Returns: ascending; at most p_limit.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.expected_ticks(p_job kronos.jobs, p_from timestamptz, p_to timestamptz,
                                                  p_limit integer)
 returns setof timestamptz
 language plpgsql stable rows 1500 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_many    constant integer  := 24;                    -- ticks a day from which on a day is worth it
-    -- As count_ticks has it.
+    c_many    constant integer  := 24;                    -- ticks per day from which this pays off
+    -- As in count_ticks.
     c_margin  constant interval := case when (p_job.schedule).dst_gap = 'SHIFT_BY_GAP'
                                         then interval '24 hours'
                                         else interval '3 hours' end;

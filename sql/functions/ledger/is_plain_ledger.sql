@@ -1,5 +1,5 @@
--- is_plain_ledger: whether rows, in order, account for each of the ticks exactly once: one row a tick, or
--- runs of p_counts ticks from p_firsts to p_lasts. No row at all: nulls.
+-- is_plain_ledger: whether rows, in order, account for each of the ticks exactly once: one row per tick, or
+-- runs of p_counts ticks from p_firsts to p_lasts. Nulls if there are no rows.
 create or replace function kronos.is_plain_ledger(p_ticks timestamptz[], p_firsts timestamptz[],
                                                   p_lasts timestamptz[], p_counts integer[])
 returns boolean

@@ -1,6 +1,6 @@
--- job_fault: why the ticks of a live CRON job cannot be accounted for: what accounting met at the job's
--- pointer (kronos.job_faults), else what is plainly wrong with its row.
--- Returns: null where nothing is, or {sqlstate, message, failed_at}. Row level security confines it.
+-- job_fault: why the ticks of a live CRON job cannot be accounted for: the error that accounting met at the
+-- job's pointer (kronos.job_faults), otherwise an obvious fault in its row.
+-- Returns: null if there is none, or {sqlstate, message, failed_at}. Row level security applies.
 create or replace function kronos.job_fault(p_job kronos.jobs) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -25,7 +25,7 @@ begin
                          from kronos.endpoints as endpoint
                          join kronos.endpoint_versions as made_of using (endpoint_id, version)
                         where endpoint.endpoint_id = p_job.endpoint_id) then
-        v_fault := to_jsonb('the present version of its endpoint is not there'::text);
+        v_fault := to_jsonb('the current version of its endpoint does not exist'::text);
     end if;
     return case when v_fault is not null
                 then jsonb_build_object('sqlstate', '22023', 'message', v_fault, 'failed_at', null) end;

@@ -1,9 +1,9 @@
--- ledger_rows: the rows by which a job's ticks of [p_from, p_to) are accounted for, each with the first and
--- the last tick that it stands for: what the schedule made, not runs by hand or of a backfill. A counted row
--- that began before p_from is one of them if it reaches into the window. A tick's id begins with the tick, so
--- no row of the window has an older id; one that has a newer id, which no tick gives, is found as well, to be
--- reported as surplus. Ids are taken in spans of 32 days up to now, and a span's locks are given back when it
--- is done (as in finished_among). Row level security confines it.
+-- ledger_rows: the rows that account for a job's ticks in [p_from, p_to), each with the first and the last
+-- tick that it stands for. Only scheduled ones, not manual runs or backfills. Includes a counted row that
+-- began before p_from and reaches into the window. A tick's id begins with the tick, so no row of the window
+-- has an older id; a row with a newer id, which no tick produces, is found too, to be reported as surplus.
+-- Ids are read in spans of 32 days up to now, and a span's locks are released when it is done (as in
+-- finished_among). Row level security applies.
 create or replace function kronos.ledger_rows(p_job kronos.jobs, p_from timestamptz, p_to timestamptz)
 returns table (first_tick_at timestamptz, last_tick_at timestamptz, tick_count integer, disposition text)
 language plpgsql stable rows 1500 set search_path = pg_catalog, pg_temp
@@ -48,7 +48,7 @@ begin
                    and (v_end_id is null or done.execution_id < v_end_id)
                    and done.scheduled_at >= p_from and done.scheduled_at < p_to
                    and done.cause in ('SCHEDULE', 'CATCH_UP');
-            raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the span is done: its locks are released';
         exception when sqlstate 'KR020' then
             v_from := v_to;
         end;

@@ -1,6 +1,7 @@
 -- overdue_ticks: how many ticks of a job are due and not yet accounted for: those from its pointer up to now,
--- unless it or its workspace is halted.
--- Returns: at most 10,000.   Raises: 22xxx where the schedule is malformed.
+-- unless the job or its workspace is halted.
+-- Returns: at most 10,000.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.overdue_ticks(p_job kronos.jobs) returns integer
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- reaching_jobs: those of the jobs with a row that began on a day before p_since and reaches into the window
--- from p_from on: a run of ticks that was missed or skipped. Such days are in kronos.late_days. Each day is
--- looked at in a subtransaction that is rolled back, so that the locks of its partition are given back.
+-- reaching_jobs: the given jobs that have a row which began on a day before p_since and reaches into the
+-- window from p_from on: a run of missed or skipped ticks. Such days are in kronos.late_days. Each day is
+-- read in a subtransaction that is rolled back, so that the locks of its partition are released.
 create or replace function kronos.reaching_jobs(p_job_ids uuid[], p_from timestamptz, p_since timestamptz)
 returns uuid[]
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -30,7 +30,7 @@ begin
                and done.execution_id <= kronos.uuid7_floor((v_day + 1)::timestamp at time zone 'UTC')
                and done.tick_count > 1
                and coalesce(kronos.time_of(done.status_reason ->> 'last') >= p_from, true);
-            raise sqlstate 'KR020' using message = 'the day is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the day is done: its locks are released';
         exception when sqlstate 'KR020' then
             v_reaching := v_reaching || coalesce(v_of_day, '{}');
         end;

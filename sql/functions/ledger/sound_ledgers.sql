@@ -1,11 +1,12 @@
--- sound_ledgers: of the jobs given those whose ledger is plainly right: check_ledger would find each tick of
--- [p_from, p_to) accounted for exactly once. The rows of all of them are read by one statement, through the
--- index of a job's rows by time, so that neither the number of jobs nor what a job did before counts: 0.2 ms
--- of CPU time a job with a tick a day, where check_ledger takes 1.6. It leaves to check_ledger whatever is
--- not plain: a row that reaches beyond the window, one that claims another number of ticks, a schedule that
--- cannot be read, a window that began more than 31 days ago. A row of a tick was made after it, within an
--- hour of its id's time; days on which any was not are in kronos.late_days, and there all rows are read.
--- Returns: in no order.   Row level security confines it.
+-- sound_ledgers: the given jobs whose ledger is plainly correct: check_ledger would find each tick of
+-- [p_from, p_to) accounted for exactly once. One statement reads the rows of all jobs by the index of a job's
+-- rows by time, so neither the number of jobs nor a job's earlier history matters: 0.2 ms of CPU time per job
+-- with one tick a day, instead of 1.6 in check_ledger.
+-- It leaves everything else to check_ledger: a row that extends beyond the window or counts another number of
+-- ticks, a schedule that cannot be read, a window that began more than 31 days ago. A tick's row was created
+-- after the tick, within an hour of its id's time; days on which any was not are in kronos.late_days, and
+-- there all rows are read.
+-- Returns: in no order. Row level security applies.
 create or replace function kronos.sound_ledgers(p_job_ids uuid[], p_from timestamptz, p_to timestamptz)
 returns table (job_id uuid, expected integer, overdue integer)
 language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
@@ -18,7 +19,7 @@ declare
         array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
     v_since    constant timestamptz := p_from - c_slack;
     v_first_id constant uuid        := kronos.uuid7_floor(v_since);
-    v_prompt   uuid[];      -- jobs of workspaces where nothing was made late about the window's beginning
+    v_prompt   uuid[];      -- jobs of workspaces without late rows around the window's beginning
     v_others   uuid[];
     -- jobs with a row that began on an earlier day and reaches into the window
     v_reaching uuid[];
@@ -90,7 +91,7 @@ begin
                    array_agg(row.tick_count order by row.first_at) as counts
               from row
               join asked using (job_id)
-             -- these are not plain
+             -- rows that are not plain
              where row.last_at is null
                 or row.last_at >= asked.counts_from and row.first_at < asked.counts_from
                 or row.first_at >= asked.counts_from

@@ -1,7 +1,6 @@
 -- untold_ticks: the ticks of a job from p_first up to and including p_last that have no row yet, as runs that
--- no row of the ledger interrupts. So a row that stands for several ticks of a pointer which was set back, by
--- hand, claims none that has a row of its own.
--- Asked where a tick to be recorded is not later than the last that was delivered.
+-- no row of the ledger interrupts. Thus, if a pointer was set back by hand, a row for several ticks counts
+-- none that already has a row. Called when a tick to be recorded is not later than the last one delivered.
 create or replace function kronos.untold_ticks(p_job kronos.jobs, p_first timestamptz, p_last timestamptz)
 returns table (first_tick_at timestamptz, last_tick_at timestamptz, tick_count bigint)
 language plpgsql stable rows 2 set search_path = pg_catalog, pg_temp

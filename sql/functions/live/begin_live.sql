@@ -1,5 +1,5 @@
--- begin_live: of the workspaces that have come to be watched, which watch_live has committed, everything is
--- noted from here on.
+-- begin_live: marks the newly watched workspaces, which watch_live has committed, as fully noted from here
+-- on.
 create or replace function kronos.begin_live() returns void
 language sql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- deletions_among: those of these operations that are deletions of workspaces, for who listens to the
--- instance's own workspace.
+-- deletions_among: the given operations that are deletions of workspaces, for listeners to the instance's own
+-- workspace.
 create or replace function kronos.deletions_among(p_operation_ids uuid[]) returns setof kronos.deletions
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

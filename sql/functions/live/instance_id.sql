@@ -1,5 +1,5 @@
--- instance_id: the id of the workspace of the internal jobs, in which what is the instance's own is noted:
--- only its administrator may listen there.
+-- instance_id: the id of the internal jobs' workspace, which receives the notes of the instance: only its
+-- administrator may listen there.
 create or replace function kronos.instance_id() returns uuid
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- note_live: that these objects changed, each in its workspace: one row a statement and workspace that is
--- watched. A transaction that keeps to its first snapshot cannot see who has begun to listen since: it notes
--- the changes of all workspaces.
+-- note_live: notes that these objects changed, each in its workspace: one row per statement and watched
+-- workspace. A transaction that keeps its first snapshot cannot see listeners that have started since, so it
+-- notes the changes of all workspaces.
 create or replace function kronos.note_live(p_object text, p_change text, p_workspace_ids uuid[],
                                             p_ids uuid[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- note_live_audit: that a change of these workspaces (null: of the instance) was written to the audit, once a
--- transaction, for who listens to one of them, or to the instance's own workspace, which hears of all. What
--- was changed it does not say: that is for those who may read the audit. The setting, which goes with the
--- transaction and with its savepoints, says what it has noted.
+-- note_live_audit: notes, once per transaction, that a change of these workspaces (null: of the instance) was
+-- written to the audit. For listeners to one of them, or to the instance's own workspace, which receives all.
+-- It does not say what was changed, since not every listener may read the audit. The setting records what has
+-- been noted; it ends with the transaction and is undone with its savepoints.
 create or replace function kronos.note_live_audit(p_workspace_ids uuid[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

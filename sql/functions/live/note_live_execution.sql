@@ -1,5 +1,6 @@
--- note_live_execution: notes an execution that was changed otherwise than by a claim, which notes its own
--- (claim_executions): a trigger with all rows of the statement costs each of them 1 us more, whoever listens.
+-- note_live_execution: notes an execution that was changed other than by a claim; claims note themselves
+-- (claim_executions), because a trigger with all rows of the statement costs 1 us more per row, with or
+-- without listeners.
 create or replace function kronos.note_live_execution() returns trigger
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
--- note_live_executions: notes executions that a statement made, while somebody listens.
--- No search_path of its own, which would cost each creation more than the rest of it: all names are whole.
+-- note_live_executions: notes executions that a statement created, while anyone listens. No search_path
+-- setting, which would cost each creation more than the rest of it: all names are qualified.
 create or replace function kronos.note_live_executions() returns trigger
 language plpgsql
 as $$

@@ -1,5 +1,5 @@
--- note_live_letter: that what an incident was told by could not be delivered, or is tried again: its incident
--- has changed. Nothing is called while nobody listens.
+-- note_live_letter: notes that an incident has changed because its alert could not be delivered or is tried
+-- again. Not called while nobody listens.
 create or replace function kronos.note_live_letter() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- note_live_operation: notes an operation, a backfill or a workspace's deletion that began, came further or
--- ended, while somebody listens. The deletion outlives its workspace: it is the instance's (instance_id).
+-- note_live_operation: notes an operation, a backfill or a workspace's deletion that began, progressed or
+-- ended, while anyone listens. A deletion outlives its workspace, so it is noted for the instance
+-- (instance_id).
 create or replace function kronos.note_live_operation() returns trigger
 language plpgsql
 as $$

@@ -1,7 +1,7 @@
--- note_live_resource: notes what people configure where its audit is written (write_audit), while somebody
--- listens. Jobs and heartbeats note themselves, incidents do. A workspace's keys and retention are the
--- workspace's own: which key it was is for those who may read the audit. What is the instance's, and that a
--- workspace was made, changed or deleted, is noted in the instance's own.
+-- note_live_resource: notes configured resources when their audit is written (write_audit), while anyone
+-- listens. Jobs, heartbeats and incidents note themselves. For a workspace's keys and retention it notes only
+-- the workspace: which key it was is for readers of the audit. Objects of the instance, and workspaces that
+-- were created, changed or deleted, are noted in the instance's own workspace.
 create or replace function kronos.note_live_resource(p_workspace_id uuid, p_action text, p_object_type text,
                                                      p_object_id text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- note_live_rows: notes what a statement made or changed in a table, while somebody listens: jobs,
--- heartbeats, incidents; jobs and heartbeats whose pointers it moved, as each ring and each ping does.
--- Its arguments: what they are, the column of their ids, and what became of them. The column is named at run
--- time, which costs 0.03 ms, and nothing where nobody listens; executions, which are made by the thousand,
--- have a function of their own (note_live_executions).
+-- note_live_rows: notes rows of a table that a statement created or changed, while anyone listens: jobs,
+-- heartbeats, incidents, and jobs and heartbeats whose pointers it moved, as each ring and each ping does.
+-- Its arguments: the kind of object, the column with the ids, and the change. The column is named at run
+-- time, which costs 0.03 ms, and nothing without listeners. Executions, which are created by the thousand,
+-- have their own function (note_live_executions).
 create or replace function kronos.note_live_rows() returns trigger
 language plpgsql
 as $$

@@ -1,11 +1,11 @@
--- read_live: what was noted of these workspaces that p_after, a snapshot, could not see: what was committed
--- later, however long ago its transaction began. A transaction was not seen if it is younger than all of the
--- snapshot, or one of those that were under way. Of one that is so still nothing is looked for, however much
--- it has noted. No more than p_limit ids of one row, and of one workspace as many rows: what is longer is cut
--- off, and has one more; so what is much of one workspace takes nothing from another.
--- Returns: a row for each workspace without news, and one for each of its news. is_there: it was not deleted.
--- is_begun: its watch has begun. is_whole: nothing is missing between p_after and now. Null for p_after: from
--- now on.
+-- read_live: the notes of these workspaces that the snapshot p_after could not see: those committed later,
+-- however long ago their transaction began. A transaction was not seen if it is younger than the whole
+-- snapshot or was in progress then. For one that is still in progress nothing is read, however much it has
+-- noted. At most p_limit ids per row and as many rows per workspace; longer results are cut off and have one
+-- more, so that a busy workspace takes nothing from another.
+-- Returns: one row for each workspace without news, and one for each piece of news. is_there: it was not
+-- deleted. is_begun: its watch has begun. is_whole: nothing is missing between p_after and now. With null for
+-- p_after: from now on.
 create or replace function kronos.read_live(p_workspace_ids uuid[], p_after pg_snapshot, p_limit integer)
 returns table (snapshot text, generation uuid, workspace_id uuid, is_there boolean, is_begun boolean,
                is_whole boolean, object text, change text, ids uuid[])

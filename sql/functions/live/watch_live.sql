@@ -1,9 +1,9 @@
--- watch_live: has the changes of this workspace noted for so long from now, which whoever listens says again
--- before it has passed. Deletes what was noted more than ten minutes ago, up to 100,000 rows, and reads what
--- it deleted before no more, which an old snapshot may keep from vacuum.
--- Two steps, each a transaction: who changes something after this one has been committed notes it, and only
--- then does begin_live know from which transaction on all is noted.
--- Lock order: the advisory lock, then its own tables, which nothing else locks.
+-- watch_live: has the changes of this workspace noted for p_for from now; the listener repeats the call
+-- before that has passed. Deletes notes older than ten minutes, up to 100,000 rows, and never again reads the
+-- range already deleted, which an old snapshot may keep from vacuum.
+-- Needs two steps, each in its own transaction: changes made after this one has committed are noted, and only
+-- then does begin_live know the transaction from which on everything is noted.
+-- Lock order: the advisory lock, then its own tables, which no other code locks.
 create or replace function kronos.watch_live(p_workspace_id uuid, p_for interval) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off
@@ -18,7 +18,7 @@ declare
     v_horizon xid8;
 begin
     perform pg_advisory_xact_lock(hashtextextended('kronos.live', 0));
-    -- a restored copy has others' numbers
+    -- a restored copy has the transaction numbers of another server
     if not exists (select from kronos.live_origin where system = v_system) then
         delete from kronos.live_origin;
         delete from kronos.live_watches;
@@ -33,7 +33,7 @@ begin
       from kronos.workspaces as workspace
      where workspace.workspace_id = p_workspace_id and workspace.status <> 'DELETED'
         on conflict (workspace_id) do update set until = greatest(live_watches.until, excluded.until);
-    -- by the statement, which may come after another that set it further
+    -- compared in the statement, since a concurrent one may have set it further
     perform setval('kronos.live_until', ceil(extract(epoch from v_until))::bigint)
       where ceil(extract(epoch from v_until)) > coalesce(pg_sequence_last_value('kronos.live_until'), 0);
     if not exists (select from kronos.live_marks where at > kronos.clock() - c_mark) then

@@ -1,7 +1,7 @@
--- bare_jobs: what search_jobs looks for in search_text, among the rows that have none yet: a release before
--- made them, and the reaper has not come to them (note_search_texts). Their names, titles and words are read
--- one by one, from their index alone, in the order of the list. As the owner, bound to the caller's
--- workspace.   Returns: in no order, of each trigger and status the newest p_limit.
+-- bare_jobs: search_jobs for rows without a search_text: an earlier release created them, and the reaper has
+-- not processed them yet (note_search_texts). Their names, titles and descriptions are read one by one, only
+-- from their index, in the order of the list. Runs as the owner, bound to the caller's workspace.
+-- Returns: in no order, the newest p_limit of each trigger and status.
 create or replace function kronos.bare_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
                                             p_tag text, p_q text, p_created_after timestamptz,
                                             p_created_before timestamptz, p_before_created_at timestamptz,

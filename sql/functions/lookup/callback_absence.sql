@@ -1,13 +1,13 @@
--- callback_absence: that what a sound callback names is not there: the workspace's endpoint, or its live CRON
--- job.
--- Returns: all null where it is there.
+-- callback_absence: the fault if a valid callback names an endpoint or a live CRON job that does not exist in
+-- the workspace.
+-- Returns: all null if it exists.
 create or replace function kronos.callback_absence(p_workspace_id uuid, p_event text, p_given jsonb,
                                                    out field text, out fault text, out hint text)
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p_event || '.endpoint',
            format('no endpoint %L in this workspace', left(p_given ->> 'endpoint', 64)),
-           'create it first, or name one that is there'
+           'create it first, or name an existing one'
      where p_given ? 'endpoint'
        and not exists (select
                          from kronos.endpoints
@@ -17,8 +17,8 @@ as $$
                           and deleted_at is null)
      union all
     select p_event || '.job', format('no live CRON job %L in this workspace', left(p_given ->> 'job', 127)),
-           'create it first, or name one that is ACTIVE or PAUSED; what runs only in a chain has its '
-           'starts_at far ahead'
+           'create it first, or name one that is ACTIVE or PAUSED; a job that runs only in a chain has '
+           'a starts_at in the far future'
      where p_given ? 'job'
        and not exists (select
                          from kronos.jobs

@@ -1,5 +1,6 @@
--- callback_fault: what is wrong with a callback as its user wrote it, but for whether what it names is there.
--- Returns: all null where it is sound.
+-- callback_fault: the first fault in a callback as its user wrote it, except whether the job or endpoint that
+-- it names exists.
+-- Returns: all null if there is none.
 create or replace function kronos.callback_fault(p_event text, p_given jsonb, out field text, out fault text,
                                                  out hint text)
 language plpgsql immutable set search_path = pg_catalog, pg_temp
@@ -10,29 +11,29 @@ declare
 begin
     select p_event || each.field, each.fault, each.hint into field, fault, hint
       from (values
-            (1, '', 'a callback is an object', jsonb_typeof(p_given) <> 'object', c_example),
-            (2, '', 'it has a member that no callback has',
+            (1, '', 'a callback must be a JSON object', jsonb_typeof(p_given) <> 'object', c_example),
+            (2, '', 'unknown member',
              case when jsonb_typeof(p_given) = 'object'
                   then p_given - '{endpoint,job,input,statuses}'::text[] <> '{}' end,
-             'known are endpoint, job, input and statuses'),
-            (3, '', 'it names an endpoint or a job: one of them',
+             'known members: endpoint, job, input and statuses'),
+            (3, '', 'a callback names either an endpoint or a job',
              (p_given ? 'endpoint') = (p_given ? 'job'), c_example),
-            (4, '.endpoint', 'it is not the name of an endpoint',
-             jsonb_typeof(p_given -> 'endpoint') <> 'string', 'name one that is there'),
-            (5, '.job', 'it is not the name of a job', jsonb_typeof(p_given -> 'job') <> 'string',
-             'name one that is there'),
-            (6, '.input', 'input goes with job', p_given ? 'input' and not p_given ? 'job',
-             'leave it out: an endpoint gets what happened'),
-            (7, '.input', 'input is own or run', p_given -> 'input' not in ('"own"', '"run"'),
+            (4, '.endpoint', 'must be the name of an endpoint',
+             jsonb_typeof(p_given -> 'endpoint') <> 'string', 'name an existing endpoint'),
+            (5, '.job', 'must be the name of a job', jsonb_typeof(p_given -> 'job') <> 'string',
+             'name an existing job'),
+            (6, '.input', 'input is only allowed with job', p_given ? 'input' and not p_given ? 'job',
+             'leave it out: an endpoint receives what happened'),
+            (7, '.input', 'input must be own or run', p_given -> 'input' not in ('"own"', '"run"'),
              'own: the job''s input; run: what happened'),
-            (8, '.statuses', 'statuses go with on_failure', p_given ? 'statuses' and p_event = 'on_success',
-             'leave them out'),
-            (9, '.statuses', 'statuses are one or more of FAILED, EXPIRED, CANCELLED',
+            (8, '.statuses', 'statuses are only allowed in on_failure',
+             p_given ? 'statuses' and p_event = 'on_success', 'leave them out'),
+            (9, '.statuses', 'statuses must be one or more of FAILED, EXPIRED, CANCELLED',
              p_given ? 'statuses' and case when jsonb_typeof(p_given -> 'statuses') = 'array'
                                            then jsonb_array_length(p_given -> 'statuses') not between 1 and 3
                                                 or not p_given -> 'statuses' <@ c_statuses
                                            else true end,
-             'without them it is FAILED and EXPIRED')
+             'without them: FAILED and EXPIRED')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

@@ -1,6 +1,6 @@
--- callback_shown: a callback of a job as the API shows it: without ids, with the present name of the job that
--- it names, or that job's id where it has no name. Strict: of a job without callbacks it is not called.
--- As the caller: row level security holds.
+-- callback_shown: a callback of a job as the API shows it: without ids, with the current name of the job that
+-- it names, or that job's id if it has no name. Strict, so it is not called for a job without callbacks. Runs
+-- as the caller: row level security applies.
 create or replace function kronos.callback_shown(p_callback jsonb) returns jsonb
 language plpgsql stable strict security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
 -- callers_named: the live jobs whose callbacks name an endpoint, or another job by its first version: up to
--- five in a sentence, and how many more.   As the caller: row level security holds.
--- Returns: null where none does.
+-- five names in a list, and how many more. Runs as the caller: row level security applies.
+-- Returns: null if there are none.
 create or replace function kronos.callers_named(p_endpoint_id uuid, p_first_version_id uuid) returns text
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

@@ -1,4 +1,4 @@
--- catch_up_shown: what a job does with missed ticks, as the API shows it. Inlined.
+-- catch_up_shown: a job's policy for missed ticks, as the API shows it. Inlined.
 create or replace function kronos.catch_up_shown(p_policy text, p_window_seconds integer) returns jsonb
 language sql stable parallel safe
 as $$

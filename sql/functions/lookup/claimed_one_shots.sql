@@ -1,7 +1,8 @@
--- claimed_one_shots: find_one_shots among those that workers are delivering. They are not in the index of an
--- endpoint's one-shots, as a claim then writes no entry of it, 3 us less a delivery; they are few, what all
--- workers have under way, and read by the index of leases.
--- As the caller: row level security holds.   Returns: newest first.
+-- claimed_one_shots: find_one_shots among those being delivered. The index of an endpoint's one-shots does
+-- not contain them, so that a claim writes no entry of it, which saves 3 us per delivery. They are few, only
+-- what all workers have in progress, and are read by the index of leases. Runs as the caller: row level
+-- security applies.
+-- Returns: newest first.
 create or replace function kronos.claimed_one_shots(
     p_endpoint_ids uuid[], p_immediates boolean[], p_prefix text, p_after timestamptz, p_before timestamptz,
     p_before_created_at timestamptz, p_before_id uuid, p_limit integer

@@ -1,5 +1,5 @@
--- done_one_shots_within: of the finished one-shots of the endpoints given in one week's ids the newest
--- p_limit, found among the newest p_width rows of each status in the workspace's order.
+-- done_one_shots_within: the newest p_limit finished one-shots of the given endpoints within one week of ids,
+-- among the newest p_width rows of each status in the workspace's order.
 -- Returns: ids and instants; whether nothing else of that week could be on the page; and how many rows were
 -- read.
 create or replace function kronos.done_one_shots_within(

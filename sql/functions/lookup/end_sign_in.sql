@@ -1,4 +1,5 @@
--- end_sign_in: sign out. Returns: whether there was a session.
+-- end_sign_in: signs out.
+-- Returns: whether there was a session.
 create or replace function kronos.end_sign_in(p_digest bytea) returns boolean
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- endpoint_usage: how far an endpoint's limits are used, as the API shows it. waiting: executions that are
--- due, counted up to 1,000; waiting_for_key: those that wait for others of their concurrency key, likewise.
+-- endpoint_usage: how much of an endpoint's limits is used, as the API shows it. waiting: due executions,
+-- counted up to 1,000; waiting_for_key: those that wait for others with the same concurrency key, likewise.
 create or replace function kronos.endpoint_usage(p_endpoint_id uuid) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

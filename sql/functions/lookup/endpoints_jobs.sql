@@ -1,6 +1,6 @@
--- endpoints_jobs: of the jobs of the endpoints given the newest p_limit that come after a place in the list,
--- as find_jobs reads a workspace's: each endpoint's in its index's order, merged; of very many endpoints in
--- the workspace's order first (newest_jobs). The caller looks the endpoints up in its own workspace.
+-- endpoints_jobs: the newest p_limit jobs of the given endpoints that come after a place in the list, read as
+-- find_jobs reads a workspace's: each endpoint's in its index's order, merged; with very many endpoints first
+-- in the workspace's order (newest_jobs). The caller reads the endpoints in its own workspace.
 -- Returns: newest first.
 create or replace function kronos.endpoints_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
                                                  p_created_after timestamptz, p_created_before timestamptz,
@@ -12,7 +12,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set enable_bitm
 as $$
 declare
     c_many constant integer := 200;
-    v_near record;      -- what was found without a look at each endpoint, and what was not looked for
+    v_near record;      -- jobs found without reading each endpoint, and the combinations not read
 begin
     if cardinality(p_endpoint_ids) > c_many then
         v_near := kronos.newest_jobs(p_endpoint_ids, p_triggers, p_statuses, p_created_after,

@@ -1,6 +1,6 @@
--- find_api_key: the digest and role of a key of the instance by its public part; no row for an unknown, a
--- revoked or an expired one. For the release before, which takes every key that it finds here for the
--- instance's administrator's: a workspace's is none of these.
+-- find_api_key: the digest and role of an instance key by its public part; no row for one that is unknown,
+-- revoked or expired. For the previous release, which takes every key found here for the instance
+-- administrator's, so workspace keys are excluded.
 create or replace function kronos.find_api_key(p_public_id text)
 returns table (key_id uuid, secret_sha256 bytea, role text)
 language sql stable security definer set search_path = pg_catalog, pg_temp

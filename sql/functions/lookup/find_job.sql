@@ -1,6 +1,6 @@
--- find_job: the job that a caller names by id or by name: of a name the live version, else the newest. Row
--- level security confines it.
--- Returns: null where there is none of that name; an id is returned as it is.
+-- find_job: the job that a caller names by id or by name; for a name, the live version, otherwise the newest.
+-- Row level security applies.
+-- Returns: null if no job has that name; an id is returned unchanged.
 -- plpgsql, not sql: it keeps its plan.
 create or replace function kronos.find_job(p_job text) returns uuid
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

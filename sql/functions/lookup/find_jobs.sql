@@ -1,8 +1,8 @@
--- find_jobs: one page of the caller's workspace's jobs: the ids of the newest p_limit, by (created_at,
--- job_id), that come after a place in the list and that each filter that is not null lets through: those
--- that have a row in kronos.jobs (find_stored_jobs), and the one-shots that have none (find_one_shots), whose
--- tags, names and titles there are not. As the owner, bound to the caller's workspace: to row level security
--- neither tags' nor names' operators are leakproof, so it keeps them from every index.
+-- find_jobs: one page of the jobs in the caller's workspace: the ids of the newest p_limit, by (created_at,
+-- job_id), that come after a place in the list and match every non-null filter. It merges jobs with a row in
+-- kronos.jobs (find_stored_jobs) and one-shots without one (find_one_shots), which have no tags, names or
+-- titles. Runs as the owner, bound to the caller's workspace: for row level security the operators of tags
+-- and names are not leakproof, so it would use no index for them.
 -- Returns: newest first.
 create or replace function kronos.find_jobs(p_endpoint text, p_trigger text, p_status text,
                                             p_tag text, p_q text, p_created_after timestamptz,
@@ -22,7 +22,7 @@ declare
     v_before_id constant uuid   := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
     v_q         constant text   := lower(p_q);
     v_endpoints uuid[];
-    v_by_id     uuid[];      -- where the text may be how an id begins
+    v_by_id     uuid[];      -- set if the text may be the beginning of an id
 begin
     if p_tag is null and p_trigger is distinct from 'CRON' and v_statuses && array['ACTIVE', 'COMPLETED'] then
         v_endpoints := array(select endpoint.endpoint_id

@@ -1,5 +1,5 @@
--- find_key: what a key is known by and what it may, by its public part; no row for one that is unknown,
--- revoked or expired, or whose workspace was deleted. valid_seconds: until it expires; null: it does not.
+-- find_key: the digest and permissions of a key by its public part; no row for one that is unknown, revoked
+-- or expired, or whose workspace was deleted. valid_seconds: until it expires; null: never.
 create or replace function kronos.find_key(p_public_id text)
 returns table (key_id uuid, secret_sha256 bytea, role text, sees_payloads boolean, workspace_id uuid,
                workspace text, valid_seconds double precision)

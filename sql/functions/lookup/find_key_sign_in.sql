@@ -1,5 +1,5 @@
--- find_key_sign_in: the key that the session with this secret was opened with, and what it may now; no row:
--- there is none, it is over, or its key works no longer. valid_seconds: until it ends.
+-- find_key_sign_in: the key that opened the session with this secret, and its current permissions. No row if
+-- there is no such session, it has ended, or its key is no longer valid. valid_seconds: until it ends.
 create or replace function kronos.find_key_sign_in(p_digest bytea)
 returns table (public_id text, key_id uuid, role text, sees_payloads boolean, workspace_id uuid,
                workspace text, valid_seconds double precision)

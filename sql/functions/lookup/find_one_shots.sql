@@ -1,13 +1,15 @@
--- find_one_shots: of the one-shots of the endpoints given that have no row in kronos.jobs (one_shot_rows) the
--- newest p_limit, by (created_at, job_id), that come after a place in the list; and of these, where p_prefix
--- is given, those whose id begins with it. The finished ones are looked for week by week, from the newest
--- down, where kronos.history_weeks has noted that an endpoint had any, until the page is full: an id has the
--- time of creation, to half a millisecond, so what is in an older week is older. A week's locks are given
--- back when it is done. Each endpoint's, IMMEDIATE or DELAYED, are read in their index's order, and merged,
--- with those that workers are at (claimed_one_shots).
--- Of very many endpoints what is newest of the workspace is read first (newest_live_one_shots,
--- newest_done_one_shots), and the endpoints are asked only where that does not fill the page. The caller
--- looks the endpoints up in its own workspace.   Returns: newest first.
+-- find_one_shots: the newest p_limit one-shots of the given endpoints without a row in kronos.jobs
+-- (one_shot_rows), by (created_at, job_id), that come after a place in the list and, if p_prefix is given,
+-- whose id begins with it.
+-- Finished ones are read week by week, from the newest down, in weeks for which kronos.history_weeks has
+-- noted any of an endpoint, until the page is full. An id contains the creation time to half a millisecond,
+-- so everything in an older week is older. A week's locks are released when it is done. Each endpoint's
+-- IMMEDIATE and DELAYED ones are read in their index's order, and merged with those that workers are
+-- delivering (claimed_one_shots).
+-- With very many endpoints the newest of the workspace are read first (newest_live_one_shots,
+-- newest_done_one_shots), and the endpoints only if that does not fill the page. The caller reads the
+-- endpoints in its own workspace.
+-- Returns: newest first.
 create or replace function kronos.find_one_shots(
     p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_prefix text, p_created_after timestamptz,
     p_created_before timestamptz, p_before_created_at timestamptz, p_before_id uuid, p_limit integer
@@ -20,7 +22,7 @@ set enable_mergejoin = off set jit = off
 as $$
 declare
     c_many       constant integer  := 200;
-    c_week       constant interval := interval '168 hours';      -- days are longer where clocks are put back
+    c_week       constant interval := interval '168 hours';      -- days can be longer
     v_immediates constant boolean[] := array(select each = 'IMMEDIATE'
                                                from unnest(p_triggers) as each
                                               where each in ('IMMEDIATE', 'DELAYED'));
@@ -32,7 +34,7 @@ declare
         least(p_created_before, kronos.uuid7_time(v_highest) + interval '1 millisecond', 'infinity');
     v_ids        uuid[] := '{}'::uuid[];
     v_made       timestamptz[] := '{}'::timestamptz[];
-    v_near       record;      -- what was found without a look at each endpoint
+    v_near       record;      -- those found without reading each endpoint
     v_is_whole   boolean := false;
     v_week       record;
     v_first_id   uuid;
@@ -95,7 +97,7 @@ begin
             select noted.week::timestamp at time zone 'UTC' as starts_at,
                    array_agg(distinct noted.subject_id) as endpoint_ids
               from unnest(p_endpoint_ids) as endpoint (id)
-              -- each by its key: the planner would rather read the notes of everybody
+              -- each by its key: otherwise the planner prefers to read all notes
              cross join lateral (select each.subject_id, each.week
                                    from kronos.history_weeks as each
                                   where each.subject_id = endpoint.id
@@ -139,7 +141,7 @@ begin
                                                       limit p_limit) as found) as either
                          order by either.at desc, either.id desc
                          limit p_limit) as top;
-                raise sqlstate 'KR020' using message = 'the week is done: its locks are given back';
+                raise sqlstate 'KR020' using message = 'the week is done: its locks are released';
             exception when sqlstate 'KR020' then
                 null;
             end;

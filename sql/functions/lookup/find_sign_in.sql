@@ -1,5 +1,5 @@
--- find_sign_in: which person is signed in with this secret, and what they may now: the roles are those of the
--- mappings as they are. No row: nobody. valid_seconds: until it ends.
+-- find_sign_in: the person signed in with this secret, and their current permissions: the roles come from the
+-- current mappings. No row: nobody is. valid_seconds: until it ends.
 create or replace function kronos.find_sign_in(p_digest bytea)
 returns table (sign_in_id uuid, subject text, email text, valid_seconds double precision, grants jsonb)
 language sql stable security definer set search_path = pg_catalog, pg_temp

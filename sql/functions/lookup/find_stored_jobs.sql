@@ -1,7 +1,7 @@
--- find_stored_jobs: find_jobs among the jobs that have a row in kronos.jobs. Each (trigger, status) that the
--- filters allow is read in an index's own order, of the workspace, the tag, or of each endpoint of that name,
--- and they are merged; so what the others hold, a million finished one-shots say, is not read. The plan is
--- made for the arguments at hand: a filter that is null is gone from it. As the owner, called by find_jobs.
+-- find_stored_jobs: find_jobs among the jobs with a row in kronos.jobs. Each (trigger, status) that the
+-- filters allow is read in an index's own order, of the workspace, the tag, or each endpoint of that name,
+-- and the results are merged; so other combinations, such as a million finished one-shots, are not read. The
+-- plan is made for the given arguments and contains no null filters. Runs as the owner, called by find_jobs.
 -- Returns: newest first.
 create or replace function kronos.find_stored_jobs(
     p_endpoint text, p_trigger text, p_status text, p_tag text, p_q text, p_created_after timestamptz,

@@ -1,6 +1,7 @@
--- find_versions: the versions that a caller means by a job's id or name: an id means that version; a name the
--- job that has it (find_job), all its versions, whatever they were called. Row level security confines it.
--- Returns: null where there is no job of that name; an id is returned as it is.
+-- find_versions: the versions that a caller means by a job's id or name. An id means that version; a name
+-- means all versions of the job that has it (find_job), whatever they were called. Row level security
+-- applies.
+-- Returns: null if no job has that name; an id is returned unchanged.
 create or replace function kronos.find_versions(p_job text) returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set jit = off      -- the planner does not know how many versions a job has

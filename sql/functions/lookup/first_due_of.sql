@@ -1,6 +1,6 @@
--- first_due_of: what an endpoint has due, up to p_most of it, of any priority: of each queue the first (as
--- first_due). p_from: what was due before has been taken, but for what its priority puts behind others:
--- twenty minutes are the widest distance of two ranks (rank_of). Nothing of p_cancelled: jobs whose
+-- first_due_of: up to p_most due executions of an endpoint, of any priority: the first of each queue (as
+-- first_due). p_from: executions due earlier have been taken, except those whose priority puts them behind
+-- others: twenty minutes is the widest distance of two ranks (rank_of). Excludes p_cancelled: jobs whose
 -- executions are being ended.
 create or replace function kronos.first_due_of(p_endpoint_id uuid, p_from timestamptz, p_most integer,
                                                p_cancelled uuid[] default '{}')

@@ -1,6 +1,5 @@
--- fitting_documents: the first of the documents given, in their order: p_limit at most, and no more than make
--- p_bytes of content, but one at least (see fitting_jobs).
--- As the caller: row level security holds.
+-- fitting_documents: the first of the given documents, in their order: at most p_limit, and at most p_bytes
+-- of content, but at least one (see fitting_jobs). Runs as the caller: row level security applies.
 create or replace function kronos.fitting_documents(p_document_ids uuid[], p_limit integer, p_bytes integer)
 returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

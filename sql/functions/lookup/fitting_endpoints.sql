@@ -1,6 +1,5 @@
--- fitting_endpoints: the first of the endpoints given, in their order: p_limit at most, and no more than make
--- p_bytes of specs, but one at least (see fitting_jobs).
--- As the caller: row level security holds.
+-- fitting_endpoints: the first of the given endpoints, in their order: at most p_limit, and at most p_bytes
+-- of specs, but at least one (see fitting_jobs). Runs as the caller: row level security applies.
 create or replace function kronos.fitting_endpoints(p_endpoint_ids uuid[], p_limit integer, p_bytes integer)
 returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- fitting_jobs: the first of the jobs given, in their order: p_limit at most, and no more than make p_bytes
--- of inputs, but one at least. A one-shot is shown with its execution, so its input counts twice. Inputs are
--- measured one by one, written out, and none after the one that is too much. As the caller: row level
--- security holds.
+-- fitting_jobs: the first of the given jobs, in their order: at most p_limit, and at most p_bytes of inputs,
+-- but at least one. A one-shot is shown with its execution, so its input counts twice. Inputs are measured
+-- one by one as text, and none after the first that is too much. Runs as the caller: row level security
+-- applies.
 create or replace function kronos.fitting_jobs(p_job_ids uuid[], p_limit integer, p_bytes integer)
 returns uuid[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp

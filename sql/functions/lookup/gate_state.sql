@@ -1,7 +1,7 @@
--- gate_state: what an endpoint's limits, and its workspace's, say at this moment: how many deliveries count
--- (null: nothing is counted), what tokens there are, when the next one comes (null: there is one, or no
--- rate), and what keeps more from being claimed: workspace_full, endpoint_full or rate_limited. Row level
--- security confines it.
+-- gate_state: the current state of the limits of an endpoint and its workspace: how many deliveries count
+-- (null: none are counted), the available tokens, when the next one comes (null: one is available, or there
+-- is no rate), and why nothing more can be claimed: workspace_full, endpoint_full or rate_limited. Row level
+-- security applies.
 create or replace function kronos.gate_state(p_endpoint_id uuid)
 returns table (in_flight integer, max_in_flight integer, rate_count integer, rate_seconds integer,
                tokens integer, next_token_at timestamptz, workspace_in_flight integer,

@@ -1,5 +1,5 @@
--- granted_roles: what people of these groups may in which workspaces; several rows of one where several
--- groups have a role in it.
+-- granted_roles: the permissions of people in these groups, by workspace; several rows for a workspace in
+-- which several groups have a role.
 create or replace function kronos.granted_roles(p_groups text[])
 returns table (workspace_id uuid, workspace text, role text, sees_payloads boolean)
 language sql stable security definer set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- is_found: whether a job with a row is one that a text is looked for in (search_jobs): in its name, title,
--- schedule in words or a tag, in the name of its endpoint (p_named: the endpoints that the text names), or,
--- from four hexadecimal digits on, as the beginning of its id. Inlined.
+-- is_found: whether a job with a row matches a search text (search_jobs): in its name, title, description of
+-- the schedule or a tag, in the name of its endpoint (p_named: endpoints that match the text) or, from four
+-- hexadecimal digits on, as the beginning of its id. Inlined.
 create or replace function kronos.is_found(p_job kronos.jobs, p_q text, p_named uuid[]) returns boolean
 language sql stable
 as $$

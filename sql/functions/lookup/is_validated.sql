@@ -1,10 +1,10 @@
 -- is_validated: whether the transaction's writer has validated the inputs for this endpoint against the
--- payload spec that it names, at the version that it has now. The setting kronos.validated says against which
--- they were: one, SPEC:VERSION, of all inputs of the transaction, or of those of each endpoint its own,
--- ,ENDPOINT/SPEC:VERSION,ENDPOINT/SPEC:VERSION, (no two of them are mistaken for one another where an
--- endpoint names another's at the same time). Asked only where an endpoint names one. Shares the spec's row,
--- so that who changes the spec comes before, or after and sees what was written.
--- As the caller: row level security holds.
+-- endpoint's payload spec at its current version. The setting kronos.validated names what they were validated
+-- against: SPEC:VERSION for all inputs of the transaction, or one per endpoint:
+-- ,ENDPOINT/SPEC:VERSION,ENDPOINT/SPEC:VERSION, (so that none is mistaken for another if an endpoint changes
+-- its spec at the same time). Called only if the endpoint has a payload spec. Runs as the caller: row level
+-- security applies.
+-- Locks the spec's row, shared: a change of the spec comes either before, or after and sees what was written.
 create or replace function kronos.is_validated(p_endpoint_id uuid, p_payload_spec_id uuid) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- job_rows: a job by its id: its row, or that of a one-shot which has none (one_shot_rows). As the caller:
--- row level security holds.
+-- job_rows: a job by its id: its row, or for a one-shot without one, the row of one_shot_rows. Runs as the
+-- caller: row level security applies.
 create or replace function kronos.job_rows(p_job_id uuid) returns setof kronos.jobs
 language plpgsql stable rows 1 security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,6 @@
--- jobs_left: how many jobs of a workspace have still to follow its last suspension or resumption, or about so
--- many. As the caller, so row level security confines it.   Returns: 0 where all have.
+-- jobs_left: about how many jobs of a workspace have yet to follow its last suspension or resumption. Runs as
+-- the caller: row level security applies.
+-- Returns: 0 if all have.
 create or replace function kronos.jobs_left(p_workspace_id uuid) returns integer
 language sql stable
 as $$

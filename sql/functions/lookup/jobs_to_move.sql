@@ -1,5 +1,6 @@
--- jobs_to_move: how many jobs have still to follow a calendar that was changed, or about so many. As the
--- caller, so row level security confines it.   Returns: 0 where all have.
+-- jobs_to_move: about how many jobs have yet to follow a changed calendar. Runs as the caller: row level
+-- security applies.
+-- Returns: 0 if all have.
 create or replace function kronos.jobs_to_move(p_document_id uuid) returns integer
 language sql stable
 as $$

@@ -1,6 +1,5 @@
--- key_state: what an execution that is parked under a concurrency key waits for: how many of the key are
--- under way, of how many that may be, and how many wait before it, counted up to 1,000. Row level security
--- confines it.
+-- key_state: what an execution parked under a concurrency key waits for: how many executions with the key are
+-- running, how many may run, and how many wait before it, counted up to 1,000. Row level security applies.
 create or replace function kronos.key_state(p_endpoint_id uuid, p_key text, p_parked_at timestamptz)
 returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- known_calendars: the calendars named, all of which are there in the transaction's workspace.
--- Raises: KR046 where one is not.
+-- known_calendars: the given calendars, if all of them exist in the transaction's workspace.
+-- Raises: KR046 if one does not.
 create or replace function kronos.known_calendars(p_calendars text[]) returns text[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- known_keys: of these keys those that still work, with what each may now. valid_seconds: until it expires;
--- null: it does not.
+-- known_keys: the given keys that are still valid, with their current permissions. valid_seconds: until a key
+-- expires; null: never.
 create or replace function kronos.known_keys(p_key_ids uuid[])
 returns table (key_id uuid, role text, sees_payloads boolean, workspace_id uuid, workspace text,
                valid_seconds double precision)

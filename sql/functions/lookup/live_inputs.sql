@@ -1,8 +1,8 @@
--- live_inputs: the inputs of the live jobs of the transaction's workspace that go to an endpoint of that
--- name, or to one that names the payload spec; one-shots that wait without a row in jobs too. With p_horizon
--- (kronos.write_horizon, of a look before) only what that look may not have seen, however long ago the
--- transaction began that made it: an application's own may be hours old.
--- As the caller: row level security holds.
+-- live_inputs: the inputs of the live jobs of the transaction's workspace to the endpoint with that name, or
+-- to endpoints with the payload spec, including waiting one-shots without a row in jobs. With p_horizon
+-- (kronos.write_horizon of an earlier read), only rows that the earlier read may not have seen, however long
+-- ago their transaction began: an application's own may be hours old. Runs as the caller: row level security
+-- applies.
 create or replace function kronos.live_inputs(p_payload_spec text, p_endpoint text,
                                               p_horizon bigint)
 returns table (job_id uuid, name text, endpoint text, input jsonb, created_at timestamptz)
@@ -20,8 +20,8 @@ as $$
            and endpoint.deleted_at is null
          where spec.workspace_id = kronos.current_workspace_id()
            and spec.kind = 'PAYLOAD_SPEC' and spec.name = p_payload_spec and spec.deleted_at is null
-    ), late as materialized (      -- from here on each transaction's number is as old as that, or younger
-        select case when p_horizon is null then 2147483647      -- what age() says of a frozen row
+    ), late as materialized (      -- the age of p_horizon: rows to read are at most that old
+        select case when p_horizon is null then 2147483647      -- age() of a frozen row
                     else pg_snapshot_xmax(pg_current_snapshot())::text::bigint - p_horizon end as age
     )
     select job.job_id, job.name, endpoint.name, job.input, job.created_at

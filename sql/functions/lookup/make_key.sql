@@ -1,5 +1,6 @@
--- make_key: a new key of the workspace. Its role is none of the instance's: a constraint holds to that.
--- Returns: the key; no row where it would never work.   Raises: KR044 where 1,000 work already.
+-- make_key: creates a key of the workspace. A constraint keeps its role from being one of the instance's.
+-- Returns: the key; no row if it would never be valid.
+-- Raises: KR044 if the workspace already has 1,000 valid keys.
 create or replace function kronos.make_key(
     p_public_id text, p_digest bytea, p_role text, p_sees_payloads boolean, p_name text,
     p_expires_at timestamptz, p_created_by text

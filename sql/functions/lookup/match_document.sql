@@ -1,6 +1,6 @@
--- match_document: match_endpoint of a document.     Returns: its version; null where none was asked for, or
--- there is no such document.
--- Raises: KR014 where it is at another version.
+-- match_document: match_endpoint for a document.
+-- Returns: its version; null if no versions were given, or if there is no such document.
+-- Raises: KR014 if it is at another version.
 create or replace function kronos.match_document(p_kind text, p_name text, p_versions integer[])
 returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- match_endpoint: match_version of an endpoint of the transaction's workspace. Without versions (null) any
--- will do, and nothing is locked. Asked before it is deleted.   Returns: its version; null where none was
--- asked for, or there is no such endpoint.
--- Raises: KR014 where it is at another version.
+-- match_endpoint: match_version for an endpoint of the transaction's workspace, called before it is deleted.
+-- Without versions (null) any version matches, and nothing is locked.
+-- Returns: its version; null if no versions were given, or if there is no such endpoint.
+-- Raises: KR014 if it is at another version.
 create or replace function kronos.match_endpoint(p_name text, p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
--- match_retention: match_version of the ages of the transaction's workspace; without ages of its own they are
--- at version 1. Any will do where p_versions is null. Asked before they are set.   Returns: their version;
--- null where none was asked for, or no workspace was entered.
--- Raises: KR014 where they are at another version.   Locks: the workspace's lock, as each session that sets
--- its ages has it.
+-- match_retention: match_version for the retention ages of the transaction's workspace, called before they
+-- are set. A workspace without its own ages is at version 1. Any version matches if p_versions is null.
+-- Locks: the workspace's lock, as every session that sets its ages does.
+-- Returns: their version; null if no versions were given, or if the transaction has no workspace.
+-- Raises: KR014 if they are at another version.
 create or replace function kronos.match_retention(p_versions integer[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,7 @@
--- match_version: holds a change to the versions that it is meant for (If-Match). Its callers have locked what
--- the version is of, so that nobody changes it until the transaction ends.
--- Returns: the version; null where there is no such thing.   Raises: KR014 where it is another.
+-- match_version: limits a change to the versions that it is meant for (If-Match). The caller has locked the
+-- object, so that nothing changes it until the transaction ends.
+-- Returns: the version; null if there is no such object.
+-- Raises: KR014 if it is another version.
 create or replace function kronos.match_version(p_what text, p_version integer, p_versions integer[])
 returns integer
 language plpgsql immutable set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- match_workspace: match_version of the transaction's workspace. Without versions (null) any will do, and
--- nothing is locked. Asked before it is suspended, resumed or deleted.   Returns: its version; null where
--- none was asked for, or it is deleted.
--- Raises: KR014 where it is at another version.   Lock order: the workspace's lock, as each session that
--- suspends, resumes or deletes it has it, then its row.
+-- match_workspace: match_version for the transaction's workspace, called before it is suspended, resumed or
+-- deleted. Without versions (null) any version matches, and nothing is locked.
+-- Lock order: the workspace's lock, as every session that suspends, resumes or deletes it does, then its row.
+-- Returns: its version; null if no versions were given, or if the workspace is deleted.
+-- Raises: KR014 if it is at another version.
 create or replace function kronos.match_workspace(p_versions integer[]) returns integer
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
--- matching_tags: the tags of the caller's workspace that have a text in them, in whatever case: 50 at most,
--- of the first 1,000 different ones, in their order; and the tag that is the text. From one tag to the next
--- the table is skipped, so a tag costs a probe, however many jobs have it. As the owner, bound to the
--- caller's workspace.
+-- matching_tags: the tags of the caller's workspace that contain a text, ignoring case: at most 50, among the
+-- first 1,000 distinct tags in their order; plus the tag equal to the text. The index is skipped from one tag
+-- to the next, so a tag costs one probe, however many jobs have it. Runs as the owner, bound to the caller's
+-- workspace.
 create or replace function kronos.matching_tags(p_q text) returns text[]
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set jit = off

@@ -1,7 +1,8 @@
--- named_document: a document of the transaction's workspace that an endpoint is about to name, if it is still
--- at the version that the endpoint was checked with. Shared until the transaction's end, so that who changes
--- or deletes it comes before and is seen, or after and sees the endpoint.
--- Returns: its id; null where none is named, it is not there, or it is at another version.
+-- named_document: a document of the transaction's workspace for an endpoint that is about to name it, if it
+-- is still at the version with which the endpoint was checked.
+-- Locks it, shared, until the transaction ends: a change or deletion comes either before and is seen, or
+-- after and sees the endpoint.
+-- Returns: its id; null if none is named, it does not exist, or it is at another version.
 create or replace function kronos.named_document(p_kind text, p_name text, p_version integer) returns uuid
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
 -- newest_done_one_shots: find_one_shots among the finished ones of very many endpoints of the caller's
--- workspace, without a note looked for and a probe made for each. Of the weeks in which the workspace has
+-- workspace, without reading the notes and probing the index of each. In the weeks in which the workspace has
 -- anything, newest first, each status is read in the workspace's order, as far as the page is likely to need,
--- then further, until the page is full. What is read in all is bounded, and so are the weeks: where much else
--- finished, the endpoints are asked. A week's locks are given back when it is done.
+-- then further, until the page is full. The total number of rows and weeks is limited: if many other
+-- executions finished, the caller reads by endpoint. A week's locks are released when it is done.
 -- Returns: one row: ids and instants, newest first; and whether nothing else could be on the page.
 create or replace function kronos.newest_done_one_shots(
     p_endpoint_ids uuid[], p_immediates boolean[], p_prefix text, p_after timestamptz, p_before timestamptz,
@@ -15,8 +15,8 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     c_rows       constant integer  := 4000;
-    c_week       constant interval := interval '168 hours';      -- as find_one_shots
-    c_week_costs constant integer  := 400;                       -- a week is a plan: as many rows' time
+    c_week       constant interval := interval '168 hours';      -- as in find_one_shots
+    c_week_costs constant integer  := 400;                       -- planning a week takes the time of 400 rows
     v_workspace  constant uuid     := kronos.current_workspace_id();
     v_left       integer := c_rows;
     v_week       record;
@@ -47,7 +47,7 @@ begin
                                p_before_created_at, p_before_id, p_limit, v_week.statuses,
                                v_week.starts_at, v_width
                            );
-                raise sqlstate 'KR020' using message = 'the week is done: its locks are given back';
+                raise sqlstate 'KR020' using message = 'the week is done: its locks are released';
             exception when sqlstate 'KR020' then
                 null;
             end;

@@ -1,7 +1,7 @@
--- newest_jobs: endpoints_jobs for very many endpoints of the caller's workspace, without a probe of each: of
--- each pair of a trigger and a status the workspace's jobs are read in their order, as far as the page is
--- likely to need, then a bounded number of them.
--- Returns: one row: ids and instants of the pairs of which nothing else could be on the page, in no order;
+-- newest_jobs: endpoints_jobs for very many endpoints of the caller's workspace, without probing each. For
+-- each pair of a trigger and a status, the workspace's jobs are read in their order, as far as the page is
+-- likely to need, then a limited number of them.
+-- Returns: one row: ids and instants, in no order, for the pairs of which nothing else could be on the page;
 -- and the other pairs.
 create or replace function kronos.newest_jobs(
     p_endpoint_ids uuid[], p_triggers text[], p_statuses text[], p_created_after timestamptz,

@@ -1,8 +1,8 @@
 -- newest_live_one_shots: find_one_shots among the unfinished ones of very many endpoints of the caller's
--- workspace, without a probe of each. The queue is read in the order of ids, which begin with the time of
--- creation, newest first, as far as the page is likely to need, then a bounded number of rows; then, where
--- others' rows are in the way, as many of these endpoints' one-shots. A reading that ends the table, or fills
--- the page, has all of it.
+-- workspace, without probing each. The queue is read in the order of ids, which begin with the creation time,
+-- newest first, as far as the page is likely to need, then a limited number of rows; then, if rows of others
+-- are in the way, as many of these endpoints' one-shots. A read that reaches the end of the table, or fills
+-- the page, is complete.
 -- Returns: one row: ids and instants, newest first; and whether nothing else could be on the page.
 create or replace function kronos.newest_live_one_shots(
     p_endpoint_ids uuid[], p_immediates boolean[], p_prefix text, p_after timestamptz, p_before timestamptz,

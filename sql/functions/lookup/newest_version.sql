@@ -1,4 +1,5 @@
--- newest_version: the newest version of a job, by its first.   As the caller: row level security holds.
+-- newest_version: the newest version of a job, by its first version. Runs as the caller: row level security
+-- applies.
 create or replace function kronos.newest_version(p_first_version_id uuid) returns setof kronos.jobs
 language plpgsql stable rows 1 security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- note_use: that these keys were used, where that was not noted within the last minute. Nobody waits for a
--- row that another process is about to write.
--- Returns: how many it noted.
+-- note_use: records that these keys were used, unless that was recorded within the last minute. Does not wait
+-- for rows that another process is about to write.
+-- Returns: how many it recorded.
 create or replace function kronos.note_use(p_key_ids uuid[]) returns bigint
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

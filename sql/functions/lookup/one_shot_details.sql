@@ -1,5 +1,5 @@
--- one_shot_details: one_shot_rows as the API shows jobs, but for the execution. The columns are those of the
--- view version_details. As the caller: row level security holds.
+-- one_shot_details: one_shot_rows as the API shows jobs, without the execution. The columns are those of the
+-- view version_details. Runs as the caller: row level security applies.
 create or replace function kronos.one_shot_details(p_job_ids uuid[])
 returns table (job_id uuid, workspace_id uuid, first_version_id uuid, name text, workspace text,
                endpoint text, endpoint_type text, trigger text, status text, status_reason jsonb,

@@ -1,10 +1,10 @@
--- one_shot_rows: of the ids given those that are one-shots without a row in kronos.jobs, each as the row that
--- it would have there. Such a job is its execution, and has its id; it has no name, tag, key or local time.
--- It is ACTIVE while the execution is unfinished, and COMPLETED after. A DELAYED one was made for another
--- instant than that of its creation (make_one_shots sees to it). Each is read in the one partition that its
--- id names: see finished_among. That a job is its execution is not in the statement's conditions: of all such
--- rows there is an index, which the planner takes for small.
--- Returns: in no order.   As the caller: row level security holds.
+-- one_shot_rows: the given ids that are one-shots without a row in kronos.jobs, each as the row that it would
+-- have there. Such a job is its execution and has its id; it has no name, tag, key or local time. It is
+-- ACTIVE while the execution is unfinished, and COMPLETED afterwards. A DELAYED one has a scheduled time
+-- different from its creation (make_one_shots ensures that).
+-- Each is read in the one partition that its id names: see finished_among. The statement does not test that
+-- the job is its execution: there is an index of all such rows, which the planner takes for small.
+-- Returns: in no order. Runs as the caller: row level security applies.
 create or replace function kronos.one_shot_rows(p_job_ids uuid[]) returns setof kronos.jobs
 language plpgsql stable rows 50 security invoker set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
@@ -63,7 +63,7 @@ begin
                 v_job.priority := coalesce(v_run.priority, 0::smallint);
                 return next v_job;
             end loop;
-            raise sqlstate 'KR020' using message = 'the span is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the span is done: its locks are released';
         exception when sqlstate 'KR020' then
             null;
         end;

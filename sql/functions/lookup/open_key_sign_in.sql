@@ -1,6 +1,6 @@
--- open_key_sign_in: a session of who holds a key, for p_lasts, and no longer than the key. Of one key the
--- newest hundred last: one more ends its oldest.
--- Returns: its id, and how many seconds it lasts; no row: the key does not work any more.
+-- open_key_sign_in: opens a session for the holder of a key, for p_lasts but no longer than the key is valid.
+-- A key has at most a hundred sessions: another one ends its oldest.
+-- Returns: the session's id, and how many seconds it lasts; no row if the key is no longer valid.
 create or replace function kronos.open_key_sign_in(p_digest bytea, p_key_id uuid, p_lasts interval)
 returns table (sign_in_id uuid, valid_seconds double precision)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- open_sign_in: a session of somebody who has proven who it is; old ones go.
+-- open_sign_in: opens a session for a person who has been authenticated, and deletes old ones.
 -- Returns: its id.
 create or replace function kronos.open_sign_in(
     p_digest bytea, p_subject text, p_email text, p_groups text[], p_lasts interval

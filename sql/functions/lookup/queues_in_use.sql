@@ -1,5 +1,5 @@
--- queues_in_use: the queues in which an endpoint's executions may wait: 11, that of priority 0, is the only
--- one of nearly all endpoints.
+-- queues_in_use: the queues in which an endpoint's executions may wait. For nearly all endpoints only 11, the
+-- queue of priority 0.
 create or replace function kronos.queues_in_use(p_endpoint_id uuid) returns integer[]
 language sql stable set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off

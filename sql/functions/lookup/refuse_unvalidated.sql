@@ -1,7 +1,7 @@
--- refuse_unvalidated: where the transaction's workspace has an endpoint of this name, why nothing was made
--- for it: the input was not validated against its payload spec.
--- As the caller: row level security holds.
--- Raises: KR016.
+-- refuse_unvalidated: raises why nothing was created for an endpoint with this name in the transaction's
+-- workspace: the input was not validated against its payload spec. Runs as the caller: row level security
+-- applies.
+-- Raises: KR016 if the endpoint has a payload spec.
 create or replace function kronos.refuse_unvalidated(p_endpoint text) returns void
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$
@@ -13,9 +13,9 @@ begin
                   and endpoint.deleted_at is null) then
         raise sqlstate 'KR016' using
             column = 'endpoint',
-            message = format('endpoint %L names a payload spec, against which the input was not validated',
+            message = format('endpoint %L has a payload spec, against which the input was not validated',
                              p_endpoint),
-            hint = 'make the job by the API, which validates its input';
+            hint = 'create the job through the API, which validates its input';
     end if;
 end
 $$;

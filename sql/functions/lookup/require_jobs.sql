@@ -1,8 +1,7 @@
--- require_jobs: that all of these jobs are there: the last word of a transaction that makes them, all or
--- none.
--- As the caller: row level security holds.
--- Returns: how many.   Raises: KR010 where one is not: its endpoint went, or its key or name was taken,
--- after they were looked at.
+-- require_jobs: checks that all of these jobs exist, as the last statement of a transaction that creates all
+-- or none. Runs as the caller: row level security applies.
+-- Returns: how many.
+-- Raises: KR010 if one does not: its endpoint was deleted, or its key or name was taken, after the check.
 create or replace function kronos.require_jobs(p_job_ids uuid[]) returns integer
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -16,7 +15,7 @@ begin
      where job.workspace_id = kronos.current_workspace_id();
     if v_found < cardinality(p_job_ids) then
         raise sqlstate 'KR010' using
-            message = format('%s of %s jobs could not be made: what they name was changed at the same time',
+            message = format('%s of %s jobs could not be created: their endpoint, key or name has changed',
                              cardinality(p_job_ids) - v_found, cardinality(p_job_ids));
     end if;
     return v_found;

@@ -1,6 +1,8 @@
--- require_key_room: that the transaction's workspace may have one key more that works, besides p_ending,
--- which ends. Who makes keys goes one after another, so that no two make the last one.
--- Returns: true.   Raises: KR044 where 1,000 work already.   Lock order: after the row of the key that ends.
+-- require_key_room: checks that the transaction's workspace may have one more valid key, not counting
+-- p_ending, which ends. Sessions that create keys take turns, so that no two create the last one.
+-- Lock order: after the row of the key that ends.
+-- Returns: true.
+-- Raises: KR044 if the workspace already has 1,000 valid keys.
 create or replace function kronos.require_key_room(p_ending uuid) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +15,7 @@ begin
            and other.revoked_at is null
            and (other.expires_at is null or other.expires_at > kronos.now())) >= 1000 then
         raise exception using errcode = 'KR044',
-            message = 'the workspace has 1,000 keys that work: revoke those that nobody uses';
+            message = 'the workspace already has 1,000 valid keys: revoke unused ones';
     end if;
     return true;
 end

@@ -1,5 +1,6 @@
--- revoke_workspace_key: end a key of the workspace, now; one that was revoked before stays so.
--- Returns: whether there is one.
+-- revoke_workspace_key: revokes a key of the workspace, immediately. A key that was revoked before is
+-- unchanged.
+-- Returns: whether the key exists.
 create or replace function kronos.revoke_workspace_key(p_key_id uuid) returns boolean
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

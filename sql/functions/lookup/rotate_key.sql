@@ -1,7 +1,8 @@
--- rotate_key: a new key in the place of one that works, with the same name, role and view of payloads, and as
--- long a life; the old one ends after p_overlap, or when it would have.
--- Holds locked: the old key's row. Returns: the new key; no row where there is none, or it does not work.
--- Raises: KR044 where 1,000 keys work already, and the old one is to work for a while.
+-- rotate_key: replaces a valid key with a new one that has the same name, role, access to payloads and
+-- lifetime. The old one ends after p_overlap, or when it would have.
+-- Holds locked: the old key's row.
+-- Returns: the new key; no row if there is no such key, or if it is not valid.
+-- Raises: KR044 if the workspace already has 1,000 valid keys, and the old one is to stay valid for a while.
 create or replace function kronos.rotate_key(
     p_key_id uuid, p_public_id text, p_digest bytea, p_overlap interval, p_expires_at timestamptz,
     p_created_by text

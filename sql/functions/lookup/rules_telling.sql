@@ -1,6 +1,6 @@
--- rules_telling: the alert rules of the transaction's workspace that tell an endpoint: up to five in a
--- sentence, and how many more.   As the caller: row level security holds.
--- Returns: null where none does.
+-- rules_telling: the alert rules of the transaction's workspace that notify an endpoint: up to five names in
+-- a list, and how many more. Runs as the caller: row level security applies.
+-- Returns: null if there are none.
 create or replace function kronos.rules_telling(p_endpoint_id uuid) returns text
 language sql stable security invoker set search_path = pg_catalog, pg_temp
 as $$

@@ -1,11 +1,12 @@
--- search_jobs: find_jobs with a text q: jobs whose name, title or schedule in words (search_text), or whose
--- endpoint's name, or one of whose tags (matching_tags), where no tag is asked for, has it in it, in whatever
--- case; and, from four hexadecimal digits on, jobs whose id begins with it. Texts are read in the order of
--- the list, from their index alone and not the jobs, until the page is full. Jobs without one, as most
--- one-shots are, cost nothing; a text has lines, which no part of it has, so a q of two lines is in none.
--- Rows of a release before are looked at apart as long as there are any (bare_jobs). Of a tag that few jobs
--- have, they are known first; of one that many have, the newest are soon met. As the owner, bound to the
--- caller's workspace.   Returns: newest first.
+-- search_jobs: find_jobs with a text q. Finds jobs whose name, title or description of the schedule
+-- (search_text) contains it, or whose endpoint's name does, or, if no tag is given, one of whose tags does
+-- (matching_tags), ignoring case; and, from four hexadecimal digits on, jobs whose id begins with it.
+-- Texts are read in the order of the list, only from their index, until the page is full. Jobs without a
+-- text, as most one-shots, cost nothing. A text has one line per part, so a q of two lines is never found.
+-- Rows of an earlier release are read separately as long as there are any (bare_jobs). If few jobs have the
+-- given tag, they are read first; if many have it, the newest are found soon. Runs as the owner, bound to the
+-- caller's workspace.
+-- Returns: newest first.
 create or replace function kronos.search_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
                                               p_tag text, p_q text, p_created_after timestamptz,
                                               p_created_before timestamptz, p_before_created_at timestamptz,
@@ -22,11 +23,11 @@ declare
     v_digits    constant text    := case when v_q ~ '^[0-9a-f]{4}[0-9a-f-]*$' then replace(v_q, '-', '') end;
     v_lowest    constant uuid    := case when length(v_digits) <= 32 then rpad(v_digits, 32, '0')::uuid end;
     v_highest   constant uuid    := case when length(v_digits) <= 32 then rpad(v_digits, 32, 'f')::uuid end;
-    v_endpoints uuid[];      -- those that q names
-    v_tagged    uuid[];      -- the jobs of the tag; null: there are many, or no tag is asked for
-    v_ids       uuid[];      -- the newest jobs of the endpoints that q names
+    v_endpoints uuid[];      -- those whose names contain q
+    v_tagged    uuid[];      -- the jobs with the tag; null: there are many, or no tag is given
+    v_ids       uuid[];      -- the newest jobs of v_endpoints
     v_at        timestamptz[];
-    v_full_at   timestamptz; -- where they fill the page, none older is on it
+    v_full_at   timestamptz; -- if they fill the page, no older job is on it
 begin
     v_endpoints := array(select endpoint.endpoint_id
                            from kronos.endpoints as endpoint

@@ -1,6 +1,6 @@
--- search_text: what q is looked for in of a job's own: name, title and schedule in words, in small letters,
--- a line each. Names and words are ASCII, so their small letters are those of the locale C, at a quarter of
--- the price; none of the three has a line of its own in it. Null: it has none of these, as most one-shots.
+-- search_text: the text of a job that q is searched in: name, title and description of the schedule in lower
+-- case, one line each. Names and descriptions are ASCII, so they are lowered in the locale C, at a quarter of
+-- the cost; none of the three contains a line break. Null if it has none of these, as most one-shots.
 create or replace function kronos.search_text(p_name text, p_title text, p_description text) returns text
 language sql immutable
 as $$

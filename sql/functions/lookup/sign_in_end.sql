@@ -1,5 +1,5 @@
--- sign_in_end: why the session with this secret is none any more, for who has it; no row: it was never one,
--- it was ended, or it was over long ago.
+-- sign_in_end: why the session with this secret has ended, for the holder of the secret. No row if there was
+-- no such session, it was signed out, or it ended long ago.
 -- Returns: one row. public_id: its key's; null: a person's. reason: revoked, expired (both of the key),
 -- deleted (the workspace), over (its own time).
 create or replace function kronos.sign_in_end(p_digest bytea, out public_id text, out reason text)

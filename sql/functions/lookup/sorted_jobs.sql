@@ -1,10 +1,10 @@
--- sorted_jobs: one page of the workspace's live CRON jobs in the order of their names or next ticks:
--- the ids of the first p_limit behind a place in it, that each filter which is not null lets through. Those
--- without a name, or a next tick, stand last. Each order is an index's, which is walked until the page is
--- full, or, where a filter leaves few, those are found first and then sorted: of a text up to 2,000
--- (search_jobs). As the owner, bound to the caller's workspace, as find_jobs.
+-- sorted_jobs: one page of the workspace's live CRON jobs in the order of their names or next ticks: the ids
+-- of the first p_limit after a place in it that match every non-null filter. Jobs without a name, or without
+-- a next tick, come last. Each order is that of an index, which is scanned until the page is full. If a
+-- filter leaves few jobs, those are found first and then sorted: up to 2,000 for a text (search_jobs). Runs
+-- as the owner, bound to the caller's workspace, as find_jobs.
 -- p_by: name or next_run. p_after_name, p_after_at: the place's name, or ~, and instant.
--- Returns: in that order, each with its instant, where that is the order.
+-- Returns: in that order, each with its instant if sorted by it.
 create or replace function kronos.sorted_jobs(p_by text, p_endpoint text, p_status text, p_tag text, p_q text,
                                               p_created_after timestamptz, p_created_before timestamptz,
                                               p_after_name text, p_after_at timestamptz, p_after_id uuid,
@@ -23,8 +23,8 @@ declare
     v_at        constant timestamptz := coalesce(p_after_at, '-infinity');
     v_id        constant uuid   := coalesce(p_after_id, '00000000-0000-0000-0000-000000000000');
     v_endpoints uuid[];
-    v_named     uuid[];      -- the endpoints that q names
-    v_few       uuid[];      -- the jobs that q finds; null: they are many
+    v_named     uuid[];      -- the endpoints whose names contain q
+    v_few       uuid[];      -- the jobs that q finds; null: there are many
 begin
     select coalesce(array_agg(endpoint.endpoint_id) filter (where endpoint.name = p_endpoint), '{}'),
            array_agg(endpoint.endpoint_id) filter (where position(lower(p_q) in lower(endpoint.name)) > 0)

@@ -1,5 +1,5 @@
--- sweep_sign_ins: a hundred sessions that are over go, oldest first: each that is opened asks for it, so more
--- go than come. Those that another holds stay for the next.
+-- sweep_sign_ins: deletes a hundred ended sessions, oldest first. Each new session calls it, so more are
+-- deleted than are added. Rows that another session has locked are left for the next call.
 create or replace function kronos.sweep_sign_ins() returns void
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

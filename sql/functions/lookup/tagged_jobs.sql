@@ -1,7 +1,8 @@
--- tagged_jobs: of the jobs of the caller's workspace that have a tag (of the endpoints given, where they are)
--- the newest p_limit that come after a place in the list. Each (trigger, status) is read in the table's own
--- order, and they are merged: as many jobs of the tag as there may be, only those on the page are read.
--- As the owner, bound to the caller's workspace.   Returns: newest first.
+-- tagged_jobs: the newest p_limit jobs with a tag in the caller's workspace (of the given endpoints, if any)
+-- that come after a place in the list. Each (trigger, status) is read in the table's own order, and the
+-- results are merged: however many jobs have the tag, only those on the page are read. Runs as the owner,
+-- bound to the caller's workspace.
+-- Returns: newest first.
 create or replace function kronos.tagged_jobs(p_tag text, p_endpoint_ids uuid[], p_triggers text[],
                                               p_statuses text[], p_created_after timestamptz,
                                               p_created_before timestamptz, p_before_created_at timestamptz,

@@ -1,5 +1,5 @@
--- version_rows: all versions of the job whose first has this id; of a one-shot that has no row in kronos.jobs
--- the one that it is (one_shot_rows). As the caller: row level security holds.
+-- version_rows: all versions of the job whose first version has this id; for a one-shot without a row in
+-- kronos.jobs, its only one (one_shot_rows). Runs as the caller: row level security applies.
 create or replace function kronos.version_rows(p_first_version_id uuid) returns setof kronos.jobs
 language plpgsql stable rows 10 security invoker set search_path = pg_catalog, pg_temp
 as $$

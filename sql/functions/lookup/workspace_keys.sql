@@ -1,4 +1,4 @@
--- workspace_keys: the workspace's keys that were not revoked; also those that have expired.
+-- workspace_keys: the workspace's keys that were not revoked, including expired ones.
 create or replace function kronos.workspace_keys() returns table (
     key_id uuid, public_id text, name text, role text, sees_payloads boolean, created_at timestamptz,
     created_by text, expires_at timestamptz, last_used_at timestamptz, workspace_id uuid

@@ -1,13 +1,16 @@
--- advance_operation: the next p_limit rows of an operation, oldest first, and where it has come to, in one
--- transaction: a crash anywhere leaves nothing behind and nothing twice. With per_second it takes a quarter
--- of a second's share at once, and its next step is as much later. It takes what had failed before it was
--- made, so what it makes due again and fails again is not its own. While the workspace is suspended a
--- REDRIVE waits. It goes on while who began it may do it (stopped_with_caller). Waits for no other session
--- that is at work on the same operation, and for any lock 50 ms at most: its callers keep leases and
--- backfills going, and hold locks of these. So of two that wait for each other it is the one that gives way.
--- Lock order: the operation, its dead letters in the order of their ids, then as take_up_again. One that was
--- gone by then is somebody else's: it may have failed again meanwhile, and is another dead letter then.
--- Returns: how many rows it dealt with.
+-- advance_operation: processes the next p_limit rows of an operation, oldest first, and records its progress,
+-- in one transaction: a crash leaves nothing half done and nothing done twice. With per_second it takes a
+-- quarter of a second's share at a time and delays its next step accordingly. It takes only dead letters that
+-- failed before the operation was created, so it never takes those that it made due itself and that fail
+-- again. A REDRIVE waits while the workspace is suspended. The operation ends when its caller loses
+-- permission (stopped_with_caller).
+-- Does not wait for another session that works on the same operation, and waits at most 50 ms for any lock:
+-- its callers keep leases and backfills going, and hold locks of these. So of two sessions that wait for each
+-- other, this one gives way.
+-- Lock order: the operation, its dead letters in the order of their ids, then as take_up_again. A dead letter
+-- that has disappeared in between belongs to another session: if it has failed again since, it is a new dead
+-- letter.
+-- Returns: how many rows it processed.
 create or replace function kronos.advance_operation(p_operation_id uuid, p_limit integer) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set lock_timeout = '50ms'

@@ -1,11 +1,11 @@
--- advance_operations: a step of up to 20 RUNNING operations over dead letters whose time has come, of each
--- workspace one before another's second, else in no order, so that none waits for ever behind the others, for
--- a quarter of a second at most, and one in any case, however busy the machine is: what it has locked it
--- holds until its caller commits. One that waits for its workspace (REDRIVE, while that is suspended) is none
--- of them, and makes no call worth while. One that
--- cannot go on ends as FAILED and stops no other; what may pass (a lock, a shortage) is tried again half a
--- second later. It costs an index's probe while no operation is RUNNING.
--- Returns: how many rows were dealt with; null while no operation can go on, or the instance is held.
+-- advance_operations: runs one step of up to 20 RUNNING operations over dead letters that are due. One of
+-- each workspace comes before another workspace's second; otherwise the order is random, so that none waits
+-- forever behind others. Takes at most a quarter of a second, but always runs one, however busy the machine
+-- is: its locks are held until its caller commits. An operation that waits for its workspace (a REDRIVE,
+-- while that is suspended) is not counted, and makes no call worthwhile.
+-- An operation that cannot continue ends as FAILED and stops no other. After a temporary error (a lock, a
+-- shortage) it is tried again half a second later. Costs one index probe while no operation is RUNNING.
+-- Returns: how many rows were processed; null while no operation can continue, or while the instance is held.
 create or replace function kronos.advance_operations(p_limit integer) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +13,7 @@ declare
     v_operation_id uuid;
     v_rows         integer := 0;
     v_tried        integer := 0;
-    -- callers have other things to do
+    -- callers have other work to do
     v_until        timestamptz := kronos.clock() + interval '250 milliseconds';
 begin
     if kronos.is_held()
@@ -32,7 +32,7 @@ begin
            and operation.next_at <= kronos.clock()
            and (operation.kind = 'DISCARD' or workspace.status = 'ACTIVE')
          order by row_number() over (partition by operation.workspace_id order by random()),
-                  gen_random_uuid()      -- not random(): the same expression is the same number
+                  gen_random_uuid()      -- not random(): the same expression would give the same number
          limit 20
     loop
         exit when v_rows >= p_limit or (v_tried > 0 and kronos.clock() >= v_until);
@@ -44,9 +44,9 @@ begin
                 update kronos.operations
                    set next_at = kronos.clock() + interval '0.5 seconds'
                  where operation_id = v_operation_id and status = 'RUNNING';
-                exit;      -- what the steps before have locked is not held while others are waited for
+                exit;      -- do not hold the locks of earlier steps while waiting for others
             else
-                raise warning 'kronos: operation % cannot go on: % (%)', v_operation_id, sqlerrm, sqlstate;
+                raise warning 'kronos: operation % cannot continue: % (%)', v_operation_id, sqlerrm, sqlstate;
                 perform kronos.end_operation(v_operation_id, 'FAILED',
                                              jsonb_build_object('code', 'cannot_go_on', 'detail', sqlerrm,
                                                                 'sqlstate', sqlstate));

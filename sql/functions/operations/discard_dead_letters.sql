@@ -1,9 +1,8 @@
--- discard_dead_letters: an operation's next dead letters are none any more. The executions stay what they
--- are, FAILED with their history, and say when they were discarded and by which operation.
--- The caller holds them; one that is gone by now is counted as absent.
--- From the partitions that the ids name, a span of them at a time, as in finished_among; their locks are
--- kept, for this writes.
--- Returns: how many could not be, by reason.
+-- discard_dead_letters: discards an operation's next dead letters. The executions stay FAILED and keep their
+-- history, with when they were discarded and by which operation.
+-- The caller holds them locked; one that no longer exists is counted as absent. Reads the partitions that the
+-- ids name, a span of ids at a time, as finished_among; their locks are kept, since this writes.
+-- Returns: how many could not be discarded, by reason.
 create or replace function kronos.discard_dead_letters(p_operation kronos.operations, p_execution_ids uuid[])
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp

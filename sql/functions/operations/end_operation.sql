@@ -1,4 +1,4 @@
--- end_operation: a RUNNING operation ends as it is said; one that is over stays as it is.
+-- end_operation: ends a RUNNING operation with the given status and reason; one that has ended is unchanged.
 -- Returns: whether it was RUNNING.
 create or replace function kronos.end_operation(p_operation_id uuid, p_status text, p_reason jsonb)
 returns boolean

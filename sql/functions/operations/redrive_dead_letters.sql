@@ -1,8 +1,8 @@
--- redrive_dead_letters: an operation's next dead letters are due again, each as by retry_execution; one that
--- cannot be stays what it is, and is counted under its reason; one that is not there any more, or has not
--- FAILED, is no dead letter from now on. Jobs are locked in the order of their ids, as by all who lock
--- several.
--- Returns: how many could not be, by reason.
+-- redrive_dead_letters: makes an operation's next dead letters due again, each as by retry_execution. One
+-- that cannot be redriven is unchanged and counted under its reason. One whose execution no longer exists, or
+-- is not FAILED, is removed from the dead letters. Jobs are locked in the order of their ids, as by all code
+-- that locks several.
+-- Returns: how many could not be redriven, by reason.
 create or replace function kronos.redrive_dead_letters(p_operation kronos.operations, p_execution_ids uuid[])
 returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,5 +1,6 @@
--- stopped_with_caller: ends an operation, which its caller holds locked, as CANCELLED where who began it may
--- not do it any more (caller_ended). What it has done stays done.   Returns: whether it did.
+-- stopped_with_caller: ends an operation as CANCELLED if the caller that began it may no longer do it
+-- (caller_ended). Completed work is kept. This function's caller holds the operation locked.
+-- Returns: whether it ended it.
 create or replace function kronos.stopped_with_caller(p_operation kronos.operations) returns boolean
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$

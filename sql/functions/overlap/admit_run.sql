@@ -1,21 +1,20 @@
--- admit_run: whether a run of a job whose runs must not overlap may be made now, by the job's policy and what
--- is there of its overlap key:
+-- admit_run: whether a run of a job whose runs must not overlap may be created now, by the job's policy and
+-- the unfinished runs of its overlap key:
 --
---   SKIP      nothing there: RUN; the only one is lost: HOLD; else SKIP
---   QUEUE     nothing there: RUN; one, and none waits: HOLD; else SKIP
---   REPLACE   all that is there is ended: RUN; where another session has it locked at this moment: HOLD,
---             and release_next ends it, as it lets this one go
+--   SKIP      none: RUN; the only one is lost: HOLD; otherwise SKIP
+--   QUEUE     none: RUN; one, and none waits: HOLD; otherwise SKIP
+--   REPLACE   all of them are ended: RUN; if another session has one locked: HOLD,
+--             and release_next ends it when it releases this one
 --
--- A HOLD is inserted with visible_at 'infinity', so that at any instant one execution of a key at most is
--- anybody's to deliver. Lost is one whose worker let its lease run out, or stopped while it was under way: it
--- is delivered again first, and the run that is held comes right after it, so a dead worker costs no tick
--- beyond its lease.
--- Of a job that has a deadline, a run that waits and is past its own ends first, as EXPIRED: nothing will be
--- delivered of it, so it stands in nobody's way, and nothing replaces it.
--- Asked once a run. The caller holds the row lock of the job's newest version: each session that adds to a
--- key, or lets something of it go (release_next), holds it. It asks in statements of its own, so that each
--- sees what was committed before the lock was granted.
--- Returns: RUN, HOLD or SKIP, with the reason. Waits for nobody.
+-- A HOLD is inserted with visible_at 'infinity', so that at any time at most one execution of a key can be
+-- delivered. A run is lost if its worker let the lease expire or stopped during the delivery: it is delivered
+-- again first, and the held run follows immediately, so a dead worker costs no tick beyond its lease.
+-- If the job has a deadline, waiting runs past their own deadline first end as EXPIRED: they will never be
+-- delivered, so they neither block a run nor are replaced by one.
+-- Called once per run. The caller holds the row lock of the job's newest version, as does every session that
+-- adds to a key or releases a run of it (release_next). Uses separate statements, so that each sees what was
+-- committed before the lock was granted. Waits for no lock.
+-- Returns: RUN, HOLD or SKIP, with the reason.
 create or replace function kronos.admit_run(p_job kronos.jobs, p_now timestamptz, out verdict text,
                                             out reason jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -61,7 +60,7 @@ begin
                end;
     if verdict = 'SKIP' and p_job.overlap = 'QUEUE' then
         reason := jsonb_strip_nulls(jsonb_build_object('code', 'overlap_queue_full',
-                                                       'detail', 'another execution of the job waits already',
+                                                       'detail', 'another execution of the job is waiting',
                                                        'running', v_there.running,
                                                        'waiting', v_there.waiting));
     elsif verdict = 'SKIP' then

@@ -1,7 +1,6 @@
--- next_runs_from: what a tick leaves to the next one as runs_from: the number of the oldest unfinished run of
--- an overlap key; where there is none, one that each later run is above.
--- The caller holds the row lock of the job's newest version: a session that adds to the key draws a number
--- later.
+-- next_runs_from: the value of runs_from that a tick leaves to the next one: the number of the oldest
+-- unfinished run of an overlap key or, if there is none, a number below every later run. The caller holds the
+-- row lock of the job's newest version: sessions that add to the key draw their numbers later.
 create or replace function kronos.next_runs_from(p_overlap_key uuid) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off

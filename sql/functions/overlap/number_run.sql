@@ -1,7 +1,7 @@
--- number_run: a run that must not overlap has its place in the order of its key's, no matter who writes it.
--- It is drawn while the row of the job's newest version is locked, as each session that adds to a key has it,
--- so that a run which comes later has a higher one, and none comes below what a tick goes by (runs_from). As
--- the owner.
+-- number_run: gives a run that must not overlap its place in the order of its key, whichever session writes
+-- it. The number is drawn while the row of the job's newest version is locked, as by every session that adds
+-- to a key. So a later run has a higher number, and none is below the number that a tick uses (runs_from).
+-- Runs as the owner.
 create or replace function kronos.number_run() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,14 +1,14 @@
--- one_at_a_time: of the runs that must not overlap one at most may be delivered, no matter who writes.
--- It looks with the lock of number_run held, and not by a unique index: that would look at all runs of the
--- key that ended while another session reads in an old snapshot, twice a run. As the owner.   Raises: 23505
--- where another run of the key is there to be delivered.
+-- one_at_a_time: ensures that at most one run of an overlap key can be delivered, whichever session writes.
+-- It checks while holding the lock of number_run, not by a unique index: while another session reads in an
+-- old snapshot, such an index would visit all ended runs of the key, twice per run. Runs as the owner.
+-- Raises: 23505 if another run of the key can be delivered.
 create or replace function kronos.one_at_a_time() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
 set jit = off
 as $$
 begin
-    if tg_op = 'UPDATE' then      -- the lock that a session which lets a run go holds (release_next)
+    if tg_op = 'UPDATE' then      -- the lock held by a session that releases a run (release_next)
         perform from kronos.jobs
           where job_id = (select job_id
                             from kronos.jobs
@@ -23,7 +23,7 @@ begin
                   and overlap_nth >= kronos.runs_from(new.overlap_key)
                   and visible_at < 'infinity'
                   and execution_id <> new.execution_id) then
-        raise exception 'another run of job % is to be delivered, and its runs must not overlap',
+        raise exception 'another run of job % is due or running, and its runs must not overlap',
             new.overlap_key
             using errcode = 'unique_violation', schema = 'kronos', table = 'execution_live',
                   constraint = 'execution_live_one_at_a_time';

@@ -1,5 +1,6 @@
--- release_after: the next of a key goes as soon as the one before it has ended, in the same transaction, no
--- matter who ends it; and one that has just been held back goes at once where nothing is left to wait for.
+-- release_after: releases the next run of a key as soon as the one before it has ended, in the same
+-- transaction, whichever session ends it. Also releases a newly held run immediately if nothing is left to
+-- wait for.
 create or replace function kronos.release_after() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,11 +1,11 @@
--- release_held: the net under release_next's triggers, which wait for nobody and may not see each other's
--- rows: of up to p_limit overlap keys under which something waits, those with nothing in its way. Where
--- nothing waits it is one look at an empty index. Without p_all a call looks at a part of the keys, and
--- the session's next call goes on where this one ended: as many parts, up to 64, that one takes a
--- millisecond or two, whether ten thousand wait or a reader's old snapshot keeps those that did. All of
--- them took 42 to 85 ms, four times a second in each worker. However the parts change meanwhile, 64 calls
--- have looked at all.
--- Returns: how many executions were let go. One key that cannot be looked at is warned of and stops no
+-- release_held: the safety net under release_next's triggers, which wait for no lock and may not see each
+-- other's rows: releases, for up to p_limit overlap keys with waiting runs, those that nothing blocks. If
+-- nothing waits, it reads one empty index.
+-- Without p_all a call checks a part of the keys, and the session's next call continues where this one ended.
+-- There are as many parts, up to 64, as make a part take a millisecond or two, whether ten thousand runs wait
+-- or a reader's old snapshot keeps the entries of earlier ones. Checking all keys took 42 to 85 ms, four
+-- times a second in each worker. However the parts change, 64 calls check all keys.
+-- Returns: how many executions were released. A key that cannot be checked raises a warning and stops no
 -- other.
 create or replace function kronos.release_held(p_limit integer, p_all boolean) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -43,8 +43,8 @@ begin
         begin
             v_released := v_released + kronos.release_next(v_overlap_key)::integer;
         exception when others then
-            raise warning 'kronos: what waits under the overlap key % cannot be let go: % (%)', v_overlap_key,
-                sqlerrm, sqlstate;
+            raise warning 'kronos: runs held under the overlap key % cannot be released: % (%)',
+                v_overlap_key, sqlerrm, sqlstate;
         end;
     end loop;
     if not p_all then

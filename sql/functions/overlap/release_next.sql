@@ -1,9 +1,10 @@
--- release_next: lets the oldest of the executions go that wait under an overlap key, unless one of that key
--- is still there to be delivered. What a run that waits under REPLACE could not end when it was made, because
--- another session had it locked, is ended first. Waits for nobody, whatever its caller holds: who holds the
--- lock of the job's newest version is about to add to the key, and release_held comes by again. "skip locked"
--- around the choice and not in it: else it would pass on to an older version, whose lock guards nothing.
--- Returns: whether one was let go.
+-- release_next: releases the oldest held execution of an overlap key, unless another one of that key can be
+-- delivered. Under REPLACE it first ends executions that a held run could not end when it was created,
+-- because another session had them locked.
+-- Waits for no lock, since its caller may hold others: a session that holds the lock of the job's newest
+-- version is about to add to the key, and release_held tries again later. SKIP LOCKED applies to the chosen
+-- version, not to the choice: otherwise it would skip to an older version, whose lock guards nothing.
+-- Returns: whether one was released.
 create or replace function kronos.release_next(p_overlap_key uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -13,9 +14,9 @@ declare
     v_from      constant bigint := kronos.runs_from(p_overlap_key);
     v_waiting   uuid[];
     v_newest    uuid;
-    v_replaces  timestamptz;      -- what was made before this is to be replaced
+    v_replaces  timestamptz;      -- executions created before this are to be replaced
 begin
-    -- What nearly every call finds, before all that wait are read: retries may have made these many
+    -- The usual case, checked before all held runs are read: retries may have added many.
     if not exists (select from kronos.execution_live
                     where overlap_key = p_overlap_key and overlap_nth >= v_from and visible_at = 'infinity')
        or (exists (select from kronos.execution_live
@@ -37,7 +38,7 @@ begin
                       order by version desc
                       limit 1)
        for no key update skip locked;
-    -- A version that was committed before we had the lock is one that we have not locked.
+    -- If a newer version was committed before we got the lock, we have locked the wrong row.
     if not found
     or v_newest <> (select job_id
                       from kronos.jobs
@@ -54,7 +55,7 @@ begin
        and waiting.visible_at = 'infinity'
        and job.overlap = 'REPLACE';
     if v_replaces is not null then
-        -- after which the trigger has been here already
+        -- its trigger may already have released the run
         perform kronos.replace_runs(p_overlap_key, v_replaces);
     end if;
     update kronos.execution_live

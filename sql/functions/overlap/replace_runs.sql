@@ -1,12 +1,13 @@
--- replace_runs: ends the executions of an overlap key that were made before p_before, for a newer one to take
--- their place (REPLACE): they are CANCELLED. One under way loses its claim: its attempt is UNKNOWN, its slot
--- is given back, and its worker, which ends the request as soon as it hears of it (ask_for_aborts), has a
--- result that comes too late (attempt_late). Passes over what another session has locked, execution or gates:
--- it is called with other locks held, so it must not wait. What is left then is ended by release_next, a
--- fraction of a second later. Locked first and then read again: a claim that was committed between a
--- statement's snapshot and its locks is in the execution's row, and would not be in the gate's count that the
--- same statement goes by. The caller holds the row lock of the job's newest version.   Returns: whether
--- nothing of the key is left.
+-- replace_runs: ends the executions of an overlap key that were created before p_before, so that a newer one
+-- can take their place (REPLACE): they become CANCELLED. One in progress loses its claim: its attempt is
+-- UNKNOWN, or LOST if its lease has ended; its slot is returned, and its worker aborts the request as soon as
+-- it is notified (ask_for_aborts). A result after that is late (attempt_late).
+-- Skips executions and gates that another session has locked, since it is called with other locks held and
+-- must not wait. release_next ends the rest a fraction of a second later. It locks first and then reads
+-- again: a claim committed between a statement's snapshot and its locks shows in the execution's row, but not
+-- in the gate's count that the same statement reads. The caller holds the row lock of the job's newest
+-- version.
+-- Returns: whether no execution of the key is left.
 create or replace function kronos.replace_runs(p_overlap_key uuid, p_before timestamptz) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off
@@ -52,7 +53,7 @@ begin
                    jsonb_build_object('code', 'overlap_replaced', 'detail', c_detail),
                    null, replaced.error, ended_at
                ) as done
-            -- a run that its history has already (a pointer set back, a restored copy)
+            -- a run that is already in the history (a pointer set back, a restored copy)
             on conflict do nothing
     ), recorded as (
         insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status,
@@ -62,7 +63,7 @@ begin
                least(extract(epoch from ended_at - claimed_at) * 1000, 2147483647)::integer,
                worker_id,
                jsonb_build_object('type', 'overlap_replaced',
-                                  'message', c_detail || '; whether the delivery arrived is not known'),
+                                  'message', c_detail || '; it is unknown whether the delivery arrived'),
                endpoint_version
           from replaced
          where claim_token is not null

@@ -1,9 +1,8 @@
--- runs_from: from which overlap_nth on the unfinished runs of an overlap key are looked for: none has a lower
--- one. The live version's pointer knows it, as each tick leaves it (next_runs_from), so that nobody walks
--- through the runs that ended before, whose entries nothing may remove while another session reads in an old
--- snapshot.
--- Returns: 0 where no version is live: all of them.
--- plpgsql, for its plan is kept: as sql it is planned at each call.
+-- runs_from: the overlap_nth from which the unfinished runs of an overlap key are read: none has a lower one.
+-- It is in the live version's pointer, where each tick leaves it (next_runs_from). So nothing scans the runs
+-- that ended before, whose index entries cannot be removed while another session reads in an old snapshot.
+-- Returns: 0 if no version is live: all of them.
+-- plpgsql, because its plan is kept: as sql it would be planned at each call.
 create or replace function kronos.runs_from(p_overlap_key uuid) returns bigint
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$

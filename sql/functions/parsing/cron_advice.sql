@@ -1,6 +1,5 @@
--- cron_advice: a hint that says to write a list in the place of an item of the n-th field that is refused;
--- p_why comes first.
--- Returns: null where the list would be refused too: no hint advises that.
+-- cron_advice: a hint to write a list instead of a rejected item of the n-th field; it starts with p_why.
+-- Returns: null if the list would be rejected too, so that no hint advises it.
 create or replace function kronos.cron_advice(p_why text, p_list text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- cron_field: the name of a cron text's n-th field, the values that it can have, and their names, the first
--- of which stands for low.
+-- cron_field: the name of a cron text's n-th field, the range of its values, and their names; the first name
+-- stands for low.
 create or replace function kronos.cron_field(p_n integer, out field text, out low integer, out high integer,
                                              out names text[])
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- cron_fields: the five fields of a cron text, macros expanded, blanks gone, ? as *; what else stands in the
--- fields is not looked at.
+-- cron_fields: the five fields of a cron text, with macros expanded, surrounding blanks removed and ?
+-- replaced by *. Does not check what is in the fields.
 -- Returns: exactly five non-empty texts: minute, hour, day of month, month, weekday.
 -- Raises: KR001 with a hint.
 create or replace function kronos.cron_fields(p_cron text) returns text[]
@@ -10,7 +10,7 @@ declare
     v_text    constant text := kronos.cron_text(p_cron);
     v_strange constant text := substring(v_trimmed from '[^ -~\t]');
     v_fields  constant text[] := kronos.split_cron(v_text);
-    v_plain   text;    -- dashes, blanks and stars as a word processor sets them
+    v_plain   text;    -- with a word processor's dashes, blanks and stars in ASCII
 begin
     if length(p_cron) > kronos.cron_length() then
         raise sqlstate 'KR001' using
@@ -27,15 +27,15 @@ begin
             hint = case
                 when kronos.is_cron(v_plain) then format('write %s in plain ASCII', v_plain)
                 else coalesce(kronos.cron_line_hint(v_trimmed),
-                              'write printable ASCII characters, blanks and tabs only')
+                              'use only printable ASCII characters, spaces and tabs')
             end;
     elsif v_text is null then
         raise sqlstate 'KR001' using
-            message = format('cron text: macro "%s" is not known', v_trimmed),
+            message = format('cron text: unknown macro "%s"', v_trimmed),
             hint = kronos.cron_text_hint(v_trimmed);
     elsif v_trimmed ~* '^((cron_)?tz=|["''`]|cron\()' then
         raise sqlstate 'KR001' using
-            message = format('cron text: %s holds more than five fields', v_trimmed),
+            message = format('cron text: %s has text around its fields', v_trimmed),
             hint = kronos.cron_text_hint(v_trimmed);
     elsif coalesce(cardinality(v_fields), 0) <> 5 then
         raise sqlstate 'KR001' using

@@ -1,4 +1,4 @@
--- cron_hint: what to write instead of an item of the n-th field that is not in the grammar.
+-- cron_hint: the hint for an item of the n-th field that the grammar does not allow.
 create or replace function kronos.cron_hint(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -19,7 +19,7 @@ begin
              then kronos.cron_advice('names have three letters: ', v_item, p_n) end,
         kronos.cron_advice('a number has one or two digits: ', v_digits, p_n),
         case when v_spread is not null then kronos.cron_advice(
-                 'an item names its values; "jitter_seconds" spreads runs over the time after each: ',
+                 'an item names exact values; "jitter_seconds" spreads runs over the time after each: ',
                  case when v_spread[3] is null
                       then coalesce(nullif(v_spread[4], ''), v_spread[1], v_spec.low::text)
                       else coalesce(v_spread[1] || '-' || v_spread[2], '*') || v_spread[3] end, p_n) end,
@@ -30,12 +30,12 @@ begin
               and kronos.cron_short_names(v_item, (kronos.cron_field(9 - p_n)).names) ~ '^([a-z]{3}(L|-|$))+'
               and kronos.cron_short_names(v_item, (kronos.cron_field(9 - p_n)).names) <> v_item
              then case p_n
-                       when 4 then 'weekdays belong into the fifth field'
-                       else 'months belong into the fourth field' end end,
+                       when 4 then 'weekdays belong in the fifth field'
+                       else 'months belong in the fourth field' end end,
         case when v_item ~ '#'
-             then 'the second of a weekday in a month belongs into the fifth field, weekday, as 5#2' end,
+             then 'the second Friday of a month belongs in the fifth field, weekday, as 5#2' end,
         case when v_item ~ '[a-z]' and p_n < 4
-             then format('names stand for months and weekdays only: write numbers from %s to %s',
+             then format('only months and weekdays have names: write numbers from %s to %s',
                          v_spec.low, v_spec.high) end,
         case when v_item ~ '[a-z]' and v_item !~ '[^a-zA-Z-]'
              then format('write names of three letters, %s, or numbers from %s to %s',

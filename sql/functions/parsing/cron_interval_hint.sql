@@ -1,6 +1,6 @@
--- cron_interval_hint: what to write instead of an interval in words, or as Go, AWS and pg_cron have it:
--- "@every 90m", "rate(5 minutes)", "30 seconds".
--- Returns: null for a text that is none.
+-- cron_interval_hint: the hint for an interval in words, or in the syntax of Go, AWS or pg_cron: "@every
+-- 90m", "rate(5 minutes)", "30 seconds".
+-- Returns: null for a text that is not an interval.
 create or replace function kronos.cron_interval_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -16,16 +16,16 @@ begin
     return case
         when v_given is null then null
         when kronos.every_advice(v_given) is not null
-            then format('an interval stands in a field of its own: write %s in place of cron',
+            then format('an interval has its own field: write %s instead of cron',
                         kronos.every_advice(v_given))
         when v_given ~ '^[0-9]{1,2}s$' and v_given !~ '^0*([6-9][0-9]|0)s$'
-            then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write '
-                 '"every": "1m" in place of cron'
+            then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
+                 '"every": "1m" instead of cron'
         when v_given ~ 's$'
-            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, stands in a '
-                 'field of its own: write "every" in place of cron'
-        else 'an interval of whole minutes stands in a field of its own: write "every" in place of cron, '
-             'as "every": "90m"'
+            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, has its own '
+                 'field: write "every" instead of cron'
+        else 'an interval of whole minutes has its own field: write "every" instead of cron, '
+             'as in "every": "90m"'
     end;
 end
 $$;

@@ -1,11 +1,11 @@
--- cron_item_parts: the parts of an item of a field's list: of a range or a star its ends and its step, or
--- else the one value.
--- Returns: {low, high, step, value} as they were written, in lower case; null for anything of another shape.
--- No end where the item is *.
+-- cron_item_parts: the parts of an item of a field's list: the ends and the step of a range or a star, or the
+-- single value.
+-- Returns: {low, high, step, value} as written, in lower case; the ends are null for *. Null for an item of
+-- any other shape.
 --
--- Two digits, as 05, and more only where the first is no zero: 100 is a number out of range, 005 is no
--- number. Split by hand: a regular expression
--- with parentheses takes longer than all the rest of reading an item.
+-- A number has two digits, such as 05, or more if the first is not zero: 100 is a number out of range, 005 is
+-- not a number. Split by hand: a regular expression with parentheses takes longer than the rest of reading an
+-- item.
 create or replace function kronos.cron_item_parts(p_item text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- cron_seconds_hint: what to write instead of a text whose first field is seconds, other than 0. p_rest is
--- the text without them.
+-- cron_seconds_hint: the hint for a text whose first field is seconds other than 0. p_rest is the text
+-- without that field.
 create or replace function kronos.cron_seconds_hint(p_seconds text, p_rest text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -12,10 +12,10 @@ declare
     v_every constant text := kronos.every_advice(v_step || 's');
 begin
     return coalesce(
-        'for every ' || v_step || ' seconds write ' || v_every || ' in place of cron; for each minute write '
+        'for every ' || v_step || ' seconds write ' || v_every || ' instead of cron; for every minute write '
             || p_rest,
         case when v_step is not null
-             then 'a minute is the shortest interval with this pg_cron, 1.5 and newer have seconds: write '
+             then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
                   || p_rest end,
         'there is no field for seconds: write ' || p_rest
     );

@@ -1,8 +1,7 @@
--- cron_short_names: an item whose months or weekdays are written out, or nearly, with the three letters that
--- a cron text has for them.
--- p_item is in lower case, p_names are the field's; after a weekday an L, the month's
--- last, stays.
--- Returns: p_item where there is no such word.
+-- cron_short_names: an item with its months or weekdays shortened from full or nearly full names to three
+-- letters. An L after a weekday, which means the last one of the month, stays. p_item is in lower case;
+-- p_names are the field's.
+-- Returns: p_item if there is no such word.
 create or replace function kronos.cron_short_names(p_item text, p_names text[]) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- cron_single_step_hint: what to write instead of 5/15: other crons count from the value to the end of the
--- field.
--- p_item is in lower case.   Returns: null for an item of another shape.
+-- cron_single_step_hint: the hint for an item like 5/15, which other crons count from the value to the end of
+-- the field. p_item is in lower case.
+-- Returns: null for an item of another shape.
 create or replace function kronos.cron_single_step_hint(p_item text, p_n integer) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -16,7 +16,7 @@ begin
     elsif v_step = 0 then
         return format('write a step from 1 to %s after a range', v_spec.high);
     elsif v_first > v_last - v_step then
-        return 'a step follows * or a range: for the one value that there is write ' || v_parts[1];
+        return 'a step follows * or a range: for that one value write ' || v_parts[1];
     end if;
     return format(
         'a step follows * or a range: write %s-%s/%s', v_parts[1],

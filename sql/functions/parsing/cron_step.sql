@@ -1,5 +1,5 @@
--- cron_step: the distance between neighbours where it is always the same; null for other lists and for one
--- value.
+-- cron_step: the distance between neighboring values if it is always the same. Null for other lists and for a
+-- single value.
 create or replace function kronos.cron_step(p_values integer[]) returns integer
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

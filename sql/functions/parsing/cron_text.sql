@@ -1,11 +1,11 @@
--- cron_text: a cron text without the blanks and line ends around it, and in place of a macro the five fields
--- that it stands for.
--- Returns: null for a macro that is not known.
+-- cron_text: a cron text without surrounding blanks and line ends, and with a macro replaced by its five
+-- fields.
+-- Returns: null for an unknown macro.
 create or replace function kronos.cron_text(p_cron text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A text from a file ends with a line feed, one from Windows with two characters.
+    -- A text from a file ends with a line feed, or on Windows with two characters.
     v_text constant text := btrim(p_cron, e' \t\r\n');
 begin
     if not starts_with(v_text, '@') then

@@ -1,11 +1,10 @@
--- cron_text_hint: what to write instead of a text that is neither five fields nor a macro: it has a zone, a
--- command, seconds or quotes, or is an interval.
--- p_text has no blanks around it.
+-- cron_text_hint: the hint for a text that is neither five fields nor a macro, because it has a zone, a
+-- command, seconds or quotes, or is an interval. p_text has no surrounding blanks.
 create or replace function kronos.cron_text_hint(p_text text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A crontab's line of its own for the zone, as prefix.
+    -- The zone as a prefix; in a crontab it is a separate line.
     v_zoned  constant text[] := regexp_match(p_text, '^(?:CRON_)?TZ=[":'']*([^ \t":'']*)[":'']*[ \t]+(.*)$',
                                              'i');
     v_zone   constant text   := case when v_zoned[1] = 'UTC' or kronos.is_zone_name(v_zoned[1])
@@ -18,29 +17,29 @@ declare
 begin
     return coalesce(
         case when kronos.is_cron(v_zoned[2])
-             then format('write %s, and the zone into ', v_zoned[2])
+             then format('write %s, and set ', v_zoned[2])
                   || coalesce('"timezone": "' || v_zone || '"',
-                              '"timezone", as "timezone": "Europe/Berlin"') end,
+                              'the zone, as in "timezone": "Europe/Berlin"') end,
         case when v_zoned is not null
-             then 'the zone stands in a field of its own, as '
+             then 'the zone has its own field, as in '
                   || format('"timezone": "%s"', coalesce(v_zone, 'Europe/Berlin')) end,
         case when kronos.is_cron(coalesce(v_quoted, v_inside))
              then 'write ' || coalesce(v_quoted, v_inside) || ' and nothing around it' end,
         kronos.cron_line_hint(v_inside),
         kronos.cron_interval_hint(p_text),
-        case when kronos.is_cron(v_joined) then 'leave the blanks within fields out: write ' || v_joined end,
+        case when kronos.is_cron(v_joined) then 'remove the blanks within fields: write ' || v_joined end,
         case when v_macro in ('@reboot', '@restart')
              then 'a schedule names times; to run once now, create an IMMEDIATE job' end,
         case when kronos.is_cron(v_macro) and lower(p_text collate "C") = v_macro
              then 'macros are lower case: write ' || v_macro end,
         case when kronos.is_cron(v_macro)
-             then 'leave out what follows the macro, for what is called is the job''s endpoint: write '
+             then 'remove the text after the macro; a job calls its endpoint, not a command: write '
                   || v_macro end,
         case when v_macro is not null or p_text like '@%'
              then 'write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, '
                   'or five fields' end,
         kronos.cron_line_hint(p_text),
-        'for each day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer || ' * * *',
+        'for every day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer || ' * * *',
         'write five fields: minute, hour, day of month, month, weekday'
     );
 end

@@ -1,4 +1,4 @@
--- cron_values: the positions of the bits that are set, ascending.
+-- cron_values: the positions of the set bits, ascending.
 create or replace function kronos.cron_values(p_bits bigint) returns integer[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

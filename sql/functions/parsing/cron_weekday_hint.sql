@@ -1,6 +1,6 @@
--- cron_weekday_hint: what to write instead of an item of the weekday field that is not in the grammar.
--- p_item is in lower case, with names of three letters.   Returns: null where nothing
--- is known of it.
+-- cron_weekday_hint: the hint for an item of the weekday field that the grammar does not allow. p_item is in
+-- lower case, with three-letter names.
+-- Returns: null if there is no specific advice.
 create or replace function kronos.cron_weekday_hint(p_item text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -13,7 +13,7 @@ begin
     if v_parts is not null then
         v_bits := kronos.parse_cron_item(v_parts[1], 'weekday', 0, 7, '{sun,mon,tue,wed,thu,fri,sat}');
         return kronos.cron_advice(
-            case v_parts[2] when 'l' then 'L' else '#' end || ' goes with one weekday: ',
+            case v_parts[2] when 'l' then 'L' else '#' end || ' follows a single weekday: ',
             array_to_string(kronos.cron_values((v_bits | (v_bits >> 7)) & 127), upper(v_parts[2]) || ',')
             || upper(v_parts[2]), 5
         );
@@ -25,7 +25,7 @@ begin
         regexp_match(p_item, '^([0-7]|[a-z]{3})#(?:l|last|-1)$')
     );
     return coalesce(
-        kronos.cron_advice('for the last of the month ', v_parts[1] || 'L', 5),
+        kronos.cron_advice('for the last one of the month ', v_parts[1] || 'L', 5),
         case when p_item ~ '^(week|work)days?$' then 'for Monday to Friday write mon-fri' end,
         case when p_item ~ '^weekends?$' then 'for Saturday and Sunday write sat,sun' end,
         case when p_item ~ '#'

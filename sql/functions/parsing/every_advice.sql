@@ -1,6 +1,6 @@
--- every_advice: an interval as the member of a job that has it: "every": "90m".
--- Returns: null where parse_interval and parse_calendar_interval would refuse it: longer than 366 days, no
--- whole minutes, seconds that this pg_cron cannot ring at, or more than ten years.
+-- every_advice: an interval as the member of a job: "every": "90m".
+-- Returns: null if parse_interval and parse_calendar_interval would reject it: longer than 366 days, not in
+-- whole minutes, seconds at which this pg_cron cannot ring, or more than ten years.
 create or replace function kronos.every_advice(p_every text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,10 +1,10 @@
--- interval_hint: what to write instead of a text that is no interval. What it says to write is taken.
+-- interval_hint: the hint for a text that is not an interval. An interval that it advises is always accepted.
 create or replace function kronos.interval_hint(p_every text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_plain  constant text := kronos.plain_interval(p_every);
-    v_months constant text := substring(p_every from '^([0-9]{1,3})M$');      -- which others read as months
+    v_months constant text := substring(p_every from '^([0-9]{1,3})M$');      -- M means months elsewhere
 begin
     return case
         when p_every ~ '^[0-9]{1,9}$'

@@ -1,4 +1,4 @@
--- is_cron: whether parse_cron takes a text. Hints ask it of what they are about to advise.
+-- is_cron: whether parse_cron accepts a text. Hints check a text with it before they advise it.
 create or replace function kronos.is_cron(p_cron text) returns boolean
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

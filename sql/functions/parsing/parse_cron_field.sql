@@ -1,7 +1,7 @@
--- parse_cron_field: the bits of the comma-separated list of a cron text's n-th field.
--- Returns: p_plain, what parse_cron_item says of its items, and p_special, what parse_day_item says of
--- those that only a day field can have. Nulls where an item is refused and p_raises is false.
--- Raises: KR001 with a hint, where p_raises.
+-- parse_cron_field: the bits of the comma-separated list in a cron text's n-th field.
+-- Returns: p_plain, the bits of parse_cron_item, and p_special, the bits of parse_day_item for items that
+-- only a day field can have. Nulls if an item is rejected and p_raises is false.
+-- Raises: KR001 with a hint, if p_raises.
 create or replace function kronos.parse_cron_field(p_text text, p_n integer, p_raises boolean,
                                                    out p_plain bigint, out p_special bigint)
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

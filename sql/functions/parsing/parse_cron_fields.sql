@@ -1,6 +1,6 @@
 -- parse_cron_fields: the five fields of a cron text as bit masks.
--- Returns: what parse_cron says; a mask is null where its field is refused and p_raises is false.
--- Raises: KR001 with a hint, where p_raises.
+-- Returns: as parse_cron; a mask is null if its field is rejected and p_raises is false.
+-- Raises: KR001 with a hint, if p_raises.
 create or replace function kronos.parse_cron_fields(p_fields text[], p_raises boolean) returns kronos.schedule
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

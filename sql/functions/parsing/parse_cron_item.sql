@@ -1,14 +1,14 @@
 -- parse_cron_item: the bits of one item of a field's list: *, a value, a range, with a step after * or a
 -- range, or $, L, LW, L-3.
--- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last day
--- from Monday to Friday, bit 64 - n for L-n, the n-th day before its last. Null for what is no such item:
--- refuse_cron_item says why.
+-- Returns: bit n for value n; bit 32 for $ and L, the last day of the month, bit 33 for LW, its last weekday
+-- (Monday to Friday), bit 64 - n for L-n, the n-th day before its last. Null for any other item:
+-- refuse_cron_item raises the reason.
 --
--- A range that runs backwards goes round: fri-mon is Friday, Saturday, Sunday, Monday. A step counts on
--- across the end, so 22-6/3 is 22, 1 and 4 (docs/decisions/0021). pg_cron takes such a range and never fires,
--- or fires at other minutes: alarm_item rewrites it. For the rest the grammar is narrower than pg_cron's on
--- purpose: 1.4.2 takes */60; 1.4.2 and 1.6 ignore whatever follows a number that they have understood ("1.5",
--- "5#3").
+-- A range that runs backwards wraps around: fri-mon is Friday, Saturday, Sunday, Monday. A step continues
+-- across the end, so 22-6/3 is 22, 1 and 4 (docs/decisions/0021). pg_cron accepts such a range and never
+-- fires, or fires at other minutes, so alarm_item rewrites it. Otherwise the grammar is deliberately narrower
+-- than pg_cron's: 1.4.2 accepts */60; 1.4.2 and 1.6 ignore whatever follows a number that they have parsed
+-- ("1.5", "5#3").
 create or replace function kronos.parse_cron_item(
     p_item text, p_field text, p_low integer, p_high integer, p_names text[]
 ) returns bigint

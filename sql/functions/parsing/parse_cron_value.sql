@@ -1,4 +1,4 @@
--- parse_cron_value: the number that a number or a name of a field means.
+-- parse_cron_value: the value of a number or name in a field.
 -- Returns: p_low..p_high; weekday 7 stays 7 (a range like 5-7 needs it); null for any other number or name.
 create or replace function kronos.parse_cron_value(p_value text, p_low integer, p_high integer,
                                                    p_names text[])

@@ -1,7 +1,7 @@
--- parse_day_item: the bits of an item that only a day field can have and whose day depends on weekdays: 15W,
--- L-3W, 5#2, 5L. pg_cron knows none of them.
--- Returns: null where the item is none of them. Day of month: bit n for nW, bit 64 - n for L-nW. Weekday:
--- bit 7 * (n - 1) + weekday for weekday#n, bit 35 + weekday for weekdayL, the month's last.
+-- parse_day_item: the bits of an item that is allowed only in a day field and whose day depends on weekdays:
+-- 15W, L-3W, 5#2, 5L. pg_cron supports none of them.
+-- Returns: null for any other item. Day of month: bit n for nW, bit 64 - n for L-nW. Weekday: bit 7 * (n - 1)
+-- + weekday for weekday#n, bit 35 + weekday for weekdayL, the month's last.
 create or replace function kronos.parse_day_item(p_item text, p_field text, p_low integer, p_high integer,
                                                  p_names text[])
 returns bigint

@@ -1,10 +1,10 @@
--- parse_interval: an interval as seconds: "90m", "1h30m", "45s", "2d", "1w": numbers with a unit, the largest
--- unit first.
+-- parse_interval: an interval in seconds. It is written as numbers with units, the largest unit first: "90m",
+-- "1h30m", "45s", "2d", "1w".
 -- Returns: whole minutes up to 366 days, or 1 to 59 seconds.
--- Raises: KR005 with a hint; with column => 'anchor' where it is p_anchor that must change.
+-- Raises: KR005 with a hint; with column => 'anchor' if p_anchor is the fault.
 --
--- pg_cron rings at whole minutes, and from 1.5 on at intervals of up to 59 seconds. What lies between, 90 s,
--- no entry of pg_cron's can follow.
+-- pg_cron rings at whole minutes and, from 1.5 on, at intervals of up to 59 seconds. No pg_cron entry can
+-- follow intervals such as 90 s.
 create or replace function kronos.parse_interval(p_every text, p_anchor timestamptz) returns integer
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
@@ -33,8 +33,8 @@ begin
                              'text with a month' end;
     elsif v_seconds > 60 and v_seconds % 60 <> 0 then
         raise sqlstate 'KR005' using
-            message = format('interval "%s" is longer than a minute and no whole number of minutes', p_every),
-            hint = format('write %sm or %sm; seconds alone may be 1s to 59s',
+            message = format('interval "%s" is longer than a minute but not in whole minutes', p_every),
+            hint = format('write %sm or %sm; in seconds, 1s to 59s are allowed',
                           div(v_seconds, 60), div(v_seconds, 60) + 1);
     elsif v_seconds < 60 then
         v_version :=
@@ -45,7 +45,7 @@ begin
                                  '%s',
                                  p_every,
                                  coalesce('this server has ' || v_version, 'this database has none')),
-                hint = 'write 1m, the shortest here, or have pg_cron updated';
+                hint = 'write 1m, the shortest interval here, or update pg_cron';
         end if;
     end if;
     if p_anchor is null
@@ -53,7 +53,7 @@ begin
     or p_anchor <> date_trunc(case when v_seconds < 60 then 'second' else 'minute' end, p_anchor, 'UTC') then
         raise sqlstate 'KR005' using
             column = 'anchor',
-            message = format('the anchor of an interval of %s is a whole %s, not %s',
+            message = format('the anchor of an interval of %s must be a whole %s, not %s',
                              p_every, case when v_seconds < 60 then 'second' else 'minute' end,
                              coalesce(to_char(p_anchor at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                                       'null')),

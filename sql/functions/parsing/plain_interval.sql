@@ -1,7 +1,7 @@
--- plain_interval: an interval in words, in capitals, with blanks, or as ISO 8601 has it, in our units: "1
--- Hour", "PT1H" and "1 h" are "1h".
--- Returns: null for a text that is none; units once, and the largest first, whether or not such an interval
--- is taken.
+-- plain_interval: an interval in words, in capitals, with blanks or in ISO 8601, converted to our units: "1
+-- Hour", "PT1H" and "1 h" become "1h".
+-- Returns: null for any other text. Otherwise each unit once, the largest first, whether or not such an
+-- interval is accepted.
 create or replace function kronos.plain_interval(p_text text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
--- read_schedule: a job's schedule from what its user wrote: a cron text or an interval, the zone, and what
--- happens where clocks are changed. An interval counts real time from p_anchor; or, where it is one of months
--- or years, or p_anchor_local is given, days, weeks, months or years on the zone's wall clock. Without either
--- anchor it is counted from the present minute.
--- Returns: what next_tick reads.
+-- read_schedule: a job's schedule from the user's input: a cron text or an interval, the zone, and the rules
+-- for clock changes. An interval counts real time from p_anchor. An interval of months or years, or any
+-- interval with p_anchor_local, counts days, weeks, months or years on the zone's wall clock. Without an
+-- anchor it counts from the current minute.
+-- Returns: the schedule for next_tick.
 -- Raises: KR001 (cron), KR004 (zone), KR005 (interval), each with a hint.
 create or replace function kronos.read_schedule(p_cron text, p_every text, p_anchor timestamptz,
                                                 p_timezone text, p_dst_gap text, p_dst_overlap text,
@@ -20,7 +20,7 @@ begin
             raise sqlstate 'KR005' using
                 column = 'anchor',
                 message = 'an anchor goes with an interval, not with a cron expression',
-                hint = 'leave it out, or give an interval in every';
+                hint = 'leave the anchor out, or give an interval in "every"';
         end if;
     elsif p_anchor_local is not null or p_every ~ '[0-9](mo|y)' then
         v_zone := kronos.check_zone(p_timezone);

@@ -1,4 +1,4 @@
--- refuse_cron_item: why an item of the list of the n-th field is refused.
+-- refuse_cron_item: raises the reason why an item in the n-th field is rejected.
 -- Raises: KR001, always; the message names the field and the value, the hint says what to write instead.
 create or replace function kronos.refuse_cron_item(p_item text, p_n integer) returns void
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -33,7 +33,7 @@ begin
         raise sqlstate 'KR001' using
             message = format('cron field day of month: "%s" of "%s" is not between 1 and 30',
                              v_before[1], p_item),
-            hint = 'a month has up to 30 days before its last: write L-1 to L-30, or write L for the last '
+            hint = 'a month has at most 30 days before its last: write L-1 to L-30, or write L for the last '
                    'itself';
     end if;
     raise sqlstate 'KR001' using

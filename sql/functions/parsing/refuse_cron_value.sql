@@ -1,4 +1,4 @@
--- refuse_cron_value: why a number or a name is none of the n-th field's.
+-- refuse_cron_value: raises the reason why a number or name is not a value of the n-th field.
 -- Raises: KR001, always, with a hint.
 create or replace function kronos.refuse_cron_value(p_value text, p_n integer) returns void
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -11,7 +11,7 @@ begin
             message = format('cron field %s: "%s" is not between %s and %s',
                              v_spec.field, p_value, v_spec.low, v_spec.high),
             hint = case
-                when p_n = 1 and p_value = '60' then 'write 0 for the full hour'
+                when p_n = 1 and p_value = '60' then 'write 0 for the start of the hour'
                 when p_n = 2 and p_value = '24' then 'write 0 for midnight'
                 else format('write a number from %s to %s', v_spec.low, v_spec.high)
             end;
@@ -19,7 +19,7 @@ begin
     raise sqlstate 'KR001' using
         message = format('cron field %s: "%s" is not a name', v_spec.field, p_value),
         hint = case cardinality(v_spec.names)
-            when 0 then format('names stand for months and weekdays only: write a number from %s to %s',
+            when 0 then format('only months and weekdays have names: write a number from %s to %s',
                                v_spec.low, v_spec.high)
             else format('write one of %s, or a number from %s to %s',
                         array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high)

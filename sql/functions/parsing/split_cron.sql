@@ -1,5 +1,5 @@
--- split_cron: the fields of a text that cron_text gave, however many; ? alone in a day field, Quartz's word
--- for *, becomes *.
+-- split_cron: splits a text returned by cron_text into its fields, however many. A lone ? in a day field,
+-- Quartz's form of *, becomes *.
 create or replace function kronos.split_cron(p_text text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,8 +1,8 @@
 -- drop_run_details: deletes up to p_limit of our rows of cron.job_run_details that are older than p_days,
--- oldest first, after runid p_after: rows of kronos_cron (pg_cron's own policy lets nobody see another's)
--- whose command is ours. With p_dry_run it only counts. Indexed by runid only, which is given out in the
--- order of time: rows begin with the oldest, and the first that is young enough ends the look.
--- Returns: one row. last_runid: where the next call goes on after; is_left: whether it is worth one.
+-- oldest first, after runid p_after: rows of kronos_cron (pg_cron's own policy hides those of other roles)
+-- with a command of ours. With p_dry_run it only counts. The only index is on runid, which increases with
+-- time: rows are read from the oldest on, and the first that is recent enough ends the scan.
+-- Returns: one row. last_runid: where the next call continues; is_left: whether it is worthwhile.
 create or replace function kronos.drop_run_details(p_after bigint, p_days integer, p_limit integer,
                                                    p_dry_run boolean, out last_runid bigint,
                                                    out run_details bigint, out is_left boolean)
@@ -24,7 +24,7 @@ begin
           from chunk
          where chunk.began_at >= kronos.now() - make_interval(days => p_days)
     ), old as (
-        -- without a time: it never began. It is as old as the one after it.
+        -- A row without a time never began. It is as old as the one after it.
         select chunk.runid, chunk.command from chunk, young
          where chunk.runid < coalesce(young.runid, (select max(dated.runid)
                                                       from chunk as dated

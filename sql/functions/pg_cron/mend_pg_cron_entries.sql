@@ -1,11 +1,10 @@
--- mend_pg_cron_entries: looks again at some suspected differences, and puts the entries right. Each entry is
--- found by an index, whatever their number. First all are looked at, then all are written: cron.schedule has
--- every plan made again that reads cron.job, which costs more than itself (0.3 ms an entry one by one, 0.1
+-- mend_pg_cron_entries: checks some suspected differences again and corrects the entries. Each entry is found
+-- by an index, whatever their number. All are checked before any is written: cron.schedule invalidates every
+-- plan that reads cron.job, which costs more than the call itself (0.3 ms per entry one by one, 0.1
 -- together).
--- p_jobids: the entries that are suspected; null where a job has none. p_alarms: what each job must be rung
--- by; null where it must have no entry. The caller holds the jobs' rows, if there are any.
--- Returns: what was done with each, in their order: unscheduled, registered, corrected; null where all was
--- well.
+-- p_jobids: the suspected entries; null if a job has none. p_alarms: the schedule that must ring each job;
+-- null if it must have no entry. The caller holds the jobs' rows locked, if there are any.
+-- Returns: what was done with each, in their order: unscheduled, registered, corrected; null if it was right.
 -- Raises: pg_cron's errors, unchanged, e.g. 42501 for another role's entry without the right to delete it.
 create or replace function kronos.mend_pg_cron_entries(p_job_ids uuid[], p_jobids bigint[], p_alarms text[],
                                                        p_database text, p_nodename text, p_nodeport integer)
@@ -17,8 +16,8 @@ declare
     v_done  text[];
     v_wrong boolean[];
 begin
-    -- The name is made apart: of a condition that calls a function, row level security on cron.job lets no
-    -- index be asked.
+    -- The name is computed separately: with row level security on cron.job, a condition that calls a function
+    -- cannot use an index.
     with suspect as materialized (
         select *, 'kronos:' || each.job_id as jobname
           from unnest(p_job_ids, p_jobids, p_alarms) with ordinality as each (job_id, jobid, alarm, nth)
@@ -48,7 +47,7 @@ begin
                            from cron.job as entry
                           where entry.jobid = suspect.jobid
                             and entry.jobname like 'kronos:%') as found on true;
-    -- cron.schedule leaves an entry's database, host, port and activity as they are
+    -- cron.schedule does not change an entry's database, host, port and activity
     perform cron.unschedule(suspect.jobid)
        from unnest(p_jobids, v_done, v_wrong) as suspect (jobid, done, is_wrong)
       where suspect.done in ('unscheduled', 'corrected') and suspect.is_wrong;

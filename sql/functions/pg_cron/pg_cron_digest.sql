@@ -1,7 +1,7 @@
--- pg_cron_digest: all entries of our name in three numbers, for a comparison with the jobs at the cost of one
--- look at each row (1 us; a join takes 4).
--- Returns: how many there are, no matter who owns them; of those that are kronos_cron's and reach this
--- database, how many, and the exclusive or of the hashes of (name, schedule).
+-- pg_cron_digest: all entries under our name in three numbers, for a comparison with the jobs that reads each
+-- row once (1 us; a join takes 4).
+-- Returns: how many there are, whoever owns them; how many of them belong to kronos_cron and reach this
+-- database, and the exclusive or of the hashes of their (name, schedule).
 create or replace function kronos.pg_cron_digest(p_database text, p_nodename text, p_nodeport integer,
                                                  out entries bigint, out right_entries bigint,
                                                  out digest bigint)

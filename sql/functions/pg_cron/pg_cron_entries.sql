@@ -1,6 +1,6 @@
--- pg_cron_entries: every entry whose name begins with kronos:, no matter who owns it, as far as kronos_cron
--- may see; others' entries never. It is never inlined, for it lends rights: a condition on its rows reads all
--- of them. Who looks for one entry asks in a function of kronos_cron's. Stable, so that a query sees entries
+-- pg_cron_entries: every entry whose name begins with kronos:, whoever owns it, as far as kronos_cron may
+-- see; never other entries. It lends privileges, so it is never inlined: a condition on its rows reads all of
+-- them. To find one entry, query cron.job in a function of kronos_cron. Stable, so that a query sees entries
 -- and jobs of one snapshot.
 create or replace function kronos.pg_cron_entries(p_database text, p_nodename text, p_nodeport integer)
 returns table (jobid bigint, jobname text, schedule text, is_ours boolean, is_right boolean)

@@ -1,8 +1,8 @@
--- pg_cron_entries_of: the entries that ring for the jobs of a page, all at once: their own, or those that
--- they share. The names are made before they are looked for: made within the query they would be no
--- condition for the index, under cron.job's row level security.
--- Returns: no row for a job without an entry; jobid is null in one that is written as the transaction
--- commits; for pg_cron's sake.
+-- pg_cron_entries_of: the entries that ring for the jobs of a page, read together: own entries or shared
+-- ones. The names are computed before the query: with row level security on cron.job, names computed within
+-- it could not use the index.
+-- Returns: no row for a job without an entry; jobid is null for an entry that is written when the transaction
+-- commits. No rows if pg_cron cannot be read: reading jobs never fails because of pg_cron.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[])
 returns table (job_id uuid, entry jsonb)
 language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp
@@ -12,7 +12,7 @@ declare
     v_noted constant text := current_setting('kronos.alarms_noted', true);
     v_job_ids uuid[];
     v_names   text[];
-    v_alarms  text[];      -- whose shared entry this transaction is to write
+    v_alarms  text[];      -- of jobs whose shared entry this transaction will write
 begin
     select array_agg(wanted.id order by wanted.nth),
            array_agg(coalesce(shared.jobname, 'kronos:' || wanted.id) order by wanted.nth),

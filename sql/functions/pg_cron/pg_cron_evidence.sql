@@ -1,10 +1,9 @@
--- pg_cron_evidence: what pg_cron has of one job: the entry that rings for it, its own or one that it shares,
--- and the alarms of that which began within [p_from, p_to), the last ten of them; before these, up to three
--- that never began, as where pg_cron's login is refused: their rows have no time, so they lie between those
--- of the dated rows around them.
--- Returns: {entry, rings}; each null where pg_cron cannot be read, or keeps no such log (cron.log_run):
--- explaining never fails for pg_cron's sake. At most 20,000 rows of the log are looked at, from runid_before
--- on.
+-- pg_cron_evidence: what pg_cron has about one job: the entry that rings for it, its own or a shared one, and
+-- the last ten alarms of that entry that began within [p_from, p_to). Before these, up to three that never
+-- began, as when pg_cron's login is refused: their rows have no time, so they are dated by the rows around
+-- them.
+-- Returns: {entry, rings}; each null if pg_cron cannot be read, or keeps no log (cron.log_run): explaining
+-- never fails because of pg_cron. At most 20,000 rows of the log are read, from runid_before on.
 create or replace function kronos.pg_cron_evidence(p_job_id uuid, p_from timestamptz, p_to timestamptz)
 returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
@@ -55,8 +54,8 @@ begin
             and refused.start_time is null
             and (bounds.after is null or refused.runid > bounds.after)
             and (bounds.before is null or refused.runid < bounds.before)
-            -- a log that begins with refusals does not say when it began: not more than an hour before its
-            -- first date is believed
+            -- A log that begins with failed logins does not show when it began: assume at most an hour before
+            -- its first dated row.
             and (bounds.after is not null or p_to > bounds.before_at - interval '1 hour')
           order by refused.runid desc
           limit 3)

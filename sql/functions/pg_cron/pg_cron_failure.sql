@@ -1,12 +1,13 @@
--- pg_cron_failure: what pg_cron's log says of the newest p_newest of our alarms. A login that was refused has
--- neither start nor end there, a failed status and a message: where the newest of all failed, and no internal
--- job rings any more, pg_cron rings for nobody. Of all rows, others' too, it reads the newest 20,000 at most,
--- by runid, which is indexed and given out in the order of time. Runs that were cut short by an administrator
--- or a restart are no failures, nor is a run of an entry that was replaced since: after a move to another
--- port the old entries fail until the reaper has written new ones, and the next minute says whether those do.
--- Returns: one row. ended: how many of these have ended; message: the newest failure's, is_newest: nothing
--- has succeeded since; last_runid: the newest of them. Zero and null where pg_cron cannot be read, or keeps
--- no log.
+-- pg_cron_failure: the results of the newest p_newest of our alarms in pg_cron's log. A refused login has
+-- neither start nor end there, but a failed status and a message: if the newest alarm failed, and no internal
+-- job rings any more, pg_cron rings for no job. Reads at most the newest 20,000 rows of the log, including
+-- others' rows, by runid, which is indexed and increases with time.
+-- Runs that an administrator or a restart cut short are not failures, nor are runs of an entry that has been
+-- replaced since: after a move to another port the old entries fail until the reaper has written new ones,
+-- and the next minute shows whether those do.
+-- Returns: one row. ended: how many of these have ended; message: that of the newest failure; is_newest:
+-- nothing has succeeded since; last_runid: the newest of them. Zero and null if pg_cron cannot be read, or
+-- keeps no log.
 create or replace function kronos.pg_cron_failure(p_newest integer, out ended integer, out failed integer,
                                                   out message text, out is_newest boolean,
                                                   out last_runid bigint)
@@ -19,7 +20,7 @@ begin
     begin
         v_floor := (select sequence.last_value - 20000 from cron.runid_seq as sequence);
     exception when insufficient_privilege or undefined_table then
-        -- not granted by a superuser: then the index is read down to our own rows, however many others have
+        -- Not granted by a superuser: the index is then read down to our own rows, past all others.
         null;
     end;
     select count(*), count(*) filter (where newest.status = 'failed'),
@@ -33,7 +34,7 @@ begin
              where detail.runid > v_floor
                and (detail.command like 'select kronos.fire(%'
                     or detail.command like 'call kronos.ring(%'
-                    -- the ring that migrate asks for
+                    -- the ring that migrate requests
                     or detail.command like 'select pg_notify(''kronos_ring_%')
              order by detail.runid desc
              limit p_newest) as newest

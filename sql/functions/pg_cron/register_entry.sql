@@ -1,11 +1,11 @@
--- register_entry: gives a job the pg_cron entry that rings for it, in the caller's transaction: writes its
--- own; or, where the instance has alarms shared, notes the alarm, whose entry is written as the transaction
--- commits unless it is there (settle_alarms). Errors are pg_cron's own and are never caught: the transaction
--- dies with them. The command is a constant and a uuid, or a digest, so no user's text is ever SQL.
--- Returns: {jobid, jobname, schedule, active}, as answers show it. jobid is null for a shared entry that is
--- still to be written.
--- Raises: KR010 when the job is not an ACTIVE CRON job of an ACTIVE workspace; pg_cron's errors, unchanged.
--- Owned by kronos_cron, so that every entry is that role's and runs as it.
+-- register_entry: gives a job the pg_cron entry that rings for it, in the caller's transaction. It writes the
+-- job's own entry; if the instance shares alarms, it notes the alarm, whose entry is written when the
+-- transaction commits, unless it exists (settle_alarms). pg_cron's errors are never caught: they abort the
+-- transaction. The command is a constant and a uuid, or a digest, so no user's text is ever SQL. Owned by
+-- kronos_cron, so that every entry belongs to that role and runs as it.
+-- Returns: {jobid, jobname, schedule, active}, as shown to users. jobid is null for a shared entry that is
+-- yet to be written.
+-- Raises: KR010 if the job is not an ACTIVE CRON job of an ACTIVE workspace; pg_cron's errors, unchanged.
 create or replace function kronos.register_entry(p_job_id uuid) returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

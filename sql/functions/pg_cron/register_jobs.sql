@@ -1,7 +1,8 @@
--- register_jobs: gives many jobs their entries at once (0.1 ms each; register_pg_cron takes 0.3): writes
--- their own, and notes the alarms of those that share one. p_alarms: each one's schedule. The caller knows
--- that they are ACTIVE CRON jobs of an ACTIVE workspace, and holds their rows.
--- Returns: how many.   Raises: pg_cron's errors, unchanged.
+-- register_jobs: gives many jobs their entries together (0.1 ms each; register_pg_cron takes 0.3): writes
+-- their own, and notes the alarms of those that share one. p_alarms: the schedule of each. The caller knows
+-- that they are ACTIVE CRON jobs of an ACTIVE workspace, and holds their rows locked.
+-- Returns: how many.
+-- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.register_jobs(p_job_ids uuid[], p_alarms text[]) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

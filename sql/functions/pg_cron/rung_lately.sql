@@ -1,6 +1,6 @@
--- rung_lately: of the minutes of the last hour the one in which pg_cron ran most of our entries: how many,
--- and how many seconds after the minute's beginning it was through. Of the newest 20,000 rows of its log.
--- Returns: no row, or nulls, where nothing was rung, or the log cannot be read or is not kept (cron.log_run).
+-- rung_lately: the minute of the last hour in which pg_cron ran most of our entries: how many, and how many
+-- seconds after the minute's beginning it finished. Reads the newest 20,000 rows of its log.
+-- Returns: no row, or nulls, if nothing rang, or if the log cannot be read or is not kept (cron.log_run).
 create or replace function kronos.rung_lately(out rings bigint, out seconds double precision)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set lock_timeout = '50ms'
 as $$

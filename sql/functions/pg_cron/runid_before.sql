@@ -1,7 +1,8 @@
--- runid_before: a row of cron.job_run_details from which on all that began at p_at or later lie, and few
--- others. The log is indexed by runid only, and keeps growing; runids are given out in the order of time, so
--- halving finds it.
--- Returns: null where the log is empty.   Raises: what reading it raises.
+-- runid_before: a runid of cron.job_run_details from which on there are all rows that began at p_at or later,
+-- and few others. The log is indexed by runid only and keeps growing; runids increase with time, so a binary
+-- search finds it.
+-- Returns: null if the log is empty.
+-- Raises: any error from reading it.
 create or replace function kronos.runid_before(p_at timestamptz) returns bigint
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$

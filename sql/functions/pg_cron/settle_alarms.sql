@@ -1,8 +1,8 @@
--- settle_alarms: writes the shared entries that the transaction's jobs count on, and removes those of which
--- it took away the last job (note_alarm): at its very end, as it commits. Then nothing is waited for any
--- more but the locks of alarms, in their order, so no two transactions wait for one another, and none holds
--- one for longer than a commit takes: jobs of one alarm are made side by side, since who gives it a job
--- holds the lock shared; who takes one away holds it alone, and sees what those before it have committed.
+-- settle_alarms: writes the shared entries that the transaction's jobs need, and removes those whose last job
+-- it took away (note_alarm), at its very end, as it commits. From then on it waits only for the locks of
+-- alarms, in their order, so no two transactions wait for each other, and none holds such a lock for longer
+-- than a commit takes. Jobs with the same alarm can be created concurrently, since giving an alarm a job
+-- takes the lock shared. Taking one away takes it exclusively, and sees what earlier holders have committed.
 -- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.settle_alarms() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -32,7 +32,7 @@ begin
                                                             order by nth))) as each (line, text)
              group by each.text) as noted;
     for v_lock in
-        -- a folded one is nobody's last
+        -- no job is ever the last of a folded alarm
         select kronos.alarm_lock(kronos.alarm_name(each.text)) as key,
                bool_and(not each.leaves or each.text = any (kronos.folded_texts())) as is_shared
           from unnest(v_texts, v_leaves) as each (text, leaves)
@@ -49,8 +49,9 @@ begin
     if exists (select from unnest(v_joins, v_needed) as each (joins, needed) where joins and not needed) then
         perform kronos.write_late_alarms(v_lines);
     end if;
-    -- it is removed by who holds its lock alone; not where a fold that was just set takes its place, or
-    -- was: the entry that is to ring instead may not be there, and the reaper sees to both (remove_shared)
+    -- An entry is removed only by a session that holds its lock exclusively, and not if a fold that was just
+    -- set, or just removed, replaces it: the entry that will ring instead may not exist yet. The reaper
+    -- handles both (remove_shared).
     perform kronos.write_alarms(v_texts,
                                 array(select joins and needed
                                         from unnest(v_joins, v_needed) with ordinality

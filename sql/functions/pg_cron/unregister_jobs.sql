@@ -1,7 +1,8 @@
--- unregister_jobs: takes the entries of many jobs from them at once: their own are found by name and removed
--- by id, and the alarms of those that share one are noted; those that have none are no error. The caller
--- knows that no entry of theirs must be, and holds their rows.
--- Returns: how many jobs had one.   Raises: pg_cron's errors, unchanged.
+-- unregister_jobs: removes the entries of many jobs together: their own are found by name and removed by id,
+-- and the alarms of those that share one are noted. A job without an entry is not an error. The caller knows
+-- that they must have no entry, and holds their rows locked.
+-- Returns: how many jobs had one.
+-- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.unregister_jobs(p_job_ids uuid[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
@@ -14,8 +15,8 @@ declare
 begin
     select array_agg(shared.jobname), array_agg(distinct shared.alarm) into v_shared, v_alarms
       from kronos.shared_names(p_job_ids) as shared;
-    -- The names are made apart: of a condition that calls a function, row level security on cron.job lets no
-    -- index be asked.
+    -- The names are computed separately: with row level security on cron.job, a condition that calls a
+    -- function cannot use an index.
     with job as materialized (
         select 'kronos:' || each.job_id as jobname from unnest(p_job_ids) as each (job_id)
     )

@@ -1,6 +1,6 @@
--- write_late_alarms: writes the shared entries that the jobs of p_lines (note_alarm) count on, as alarms are
--- folded now: a fold that was set while the transaction came to its locks has others. These are only tried,
--- as they are out of their order.
+-- write_late_alarms: writes the shared entries that the jobs of p_lines (note_alarm) need under the current
+-- fold: a fold that was set while the transaction waited for its locks needs other entries. Their locks are
+-- only tried, since they are out of order.
 -- Raises: pg_cron's errors, unchanged.
 create or replace function kronos.write_late_alarms(p_lines text[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
