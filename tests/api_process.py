@@ -72,7 +72,7 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
     reader.start()
     try:
         process.url = wait_for(lambda: process.found(r"listening on ([^\s\"]+)"), "the URL in the log")[1]
-        wait_for(lambda: answers(process.url), "an answer")
+        wait_for(lambda: answers(process.url), "the process to answer")
         yield process
     finally:
         child.kill()

@@ -50,7 +50,7 @@ def settled(client: httpx.Client) -> Figures:
         if {("kronos_findings", "critical"), ("kronos_alarm_quota_used_ratio",)} <= set(found):
             return found
         time.sleep(pause)
-    raise AssertionError("it was never read")
+    raise AssertionError("the separately read figures never arrived")
 
 
 def test_it_is_for_the_instances_key_alone(own_api: Api, own_workspace: str) -> None:

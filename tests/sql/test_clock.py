@@ -1,4 +1,4 @@
-"""kronos.clock() and kronos.now(): what they are in a plan, how a test steps them, and who cannot."""
+"""kronos.clock() and kronos.now(): their form in plans, how tests step them, and which roles cannot."""
 
 from datetime import datetime, timedelta
 

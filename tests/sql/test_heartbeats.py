@@ -277,7 +277,7 @@ def test_a_ping_waits_for_the_task_and_the_task_passes_over_a_ping(
         waiting = pool.submit(ping, superuser, hourly)
         await_condition(
             lambda: values(other, "select 1 from pg_stat_activity where wait_event_type = 'Lock'") != [],
-            "the ping waits for the row",
+            "the ping to wait for the row",
         )
         assert account(other) == 1
         other.commit()
