@@ -1,4 +1,4 @@
-"""Logins: which roles each can take, and that a member of several roles has none of their rights until it sets one."""
+"""Logins: which roles each can take, and that a member of several roles acts as none of them until it sets one."""
 
 import re
 import uuid
