@@ -1,7 +1,7 @@
 -- Roles, schema and the extension: once per cluster, by `kronos migrate` with an administrator's connection,
--- in cron.database_name. Each step is skipped where it is done already, so that an administrator without
--- superuser rights can run it after a DBA has created the extension. Everything after this file is owned by
--- kronos_owner, or by kronos_cron where pg_cron's privilege is lent.
+-- in cron.database_name. Steps that are already done are skipped, so that an administrator without superuser
+-- rights can run it after a DBA has created the extension. Everything after this file is owned by
+-- kronos_owner, or by kronos_cron if it uses pg_cron's privilege.
 do $$
 declare
     v_has_set_option constant boolean := current_setting('server_version_num')::integer >= 160000;
@@ -15,7 +15,7 @@ begin
     if to_regrole('kronos_owner') is null then
         create role kronos_owner nologin;
     end if;
-    -- login, and no password: pg_cron runs an entry as the role that scheduled it, and every firing of a
+    -- login without a password: pg_cron runs an entry as the role that scheduled it, and every firing of a
     -- nologin role fails.
     if to_regrole('kronos_cron') is null then
         create role kronos_cron login;
@@ -32,8 +32,8 @@ begin
     if not has_database_privilege('kronos_cron', current_database(), 'connect') and v_lends_connect then
         execute format('grant connect on database %I to kronos_cron', current_database());
     end if;
-    -- API and workers log in as these, or as a role that can become them: where none can any more, the
-    -- roles themselves are let in again.
+    -- API and workers log in as these roles, or as a role that can become them. If no such role is left, the
+    -- roles themselves may log in again.
     foreach v_role in array array['kronos_api', 'kronos_worker'] loop
         if not exists (select from pg_roles as login
                         where login.rolcanlogin
@@ -47,7 +47,7 @@ begin
             end if;
         end if;
     end loop;
-    -- Row level security confines nobody who is past it. Only a superuser can end that.
+    -- Row level security must confine these roles. Only a superuser can take these attributes away.
     if (select rolsuper from pg_roles where rolname = current_user) then
         for v_role in
             select rolname from pg_roles
@@ -57,10 +57,10 @@ begin
             execute format('alter role %I nosuperuser nobypassrls', v_role);
         end loop;
     end if;
-    -- Objects are made as kronos_owner and as kronos_cron, so the role that migrates must be able to become
+    -- Objects are created as kronos_owner and as kronos_cron, so the migrating role must be able to become
     -- both. A superuser is. Before PostgreSQL 16 every CREATEROLE user may grant itself that membership. From
-    -- 16 only who has ADMIN on the role may, as its creator has, and neither SET nor INHERIT comes with it: a
-    -- "member" may be one who cannot become it.
+    -- 16 on only a role with ADMIN on the role may, such as its creator, and the grant does not include SET
+    -- or INHERIT: a "member" may not be able to become the role.
     foreach v_role in array array['kronos_owner', 'kronos_cron'] loop
         if v_has_set_option
         and not (pg_has_role(current_user, v_role, 'set') and pg_has_role(current_user, v_role, 'usage')) then
@@ -75,9 +75,9 @@ begin
     if to_regnamespace('kronos') is null then
         create schema kronos authorization kronos_owner;
     end if;
-    -- A dump that was restored where these roles were not is its restorer's, and lacks what names them:
-    -- policies and grants, which the migration creates again. Functions of kronos_cron's become so where they
-    -- are replaced.
+    -- A dump that was restored without these roles belongs to the restoring role, and lacks everything that
+    -- names them: policies and grants, which the migration creates again. Functions of kronos_cron become its
+    -- own again when they are replaced.
     v_restorer := (select nullif(nspowner::regrole, 'kronos_owner'::regrole)
                      from pg_namespace
                     where nspname = 'kronos');
@@ -105,13 +105,14 @@ begin
     if not has_schema_privilege('kronos_cron', 'cron', 'usage') then
         grant usage on schema cron to kronos_cron;
     end if;
-    -- Only a superuser can let the reaper see and remove entries of our name that another role owns
-    -- (someone's copy, a restored dump), and see cron.host, which pg_cron copies into each entry. Without it
-    -- such entries are reported, not repaired. And it sees since when others' transactions are open.
+    -- Only a superuser can let the reaper see and remove entries with our names that another role owns (a
+    -- copy made by hand, a restored dump), and see cron.host, which pg_cron copies into each entry. Without
+    -- that such entries are reported, not repaired. It also lets Kronos see for how long others' transactions
+    -- are open.
     if (select rolsuper from pg_roles where rolname = current_user) then
         grant pg_read_all_settings, pg_read_all_stats to kronos_owner;
         grant delete on cron.job to kronos_cron;
-        -- everybody's, unless somebody has taken it away
+        -- granted to all roles, unless that was revoked
         if not has_table_privilege('kronos_cron', 'cron.job', 'select') then
             grant select on cron.job to kronos_cron;
         end if;
@@ -119,7 +120,7 @@ begin
         or not has_function_privilege('kronos_cron', 'cron.unschedule(bigint)', 'execute') then
             grant execute on function cron.schedule(text, text, text), cron.unschedule(bigint) to kronos_cron;
         end if;
-        -- how long pg_cron's log is, others' rows too
+        -- the length of pg_cron's log, including the rows of others
         grant select on sequence cron.runid_seq to kronos_cron;
         if not exists (select from pg_policy
                         where polrelid = 'cron.job'::regclass and polname = 'kronos_entries') then
@@ -127,8 +128,8 @@ begin
                 using (jobname like 'kronos:%');
         end if;
     end if;
-    -- A firing must never wait: a scheduler with 32 slots stands still when they all do (pg_cron's #63). How
-    -- long, an administrator may decide.
+    -- A firing must never wait for long: a scheduler with 32 slots stands still when all of them wait
+    -- (pg_cron's #63). An administrator may set the limit.
     for v_name, v_value in
         values ('lock_timeout', '5s'), ('statement_timeout', '30s'),
                ('idle_in_transaction_session_timeout', '10s'), ('jit', 'off')
@@ -139,9 +140,9 @@ begin
             execute format('alter role kronos_cron set %I to %L', v_name, v_value);
         end if;
     end loop;
-    -- It has no driver to set what values are written and read by, as kronos/session.py does for the others:
-    -- a role's own settings go before a database's. Compared with what stands in the catalog, because each
-    -- `alter role` is written and announced to every session.
+    -- This role has no driver that sets the formats of values, as kronos/session.py does for the others; a
+    -- role's own settings override a database's. They are compared with the catalog, because each `alter
+    -- role` is written and announced to every session.
     for v_name, v_value in
         values ('DateStyle', 'ISO, YMD'), ('IntervalStyle', 'postgres'), ('TimeZone', 'UTC'),
                ('timezone_abbreviations', 'Default'),

@@ -1,8 +1,8 @@
--- Who may do what. kronos_owner owns; kronos_api serves requests under row level security; kronos_worker
--- claims, ends and reads what a delivery needs; kronos_cron is whom pg_cron runs as, and reads nothing.
--- Functions that run with their owner's rights are for those named below; the rest compute, or act with the
--- caller's own rights. What an earlier release granted to our roles, or somebody by hand, goes first: what
--- follows is all that they may. What others were granted stays.
+-- The privileges of the roles. kronos_owner owns everything; kronos_api serves requests under row level
+-- security; kronos_worker claims, ends and reads what a delivery needs; pg_cron runs as kronos_cron, which
+-- reads no table. Functions that run with their owner's rights are granted below; the others only compute, or
+-- act with the caller's own rights. Grants of an earlier release to our roles, and grants made by hand, are
+-- revoked first: the list below is complete. Grants to other roles stay.
 do $$
 declare
     v_function regprocedure;
@@ -24,7 +24,7 @@ begin
     loop
         execute format('revoke all on routine %s from %s', v_function, v_role);
     end loop;
-    -- Partitions are made with no grant, and there may be very many of them.
+    -- Partitions are created without grants, and there may be very many of them.
     for v_relation in
         select oid::regclass
           from pg_class
@@ -50,13 +50,13 @@ grant select on kronos.workspaces, kronos.endpoints, kronos.endpoint_versions, k
                  kronos.beat_pointers, kronos.beat_ticks, kronos.beat_pings, kronos.heartbeat_details,
                  kronos.alert_rules, kronos.incidents, kronos.alert_notifications
    to kronos_api;
--- Nobody reads what a token is known by.
+-- No role may read the digests of tokens.
 grant select (heartbeat_id, workspace_id, name, status, note, tags, cron, every, anchor, anchor_local,
               timezone, dst_gap, dst_overlap, period_seconds, description, grace_seconds, max_run_seconds,
               version, token_version, created_at, updated_at, deleted_at) on kronos.beats to kronos_api;
 grant insert, update, delete on kronos.alert_rules to kronos_api;
 grant usage on sequence kronos.alert_rules_made to kronos_api;
--- acknowledged and snoozed
+-- acknowledged and snoozed by people
 grant update (status, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, repeat_at)
    on kronos.incidents to kronos_api;
 grant insert, update on kronos.workspaces, kronos.endpoints, kronos.endpoint_gate, kronos.jobs to kronos_api;
@@ -68,11 +68,11 @@ grant insert on kronos.endpoint_versions, kronos.document_versions, kronos.execu
 grant insert, update on kronos.backfills, kronos.operations to kronos_api;
 grant insert, update, delete on kronos.execution_live, kronos.pointers to kronos_api;
 grant select, insert on kronos.idempotency_keys to kronos_api;
--- It seals secrets, and never reads what is sealed.
+-- The API encrypts secrets, and never reads the encrypted values.
 grant select (secret_id, workspace_id, name, version, key_id, signs, public_key, created_at, updated_at),
       insert, update, delete on kronos.secrets to kronos_api;
 
--- whether anybody listens (is_watched)
+-- whether there are listeners (is_watched)
 grant select on sequence kronos.live_until to kronos_api, kronos_worker;
 
 grant select, update, delete on kronos.execution_live to kronos_worker;
@@ -84,7 +84,7 @@ grant select on kronos.endpoints, kronos.endpoint_versions, kronos.workspaces,
                 kronos.heartbeats, kronos.document_versions, kronos.cancelled_jobs,
                 kronos.secrets, kronos.endpoint_health to kronos_worker;
 
--- Registering is the only thing of pg_cron's that the API can reach.
+-- The API can reach nothing of pg_cron but registration.
 grant execute on function kronos.register_pg_cron(uuid), kronos.unregister_pg_cron(uuid),
                           kronos.register_entry(uuid), kronos.pg_cron_entry(uuid),
                           kronos.find_workspace(text),
@@ -160,8 +160,8 @@ grant execute on function kronos.upkeep(integer, boolean, boolean),
                                                boolean[])
    to kronos_worker;
 
--- pg_cron's own: fire and ring are what the entries call, ring_some and ring_held what ring calls; the rest
--- is what the functions ask that write entries.
+-- For pg_cron: the entries call fire and ring, and ring calls ring_some and ring_held; the others are called
+-- by the functions that write entries.
 grant execute on function kronos.fire(uuid), kronos.ring_some(), kronos.ring_held(uuid),
                           kronos.alarm_of(uuid), kronos.shared_names(uuid[]), kronos.ring_texts(text[]),
                           kronos.needed_alarms(text[]), kronos.folded_texts(),
@@ -179,9 +179,9 @@ grant execute on function kronos.pg_cron_entries(text, text, integer),
                           kronos.pg_cron_failure(integer), kronos.rung_lately()
    to kronos_owner;
 
--- Roles that make jobs by SQL: what they were granted goes with a function whose signature changes. Those of
--- them that may use the schema still, which goes with a role that is dropped: another one that got its name
--- later was granted nothing, and is granted nothing here.
+-- Roles that create jobs by SQL. Their grants are lost with a function whose signature changes, so they are
+-- granted again: to roles that still have usage of the schema. A dropped role loses that, so another role
+-- that later got its name was granted nothing, and is granted nothing here.
 do $$
 begin
     perform kronos.grant_enqueue(granted.role_name)

@@ -1,13 +1,13 @@
--- Who sees which rows. Forced, so that not even the owner is past it. kronos_api sees one workspace: the one
--- in the setting kronos.workspace_id, which lives as long as one transaction; without it, no row.
--- kronos_owner (the definer of the functions that pg_cron runs) and kronos_worker serve all workspaces and
--- say so here, instead of holding bypassrls.
--- What confines kronos_api is restrictive: the permissive policies of all roles that a user inherits add up,
--- so a login that is a member of kronos_api and of kronos_worker, and has become neither, would see what a
--- worker sees; a restrictive one holds for it whatever else it is. Only what differs is made anew, because a
--- new policy locks its table against everybody. Its comment is the digest of what it was made from and of
--- what PostgreSQL made of it, so one that was changed by hand is put right. Names of_… are ours; others'
--- policies stay.
+-- Which roles see which rows. Forced, so that they also apply to the owner. kronos_api sees one workspace:
+-- the one in the setting kronos.workspace_id, which lasts as long as one transaction; without it, no row.
+-- kronos_owner (the definer of the functions that pg_cron runs) and kronos_worker serve all workspaces; their
+-- policies state this here, instead of bypassrls.
+-- The policies that confine kronos_api are restrictive. The permissive policies of all roles that a user
+-- inherits add up, so a login that is a member of kronos_api and of kronos_worker, and has become neither,
+-- would see what a worker sees; a restrictive policy applies to it all the same.
+-- Only policies that differ are created again, because a new policy locks its table against all sessions. The
+-- comment of a policy is the digest of its source and of PostgreSQL's form of it, so a policy that was
+-- changed by hand is corrected. Names of_… are ours; others' policies stay.
 do $$
 declare
     v_wanted  record;
@@ -37,7 +37,7 @@ begin
                              'alert_rules', 'alert_ends', 'alert_states', 'alert_counts', 'incidents',
                              'alert_notifications']) as relation
          union all
-        -- Both of a table, or none: the one lets kronos_api in, the other confines it.
+        -- Both for a table, or neither: one admits kronos_api, the other confines it.
         select confined.name, relation, confined.rule
           from unnest(array['endpoints', 'endpoint_versions', 'endpoint_gate', 'jobs', 'execution_live',
                             'execution_done', 'attempt', 'job_faults', 'pointers', 'backfills',
@@ -54,8 +54,8 @@ begin
                                  '''kronos.workspace_id'', true), '''')::uuid))')
                     ) as confined (name, rule)
          union all
-        -- A workspace sees itself; the instance's administrator, named by the setting kronos.instance_admin,
-        -- sees them all and makes them.
+        -- A workspace sees itself; the instance's administrator, according to the setting
+        -- kronos.instance_admin, sees and creates all.
         select 'of_the_api', relation, 'to kronos_api using (true)'
           from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
                             'audit_chains']) as relation
@@ -68,7 +68,7 @@ begin
           from unnest(array['workspaces', 'turns', 'workspace_gate', 'audit', 'audit_pending',
                             'audit_chains']) as relation
          union all
-        -- The instance's administrator makes organizations; a workspace sees its own.
+        -- The instance's administrator creates organizations; a workspace sees its own.
         select 'of_the_api', 'organizations', 'to kronos_api using (true)'
          union all
         select 'of_workspace', 'organizations',
@@ -87,19 +87,19 @@ begin
                             'heartbeats', 'document_versions', 'cancelled_jobs', 'secrets',
                             'endpoint_health', 'workspace_gate']) as relation
          union all
-        -- A worker sees the gates of the endpoints that it serves: of the groups in kronos.worker_groups, or,
-        -- where it names none as a worker of the release before, of those that name none. So it claims no
-        -- other's.
+        -- A worker sees the gates of the endpoints that it serves: those of the groups in
+        -- kronos.worker_groups. If it names no groups, as a worker of the previous release, it sees the gates
+        -- without a group. So it never claims for another group.
         select 'of_the_fleet', 'endpoint_gate',
                'to kronos_worker using (coalesce(worker_group, ''default'') = any ((select string_to_array('
                    'coalesce(nullif(current_setting(''kronos.worker_groups'', true), ''''), ''default''), '
                    ''',''))::text[])) with check (true)'
          union all
-        -- The fleet's own: nothing in them is for a member of kronos_api.
+        -- Tables of the workers only: no row is for a member of kronos_api.
         select 'of_the_fleet_alone', relation, 'as restrictive to kronos_api using (false)'
           from unnest(array['attempt_late', 'heartbeats', 'cancelled_jobs']) as relation
          union all
-        -- Time zones are nobody's: alarm reads them where a job is stored.
+        -- Time zones belong to no workspace: alarm reads them when a job is stored.
         select 'of_everybody', 'zones', 'for select to kronos_api using (true)'
     loop
         v_names := v_names || (v_wanted.relation || '.' || v_wanted.name);

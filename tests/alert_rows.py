@@ -1,4 +1,4 @@
-"""Rules that raise alerts and what ends under them, made by SQL."""
+"""Alert rules and the ended runs that they judge, inserted by SQL."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ def add_rule(
     tells: Sequence[EndpointRow] = (),
     **columns: object,
 ) -> uuid.UUID:
-    """A rule in the endpoint's workspace; other columns by name."""
+    """Insert a rule in the endpoint's workspace; other columns by name."""
     given = {"name": f"r-{uuid.uuid4().hex[:8]}", "tell": [told.endpoint_id for told in tells], **columns}
     names = ", ".join(given)
     rule_id: uuid.UUID = value(
@@ -41,8 +41,9 @@ def end_runs(
     ran: int = 0,
     cause: str = "SCHEDULE",
 ) -> list[uuid.UUID]:
-    """Runs of a job that have ended, one after the other: S succeeded, F failed, M was missed, E expired, K was
-    skipped, C cancelled."""
+    """Insert ended runs of a job, in order, one per letter: S succeeded, F failed, M missed, E expired, K skipped, C
+    cancelled. Return their ids.
+    """
     words = {"S": "SUCCESS", "F": "FAILED", "M": "MISSED", "E": "EXPIRED", "K": "SKIPPED", "C": "CANCELLED"}
     ended: list[uuid.UUID] = []
     for letter in statuses:
@@ -64,21 +65,21 @@ def end_runs(
 
 
 def evaluate(connection: Connection) -> Record:
-    """As the internal job does."""
+    """Evaluate the alert rules, as the internal job does."""
     counts: Record = value(connection, "select kronos.evaluate_alerts()")
     assert "busy" not in counts
     return counts
 
 
 def incidents(connection: Connection, rule_id: uuid.UUID) -> list[Record]:
-    """All of a rule, oldest first."""
+    """All incidents of a rule, oldest first."""
     return records(
         connection, "select * from kronos.incidents where rule_id = %s order by opened_at, incident_id", [rule_id]
     )
 
 
 def told(connection: Connection, endpoint: EndpointRow) -> list[Record]:
-    """The inputs of what is to be delivered to an endpoint, oldest first."""
+    """The inputs of the pending deliveries to an endpoint, oldest first."""
     return [
         row["input"]
         for row in records(
@@ -90,7 +91,7 @@ def told(connection: Connection, endpoint: EndpointRow) -> list[Record]:
 
 
 def fail_one_shot(connection: Connection, endpoint: EndpointRow, execution_id: object = None) -> None:
-    """A one-shot without a row in jobs that has failed."""
+    """Insert a failed one-shot without a row in jobs."""
     connection.execute(
         "insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,"
         " status, scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, input)"
@@ -101,7 +102,7 @@ def fail_one_shot(connection: Connection, endpoint: EndpointRow, execution_id: o
 
 
 def add_incident(connection: Connection, workspace: str, *, rule: str = "theirs") -> str:
-    """An OPEN incident of a rule, which is made where there is none."""
+    """Insert an OPEN incident of a rule, and the rule if it does not exist."""
     incident_id: str = value(
         connection,
         """

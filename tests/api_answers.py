@@ -1,4 +1,4 @@
-"""What a refused request must leave unchanged, and how a problem document reads."""
+"""What a rejected request must leave unchanged, and what a problem document must contain."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ select (select count(*) from kronos.workspaces),
 
 
 def counts(superuser: psycopg.Connection) -> tuple[Any, ...]:
-    """Rows of everything that a request could have written, pg_cron's entries among them."""
+    """Count the rows of everything that a request could have written, including pg_cron's entries."""
     row = superuser.execute(_COUNTS).fetchone()
     assert row is not None
     return row
 
 
 def problem_of(response: httpx.Response) -> dict[str, Any]:
-    """The problem document, checked for what each must have."""
+    """Return the problem document, after checking its required members."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     problem: dict[str, Any] = response.json()
     assert set(problem) >= {"type", "title", "status", "detail", "instance", "code", "request_id"}
@@ -52,11 +52,11 @@ DEFAULT_POLICY = {
     "disable_after_attempts": 10,
     "probe_seconds": 300,
 }
-"""The retry_policy of an endpoint that says nothing of it."""
+"""The retry_policy of an endpoint that does not set one."""
 
 
 def answered(client: httpx.Client, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
-    """As client.request; of an answer that has no end its beginning."""
+    """client.request; of a response that never ends, only its beginning."""
     with client.stream(method, path, headers=headers) as response:
         if response.headers.get("content-type", "").startswith("text/event-stream"):
             beginning = httpx.ByteStream(next(response.iter_bytes()))

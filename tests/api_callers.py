@@ -1,4 +1,4 @@
-"""Raw sockets against an API process: no request of theirs needs PostgreSQL, for there is none."""
+"""Raw sockets to an API process. No request here needs PostgreSQL, and none is running."""
 
 import json
 import re
@@ -19,7 +19,7 @@ POST = b"POST /v1/workspaces HTTP/1.1\r\nHost: x\r\n"
 
 @dataclass
 class Answer:
-    """An answer as it came."""
+    """A response as it was received."""
 
     status: int
     headers: dict[str, str]
@@ -51,15 +51,16 @@ class Caller:
         self.socket.sendall(data)
 
     def flood(self, data: bytes, *, at_most: int) -> int:
-        """Send it again and again until an answer is there, the connection is closed, or so many bytes were taken; how
-        many."""
+        """Send `data` repeatedly until a response arrives, the connection is closed, or `at_most` bytes were sent.
+        Return how many bytes were sent.
+        """
         sent = 0
         try:
             while sent < at_most and not self.is_readable():
                 self.socket.sendall(data)
                 sent += len(data)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it is closed
+            pass  # the connection is closed
         return sent
 
     def is_readable(self) -> bool:
@@ -73,7 +74,7 @@ class Caller:
         return True
 
     def answer(self) -> Answer:
-        """The next answer."""
+        """Return the next response."""
         while b"\r\n\r\n" not in self._received:
             self._read()
         head, _, rest = self._received.partition(b"\r\n\r\n")
@@ -93,7 +94,7 @@ class Caller:
         self._received += data
 
     def is_closed(self) -> bool:
-        """Whether the other side ends the connection, within 20 s, without another byte."""
+        """Whether the server closes the connection within 20 s without sending another byte."""
         try:
             return self.socket.recv(65_536) == b""
         except ConnectionResetError:
@@ -101,14 +102,14 @@ class Caller:
 
 
 def asked(process: Process, *, source: str = "127.0.0.1") -> int:
-    """The status of a well-behaved caller's request, from a connection of its own."""
+    """The status of a well-behaved caller's request, on a separate connection."""
     with closing(Caller(process, source=source)) as caller:
         caller.send(GET)
         return caller.answer().status
 
 
 def line_of(process: Process, answer: Answer) -> str:
-    """The one line of the log that tells of an answer."""
+    """The one log line about a response."""
     request_id = re.escape(answer.headers["request-id"])
     wait_for(lambda: process.found(rf"{request_id} "), "the answer's line in the log")
     lines = [line for line in process.lines if re.search(rf"{request_id} ", line)]

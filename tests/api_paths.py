@@ -108,7 +108,7 @@ METHODS = {
 
 
 def needed_queries(job_id: str) -> dict[str, dict[str, str]]:
-    """What the query of a GET has to say, of those that need one."""
+    """The query parameters of the GET operations that require some."""
     soon = (datetime.now(UTC) + timedelta(hours=1)).replace(second=0, microsecond=0)
     return {
         "/v1/workspaces/{w}/jobs:glance": {"ids": job_id},

@@ -1,4 +1,4 @@
-"""Backfills made by SQL, and what has become of them."""
+"""Backfills inserted by SQL, and their results."""
 
 import uuid
 from collections.abc import Sequence
@@ -27,7 +27,9 @@ def make_backfill(
     to_at: datetime | None = None,
     max_active: int = 10,
 ) -> uuid.UUID:
-    """A RUNNING backfill that nobody has advanced, of `ticks` minutes from noon on unless its window is given."""
+    """Insert a RUNNING backfill that has not been advanced. It covers `ticks` minutes from noon on, unless its window
+    is given.
+    """
     backfill_id: uuid.UUID = value(
         connection,
         """
@@ -59,10 +61,11 @@ def make_run(
     cause: str = "SCHEDULE",
     reason: str | None = None,
 ) -> None:
-    """What became of a tick before, of a version that had begun by then: a finished execution, or with status QUEUED
-    one that waits.
+    """Insert the earlier outcome of a tick, for a version that was already in force: a finished execution, or a waiting
+    one if `status` is QUEUED.
 
-    Its id is the one that Kronos gives: the tick's, an earlier backfill's for the tick, or one of now.
+    Its id is the one that Kronos would give it: the tick's id, the id that an earlier backfill gives the tick, or a new
+    one.
     """
     job = "select job_id, workspace_id, endpoint_id from kronos.jobs where job_id = %(job_id)s"
     params = {"job_id": job_id, "tick": tick, "status": status, "cause": cause}
@@ -110,27 +113,26 @@ def make_run(
 
 
 def advance(connection: Connection, backfill_id: uuid.UUID, limit: int = 1000) -> int:
-    """The next batch; how many executions were made."""
+    """Advance the backfill by one batch. Return how many executions it made."""
     made: int = value(connection, "select kronos.advance_backfill(%s, %s)", [backfill_id, limit])
     return made
 
 
 def backfill(connection: Connection, backfill_id: uuid.UUID) -> Record:
-    """The backfill as it is shown."""
+    """The backfill as the API shows it."""
     (found,) = records(connection, "select * from kronos.backfill_details where backfill_id = %s", [backfill_id])
     return found
 
 
 def unfinished(connection: Connection, backfill_id: uuid.UUID) -> list[Record]:
-    """The backfill's executions that are not finished, in the order in which they are claimed."""
+    """The backfill's unfinished executions, in the order in which they are claimed."""
     return records(
         connection, "select * from kronos.execution_live where backfill_id = %s order by visible_at", [backfill_id]
     )
 
 
 def ticks_of(connection: Connection, *backfill_ids: uuid.UUID) -> list[datetime]:
-    """The ticks that the backfills made executions of, whatever became of these: a tick stands in it as often as it was
-    made."""
+    """The ticks for which the backfills made executions, whatever their outcome. A tick appears once per execution."""
     return values(
         connection,
         """
@@ -146,20 +148,20 @@ def ticks_of(connection: Connection, *backfill_ids: uuid.UUID) -> list[datetime]
 
 
 def deliver(worker: Any, endpoint: EndpointRow, *, quota: int = 1000, status: str = "SUCCESS") -> Sequence[uuid.UUID]:
-    """What a worker does with all that it can claim."""
+    """Claim and finish everything that a worker can claim."""
     token, claimed = protocol.claim(worker, endpoint, quota=quota)
     protocol.finalize(worker, token, claimed, status)
     return claimed
 
 
 def endpoint_and_job(connection: Connection, **columns: Any) -> tuple[EndpointRow, uuid.UUID]:
-    """A job of every minute, and its endpoint."""
+    """A job that ticks every minute, and its endpoint."""
     endpoint = add_endpoint(connection)
     return endpoint, make_cron_job(connection, endpoint, **columns)
 
 
 def next_version(connection: Connection, job_id: uuid.UUID, **columns: object) -> uuid.UUID:
-    """As PATCH does: the version is retired and the next takes its place."""
+    """Replace the job's version, as PATCH does: retire it and insert the next one."""
     newer: uuid.UUID = uuid.uuid4()
     with connection.transaction():
         connection.execute(

@@ -1,4 +1,4 @@
-"""Heartbeats for tests, made and pinged by SQL; and a small model of what becomes of their ticks."""
+"""Heartbeats inserted and pinged by SQL, and a small reference model of what becomes of their ticks."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ LEAD = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatRow:
-    """A heartbeat: its id, and what its token is known by."""
+    """A heartbeat: its id, and the hash of its token."""
 
     heartbeat_id: uuid.UUID
     workspace_id: uuid.UUID
@@ -30,7 +30,9 @@ def make_beat(
     token: str | None = None,
     **terms: object,
 ) -> BeatRow:
-    """With cron, every (and anchor) or period_seconds; grace_seconds 300 and max_run_seconds 3600, unless given."""
+    """Insert a heartbeat with cron, every (and anchor) or period_seconds. Defaults: grace_seconds 300, max_run_seconds
+    3600.
+    """
     name = name or f"beat-{uuid.uuid4().hex[:8]}"
     digest = hashlib.sha256((token or name + str(workspace_id)).encode()).digest()
     cron, every, zone = (terms.get(each) for each in ("cron", "every", "timezone"))
@@ -74,7 +76,7 @@ def ping(
     duration_ms: int | None = None,
     log: str | None = None,
 ) -> str | None:
-    """What became of it."""
+    """Ping the heartbeat. Return the outcome."""
     outcome: str | None = value(
         connection,
         "select outcome from kronos.take_ping(%s, %s, %s::smallint, %s, %s, %s, false, 'GET', null, null)",
@@ -84,14 +86,14 @@ def ping(
 
 
 def ticks_of(connection: Connection, beat: BeatRow) -> list[Record]:
-    """The rows of its ticks, the oldest first."""
+    """The rows of its ticks, oldest first."""
     return records(
         connection, "select * from kronos.beat_ticks where heartbeat_id = %s order by tick_at", [beat.heartbeat_id]
     )
 
 
 def statuses(connection: Connection, beat: BeatRow) -> list[tuple[datetime, str]]:
-    """Each tick with what became of it."""
+    """Each tick and its status."""
     return [(row["tick_at"], row["status"]) for row in ticks_of(connection, beat)]
 
 
@@ -106,7 +108,7 @@ def pointer_of(connection: Connection, beat: BeatRow) -> Record:
 
 
 def turn(connection: Connection, beat: BeatRow, status: str) -> None:
-    """Pause it, or go on with it."""
+    """Pause or resume it."""
     with connection.transaction():
         connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(beat.workspace_id)])
         connection.execute("select kronos.turn_beat(%s, %s, null)", [beat.name, status])
@@ -120,7 +122,7 @@ class _Run:
 
 @dataclass(slots=True)
 class Reference:
-    """What becomes of the ticks of an interval, by a model that looks at one tick after the other and never counts."""
+    """A reference model of an interval's ticks. It handles one tick at a time and never counts."""
 
     next_tick: datetime
     interval: timedelta
@@ -128,10 +130,10 @@ class Reference:
     max_run: timedelta
     ticks: dict[datetime, str] = field(default_factory=dict)
     _runs: dict[str | None, _Run] = field(default_factory=dict)
-    _running: dict[datetime, datetime] = field(default_factory=dict)  # since when
+    _running: dict[datetime, datetime] = field(default_factory=dict)  # tick -> when its run started
 
     def settle(self, now: datetime) -> None:
-        """What is over by now."""
+        """Account for everything that is over at `now`."""
         while self.next_tick + self.grace < now:
             due_at = self.next_tick + self.grace
             is_busy = any(began <= self.next_tick and began + self.max_run > due_at for began in self._running.values())
@@ -145,7 +147,7 @@ class Reference:
             del self._runs[None]
 
     def ping(self, now: datetime, kind: str, run_id: str | None) -> None:
-        """Somebody pings."""
+        """Receive a ping."""
         self.settle(now)
         if kind == "START":
             tick = self._claim(now, is_end=False)

@@ -1,5 +1,6 @@
-"""What calendars make of ticks, in the plainest Python: day by day, tick by tick, with Python's own zones. It shares no
-code with Kronos, and no idea but docs/calendars.md."""
+"""What calendars do to ticks, in the plainest Python: day by day, tick by tick, with Python's own zones. It shares no
+code with Kronos, only the rules of docs/calendars.md.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """Local times [starts, ends)."""
+    """Local times [starts, ends) that a calendar names as closed, or open."""
 
     starts: datetime
     ends: datetime
@@ -20,17 +21,17 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainCalendar:
-    """What is closed, on one zone's clocks. `weekdays`: 0 is Monday."""
+    """A calendar's closed times, on one zone's clocks. `weekdays`: the open ones; 0 is Monday."""
 
     zone: str
     weekdays: frozenset[int]
     opens: time
     closes: time
-    """00:00 is the day's end."""
+    """00:00 means the end of the day."""
     named: tuple[Named, ...]
 
     def closes_at(self, at: datetime) -> bool:
-        """Whether it closes an instant."""
+        """Whether the calendar is closed at an instant."""
         local = at.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
         there = [each for each in self.named if each.starts <= local < each.ends]
         if any(each.open for each in there):
@@ -41,14 +42,16 @@ class PlainCalendar:
 
 
 def instant_of(local: datetime, zone: str) -> datetime:
-    """When a zone's clocks first show a local time; of one that they never show the first instant after the gap."""
+    """The instant at which a zone's clocks first show a local time. For a time that they never show, the first instant
+    after the gap.
+    """
     aware = local.replace(tzinfo=ZoneInfo(zone), fold=0)
     at = aware.astimezone(UTC)
     if at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local:
         return at
-    while at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) < local:  # to the other side
+    while at.astimezone(ZoneInfo(zone)).replace(tzinfo=None) < local:  # to the other side of the gap
         at += timedelta(minutes=1)
-    before = at - timedelta(days=1, hours=1)  # a zone that changed sides of the date line left out a day
+    before = at - timedelta(days=1, hours=1)  # a zone that crossed the date line skipped a whole day
     shown = [before + n * timedelta(minutes=1) for n in range(25 * 60 + 1)]
     return next(
         later
@@ -60,7 +63,7 @@ def instant_of(local: datetime, zone: str) -> datetime:
 def run_of(
     tick: datetime, ticks: Sequence[datetime], zone: str, calendars: Sequence[PlainCalendar], on_blackout: str
 ) -> datetime | None:
-    """When a tick of `ticks`, which reach far enough on both sides, runs; None: it is skipped."""
+    """When a tick runs; None if it is skipped. `ticks` must reach far enough on both sides of it."""
 
     def is_closed(at: datetime) -> bool:
         return any(calendar.closes_at(at) for calendar in calendars)
@@ -80,7 +83,7 @@ def run_of(
             break
     else:
         return None
-    # the days from the other one to its own, without its own: does one of them have ticks?
+    # The days from the other day to the tick's own, without its own: does one of them have ticks?
     own, other = day_of(tick), day_of(at)
     between = {own + step * timedelta(days=n) for n in range(1, abs((other - own).days) + 1)}
     return None if any(day_of(each) in between for each in ticks) else at

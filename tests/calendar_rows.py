@@ -1,4 +1,4 @@
-"""Calendars as rows, by SQL."""
+"""Calendars inserted by SQL."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def put_calendar(
     hours: BusinessHours | None = None,
     timezone: str = "UTC",
 ) -> int:
-    """A calendar, or its next version, as PUT stores it; how many jobs have still to follow."""
+    """Store a calendar, or its next version, as PUT does. Return how many jobs have yet to follow."""
     connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
     found = connection.execute(
         "update kronos.documents set version = version + 1 where workspace_id = %s and kind = 'CALENDAR' and name = %s "
@@ -48,5 +48,5 @@ def put_calendar(
 
 
 def day(starts: str, ends: str | None = None, name: str = "Closed", *, open: bool = False) -> CalendarDay:
-    """A day that a calendar names."""
+    """A named day of a calendar."""
     return CalendarDay(starts=starts, ends=ends, name=name, open=open)

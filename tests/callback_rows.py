@@ -26,7 +26,7 @@ def make_job(connection: Connection, endpoint: EndpointRow, **callbacks: object)
 
 
 def run(connection: Connection, job_id: uuid.UUID) -> uuid.UUID:
-    """A run of the job, claimed."""
+    """Make a run of the job and claim it."""
     execution_id: uuid.UUID = value(
         connection,
         "insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,"
@@ -42,7 +42,7 @@ def run(connection: Connection, job_id: uuid.UUID) -> uuid.UUID:
 
 
 def claim(connection: Connection, execution_id: uuid.UUID) -> None:
-    """As a worker does."""
+    """Claim as a worker does."""
     connection.execute(
         "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = kronos.now(),"
         " started_at = kronos.now(), attempt_count = attempt_count + 1,"
@@ -52,7 +52,9 @@ def claim(connection: Connection, execution_id: uuid.UUID) -> None:
 
 
 def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object = None) -> None:
-    """As a worker ends nearly all of them, in one batch; and those of an endpoint that had failed, in the other."""
+    """Finalize successes as a worker does: nearly all in one batch; those that it leaves, such as an endpoint's that
+    had failed, by the other statement.
+    """
     left = connection.execute(
         sql.texts()["results.finalize_successes"],
         {
@@ -70,7 +72,7 @@ def succeed(connection: Connection, *execution_ids: uuid.UUID, response: object 
 
 
 def fail(connection: Connection, *execution_ids: uuid.UUID, is_retryable: bool = False, **said: object) -> None:
-    """As a worker ends what failed."""
+    """Finalize failures as a worker does."""
     statement = sql.texts()["results.finalize_executions"]
     end(connection, statement, "FAILED", *execution_ids, is_retryable=is_retryable, **said)
 
@@ -83,8 +85,9 @@ def end(
     is_retryable: bool = False,
     **said: object,
 ) -> None:
-    """By the statement that ends whatever became of an attempt; `said` are other parameters of it, the same for
-    each."""
+    """Finalize attempts with any result by `statement`. `said` overrides its other parameters, with the same value for
+    each execution.
+    """
     each, error = len(execution_ids), Jsonb({"type": "http_status", "message": "it said 500"})
     connection.execute(
         statement.encode(),
@@ -115,7 +118,7 @@ def _tokens(connection: Connection, execution_ids: tuple[uuid.UUID, ...]) -> lis
 
 
 def callbacks_of(connection: Connection, execution_id: uuid.UUID) -> list[Record]:
-    """What the run has set off, with the execution that was made of it."""
+    """The callbacks that the run triggered, each with the execution that was made for it."""
     return records(
         connection,
         "select made.execution_id, made.event, made.depth, made.due_at, run.status, run.status_reason, run.input,"
@@ -127,6 +130,6 @@ def callbacks_of(connection: Connection, execution_id: uuid.UUID) -> list[Record
 
 
 def run_chained(connection: Connection, limit: int = 100) -> int | None:
-    """As upkeep does."""
+    """Make the due runs of chained jobs, as upkeep does."""
     found: int | None = value(connection, "select kronos.run_chained(%s)", [limit])
     return found

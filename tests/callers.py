@@ -1,4 +1,4 @@
-"""Who calls which SQL function: the graph that tests/sql/test_floors.py checks and bin/callers prints."""
+"""The call graph of the SQL functions. tests/sql/test_floors.py checks it and bin/callers prints it."""
 
 import ast
 import re
@@ -27,18 +27,18 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function(Caller):
-    """A function of sql/functions, on its floor. One that reads a view calls what the view calls."""
+    """A function of sql/functions, on its floor. A function that reads a view calls what the view calls."""
 
     floor: floors.Floor
 
     @property
     def place(self) -> str:
-        """Its file, below sql/functions and without its ending."""
+        """Its file, relative to sql/functions and without the extension."""
         return f"{self.floor.name}/{self.name}"
 
 
 def functions() -> dict[str, Function]:
-    """Every function by its name."""
+    """Every function, by name."""
     views = {path.stem: floors.calls(path.read_text()) for path in (sql.root() / "views").glob("*.sql")}
     a_view = re.compile(rf"\bkronos\.({'|'.join(views)})\b(?!\()")
     paths = floors.functions()
@@ -52,7 +52,7 @@ def functions() -> dict[str, Function]:
 
 
 def others() -> Iterator[Caller]:
-    """Whatever else calls functions: pg_cron, triggers, views, policies, statements and Python."""
+    """All other callers of functions: pg_cron, triggers, views, policies, statements and Python."""
     yield Caller(name="pg_cron: the command of each entry", calls=frozenset({"fire", "ring"}))
     for path in sorted((sql.root() / "functions").glob("*/*.sql")):
         for trigger, table, function in _TRIGGER.findall(path.read_text()):
@@ -69,7 +69,7 @@ def others() -> Iterator[Caller]:
 
 
 def _literals(source: str) -> Iterator[str]:
-    """The texts in a Python source that are not docstrings."""
+    """The string literals of a Python source that are not docstrings."""
     tree = ast.parse(source)
     docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
@@ -78,7 +78,7 @@ def _literals(source: str) -> Iterator[str]:
 
 
 def listing(names: Sequence[str]) -> str:
-    """What calls each function and what each calls, one a line. Raises KeyError where there is no such function."""
+    """The callers and callees of each function, one per line. Raises KeyError if a function does not exist."""
     there = functions()
     lines = list[str]()
     for name in names:
@@ -90,7 +90,7 @@ def listing(names: Sequence[str]) -> str:
 
 
 def main(names: Sequence[str]) -> int:
-    """bin/callers. 2 where it is asked for no function, or for one that is not there."""
+    """Run bin/callers. Return 2 if it is given no name, or the name of a function that does not exist."""
     unknown = sorted(set(names) - functions().keys())
     if unknown or not names:
         sys.stderr.write(

@@ -1,4 +1,4 @@
-"""Certificates of a test's own: authorities, those between, and servers, each valid for as long as the test says."""
+"""Certificates for tests: authorities, intermediates and servers, each valid for as long as the test says."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-"""The machine's, as OpenSSL goes by it."""
+"""The machine's time, which OpenSSL compares certificates with."""
 
 
 @cache
 def _key(nth: str) -> ec.EllipticCurvePrivateKey:
-    """One for each name."""
+    """The private key for a name; the same name always gets the same key."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
@@ -25,7 +25,7 @@ def _named(name: str) -> x509.Name:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """One, and its key."""
+    """A certificate and its key."""
 
     name: str
     held: x509.Certificate
@@ -53,8 +53,9 @@ def made(
     since: int = -400,
     raw: bytes = b"",
 ) -> Certificate:
-    """Valid for `days` yet; signed `by` another, or by itself. Of an authority, unless it is for `hosts`, which `raw`
-    says in their stead, as nobody writes them."""
+    """Make a certificate that is valid for `days` more days, signed by `by` or by itself. It is an authority's, unless
+    it is for `hosts`; `raw` replaces the encoded host names with bytes that no one would write.
+    """
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))
@@ -67,13 +68,13 @@ def made(
     )
     if raw:
         builder = builder.add_extension(x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, raw), False)
-    elif hosts and hosts != (name,):  # whose name alone says whose it is, as many of PostgreSQL's
+    elif hosts and hosts != (name,):  # otherwise only its common name names the server
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts]), False)
     return Certificate(name=name, held=builder.sign(_key(by.name if by is not None else name), hashes.SHA256()))
 
 
 def written(path: Path, *texts: str) -> Path:
-    """A file with these, which only its owner reads."""
+    """Write the texts to a file that only its owner can read."""
     path.write_text("".join(texts))
     path.chmod(0o600)
     return path

@@ -1,4 +1,4 @@
-"""Garbage collections: of what a test makes, not of all that its session has made before."""
+"""Garbage collections that scan only the objects of the current test."""
 
 import gc
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def of_new_objects_alone() -> Iterator[None]:
-    """A collection looks at all objects there are: after thousands of tests it takes 0.2 s of whatever thread it comes
-    upon."""
+    """Exclude all existing objects from collections. After thousands of tests, a collection of everything takes 0.2 s
+    of whichever thread triggers it.
+    """
     gc.collect()
     gc.freeze()
     try:

@@ -1,5 +1,6 @@
-"""The PostgreSQL server of the project's own image, for `--containers`; apart, because to import Docker's client takes
-each of pytest's processes 0.1 s."""
+"""The PostgreSQL server of the project's own image, for `--containers`. A separate module, because importing Docker's
+client costs each pytest process 0.1 s.
+"""
 
 from pathlib import Path
 
@@ -23,7 +24,8 @@ class ContainerServer:
         self.databases = Databases(self.superuser_url)
 
     def start(self) -> None:
-        # Its own reaper is an image of a registry that need not be reachable; `destroy` removes what is started here.
+        # testcontainers' own reaper is an image from a registry that may be unreachable. `destroy` removes what is
+        # started here.
         testcontainers_config.ryuk_disabled = True
         self._image.build()
         container = DockerContainer(str(self._image)).with_env("KRONOS_DB_PASSWORD", _PASSWORD)
@@ -36,7 +38,7 @@ class ContainerServer:
         self.databases = Databases(self.superuser_url)
 
     def wake_launcher(self) -> None:
-        """It comes back within a second by itself."""
+        """The launcher comes back by itself within a second."""
 
     def destroy(self) -> None:
         self.databases.close()

@@ -1,8 +1,8 @@
-"""Random cron texts, and a slow reading of them written from crontab(5), pg_cron's star rule and Quartz's ?, L, W and
-#, not from sql/.
+"""Random cron texts, and a slow reading of them. It is written from crontab(5), pg_cron's star rule and Quartz's ?, L,
+W and #, not from sql/.
 
-A range that runs backwards goes round: past the field's last value to its first, and its step counts on (22-6/3: 22, 1,
-4).
+A range that runs backwards wraps around: past the field's last value to its first, and its step continues counting
+(22-6/3: 22, 1, 4).
 """
 
 import calendar
@@ -29,20 +29,20 @@ HORIZON_YEARS = 41
 
 
 def utc(text: str) -> datetime:
-    """The instant that the text names in UTC."""
+    """The UTC instant that the text denotes."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 @cache
 def _month(year: int, month: int) -> tuple[int, list[int]]:
-    """How many days a month has, and those from Monday to Friday."""
+    """A month's number of days, and its days from Monday to Friday."""
     length = calendar.monthrange(year, month)[1]
     return length, [n for n in range(1, length + 1) if date(year, month, n).isoweekday() <= 5]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a cron text says, as plain sets."""
+    """A cron text, read as plain sets."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
@@ -83,7 +83,7 @@ class Reading:
 
     @property
     def has_days_of_its_own(self) -> bool:
-        """Whether days are named that pg_cron has no word for."""
+        """Whether it names days with syntax that pg_cron does not have."""
         of_month = (
             self.is_last_day or self.is_last_workday or self.nearest_days or self.before_last or self.near_before_last
         )
@@ -100,12 +100,12 @@ class Reading:
         return at.minute in self.minutes and at.hour in self.hours and self.has_day(at.date())
 
     def times(self) -> list[tuple[int, int]]:
-        """The (hour, minute) pairs of a day with ticks, in order."""
+        """The (hour, minute) pairs at which a day has ticks, in order."""
         return [(hour, minute) for hour in sorted(self.hours) for minute in sorted(self.minutes)]
 
 
 def _values(items: list[str], low: int, high: int, names: list[str]) -> Iterator[int]:
-    """Each value that the items of a field name."""
+    """Each value that a field's items name."""
 
     def number(text: str) -> int:
         return names.index(text) + low if text in names else int(text)
@@ -118,7 +118,7 @@ def _values(items: list[str], low: int, high: int, names: list[str]) -> Iterator
             first, last = (number(end) for end in span.split("-"))
         else:
             first = last = number(span)
-        round_trip = 7 if high == 7 else high - low + 1  # weekday 7 is 0 again
+        round_trip = 7 if high == 7 else high - low + 1  # weekday 7 wraps to 0
         for n in range(first, last + 1 + (round_trip if first > last else 0), int(step or 1)):
             yield n if n <= high else n - round_trip
 
@@ -129,7 +129,7 @@ def _weekday(text: str) -> int:
 
 
 def read(text: str) -> Reading:
-    """The sets of a valid cron text."""
+    """Read a valid cron text into sets."""
     text = text.strip(" \t\r\n")
     fields = [field.split(",") for field in re.split(r"[ \t]+", MACROS.get(text, text).lower())]
     minute, hour, day, month, weekday = fields
@@ -155,7 +155,7 @@ def read(text: str) -> Reading:
 
 
 def next_tick(text: str, after: datetime) -> datetime | None:
-    """The first tick later than `after`, found by walking day by day."""
+    """Return the first tick later than `after`, by walking day by day."""
     reading = read(text)
     times = reading.times()
     day = after.date()
@@ -183,7 +183,7 @@ def _item(draw: st.DrawFn, low: int, high: int, names: list[str]) -> str:
         return written(draw(values))
     ends = [draw(values), draw(values)]
     if draw(st.sampled_from([True, True, False])):
-        ends.sort()  # else the range may go round
+        ends.sort()  # otherwise the range may wrap around
     span = "*" if "star" in kind else "-".join(map(written, ends))
     return f"{span}/{draw(st.integers(1, high))}" if "step" in kind else span
 
@@ -224,11 +224,11 @@ _FIVE_FIELDS = st.builds(
     st.tuples(st.sampled_from(["", "", " ", "\t"]), st.sampled_from(["", "", "", " ", "\t", "\n", "\r\n"])),
 ).filter(lambda text: len(text) <= 200)
 
-# Valid texts: ten of five fields for each macro.
+# Valid texts: ten with five fields for each macro.
 cron_texts: st.SearchStrategy[str] = st.one_of(*[_FIVE_FIELDS] * 10, st.sampled_from(sorted(MACROS)))
 
 
-# Instants of two centuries, half of them within a minute of a year's end, a leap day or a month's end.
+# Instants of two centuries. Half of them are within a minute of the end of a year, a leap day or the end of a month.
 def _edge(year: int, day: tuple[int, int], seconds: int) -> datetime:
     return datetime(year, day[0], day[1], tzinfo=UTC) + timedelta(seconds=seconds)
 

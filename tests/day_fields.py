@@ -1,5 +1,6 @@
-"""Random day-of-month and weekday fields with ?, L, W, # and ranges that go round, each with its meaning, not taken
-from sql/."""
+"""Random day-of-month and weekday fields with ?, L, W, # and wrapping ranges, each with its meaning. Nothing here is
+taken from sql/.
+"""
 
 import calendar
 from collections.abc import Callable
@@ -14,7 +15,7 @@ _NAMES = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An item of a field's list, and the days that it names."""
+    """One item of a field's list, and the days that it names."""
 
     text: str
     has_day: Meaning
@@ -22,7 +23,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class DayFields:
-    """Day of month, month and weekday as a cron text has them."""
+    """The day-of-month, month and weekday fields of a cron text."""
 
     days: tuple[Item, ...]
     months: tuple[int, ...]
@@ -30,14 +31,14 @@ class DayFields:
 
     @property
     def text(self) -> str:
-        """The three fields."""
+        """The text of the three fields."""
         months = ",".join(map(str, self.months)) or "*"
         return " ".join(
             [",".join(item.text for item in self.days), months, ",".join(item.text for item in self.weekdays)]
         )
 
     def has_day(self, day: date) -> bool:
-        """Whether a day matches: both fields where one of them begins with a star, else either."""
+        """Whether a day matches: both fields if one of them begins with a star, else either."""
         if self.months and day.month not in self.months:
             return False
         in_days = any(item.has_day(day) for item in self.days)
@@ -48,7 +49,7 @@ class DayFields:
 
 
 def nearest_weekday(day: date) -> date:
-    """The day from Monday to Friday of the same month that is nearest."""
+    """The nearest day from Monday to Friday in the same month."""
     step = {5: -1, 6: 1}.get(day.weekday(), 0)
     near = day + timedelta(days=step)
     return near if near.month == day.month else day - timedelta(days=2 * step)
@@ -95,7 +96,7 @@ def _last_weekday(n: int, written: str) -> Item:
 
 
 def _weekdays(first: tuple[int, str], last: tuple[int, str]) -> Item:
-    """From one weekday on to the next that is the other: as many days as it takes, a day where both are the same."""
+    """From one weekday to the next occurrence of the other. A range from a day to itself is one day."""
     named = {(first[0] + n) % 7 for n in range((last[0] - first[0]) % 7 + 1)}
     return Item(f"{first[1]}-{last[1]}", lambda day: day.isoweekday() % 7 in named)
 
@@ -119,7 +120,7 @@ _MONTH_DAYS = st.one_of(
 )
 # Sunday is 0 or 7; names as well as numbers.
 _NUMBERS = st.sampled_from([(n % 7, str(n)) for n in range(8)] + [(n, name) for n, name in enumerate(_NAMES)])
-# From 7 to 7 is Sunday, but from 0 to 7 it is each day, as everywhere.
+# 7-7 is Sunday, but 0-7 is every day, as in other crons.
 _RANGES = st.tuples(_NUMBERS, _NUMBERS).filter(lambda ends: (ends[0][0], ends[1][1]) != (0, "7") or ends[0][1] == "7")
 _WEEK_DAYS = st.one_of(
     _NUMBERS.map(lambda given: _weekday(*given)),

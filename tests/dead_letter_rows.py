@@ -1,4 +1,4 @@
-"""Executions that failed for good: dead letters, as tests make them."""
+"""Dead letters for tests: executions that failed for good."""
 
 import httpx
 import psycopg
@@ -23,7 +23,7 @@ returning execution_id
 
 
 class Failing:
-    """Makes executions of a workspace, and lets them fail."""
+    """Makes executions of a workspace and fails them."""
 
     def __init__(self, api: httpx.Client, superuser: psycopg.Connection, base: str) -> None:
         self._api = api
@@ -31,14 +31,14 @@ class Failing:
         self._base = base
 
     def one_shots(self, number: int, endpoint: str = "sink", **error: str) -> list[str]:
-        """The ids of executions that failed."""
+        """Make one-shot executions and fail them. Return their ids."""
         for _ in range(number):
             made = self._api.post(f"{self._base}/jobs", json={"endpoint": endpoint, "trigger": "IMMEDIATE"})
             assert made.status_code == 201, made.text
         return self.fail(endpoint, **error)
 
     def fail(self, endpoint: str = "sink", error_type: str = "http_status", message: str = "it said 500") -> list[str]:
-        """Ends what waits for the endpoint as FAILED."""
+        """End the endpoint's waiting executions as FAILED."""
         params = {
             "endpoint": endpoint,
             "workspace": self._base.rpartition("/")[2],
@@ -48,6 +48,6 @@ class Failing:
         return [str(row[0]) for row in self._superuser.execute(_END, params)]
 
     def steps(self) -> None:
-        """All that operations have to do now."""
+        """Run all steps that operations have due now."""
         while (self._superuser.execute("select kronos.advance_operations(1000)").fetchone() or (0,))[0]:
             pass

@@ -1,17 +1,17 @@
-"""Two depths: what bin/test tries on each run, and with --deep, by night, what takes minutes more.
+"""Two depths of testing: what bin/test tries on each run, and what --deep adds at night, which takes minutes more.
 
-What is drawn at random or repeated has two numbers, and only these differ: no test runs at one depth alone. Decision 77
-has what each number is worth.
+Amounts of random or repeated cases come in pairs, and only these differ: every test runs at both depths. Decision 77
+explains the value of each amount.
 """
 
 import os
 from typing import TypeVar
 
 DEEP = "KRONOS_TEST_DEEP"
-"""Set by --deep, for processes that tests start as well."""
+"""Set by --deep; processes that tests start inherit it."""
 Amount = TypeVar("Amount", int, str)
 
 
 def depth(usual: Amount, *, deep: Amount) -> Amount:
-    """Which of the two holds in this run."""
+    """Return the amount that applies to this run."""
     return deep if DEEP in os.environ else usual

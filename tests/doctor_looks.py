@@ -1,4 +1,4 @@
-"""What the checks find that the API and `kronos doctor` ask alike, over one connection."""
+"""The checks that the API and `kronos doctor` have in common, over one connection."""
 
 import psycopg
 
@@ -10,7 +10,7 @@ _ROWS, _BYTES = 500, 1_000_000
 
 
 def look_at(connection: psycopg.Connection) -> dict[str, Finding]:
-    """What the API and the command ask alike, as the owner; smaller tables count."""
+    """Run the common checks as the owner, with lower size thresholds for tables."""
     (sessions,) = session.rows(connection, signs.SESSIONS, {})
     (about,) = session.rows(connection, signs.SERVER, {})
     (cron,) = session.rows(connection, signs.CRON, {})
@@ -31,5 +31,7 @@ def look_at(connection: psycopg.Connection) -> dict[str, Finding]:
 
 
 def broken(found: dict[str, Finding]) -> set[str]:
-    """What does not hold; tests' servers are there for speed."""
+    """The names of failed checks, without those that always fail on the tests' servers, which trade durability for
+    speed.
+    """
     return {name for name, each in found.items() if not each.ok} - {"durability", "commits"}

@@ -1,4 +1,4 @@
-"""Applications that make jobs by SQL, in their own transactions: their logins, and what they have made."""
+"""Applications that make jobs by SQL in their own transactions: their logins, and the jobs that they made."""
 
 import uuid
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ def an_app(superuser: Connection, url: str, *, is_granted: bool = True) -> App:
 
 
 def done_with(superuser: Connection, app: App) -> None:
-    """Roles are the cluster's, and stay when the database goes."""
+    """Close the connection and drop the role. Roles belong to the cluster and outlive the database."""
     app.connection.close()
     superuser.execute("delete from kronos.sql_grants where role_name = %s", [app.role])
     superuser.execute(f"drop owned by {app.role}")
@@ -71,13 +71,13 @@ def done_with(superuser: Connection, app: App) -> None:
 
 
 def job(superuser: Connection, job_id: uuid.UUID) -> dict[str, Any]:
-    """As the API shows it."""
+    """The job as the API shows it."""
     (found,) = records(superuser, "select * from kronos.job_details where job_id = %s", [job_id])
     return found
 
 
 def count(superuser: Connection, app: App) -> int:
-    """Jobs of the workspace, executions and rows."""
+    """Count the workspace's live executions and its rows in jobs."""
     found: int = value(
         superuser,
         "select (select count(*) from kronos.execution_live where workspace_id = %(w)s)"
@@ -89,7 +89,7 @@ def count(superuser: Connection, app: App) -> int:
 
 @contextmanager
 def granted_app(superuser: Connection, url: str) -> Iterator[App]:
-    """An application that may make jobs of its workspace, until the block ends."""
+    """An application that may make jobs in its workspace, until the block ends."""
     made = an_app(superuser, url)
     try:
         with made.connection:

@@ -1,4 +1,4 @@
-"""A workspace whose jobs are asked why they did or did not run."""
+"""A workspace with jobs for `explain`: why did they run or not run?"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ FIELDS = {"job_id", "version_id", "at", "tick", "decision", "code", "because", "
 
 
 class Scene:
-    """A workspace, its jobs, and the clock that they are told."""
+    """A workspace, its jobs, and the minute in which the test began."""
 
     def __init__(self, client: httpx.Client, connection: psycopg.Connection, workspace: str) -> None:
         self.client = client
@@ -31,7 +31,7 @@ class Scene:
         return job_id
 
     def make_old(self, pointer: datetime, **body: Any) -> str:
-        """A job from long ago that is accounted for up to, and without, `pointer`."""
+        """Make a job that is two years old and accounted for up to `pointer`, exclusive."""
         job_id = self.make(**({"cron": "* * * * *"} if "every" not in body else {}) | body)
         self.connection.execute(
             "update tests.jobs set ticks_from = '2024-01-01', created_at = '2024-01-01', next_tick_at = %s where "
@@ -53,7 +53,7 @@ class Scene:
         return job_id, first, second
 
     def due(self, **body: Any) -> tuple[str, datetime]:
-        """A job with one execution, of the minute before this one."""
+        """Make a job with one execution, for the minute before this one."""
         tick = self.minute - MINUTE
         job_id = self.make_old(tick, **body)
         self.ring(job_id, tick)
@@ -112,12 +112,12 @@ def end_tick(
 
 
 def every_kind(scene: Scene) -> tuple[str, datetime]:
-    """A job of a second version, and its first tick in question: the first version's ticks had every end."""
+    """Make a job of two versions whose first version's ticks had every outcome. Return it and the first such tick."""
     first = scene.minute - 60 * MINUTE
     job_id = scene.make_old(scene.minute - 30 * MINUTE, name="report", overlap="QUEUE")
     for nth, (status, cause, reason, _) in enumerate(OUTCOMES):
         end_tick(scene, job_id, first + nth * MINUTE, status, cause, reason)
-    tick = first + len(OUTCOMES) * MINUTE  # three ticks of a pause, one row
+    tick = first + len(OUTCOMES) * MINUTE  # a pause of three ticks, in one row
     span = {"first": tick.isoformat(), "last": (tick + 2 * MINUTE).isoformat(), "count": 3}
     end_tick(scene, job_id, tick, "SKIPPED", "SCHEDULE", {"code": "paused", "detail": "it was paused", **span}, count=3)
     return job_id, first

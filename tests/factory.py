@@ -1,4 +1,4 @@
-"""Rows for tests, made by SQL with valid defaults: workspaces, endpoints, jobs with their executions."""
+"""Rows for tests, inserted by SQL with valid defaults: workspaces, endpoints, jobs with their executions."""
 
 import secrets
 import uuid
@@ -18,12 +18,12 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
        created_at, 1, 5, '{"then": 1}'
   from kronos.execution_live
 """
-"""What is to be delivered is in the history too, as it must never be."""
+"""Executions that are both live and in the history, which must never happen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointRow:
-    """An endpoint that executions can be made for."""
+    """An endpoint for which executions can be made."""
 
     endpoint_id: UUID
     workspace_id: UUID
@@ -33,7 +33,7 @@ class EndpointRow:
 
 
 def add_workspace(connection: psycopg.Connection, *, slug: str | None = None) -> UUID:
-    """A new ACTIVE workspace."""
+    """Insert an ACTIVE workspace."""
     slug = slug or f"w-{uuid.uuid4().hex[:12]}"
     row = connection.execute(
         "insert into kronos.workspaces (slug, name) values (%s, %s) returning workspace_id", [slug, slug]
@@ -44,7 +44,7 @@ def add_workspace(connection: psycopg.Connection, *, slug: str | None = None) ->
 
 
 def add_key(connection: psycopg.Connection, workspace: str | None, role: str, *, sees_payloads: bool = True) -> str:
-    """A key of a workspace, by its slug; None: of the instance."""
+    """Insert a key of the workspace with this slug; None: of the instance."""
     secret = secrets.token_urlsafe(32)
     public_id = secrets.token_hex(6)
     connection.execute(
@@ -59,7 +59,7 @@ def add_key(connection: psycopg.Connection, workspace: str | None, role: str, *,
 
 
 def secret_of(key: str) -> str:
-    """The part of a key that nobody may be shown: all behind its public id, with every _ that it has itself."""
+    """The secret part of a key: everything after its public id. The secret itself may contain _."""
     return key.split("_", 3)[3]
 
 
@@ -76,7 +76,7 @@ def add_endpoint(
     max_crashes: int = 3,
     max_in_flight: int | None = None,
 ) -> EndpointRow:
-    """A new endpoint with its first version and its gate; of a workspace of its own where none is given."""
+    """Insert an endpoint with its first version and its gate, in a new workspace unless one is given."""
     workspace_id = workspace_id or add_workspace(connection)
     policy = {"backoff": "fixed", "initial_delay_ms": 10, "max_delay_ms": 10, **(retry_policy or {})}
     row = connection.execute(
@@ -129,8 +129,9 @@ def add_executions(
     max_crashes: int | None = None,
     is_told: bool = False,
 ) -> list[UUID]:
-    """`count` new IMMEDIATE jobs and their executions, in the order in which they are due; `is_told` wakes the
-    workers."""
+    """Insert `count` IMMEDIATE jobs and their executions, in the order in which they are due. `is_told` wakes the
+    workers.
+    """
     rows = connection.execute(
         """
         with job as (
@@ -170,7 +171,7 @@ def add_executions(
 
 
 def add_named_one_shot(connection: psycopg.Connection, endpoint: EndpointRow) -> UUID:
-    """A one-shot that has a row in jobs, and waits; its execution is left out."""
+    """Insert a waiting one-shot that has a row in jobs, without its execution."""
     job_id = uuid.uuid4()
     connection.execute(
         "insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, name)"
@@ -181,15 +182,15 @@ def add_named_one_shot(connection: psycopg.Connection, endpoint: EndpointRow) ->
 
 
 def status_of(connection: psycopg.Connection, execution_id: UUID) -> str:
-    """The execution's status; fails unless it is there exactly once."""
+    """The execution's status. Fails unless the execution exists exactly once."""
     rows = connection.execute("select status from kronos.executions where execution_id = %s", [execution_id]).fetchall()
-    assert len(rows) == 1, f"execution {execution_id} is there {len(rows)} times"
+    assert len(rows) == 1, f"execution {execution_id} exists {len(rows)} times"
     status: str = rows[0][0]
     return status
 
 
 def attempts_of(connection: psycopg.Connection, execution_id: UUID) -> list[str]:
-    """The statuses of its attempts that have ended, in order."""
+    """The statuses of its ended attempts, in order."""
     rows = connection.execute(
         "select status from kronos.attempts where execution_id = %s and status <> 'RUNNING' order by attempt_number",
         [execution_id],
@@ -198,7 +199,7 @@ def attempts_of(connection: psycopg.Connection, execution_id: UUID) -> list[str]
 
 
 def in_flight(connection: psycopg.Connection, endpoint: EndpointRow) -> int:
-    """What the endpoint's gate counts."""
+    """The number of deliveries in progress that the endpoint's gate counts."""
     row = connection.execute(
         "select in_flight from kronos.endpoint_gate where endpoint_id = %s", [endpoint.endpoint_id]
     ).fetchone()
@@ -208,7 +209,7 @@ def in_flight(connection: psycopg.Connection, endpoint: EndpointRow) -> int:
 
 
 def end_leases(connection: psycopg.Connection, execution_ids: Sequence[UUID] | None = None) -> None:
-    """Let the leases of these executions, or of all, have ended just now: as time does."""
+    """Expire the leases of these executions, or of all, as if their time had just run out."""
     connection.execute(
         """
         update kronos.execution_live set visible_at = now() - interval '1 ms'
@@ -219,5 +220,5 @@ def end_leases(connection: psycopg.Connection, execution_ids: Sequence[UUID] | N
 
 
 def is_idle(connection: psycopg.Connection) -> bool:
-    """Whether everything that was to be delivered has ended."""
+    """Whether all deliveries have ended."""
     return connection.execute("select exists (select from kronos.execution_live)").fetchone() == (False,)

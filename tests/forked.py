@@ -1,5 +1,6 @@
-"""Processes of Kronos, forked from one that has imported it (`forking`): a worker starts with 0.1 s of CPU and not 0.5,
-an API with 0.1 and not 1.2."""
+"""Kronos processes, forked from one that has already imported Kronos (`forking`). A worker then starts with 0.1 s of
+CPU instead of 0.5, an API with 0.1 instead of 1.2.
+"""
 
 import array
 import json
@@ -18,14 +19,14 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, TextIO, TypeAlias
 
-_OF_THE_INTERPRETER = ("PYTHON", "LD_")  # what is read when a process is executed, and not when it is forked
+_OF_THE_INTERPRETER = ("PYTHON", "LD_")  # read when a process is executed, not when it is forked
 
 
 at_end = ExitStack()
 
 
 class Forked:
-    """A process; of subprocess.Popen what tests use."""
+    """A forked process, with the part of subprocess.Popen that tests use."""
 
     def __init__(self, origin: "_Origin", pid: int, ends: int) -> None:
         self.pid = pid
@@ -56,7 +57,7 @@ class Forked:
         if self.returncode is None:
             try:
                 has_ended = bool(select.select([self._ends], [], [], seconds)[0])
-            except (ValueError, OSError):  # another thread has seen its end
+            except (ValueError, OSError):  # another thread has already collected it
                 has_ended = True
             if has_ended:
                 self.returncode = self._origin.code_of(self.pid)
@@ -70,7 +71,7 @@ class Forked:
 
 
 class _Origin:
-    """The process that all others are forked from; it ends with this one, and they with it."""
+    """The process that all others are forked from. It ends with this one, and they end with it."""
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -89,11 +90,11 @@ class _Origin:
             while "began" not in (heard := self._hear()):
                 pass
             pid = heard["began"]
-            self._codes.pop(pid, None)  # of an earlier process with this number
+            self._codes.pop(pid, None)  # left by an earlier process with this pid
         try:
             return Forked(self, pid, os.pidfd_open(pid))
         except ProcessLookupError:
-            return Forked(self, pid, -1)  # it has ended
+            return Forked(self, pid, -1)  # it has already ended
 
     def code_of(self, pid: int) -> int:
         with self._lock:
@@ -137,9 +138,9 @@ def start(
     program: str = "",
     modules: Sequence[str] = (),
 ) -> Started:
-    """`kronos ARGUMENTS`, or a program's text, in a process of its own that begins with `modules` imported.
+    """Run `kronos ARGUMENTS`, or a program's text, in a separate process that has already imported `modules`.
 
-    It is executed, and not forked, where a variable asks for what only then is read, such as LD_PRELOAD.
+    The process is executed instead of forked if a variable is set that is only read at execution, such as LD_PRELOAD.
     """
     names = environment.keys() | _origin().environment.keys()
     if any(
@@ -152,7 +153,7 @@ def start(
             [sys.executable, "-P", *of_it], env=environment, cwd=folder, stdin=stdin, stdout=stdout, stderr=stderr
         )
     streams = [each if isinstance(each, int) else each.fileno() for each in (stdout, stderr)]
-    if stdin != subprocess.DEVNULL:  # else it has the origin's, where nothing is
+    if stdin != subprocess.DEVNULL:  # otherwise it has the origin's, which is empty
         streams.append(stdin)
     order = {"arguments": list(arguments), "program": program, "modules": list(modules), "folder": folder}
     return _origin().fork(order | {"environment": dict(environment)}, streams)
@@ -164,14 +165,14 @@ _MODULES = {"serve": _SERVE, "worker": ("kronos.cli.processes", "kronos.worker.m
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended, and what it said."""
+    """A process's exit code and output."""
 
     returncode: int
     stderr: str
 
 
 def run(command: str, environment: Mapping[str, str], *, program: str = "") -> Ended:
-    """`kronos serve` or `kronos worker`, or a program that does its work, to its end."""
+    """Run `kronos serve` or `kronos worker`, or a program that does its work, until it ends."""
     with tempfile.TemporaryFile("w+") as said:
         process = start([command], environment, stdout=said, stderr=said, program=program, modules=_MODULES[command])
         try:
@@ -184,7 +185,9 @@ def run(command: str, environment: Mapping[str, str], *, program: str = "") -> E
 
 @contextmanager
 def speaking(command: str, environment: Mapping[str, str]) -> Iterator[tuple[Started, TextIO]]:
-    """`kronos serve` or `kronos worker`, and what it says as it says it; ended afterwards."""
+    """Start `kronos serve` or `kronos worker`. Yield the process and its output as it is written; end the process
+    afterwards.
+    """
     reading, writing = os.pipe()
     with os.fdopen(reading) as said:
         process = start([command], environment, stdout=writing, stderr=writing, modules=_MODULES[command])
@@ -200,7 +203,7 @@ def speaking(command: str, environment: Mapping[str, str]) -> Iterator[tuple[Sta
 
 
 def end() -> None:
-    """Ends what was started."""
+    """End everything that was started."""
     at_end.close()
     if _origin.cache_info().currsize:
         _origin().close()

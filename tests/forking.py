@@ -1,5 +1,6 @@
-"""The process that `forked` starts: it has imported Kronos, and forks a process for each request that comes over its
-socket. A process so begun runs as one that was executed does, up to its end."""
+"""The process that `forked` starts. It has imported Kronos and forks a process for each request that arrives on its
+socket. A forked process then runs exactly as an executed one, until it ends.
+"""
 
 import array
 import io
@@ -24,7 +25,7 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What a process is to run: a program's text, or else the command line."""
+    """What a process is to run: a program's text, or otherwise a command line."""
 
     arguments: Sequence[str]
     program: str
@@ -34,8 +35,8 @@ class Order:
 
 
 def next_order(control: socket.socket) -> Order:
-    """Returns in each process that is forked; ends all of them, and itself, once nobody is at the other end."""
-    children: dict[int, int] = {}  # the descriptor that becomes readable at its end -> the process
+    """Return in each forked process. When the other end of the socket closes, kill all of them and exit."""
+    children: dict[int, int] = {}  # a descriptor that becomes readable when the process ends -> its pid
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -71,7 +72,9 @@ def next_order(control: socket.socket) -> Order:
 
 
 def _code_of(pid: int) -> int:
-    """Of a process that has ended: it stays in /proc until the one who ordered it has looked, as a child would."""
+    """The exit code of an ended process. The process stays in /proc, as a child would, until its starter has collected
+    it.
+    """
     ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     if ended is None:
         raise RuntimeError(f"process {pid} has not ended")
@@ -79,7 +82,7 @@ def _code_of(pid: int) -> int:
 
 
 def _received(control: socket.socket) -> tuple[Order | int | None, list[int]]:
-    """An order; the process that is to leave /proc; or None: nobody is there."""
+    """Receive an order, the pid of a process to reap, or None if the other end has closed."""
     text, control_data, _, _ = control.recvmsg(_MOST_BYTES, socket.CMSG_SPACE(3 * array.array("i").itemsize))
     if not text:
         return None, []
@@ -91,16 +94,18 @@ def _received(control: socket.socket) -> tuple[Order | int | None, list[int]]:
 
 
 def _become(order: Order, streams: list[int], of_parent: list[int]) -> None:
-    for number, stream in zip((1, 2, 0), streams, strict=False):  # the last where it has one of its own
+    for number, stream in zip((1, 2, 0), streams, strict=False):  # stdin comes last, if the process has its own
         os.dup2(stream, number)
     for each in [*streams, *of_parent]:
         os.close(each)
     if order.folder is not None:
         os.chdir(order.folder)
-    # The parent's know of their files what is not true of these, such as whether one can seek in them.
+    # The inherited objects cache facts about the parent's files that are wrong for these, such as whether they are
+    # seekable.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - for as long as the process is there
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process is there
-    # As the interpreter makes it: what a full disk did not take is not tried again at the end, with exit code 120.
+    # As the interpreter makes it. Otherwise, output that a full disk did not take would be written again at exit, with
+    # exit code 120.
     unbuffered = open(2, "wb", buffering=0, closefd=False)  # noqa: SIM115 - as well
     sys.stderr = io.TextIOWrapper(unbuffered, errors="backslashreplace", write_through=True)
     os.environ.clear()

@@ -1,4 +1,4 @@
-"""Operations over jobs, worked off as the workers' upkeep does it."""
+"""Operations over jobs, processed as the workers' upkeep does."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ _STEP = "select kronos.change_jobs()"
 
 
 def work_off(superuser: psycopg.Connection, is_over: Callable[[], object]) -> None:
-    """Steps, until that is so."""
+    """Run steps until the operation reaches that state."""
 
     def stepped() -> object:
         superuser.execute(_STEP)
@@ -20,6 +20,6 @@ def work_off(superuser: psycopg.Connection, is_over: Callable[[], object]) -> No
 
 
 def rest(superuser: psycopg.Connection) -> None:
-    """All steps that can be made now, of other tests' operations too, which may be in the same database."""
+    """Run all due steps, including those of other tests' operations, which may be in the same database."""
     while (superuser.execute(_STEP).fetchone() or (0,))[0]:
         pass

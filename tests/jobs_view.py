@@ -1,7 +1,7 @@
-"""`tests.jobs`: a job and its pointer as one row, to be read and written, so that a test says in one statement when its
-job is due.
+"""`tests.jobs`: a job and its pointer as one row that can be read and written, so that one statement in a test can set
+when a job is due.
 
-next_tick_at null is a pointer that has no next tick. A live CRON job that is inserted gets its pointer with it.
+A null next_tick_at is a pointer without a next tick. Inserting a live CRON job also inserts its pointer.
 """
 
 ROWS = """
@@ -71,10 +71,12 @@ create trigger write instead of insert or update on tests.jobs for each row exec
 """
 )
 
-# An internal job that ticks once an hour begins an hour later, which is longer than any suite. It would be due in all
-# copies of a server or a template for some seconds of the hour, and the reaper spares what is due: from 15 s before
-# that minute to 90 s after it its entry would go on naming the port of the server that was copied. The template's own
-# migration spared it too, where it ran in that minute, and each test's own would give it another number.
+# Internal jobs that tick once an hour begin an hour later, which is longer than any suite.
+#
+# Otherwise they would be due for some seconds of the hour in every copy of a server or a template. The reaper spares
+# due jobs, so from 15 s before that minute to 90 s after it the entry would keep the port of the server that was
+# copied. The template's own migration would spare it too if it ran in that minute, and each test's own migration would
+# give it another number.
 KEEP_HOURLY_TICKS_AWAY = """
     with hourly as (
         update kronos.jobs as job

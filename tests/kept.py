@@ -1,4 +1,4 @@
-"""Connections that tests share, one after the other."""
+"""Connections that tests use one after another."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,10 +7,10 @@ import psycopg
 
 
 class Kept:
-    """A superuser's connection that tests share, one after the other: each new one would cost 30 ms of CPU, for what
-    sessions remember.
+    """A superuser's connection that tests use one after another. Each new connection would cost 30 ms of CPU to rebuild
+    what sessions cache.
 
-    A test that follows finds it as new: outside a transaction, with the session's own user and settings.
+    Each test finds it as new: outside a transaction, with the session's own user and settings.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""Signals for processes of which one may have ended by itself meanwhile."""
+"""Signals for processes that may already have ended by themselves."""
 
 import os
 import signal
@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 
 def signalled(pid: int, number: signal.Signals) -> bool:
-    """Whether the process was still there to get it. What a look at /proc or pg_stat_activity has found can have ended,
-    and been reaped by its parent, since then; our own children cannot."""
+    """Send a signal. Return whether the process still existed to receive it. A process found in /proc or
+    pg_stat_activity may have ended and been reaped by its parent since then; this process's own children cannot.
+    """
     try:
         os.kill(pid, number)
     except ProcessLookupError:
@@ -16,6 +17,8 @@ def signalled(pid: int, number: signal.Signals) -> bool:
 
 
 def kill(pids: Iterable[int], number: signal.Signals = signal.SIGKILL) -> None:
-    """`kill -9` of each, or another signal: backends come and go, and children end when their parent does."""
+    """`kill -9` each process, or send another signal. Ended processes are ignored: backends come and go, and children
+    end with their parent.
+    """
     for pid in pids:
         signalled(pid, number)

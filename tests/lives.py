@@ -1,4 +1,4 @@
-"""A job whose clock is the test's: what is done to it, at instants long past."""
+"""A job whose clock the test controls, and its operations at instants long past."""
 
 import random
 import uuid
@@ -7,7 +7,7 @@ from typing import Any
 
 from sql_factory import Connection, job, make_cron_job
 
-T0 = datetime(2026, 3, 27, 21, 0, tzinfo=UTC)  # two days before Berlin's clocks are put forward
+T0 = datetime(2026, 3, 27, 21, 0, tzinfo=UTC)  # two days before clocks go forward in Berlin
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 SCHEDULES = [
@@ -23,7 +23,7 @@ SPANS = [timedelta(seconds=20), MINUTE, 3 * MINUTE, 10 * MINUTE, 3 * HOUR, timed
 
 
 class Life:
-    """A job whose clock is the test's: what its operations do to it, at instants long past."""
+    """A job whose clock the test controls, and its operations at instants long past."""
 
     def __init__(self, connection: Connection, **columns: Any) -> None:
         self.connection = connection
@@ -73,7 +73,7 @@ class Life:
         self.connection.execute("select kronos.account_each(array[%s::uuid], %s)", [self.job_id, self.now])
 
     def settle(self) -> None:
-        """As settle_ticks, at this life's clock."""
+        """settle_ticks, at this job's clock."""
         if job(self.connection, self.job_id)["status"] == "PAUSED":
             reason = '{"code": "paused", "detail": "it was"}'
             self.connection.execute("select kronos.skip_ticks(%s, %s, %s)", [self.job_id, self.now, reason])

@@ -1,13 +1,14 @@
-"""How often a condition is looked at while a test waits for it."""
+"""How often a test checks the condition that it waits for."""
 
 import time
 from collections.abc import Iterator
 
 
 def looks(seconds: float) -> Iterator[float]:
-    """What to pause before the next look, until `seconds` are over: a twentieth of what was waited so far.
+    """Yield the pause before each next check, until `seconds` have passed: a twentieth of the time waited so far.
 
-    A look is a query, or a walk over /proc: every 10 ms, a wait of a minute took 6,000 of them and half a core.
+    A check is a query or a walk over /proc. Checking every 10 ms, a wait of a minute ran 6,000 of them and used half a
+    core.
     """
     begun = time.monotonic()
     while (waited := time.monotonic() - begun) < seconds:

@@ -1,12 +1,11 @@
-"""A pytest plugin that asks whether tests notice: each line of SQL, or of Python, is made wrong, and one of them must
-fail.
+"""A pytest plugin for mutation testing: it breaks each line of SQL or Python in turn, and a test must fail.
 
     bin/mutants sql/functions/overlap/admit_run.sql sql/queries/results.sql -- tests/sql/test_overlap.py
     bin/mutants kronos/worker/backoff.py -- tests/worker/test_backoff.py
 
-The tests run once as they are. Then one mutant after the other takes its original's place, in the template of their
-databases, and they run until one fails: first those that found others, then the quickest. A mutant that survives shows
-a test that is missing, a line that nothing needs, or the same in other words: somebody has to look which.
+The tests run once unchanged. Then each mutant in turn replaces its original in the template of the tests' databases,
+and the tests run until one fails: first those that found other mutants, then the fastest. A surviving mutant means a
+missing test, an unneeded line, or an equivalent change: a person has to decide which.
 """
 
 import re
@@ -43,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure() -> None:
-    # What fails once is not made smaller: one failure will do.
+    # Do not shrink failing examples: one failure is enough.
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     hypothesis.settings.register_profile("mutants", hypothesis.settings.default, phases=phases, database=None)
     hypothesis.settings.load_profile("mutants")
@@ -51,7 +50,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server goes as well
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the server ends too
     _Trial(session).run()
     return True
 
@@ -61,7 +60,7 @@ class _Follows(Protocol):
 
 
 class _Nobody:
-    """Follows the last test of a mutant: what tests share ends, but for what they share for the whole session."""
+    """Stands for the test after a mutant's last one: it ends shared fixtures, except those of the whole session."""
 
     def __init__(self, session: pytest.Session) -> None:
         self._session = session
@@ -96,7 +95,7 @@ class _Trial:
         self._say(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
     def _tried(self, mutant: Mutant) -> tuple[str, str]:
-        """What became of it, and the test that found it."""
+        """Return the verdict on a mutant, and the test that found it."""
         with self._in_place(mutant) as is_sound:
             if not is_sound:
                 return "stillborn", ""
@@ -117,7 +116,9 @@ class _Trial:
 
     @contextmanager
     def _in_place(self, mutant: Mutant) -> Iterator[bool]:
-        """Whether PostgreSQL takes it: a function at once, a statement once it is sent."""
+        """Put the mutant in place. Yield whether PostgreSQL accepts it: a function immediately, a statement when it is
+        sent.
+        """
         if mutant.path.suffix == ".py":
             with python_mutants.in_place(mutant) as is_sound:
                 yield is_sound
@@ -149,7 +150,7 @@ class _Trial:
 
 
 def _put_statements(path: Path, text: str) -> None:
-    """In this process alone: those that tests start read the file, which stays as it is."""
+    """Replace the statements in this process only. Processes that tests start read the file, which is unchanged."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
         shutil.copytree(path.parent, Path(folder) / path.parent.name)
         (Path(folder) / path.parent.name / path.name).write_text(text)
@@ -162,7 +163,7 @@ def _put_statements(path: Path, text: str) -> None:
 
 @contextmanager
 def _at_most(seconds: float) -> Iterator[None]:
-    """Fails what takes longer: some mutants have no end."""
+    """Fail a test that takes longer: some mutants never end."""
 
     def fail(_: int, __: FrameType | None) -> None:
         raise TimeoutError(f"a test took more than {seconds} s")

@@ -1,4 +1,4 @@
-"""Workspaces of tests, made as rows: two requests take 10 ms of CPU, and a thousand tests need one."""
+"""Workspaces for tests, inserted as rows: two requests take 10 ms of CPU, and a thousand tests need a workspace."""
 
 import uuid
 
@@ -32,14 +32,14 @@ _AS_THE_MODEL = """
 
 
 class NewWorkspaces:
-    """Makes workspaces like the one with the slug `model`, which the API made with its only endpoint."""
+    """Makes workspaces like the one with the slug `model`, which the API created with its only endpoint."""
 
     def __init__(self, connection: psycopg.Connection, model: str) -> None:
         self._connection = connection
         ((self._model,),) = connection.execute(_MODEL, [model]).fetchall()
 
     def make(self) -> str:
-        """A new one; its slug."""
+        """Insert a workspace. Return its slug."""
         slug = f"w-{uuid.uuid4().hex[:12]}"
         self._connection.execute(_AS_THE_MODEL, {"slug": slug, "model": self._model})
         return slug

@@ -1,4 +1,4 @@
-"""Rows that nobody writes and PostgreSQL takes: instants, documents and schedules at the ends of their types."""
+"""Rows that PostgreSQL accepts but no one would write: instants, documents and schedules at their types' limits."""
 
 from typing import Any
 
@@ -106,7 +106,7 @@ SCHEDULES = st.sampled_from(
 
 @st.composite
 def jobs(draw: st.DrawFn) -> tuple[Row, str | None]:
-    """A row of kronos.jobs that its constraints take, and the SQL of its schedule."""
+    """A row of kronos.jobs that satisfies its constraints, and the SQL of its schedule."""
     trigger = draw(st.sampled_from(["IMMEDIATE", "DELAYED", "CRON"]))
     is_cron = trigger == "CRON"
     status = draw(st.sampled_from(["ACTIVE", "PAUSED", "RETIRED"] if is_cron else ["ACTIVE", "RETIRED", "COMPLETED"]))

@@ -29,7 +29,7 @@ def make(
     run_at: datetime | None = None,
     is_whole: bool = False,
 ) -> list[dict[str, Any]]:
-    """`count` one-shots by make_one_shots, as the API makes them; `names` in place of the endpoint's own."""
+    """Make `count` one-shots with make_one_shots, as the API does. `names` replaces the endpoint's own name."""
     names = names or [name_of(connection, endpoint)] * count
     with connection.transaction():
         connection.execute("set local role kronos_api")
@@ -42,7 +42,7 @@ def make(
 
 
 def finish(connection: Connection, *, status: str = "SUCCESS", where: str = "true") -> None:
-    """What is unfinished has ended, as a worker's statement moves it."""
+    """End all unfinished executions, moving them as a worker's statement does."""
     connection.execute(
         f"""
         with ended as (delete from kronos.execution_live where {where} returning *)
@@ -59,8 +59,9 @@ def finish(connection: Connection, *, status: str = "SUCCESS", where: str = "tru
 
 
 def take_endpoints_for_many(connection: Connection, *, rows: int) -> None:
-    """From now on two endpoints are very many to the lists, which read `rows` rows of their workspace before they ask
-    each endpoint."""
+    """Make lists treat two endpoints as very many, so that they read `rows` rows of the workspace before querying each
+    endpoint.
+    """
     for name, edits in {
         "find_one_shots": {"c_many       constant integer  := 200": "c_many constant integer := 1"},
         "endpoints_jobs": {"c_many constant integer := 200": "c_many constant integer := 1"},
@@ -76,7 +77,7 @@ def take_endpoints_for_many(connection: Connection, *, rows: int) -> None:
 
 
 def get(connection: Connection, endpoint: EndpointRow, job: object) -> list[dict[str, Any]]:
-    """The API's answer to a read."""
+    """The API's response to a read."""
     return run_as_api(connection, endpoint, "job_reads.get_job", {"job": str(job)})
 
 

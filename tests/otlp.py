@@ -1,4 +1,4 @@
-"""A collector of traces, as OTLP over HTTP has it: each span that was sent, as its protobuf message says."""
+"""A collector of traces for OTLP over HTTP. It keeps every received span as its protobuf message defines it."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span. Ids are in hexadecimal, times in nanoseconds; `parent` of a root is empty."""
+    """One span. Ids are hexadecimal, times are in nanoseconds; a root span has an empty `parent`."""
 
     name: str
     service: str
@@ -28,27 +28,27 @@ class Span:
 
 @dataclass
 class Collector:
-    """What was sent to it."""
+    """A collector and what it received."""
 
     url: str = ""
     status: int = 200
-    """What it answers with."""
+    """The status that it answers with."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     answers: threading.Event = field(default_factory=threading.Event)
-    """While it is not set, nothing is answered."""
+    """While it is cleared, the collector does not respond."""
 
     @property
     def spans(self) -> list[Span]:
-        """All that it took."""
+        """All spans that it accepted."""
         return [span for body in list(self.bodies) for span in _read(body)]
 
     def of(self, trace: str) -> list[Span]:
-        """Those of a trace."""
+        """The spans of one trace."""
         return [each for each in self.spans if each.trace == trace]
 
     def named(self, trace: str) -> dict[str, Span]:
-        """The same, by their names; one of each."""
+        """The spans of one trace by name, one per name."""
         return {each.name: each for each in self.of(trace)}
 
 
@@ -92,7 +92,7 @@ def collecting() -> Iterator[Collector]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Not in the tests' output."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

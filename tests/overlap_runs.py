@@ -1,4 +1,4 @@
-"""A job whose runs must not overlap, ticking as a test says."""
+"""A job whose runs must not overlap; the test decides when it ticks."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ POLICIES = ("SKIP", "QUEUE", "REPLACE")
 
 @dataclass(kw_only=True)
 class Ticking:
-    """A job of every minute whose ticks come when the test says so."""
+    """A job that ticks every minute, when the test says so."""
 
     connection: Connection
     worker: psycopg.Connection
@@ -39,7 +39,7 @@ class Ticking:
         )
 
     def tick(self, count: int = 1) -> list[Record]:
-        """The executions of the next ticks, each accounted for at its own instant."""
+        """Account for the next `count` ticks, each at its own instant. Return their executions."""
         first = self.now + MINUTE
         for _ in range(count):
             self.now += MINUTE
@@ -59,7 +59,7 @@ class Ticking:
         return claim(self.worker, self.endpoint)
 
     def run_one(self) -> uuid.UUID:
-        """A tick whose execution is claimed; the fence."""
+        """Make one tick and claim its execution. Return the claim token."""
         made = self.one_tick()
         token, claimed = self.claim()
         assert claimed == [made["execution_id"]]
@@ -77,7 +77,7 @@ class Ticking:
 
 
 def waiting(one: Ticking) -> list[uuid.UUID]:
-    """The job's executions that are held back."""
+    """The job's held executions."""
     return values(
         one.connection,
         "select execution_id from kronos.execution_live where job_id = %s and visible_at = 'infinity'",
@@ -90,5 +90,5 @@ def waits(one: Ticking, execution_id: uuid.UUID) -> bool:
 
 
 def upkeep(connection: Connection) -> int:
-    """How many executions it let go."""
+    """Run upkeep. Return how many executions it released."""
     return int(value(connection, "select released from kronos.upkeep(1000)"))

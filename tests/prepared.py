@@ -1,4 +1,4 @@
-"""The role that runs a statement of ours, and what PostgreSQL makes of the statement."""
+"""The role that runs each of the product's statements, and how PostgreSQL describes a prepared statement."""
 
 import re
 
@@ -7,7 +7,7 @@ from psycopg._queries import PostgresQuery
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus
 
-# Of the keys: the others are the API's.
+# Statements about keys that the administrator runs; the API runs the others.
 _ADMINISTRATORS = {
     f"keys.{name}"
     for name in ("insert_key", "get_key", "list_keys", "update_file", "replace_key", "revoke_key", "count_others")
@@ -49,7 +49,7 @@ def role_of(name: str) -> str:
 
 
 def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, list[tuple[str, str]]]:
-    """How many parameters the statement `checked`, prepared here, has; and its columns with their types."""
+    """Prepare the statement as `checked`. Return its number of parameters, and its columns with their types."""
     query = PostgresQuery(Transformer(connection))
     query.convert(text.encode(), dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
     result = connection.pgconn.prepare(b"checked", query.query)

@@ -1,6 +1,7 @@
-"""`kronos` for shells, and for others that start a command by its name: a process of a few milliseconds, which hands
-its streams, folder and environment to one that is forked (`forked`). To execute Python and import what a command needs
-takes 0.1 s of CPU of each command, and 0.6 s of `kronos mcp`."""
+"""A `kronos` command for shells, and for programs that start a command by name. It is a process of a few milliseconds
+that passes its streams, folder and environment to a forked one (`forked`). Starting Python and importing a command's
+modules takes 0.1 s of CPU per command, and 0.6 s for `kronos mcp`.
+"""
 
 import contextlib
 import json
@@ -35,7 +36,7 @@ _MODULES = {"mcp": "kronos.mcp.server"}
 
 @cache
 def folder() -> Path:
-    """What has it, for the front of PATH; there until this process ends."""
+    """The folder that contains it, to put first in PATH. It exists until this process ends."""
     made = Path(tempfile.mkdtemp(prefix="kronos-quick-"))
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listening.bind(str(made / "socket"))
@@ -55,11 +56,11 @@ def _serve(listening: socket.socket) -> None:
 
 
 def _run(asking: socket.socket) -> None:
-    """One command to its end; it is killed where who asked for it has gone."""
+    """Run one command until it ends, or kill it when the process that asked for it has gone."""
     with asking:
         text, streams, _, _ = socket.recv_fds(asking, _MOST_BYTES, 3)
         told = json.loads(text)
-        # Python runs as it does here, also where somebody hands on only the variables that he knows.
+        # Python runs as it does here, even when the caller passes only the variables that it knows.
         ours = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
         try:
             process = forked.start(
@@ -81,12 +82,12 @@ def _run(asking: socket.socket) -> None:
         finally:
             os.close(ends)
         code = process.wait()
-        with contextlib.suppress(BrokenPipeError):  # who asked has gone
+        with contextlib.suppress(BrokenPipeError):  # the process that asked for it has gone
             asking.send(str(code).encode())
 
 
 def _modules(arguments: list[str]) -> Iterator[str]:
-    """What a command needs, most of it."""
+    """Most of the modules that a command needs."""
     yield "kronos.__main__"
     if arguments:
         name = _MODULES.get(arguments[0], f"kronos.cli.{arguments[0].replace('-', '_')}")

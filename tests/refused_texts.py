@@ -1,11 +1,12 @@
-"""Texts that are no schedules: by hand, with what their refusal names and says to write, and valid ones that were
-damaged at random."""
+"""Texts that are not schedules: handwritten ones with the words that their error must name and the fix that its hint
+must give, and valid texts damaged at random.
+"""
 
 from hypothesis import strategies as st
 
 from cron_texts import cron_texts
 
-# text, what the message names, what the hint says
+# text, what the message names, what the hint says to write
 REFUSED = [
     ("", "0 fields", "write five fields"),
     (" \t ", "0 fields", "write five fields"),
@@ -115,7 +116,7 @@ REFUSED = [
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
-    """A valid text with one to three characters put in, taken out or replaced."""
+    """A valid text with one to three characters inserted, removed or replaced."""
     text = draw(cron_texts)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(text)))

@@ -1,4 +1,4 @@
-"""History of any age, made by SQL."""
+"""History of any age, inserted by SQL."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -22,8 +22,9 @@ def finished(
     ticks: int = 1,
     **columns: Any,
 ) -> uuid.UUID:
-    """An execution of the job that ended `took` after its tick of so many days ago, with its attempt and a late
-    result."""
+    """Insert an execution of the job whose tick was that many days ago and which ended `took` later, with its attempt
+    and a late result.
+    """
     at: datetime = value(connection, "select date_trunc('minute', now()) - %s", [timedelta(days=days)])
     reason = (
         None
@@ -70,7 +71,7 @@ def finished(
 def one_shot(
     connection: Connection, endpoint: EndpointRow, status: str = "SUCCESS", *, days: float, created: float | None = None
 ) -> uuid.UUID:
-    """A one-shot job that ended so many days ago, with its execution; made `created` days ago."""
+    """Insert a one-shot job that ended that many days ago, created `created` days ago, with its execution."""
     job_id = uuid.uuid4()
     made = timedelta(days=days if created is None else created)
     over = "RETIRED" if status == "CANCELLED" else "COMPLETED"
@@ -95,14 +96,14 @@ def one_shot(
 
 
 def retain(connection: Connection, seconds: float = 10, *, is_anew: bool = False) -> Record:
-    """One run; what it counted."""
+    """Run retention once. Return its counts."""
     counts: Record = value(connection, "select kronos.retain(%s, %s)", [seconds, is_anew])
     assert "errors" not in counts, counts
     return counts
 
 
 def retain_all(connection: Connection) -> Record:
-    """Runs until nothing is left, as `kronos retention run` does; the sums."""
+    """Run retention until nothing is left, as `kronos retention run` does. Return the sums of its counts."""
     totals: Record = {}
     is_anew = True
     while True:
@@ -122,7 +123,7 @@ def kept(connection: Connection, job_id: uuid.UUID) -> list[str]:
 
 
 def partition_of_days(connection: Connection, *, first: int, days: int, each: int = 1) -> list[str]:
-    """Partitions of `each` days from `first` days ago on, as earlier releases made them; their days."""
+    """Create partitions of `each` days, starting `first` days ago, as earlier releases did. Return their bounds."""
     begins: datetime = (
         value(connection, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'") - first * DAY
     )
@@ -141,7 +142,7 @@ def partition_of_days(connection: Connection, *, first: int, days: int, each: in
 
 
 def days_to(connection: Connection, day: str) -> float:
-    """How many days ago the noon of that day was: a whole number and a half would be another day in the afternoon."""
+    """How many days ago noon of that day was. In the afternoon, whole days plus a half would be a different day."""
     age: timedelta = value(
         connection, "select now() - (to_date(%s, 'YYYYMMDD') + interval '12 hours') at time zone 'UTC'", [day]
     )

@@ -1,4 +1,4 @@
-"""Many jobs at once, filled by SQL, for tests of what must not depend on their number."""
+"""Many jobs, inserted by SQL, for tests of costs that must not depend on the number of jobs."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ HOUR = timedelta(hours=1)
 def fill_cron_jobs(
     connection: Connection, count: int, *, endpoint: EndpointRow | None = None, is_registered: bool = True
 ) -> EndpointRow:
-    """`count` ACTIVE daily CRON jobs of one workspace, none of them due within the coming hour."""
+    """Insert `count` ACTIVE daily CRON jobs of one workspace, none of them due within the next hour."""
     endpoint = endpoint or add_endpoint(connection)
     connection.execute(
         """
@@ -44,7 +44,7 @@ def fill_cron_jobs(
 
 
 def fill_one_shots(connection: Connection, endpoint: EndpointRow, count: int) -> None:
-    """`count` one-shot jobs that ended long ago."""
+    """Insert `count` one-shot jobs that ended long ago."""
     connection.execute(
         """
         insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, status,
@@ -60,7 +60,7 @@ def fill_one_shots(connection: Connection, endpoint: EndpointRow, count: int) ->
 
 
 def buffers(connection: Connection, query: str, params: Params | None = None) -> int:
-    """How many pages a query reads, once its plans and what they read are cached."""
+    """How many pages a query reads once its plans and their catalog reads are cached."""
     connection.execute(query, params)
     ((plan,),) = connection.execute(f"explain (analyze, buffers, timing off, format json) {query}", params).fetchall()
     top = plan[0]["Plan"]

@@ -1,4 +1,4 @@
-"""docs/images/*.png: the dashboard's pages over `kronos up --demo`, as bin/screenshots takes them."""
+"""Takes docs/images/*.png for bin/screenshots: the dashboard's pages, from `kronos up --demo`."""
 
 import sys
 import threading
@@ -33,7 +33,7 @@ _JOBS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A page, and how it is taken."""
+    """A page, and how its picture is taken."""
 
     name: str
     path: str
@@ -67,18 +67,18 @@ class Workspace:
         )
 
     def get(self, path: str) -> Json:
-        """What is there."""
+        """Read a resource."""
         answer = self._client.get(path).raise_for_status()
         found: Json = answer.json()
         return found
 
     def make(self, path: str, **body: Json) -> None:
-        """Creates, or does, one thing."""
+        """Create a resource, or do an action."""
         self._client.post(path, json=body).raise_for_status()
 
 
 def main() -> None:
-    """Writes the pictures, and says how large they are."""
+    """Write the pictures and print their sizes."""
     with _declining() as receiver, made_home() as home, starting(home) as start:
         running = start("--demo")
         running.await_ready(seconds=300)
@@ -132,7 +132,7 @@ def _furnish(workspace: Workspace, receiver: str) -> None:
 
 
 def _await_failures(workspace: Workspace) -> Sequence[Json]:
-    """The failed runs of charge-cards, once there are enough for a picture."""
+    """Wait until charge-cards has enough failed runs for a picture, and return them."""
     found: list[Json] = []
 
     def are_there() -> bool:
@@ -180,7 +180,7 @@ def _take(browser: Browser, url: str, key: str, picture: Picture) -> None:
 
 @contextmanager
 def _declining() -> Iterator[str]:
-    """Where a receiver listens that answers 500."""
+    """The address of a receiver that answers 500."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Declining)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -1,4 +1,4 @@
-"""Instances whose jobs share entries of pg_cron, and what their entries must be, said once more and in other words."""
+"""Instances whose jobs share entries of pg_cron, and an independent statement of what those entries must be."""
 
 import uuid
 from typing import Any
@@ -8,14 +8,15 @@ from sql_factory import Connection, make_cron_job, records, value, values
 
 
 def share(connection: Connection, *, wanted: str = "shared") -> None:
-    """The instance as the reaper leaves it after it was told to share alarms, or to part them."""
+    """Make the instance share alarms, or stop sharing them, and run the reaper until it is done."""
     connection.execute("update kronos.alarm_setting set wanted = %s", [wanted])
     reap(connection)
 
 
 def reap(connection: Connection, *, times: int = 12) -> dict[str, Any]:
-    """The reaper, minute after minute, until it leaves nothing. What jobs of every minute were spared for is done in
-    the last half second of a run."""
+    """Run the reaper repeatedly until it leaves nothing to do. In the last half second of a run it also handles what it
+    had spared for jobs that tick every minute.
+    """
     for _ in range(times):
         done: dict[str, Any] = value(connection, "select kronos.reap()")
         assert "errors" not in done, done
@@ -25,13 +26,13 @@ def reap(connection: Connection, *, times: int = 12) -> dict[str, Any]:
 
 
 def add(connection: Connection, cron: str, endpoint: EndpointRow | None = None, **columns: object) -> uuid.UUID:
-    """A job with its entry, in one transaction as its route does it."""
+    """Insert a job with its entry, in one transaction, as its route does."""
     with connection.transaction():
         return make_cron_job(connection, endpoint, cron=cron, is_registered=True, **columns)
 
 
 def end(connection: Connection, job_id: uuid.UUID, *, status: str = "RETIRED") -> bool:
-    """The job is over, or paused, and its entry is taken from it, in one transaction; whether there was one."""
+    """End or pause the job and remove its entry, in one transaction. Return whether there was an entry."""
     with connection.transaction():
         connection.execute("update kronos.jobs set status = %s where job_id = %s", [status, job_id])
         return bool(value(connection, "select kronos.unregister_pg_cron(%s)", [job_id]))
@@ -43,7 +44,7 @@ def shared_entries(connection: Connection) -> list[str]:
 
 
 def own_entries(connection: Connection) -> list[uuid.UUID]:
-    """The jobs, internal ones aside, that have an entry of their own."""
+    """The jobs that have their own entry, without internal jobs."""
     return values(
         connection,
         "select job.job_id from kronos.jobs as job join cron.job as entry on entry.jobname = 'kronos:' || job.job_id"
@@ -52,7 +53,7 @@ def own_entries(connection: Connection) -> list[uuid.UUID]:
 
 
 def wanted_alarms(connection: Connection) -> list[str]:
-    """The alarms of the jobs that must ring, each once."""
+    """The distinct alarms of the jobs that must ring."""
     return values(
         connection,
         "select distinct job.alarm from kronos.jobs as job join kronos.workspaces as workspace using (workspace_id)"
@@ -62,8 +63,7 @@ def wanted_alarms(connection: Connection) -> list[str]:
 
 
 def uncovered(connection: Connection) -> list[Any]:
-    """The jobs that must ring, and for which no entry rings at the minutes of their alarm: neither their own nor a
-    shared one."""
+    """The jobs that must ring but for which no entry, own or shared, rings at the minutes of their alarm."""
     return records(
         connection,
         """

@@ -1,4 +1,4 @@
-"""Rows made by SQL, as an administrator would: valid defaults, each test names only what it is about."""
+"""Rows inserted by SQL as an administrator would, with valid defaults: each test names only what it is about."""
 
 import re
 import uuid
@@ -29,8 +29,9 @@ def make_cron_job(
     is_registered: bool = False,
     **columns: object,
 ) -> uuid.UUID:
-    """An ACTIVE CRON job, in a workspace of its own unless `endpoint` is given; other columns of the job and its
-    pointer by name."""
+    """Insert an ACTIVE CRON job, in a new workspace unless `endpoint` is given. Other columns of the job and its
+    pointer are set by name.
+    """
     endpoint = endpoint or add_endpoint(connection)
     job_id = uuid.uuid4()
     own = {name for name in columns if name not in ("next_tick_at", "last_run_at", "runs", "is_halted")}
@@ -71,22 +72,22 @@ def make_cron_job(
 
 
 def fire(connection: Connection, job_id: uuid.UUID) -> int:
-    """Ring, as the job's pg_cron entry does; how many executions were made."""
+    """Ring as the job's pg_cron entry does. Return how many executions were made."""
     return int(value(connection, "select kronos.fire(%s)", [job_id]))
 
 
 def account(connection: Connection, job_id: uuid.UUID, *, now: datetime) -> int:
-    """What fire does with its own job, at an instant of the test's choice."""
+    """Account for the job's ticks as fire does, at an instant that the test chooses."""
     return int(value(connection, "select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now]))
 
 
 def once(at: datetime) -> str:
-    """A cron text whose only tick of the day is `at`."""
+    """A cron text whose only tick of the day is at `at`."""
     return f"{at.minute} {at.hour} * * *"
 
 
 def await_lock(connection: Connection, waiting: Connection, *, kind: str | None = None) -> None:
-    """Until the other session waits for a lock, of this kind (`wait_event`) if one is named."""
+    """Wait until the other session waits for a lock, of kind `wait_event` if one is given."""
     query = (
         "select 1 from pg_stat_activity where pid = %(pid)s and wait_event_type = 'Lock' and wait_event = "
         "coalesce(%(kind)s, wait_event)"
@@ -102,24 +103,24 @@ def job(connection: Connection, job_id: uuid.UUID) -> Record:
 
 
 def live(connection: Connection, job_id: uuid.UUID) -> list[Record]:
-    """The job's unfinished executions by tick."""
+    """The job's unfinished executions, by tick."""
     return records(connection, "select * from kronos.execution_live where job_id = %s order by scheduled_at", [job_id])
 
 
 def done(connection: Connection, job_id: uuid.UUID) -> list[Record]:
-    """The job's finished executions by tick, then by when they were made."""
+    """The job's finished executions, by tick, then by creation time."""
     return records(
         connection, "select * from kronos.execution_done where job_id = %s order by scheduled_at, created_at", [job_id]
     )
 
 
 def entries(connection: Connection) -> list[Record]:
-    """Every pg_cron entry of our name."""
+    """All pg_cron entries of Kronos."""
     return records(connection, "select * from cron.job where jobname like 'kronos:%' order by jobname, username")
 
 
 def records(connection: Connection, query: str, params: Params | None = None) -> list[Record]:
-    """Rows by column name."""
+    """Rows as dicts by column name."""
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query, params).fetchall()
 
@@ -137,7 +138,7 @@ def value(connection: Connection, query: str, params: Params | None = None) -> A
 
 
 def uuid_of(connection: Connection, query: str, params: Params | None = None) -> uuid.UUID:
-    """The only row's only column, an id."""
+    """The only column of the only row, an id."""
     found = value(connection, query, params)
     assert isinstance(found, uuid.UUID), found
     return found
@@ -152,7 +153,7 @@ def buffers(connection: Connection, query: str) -> int:
 
 @contextmanager
 def acting_as(connection: Connection, role: str) -> Iterator[None]:
-    """The connection's user becomes `role`, session user included, as if it had logged in."""
+    """Give the connection the role `role`, including its session user, as if it had logged in as that role."""
     connection.execute(f"set session authorization {role}")
     try:
         yield
@@ -162,7 +163,7 @@ def acting_as(connection: Connection, role: str) -> Iterator[None]:
 
 @contextmanager
 def pg_cron(connection: Connection, version: str) -> Iterator[None]:
-    """The database as one with that version of pg_cron."""
+    """Make the database look as if that version of pg_cron were installed."""
     with connection.transaction(force_rollback=True):
         connection.execute("update pg_extension set extversion = %s where extname = 'pg_cron'", [version])
         yield

@@ -1,4 +1,4 @@
-"""Mutants of a file of SQL: its text with one place made wrong."""
+"""Mutants of a file of SQL: its text with one place changed."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\d+(?:\.\d+)?|[A-Za-z_%][\w$.%]*|::|:=|->>?|<=|>=|<>|@>|<@|=>|\$\$|\S")
 _BODY = re.compile(r"\$\$|\nbegin atomic\b|(?=\nreturn\b)")
-# What stands in the place of what. Not here is what a condition that is left out shows as well, such as = for <>.
+# Replacements. Changes that a removed condition shows as well, such as <> for =, are left out.
 _INSTEAD = {
     "<": "<=", "<=": "<", ">": ">=", ">=": ">", "+": "-", "-": "+", "true": "false", "false": "true",
     "greatest": "least", "least": "greatest", "min": "max", "max": "min", "desc": "", "left": "", "distinct": "",
@@ -25,11 +25,11 @@ class Mutant(NamedTuple):
     path: Path
     text: str
     what: str
-    """Its file and line, and how that reads now."""
+    """Its file and line, and the text of that line now."""
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
-    """Of a function's body, or of a file of statements."""
+    """Yield mutants of a function's body, or of a file of statements."""
     whole = path.read_text()
     body = _BODY.search(whole)
     begin = body.end() if body and path.parent.name != "queries" else 0
@@ -45,7 +45,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def _changes(tokens: Sequence[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
-    """From where to where, and what stands there instead."""
+    """Yield (start, end, replacement) of each change."""
     for number, token in enumerate(tokens):
         word, following = token[0].lower(), tokens[number + 1 :]
         part = _end_of_part(following)
@@ -72,7 +72,9 @@ def _changes(tokens: Sequence[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
 
 
 def _end_of_part(tokens: Sequence[re.Match[str]], within: Collection[str] = ()) -> int | None:
-    """Where what begins here ends: at a word that cannot be part of it, or as the parenthesis around it does."""
+    """Where the part that begins here ends: before a word that cannot belong to it, or at the end of the enclosing
+    parenthesis.
+    """
     depth, end, cases = 0, None, 0
     for token in tokens:
         word = token[0].lower()
@@ -87,7 +89,7 @@ def _end_of_part(tokens: Sequence[re.Match[str]], within: Collection[str] = ()) 
 
 
 def _coalesced(tokens: Sequence[re.Match[str]]) -> Iterator[tuple[int, int, str]]:
-    """coalesce(a, b) becomes coalesce(a), and coalesce(b)."""
+    """coalesce(a, b) becomes coalesce(a) and coalesce(b)."""
     depth, comma = 0, None
     for token in tokens:
         depth += {"(": 1, ")": -1}.get(token[0], 0)

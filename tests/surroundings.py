@@ -1,4 +1,4 @@
-"""What tests find around them, and must not depend on: a developer's settings, and how pytest was started."""
+"""Parts of the environment that tests must not depend on: a developer's settings, and how pytest was started."""
 
 import os
 import signal
@@ -12,16 +12,17 @@ _DEFAULTS = {signal.SIGINT: signal.default_int_handler} | dict.fromkeys(
 
 
 def forget() -> None:
-    """As in a shell of somebody who has no Kronos: for this process, and all that it starts."""
-    # Compiled once, not by each of the hundreds of processes that tests start (15 % of what `kronos serve` takes to
-    # start).
+    """Make this process and its children start as from the shell of a user who does not have Kronos."""
+    # Compile modules once, not in each of the hundreds of processes that tests start (15 % of the start of `kronos
+    # serve`).
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ.pop("PYTHONUNBUFFERED", None)  # or what a command says first comes first by itself
+    os.environ.pop("PYTHONUNBUFFERED", None)  # otherwise output is not in the order in which it was written
     os.environ.pop("KRONOS_DATABASE_URL", None)
-    os.environ["XDG_DATA_HOME"] = "/nowhere"  # nor an instance that runs here
+    os.environ["XDG_DATA_HOME"] = "/nowhere"  # ignore an instance that runs on this machine
     libpq.forget_environment()
-    # What runs in the background or under nohup ignores these, and so do its children: they would never end by them.
+    # A process started in the background or by nohup ignores these signals, and so do its children: signals would never
+    # end them.
     for each, handler in _DEFAULTS.items():
         if signal.getsignal(each) is signal.SIG_IGN:
             signal.signal(each, handler)

@@ -1,8 +1,9 @@
-"""What each file of tests takes, for tests/durations.txt: `bin/test --taken`, as root, where nothing else runs.
+"""Measures what each test file takes, for tests/durations.txt: `bin/test --taken`, as root, on an otherwise idle
+machine.
 
-Each of pytest's processes moves into a control group of its own (cpuacct, of cgroup v1), so that the PostgreSQL, the
-browser and all else that its tests start are counted with it. What the first file of a process takes has in it what is
-made once for all. The time that a file waits is what it takes on the clock beyond its CPU: on a busy machine, too much.
+Each pytest process moves into its own control group (cpuacct, of cgroup v1), so that PostgreSQL, the browser and
+everything else that its tests start is counted with it. The first file of a process includes the one-time setup. The
+waiting time of a file is its elapsed time minus its CPU time; a busy machine makes it too large.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ _NANOSECONDS = 1e9
 
 
 class Taken:
-    """A plugin of one of pytest's processes."""
+    """The plugin of each pytest process that runs tests."""
 
     def __init__(self) -> None:
         self._group = _GROUPS / f"kronos-tests-{os.getpid()}"
@@ -36,7 +37,7 @@ class Taken:
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, object, object]:
-        """From a file's first test to the end of what its last one leaves to be ended."""
+        """Measure from a file's first test to the end of its last test's teardown."""
         cpu, at = self._began = self._began or self._now()
         done = yield
         if nextitem is None or nextitem.path != item.path:
@@ -47,7 +48,7 @@ class Taken:
         return done
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """To the process that has them all."""
+        """Send the figures to the process that gathers them."""
         output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
         if output is not None:
             output[_KEY] = json.dumps(self.files)
@@ -55,37 +56,37 @@ class Taken:
             write(session.config.rootpath / "tests/durations.txt", self.files)
 
     def pytest_unconfigure(self) -> None:
-        """Leaves the group, which goes once nothing is in it any more."""
+        """Leave the group, which is removed once it is empty."""
         (_GROUPS / "cgroup.procs").write_text(str(os.getpid()))
-        with contextlib.suppress(OSError):  # what ends after its tests is in it yet
+        with contextlib.suppress(OSError):  # processes that end after their tests are still in it
             self._group.rmdir()
 
 
 class Gathered:
-    """A plugin of the process that starts the others."""
+    """The plugin of the process that starts the others."""
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[float, float]] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object, error: object) -> None:
-        """One has ended."""
+        """A process has ended: keep its figures."""
         output: dict[str, str] = getattr(node, "workeroutput", {})
         self.files |= json.loads(output.get(_KEY, "{}"))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """All have."""
+        """All processes have ended: write the table."""
         write(session.config.rootpath / "tests/durations.txt", self.files)
 
 
 def begin(config: pytest.Config) -> None:
-    """In a process that runs tests, or in the one that starts such."""
+    """Register the right plugin, in a process that runs tests or in the one that starts them."""
     starts_others = config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ
     config.pluginmanager.register(Gathered() if starts_others else Taken())
 
 
 def write(path: Path, files: dict[str, tuple[float, float]]) -> None:
-    """The table anew: what was measured, and the files that were not run as they stood."""
+    """Write the table again: measured files with their new figures, the others as before."""
     rows = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         cpu, waited, file = line.split()

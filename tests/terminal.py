@@ -1,4 +1,4 @@
-"""Commands as pages print them: typed into one shell, and what they say compared with what stands there."""
+"""Console blocks of the docs: their commands run in one shell, and the output is compared with the printed output."""
 
 import re
 import signal
@@ -28,21 +28,21 @@ VARYING: Rules = (
     (r"(?<![\w-])[0-9a-f]{12}(?![\w-])", "PUBLIC_ID"),
     (r"\bcli:\w+", "cli:USER"),
 )
-"""What differs from one run to the next, and what is compared in its place."""
+"""Patterns of values that differ between runs, and the word that replaces them for the comparison."""
 _END = "end-of-this-command"
 _SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A command of a page, and the lines that it says there."""
+    """A command of a page, and the output that the page shows for it."""
 
     command: str
     shown: list[str] = field(default_factory=list)
 
 
 def steps_of(block: str) -> list[Step]:
-    """The commands of a console block. One goes on after a backslash, and to the end of its here-document."""
+    """The commands of a console block. A command continues after a backslash, and to the end of its here-document."""
     steps: list[Step] = []
     open_until: str | None = None
     for line in block.splitlines():
@@ -62,7 +62,7 @@ def steps_of(block: str) -> list[Step]:
 
 
 def as_shown(lines: Iterable[str], more: Rules = (), *, ids: Rules = _IDS) -> list[str]:
-    """Lines without what varies, and with one blank where there are many."""
+    """Normalize lines: replace varying values, collapse runs of blanks, drop empty lines."""
     plain: list[str] = []
     for line in lines:
         text = re.sub(r"[ \t]+", " ", line).strip()
@@ -73,9 +73,10 @@ def as_shown(lines: Iterable[str], more: Rules = (), *, ids: Rules = _IDS) -> li
 
 
 def told_ids(shown: Sequence[str], said: Sequence[str], more: Rules = ()) -> dict[str, str] | None:
-    """Whether a page shows what was said: the ids that it shows, and those that came in their places; else None.
+    """Compare a page with the actual output. Return the page's ids and the actual ids in their places; None if the
+    output differs.
 
-    On a page … is any text, and alone in a line any lines.
+    On a page, … stands for any text; on a line by itself, for any lines.
     """
     patterns = [
         r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
@@ -93,14 +94,14 @@ def told_ids(shown: Sequence[str], said: Sequence[str], more: Rules = ()) -> dic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What a command said, and how it ended."""
+    """A command's output and exit code."""
 
     lines: list[str]
     code: int
 
 
 class Terminal:
-    """One shell for all of them: what one exports, the next sees."""
+    """One shell for all commands: a later command sees what an earlier one exported."""
 
     def __init__(self, *shell: str, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self._code = 0
@@ -115,10 +116,10 @@ class Terminal:
         )
 
     def run(self, command: str) -> Ran:
-        """Types it, and waits for its end; it has no standard input. After two minutes the shell is ended."""
+        """Type the command and wait for it to end, without standard input. After two minutes the shell is killed."""
         assert self._shell.stdin is not None
         assert self._shell.stdout is not None
-        before = f"(exit {self._code})"  # what $? says
+        before = f"(exit {self._code})"  # sets $?
         self._shell.stdin.write(f'{before}\n{{ {command}\n}} </dev/null; code=$?; echo; echo "{_END} $code"\n')
         self._shell.stdin.flush()
         lines: list[str] = []
@@ -139,7 +140,7 @@ class Terminal:
 
 
 def said_until(text: str, command: str, *, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """What a command that has no end says, up to the line with this text; then it is ended."""
+    """Run a command that does not end by itself. Return its output up to the line with this text, then end it."""
     process = subprocess.Popen(
         ["bash", "-c", command],
         stdin=subprocess.DEVNULL,
@@ -151,7 +152,7 @@ def said_until(text: str, command: str, *, folder: Path, environment: Mapping[st
         start_new_session=True,
     )
     assert process.stdout is not None
-    patience = Timer(_SECONDS, signalled, (-process.pid, signal.SIGKILL))  # all of its group
+    patience = Timer(_SECONDS, signalled, (-process.pid, signal.SIGKILL))  # its whole process group
     patience.start()
     lines: list[str] = []
     try:

@@ -1,4 +1,4 @@
-"""Suspending and resuming a workspace whose jobs follow in steps, and what its ledger then says."""
+"""Suspending and resuming a workspace whose jobs follow in steps, and checks of its ledger."""
 
 import uuid
 from datetime import datetime
@@ -8,7 +8,9 @@ from sql_factory import Connection, done, live, records, value, values
 
 
 def turn(superuser: Connection, endpoint: EndpointRow, to: str, *, at: datetime | None = None) -> None:
-    """Suspends or resumes the workspace, as a request's first transaction does; as if at an instant that has passed."""
+    """Suspend or resume the workspace, as the first transaction of a request does; with `at`, as if at that past
+    instant.
+    """
     with superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
         superuser.execute(f"select kronos.{to}_workspace()")
@@ -26,7 +28,7 @@ def turn(superuser: Connection, endpoint: EndpointRow, to: str, *, at: datetime 
 
 
 def follow(superuser: Connection, endpoint: EndpointRow, *, limit: int = 500) -> int:
-    """A step; how many jobs it got on with."""
+    """Take one step. Return how many jobs it advanced."""
     return int(value(superuser, "select kronos.turn_some(%s, %s)", [endpoint.workspace_id, limit]))
 
 
@@ -36,7 +38,7 @@ def follow_all(superuser: Connection, endpoint: EndpointRow) -> None:
 
 
 def told(superuser: Connection, job_id: uuid.UUID) -> list[tuple[str, datetime, int]]:
-    """What became of the job's ticks: each row, its first tick and how many it stands for."""
+    """What became of the job's ticks: status, first tick and tick count of each row."""
     rows = [(row["status"], row["scheduled_at"], row["tick_count"]) for row in done(superuser, job_id)]
     return sorted(
         [*rows, *(("RUNS", row["scheduled_at"], 1) for row in live(superuser, job_id))], key=lambda row: row[1]
@@ -44,7 +46,9 @@ def told(superuser: Connection, job_id: uuid.UUID) -> list[tuple[str, datetime, 
 
 
 def assert_told(superuser: Connection, job_ids: list[uuid.UUID], since: datetime, *, is_over: bool = False) -> None:
-    """The ledger has each tick of the jobs once; none is overdue where all have followed."""
+    """Check that the ledger accounts for each tick of the jobs exactly once and, with `is_over`, that all jobs have
+    followed.
+    """
     for job_id in job_ids:
         (ledger,) = records(superuser, "select * from kronos.check_ledger(%s, %s, clock_timestamp())", [job_id, since])
         assert (ledger["unaccounted"], ledger["surplus"], ledger["error"]) == (0, 0, None), (job_id, ledger)
@@ -80,7 +84,7 @@ select '* * * * *', format('select kronos.fire(%%L)', job_id), current_setting('
 
 
 def fill(superuser: Connection, endpoint: EndpointRow, count: int, *, since: datetime) -> list[uuid.UUID]:
-    """Jobs with entries that tick each minute and have not been accounted for from `since` on."""
+    """Insert `count` jobs with entries that tick every minute and are not accounted for since `since`."""
     superuser.execute(
         _FILL,
         {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "count": count, "since": since},

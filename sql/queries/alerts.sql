@@ -1,6 +1,6 @@
 -- name: find_named
--- What a rule names that is not there: endpoints that it tells, and the job or the endpoint that it selects;
--- and how many rules there are besides it. One row.
+-- Endpoints that a rule notifies, and the job or endpoint that it selects, if they do not exist; and the
+-- number of other rules. One row.
 select array(select told.name
                from unnest(%(tell)s::text[]) as told (name)
               where not exists (select
@@ -29,7 +29,7 @@ select array(select told.name
          where rule.workspace_id = kronos.current_workspace_id() and rule.name <> %(name)s) as others;
 
 -- name: insert_alert_rule
--- No row: the name is taken, or an endpoint that it tells was deleted meanwhile.
+-- No row: the name is taken, or an endpoint that it notifies was deleted meanwhile.
 with told as materialized (
     select array_agg(endpoint.endpoint_id) as ids
       from (select each.endpoint_id
@@ -50,8 +50,8 @@ select kronos.current_workspace_id(), %(name)s, %(enabled)s, %(severity)s, %(sel
 returning rule_id;
 
 -- name: replace_alert_rule
--- The next version. No row: there is no such rule, it is at a version that %(if_match)s and %(if_none_match)s
--- exclude, or an endpoint that it tells was deleted meanwhile.
+-- Store the next version. No row: there is no such rule, %(if_match)s or %(if_none_match)s exclude its
+-- version, or an endpoint that it notifies was deleted meanwhile.
 with told as materialized (
     select array_agg(endpoint.endpoint_id) as ids
       from (select each.endpoint_id
@@ -75,7 +75,7 @@ update kronos.alert_rules as rule
 returning rule.rule_id;
 
 -- name: get_alert_rules
--- Those that have these names; no row of one: there is none.
+-- The rules with these names; no row for a name that does not exist.
 select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as enabled, rule.severity,
        case rule.selector when 'WORKSPACE' then '{}'::jsonb
                           else jsonb_build_object(lower(rule.selector), rule.selected) end as selects,
@@ -108,13 +108,13 @@ select rule.name, workspace.slug as workspace, rule.version, rule.is_enabled as 
  limit %(limit)s;
 
 -- name: match_alert_rule
--- First where a rule is deleted: its version; no row: there is none of the name.
+-- First statement of a deletion: the rule's version. No row: no rule has the name.
 select rule.version
   from kronos.alert_rules as rule
  where rule.workspace_id = kronos.current_workspace_id() and rule.name = %(name)s;
 
 -- name: delete_alert_rule
--- No row: there is none of the name, or it is at another version.
+-- No row: no rule has the name, or it is at another version.
 delete from kronos.alert_rules as rule
  where rule.workspace_id = kronos.current_workspace_id()
    and rule.name = %(name)s
@@ -129,7 +129,7 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_incidents
--- Newest first. Of a job by its name or an id of it.
+-- Newest first. %(job)s is a job's name or one of its ids.
 select incident_id, workspace, rule, severity, condition, subject, status, detail, execution_id, opened_at,
        resolved_at, resolution, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, said_at,
        times_said, notifications
@@ -160,7 +160,7 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
  order by opened_at desc, incident_id desc;
 
 -- name: list_live_incidents
--- The same of those that are not over, by their own index.
+-- As list_incidents, for unresolved incidents, by their own index.
 select incident_id, workspace, rule, severity, condition, subject, status, detail, execution_id, opened_at,
        resolved_at, resolution, acknowledged_at, acknowledged_by, note, snoozed_until, snoozed_by, said_at,
        times_said, notifications
@@ -192,8 +192,8 @@ select incident_id, workspace, rule, severity, condition, subject, status, detai
  order by opened_at desc, incident_id desc;
 
 -- name: list_open_alerts
--- Incidents of a job, which %(job)s names, or of a heartbeat, which %(heartbeat)s does: those that are not
--- over, and those that were not at an instant; null: now. The newest ten.
+-- Incidents of the job %(job)s or the heartbeat %(heartbeat)s that are unresolved, or were unresolved at an
+-- instant (null: now). The newest ten.
 select incident.incident_id, incident.rule, incident.severity, incident.status, incident.detail,
        incident.opened_at, incident.resolved_at, incident.acknowledged_by
   from kronos.incidents as incident
@@ -213,8 +213,8 @@ select incident.incident_id, incident.rule, incident.severity, incident.status, 
  limit 10;
 
 -- name: count_incidents
--- Those of the workspace that are not over, up to a thousand, and how many of them nobody has acknowledged;
--- and the notifications that are dead letters, up to a hundred of the newest thousand. One row.
+-- The workspace's unresolved incidents, up to a thousand, and how many of them are not acknowledged; and the
+-- notifications that are dead letters, up to a hundred of the newest thousand. One row.
 select count(*)::integer as live, count(*) filter (where open.status = 'OPEN')::integer as open,
        (select count(*)::integer
           from (select note.execution_id
@@ -231,7 +231,7 @@ select count(*)::integer as live, count(*) filter (where open.status = 'OPEN')::
          limit 1000) as open;
 
 -- name: set_acknowledged
--- No row: there is no such incident, or it is over, or somebody has acknowledged it before.
+-- No row: there is no such incident, it is resolved, or it is already acknowledged.
 update kronos.incidents as incident
    set status = 'ACKNOWLEDGED', acknowledged_at = kronos.now(), acknowledged_by = %(actor)s, note = %(note)s,
        repeat_at = null
@@ -241,8 +241,8 @@ update kronos.incidents as incident
 returning incident.incident_id;
 
 -- name: set_snoozed
--- Until then, or for so many seconds, it is not said again; both null: as if it had not been snoozed. No row:
--- there is none, or it is over.
+-- Suppress repeated notifications until an instant, or for a number of seconds; both null: end the snooze. No
+-- row: there is no such incident, or it is resolved.
 update kronos.incidents as incident
    set snoozed_until = asked.until, snoozed_by = case when asked.until is not null then %(actor)s end,
        repeat_at = case when incident.status <> 'OPEN' then null

@@ -1,6 +1,6 @@
 -- name: list_audit
--- Of the workspace that was entered, the newest first: one more than the page may have, of which as many are
--- kept as are no more than %(bytes)s.
+-- For the entered workspace, newest first: one row more than the page may have, of which only as many are
+-- returned as fit into %(bytes)s.
 with found as materialized (
     select each.*,
            row_number() over (order by each.at desc, each.audit_id desc) as nth,
@@ -23,7 +23,7 @@ select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, pag
  order by page.at desc, page.audit_id desc;
 
 -- name: list_instance_audit
--- Of the instance and all workspaces, as list_audit.
+-- As list_audit, for the instance and all workspaces.
 with found as materialized (
     select each.*,
            row_number() over (order by each.at desc, each.audit_id desc) as nth,
@@ -46,7 +46,7 @@ select page.audit_id, coalesce(page.workspace, workspace.slug) as workspace, pag
  order by page.at desc, page.audit_id desc;
 
 -- name: get_head
--- Where the chain of the workspace that was entered, or the instance's, begins and ends. One row.
+-- The beginning and end of the chain of the entered workspace, or of the instance. One row.
 select workspace.slug as workspace, chain.number, encode(chain.hash, 'hex') as hash, chain.sealed_at,
        (select count(*)
           from kronos.audit_pending as pending
@@ -57,8 +57,8 @@ select workspace.slug as workspace, chain.number, encode(chain.hash, 'hex') as h
   left join kronos.workspaces as workspace on workspace.workspace_id = which.chain_id;
 
 -- name: list_lines
--- Sealed rows of that chain behind number %(after)s, in their order, each a line as it is exported: what its
--- hash is made of stands last, as it is.
+-- Sealed rows of that chain after number %(after)s, in order, each as one line of the export: the hashed data
+-- comes last, unchanged.
 select line.number, line.text
   from (select sealed.number,
                format('{"number": %%s, "hash": "%%s", "record": %%s}', sealed.number,
@@ -71,7 +71,7 @@ select line.number, line.text
  order by line.number;
 
 -- name: list_chains
--- All chains, as their heads and cuts say, and what the newest note of a cut in each says. The owner's.
+-- All chains according to their heads and cuts, and the newest audited cut of each. For the owner.
 select chain.chain_id, coalesce(workspace.slug, chain.workspace_id::text) as workspace, chain.number,
        chain.hash, chain.cut_number, chain.cut_hash,
        (select count(*)
@@ -85,17 +85,17 @@ select chain.chain_id, coalesce(workspace.slug, chain.workspace_id::text) as wor
  order by chain.chain_id;
 
 -- name: read_chain
--- The next %(limit)s rows of a chain, computed anew. One row.
+-- Recompute the next %(limit)s rows of a chain. One row.
 select number, hash, seen, fault
   from kronos.verify_audit(%(chain_id)s, %(after)s, %(hash)s, %(limit)s);
 
 -- name: seal
--- What is committed goes into its chains now. One row.
+-- Move committed changes into their chains. One row.
 select kronos.seal_audit(%(limit)s) as sealed;
 
 -- name: list_one_shots_made
--- Who made the one-shots of the workspace that was entered, the newest first. A last row without an id: there
--- the look ended, and goes on.
+-- The creators of the entered workspace's one-shots, newest first. A last row without an id: the search ended
+-- there, and continues from it.
 select made.audit_id, workspace.slug as workspace, made.at, made.actor, made.key_id, made.address,
        made.request_id, made.database_user, 'one_shot.create' as action, 'one_shot' as object_type,
        made.object_id, made.object, null::jsonb as before, made.after, null::bigint as number,

@@ -1,6 +1,6 @@
 -- name: count_ticks
--- What a backfill of [from, to) would do now; nothing is written. No row: no such job. Ticks in the future
--- are not counted, nor more than %(limit)s.
+-- What a backfill of [from, to) would do now; nothing is written. Ticks in the future are not counted, nor
+-- more than %(limit)s. No row: no such job.
 select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks,
        counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.job_rows(kronos.find_job(%(job)s)) as job
@@ -16,9 +16,9 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
  where job.workspace_id = kronos.current_workspace_id();
 
 -- name: insert_backfill
--- The backfill and its first executions. Run after settle_ticks, so that no tick of the past is the
--- schedule's any more. No row: the job is not live any more, has a newer version than was counted, or its
--- workspace is suspended.
+-- Insert the backfill and its first executions. Run after settle_ticks, so that the schedule has no
+-- unaccounted ticks in the past. No row: the job is no longer live, has a newer version than the one counted,
+-- or its workspace is suspended.
 with made as (
     insert into kronos.backfills (backfill_id, workspace_id, job_id, first_version_id, from_at, to_at,
                                   max_active, include, next_at, ticks, priority, caller)
@@ -50,7 +50,7 @@ select {Backfill}
    and backfill_id = %(backfill_id)s;
 
 -- name: list_backfills
--- Of all versions of the job.
+-- For all versions of the job.
 select {Backfill}
   from kronos.backfill_details
  where workspace_id = kronos.current_workspace_id()
@@ -66,7 +66,7 @@ select {Backfill}
  limit %(limit)s;
 
 -- name: cancel_backfill
--- False: it is not RUNNING, or not there.
+-- False: it is not RUNNING, or does not exist.
 select coalesce((select kronos.stop_backfill(backfill.backfill_id,
                                              jsonb_build_object('code', 'cancelled',
                                                                 'detail', 'cancelled over the API'))

@@ -1,5 +1,5 @@
 -- name: insert_calendar
--- insert_document of a calendar, with the row that it is asked by. No row: the name is taken.
+-- As insert_document for a calendar, with the row that schedules query. No row: the name is taken.
 with document as (
     insert into kronos.documents (workspace_id, kind, name)
     values (kronos.current_workspace_id(), 'CALENDAR', %(name)s)
@@ -20,9 +20,8 @@ select document_id, version
  where kronos.store_calendar(document_id, workspace_id, name, version, %(compiled)s::jsonb) >= 0;
 
 -- name: replace_calendar
--- The next version of a calendar, after lock_document; jobs_left: of the jobs that name it, so many have
--- still to follow. No row: another version than those in %(if_match)s, or one of those in
--- %(if_none_match)s.
+-- Store the next version of a calendar, after lock_document. jobs_left: how many of the jobs that name it
+-- have yet to follow. No row: its version is not in %(if_match)s, or is in %(if_none_match)s.
 with document as (
     update kronos.documents as document
        set version = version + 1, updated_at = kronos.now()
@@ -40,10 +39,10 @@ select document_id, version,
   from document;
 
 -- name: move_further
--- Some more of a calendar's jobs follow it. One row: how many, 0 where nothing can be done at this moment;
--- and how many have still to.
+-- Let some more of a calendar's jobs follow it. One row: how many did (0: nothing can be done at this
+-- moment), and how many have yet to.
 select done, jobs_left from kronos.move_further(%(name)s);
 
 -- name: list_calendar_users
--- The live jobs that name a calendar, as many as %(limit)s.
+-- The live jobs that name a calendar, up to %(limit)s.
 select job_id, name from kronos.calendar_users(%(name)s, %(limit)s::integer);

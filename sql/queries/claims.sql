@@ -1,12 +1,13 @@
 -- name: list_due_endpoints
--- Endpoints with something to claim, but for those of suspended workspaces: a hint, never trusted. A loose
--- scan of execution_live_ready: 0.8 ms for 100 endpoints, 22 ms for 10,000; looking at their workspaces takes
--- a fifth of that more, and spares a claim in vain for each that is suspended. An endpoint in
--- %(endpoint_ids)s is read from its floor on, and the others between them from %(since_seconds)s ago on
--- (null: all there is): the entries of what was delivered come first in the index, and while somebody reads
--- in an old snapshot no vacuum removes them: 20,000 for one look. An endpoint's first entry has no priority
--- where none of its executions has one; else first_due looks into each of its queues. One with work of both
--- kinds may come twice. Where groups of workers are used, a gate is only there for those that it lets in.
+-- Endpoints with something to claim, except those of suspended workspaces: a hint, never trusted. A loose
+-- scan of execution_live_ready: 0.8 ms for 100 endpoints, 22 ms for 10,000. Checking their workspaces adds a
+-- fifth to that, and saves a useless claim for each suspended one.
+-- An endpoint in %(endpoint_ids)s is read from its floor on, and the others between them from
+-- %(since_seconds)s ago on (null: from the beginning). The entries of delivered executions come first in the
+-- index, and while a session reads in an old snapshot no vacuum removes them: 20,000 for one scan.
+-- An endpoint's first entry has no priority if none of its executions has one; otherwise first_due checks
+-- each of its queues. An endpoint with both kinds of work may be returned twice. If worker groups are used,
+-- only the gates of the worker's groups are visible.
 with recursive known as materialized (
     select known.endpoint_id, kronos.floor_of(known.floor) as floor
       from unnest(%(endpoint_ids)s::uuid[], %(floors)s::timestamptz[]) as known (endpoint_id, floor)
@@ -80,7 +81,7 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
  cross join lateral (select workspace.status
                        from kronos.workspaces as workspace
                       where workspace.workspace_id = waiting.workspace_id
-                      -- limit: one look into the index each, whatever the planner believes of the workspaces
+                      -- limit: one index lookup each, whatever the planner assumes about the workspaces
                       limit 1) as workspace
   left join lateral (select gate.paused_until      -- slowed down or disabled
                        from kronos.endpoint_health as health
@@ -94,31 +95,34 @@ select waiting.endpoint_id, (extract(epoch from greatest(waiting.visible_at, kep
         or exists (select from kronos.endpoint_gate as gate where gate.endpoint_id = waiting.endpoint_id));
 
 -- name: upkeep
--- What dead workers held: due again, or FAILED; what waited for another run of its job, and need not any
--- more; and backfills' next executions, null while none is RUNNING. One row of counts.
+-- Executions that dead workers held: due again, or FAILED; runs that waited for another run of their job and
+-- no longer need to; and the next executions of backfills, null while none is RUNNING. One row of counts.
 select requeued, failed, released, backfilled from kronos.upkeep(%(limit)s, %(all_leases)s, false);
 
 -- name: expire_leases
--- What upkeep does about leases, alone: where another part of upkeep fails, nothing of it is done.
+-- Only the part of upkeep that handles leases: if another part of upkeep fails, all of upkeep is undone.
 select requeued, failed, 0 as released, null::integer as backfilled
   from kronos.expire_leases(%(limit)s, '-infinity');
 
 -- name: claim_executions
--- Up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt is on
--- disk, with its lease, before anything is sent. Waits for nobody: a limited endpoint's gate is its mutex and
--- exact counter, and one that is locked is being served by another claimer (open_gates); unlimited endpoints'
--- gates are only read. One on trial (trial_seconds) is limited to one delivery at a time, each so long after
--- the one before, whatever becomes of that. Nothing of a suspended workspace, whose status alone says so: no
--- gate has to remember; nor of a cancelled job whose executions are being ended (cancelled_jobs); nor what is
--- past its deadline. Of those with a concurrency_key take_keyed says what may be taken. The floor is a hint
--- that skips the dead beginning of the index; '-infinity' every few seconds. Of an endpoint with executions
--- of several priorities claim_shares says how many of each are taken; of others, nearly all, the queue of
--- priority 0 (11) is all there is. What is counted at the gates is what was claimed, not what was due: what
--- came since this began take_keyed sees, and this does not. Where the gate names a version (use: latest),
--- what is claimed is made of that one; its timeout and attempts stay as they were.
--- What was locked is changed where it was found (place), without a second look by its key, 1 us for each. A
--- row that another has changed since this began is elsewhere then, and left to the next claim.
--- A row without an execution says of an endpoint that its limit kept it from giving more, and for how long.
+-- Claim up to quota due executions of each endpoint, leased to this worker under %(claim_token)s. The attempt
+-- and its lease are on disk before anything is sent. Does not wait: a limited endpoint's gate is its mutex
+-- and exact counter, and a locked gate is being used by another claim (open_gates); the gates of unlimited
+-- endpoints are only read. An endpoint on trial (trial_seconds) gets one delivery at a time, each so long
+-- after the previous one, whatever its outcome.
+-- Excluded are executions of a suspended workspace (only its status counts, gates need not know), of a
+-- cancelled job whose executions are being ended (cancelled_jobs), and those past their deadline. take_keyed
+-- decides which executions with a concurrency_key may be claimed.
+-- The floor is a hint that skips the dead beginning of the index; '-infinity' every few seconds. For an
+-- endpoint with executions of several priorities, claim_shares decides how many of each are claimed; the
+-- others, nearly all, only have the queue of priority 0 (11). Gates count what was claimed, not what was due:
+-- take_keyed sees executions that were created since this statement began, and this statement does not. If
+-- the gate names a version (use: latest), the claimed executions use that version; their timeout and attempts
+-- stay.
+-- A locked row is updated at the place where it was found, without a second search by its key, which saves 1
+-- us per row. A row that another session has changed since this began is elsewhere by then, and left to the
+-- next claim.
+-- A row without an execution means that the endpoint's limit prevented further claims, and for how long.
 with wanted as materialized (
     select endpoint_id, quota, kronos.floor_of(floor) as floor, kronos.floor_of(rank) as rank
       from unnest(%(endpoint_ids)s::uuid[], %(quotas)s::integer[], %(floors)s::timestamptz[],
@@ -133,7 +137,7 @@ with wanted as materialized (
       join kronos.workspaces as workspace using (workspace_id)
      where gate.paused_until <= kronos.now() and workspace.status = 'ACTIVE'
 ), limited as materialized (
-    -- nothing is called where there are none
+    -- not called if there are none
     select room.*
       from (select array_agg(endpoint_id) as ids, array_agg(quota) as quotas, array_agg(floor) as floors
               from open
@@ -210,7 +214,7 @@ with wanted as materialized (
 )
 select *
   from claimed
--- nothing more is done where nobody listens
+-- only if there are listeners
  where not (select kronos.is_watched())
     or (select kronos.note_claims(array_agg(workspace_id), array_agg(execution_id)) from claimed)
  union all
@@ -219,8 +223,8 @@ select null, workspace_id, null, endpoint_id, null, null, null, null, null, null
   from short;
 
 -- name: list_unwanted
--- Of claims whose deliveries are under way, those that need not go on: the execution was cancelled, or the
--- token does not hold it any more (a newer run has replaced it, the lease had run out).
+-- Claims in progress whose delivery should stop: the execution was cancelled, or the token no longer holds it
+-- (a newer run has replaced it, or the lease had expired).
 select held.execution_id, held.claim_token
   from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[]) as held (execution_id, claim_token)
  where not exists (select
@@ -230,7 +234,7 @@ select held.execution_id, held.claim_token
                       and live.cancel_reason is null);
 
 -- name: recover_claim
--- After a claim whose answer was lost: what that very claim took.
+-- After a claim whose answer was lost: the executions that it claimed.
 select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attempt_count, max_attempts,
        kronos.finite(scheduled_at) as scheduled_at, timeout_ms, holds_slot, input, claimed_at as due_at,
        priority, ctid::text as place, null::float8 as opens_in_ms
@@ -239,7 +243,7 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, attemp
    and endpoint_id = any (%(endpoint_ids)s::uuid[]);
 
 -- name: get_endpoint_versions
--- What deliveries are made of; a version never changes, so the worker keeps it.
+-- The versions from which deliveries are built. A version never changes, so the worker caches it.
 select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_of.retry_policy,
        made_of.workspace_id, made_of.secrets, made_of.signing_secrets, config.content as config
   from unnest(%(endpoint_ids)s::uuid[], %(versions)s::integer[]) as wanted (endpoint_id, version)
@@ -251,16 +255,16 @@ select made_of.endpoint_id, made_of.version, endpoint.type, spec_of.spec, spec_o
    and config.version = made_of.config_version;
 
 -- name: get_run_facts
--- Of executions whose templates name them: what the claim does not carry.
+-- Facts that the claim does not return, for executions whose templates use them.
 select execution_id, cause, job_name, scheduled_local from kronos.run_facts(%(execution_ids)s::uuid[]);
 
 -- name: get_trace_facts
--- Of executions whose deliveries are traced: what the claim does not carry.
+-- Facts that the claim does not return, for executions whose deliveries are traced.
 select execution_id, cause, created_at, claimed_at, traceparent, is_part
   from kronos.trace_facts(%(execution_ids)s::uuid[]);
 
 -- name: get_secrets
--- The secrets of these names, sealed. What is missing is not there.
+-- The encrypted secrets with these names. Missing ones have no row.
 select secret.workspace_id, secret.name, secret.version, secret.key_id, secret.nonce, secret.ciphertext
   from unnest(%(workspace_ids)s::uuid[], %(names)s::text[]) as wanted (workspace_id, name)
   join kronos.secrets as secret using (workspace_id, name);

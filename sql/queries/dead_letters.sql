@@ -1,6 +1,6 @@
 -- name: list_dead_letters
--- The page's ids first, one more than it may have; then each row from the partition that its id names, as
--- long as they are no more than %(bytes)s.
+-- First the ids of the page, plus one; then each row from the partition that its id names, up to %(bytes)s in
+-- total.
 with page as materialized (
     select array(
            select found.execution_id
@@ -21,7 +21,7 @@ select {Execution},
  order by completed_at desc, execution_id desc;
 
 -- name: list_dead_letter_groups
--- By endpoint and type of error, the largest first, of the newest %(most)s. No row: there are none.
+-- By endpoint and type of error, the largest group first, from the newest %(most)s. No row: there are none.
 select endpoint, error_type, number, jobs, first_failed_at, last_failed_at, execution_id, message,
        looked_at as _counted
   from kronos.dead_letter_groups(kronos.current_workspace_id(),
@@ -30,7 +30,7 @@ select endpoint, error_type, number, jobs, first_failed_at, last_failed_at, exec
                                  %(most)s::integer, %(limit)s::integer);
 
 -- name: count_dead_letters
--- How many there are; absent: the endpoint or the job that is named is not there. One row.
+-- How many there are. absent: the named endpoint or job does not exist. One row.
 select which.filter ->> 'absent' as absent,
        (select count(*)
           from kronos.find_dead_letters(kronos.current_workspace_id(), which.filter, 'infinity',
@@ -39,8 +39,8 @@ select which.filter ->> 'absent' as absent,
                                          %(before)s::timestamptz) as filter) as which;
 
 -- name: insert_operation
--- An operation over what had failed by now. absent, in place of an id: what the filter names is not there.
--- No row: a workspace that is suspended redrives nothing.
+-- Insert an operation over everything that has failed so far. absent, instead of an id: the object that the
+-- filter names does not exist. No row: the workspace is suspended and redrives nothing.
 with which as materialized (
     select kronos.dead_letter_filter(%(endpoint)s, %(job)s, %(error_type)s, %(q)s, %(after)s::timestamptz,
                                      least(%(before)s::timestamptz, kronos.now())) as filter
@@ -88,7 +88,7 @@ select {BulkOperation}
  limit %(limit)s;
 
 -- name: cancel_operation
--- False: it is not RUNNING, or not there.
+-- False: it is not RUNNING, or does not exist.
 select coalesce((select kronos.end_operation(operation.operation_id, 'CANCELLED',
                                              jsonb_build_object('code', 'cancelled',
                                                                 'detail', 'cancelled over the API'))

@@ -1,5 +1,5 @@
 -- name: get_ground
--- What the rest stands on, no matter who connects and whether or not anything is migrated.
+-- The basic conditions, for any role, whether or not anything is migrated.
 select current_user::text as connected_as, current_database()::text as database,
        current_setting('server_version') as server_version,
        (select extversion from pg_extension where extname = 'pg_cron') as pg_cron_version,
@@ -9,7 +9,7 @@ select current_user::text as connected_as, current_database()::text as database,
        array(select name
                from unnest(array['kronos_owner', 'kronos_cron', 'kronos_api', 'kronos_worker']) as name
               where to_regrole(name) is null) as missing_roles,
-       -- from PostgreSQL 16 on a member is not always one who may become it
+       -- from PostgreSQL 16 on a member is not always able to become the role
        case when to_regrole('kronos_owner') is null then false
             when current_setting('server_version_num')::integer >= 160000
                 then pg_has_role(current_user, 'kronos_owner', 'set')
@@ -23,8 +23,8 @@ select current_user::text as connected_as, current_database()::text as database,
        extract(epoch from clock_timestamp())::double precision as clock_seconds;
 
 -- name: list_orphans
--- Entries of cron.job whose role is gone: one is enough to kill pg_cron's launcher each second. As the
--- administrator, who alone sees them all.
+-- Entries of cron.job whose role no longer exists: a single one kills pg_cron's launcher every second. For
+-- the administrator, the only role that sees all entries.
 select entry.jobid, entry.username::text as username
   from cron.job as entry
  where not exists (select from pg_roles as role where role.rolname = entry.username)
@@ -32,7 +32,7 @@ select entry.jobid, entry.username::text as username
  limit 100;
 
 -- name: get_tzdata
--- What a file of PostgreSQL's time zone data says of its version. For a superuser alone: nobody else may read
+-- The version that a file of PostgreSQL's time zone data gives. Only for a superuser: other roles cannot read
 -- the server's files.
 select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true),
                 pg_read_file(data.folder || '/+VERSION', 0, 100, true)) as version
@@ -47,8 +47,8 @@ select coalesce(pg_read_file(data.folder || '/tzdata.zi', 0, 100, true),
 select timezone, probes, distances from kronos.zones_read();
 
 -- name: get_cron_settings
--- How pg_cron reads its entries. Null where its settings are not for the owner's eyes, or this pg_cron has
--- none of the name.
+-- How pg_cron reads its entries. Null if the owner may not read its settings, or if this pg_cron has no such
+-- setting.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
             then current_setting('cron.timezone', true) end as cron_timezone,
        case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
@@ -56,7 +56,7 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
        pg_has_role(current_user, 'pg_read_all_settings', 'usage') as is_visible;
 
 -- name: get_pg_cron
--- pg_cron as the owner sees it. served_database is null where its settings are not for the owner's eyes.
+-- pg_cron as the owner sees it. served_database is null if the owner may not read its settings.
 select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
             then current_setting('cron.database_name', true) end as served_database,
        health.internal_jobs, health.internal_entries, health.silent_seconds, kronos.is_held() as is_held,
@@ -66,8 +66,7 @@ select case when pg_has_role(current_user, 'pg_read_all_settings', 'usage')
  cross join kronos.pg_cron_failure(200) as newest;
 
 -- name: list_missing_privileges
--- What each role must be able to do, and cannot; and which one is past row level security, which nobody may
--- be.
+-- Privileges that each role must have and does not; and roles that bypass row level security, which none may.
 select wanted.role, wanted.fault
   from (values ('kronos_cron', 'cannot log in',
                 (select rolcanlogin from pg_roles where rolname = 'kronos_cron')),
@@ -116,7 +115,8 @@ select role.rolname,
    and (role.rolsuper or role.rolbypassrls);
 
 -- name: list_missing_rings
--- What kronos_cron must be able to call and read, and cannot; and what writes entries and is not its own.
+-- Functions and tables that kronos_cron must be able to call and read, and cannot; and functions that write
+-- entries and do not belong to it.
 with called as materialized (
     select nspname || '.' || proname as name,
            nspname || '.' || proname || '(' || oidvectortypes(proargtypes) || ')' as whole,
@@ -147,7 +147,7 @@ select 'kronos_cron', 'cannot read cron.job'
  order by 2;
 
 -- name: list_table_parts
--- The indexes and constraints of our tables that hold for every row.
+-- The indexes and constraints of our tables that apply to every row.
 select class.relname::text as name
   from pg_index as index
   join pg_class as class on class.oid = index.indexrelid
@@ -163,7 +163,7 @@ select made.conname::text from pg_constraint as made
 select queue.worker_sessions from kronos.queue_health('1 minute') as queue;
 
 -- name: list_waiting
--- Endpoints whose oldest due execution has waited for longer than that, and what for: null, a worker.
+-- Endpoints whose oldest due execution has waited for longer than this, and the reason; null: for a worker.
 select workspace.slug as workspace, endpoint.name as endpoint,
        extract(epoch from kronos.now() - greatest(waiting.due_at, '1970-01-01 00:00:00+00'))::double precision
            as seconds,
@@ -175,7 +175,7 @@ select workspace.slug as workspace, endpoint.name as endpoint,
  limit %(limit)s;
 
 -- name: count_jobs
--- How many jobs check_ledgers is going to look at.
+-- How many jobs check_ledgers will check.
 select (live.jobs + over.jobs)::integer as jobs
   from (select count(*) as jobs
           from kronos.jobs as job
@@ -192,8 +192,8 @@ select job_id, name, workspace, expected, unaccounted, surplus, first_unaccounte
   from kronos.check_ledgers(%(after)s, %(count)s, %(since)s, %(until)s);
 
 -- name: list_faults
--- Live jobs whose ticks cannot be accounted for, as accounting met it; and those without a pointer, which
--- nobody looks for.
+-- Live jobs whose ticks could not be accounted for, as recorded; and live jobs without a pointer, whose ticks
+-- are never found.
 select job.job_id, job.name, workspace.slug as workspace, fault.sqlstate, fault.message, fault.failed_at
   from kronos.job_faults as fault
   join kronos.jobs as job using (job_id)
@@ -211,8 +211,8 @@ select job.job_id, job.name, workspace.slug, '02000', 'it has no row in kronos.p
  limit %(limit)s;
 
 -- name: list_left_behind
--- What is unfinished although its workspace or endpoint was deleted: no statement of Kronos leaves any, but a
--- deletion that is under way takes it in steps.
+-- Unfinished rows whose workspace or endpoint was deleted. No statement of Kronos leaves any, but a deletion
+-- in progress removes them in steps.
 select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.deleted
   from (select 'job' as kind, job.job_id as id, workspace.slug as workspace,
                case when workspace.status = 'DELETED' then 'workspace' else 'endpoint' end as deleted
@@ -249,16 +249,16 @@ select left_behind.kind, left_behind.id, left_behind.workspace, left_behind.dele
  limit %(limit)s;
 
 -- name: list_steps
--- What is followed in steps, oldest first: see system.list_steps. Not operations: they take what time they
--- were given.
+-- Work that is done in steps, oldest first: see system.list_steps. Without operations, whose rate may be
+-- limited.
 select kind, workspace, job_id, remaining, since, last_error,
        extract(epoch from kronos.now() - since)::double precision as seconds
   from kronos.steps_under_way(%(limit)s)
  where operation_id is null;
 
 -- name: list_overdue
--- Jobs whose tick has been due for longer than catch-up, which rings every minute, leaves any. Internal jobs
--- wait for alarms of their own: the check of retention knows its hourly one.
+-- Jobs whose tick has been due for longer than catch-up, which rings every minute, allows. Internal jobs wait
+-- for their own alarms: the check of retention covers the hourly one.
 select job.job_id, job.name, workspace.slug as workspace,
        extract(epoch from kronos.now() - kronos.finite(pointer.next_tick_at))::double precision
            as overdue_seconds
@@ -273,8 +273,7 @@ select job.job_id, job.name, workspace.slug as workspace,
  limit %(limit)s;
 
 -- name: list_stale_zones
--- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones leaves
--- any.
+-- Time zones of live CRON jobs whose clock changes have not been read for longer than refresh_zones allows.
 select used.timezone, zone.read_at
   from kronos.zones_in_use() as used (timezone)
   left join kronos.zones as zone using (timezone)
@@ -288,7 +287,7 @@ select used.timezone, zone.read_at
  limit %(limit)s;
 
 -- name: list_foreign_partitions
--- Partitions that another role owns, which made or restored them: retention cannot drop them.
+-- Partitions that belong to another role, which created or restored them: retention cannot drop them.
 select class.relname::text as partition, class.relowner::regrole::text as owner
   from pg_inherits as kinship
   join pg_class as class on class.oid = kinship.inhrelid
@@ -298,8 +297,8 @@ select class.relname::text as partition, class.relowner::regrole::text as owner
  limit %(limit)s;
 
 -- name: get_retention
--- Whether retention runs and keeps up, and rows that lie in the default partitions although partitions of
--- their time, or older ones, are there. One row.
+-- Whether retention runs and keeps up, and rows in the default partitions although there are partitions for
+-- their time, or for older times. One row.
 select extract(epoch from kronos.now() - instance.ran_at)::double precision as ran_seconds,
        extract(epoch from kronos.now() - instance.done_at)::double precision as done_seconds,
        stray.executions, stray.attempts
@@ -317,13 +316,13 @@ select extract(epoch from kronos.now() - instance.ran_at)::double precision as r
                               limit 1) as oldest) as stray;
 
 -- name: get_audit
--- What of the audit is not in its chain yet. One row.
+-- Audit rows that are not in their chain yet. One row.
 select count(*)::integer as unsealed,
        coalesce(extract(epoch from kronos.now() - min(pending.at)), 0)::double precision as oldest_seconds
   from kronos.audit_pending as pending;
 
 -- name: list_broken_chains
--- Chains of the audit whose newest %(newest)s rows are not as they were sealed. No row: none.
+-- Audit chains whose newest %(newest)s rows differ from what was sealed. No row: none.
 select coalesce(workspace.slug, 'the instance') as workspace,
        coalesce(verified.fault, 'it ends before or otherwise than its head says') as fault
   from kronos.audit_chains as chain

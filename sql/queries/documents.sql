@@ -18,7 +18,7 @@ with document as (
 select document_id, version from document;
 
 -- name: get_document
--- jobs_left: of a calendar, the jobs that have still to follow its version.
+-- jobs_left: for a calendar, the jobs that have yet to follow its version.
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
        document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left
   from kronos.documents as document
@@ -28,7 +28,7 @@ select document.document_id, workspace.slug as workspace, document.name, documen
    and document.kind = %(kind)s and document.name = %(name)s and document.deleted_at is null;
 
 -- name: list_documents
--- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+-- First the ids of the page, plus one, of which only as many rows are returned as fit into %(bytes)s.
 with found as materialized (
     select array(
            select document.document_id
@@ -60,8 +60,9 @@ select document.document_id, workspace.slug as workspace, document.name, documen
  order by document.created_at desc, document.document_id desc;
 
 -- name: lock_document
--- First where a document is changed: its version, once every session that reads it for an endpoint or a job
--- has ended. What follows in the transaction sees what they wrote. No row: there is none of the name.
+-- First statement of a change: the document's version, after every session that reads it for an endpoint or a
+-- job has ended. Later statements of the transaction see the rows that those wrote. No row: no document has
+-- the name.
 select document_id, version
   from kronos.documents
  where workspace_id = kronos.current_workspace_id()
@@ -69,10 +70,10 @@ select document_id, version
    for update;
 
 -- name: replace_document
--- The next version, after lock_document. Of a config each endpoint that names it has its own next
--- version with it, in ascending order, which refers to the one before for all but the config: executions that
--- exist keep theirs. No row: another version than those in %(if_match)s, one of those in %(if_none_match)s,
--- or its endpoints are not those that were looked at (%(uses)s, %(versions)s; null: whichever).
+-- Store the next version, after lock_document. Each endpoint that names a config gets its own next version
+-- with it, in ascending order, which refers to the previous one for everything but the config; existing
+-- executions keep theirs. No row: its version is not in %(if_match)s or is in %(if_none_match)s, or its
+-- endpoints are not those that were checked (%(uses)s, %(versions)s; null: any).
 with document as (
     update kronos.documents as document
        set version = version + 1, updated_at = kronos.now()
@@ -115,7 +116,7 @@ with document as (
       from endpoint
       join kronos.endpoint_versions as before on before.endpoint_id = endpoint.endpoint_id
        and before.version = endpoint.version - 1
-), latest as materialized (      -- in ascending order, like finalize_executions, whatever the plan
+), latest as materialized (      -- in ascending order, like finalize_executions, for any plan
     select gate.endpoint_id, endpoint.version
       from endpoint
       join kronos.endpoint_gate as gate using (endpoint_id)
@@ -131,8 +132,8 @@ with document as (
 select document_id, version from document;
 
 -- name: match_document
--- First where a document is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
--- One row.
+-- First statement of a deletion: checks that the document is at one of the versions in %(if_match)s (null:
+-- any). One row.
 select kronos.match_document(%(kind)s, %(name)s, %(if_match)s::integer[]) as version;
 
 -- name: delete_document
@@ -140,7 +141,7 @@ select kronos.match_document(%(kind)s, %(name)s, %(if_match)s::integer[]) as ver
 select kronos.delete_document(%(kind)s, %(name)s) as is_deleted;
 
 -- name: list_users
--- The endpoints that name a document, as many as %(limit)s, and what their templates are in.
+-- The endpoints that name a document, up to %(limit)s, and their templates.
 select endpoint.name, endpoint.version, spec_of.spec
   from kronos.documents as document
  cross join lateral (select named.endpoint_id

@@ -1,6 +1,6 @@
 -- name: find_documents
--- Before an endpoint is written: the config and the payload spec that it is to name, with their contents, and
--- how many endpoints name them.
+-- Before an endpoint is written: the config and the payload spec that it is to name, with their contents and
+-- the number of endpoints that name them.
 select document.kind, document.document_id, document.version, made_of.content,
        (select count(*)
           from kronos.endpoints as endpoint
@@ -14,7 +14,7 @@ select document.kind, document.document_id, document.version, made_of.content,
   join kronos.document_versions as made_of using (document_id, version);
 
 -- name: insert_endpoint
--- No row: the name is taken, or what it names is not at the version that it was checked with.
+-- No row: the name is taken, or a document that it names is not at the version with which it was validated.
 with named as materialized (
     select kronos.named_document('CONFIG', %(config)s::text, %(config_version)s::integer) as config_id,
            kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
@@ -53,9 +53,9 @@ with named as materialized (
 select endpoint_id, version from endpoint;
 
 -- name: replace_endpoint
--- The next version; executions that exist keep theirs. No row: no such endpoint of this type, another version
--- than those in %(if_match)s, one of those in %(if_none_match)s, or what it names is not at the version that
--- it was checked with.
+-- Store the next version; existing executions keep theirs. No row: there is no such endpoint of this type,
+-- its version is not in %(if_match)s or is in %(if_none_match)s, or a document that it names is not at the
+-- version with which it was validated.
 with named as materialized (
     select kronos.named_document('CONFIG', %(config)s::text, %(config_version)s::integer) as config_id,
            kronos.named_document('PAYLOAD_SPEC', %(payload_spec)s::text,
@@ -86,7 +86,7 @@ with named as materialized (
     update kronos.endpoint_gate as gate
        set max_in_flight = %(max_in_flight)s,
            latest_version = case when %(use)s = 'latest' then endpoint.version end,
-           -- what came at the rate before stays
+           -- deliveries that came at the previous rate stay counted
            rate_tokens = case when %(rate_count)s::integer is not null
                               then kronos.refilled(gate.rate_tokens, gate.rate_at, gate.rate_count,
                                                    gate.rate_seconds, gate.rate_burst, kronos.clock()) end,
@@ -105,8 +105,8 @@ select {Endpoint}
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
 -- name: list_users
--- The live CRON jobs that deliver to an endpoint, newest first, as many as %(limit)s; and how many there are,
--- counted up to 1,001. No row: none, or no such endpoint.
+-- The live CRON jobs that deliver to an endpoint, newest first, up to %(limit)s, and their number, counted up
+-- to 1,001. No row: none, or no such endpoint.
 with named as materialized (
     select endpoint.endpoint_id
       from kronos.endpoints as endpoint
@@ -133,7 +133,7 @@ select live.job_id, live.name, live.status, live.description,
  limit %(limit)s;
 
 -- name: list_endpoints
--- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
+-- First the ids of the page, plus one, of which only as many rows are returned as fit into %(bytes)s.
 with found as materialized (
     select array(
            select endpoint.endpoint_id
@@ -160,8 +160,8 @@ select {Endpoint}, more_follow as _more
  order by created_at desc, endpoint_id desc;
 
 -- name: match_endpoint
--- First where an endpoint is deleted: that it is at one of the versions in %(if_match)s; null: any will do.
--- One row.
+-- First statement of a deletion: checks that the endpoint is at one of the versions in %(if_match)s (null:
+-- any). One row.
 select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 
 -- name: delete_endpoint
@@ -169,7 +169,7 @@ select kronos.match_endpoint(%(name)s, %(if_match)s::integer[]) as version;
 select kronos.delete_endpoint(%(name)s) as is_deleted;
 
 -- name: get_callers
--- The live jobs whose callbacks name an endpoint, and the alert rules that tell it, in words; null: none.
+-- The live jobs whose callbacks name an endpoint, and the alert rules that notify it, in words; null: none.
 -- One row.
 select kronos.callers_named(named.endpoint_id, null) as callers,
        kronos.rules_telling(named.endpoint_id) as rules
@@ -180,11 +180,11 @@ select kronos.callers_named(named.endpoint_id, null) as callers,
                    and deleted_at is null) as endpoint_id) as named;
 
 -- name: enable_endpoint
--- One row: whether there is such an endpoint.
+-- One row: whether the endpoint exists.
 select kronos.enable_endpoint(%(name)s) as is_there;
 
 -- name: disable_endpoint
--- As enable_endpoint; for whom and with what note.
+-- As enable_endpoint, with the caller and a note.
 select kronos.disable_endpoint(%(name)s,
                                jsonb_strip_nulls(jsonb_build_object('code', 'by_hand',
                                                                     'detail', 'it was disabled by hand',
@@ -192,14 +192,14 @@ select kronos.disable_endpoint(%(name)s,
                                                                     'note', %(note)s::text))) as is_there;
 
 -- name: read_local_text
--- An instant as a zone's clocks show it, as templates have it.
+-- An instant as a zone's clocks show it, in the form of templates.
 select kronos.local_text(%(at)s::timestamptz, kronos.check_zone(%(timezone)s::text)) as text;
 
 -- name: trigger_test
--- One delivery of an endpoint now, which is tried once, and at most once: an execution like any other, of no
--- job but itself, whose id says that it is a test. It expires when nobody waits for it any more
--- (%(seconds)s), so what a process that dies leaves behind is not delivered later. No row: no such endpoint,
--- an input that was not validated, or a suspended workspace.
+-- Deliver once to an endpoint now, with at most one attempt: an execution like any other, without a job,
+-- whose id marks it as a test. It expires when its caller no longer waits (%(seconds)s), so a test that a
+-- dead process leaves behind is not delivered later. No row: no such endpoint, an input that was not
+-- validated, or a suspended workspace.
 with endpoint as materialized (
     select endpoint.endpoint_id, endpoint.workspace_id, endpoint.version
       from kronos.endpoints as endpoint
@@ -208,7 +208,7 @@ with endpoint as materialized (
      where endpoint.workspace_id = kronos.current_workspace_id()
        and endpoint.name = %(name)s
        and endpoint.deleted_at is null
-       -- one expression, so that it is said before it is asked
+       -- one expression, so that it is set before it is read
        and case when set_config('kronos.validated', %(validated)s::text, true) is not null
                 then endpoint.payload_spec_id is null
                      or kronos.is_validated(endpoint.endpoint_id, endpoint.payload_spec_id) end

@@ -1,3 +1,3 @@
 -- name: reap
--- The reaper's task, at once. One row.
+-- Run the reaper's task now. One row.
 select (kronos.reap() -> 'left' ->> 'entries')::integer as entries_left;

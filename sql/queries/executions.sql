@@ -5,8 +5,8 @@ select {Execution}
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_executions
--- The page's ids first, one more than it may have; then each row from the partition that its id names, as
--- long as they are no more than %(bytes)s.
+-- First the ids of the page, plus one; then each row from the partition that its id names, up to %(bytes)s in
+-- total.
 with page as materialized (
     select array(
            select found.execution_id
@@ -24,8 +24,8 @@ select {Execution},
  order by created_at desc, execution_id desc;
 
 -- name: list_job_executions
--- As list_executions. %(job)s is a job's id, which means that version, or its name, which means all its
--- versions. No row: it has none, or there is no such job.
+-- As list_executions. %(job)s is a job's id, for that version, or its name, for all its versions. No row: it
+-- has none, or there is no such job.
 with page as materialized (
     select array(
            select found.execution_id
@@ -46,8 +46,8 @@ select {Execution},
  order by created_at desc, execution_id desc;
 
 -- name: list_caused_executions
--- As list_executions, of those that the ends of execution %(caused_by)s set off, of %(job)s or, where that is
--- null, of all jobs: few, which callbacks_by_cause names.
+-- As list_executions, for executions that the end of %(caused_by)s triggered, of the job %(job)s (null: of
+-- all jobs). They are few, and callbacks_by_cause has their ids.
 with made as materialized (
     select array(select each.execution_id
                    from kronos.callbacks as each
@@ -85,9 +85,9 @@ select {Execution},
  order by created_at desc, execution_id desc;
 
 -- name: list_found_executions
--- As list_executions, of an endpoint, or that hold a text (found_executions); %(job)s as in
--- list_job_executions. Where the look ended before the list did, each row has its place (_place_at,
--- _place_id), and one without an execution where there is no other.
+-- As list_executions, for an endpoint, or for executions that contain a text (found_executions); %(job)s as
+-- in list_job_executions. If the search stopped before the list ended, each row has its position (_place_at,
+-- _place_id), and there is a row without an execution if no other was found.
 with found as materialized (
     select array_agg(found.execution_id order by found.nth) filter (where not found.is_place) as ids,
            max(found.created_at) filter (where found.is_place) as place_at,
@@ -114,14 +114,14 @@ select {Execution of run}, count(run.execution_id) over () < cardinality(found.i
  order by run.created_at desc, run.execution_id desc;
 
 -- name: list_attempts
--- Those after number %(after)s, as long as they are no more than %(bytes)s.
+-- Those after number %(after)s, up to %(bytes)s in total.
 select {Attempt}, more_follow as _more
   from kronos.read_attempt_page(%(execution_id)s, %(after)s::integer, %(limit)s::integer, %(bytes)s::integer)
  where workspace_id = kronos.current_workspace_id()
  order by attempt_number;
 
 -- name: list_last_attempts
--- The newest %(limit)s, without what was sent and answered.
+-- The newest %(limit)s, without request and response.
 select attempt_number, status, started_at, completed_at, duration_ms, null::jsonb as request,
        null::jsonb as response, error, worker_id, endpoint_version
   from (select tried.*
@@ -132,13 +132,13 @@ select attempt_number, status, started_at, completed_at, duration_ms, null::json
  order by attempt_number;
 
 -- name: cancel_execution
--- No row: it has ended, or is not there. One that a worker is at work on is still RUNNING after it.
+-- No row: it has ended, or does not exist. One that a worker is delivering is still RUNNING afterwards.
 select %(execution_id)s::uuid as execution_id
  where kronos.cancel_execution(%(execution_id)s);
 
 -- name: cancel_waiting
--- Of a test that was waited for long enough: cancelled where no worker has taken it. No row: one has, or it
--- has ended.
+-- For a test whose caller stops waiting: cancelled if no worker has claimed it. No row: it is claimed, or has
+-- ended.
 with waiting as materialized (
     select execution_id
       from kronos.execution_live
@@ -155,7 +155,8 @@ select waiting.execution_id
                                                                 'of the endpoint, and explain, say why'));
 
 -- name: retry_execution
--- One row: null where a failed, cancelled or expired execution is due again, under its own id; else why not.
+-- One row: null if a failed, cancelled or expired execution is due again under its own id; otherwise the
+-- reason.
 with retried as materialized (
     select kronos.retry_execution(%(execution_id)s, %(endpoint_version)s) as refusal
 ), kept as (

@@ -1,7 +1,7 @@
 -- name: get_facts
--- All that is known of a job around an instant; the version whose tick the minute has, else the one that was
--- in force then, else the one nearest to it. No row: no such job. %(job)s is an id or a name; of a version's
--- id the chain of its versions is looked at.
+-- All facts about a job around an instant, for the version whose tick falls into the minute, otherwise the
+-- version that was in force then, otherwise the nearest one. %(job)s is an id or a name; an id selects the
+-- chain of that version. No row: no such job.
 with asked as materialized (
     select job.job_id, job.first_version_id, job.version, kronos.tick_near(job.schedule, moment.at) as tick,
            moment.at
@@ -10,7 +10,7 @@ with asked as materialized (
      where job.workspace_id = kronos.current_workspace_id()
 ), chain as materialized (
     select job as whole, near.tick, asked.at,
-           -- the ticks of a version are those later than ticks_from, and up to ticks_until
+           -- the ticks of a version are later than ticks_from, up to and including ticks_until
            near.tick > job.ticks_from
                and (job.ticks_until is null or near.tick <= job.ticks_until) as has_tick,
            job.ticks_from < asked.at
@@ -29,7 +29,7 @@ with asked as materialized (
      order by chain.has_tick desc nulls last, chain.is_in_force desc, chain.has_begun desc,
               case when chain.has_begun then (chain.whole).ticks_from end desc, (chain.whole).ticks_from
      limit 1
--- once, and apart: within a condition it would be asked for each row that the condition is held against
+-- once, and separately: inside a condition it would be evaluated for every row
 ), run as materialized (
     select told.facts, (told.facts ->> 'execution_id')::uuid as execution_id
       from version
@@ -117,8 +117,8 @@ select asked.job_id, asked.version as asked_version, asked.tick as asked_tick, v
   left join kronos.endpoint_gate as gate on gate.endpoint_id = version.endpoint_id
   left join kronos.endpoint_health on endpoint_health.endpoint_id = version.endpoint_id;
 -- name: list_ticks
--- The ticks of a window of all versions of a CRON job, in order, each with the execution that stands for it.
--- No row: there are none, or no such job.
+-- The ticks of a window, for all versions of a CRON job, in order, each with its execution. No row: there are
+-- none, or no such job.
 with version as materialized (
     select job as whole, job.*
       from kronos.job_rows(kronos.find_job(%(job)s)) as asked
@@ -154,8 +154,8 @@ select told.tick, version.job_id as version_id, version.version, version.status,
   left join closed on closed.job_id = told.job_id and closed.tick = told.tick
  order by told.tick, version.version;
 -- name: count_tick_days
--- What became of the ticks of a window of all versions of a CRON job, by day and outcome. No row: there are
--- none, or no such job.
+-- The outcomes of the ticks of a window, for all versions of a CRON job, by day and outcome. No row: there
+-- are none, or no such job.
 select counted.day, counted.status, counted.code, counted.cause, job.job_id as version_id,
        counted.ticks::integer as ticks, counted.first_tick
   from kronos.job_rows(kronos.find_job(%(job)s)) as asked

@@ -1,12 +1,12 @@
 -- name: set_heartbeat
--- A heartbeat is made, or has these terms from now on. One row: see put_beat.
+-- Create a heartbeat, or change its terms. One row: see put_beat.
 select outcome, version
   from kronos.put_beat(%(terms)s::jsonb, %(digest)s::bytea, %(must_be_new)s, %(must_exist)s,
                        %(if_match)s::integer[], %(if_none_match)s::integer[]);
 
 -- name: set_heartbeats
--- Many at once, each of %(given)s as set_heartbeat: one row for each. Each pointer is held until the
--- transaction ends, so this comes last in it: pings wait.
+-- As set_heartbeat for each of %(given)s: one row for each. Each pointer is locked until the transaction
+-- ends, so this is its last statement: pings wait.
 select asked.name, stored.outcome, stored.version
   from (select given.terms ->> 'name' as name, given.terms, given.digest
           from jsonb_to_recordset(%(given)s::jsonb) as given (terms jsonb, digest text)
@@ -19,7 +19,7 @@ select asked.name, stored.outcome, stored.version
                 as stored;
 
 -- name: get_heartbeats
--- Those that have these names; no row of one: there is none.
+-- The heartbeats with these names; no row for a name that does not exist.
 select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,
        kronos.iso_local(anchor_local) as anchor_local, timezone, dst_gap, dst_overlap, period_seconds,
        description, grace_seconds, max_run_seconds, version, token_version, next_tick_at, last_status,
@@ -28,7 +28,7 @@ select heartbeat_id, workspace, name, status, state, note, tags, cron, every, an
  where workspace_id = kronos.current_workspace_id() and name = any (%(names)s::text[]);
 
 -- name: list_heartbeats
--- One more than the page may have. Null: whichever.
+-- One more than the page may have. Null filters match everything.
 select heartbeat_id, workspace, name, status, state, note, tags, cron, every, anchor,
        kronos.iso_local(anchor_local) as anchor_local, timezone, dst_gap, dst_overlap, period_seconds,
        description, grace_seconds, max_run_seconds, version, token_version, next_tick_at, last_status,
@@ -46,19 +46,19 @@ select heartbeat_id, workspace, name, status, state, note, tags, cron, every, an
  limit %(limit)s::integer + 1;
 
 -- name: turn_heartbeat
--- It is PAUSED, or ACTIVE again. One row; version: null where there is none of this name.
+-- Pause or resume. One row; version: null if no heartbeat has this name.
 select kronos.turn_beat(%(name)s, %(status)s, %(note)s::text) as version;
 
 -- name: replace_token
--- The token is another one from now on. One row, as turn_heartbeat.
+-- Replace the token. One row, as turn_heartbeat.
 select kronos.rotate_beat(%(name)s, %(digest)s::bytea) as version;
 
 -- name: delete_heartbeat
--- One row: whether there was one. KR014 where If-Match does not name its version.
+-- One row: whether it existed. KR014 if If-Match does not include its version.
 select kronos.delete_beat(%(name)s, %(if_match)s::integer[]) as is_deleted;
 
 -- name: list_pings
--- The newest first, one more than the page may have; each log only where %(with_log)s.
+-- Newest first, one more than the page may have; logs only if %(with_log)s.
 select ping.number, ping.at, ping.kind, ping.exit_code, ping.run_id, ping.tick_at, ping.duration_ms,
        case when %(with_log)s then ping.log end as log, ping.log is not null as has_log, ping.is_log_cut,
        ping.method, ping.address, ping.agent
@@ -70,7 +70,7 @@ select ping.number, ping.at, ping.kind, ping.exit_code, ping.run_id, ping.tick_a
  limit %(limit)s::integer + 1;
 
 -- name: list_ticks
--- The newest first, one more than the page may have.
+-- Newest first, one more than the page may have.
 select tick.tick_at, tick.status, tick.reason, tick.tick_count, tick.until_at, tick.run_id, tick.started_at,
        tick.ended_at, tick.duration_ms, tick.exit_code, tick.heartbeat_id as _heartbeat_id
   from kronos.beat_ticks as tick
@@ -82,7 +82,7 @@ select tick.tick_at, tick.status, tick.reason, tick.tick_count, tick.until_at, t
  limit %(limit)s::integer + 1;
 
 -- name: list_strips
--- What became of the last ticks of each of %(heartbeat_ids)s, oldest first.
+-- The outcomes of the last ticks of each of %(heartbeat_ids)s, oldest first.
 select beat.heartbeat_id,
        array(select recent.status
                from (select tick.status, tick.tick_at
@@ -96,12 +96,12 @@ select beat.heartbeat_id,
    and beat.heartbeat_id = any (%(heartbeat_ids)s::uuid[]);
 
 -- name: insert_ping
--- One row. outcome null: the token is none. It is no workspace's statement: the token says whose it is.
+-- One row. outcome null: unknown token. Runs outside a workspace: the token determines the workspace.
 select outcome, retry_after_seconds
   from kronos.take_ping(%(digest)s::bytea, %(kind)s, %(exit_code)s::smallint, %(run_id)s::text,
                         %(duration_ms)s::bigint, %(log)s::text, %(is_log_cut)s, %(method)s, %(address)s::text,
                         %(agent)s::text);
 
 -- name: update_door
--- Pings can be received now. One row: whether there was a time in which they could not.
+-- Record that pings can be received now. One row: whether there was a period in which they could not.
 select kronos.hold_door_open() as was_gap;

@@ -1,6 +1,6 @@
 -- name: find_key
--- What the call before with this key made, and whether it was the same request. No row: the key is new, or
--- older than is remembered. The statements that make something keep the key themselves (kept): both, or
+-- The result of the earlier call with this key, and whether it was the same request. No row: the key is new,
+-- or older than keys are kept. The statements that create a resource store the key themselves (kept): both or
 -- neither.
 select resource_id, request_sha256 = %(request_sha256)s::bytea as is_same_request
   from kronos.idempotency_keys

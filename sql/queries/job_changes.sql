@@ -1,21 +1,21 @@
 -- name: settle_ticks
--- First in a job's backfill: its due ticks are accounted for under the version in force, which is the one
--- that is then meant (kronos.settled_job_id), even if its name has meanwhile gone to a newer one.
+-- First statement of a backfill: accounts for the job's due ticks under the version in force, which the later
+-- statements then use (kronos.settled_job_id), even if its name has passed to a newer one.
 select found.job_id, kronos.settle_ticks(found.job_id) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: settle_version
--- settle_ticks, first in every change of a job. Where the job is at none of the versions in %(if_match)s
--- (null: any will do) nothing is found to change.
+-- settle_ticks as the first statement of every change of a job. If the job is at none of the versions in
+-- %(if_match)s (null: any), the later statements find nothing to change.
 select found.job_id, kronos.settle_version(found.job_id, %(if_match)s::integer[]) as executions
   from (select kronos.find_job(%(job)s) as job_id) as found;
 
 -- name: replace_cron_job
--- Retires the live version and stores the next, with its pg_cron entry (none while the workspace is
--- suspended), in one statement. A field that is not in %(changed)s stays as it is.
--- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than
--- was asked for), no such endpoint, or an anchor (%(has_anchor)s) for a cron expression. %(validated)s: see
+-- Retire the live version and store the next one with its pg_cron entry (none while the workspace is
+-- suspended), in one statement. A field that is not in %(changed)s stays as it is. %(validated)s: see
 -- enter_validated.
+-- No row: nothing live to replace (absent, retired, one-shot, another replace was first, another version than
+-- requested), no such endpoint, or an anchor (%(has_anchor)s) for a cron expression.
 with old as materialized (
     select *
       from kronos.jobs
@@ -64,7 +64,7 @@ with old as materialized (
 ), read as materialized (
     select kronos.read_schedule(next_cron, next_every, next_anchor, next_timezone, next_dst_gap,
                                 next_dst_overlap, next_anchor_local) as next_schedule from fresh
-), first as materialized (      -- before the row: a schedule that never fires is refused by its own words
+), first as materialized (      -- before the row: a schedule that never fires gets its own error
     select place.*
       from fresh
      cross join read
@@ -107,7 +107,8 @@ with old as materialized (
     insert into kronos.pointers (job_id, workspace_id, next_tick_at, tick_at, last_run_at, runs_from,
                                  is_paused, is_halted, is_internal)
     select next.job_id, next.workspace_id,
-           -- with calendars the tick, twice: place_pointer asks them again, for one may just have changed
+           -- with calendars the same tick twice: place_pointer computes them again, because a calendar may
+           -- just have changed
            case when fresh.next_calendars = '{}' then first.due_at
                 else coalesce(first.tick_at, first.due_at) end,
            case when fresh.next_calendars <> '{}' then coalesce(first.tick_at, first.due_at) end,

@@ -1,7 +1,7 @@
 -- name: find_taken
--- What is there already of all that a batch names: endpoints, those of them that name a payload spec with its
--- present version, the jobs that its keys made ({"key": {"job_id", "request_sha256"}}), live jobs' names, and
--- those of the CRON jobs that its callbacks run; and what the workspace's quotas have room for. One row.
+-- The existing objects that a batch names: endpoints; those of them that have a payload spec, with its
+-- current version; the jobs that its keys created ({"key": {"job_id", "request_sha256"}}); names of live
+-- jobs, and of the CRON jobs that its callbacks run; and the room in the workspace's quotas. One row.
 select workspace.slug as workspace, workspace.status as workspace_status,
        array(select endpoint.name
                from kronos.endpoints as endpoint
@@ -40,7 +40,7 @@ select workspace.slug as workspace, workspace.status as workspace_status,
  where workspace.workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs_by_ids
--- Those of %(ids)s that have a row in kronos.jobs, all at once, as list_jobs has them; in no order.
+-- Those of %(ids)s that have a row in kronos.jobs, as list_jobs returns them; unordered.
 with job as materialized (
     select job.*
       from unnest(%(ids)s::uuid[]) as wanted (id)
@@ -61,7 +61,7 @@ select {Job}
                                                     page.created_at) as beside) as beside using (job_id);
 
 -- name: find_twin
--- The job that an idempotency key made, and whether for the same request. No row: none.
+-- The job that an idempotency key created, and whether the request was the same. No row: none.
 select job_id, request_sha256 is not distinct from %(request_sha256)s::bytea as is_same_request
   from kronos.jobs
  where workspace_id = kronos.current_workspace_id()
@@ -82,9 +82,9 @@ select {Job}
  where workspace_id = kronos.current_workspace_id();
 
 -- name: list_jobs
--- The page's ids first, one more than it may have, of which as many are kept as are no more than %(bytes)s.
--- Then the jobs, their entries and the one-shots' executions, each for all of the page at once, and not, as
--- the view would, job by job (50 jobs: 51 ms against 8).
+-- First the ids of the page, plus one, of which only as many rows are returned as fit into %(bytes)s. Then
+-- the jobs, their entries and the executions of one-shots, each for the whole page at once. The view would
+-- read them job by job (50 jobs: 51 ms instead of 8).
 with found as materialized (
     select array(
            select found.job_id
@@ -128,7 +128,7 @@ select {Job}, (select bool_or(page.more_follow) from page) as _more
  order by created_at desc, job_id desc;
 
 -- name: list_sorted_jobs
--- As list_jobs, of live CRON jobs in the order of %(sort)s (sorted_jobs).
+-- As list_jobs, for live CRON jobs in the order of %(sort)s (sorted_jobs).
 with found as materialized (
     select array_agg(sorted.job_id order by sorted.nth) as ids,
            array_agg(sorted.at order by sorted.nth) as times
@@ -164,8 +164,8 @@ select {Job of job with beside.pg_cron as pg_cron, null::jsonb as execution},
  order by job.nth;
 
 -- name: list_versions
--- Of the job that %(job)s is a version of, or names. No coalesce where a page begins, and the page's ids
--- first: see list_executions.
+-- The versions of the job %(job)s, an id of one of them or a name. No coalesce for the start of a page, and
+-- the ids of the page first: see list_executions.
 with found as materialized (
     select array(
            select version.job_id
@@ -201,16 +201,16 @@ select {Job}, false as _more
  order by version desc;
 
 -- name: get_job_statistics
--- One row per status of the executions of the last 24 hours, counted in ticks: of an id that version's, of a
--- name those of all versions.
+-- One row per status of the executions of the last 24 hours, counted in ticks: for an id of that version, for
+-- a name of all versions.
 select counted.status, counted.ticks, counted.last_scheduled_at
   from kronos.count_outcomes(kronos.find_versions(%(job)s)) as counted
  order by counted.status;
 
 -- name: list_recent_runs
--- The last %(limit)s executions of each of those of %(ids)s that are CRON jobs, each job's newest first; of
--- one that has had none a row without an execution. overdue_since: its oldest tick that was not made a run,
--- a minute after its time.
+-- The last %(limit)s executions of each CRON job in %(ids)s, newest first per job; a row without an execution
+-- for a job that has had none. overdue_since: its oldest tick that has not become a run, a minute after its
+-- time.
 select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, run.ticks, run.duration_ms,
        case when job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
              and pointer.next_tick_at < kronos.now() - interval '60 seconds'
@@ -225,13 +225,13 @@ select job.job_id, run.execution_id, run.status, run.cause, run.scheduled_at, ru
  order by job.job_id, run.nth;
 
 -- name: find_jobs_for_bulk
--- The newest %(limit)s jobs that something is done to, after a place in the list.
+-- The newest %(limit)s jobs to which an operation applies, after a position in the list.
 select found.job_id, found.created_at
   from kronos.jobs_to_change(%(which)s::jsonb, %(before_created_at)s::timestamptz, %(before_id)s::uuid,
                              %(limit)s::integer) as found
  order by found.created_at desc, found.job_id desc;
 
 -- name: count_jobs_for_bulk
--- How many jobs something would be done to; no more than %(limit)s are counted. One row.
+-- How many jobs an operation would apply to, counted up to %(limit)s. One row.
 select count(*) as number
   from kronos.jobs_to_change(%(which)s::jsonb, null, null, %(limit)s::integer);

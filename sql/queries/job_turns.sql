@@ -1,17 +1,17 @@
 -- name: cancel_job
--- Retires a live job, removes its pg_cron entry, cancels what waits, of its older versions too, and what runs
--- gets no other attempt. Where that is very much it is done by cancel_further (has_runs_left). No row:
--- nothing live to cancel.
+-- Retire a live job, remove its pg_cron entry and cancel its waiting executions, including those of older
+-- versions; running ones get no further attempt. If there are very many, cancel_further does it
+-- (has_runs_left). No row: nothing live to cancel.
 select job_id, entries, coalesce(current_setting('kronos.has_runs_left', true), '') = 'on' as has_runs_left
   from kronos.cancel_job();
 
 -- name: cancel_further
--- Some more of a cancelled job's executions end. One row: how many, 0 where nothing can be done at this
--- moment; and whether all have.
+-- End some more executions of a cancelled job. One row: how many (0: nothing can be done at this moment), and
+-- whether all have ended.
 select done, is_over from kronos.cancel_further(%(job_id)s);
 
 -- name: pause_job
--- An ACTIVE CRON job is paused and its entry removed; a PAUSED one takes what is given. No row: neither.
+-- Pause an ACTIVE CRON job and remove its entry; update the pause of a PAUSED one. No row: neither.
 select job_id, entries
   from kronos.pause_job(%(note)s, %(until)s::timestamptz, %(given)s::text[], %(actor)s);
 
@@ -20,8 +20,8 @@ select job_id, entries
 select job_id, entries from kronos.resume_job();
 
 -- name: skip_next_ticks
--- How many of the ticks to come are skipped, in place of what was said before; those that are due were
--- accounted for by settle_ticks, just before. No row: not a live CRON job.
+-- Set how many of the coming ticks are skipped, replacing the earlier number. settle_ticks has just accounted
+-- for the due ones. No row: not a live CRON job.
 update kronos.jobs
    set skip_next = %(count)s
  where job_id = kronos.settled_job_id()
@@ -31,8 +31,8 @@ update kronos.jobs
 returning job_id, 0 as entries;
 
 -- name: begin_job_operation
--- An operation over the jobs that a filter lets through by now (change_some). No id: they are more than
--- %(at_most)s, or the workspace takes none; total: how many they are. One row.
+-- Begin an operation over the jobs that match a filter now (change_some). No id: they are more than
+-- %(at_most)s, or the workspace accepts none; total: how many they are. One row.
 with asked as materialized (
     select kronos.which_jobs(%(which)s::jsonb, kronos.now()) as which
 ), counted as materialized (

@@ -1,18 +1,21 @@
 -- name: insert_cron_jobs
--- Rows, pointers and pg_cron entries of the CRON jobs in %(jobs)s, all of them or none: one row for each
--- that is made. A job that an idempotency key made before is answered under its own id. No row: no such
--- endpoint, the key made a job of another endpoint, or the workspace is suspended. No two of %(jobs)s have
--- one key or name. The conflict's update changes nothing: it waits for a concurrent twin and returns it. In
+-- Insert rows, pointers and pg_cron entries of the CRON jobs in %(jobs)s, all or none: one row for each that
+-- is created. A job that an idempotency key created earlier is returned under its own id. No row: no such
+-- endpoint, the key created a job of another endpoint, or the workspace is suspended. No two of %(jobs)s may
+-- have the same key or name.
+-- The update on conflict changes nothing: it waits for a concurrent twin and returns it. Rows are inserted in
 -- the order of names and keys, so that two such statements do not wait for each other.
--- Schedule, alarm and description are read_schedules' (queries/schedules.sql), and so is the first tick,
--- unless it has passed since, or the window may leave it out. Of a job with calendars place_pointer puts the
--- pointer where it is due.
--- Not read back through job_details: after cron.schedule every session plans anew what reads cron.job.
--- It enters the workspace by itself, which spares the API's process half of its time with the driver. No job
--- names a workspace: all are of the one that is entered. Row level security compares with the setting when
--- endpoints are looked for: offset 0 keeps both subqueries ones, so that the lateral one can only run after
--- the row that made the setting. Were the order another, it would find nothing, and jobs.create asks once
--- more after entering the workspace the ordinary way. enable_seqscan: as enter_workspace_to_write.
+-- Schedule, alarm and description come from read_schedules (queries/schedules.sql). So does the first tick,
+-- unless it has passed since, or the window may exclude it. For a job with calendars, place_pointer computes
+-- the pointer.
+-- The result is not read through job_details: after cron.schedule every session plans queries of cron.job
+-- again.
+-- The statement itself enters the workspace, which halves the time that the API's process spends in the
+-- driver. No job names a workspace: all belong to the entered one. Row level security compares with the
+-- setting when endpoints are read. `offset 0` keeps both subqueries separate, so that the lateral one can
+-- only run after the row that made the setting. In any other order it would find nothing, and jobs.create
+-- tries once more after entering the workspace the ordinary way. enable_seqscan: as in
+-- enter_workspace_to_write.
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
@@ -32,7 +35,7 @@ with given as materialized (
                           where workspace_id = workspace.entered::uuid
                             and name = any (%(endpoints)s) and deleted_at is null
                          offset 0) as found
--- the first tick before the row: a schedule that never fires is refused by its own words
+-- the first tick before the row: a schedule that never fires gets its own error
 ), fresh as materialized (
     select given.*, workspace_id, endpoint_id,
            case when kronos.now() >= read_at and kronos.now() < tick_then then tick_then
@@ -74,10 +77,10 @@ select {Job of job with
   left join fresh using (job_id);
 
 -- name: insert_one_shots
--- IMMEDIATE and DELAYED jobs that are their executions, one row each (make_one_shots): the nth has the nth of
--- %(endpoints)s, %(inputs)s and %(run_at)s, and of %(priorities)s, where they are not null. How it enters the
--- workspace is insert_cron_jobs' way. One row for each that is made: what its answer is made of
--- (kronos/one_shots.py), and no more. No row: no such endpoint, or the workspace is suspended.
+-- IMMEDIATE and DELAYED jobs that are their executions (make_one_shots): the nth uses the nth of
+-- %(endpoints)s, %(inputs)s and %(run_at)s, and of %(priorities)s, if not null. It enters the workspace as
+-- insert_cron_jobs does. One row for each that is created, with only the data of its response
+-- (kronos/one_shots.py). No row: no such endpoint, or the workspace is suspended.
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at,
        workspace.slug as workspace
   from (select slug, set_config('kronos.workspace_id', workspace_id::text, true) as entered
@@ -96,8 +99,8 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
 
 -- name: insert_one_shot_jobs
 -- IMMEDIATE and DELAYED jobs that are more than their executions (a name, title, tag or key, or a local
--- time), and their executions, in one statement. Rows, and how it enters the workspace, as insert_cron_jobs.
--- A NOTIFY is never null.
+-- time), with their executions, in one statement. Rows and workspace as in insert_cron_jobs. A NOTIFY is
+-- never null.
 with given as materialized (
     select *
       from jsonb_to_recordset(%(jobs)s)
@@ -166,7 +169,7 @@ select {Job of job with
                                      else '' end) is not null;
 
 -- name: insert_bare_one_shots
--- As insert_one_shots, of a batch. Where %(is_whole)s, all or none.
+-- As insert_one_shots, for a batch. If %(is_whole)s, all or none.
 select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.created_at, made.run_at
   from (select array_agg(job.endpoint order by job.nth) as endpoints,
                array_agg(job.input order by job.nth) as inputs,
@@ -184,14 +187,14 @@ select made.nth, made.job_id, made.endpoint_type, made.max_attempts, made.create
                               is not null);
 
 -- name: match_batch
--- The last of the statements that make a batch of which all is to be made or nothing: whether all is there.
+-- Last statement of a batch that must be created whole: whether everything was created.
 select kronos.require_jobs(%(job_ids)s::uuid[]) as jobs
  where kronos.current_workspace_id() is not null;
 
 -- name: trigger_job
--- One execution now, beside the schedule: the pointer does not move. Under an overlap policy it may wait for
--- another, or be SKIPPED. No row: no CRON job that is ACTIVE or PAUSED, or the workspace is suspended.
--- %(validated)s: see enter_validated.
+-- Create one execution now, in addition to the schedule: the pointer does not move. Under an overlap policy
+-- it may wait for another, or be SKIPPED. No row: not an ACTIVE or PAUSED CRON job, or the workspace is
+-- suspended. %(validated)s: see enter_validated.
 with triggered as materialized (
     select job_id
       from kronos.trigger_job(case when set_config('kronos.validated', %(validated)s::text, true) is not null
@@ -208,15 +211,15 @@ with triggered as materialized (
 select job_id, 0 as entries from triggered;
 
 -- name: trigger_jobs
--- trigger_job for the runs in %(runs)s, all that can be made at once, or none: one row for each that is made.
--- No row: trigger_job has to be asked, because the job's runs may not overlap, somebody changes the job at
--- this moment, or there is nothing to run. No two of %(runs)s have one key. It waits for keys alone.
+-- trigger_job for the runs in %(runs)s, if all can be created now, otherwise for none: one row for each. No
+-- row: use trigger_job, because runs of the job may not overlap, another session is changing the job at this
+-- moment, or there is nothing to run. No two of %(runs)s may have the same key. Waits only for keys.
 with given as materialized (
     select *, kronos.find_job(job) as job_id
       from jsonb_to_recordset(%(runs)s)
         as given (job text, execution_id uuid, input jsonb, idempotency_key text, request_sha256 bytea,
                   priority smallint, deadline_seconds integer)
-), job as materialized (      -- shared, so that a job which is being cancelled gets no run
+), job as materialized (      -- shared, so that a job that is being cancelled gets no run
     select job_id, name, workspace_id, endpoint_id, input, deadline_seconds, priority
       from kronos.jobs
      where job_id = any (array(select given.job_id from given))
@@ -249,7 +252,7 @@ with given as materialized (
       from given
       join job using (job_id)
       join endpoint using (endpoint_id)
-     -- an input of its own is validated first
+     -- a run with its own input is validated first
      where endpoint.payload_spec_id is null or given.input is null
     returning *
 ), kept as (

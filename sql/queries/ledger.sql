@@ -1,6 +1,6 @@
 -- name: get_standing
--- How a job's accounts stand: the last 24 hours, what is overdue, and why it cannot be accounted for. No row:
--- no such job. A job without a schedule has no ledger: its columns are null.
+-- A job's ledger in brief: the last 24 hours, what is overdue, and why it cannot be accounted for. A job
+-- without a schedule has no ledger: its columns are null. No row: no such job.
 select job.job_id, ledger.expected, ledger.delivered, ledger.missed, ledger.skipped,
        ledger.expected - ledger.unaccounted as accounted, ledger.unaccounted,
        ledger.surplus, ledger.first_unaccounted, ledger.first_surplus,

@@ -1,18 +1,18 @@
 -- name: read_changes
--- What has changed in these workspaces since the snapshot; of each a row without an object where nothing has.
+-- Changes in these workspaces since the snapshot; a row without an object for a workspace that has none.
 select snapshot, generation, workspace_id, is_there, is_begun, is_whole, object, change, ids
   from kronos.read_live(%(workspace_ids)s::uuid[], %(after)s::pg_snapshot, %(limit)s::integer);
 
 -- name: set_watched
--- Has its changes noted for so long. One row.
+-- Record the workspace's changes for this long. One row.
 select kronos.watch_live(%(workspace_id)s, %(for_time)s::interval)::text as done;
 
 -- name: begin_watches
--- From here on they are. One row. Not in the transaction of set_watched.
+-- Recording starts here. One row. Must not share a transaction with set_watched.
 select kronos.begin_live()::text as done;
 
 -- name: list_changed_executions
--- These executions as they are now, without what they carry. None of an id that is gone.
+-- These executions as they are now, without their payloads. Deleted ones have no row.
 select execution_id, job_id, job_name, workspace, endpoint, cause, status, status_reason ->> 'code' as reason,
        attempt_count, scheduled_at, run_at, created_at, started_at, completed_at,
        scheduled_at = created_at as is_immediate
@@ -38,14 +38,14 @@ select job.job_id, job.name, job.title, workspace.slug as workspace, endpoint.na
  where job.job_id = any (%(ids)s::uuid[]) and job.workspace_id = kronos.current_workspace_id();
 
 -- name: list_changed_heartbeats
--- These heartbeats as they are now. None of one that was deleted.
+-- These heartbeats as they are now. Deleted ones have no row.
 select heartbeat_id, name, workspace, status, state, last_status, version, next_tick_at, last_ping_at,
        last_success_at, running_since, created_at
   from kronos.heartbeat_details
  where heartbeat_id = any (%(ids)s::uuid[]) and workspace_id = kronos.current_workspace_id();
 
 -- name: list_changed_operations
--- These operations, backfills and deletions of workspaces as they are now, without what they are over.
+-- These operations, backfills and deletions of workspaces as they are now, without their filters.
 select operation.operation_id, operation.kind, workspace.slug as workspace, null as job, operation.status,
        operation.status_reason ->> 'code' as reason, operation.total, operation.done, operation.failed,
        operation.created_at, operation.completed_at
@@ -67,11 +67,11 @@ select operation_id, 'DELETION', slug, null, status, lower(phase), total, done, 
   from kronos.deletions_among(%(ids)s::uuid[]);
 
 -- name: list_audited
--- The workspace that its audit has grown of.
+-- The workspace whose audit has grown.
 select slug as workspace from kronos.workspaces where workspace_id = kronos.current_workspace_id();
 
 -- name: list_changed_resources
--- These objects as they are now, each of its kind; without a name those that were deleted.
+-- These objects as they are now, each with its kind; deleted ones without a name.
 select asked.kind, asked.id, named.name, named.version, workspace.slug as workspace
   from unnest(%(kinds)s::text[], %(ids)s::uuid[]) as asked (kind, id)
   join kronos.workspaces as workspace on workspace.workspace_id = kronos.current_workspace_id()

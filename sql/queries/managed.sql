@@ -1,6 +1,6 @@
 -- name: lock_applies
--- One apply of a workspace at a time; then the workspace's lock, shared, as what changes jobs holds it: first
--- in the order of locks (sql/README.md). One row.
+-- Allow one apply per workspace at a time, then lock the workspace, shared, as every change of jobs does:
+-- first in the lock order (sql/README.md). One row.
 select held.workspace_id
   from (select kronos.current_workspace_id() as workspace_id,
                pg_advisory_xact_lock(hashtextextended('kronos.apply ' || kronos.current_workspace_id()::text,
@@ -10,9 +10,9 @@ select held.workspace_id
    and pg_advisory_xact_lock_shared(kronos.workspace_lock(held.workspace_id)) is not null;
 
 -- name: list_managed
--- What apply manages in the workspace. is_same: the resource of this name is still the one that apply made or
--- took over; null: there is none. is_over: a job that nobody cancelled and that lives under no other name: it
--- had all its runs, or its end has passed; history may not have it any more.
+-- The resources that apply manages in the workspace. is_same: the resource of this name is still the one that
+-- apply created or took over; null: there is none. is_over: a job that was not cancelled and that has no live
+-- version under another name: it had all its runs, or its end has passed; history may no longer have it.
 select managed.kind, managed.name, managed.set_name, managed.fields, managed.applied_at,
        present.object_id = managed.object_id as is_same,
        managed.kind = 'job' and present.object_id is null
@@ -59,7 +59,7 @@ select managed.kind, managed.name, managed.set_name, managed.fields, managed.app
  order by managed.kind, managed.name;
 
 -- name: list_live_jobs
--- The ids of the live jobs that have these names.
+-- The ids of the live jobs with these names.
 select job.job_id, job.name
   from unnest(%(names)s::text[]) as wanted (name)
  cross join lateral (select live.job_id, live.name
@@ -70,8 +70,8 @@ select job.job_id, job.name
                       limit 1) as job;
 
 -- name: lock_jobs
--- The live jobs of these names, held until the transaction ends: what changes one job holds it before what it
--- names, so they come before documents and endpoints here too, in the order of their ids.
+-- Lock the live jobs with these names until the transaction ends. Every change of a job locks the job before
+-- the objects that it names, so here too they come before documents and endpoints, in the order of their ids.
 select job.job_id, job.name
   from kronos.jobs as job
  where job.workspace_id = kronos.current_workspace_id()
@@ -86,13 +86,13 @@ select told.before, set_config('lock_timeout', %(patience)s, true) as since
   from (select current_setting('lock_timeout') as before offset 0) as told;
 
 -- name: list_endpoints
--- Those that have these names.
+-- The endpoints with these names.
 select {Endpoint}
   from kronos.endpoint_details
  where workspace_id = kronos.current_workspace_id() and name = any (%(names)s::text[]);
 
 -- name: list_documents
--- Those of the kind that have these names.
+-- The documents of this kind with these names.
 select document.document_id, workspace.slug as workspace, document.name, document.version, made_of.content,
        document.created_at, document.updated_at, kronos.jobs_to_move(document.document_id) as jobs_left
   from kronos.documents as document
@@ -102,8 +102,8 @@ select document.document_id, workspace.slug as workspace, document.name, documen
    and document.kind = %(kind)s and document.name = any (%(names)s::text[]) and document.deleted_at is null;
 
 -- name: list_all_names
--- The names of all that could stand in files, and whether a job has none: a live CRON job without a name has
--- no identity that a file could say. Up to %(limit)s of each kind, by name.
+-- The names of everything that files could contain, and whether a job has none: a file cannot identify a live
+-- CRON job without a name. Up to %(limit)s of each kind, by name.
 (select 'config' as kind, document.name
    from kronos.documents as document
   where document.workspace_id = kronos.current_workspace_id() and document.kind = 'CONFIG'
@@ -150,8 +150,8 @@ select document.document_id, workspace.slug as workspace, document.name, documen
   order by rule.name limit %(limit)s::integer);
 
 -- name: list_fitting
--- Of resources of one kind, by name: the first of %(names)s that there are, as many as make no more than
--- %(bytes)s of what users wrote, but one at least. No row: there is none of them any more.
+-- Resources of one kind, by name: the first existing ones of %(names)s, as many as fit into %(bytes)s of user
+-- data, but at least one. No row: none of them exists any more.
 with named as materialized (
     select array_agg(present.id order by wanted.nth) as ids,
            array_agg(wanted.name order by wanted.nth) as names
@@ -201,7 +201,8 @@ select unnest(named.names[1:cardinality(fitting.ids)]) as name
  cross join fitting;
 
 -- name: list_last_changes
--- Of each of %(objects)s the last row of the audit that no apply wrote. No row of one: none, or none is kept.
+-- For each of %(objects)s the last row of the audit that did not come from an apply. No row: none, or none is
+-- kept.
 select asked.kind, asked.name, change.actor, change.at, change.action
   from jsonb_to_recordset(%(objects)s) as asked (kind text, name text)
  cross join lateral (select entry.actor, entry.at, entry.action
@@ -215,8 +216,8 @@ select asked.kind, asked.name, change.actor, change.at, change.action
 
 -- name: list_coming_runs
 -- How many runs each of these live CRON jobs has %(within)s, within its window and its max_runs, and the
--- first %(shown)s of them; of ticks that are not accounted for. Jobs that are alike are asked once. No row of
--- one: it is paused, or its row is malformed.
+-- first %(shown)s of them; only ticks that are not accounted for yet. Jobs that run alike are computed once.
+-- No row: the job is paused, or its row is malformed.
 with asked as materialized (
     select job.job_id, job.name, job.skip_next, job.workspace_id, job.calendars, job.on_blackout,
            job.schedule, kronos.finite(job.starts_at) as starts_at, kronos.finite(job.ends_at) as ends_at,
@@ -251,7 +252,7 @@ select asked.job_id, asked.name,
    and alike.tick is not distinct from asked.tick;
 
 -- name: set_managed
--- Notes what files say of the resources that are there now: these are the set's from now on.
+-- Record the files' fields of the existing resources: they belong to the set from now on.
 insert into kronos.managed as managed (workspace_id, kind, name, set_name, object_id, fields, applied_at)
 select kronos.current_workspace_id(), given.kind, given.name, %(set_name)s::text, present.object_id,
        given.fields, kronos.now()
@@ -293,7 +294,7 @@ select kronos.current_workspace_id(), given.kind, given.name, %(set_name)s::text
 returning managed.kind, managed.name;
 
 -- name: delete_managed
--- What is gone, or a person's by now, is nobody's.
+-- Deleted resources, and those that a person has replaced, are no longer managed.
 delete from kronos.managed
  using jsonb_to_recordset(%(resources)s) as given (kind text, name text)
  where managed.workspace_id = kronos.current_workspace_id()

@@ -1,10 +1,10 @@
 -- name: get_ends
--- What became of what ended lately. One row.
+-- Outcomes of recent executions. One row.
 select became, lags, is_cut
   from kronos.system_ends(%(window)s::interval, %(most)s::integer);
 
 -- name: list_queue
--- What waits for a worker, by workspace and transport. No row: nothing.
+-- Executions that wait for a worker, by workspace and transport. No row: none.
 select workspace, transport, due, oldest_seconds
   from kronos.system_queue(%(endpoints)s::integer, %(most)s::integer);
 
@@ -20,6 +20,6 @@ select states, unaccounted_seconds, incidents
   from kronos.system_beats(%(most)s::integer);
 
 -- name: list_alarm_quotas
--- How full the quotas of alarms are, the fullest first. No row: no workspace has one.
+-- How full the alarm quotas are, the fullest first. No row: no workspace has one.
 select workspace, used, most
   from kronos.system_alarm_quotas(%(most)s::integer);

@@ -1,12 +1,12 @@
 -- name: list_old_weeks
--- Foreign tables of the history: weeks that lie on other machines (kronos migrate --distributed).
+-- Foreign tables of the history: weeks that are stored on other machines (kronos migrate --distributed).
 select class.relname::text as name
   from pg_class as class
  where class.relkind = 'f' and class.relispartition and class.relnamespace = 'kronos'::regnamespace
  order by 1;
 
 -- name: list_blind_roles
--- Who of those that read the history has no user mapping, as which PostgreSQL reads what lies there.
+-- Roles that read the history but have no user mapping, which PostgreSQL needs to read those weeks.
 select reader.name as role, reader.name = session_user as is_us
   from (select unnest(array['kronos_owner', 'kronos_api', 'kronos_worker']) as name
          union

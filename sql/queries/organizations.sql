@@ -6,7 +6,7 @@ values (%(slug)s, %(name)s, kronos.now())
 returning organization_id, slug, name, version, created_at;
 
 -- name: get_organization
--- By slug or id. No row: there is none.
+-- By slug or id. No row: no such organization.
 select organization_id, slug, name, version, created_at
   from kronos.organizations
  where slug = %(slug)s or organization_id = %(organization_id)s::uuid;
@@ -23,7 +23,7 @@ select organization_id, slug, name, version, created_at
  limit %(limit)s;
 
 -- name: update_organization
--- No row: there is none, or it is at another version than those in %(if_match)s.
+-- No row: no such organization, or its version is not in %(if_match)s.
 update kronos.organizations
    set name = %(name)s, version = version + case when name <> %(name)s then 1 else 0 end
  where (slug = %(slug)s or organization_id = %(organization_id)s::uuid)

@@ -1,5 +1,5 @@
 -- name: list_outcomes
--- What became of the ticks of the %(minutes)s minutes that end with the present one, by minute; %(most)s
+-- Outcomes of the ticks of the %(minutes)s minutes up to and including the current one, by minute; %(most)s
 -- executions of each status.
 select became.minute, became.disposition, became.ticks, became.is_cut
   from kronos.outcomes_by_minute(kronos.current_workspace_id(),
@@ -9,7 +9,7 @@ select became.minute, became.disposition, became.ticks, became.is_cut
                                  %(most)s::integer) as became;
 
 -- name: get_unfinished
--- What is under way and what waits, up to %(most)s of each queue: by the minutes that they are for, by
+-- Executions in progress and waiting, up to %(most)s of each queue: by the minute that they are for, by
 -- worker, and the %(longest)s jobs that have waited longest for more than %(longer_than)s. One row.
 with found as materialized (
     select each.*
@@ -63,20 +63,20 @@ select kronos.now() as at,
           left join kronos.jobs as job on job.job_id = late.job_id) as late;
 
 -- name: list_overdue
--- Jobs whose ticks nobody has accounted for in time, most overdue first. No row: none.
+-- Jobs whose ticks were not accounted for in time, most overdue first. No row: none.
 select job_id, job_name, since, fault from kronos.overdue_jobs(%(limit)s::integer)
  where kronos.current_workspace_id() is not null;
 
 -- name: list_failing
--- Jobs that have failed in the last 24 hours and not succeeded since, by how often; of the newest %(most)s
--- dead letters. No row: none.
+-- Jobs that failed in the last 24 hours and have not succeeded since, most frequent first, from the newest
+-- %(most)s dead letters. No row: none.
 select job_id, job_name, endpoint, failures, first_failed_at, last_failed_at, execution_id, error_type,
        message
   from kronos.failing_jobs(kronos.current_workspace_id(), kronos.now() - interval '24 hours',
                            %(most)s::integer, %(limit)s::integer);
 
 -- name: count_letters
--- How many dead letters there are, counted up to %(most)s, and when the newest failed. One row.
+-- The number of dead letters, counted up to %(most)s, and when the newest failed. One row.
 select (select count(*)::integer
           from (select
                   from kronos.dead_letters as letter
@@ -87,6 +87,6 @@ select (select count(*)::integer
          where letter.workspace_id = kronos.current_workspace_id()) as newest_at;
 
 -- name: get_reaping
--- What the reaper found last. No row: it has not run for ten minutes.
+-- The reaper's last findings. No row: it has not run for ten minutes.
 select at, mended, left_over from kronos.last_reaping()
  where kronos.current_workspace_id() is not null;

@@ -1,5 +1,5 @@
 -- name: insert_mapping
--- No row: the group has a role in the workspace.
+-- No row: the group already has a role in the workspace.
 insert into kronos.role_mappings (workspace_id, group_name, role, sees_payloads, created_at)
 values (kronos.current_workspace_id(), %(group_name)s, %(role)s, %(sees_payloads)s, kronos.now())
     on conflict (workspace_id, group_name) do nothing
@@ -18,7 +18,7 @@ select mapping_id, group_name as "group", role, sees_payloads, created_at
  limit %(limit)s;
 
 -- name: delete_mapping
--- No row: there is none.
+-- No row: no such mapping.
 delete from kronos.role_mappings
  where workspace_id = kronos.current_workspace_id() and mapping_id = %(mapping_id)s
 returning mapping_id;
@@ -31,8 +31,8 @@ select workspace_id, workspace, role, sees_payloads from kronos.granted_roles(%(
 select kronos.open_sign_in(%(digest)s, %(subject)s, %(email)s, %(groups)s::text[], %(lasts)s) as sign_in_id;
 
 -- name: find_sign_in
--- And up to %(wanted)s requests of the person's minute, which is one for all of its sessions. No row: nobody
--- is signed in with it.
+-- Also reserves up to %(wanted)s requests of the person's minute, which all of the person's sessions share.
+-- No row: no such sign-in.
 select found.sign_in_id, found.subject, found.email, found.valid_seconds, found.grants,
        taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds
   from kronos.find_sign_in(%(digest)s) as found
@@ -43,11 +43,12 @@ select found.sign_in_id, found.subject, found.email, found.valid_seconds, found.
 select kronos.end_sign_in(%(digest)s) as was_open;
 
 -- name: insert_key_sign_in
--- No row: the key works no longer.
+-- No row: the key is no longer valid.
 select sign_in_id, valid_seconds from kronos.open_key_sign_in(%(digest)s, %(key_id)s, %(lasts)s);
 
 -- name: find_key_sign_in
--- And up to %(wanted)s requests of its key's minute. No row: there is none that opens anything.
+-- Also reserves up to %(wanted)s requests of the key's minute. No row: no such sign-in, or its key is
+-- invalid.
 select found.key_id, found.role, found.sees_payloads, found.workspace_id, found.workspace,
        found.valid_seconds, taken.quota, taken.granted, taken.left_over, taken.window_at, taken.seconds,
        found.public_id
@@ -55,5 +56,5 @@ select found.key_id, found.role, found.sees_payloads, found.workspace_id, found.
  cross join lateral kronos.take_requests(found.key_id, true, %(wanted)s) as taken;
 
 -- name: get_sign_in_end
--- Why a session is none any more. No row: nobody knows.
+-- Why a session is no longer valid. No row: unknown.
 select public_id, reason from kronos.sign_in_end(%(digest)s);

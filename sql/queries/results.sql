@@ -1,12 +1,14 @@
 -- name: finalize_successes
--- Ends the successes of a batch, each only where its token still holds, in the fewest steps: it is what
--- nearly every delivery comes to: an execution's only attempt is kept in its row. Those of limited endpoints
--- are finalize_limited_successes'. Left to finalize_executions are those that hold a slot unknown to the
--- worker, those of endpoints that are watched because they failed, and so is
--- a whole batch one of which the history has already (23505). Each is deleted where its claim has put it
--- (%(places)s), without a look by its key, 2 us: what has been changed since is elsewhere, another's row may
--- be there by now, and so it is left as well. Returns what it has not ended. One statement: all of the
--- others, or nothing. Locks executions in ascending order.
+-- End the successes of a batch, each only if its token still holds, in as few steps as possible, because
+-- nearly every delivery ends this way. The only attempt of an execution is kept in its row.
+-- finalize_limited_successes handles limited endpoints.
+-- Left to finalize_executions are executions that hold a slot unknown to the worker, those of endpoints that
+-- are watched because they failed, and a whole batch if the history already has one of its executions
+-- (23505).
+-- Each is deleted at the place where its claim has put it (%(places)s), without a search by its key, which
+-- saves 2 us. A row that was changed since is elsewhere, and another row may be in its place by now, so it is
+-- left as well. Returns those that it has not ended. One statement: all of the others, or nothing. Locks
+-- executions in ascending order.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(duration_ms)s::integer[],
@@ -32,7 +34,7 @@ with result as materialized (
               live.input, live.backfill_id, live.priority, live.created_by, result.duration_ms,
               result.request_nth, result.response_nth,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
-), archived as (      -- kronos.archived, spelt out, and the only attempt with it
+), archived as (      -- kronos.archived, inlined, together with the only attempt
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
@@ -55,9 +57,9 @@ with result as materialized (
 select execution_id from result where execution_id not in (select execution_id from ended);
 
 -- name: finalize_limited_successes
--- finalize_successes, for executions that hold slots (endpoints with a limit): their gates are locked after
--- them, ids ascending, and have the slots back; then their concurrency keys have room, which release_keys
--- sees to and no trigger: 4 us less for each. Those of endpoints that are watched are left to
+-- finalize_successes for executions that hold slots (endpoints with a limit). Their gates are locked after
+-- them, ids ascending, and get the slots back. Then their concurrency keys have room, which release_keys
+-- handles instead of a trigger: 4 us less per execution. Those of watched endpoints are left to
 -- finalize_executions, as there.
 with result as materialized (
     select *
@@ -94,17 +96,17 @@ with result as materialized (
      cross join lateral (select from kronos.endpoint_gate as gate
                           where gate.endpoint_id = taken.endpoint_id
                             for update) as locked
-), freed as materialized (      -- all gates are locked before; without keys it ends the setting alone
+), freed as materialized (      -- all gates are locked before; without keys it only ends the setting
     select kronos.release_keys(array_agg(endpoint_id) filter (where concurrency_key is not null),
                                array_agg(concurrency_key) filter (where concurrency_key is not null))
       from ended
      where (select count(*) from slot) > 0
-), released as (      -- in any case, as what changes something does, and asks for freed
+), released as (      -- always runs, because it changes data, and it reads freed
     update kronos.endpoint_gate as gate
        set in_flight = gate.in_flight - slot.executions
       from slot
      where gate.endpoint_id = slot.endpoint_id and coalesce((table freed), 0) >= 0
-), archived as (      -- as there
+), archived as (      -- as in finalize_successes
     insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                        cause, status, scheduled_at, run_at, created_at, started_at,
                                        attempt_count, max_attempts, worker_id, input, output, backfill_id,
@@ -127,19 +129,19 @@ with result as materialized (
 select execution_id from result where execution_id not in (select execution_id from ended);
 
 -- name: finalize_executions
--- Ends a batch of attempts, each only where its token still holds: the execution goes to its history, or is
--- due again after its backoff, counted from now; one that was cancelled meanwhile is not due again, but
--- CANCELLED. An attempt that its worker's end has cut off (is_cut_off) counts among those that were lost with
--- their worker (max_crashes). Nothing is due again that would be older than max_age_ms then, counted from
--- run_at; and what is, has that instant as its deadline, so that no claim takes it later, whatever kept it
--- waiting. What an outcome means for its endpoint says note_outcomes, under the lock of the gate; where one
--- is noted it gives back all slots of the batch (released runs in any case, as what changes something does,
--- and asks for noted).
--- A run that its history has already (a pointer set back by hand, a restored copy) leaves it as it is: its
--- attempt is recorded, and its row goes. One statement: all of the batch, or nothing. What it does not return
--- was ended before (judge_unapplied says by whom).
+-- End a batch of attempts, each only if its token still holds: the execution moves to the history, or is due
+-- again after its backoff, counted from now; one that was cancelled meanwhile is CANCELLED instead. An
+-- attempt that the end of its worker cut off (is_cut_off) counts as lost with its worker (max_crashes).
+-- An execution that would then be older than max_age_ms, counted from run_at, is not due again. One that is
+-- due again has that instant as its deadline, so that no claim takes it later, whatever it waited for.
+-- note_outcomes applies the outcomes to their endpoints, under the lock of the gate. If there is an outcome
+-- to note, it also returns all slots of the batch ("released" always runs, because it changes data, and it
+-- reads "noted").
+-- If the history already has a run (a pointer set back by hand, a restored copy), the history stays as it is:
+-- the attempt is recorded, and the run's row is deleted. One statement: all of the batch, or nothing.
+-- Executions that it does not return had ended before (judge_unapplied finds out how).
 -- Lock order: executions ascending, then gates ascending, then workspaces' gates ascending. "is not distinct
--- from" on purpose: with "=" the planner takes the index of all leases for each row.
+-- from" on purpose: with "=" the planner uses the index of all leases for each row.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
@@ -176,7 +178,7 @@ with result as materialized (
 ), slot as materialized (
     select taken.*
       from (select endpoint_id, count(*)::integer as executions,
-                   bool_or(bool_or(is_noted)) over () as is_noted      -- by one of the two that change gates
+                   bool_or(bool_or(is_noted)) over () as is_noted      -- by one of the two
               from held
              where holds_slot or is_noted
              group by endpoint_id
@@ -236,10 +238,9 @@ with result as materialized (
 select execution_id, verdict from held;
 
 -- name: list_locked
--- Of these executions, those that another session has locked at this moment, or whose endpoint's or
--- workspace's gate, which finalize_executions wants, is: of those that failed (%(failed_ids)s), of limited
--- endpoints and of watched ones; or whose job's row is, which the end of a one-shot completes. Waits for
--- nobody.
+-- Those of these executions that another session has locked at this moment. Also those whose endpoint's or
+-- workspace's gate is locked and finalize_executions needs it: failed (%(failed_ids)s), of limited endpoints,
+-- of watched ones. Also one-shots whose job's row is locked, because their end completes it. Does not wait.
 with free as materialized (
     select execution_id, workspace_id, endpoint_id, holds_slot,
            holds_slot or execution_id = any (%(failed_ids)s::uuid[])
@@ -275,8 +276,8 @@ select live.execution_id
 select kronos.with_locked_jobs(%(execution_ids)s::uuid[]);
 
 -- name: judge_unapplied
--- For what finalize_executions did not return: ALREADY, our own earlier commit whose answer was lost; or
--- FENCED, the lease had run out, or a newer run has replaced it: kept as evidence.
+-- For executions that finalize_executions did not return. ALREADY: our own earlier commit, whose answer was
+-- lost. FENCED: the lease had expired, or a newer run has replaced it; the result is kept as evidence.
 with result as materialized (
     select *
       from unnest(%(execution_ids)s::uuid[], %(claim_tokens)s::uuid[], %(statuses)s::text[],
@@ -296,8 +297,8 @@ with result as materialized (
 select execution_id, case when is_ours then 'ALREADY' else 'FENCED' end as verdict from judged;
 
 -- name: release_executions
--- Gives back claims that were never sent (shutdown): the attempt is not counted. They are due at once; one
--- that was cancelled meanwhile is CANCELLED. "coalesce" on purpose: without it the planner takes the index of
+-- Return claims that were never sent (shutdown): the attempt does not count. They are due immediately; one
+-- that was cancelled meanwhile is CANCELLED. "coalesce" on purpose: without it the planner uses the index of
 -- all leases for each row.
 with held as materialized (
     select live.*, jsonb_populate_record(live::kronos.execution_live, unclaimed) as whole

@@ -1,11 +1,12 @@
 -- name: get_retention
--- The ages of the workspace that was entered. One row.
+-- The ages of the entered workspace. One row.
 select workspace, success_days, failure_days, own_success_days, own_failure_days, instance_success_days,
        instance_failure_days, retained_from, version
   from kronos.get_retention();
 
 -- name: match_retention
--- First where ages are set: that they are at one of the versions in %(if_match)s; null: any will do. One row.
+-- First statement of a change of ages: checks that they are at one of the versions in %(if_match)s (null:
+-- any). One row.
 select kronos.match_retention(%(if_match)s::integer[]) as version;
 
 -- name: set_retention
@@ -13,18 +14,18 @@ select kronos.match_retention(%(if_match)s::integer[]) as version;
 select true as is_set from kronos.set_workspace_retention(%(success_days)s, %(failure_days)s);
 
 -- name: retain
--- One run, in a transaction of its own. One row.
+-- One run, in a separate transaction. One row.
 select kronos.retain(%(seconds)s, %(is_anew)s) as counts;
 
 -- name: get_bounds
--- What a run would go by, and how many partitions nothing is kept of. One row.
+-- The bounds of a run, and how many partitions have nothing to keep. One row.
 select bounds.youngest, bounds.drop_days, bounds.old,
        (select count(*)::integer
           from kronos.old_partitions(bounds.drop_days, bounds.old, 10000)) as partitions
   from kronos.retention_bounds() as bounds;
 
 -- name: count_executions
--- What would go of the next %(limit)s: nothing is written. One row.
+-- How many of the next %(limit)s would be deleted; nothing is written. One row.
 select last_id, seen, executions, attempts, late_results
   from kronos.sweep_executions(%(after)s, %(youngest)s, %(limit)s, %(drop_days)s, %(old)s, true);
 

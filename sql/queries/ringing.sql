@@ -1,5 +1,5 @@
 -- name: get_setup
--- How pg_cron runs an entry, as the administrator. Null where it is a superuser's to see, and who asks is
+-- How pg_cron runs an entry, for the administrator. Null if only a superuser may see it, and the caller is
 -- none.
 select current_database()::text as database,
        case when sees.settings then current_setting('cron.database_name', true) end as served_database,
@@ -31,20 +31,20 @@ select current_database()::text as database,
   from (select pg_has_role(current_user, 'pg_read_all_settings', 'usage') as settings) as sees;
 
 -- name: get_password
--- Whether pg_cron's login could give one. For a superuser alone.
+-- Whether pg_cron's login can provide a password. Only for a superuser.
 select password.rolpassword is not null as has_password
   from pg_authid as password
  where password.rolname = 'kronos_cron';
 
 -- name: list_rules
--- pg_hba.conf as PostgreSQL reads the file now, whether or not it was asked to reload it.
+-- pg_hba.conf as PostgreSQL parses the file now, whether or not it was reloaded.
 select line_number, type, database, user_name, address, netmask, auth_method, options, error
   from pg_hba_file_rules
  order by line_number;
 
 -- name: get_heard
--- What pg_cron has rung, as kronos_owner. seconds: null, where it never has. failure: why the newest alarms
--- fail.
+-- The last rings of pg_cron, for kronos_owner. seconds: null if it has never rung. failure: why the newest
+-- alarms fail.
 select (select extract(epoch from kronos.clock() - max(beat.rang_at))::double precision
           from kronos.heartbeats as beat
          where beat.rang_at > '-infinity'

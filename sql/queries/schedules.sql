@@ -1,5 +1,5 @@
 -- name: read_schedules
--- Of each of %(texts)s, with its window: what judge_schedule says of it. One row for each, with its place.
+-- For each of %(texts)s with its window, the result of judge_schedule. One row for each, with its position.
 select asked.nth, judged.schedule, judged.alarm, judged.description, judged.read_at, judged.next_tick_at,
        judged.fault
   from rows from (jsonb_to_recordset(%(texts)s) as (cron text, every text, anchor timestamptz,
@@ -12,19 +12,19 @@ select asked.nth, judged.schedule, judged.alarm, judged.description, judged.read
                                           asked.starts_at, asked.ends_at) as judged;
 
 -- name: read_local_times
--- Of each of %(times)s: when its zone's clocks show it, or why nobody can say. As read_schedules.
+-- For each of %(times)s, when its zone's clocks show it, or why that is unknown. Rows as in read_schedules.
 select asked.nth, judged.at, judged.fault
   from rows from (jsonb_to_recordset(%(times)s) as (local timestamp, timezone text, dst_gap text))
        with ordinality as asked (local, timezone, dst_gap, nth)
  cross join lateral kronos.judge_local_time(asked.local, asked.timezone, asked.dst_gap) as judged;
 
 -- name: read_local_time
--- When a zone's clocks show a local time, as dst_gap has it where they never do.
+-- When a zone's clocks show a local time; according to dst_gap if they never do.
 select kronos.local_instant(%(local)s::timestamp, kronos.check_zone(%(timezone)s::text),
                             %(dst_gap)s::text) as at;
 
 -- name: preview_schedule
--- The next runs of an unsaved expression, what it says in words, and what its user may not expect of it.
+-- The next runs of an unsaved expression, its description, and behavior that its user may not expect.
 select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s::timestamptz, kronos.now())))
            as description,
        upcoming.next_runs, upcoming.skipped,
@@ -37,8 +37,8 @@ select kronos.describe_schedule(kronos.check_dates(schedule, coalesce(%(after)s:
                             %(count)s::integer) as upcoming;
 
 -- name: preview_closed_schedule
--- preview_schedule within a workspace, whose calendars the schedule names. Raises KR046 where one is not
--- there.
+-- preview_schedule within a workspace, for a schedule that names its calendars. Raises KR046 if one does not
+-- exist.
 select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
            || kronos.describe_calendars(%(calendars)s::text[], %(on_blackout)s::text) as description,
        coming.next_runs, coming.skipped,
@@ -54,7 +54,7 @@ select kronos.describe_schedule(kronos.check_dates(schedule, asked.after))
                                null, null, null, asked.after, 0, %(count)s::integer) as coming;
 
 -- name: list_next_runs
--- The next runs of a saved job, within its window and its max_runs; of a paused one, those from its
+-- The next runs of a saved job, within its window and its max_runs; for a paused job, those from its
 -- resumption on. No row: no such CRON job.
 select job.description, coming.next_runs, coming.skipped, coming.lints
   from kronos.jobs as job
@@ -64,7 +64,7 @@ select job.description, coming.next_runs, coming.skipped, coming.lints
    and job.trigger = 'CRON';
 
 -- name: preview_change
--- What a change would do to a CRON job's runs %(within)s (fire_diff); a field that is not in %(changed)s
+-- The effect of a change on a CRON job's runs %(within)s (fire_diff). A field that is not in %(changed)s
 -- stays as it is, as in replace_cron_job. No row: no live CRON job.
 select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
                         kronos.now() + %(within)s::interval, %(shown)s::integer,

@@ -1,13 +1,13 @@
 -- name: get_place
--- What the next value of a secret is sealed for: the workspace, and the secret's version; null: there is
--- none. One row.
+-- The identity with which the next value of a secret is encrypted: the workspace and the secret's version;
+-- null: no such secret. One row.
 select kronos.current_workspace_id() as workspace_id,
        (select version
           from kronos.secrets
          where workspace_id = kronos.current_workspace_id() and name = %(name)s) as version;
 
 -- name: set_secret
--- One row. See the function: what is not stored is at another version, or signs for an endpoint.
+-- One row. See the function: a secret that is not stored is at another version, or signs for an endpoint.
 select is_stored, signs_for
   from kronos.store_secret(%(name)s, %(version)s, %(key_id)s, %(nonce)s, %(ciphertext)s, %(signs)s,
                            %(public_key)s);
@@ -18,7 +18,7 @@ select name, version, created_at, updated_at
  where workspace_id = kronos.current_workspace_id() and name = %(name)s;
 
 -- name: find_absent_secrets
--- Those of %(names)s that are no secrets.
+-- Those of %(names)s that are not secrets.
 select named.name
   from unnest(%(names)s::text[]) as named (name)
  where not exists (select from kronos.secrets as secret
@@ -38,11 +38,11 @@ select name, version, created_at, updated_at, secret_id as _secret_id
  limit %(limit)s::integer + 1;
 
 -- name: delete_secret
--- One row. Version null: there is none of that name.
+-- One row. Version null: no secret has that name.
 select is_deleted, version, used_by, uses from kronos.delete_secret(%(name)s, %(if_match)s::integer[]);
 
 -- name: list_signing_keys
--- The keys that sign an endpoint's deliveries, the newest first, as far as receivers may know them.
+-- The keys that sign an endpoint's deliveries, newest first, with only the data that receivers may know.
 select signing.name as secret, secret.signs as scheme, secret.public_key
   from kronos.endpoint_details as endpoint
  cross join lateral unnest(endpoint.signing_secrets) with ordinality as signing (name, nth)

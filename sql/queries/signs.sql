@@ -1,39 +1,39 @@
 -- name: get_sessions
--- Who is connected, and who keeps others waiting. One row.
+-- Connected sessions, and those that block others. One row.
 select connections, max_connections, sees_activity, oldest_seconds, oldest, prepared, prepared_seconds,
        waiting, waiting_seconds, waiting_for, is_encrypted, is_local
   from kronos.signs_of_sessions();
 
 -- name: get_server
--- Whether what is written stays, and the server can go on. One row.
+-- Whether writes are durable, and whether the server can continue. One row.
 select is_fsync_on, are_pages_whole, commits, frozen_age, multixact_age, slots, slot_bytes, standbys_wanted,
        standbys_there, lag_seconds, archive_fails_seconds, pending_restart, collation_change, relations,
        lockable, is_autovacuum_on, data_directory
   from kronos.signs_of_server();
 
 -- name: get_cron
--- How pg_cron is set up. One row.
+-- The configuration of pg_cron. One row.
 select is_visible, launches_jobs, logs_runs, is_by_workers, running, max_running, max_processes, installed,
        available, log_bytes, limits
   from kronos.signs_of_cron();
 
 -- name: list_tables
--- Tables that are not as they have to be. No row: all are.
+-- Tables that need attention. No row: none.
 select name, fault, live, bytes from kronos.signs_of_tables(%(rows)s, %(bytes)s);
 
 -- name: get_work
--- What becomes of executions. One row.
+-- The outcomes of executions. One row.
 select leases, lease_seconds, lost, late, dead_letters, new_letters, kept_off, disabled, wave_seconds
   from kronos.signs_of_work();
 
 -- name: list_tasks
--- What Kronos does by itself and does not get on with. No row: nothing.
+-- Kronos's own work that does not progress. No row: none.
 select kind, name, seconds, message from kronos.signs_of_tasks(%(limit)s);
 
 -- name: list_alerting
--- What alert rules and heartbeats wait for, and alerts that nobody got. No row: nothing.
+-- What alert rules and heartbeats wait for, and alerts that were never delivered. No row: none.
 select kind, name, seconds, message from kronos.signs_of_alerts();
 
 -- name: get_keys
--- Keys and quotas that need somebody's look. One row.
+-- Keys and quotas that need attention. One row.
 select administrators, lasting, burnt, ending, nearly_full from kronos.signs_of_keys();

@@ -1,5 +1,5 @@
 -- name: insert_grant
--- The slug of the workspace of which the role makes jobs from now on.
+-- The slug of the workspace in which the role creates jobs from now on.
 select kronos.grant_sql(%(workspace)s, %(role)s) as workspace;
 
 -- name: delete_grant

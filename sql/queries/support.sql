@@ -1,5 +1,5 @@
 -- name: list_tables
--- Sizes and upkeep of Kronos' tables and pg_cron's, the largest first; partitions too.
+-- Sizes and maintenance of Kronos's and pg_cron's tables, largest first, including partitions.
 select stats.schemaname || '.' || stats.relname as name, stats.n_live_tup::bigint as live,
        stats.n_dead_tup::bigint as dead, class.relpages::bigint * 8192 as bytes,
        stats.seq_scan::bigint as table_scans, coalesce(stats.idx_scan, 0)::bigint as index_scans,
@@ -12,7 +12,7 @@ select stats.schemaname || '.' || stats.relname as name, stats.n_live_tup::bigin
  limit 300;
 
 -- name: list_counts
--- How many of what there are, counted up to 100,000 each.
+-- How many objects of each kind exist, counted up to 100,000 each.
 select counted.what, counted.number
   from (select 'workspaces' as what, count(*)::bigint as number from kronos.workspaces
         union all
@@ -37,10 +37,10 @@ select counted.what, counted.number
  order by 1;
 
 -- name: list_sessions
--- Who is connected: what of, in which state, waiting for what. No name of a user, no statement.
+-- Connected sessions: their program, state and wait. No user names, no statements.
 select coalesce(backend.backend_type, 'not shown') as kind,
        case when starts_with(backend.application_name, 'kronos-')
-            -- What somebody has put behind it may name a machine.
+            -- A suffix that a user added could name a machine.
             then substring(backend.application_name from '^kronos-[a-z]*')
             when starts_with(backend.application_name, 'pg_cron') then 'pg_cron'
             else 'other' end as program,
@@ -55,14 +55,14 @@ select coalesce(backend.backend_type, 'not shown') as kind,
  limit 200;
 
 -- name: list_settings
--- PostgreSQL's settings of these names, as they are in this session, and where they come from.
+-- PostgreSQL's settings with these names, as they are in this session, and their sources.
 select setting.name, setting.setting as value, coalesce(setting.unit, '') as unit, setting.source
   from pg_settings as setting
  where setting.name = any (%(names)s)
  order by setting.name;
 
 -- name: get_versions
--- What runs. One row.
+-- The versions of the running software. One row.
 select current_setting('server_version') as postgresql,
        coalesce((select extversion from pg_extension where extname = 'pg_cron'), '') as pg_cron,
        coalesce((select substring(obj_description(to_regclass('kronos.schema_version'), 'pg_class')

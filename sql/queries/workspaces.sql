@@ -1,14 +1,14 @@
 -- name: enter_workspace
--- No row: no such workspace. The setting lives as long as the transaction, and row level security goes by it.
+-- No row: no such workspace. The setting lasts as long as the transaction, and row level security uses it.
 select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
  where set_config('kronos.workspace_id', workspace.workspace_id::text, true) is not null;
 
 -- name: enter_workspace_to_write
--- enter_workspace, for a transaction that writes: the audit has %(caller)s as the one who did. KR023 where
--- the workspace is suspended, unless what is changed is of the workspace itself (%(even_suspended)s).
--- enable_seqscan: what a write looks for it finds by a key. A session keeps the plan of each foreign key's
--- check; made while there were a few jobs, it would read all of them for each one that comes (decision 0081).
+-- enter_workspace for a transaction that writes: the audit records %(caller)s as the author. KR023 if the
+-- workspace is suspended, unless the change is one of the workspace itself (%(even_suspended)s).
+-- enable_seqscan: a write finds its rows by a key. A session keeps the plan of each foreign key's check; one
+-- that was made while there were few jobs would read all of them for each new one (decision 0081).
 select workspace_id, slug, status
   from kronos.find_workspace(%(workspace)s) as workspace
  where (%(even_suspended)s or kronos.takes_writes(workspace.slug, workspace.status))
@@ -17,7 +17,7 @@ select workspace_id, slug, status
    and set_config('enable_seqscan', 'off', true) is not null;
 
 -- name: enter_instance
--- For the instance's administrator: the workspaces themselves.
+-- For the instance's administrator: access to the workspaces themselves.
 select set_config('kronos.instance_admin', 'on', true) as instance_admin;
 
 -- name: enter_instance_to_write
@@ -69,13 +69,13 @@ select workspace_id, slug, name, status, version, created_at, suspended_at,
  limit %(limit)s;
 
 -- name: list_health
--- Of those of %(workspace_ids)s that are there.
+-- For the existing ones of %(workspace_ids)s.
 select workspace, name, status, overdue_jobs, failing_endpoints, dead_letters
   from kronos.workspaces_health(%(workspace_ids)s::uuid[]);
 
 -- name: update_workspace
--- No row: no such workspace, or another version than those in %(if_match)s. Null leaves the name as it is;
--- the limit is written where %(is_limited)s.
+-- No row: no such workspace, or its version is not in %(if_match)s. Null leaves the name as it is; the limit
+-- is written if %(is_limited)s.
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name),
        max_concurrency = case when %(is_limited)s then %(max_concurrency)s::integer else max_concurrency end,
@@ -88,7 +88,7 @@ update kronos.workspaces
    and (%(if_match)s::integer[] is null or version = any (%(if_match)s::integer[]))
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
           kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
-          case when max_concurrency is not null      -- its gate comes after this
+          case when max_concurrency is not null      -- its gate follows
                then coalesce((select gate.in_flight
                                 from kronos.workspace_gate as gate
                                where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight,
@@ -97,9 +97,9 @@ returning workspace_id, slug, name, status, version, created_at, suspended_at,
             where organization.organization_id = workspaces.organization_id) as organization;
 
 -- name: rename_workspace
--- As update_workspace, last where a workspace is suspended or resumed: one call makes one version, so none
--- where that has made it, which is where this transaction has written the row before. Null leaves the name as
--- it is; the limit is written where %(is_limited)s.
+-- As update_workspace, as the last statement of a suspension or resumption. One call makes one version, so
+-- none is made if this transaction has already written the row. Null leaves the name as it is; the limit is
+-- written if %(is_limited)s.
 update kronos.workspaces
    set name = coalesce(%(name)s::text, name),
        max_concurrency = case when %(is_limited)s then %(max_concurrency)s::integer else max_concurrency end,
@@ -112,7 +112,7 @@ update kronos.workspaces
    and status <> 'DELETED'
 returning workspace_id, slug, name, status, version, created_at, suspended_at,
           kronos.jobs_left(workspace_id) as jobs_left, max_concurrency,
-          case when max_concurrency is not null      -- its gate comes after this
+          case when max_concurrency is not null      -- its gate follows
                then coalesce((select gate.in_flight
                                 from kronos.workspace_gate as gate
                                where gate.workspace_id = workspaces.workspace_id), 0) end as in_flight,
@@ -121,36 +121,36 @@ returning workspace_id, slug, name, status, version, created_at, suspended_at,
             where organization.organization_id = workspaces.organization_id) as organization;
 
 -- name: match_workspace
--- First where a workspace is suspended, resumed or deleted: that it is at one of the versions in
--- %(if_match)s; null: any will do. One row.
+-- First statement of a suspension, resumption or deletion: checks that the workspace is at one of the
+-- versions in %(if_match)s (null: any). One row.
 select kronos.match_workspace(%(if_match)s::integer[]) as version;
 
 -- name: suspend_workspace
--- It is SUSPENDED, and its jobs have to follow. One row; entries: 0.
+-- The workspace is SUSPENDED, and its jobs have yet to follow. One row; entries: 0.
 select kronos.suspend_workspace() as entries;
 
 -- name: resume_workspace
--- It is ACTIVE, and its jobs have to follow. One row; entries: 0.
+-- The workspace is ACTIVE, and its jobs have yet to follow. One row; entries: 0.
 select kronos.resume_workspace() as entries;
 
 -- name: turn_further
--- Some more of its jobs follow. One row: how many, 0 where nothing can be done at this moment; and how
--- many have still to.
+-- Let some more of its jobs follow. One row: how many did (0: nothing can be done at this moment), and how
+-- many have yet to.
 select done, jobs_left from kronos.turn_further();
 
 -- name: begin_deletion
--- The workspace is deleted, or, with %(is_trial)s, only looked at. One row; operation_id: null where it was
--- not, for want of %(confirm)s.
+-- Delete the workspace or, with %(is_trial)s, only show what that would do. One row; operation_id: null if it
+-- was not deleted because %(confirm)s does not match.
 select operation_id, contents, is_empty
   from kronos.begin_deletion(%(confirm)s::text, %(is_trial)s);
 
 -- name: run_deletion
--- The next step of a deletion. One row: whether it can go on at once.
+-- Run the next step of a deletion. One row: whether the next step can follow immediately.
 select kronos.delete_some(%(operation_id)s) as goes_on;
 
 -- name: get_deletion
--- The deletion of a workspace, for the instance's administrator. No row: none of this id, of a workspace that
--- had this slug or id.
+-- The deletion of a workspace, for the instance's administrator. No row: none with this id for a workspace
+-- with this slug or id.
 select {BulkOperation}
   from (select deletion.*, '[]'::jsonb as refused
           from kronos.find_deletion(%(workspace)s, %(operation_id)s) as deletion) as deletion;
@@ -164,8 +164,7 @@ select workspace, version, cron_jobs, max_cron_jobs, executions, max_executions_
  cross join kronos.alert_usage_of();
 
 -- name: update_quotas
--- All of them at once; null: no limit. No row: no such workspace, or another version than those in
--- %(if_match)s.
+-- Set all quotas together; null: no limit. No row: no such workspace, or its version is not in %(if_match)s.
 update kronos.workspaces
    set max_cron_jobs = %(max_cron_jobs)s::integer,
        max_executions_per_day = %(max_executions_per_day)s::bigint,

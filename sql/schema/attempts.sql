@@ -1,6 +1,6 @@
--- Every attempt that has ended, insert-only, partitioned like execution_done, but for the only one of an
--- execution that succeeded, which is in its row there (attempt_token). One under way is its execution_live
--- row's claim. All of them: the view kronos.attempts.
+-- Every attempt that has ended, insert-only and partitioned like execution_done, except the only attempt of
+-- an execution that succeeded, which is in the execution's row there (attempt_token). An attempt in progress
+-- is the claim of its execution_live row. The view kronos.attempts shows all of them.
 create table kronos.attempt (
     execution_id    uuid        not null,
     claim_token     uuid        not null,
@@ -14,14 +14,14 @@ create table kronos.attempt (
     request         jsonb,
     response        jsonb,
     error           jsonb,
-    -- of the endpoint, that it was made of; null: ended before this was noted
+    -- of the endpoint from which it was built; null: it ended before this was recorded
     endpoint_version integer,
     constraint attempt_pkey         primary key (execution_id, claim_token),
     constraint attempt_status_known check (status in ('SUCCESS', 'FAILED', 'TIMED_OUT', 'UNKNOWN', 'LOST'))
 ) partition by range (execution_id);
 create table kronos.attempt_default partition of kronos.attempt default;
 
--- Results of workers that had lost their lease: evidence, without effect.
+-- Results of workers that had lost their lease: kept as evidence, without effect.
 create table kronos.attempt_late (
     execution_id  uuid        not null,
     claim_token   uuid        not null,

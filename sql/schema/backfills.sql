@@ -1,29 +1,29 @@
--- A job's ticks of a past window, delivered later: next_at is how far it has come.
+-- Ticks of a past window of a job that are delivered later. next_at is the progress.
 create table kronos.backfills (
     backfill_id       uuid        not null default gen_random_uuid(),
     workspace_id      uuid        not null,
-    -- the version whose schedule, input and endpoint it goes by
+    -- the version whose schedule, input and endpoint it uses
     job_id            uuid        not null,
-    -- that version's first: ticks that any version has run are left out
+    -- that version's first version: ticks that any version has run are left out
     first_version_id  uuid        not null,
     status            text        not null default 'RUNNING',
     status_reason     jsonb,
     from_at           timestamptz not null,
     to_at             timestamptz not null,
     max_active        integer     not null,
-    -- the next tick that is to be decided on; null: none is left
+    -- the next tick to decide on; null: none is left
     next_at           timestamptz,
     ticks             integer     not null,
     created           integer     not null default 0,
     left_out          integer     not null default 0,
     created_at        timestamptz not null default now(),
     completed_at      timestamptz,
-    -- what had become of a tick that is taken
+    -- the outcomes of the ticks that it takes
     include           text[]      not null default '{MISSED,SKIPPED,CANCELLED}',
-    -- runs that had FAILED and are due again, under their own ids (backfill_redriven)
+    -- runs that had FAILED and are due again under their own ids (backfill_redriven)
     redriven          integer     not null default 0,
     priority          smallint,                          -- of its executions; null: the job's
-    caller            jsonb,                             -- who began it, as the audit has it
+    caller            jsonb,                             -- the caller that started it, as in the audit
     constraint backfills_pkey             primary key (backfill_id),
     constraint backfills_in_workspace_key unique (workspace_id, backfill_id),
     constraint backfills_job_fkey         foreign key (workspace_id, job_id)
@@ -38,7 +38,7 @@ create table kronos.backfills (
         check (include <@ '{MISSED,SKIPPED,CANCELLED,FAILED}' and cardinality(include) > 0),
     constraint backfills_priority_bounded check (priority between -10 and 10)
 ) with (fillfactor = 50);
--- Serves advance_backfills, and the end of a job.
+-- Serves advance_backfills, and the retirement of a job.
 create index backfills_running on kronos.backfills (first_version_id) where status = 'RUNNING';
 -- Serves list_backfills.
 create index backfills_newest
@@ -46,8 +46,8 @@ create index backfills_newest
 -- Serves retain_jobs.
 create index backfills_by_job on kronos.backfills (job_id);
 
--- The FAILED runs that a backfill has made due again: they keep their own ids, which do not lie beside those
--- of the runs that it made.
+-- The FAILED runs that a backfill has made due again. They keep their own ids, which are not next to the ids
+-- of the runs that the backfill created.
 create table kronos.backfill_redriven (
     backfill_id   uuid  not null,
     workspace_id  uuid  not null,

@@ -1,6 +1,6 @@
--- A heartbeat: what a workspace expects of a job that runs elsewhere. Its schedule is one as jobs have it, or
--- a period that begins anew with each ping. Whoever has the token may ping; its SHA-256 alone is stored: it
--- has 192 random bits. (kronos.heartbeats is the pulse of the internal jobs.)
+-- A heartbeat: what a workspace expects of a job that runs elsewhere. It has a schedule like a job's, or a
+-- period that starts again with each ping. Any client that has the token may ping. Only the token's SHA-256
+-- is stored; the token has 192 random bits. (kronos.heartbeats is the pulse of the internal jobs.)
 create table kronos.beats (
     heartbeat_id    uuid        not null default gen_random_uuid(),
     workspace_id    uuid        not null,
@@ -15,12 +15,12 @@ create table kronos.beats (
     timezone        text        not null default 'UTC',
     dst_gap         text        not null default 'SHIFT',
     dst_overlap     text        not null default 'FIRST',
-    period_seconds  integer,                         -- in their place: so long after the ping before
+    period_seconds  integer,                         -- instead of these: so long after the previous ping
     schedule        kronos.schedule,                 -- null: a period
     description     text        not null,
     grace_seconds   integer     not null,            -- how long after its tick a ping is on time
-    max_run_seconds integer     not null,            -- what began and has not ended by then has failed
-    note            text,                            -- of its pause
+    max_run_seconds integer     not null,            -- a run that has not ended by then has failed
+    note            text,                            -- the note of its pause
     version         integer     not null default 1,
     token_sha256    bytea       not null,
     token_version   integer     not null default 1,
@@ -44,7 +44,7 @@ create table kronos.beats (
 );
 -- One heartbeat per name; a deleted one frees its own. Serves get_heartbeats.
 create unique index beats_name_taken on kronos.beats (workspace_id, name) where deleted_at is null;
--- Serves list_heartbeats, and how many there are.
+-- Serves list_heartbeats, and the count of heartbeats.
 create index beats_newest on kronos.beats (workspace_id, created_at desc, heartbeat_id desc)
     where deleted_at is null;
 -- Serves enroll_jobs.
@@ -52,18 +52,18 @@ create index beats_changed on kronos.beats (workspace_id, updated_at, heartbeat_
 -- Serves delete_beats.
 create index beats_deleted on kronos.beats (deleted_at) where deleted_at is not null;
 
--- How far a heartbeat's ticks are accounted for, and what it said last: what each ping moves.
+-- Up to where a heartbeat's ticks are accounted for, and its latest pings: the row that each ping updates.
 create table kronos.beat_pointers (
     heartbeat_id    uuid        not null,
     workspace_id    uuid        not null,
     -- the first tick that is not accounted for; infinity: there is none
     next_tick_at    timestamptz not null,
-    -- a ping from here on is that tick's, though it came before
+    -- a ping from here on counts for that tick, even though it comes before it
     opens_at        timestamptz not null,
     -- when it is missed; infinity: never, or paused
     due_at          timestamptz not null,
-    last_tick_at    timestamptz,                     -- the last that has a row which a late ping may change
-    -- what became of the last that was expected; null: nothing was yet
+    last_tick_at    timestamptz,                     -- the last one with a row that a late ping may change
+    -- the outcome of the last expected tick; null: none was expected yet
     last_status     text,
     last_ping_at    timestamptz,
     last_success_at timestamptz,
@@ -71,8 +71,8 @@ create table kronos.beat_pointers (
     -- of the last run that began without an id and has not ended
     run_started_at  timestamptz,
     run_tick_at     timestamptz,
-    pings           bigint      not null default 0,  -- that ever came: each has its number
-    -- those of the present minute
+    pings           bigint      not null default 0,  -- ever received: each has its number
+    -- those of the current minute
     minute_at       timestamptz not null default '-infinity',
     minute_pings    integer     not null default 0,
     constraint beat_pointers_pkey primary key (heartbeat_id),
@@ -84,21 +84,21 @@ create table kronos.beat_pointers (
 -- Serves account_beats.
 create index beat_pointers_due on kronos.beat_pointers (due_at) where due_at < 'infinity';
 
--- What became of each tick. A row of several (tick_count) stands for those from tick_at to until_at.
+-- The outcome of each tick. A row for several ticks (tick_count) covers those from tick_at to until_at.
 create table kronos.beat_ticks (
     heartbeat_id    uuid        not null,
     tick_at         timestamptz not null,
     workspace_id    uuid        not null,
     status          text        not null,
-    reason          text,                            -- why it was SKIPPED, UNKNOWN, FAILED without a word
+    reason          text,                            -- of SKIPPED, UNKNOWN, and FAILED without a message
     tick_count      integer     not null default 1,
     until_at        timestamptz not null,
     run_id          text,
-    started_at      timestamptz,                     -- null: it did not say that it began
+    started_at      timestamptz,                     -- null: no start was reported
     ended_at        timestamptz,
     duration_ms     bigint,
     exit_code       smallint,
-    run_due_at      timestamptz,                     -- while it is RUNNING: when that is too long
+    run_due_at      timestamptz,                     -- while it is RUNNING: when it will have run too long
     changed_at      timestamptz not null,
     constraint beat_ticks_pkey primary key (heartbeat_id, tick_at),
     constraint beat_ticks_status_known
@@ -108,10 +108,10 @@ create table kronos.beat_ticks (
 ) with (fillfactor = 85);
 -- Serves expire_beat_runs.
 create index beat_ticks_running on kronos.beat_ticks (run_due_at) where status = 'RUNNING';
--- Serves account_beat, and the state that a heartbeat shows.
+-- Serves account_beat, and the displayed state of a heartbeat.
 create index beat_ticks_running_of on kronos.beat_ticks (heartbeat_id, started_at) where status = 'RUNNING';
 
--- What came, newest last. tick_at: which tick it was counted for; null: for none.
+-- Received pings, newest last. tick_at: the tick that a ping counted for; null: none.
 create table kronos.beat_pings (
     heartbeat_id    uuid        not null,
     number          bigint      not null,
@@ -122,7 +122,7 @@ create table kronos.beat_pings (
     run_id          text,
     tick_at         timestamptz,
     duration_ms     bigint,
-    log             text,                            -- the end of what it said
+    log             text,                            -- the end of its output
     is_log_cut      boolean     not null default false,
     method          text        not null,
     address         text,
@@ -131,11 +131,11 @@ create table kronos.beat_pings (
     constraint beat_pings_kind_known check (kind in ('START', 'SUCCESS', 'FAIL', 'LOG')),
     constraint beat_pings_log_bounded check (octet_length(log) <= 10240)
 );
--- Serves take_ping: when a run began, and what was said twice.
+-- Serves take_ping: the start of a run, and pings that were sent twice.
 create index beat_pings_of_run on kronos.beat_pings (heartbeat_id, run_id, number) where run_id is not null;
 
--- Up to when pings could be received, as API processes say it every few seconds; and the times in which they
--- could not. What was expected in one of those is UNKNOWN, and not MISSED.
+-- The time up to which pings could be received, as API processes report every few seconds, and the periods in
+-- which they could not. A tick that was expected in such a period is UNKNOWN, not MISSED.
 create table kronos.ping_door (
     only_row    boolean     not null default true,
     open_until  timestamptz not null default '-infinity',

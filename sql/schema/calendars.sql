@@ -1,15 +1,15 @@
--- A calendar is a document of kind CALENDAR (kronos.documents), and here as next_tick's neighbours ask it: is
--- an instant closed? Its present version; its row goes with its deletion.
+-- A calendar is a document of kind CALENDAR (kronos.documents). This table holds its current version in the
+-- form in which schedules query it: is an instant closed? The row is deleted with the calendar.
 create table kronos.calendars (
     document_id   uuid           not null,
     workspace_id  uuid           not null,
     name          text           not null,
     version       integer        not null,
-    timezone      text           not null,                 -- whose clocks all below are read on
-    -- of each week, in minutes from Monday's midnight
+    timezone      text           not null,                 -- the zone in which all times below are read
+    -- of each week, in minutes from midnight on Monday
     closed_week   int4multirange not null default '{}',
-    -- spans that do not overlap, in order: from one of froms up to, and without, the tos beside it; open ones
-    -- are open whatever the week says
+    -- ascending spans that do not overlap, each from one of froms up to, and without, the tos with the same
+    -- index; open spans are open regardless of the week
     froms         timestamp[]    not null default '{}',
     tos           timestamp[]    not null default '{}',
     names         text[]         not null default '{}',
@@ -21,21 +21,21 @@ create table kronos.calendars (
         references kronos.documents (workspace_id, document_id) on delete cascade
 );
 
--- A calendar that was changed, as long as jobs that name it have still to follow: their pointers are where
--- the version before had them (move_some). It goes when all have followed.
+-- A changed calendar, while jobs that name it have yet to follow: their pointers are still those of the
+-- previous version (move_some). Deleted when all have followed.
 create table kronos.calendar_moves (
     document_id   uuid        not null,
     workspace_id  uuid        not null,
     name          text        not null,
-    version       integer     not null,      -- the one that they follow
-    -- how far it has come, in the order of the jobs' ids
+    version       integer     not null,      -- the version that they follow
+    -- its progress, in the order of the jobs' ids
     after_job_id  uuid        not null default '00000000-0000-0000-0000-000000000000',
-    -- passed over: somebody held them
+    -- skipped because another session had them locked
     behind        uuid[]      not null default '{}',
-    jobs_left     integer     not null,      -- about
+    jobs_left     integer     not null,      -- approximately
     moved         integer     not null default 0,      -- pointers
-    next_at       timestamptz not null default '-infinity', -- it is not tried before
-    last_error    jsonb,                     -- at, type, message; of the last that failed
+    next_at       timestamptz not null default '-infinity', -- not tried before this time
+    last_error    jsonb,                     -- at, type, message of the last failure
     constraint calendar_moves_pkey          primary key (document_id),
     constraint calendar_moves_calendar_fkey foreign key (workspace_id, name)
         references kronos.calendars (workspace_id, name) on delete cascade

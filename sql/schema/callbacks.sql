@@ -1,6 +1,6 @@
--- What each version of a job that has callbacks names: who calls an endpoint or a job is found here, and
--- whether a run that has ended calls back. As the columns on_success and on_failure of kronos.jobs say, which
--- have the rest. Kept by note_callbacks.
+-- The endpoints and jobs that each version of a job with callbacks names: to find the jobs that call an
+-- endpoint or a job, and to find out whether a run that has ended has callbacks. The columns on_success and
+-- on_failure of kronos.jobs have the details. Maintained by note_callbacks.
 create table kronos.job_callbacks (
     job_id            uuid  not null,
     event             text  not null,
@@ -11,15 +11,16 @@ create table kronos.job_callbacks (
     constraint job_callbacks_event_known check (event in ('on_success', 'on_failure')),
     constraint job_callbacks_names_one   check (num_nonnulls(endpoint_id, first_version_id) = 1)
 );
--- Serves delete_endpoint, and who is named in its refusal.
+-- Serves delete_endpoint, and the names in its error.
 create index job_callbacks_by_endpoint on kronos.job_callbacks (endpoint_id) where endpoint_id is not null;
 -- Serves refuse_callers, and the length of chains.
 create index job_callbacks_by_target on kronos.job_callbacks (first_version_id)
     where first_version_id is not null;
 
--- The executions that ended runs have set off: which set off which. A delivery to an endpoint is made with
--- its row, in the transaction that ends the run (call_back); where somebody has the endpoint's row locked it
--- is due there until run_chained makes it, as the run of a job is, which it makes or records why not.
+-- The executions that ended runs have triggered, and which run triggered which. A delivery to an endpoint is
+-- created with its row, in the transaction that ends the run (call_back). If another session has the
+-- endpoint's row locked, it stays due here until run_chained creates it. Runs of jobs are always created by
+-- run_chained, which otherwise records why not.
 create table kronos.callbacks (
     execution_id      uuid        not null,      -- tick_id of the run and the time of its end
     workspace_id      uuid        not null,
@@ -29,8 +30,8 @@ create table kronos.callbacks (
     depth             smallint    not null,      -- how many runs came before it in its chain
     endpoint_id       uuid,
     first_version_id  uuid,                      -- of the job that it is to run
-    input             jsonb,                     -- of what is still to be made, but for a job's own
-    due_at            timestamptz,               -- when what is still to be made is tried next
+    input             jsonb,                     -- of an execution still to be created; null: the job's own
+    due_at            timestamptz,               -- when the creation is tried next
     constraint callbacks_pkey        primary key (execution_id),
     constraint callbacks_event_known check (event in ('on_success', 'on_failure')),
     constraint callbacks_names_one   check (num_nonnulls(endpoint_id, first_version_id) = 1),

@@ -1,5 +1,5 @@
--- How missed deliveries are spread, over all jobs together: some at once, the rest one each stagger_seconds;
--- and how far the present wave has come.
+-- How missed deliveries are spread, over all jobs together: some immediately, the rest one every
+-- stagger_seconds; and how far the current wave has come.
 create table kronos.catch_up_wave (
     only_row         boolean     not null default true,
     immediate        integer     not null default 5,

@@ -1,7 +1,7 @@
--- Workspaces that were deleted with all that they held, which goes in steps behind the request (delete_some).
--- It outlives the workspace, so nothing here refers to it. The way of a deletion: ENTRIES (its entries in
--- pg_cron), EXECUTIONS (what waits or runs), HISTORY, JOBS, NOTES (what is found by no index), REST, and at
--- last the workspace's own row.
+-- Workspaces that were deleted with all their contents, which are removed in steps after the request
+-- (delete_some). A row outlives its workspace, so it has no foreign keys. The phases of a deletion: ENTRIES
+-- (its entries in pg_cron), EXECUTIONS (those that wait or run), HISTORY, JOBS, NOTES (rows that no index
+-- finds), REST, and finally the workspace's own row.
 create table kronos.deletions (
     operation_id  uuid        not null default gen_random_uuid(),
     deleted_id    uuid        not null,                     -- the workspace's id
@@ -9,14 +9,14 @@ create table kronos.deletions (
     name          text        not null,
     status        text        not null default 'RUNNING',
     phase         text        not null default 'ENTRIES',
-    counted       jsonb       not null,                     -- what there was, when it began
+    counted       jsonb       not null,                     -- the contents when it began
     total         bigint      not null,
     done          bigint      not null default 0,           -- rows
-    -- how far its phase has come
+    -- the progress of its phase
     after_at      timestamptz not null default '-infinity',
     after_id      uuid        not null default '00000000-0000-0000-0000-000000000000',
     after_status  text        not null default '',
-    next_at       timestamptz not null default '-infinity', -- the next step is not before
+    next_at       timestamptz not null default '-infinity', -- the next step is not before this
     last_error    jsonb,                                    -- at, type, message
     created_at    timestamptz not null default now(),
     completed_at  timestamptz,

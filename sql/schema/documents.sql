@@ -1,5 +1,5 @@
--- A document is a named JSON object of a workspace that endpoints name: a config, whose values templates
--- hold, or a payload spec, the JSON Schema that inputs are validated against; or a calendar, which jobs name.
+-- A document is a named JSON object of a workspace: a config, whose values templates use, or a payload spec,
+-- the JSON Schema for inputs, both named by endpoints; or a calendar, which jobs name.
 create table kronos.documents (
     document_id   uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,
@@ -16,14 +16,14 @@ create table kronos.documents (
     constraint documents_kind_known        check (kind in ('CONFIG', 'PAYLOAD_SPEC', 'CALENDAR')),
     constraint documents_name_shape        check (name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,62})$')
 );
--- One document of a kind per name; a deleted one frees its own. Serves get_document, and endpoints' writes.
+-- One document of a kind per name; deleting it frees the name. Serves get_document, and writes of endpoints.
 create unique index documents_name_taken on kronos.documents (workspace_id, kind, name)
     where deleted_at is null;
 -- Serves list_documents.
 create index documents_newest on kronos.documents (workspace_id, kind, created_at desc, document_id desc)
     where deleted_at is null;
 
--- Insert-only. An execution's config is the version that its endpoint's version names.
+-- Insert-only. An execution uses the config version that its endpoint's version names.
 create table kronos.document_versions (
     document_id   uuid        not null,
     version       integer     not null,

@@ -1,5 +1,5 @@
--- An endpoint is where deliveries go; its versions are what a delivery was made of, so that an execution
--- keeps the one it began with.
+-- An endpoint is where deliveries go. Its versions are the data from which deliveries are built, so that an
+-- execution keeps the version it began with.
 create table kronos.endpoints (
     endpoint_id   uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,
@@ -9,10 +9,10 @@ create table kronos.endpoints (
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
     deleted_at    timestamptz,
-    title         text,                              -- its name for people
-    payload_spec_id  uuid,                           -- what its jobs' inputs are validated against
-    config_id     uuid,                              -- as its present version has it
-    on_disabled   text        not null default 'WAIT', -- what becomes of its jobs' ticks while it is disabled
+    title         text,                              -- its display name
+    payload_spec_id  uuid,                           -- validates the inputs of its jobs
+    config_id     uuid,                              -- of its current version
+    on_disabled   text        not null default 'WAIT', -- for ticks of its jobs while it is disabled
     constraint endpoints_pkey              primary key (endpoint_id),
     constraint endpoints_in_workspace_key  unique (workspace_id, endpoint_id),
     constraint endpoints_workspace_id_fkey foreign key (workspace_id)
@@ -28,17 +28,17 @@ create table kronos.endpoints (
         references kronos.documents (workspace_id, document_id),
     constraint endpoints_on_disabled_known check (on_disabled in ('WAIT', 'SKIP'))
 );
--- One endpoint per name; a deleted one frees its own. Serves get_endpoint and every job's creation.
+-- One endpoint per name; deleting it frees the name. Serves get_endpoint and every creation of a job.
 create unique index endpoints_name_taken on kronos.endpoints (workspace_id, name) where deleted_at is null;
 -- Serves list_endpoints.
 create index endpoints_newest on kronos.endpoints (workspace_id, created_at desc, endpoint_id desc);
--- Serve those who change or delete a document: which endpoints name it?
+-- Serve changes and deletions of documents: which endpoints name one?
 create index endpoints_by_payload_spec on kronos.endpoints (payload_spec_id, endpoint_id)
     where payload_spec_id is not null and deleted_at is null;
 create index endpoints_by_config on kronos.endpoints (config_id, endpoint_id)
     where config_id is not null and deleted_at is null;
 
--- Insert-only. The worker reads one version once and caches it by (endpoint_id, version).
+-- Insert-only. The worker reads each version once and caches it by (endpoint_id, version).
 create table kronos.endpoint_versions (
     endpoint_id   uuid        not null,
     version       integer     not null,
@@ -49,12 +49,12 @@ create table kronos.endpoint_versions (
     max_attempts  smallint    not null,
     max_crashes   smallint    not null,
     created_at    timestamptz not null default now(),
-    config_id     uuid,                              -- templates have its values, of that version
+    config_id     uuid,                              -- that version's values are available to templates
     config_version integer,
-    -- the version that has spec and retry_policy of this one, which differs from it in the config alone
+    -- the version that has the same spec and retry_policy; this one differs from it only in the config
     spec_version  integer,
     secrets       text[]      not null default '{}', -- the names of those that its deliveries need
-    signing_secrets text[]    not null default '{}', -- of those that sign them, the newest first
+    signing_secrets text[]    not null default '{}', -- those of them that sign, newest first
     constraint endpoint_versions_pkey             primary key (endpoint_id, version),
     constraint endpoint_versions_endpoint_fkey    foreign key (workspace_id, endpoint_id)
         references kronos.endpoints (workspace_id, endpoint_id),
@@ -71,27 +71,27 @@ create table kronos.endpoint_versions (
 create index endpoint_versions_with_secrets on kronos.endpoint_versions (workspace_id)
     where secrets <> '{}';
 
--- One row per endpoint that workers deliver to: pause, and, only where a limit is set, here or on its
--- workspace, mutex, exact in-flight counter and the bucket of its rate.
+-- One row per endpoint that workers deliver to: its pause and, only if the endpoint or its workspace has a
+-- limit, the mutex, the exact counter of deliveries in progress, and the bucket of its rate.
 create table kronos.endpoint_gate (
     endpoint_id    uuid        not null,
     workspace_id   uuid        not null,
     in_flight      integer     not null default 0,
     max_in_flight  integer,
     paused_until   timestamptz not null default '-infinity',
-    latest_version integer,                          -- use: latest. Every claim takes this version
-    -- it is tried by one delivery at a time, each so long after the one before; null: it is not on trial
+    latest_version integer,                          -- use: latest. Every claim uses this version
+    -- one delivery at a time tries it, so long after the previous one; null: it is not on trial
     trial_seconds  integer,
-    -- rate_count deliveries may begin every rate_seconds, and after a quiet time rate_burst at once
+    -- rate_count deliveries may begin every rate_seconds, and after a quiet time rate_burst at the same time
     rate_count     integer,
     rate_seconds   integer,
     rate_burst     integer,
-    -- how many might have begun at rate_at (kronos.refilled); null: rate_burst
+    -- how many could have begun at rate_at (kronos.refilled); null: rate_burst
     rate_tokens    double precision,
     rate_at        timestamptz,
-    worker_group   text,                             -- whose workers deliver; null: those that serve no group
-    -- of what has the same key no more than key_max is under way at once; key_parts is the template, read
-    -- (kronos.concurrency_key)
+    worker_group   text,                             -- whose workers deliver; null: workers without a group
+    -- at most key_max deliveries with the same key are in progress at the same time; key_parts is the parsed
+    -- template (kronos.concurrency_key)
     key_template   text,
     key_parts      jsonb,
     key_max        integer,
@@ -115,22 +115,22 @@ create table kronos.endpoint_gate (
 -- Serves has_worker_groups.
 create index endpoint_gate_by_group on kronos.endpoint_gate (worker_group) where worker_group is not null;
 
--- Endpoints that have failed, or were disabled. Written under the lock of the gate's row: by note_outcomes,
--- enable_endpoint and disable_endpoint; so it references none: a reference would have a delivery's end wait
--- for whoever has the endpoint's row locked. One that never fails has no row. Until when it is kept off
--- stands in the gate, where claims read it.
+-- Endpoints that have failed or were disabled. Written under the lock of the gate's row by note_outcomes,
+-- enable_endpoint and disable_endpoint. It has no foreign key: with one, the end of a delivery would wait for
+-- any session that has the endpoint's row locked. An endpoint that never fails has no row. The gate holds the
+-- time until which it is not tried, because claims read the gate.
 create table kronos.endpoint_health (
     endpoint_id     uuid        not null,
     workspace_id    uuid        not null,
     state           text        not null default 'ACTIVE',
-    since           timestamptz not null default now(),      -- the state
+    since           timestamptz not null default now(),      -- of the state
     reason          jsonb,
-    -- its next success changes this row: finalize_successes leaves it to finalize_executions
+    -- its next success changes this row, so finalize_successes leaves it to finalize_executions
     is_watched      boolean     not null default false,
-    failures        integer     not null default 0,          -- attempts in a row, of its present version
+    failures        integer     not null default 0,          -- consecutive ones, of its current version
     failing_since   timestamptz,                             -- the first of them
     last_failure_at timestamptz,
-    last_success_at timestamptz,                             -- the last one that was watched
+    last_success_at timestamptz,                             -- the last one that was recorded here
     constraint endpoint_health_pkey           primary key (endpoint_id),
     constraint endpoint_health_state_known    check (state in ('ACTIVE', 'SLOWED', 'DISABLED')),
     constraint endpoint_health_reason_given   check ((state = 'ACTIVE') = (reason is null)),

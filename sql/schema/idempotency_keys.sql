@@ -1,11 +1,11 @@
--- The keys of calls that made something, kept in the transaction that made it, so that the same call again
--- makes nothing and is answered what it made. Those of jobs stand in kronos.jobs, as long as the job does.
--- Nothing refers to a workspace here: a key that outlives it is in nobody's way.
+-- The idempotency keys of calls that created something, stored in the same transaction, so that a repeated
+-- call creates nothing and returns the original result. The keys of jobs are in kronos.jobs, as long as the
+-- job is. There is no foreign key to workspaces: a key that outlives its workspace does no harm.
 create table kronos.idempotency_keys (
     workspace_id     uuid        not null,
     operation        text        not null,
     idempotency_key  text        not null,
-    request_sha256   bytea       not null,                   -- what makes two requests the same
+    request_sha256   bytea       not null,                   -- determines whether two requests are the same
     resource_id      uuid        not null,                   -- the execution, backfill, endpoint …
     created_at       timestamptz not null default now(),
     constraint idempotency_keys_pkey            primary key (workspace_id, operation, idempotency_key),

@@ -1,5 +1,5 @@
--- Why a job's ticks could not be accounted for: one malformed row stops nobody else, and says so. It holds
--- while the job's pointer stands where it stood.
+-- Why a job's ticks could not be accounted for. One malformed row stops no other job, and its fault is
+-- recorded here. It applies as long as the job's pointer does not move.
 create table kronos.job_faults (
     job_id        uuid        not null,
     workspace_id  uuid        not null,

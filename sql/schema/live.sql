@@ -1,9 +1,10 @@
--- What has changed lately, for those who listen (GET …/events): the ids of what a statement changed in one
--- workspace. Written by note_live while somebody watches the workspace, and kept for ten minutes
--- (watch_live). Unlogged: it costs no WAL. After a crash, and on a standby that is promoted, it is empty with
--- its origin gone, and who goes on from a place in it is asked to read the lists again.
+-- Recent changes, for listeners (GET …/events): the ids of the rows that a statement changed in one
+-- workspace. Written by note_live while a client watches the workspace, and kept for ten minutes
+-- (watch_live). Unlogged, so it costs no WAL. After a crash, and on a promoted standby, it is empty and its
+-- origin is gone; a client that continues from a position in it is told to read the lists again.
 create unlogged table kronos.live_changes (
-    -- the transaction's: a reader that names a snapshot gets what it could not see then, whenever it began
+    -- of the transaction: a reader that passes a snapshot gets the changes that the snapshot did not see,
+    -- whenever the transaction began
     xid           xid8    not null default pg_current_xact_id(),
     workspace_id  uuid    not null,
     object        text    not null,
@@ -16,26 +17,26 @@ create unlogged table kronos.live_changes (
         check (change in ('created', 'changed', 'next_run', 'finished', 'deleted'))
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_insert_threshold = -1);
--- Serves read_live, and watch_live, which deletes what is old.
+-- Serves read_live, and watch_live, which deletes old rows.
 create index live_changes_by_transaction on kronos.live_changes (xid);
 
--- The workspaces that are watched, until when: an API process that has listeners says it again and again.
+-- The workspaces that are watched, and until when; API processes with listeners renew this repeatedly.
 create unlogged table kronos.live_watches (
     workspace_id  uuid        not null,
-    -- of this transaction and of all that began later everything is noted; null: it has just begun
+    -- changes of this transaction and of all that began later are recorded; null: watching has just begun
     since         xid8,
     until         timestamptz not null,
     constraint live_watches_pkey primary key (workspace_id)
 );
 
--- Which transactions had ended when: what they had noted may go ten minutes later.
+-- Which transactions had ended at which time: their changes may be deleted ten minutes later.
 create unlogged table kronos.live_marks (
     at       timestamptz not null,
-    horizon  xid8        not null,      -- all before it had
+    horizon  xid8        not null,      -- all before it had ended
     constraint live_marks_pkey primary key (at)
 );
 
--- Of which cluster's transactions the numbers are, and from which on they are there.
+-- The cluster whose transaction numbers these are, and the first number that is covered.
 create unlogged table kronos.live_origin (
     only_row      boolean not null default true,
     generation    uuid    not null default gen_random_uuid(),
@@ -45,6 +46,6 @@ create unlogged table kronos.live_origin (
     constraint live_origin_is_one check (only_row)
 );
 
--- Until when anything is watched, in seconds since 1970. A sequence: what it says holds at once, for open
--- transactions and old snapshots too, and to ask it is no statement (is_watched).
+-- The time until which anything is watched, in seconds since 1970. A sequence, because its value is visible
+-- immediately, even to open transactions and old snapshots, and reading it is no statement (is_watched).
 create sequence kronos.live_until as bigint;

@@ -1,8 +1,8 @@
--- What the newest `kronos migrate` left of functions, views, tables' rights, policies and triggers, but for
--- their text: where what is there differs, it was changed by hand, and the next migrate puts it right. A few
--- hundred rows, written by an upgrade alone.
+-- The functions, views, table privileges, policies and triggers as the latest `kronos migrate` left them,
+-- except their text. An object that differs was changed by hand, and the next migrate corrects it. A few
+-- hundred rows, written only by an upgrade.
 create table kronos.made_objects (
-    object  text   not null,      -- as PostgreSQL names it: function kronos.fire(uuid)
-    state   jsonb  not null,      -- what is held against it, by name
+    object  text   not null,      -- in PostgreSQL's notation: function kronos.fire(uuid)
+    state   jsonb  not null,      -- the expected properties, by name
     constraint made_objects_pkey primary key (object)
 );

@@ -1,13 +1,14 @@
--- What apply made of files, or took over: only that may be pruned. A set is the files of one place, as a
--- repository; each resource is of one set. The row outlives its resource until the next apply of the set.
+-- The resources that `apply` created from files, or took over; only these may be pruned. A set is the files
+-- of one place, such as a repository; each resource belongs to one set. The row outlives its resource until
+-- the next apply of the set.
 create table kronos.managed (
     workspace_id uuid        not null,
     kind         text        not null,
     name         text        not null,
     set_name     text        not null,
-    object_id    uuid        not null,   -- its own, of a job its first version's: of a namesake
-                                         -- that a person made later it is another
-    fields       jsonb       not null,   -- of each field a digest of what the file said: what differs from it
+    object_id    uuid        not null,   -- its own id, or a job's first version: a namesake that
+                                         -- a person created later has another
+    fields       jsonb       not null,   -- a digest of each field as the file had it: a field that differs
                                          -- on the server was changed there since
     applied_at   timestamptz not null,
     constraint managed_pkey           primary key (workspace_id, kind, name),

@@ -1,9 +1,9 @@
--- Whom workspaces are of, for those who run an instance for several. It parts nothing: a workspace does.
+-- The owners of workspaces, for instances that serve several. It does not isolate anything; workspaces do.
 create table kronos.organizations (
     organization_id uuid        not null default gen_random_uuid(),
     slug            text        not null,
     name            text        not null,
-    version         integer     not null default 1,    -- counts the changes, for If-Match
+    version         integer     not null default 1,    -- counts changes, for If-Match
     created_at      timestamptz not null default now(),
     constraint organizations_pkey         primary key (organization_id),
     constraint organizations_slug_key     unique (slug),

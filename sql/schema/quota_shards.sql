@@ -1,13 +1,13 @@
--- How many executions of a workspace that has a max_executions_per_day were made on a day (UTC): 16 rows,
--- each with a share of what the day allows, so that sessions which make some at the same time do not wait for
+-- How many executions of a workspace with max_executions_per_day were created on a day (UTC): 16 rows, each
+-- with a share of the day's limit, so that sessions that create executions at the same time do not wait for
 -- each other (take_executions). No rows: no such limit, and nothing is counted.
 create table kronos.quota_shards (
     workspace_id  uuid      not null,
     shard         smallint  not null,
     day           date      not null,
     used          bigint    not null default 0,
-    share         bigint    not null,      -- of this day: used may come to it
-    day_share     bigint    not null,      -- of a day that begins
+    share         bigint    not null,      -- of this day: the maximum of used
+    day_share     bigint    not null,      -- of a new day
     constraint quota_shards_pkey           primary key (workspace_id, shard),
     constraint quota_shards_workspace_fkey foreign key (workspace_id)
         references kronos.workspaces (workspace_id),

@@ -1,5 +1,5 @@
--- How many requests a key may make a minute, unless it has a number of its own
--- (api_keys.requests_per_minute); null: as many as it likes. `kronos migrate` and `up` store it.
+-- How many requests a key may make per minute, unless it has its own limit (api_keys.requests_per_minute);
+-- null: no limit. `kronos migrate` and `kronos up` store it.
 create table kronos.request_limit (
     only_row    boolean not null default true,
     per_minute  integer default 300000,
@@ -9,8 +9,8 @@ create table kronos.request_limit (
 );
 insert into kronos.request_limit default values;
 
--- How many requests API processes have taken of a key's present minute, and how many the last of them was
--- given. Unlogged: it is worth a minute, and after a crash each key begins a new one.
+-- How many requests of a key's current minute API processes have reserved, and how many the last of them got.
+-- Unlogged: the data is useful for a minute, and after a crash each key begins a new one.
 create unlogged table kronos.request_rates (
     key_id     uuid        not null,
     window_at  timestamptz not null,

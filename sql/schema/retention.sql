@@ -1,19 +1,19 @@
--- How long history is kept, for the instance: `kronos migrate` and `up` store it. A successful outcome is
--- SUCCESS, SKIPPED or CANCELLED; a failed one FAILED, MISSED or EXPIRED.
+-- How long the instance keeps history; `kronos migrate` and `kronos up` store it. Successful outcomes are
+-- SUCCESS, SKIPPED and CANCELLED; failed ones FAILED, MISSED and EXPIRED.
 create table kronos.retention (
     only_row          boolean     not null default true,
     success_days      integer     not null default 30,
     failure_days      integer     not null default 90,
     run_details_days  integer     not null default 7,             -- of our rows in cron.job_run_details
-    forgotten_before  timestamptz not null default '-infinity',   -- what was promised under ages of before
-    run_details_until bigint      not null default 0,             -- the last runid of ours that went
-    -- how far the present look at jobs that are over has come (retired_at, job_id)
+    forgotten_before  timestamptz not null default '-infinity',   -- removals under earlier ages
+    run_details_until bigint      not null default 0,             -- the last runid of ours that was deleted
+    -- the progress of the current pass over jobs that are over (retired_at, job_id)
     jobs_until        timestamptz not null default '-infinity',
     jobs_until_id     uuid        not null default '00000000-0000-0000-0000-000000000000',
     jobs_began_at     timestamptz not null default '-infinity',
     ran_at            timestamptz not null default now(),         -- the last run
     done_at           timestamptz not null default now(),         -- the last run that left nothing to do
-    -- since when kronos.history_weeks covers all that finished
+    -- since when kronos.history_weeks covers everything that finished
     weeks_from        timestamptz not null default now() + interval '1 day',
     audit_days        integer     not null default 400,
     constraint retention_pkey                primary key (only_row),
@@ -31,7 +31,7 @@ create table kronos.workspace_retention (
     success_days      integer,
     failure_days      integer,
     forgotten_before  timestamptz not null default '-infinity',
-    -- counts the changes, for If-Match; 1 is a workspace without a row
+    -- counts changes, for If-Match; 1 is a workspace without a row
     version           integer     not null default 2,
     constraint workspace_retention_pkey              primary key (workspace_id),
     constraint workspace_retention_workspace_id_fkey foreign key (workspace_id)
@@ -40,9 +40,9 @@ create table kronos.workspace_retention (
     constraint workspace_retention_failures_bounded  check (failure_days between 1 and 36500)
 );
 
--- How far history has been looked through for what is of an age, each age that is in use, so that each row is
--- looked at once for it: ids below swept_until. cutoff_at: what finished before that may be gone. 0 days: the
--- second look, once a day, for what ended long after its id's time.
+-- How far history has been swept for each age in use, so that each row is checked once per age: ids below
+-- swept_until. cutoff_at: rows that finished before it may be gone. 0 days: the second pass, once a day, for
+-- executions that ended long after the time in their id.
 create table kronos.retention_sweeps (
     days         integer     not null,
     swept_until  uuid        not null default '00000000-0000-0000-0000-000000000000',

@@ -1,4 +1,5 @@
--- What people of a group of the identity provider's may in a workspace; of several the most.
+-- The permissions that members of an identity provider's group have in a workspace; with several groups, the
+-- highest.
 create table kronos.role_mappings (
     mapping_id    uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,

@@ -1,6 +1,7 @@
--- A workspace's secrets: one row each, whose value PUT replaces. The value is sealed by the API under a key
--- that is not in the database (kronos/encryption.py), and opened by workers alone: kronos_api may not read
--- ciphertext (grants.sql). Without a key_id the value is lost: it was sealed under a key that was given up.
+-- A workspace's secrets: one row each, whose value PUT replaces. The API encrypts the value with a key that
+-- is not in the database (kronos/encryption.py), and only workers decrypt it: kronos_api may not read
+-- ciphertext (grants.sql). Without a key_id the value is lost: it was encrypted with a key that was
+-- discarded.
 create table kronos.secrets (
     secret_id     uuid        not null default gen_random_uuid(),
     workspace_id  uuid        not null,
@@ -9,8 +10,8 @@ create table kronos.secrets (
     key_id        text,
     nonce         bytea,
     ciphertext    bytea,
-    signs         text,                              -- by Standard Webhooks: v1 or v1a; null: no key
-    public_key    text,                              -- of a key for v1a
+    signs         text,                              -- Standard Webhooks: v1 or v1a; null: no signing key
+    public_key    text,                              -- of a v1a key
     created_at    timestamptz not null default now(),
     updated_at    timestamptz not null default now(),
     constraint secrets_pkey                primary key (workspace_id, name),

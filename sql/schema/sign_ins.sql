@@ -1,5 +1,5 @@
--- Who is signed in: a person, by an identity provider, or who holds a key. The row is the session: without it
--- the browser's cookie opens nothing.
+-- Active sign-ins: a person, by an identity provider, or a client with a key. The row is the session: without
+-- it the browser's cookie is worthless.
 create table kronos.sign_ins (
     sign_in_id    uuid        not null default gen_random_uuid(),
     secret_sha256 bytea       not null,
@@ -8,7 +8,7 @@ create table kronos.sign_ins (
     groups        text[],                            -- a person's
     created_at    timestamptz not null default now(),
     expires_at    timestamptz not null,
-    key_id        uuid,                              -- the key's that it was opened with
+    key_id        uuid,                              -- the key that was used to sign in
     constraint sign_ins_pkey           primary key (sign_in_id),
     constraint sign_ins_secret_key     unique (secret_sha256),
     constraint sign_ins_digest_is_full check (octet_length(secret_sha256) = 32),
@@ -17,7 +17,7 @@ create table kronos.sign_ins (
     constraint sign_ins_is_of_one
         check (num_nonnulls(key_id, subject) = 1 and num_nonnulls(key_id, groups) = 1)
 );
--- Serves the end of old ones.
+-- Serves the deletion of old ones.
 create index sign_ins_ended on kronos.sign_ins (expires_at);
 -- Serves the end of a key, and of its oldest sessions.
 create index sign_ins_of_key on kronos.sign_ins (key_id, created_at desc, sign_in_id desc)

@@ -1,4 +1,4 @@
--- A workspace is the wall between tenants: every row below it carries its id, in every key.
+-- A workspace is the boundary between tenants: every row below it has its id, in every key.
 create table kronos.workspaces (
     workspace_id  uuid        not null default gen_random_uuid(),
     slug          text        not null,
@@ -7,17 +7,17 @@ create table kronos.workspaces (
     created_at    timestamptz not null default now(),
     suspended_at  timestamptz,
     deleted_at    timestamptz,
-    version       integer     not null default 1,    -- counts the changes, for If-Match
-    max_concurrency integer,                         -- deliveries under way at once; null: no limit
+    version       integer     not null default 1,    -- counts changes, for If-Match
+    max_concurrency integer,                         -- deliveries in progress together; null: no limit
     organization_id uuid,
     -- quotas; null: no limit
     max_cron_jobs   integer,                         -- ACTIVE and PAUSED
-    max_executions_per_day bigint,                   -- made on a day (UTC): see kronos.quota_shards
+    max_executions_per_day bigint,                   -- created on a day (UTC): see kronos.quota_shards
     max_input_bytes integer,                         -- of one input, as JSON
-    max_alarms_per_minute integer,                   -- entries in pg_cron that may ring in one minute
+    max_alarms_per_minute integer,                   -- entries in pg_cron that may ring in the same minute
     max_heartbeats  integer,
     max_alert_rules integer,
-    was_suspended   tstzmultirange not null default '{}',   -- twenty times at most: see suspensions_of
+    was_suspended   tstzmultirange not null default '{}',   -- at most twenty: see suspensions_of
     constraint workspaces_pkey              primary key (workspace_id),
     constraint workspaces_slug_shape        check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
     constraint workspaces_status_known      check (status in ('ACTIVE', 'SUSPENDED', 'DELETED')),
@@ -34,22 +34,22 @@ create table kronos.workspaces (
     constraint workspaces_alert_quotas_bounded
         check (max_heartbeats between 0 and 10000 and max_alert_rules between 0 and 100)
 );
--- One workspace per slug; a deleted one frees its own. Serves enter_workspace.
+-- One workspace per slug; deleting it frees the slug. Serves enter_workspace.
 create unique index workspaces_slug_taken on kronos.workspaces (slug) where status <> 'DELETED';
 -- Serves continue_versions.
 create index workspaces_of_slug_deleted on kronos.workspaces (slug, version) where status = 'DELETED';
--- Serves account_ticks and call_back: whether any workspace has one.
+-- Serves account_ticks and call_back: whether any workspace has such a quota.
 create index workspaces_with_daily_quota on kronos.workspaces (workspace_id)
     where max_executions_per_day is not null;
 -- Serves list_workspaces.
 create index workspaces_newest on kronos.workspaces (created_at desc, workspace_id desc);
--- The same of an organization's.
+-- The same for one organization.
 create index workspaces_of_organization
     on kronos.workspaces (organization_id, created_at desc, workspace_id desc)
     where organization_id is not null;
 
--- A row only where a workspace has a max_concurrency (limit_workspace): the mutex of its claims, and the sum
--- of in_flight of its endpoints' gates (count_in_workspaces).
+-- A row only if a workspace has a max_concurrency (limit_workspace): the mutex of its claims, and the sum of
+-- in_flight over its endpoints' gates (count_in_workspaces).
 create table kronos.workspace_gate (
     workspace_id  uuid     not null,
     in_flight     integer  not null default 0,

@@ -1,4 +1,4 @@
--- active_executions: the executions that are waiting or running, with names in place of ids: a part of
+-- active_executions: the executions that are waiting or running, with names instead of ids; a part of
 -- kronos.executions.
 create or replace view kronos.active_executions with (security_invoker = true) as
     select live.execution_id, live.workspace_id, live.job_id, workspace.slug as workspace,
@@ -12,7 +12,7 @@ create or replace view kronos.active_executions with (security_invoker = true) a
            end as status,
            case when live.cancel_reason is not null then
                jsonb_build_object('code', 'cancelling',
-                                  'detail', 'it was cancelled; the worker that has it ends its request',
+                                  'detail', 'it was cancelled; its worker is ending the request',
                                   'reason', live.cancel_reason)
                 when live.visible_at = 'infinity' then
                jsonb_strip_nulls(jsonb_build_object('code', 'overlap_waiting',
@@ -25,7 +25,8 @@ create or replace view kronos.active_executions with (security_invoker = true) a
                                                                  limit 1)))
                 when live.parked_at is not null then
                jsonb_build_object('code', 'key_full',
-                                  'detail', 'waits until another with its concurrency key has ended',
+                                  'detail',
+                                  'waits until another execution with its concurrency key has ended',
                                   'concurrency_key', live.concurrency_key)
            end as status_reason, live.scheduled_at,
            case when live.claim_token is null and live.visible_at < 'infinity'

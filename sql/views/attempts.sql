@@ -1,6 +1,6 @@
--- attempts: what people, the API and tests read: the attempts that have ended, those that were the only ones
--- of executions that succeeded, and are in their rows, and those under way, which are their executions'
--- claims.
+-- attempts: all attempts, for people, the API and tests: those that have ended; the only attempts of
+-- executions that succeeded, which are in the executions' rows; and those in progress, which are their
+-- executions' claims.
 create or replace view kronos.attempts with (security_invoker = true) as
     select execution_id, workspace_id, attempt_number, status, started_at, completed_at, duration_ms, request,
            response, error, worker_id, endpoint_version

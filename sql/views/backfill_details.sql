@@ -1,4 +1,4 @@
--- backfill_details: a backfill as the API shows it, with what has become of its executions.
+-- backfill_details: a backfill as the API shows it, with the outcomes of its executions.
 create or replace view kronos.backfill_details with (security_invoker = true) as
     select backfill.backfill_id, backfill.workspace_id, backfill.first_version_id, backfill.job_id,
            workspace.slug as workspace, backfill.status, backfill.status_reason, backfill.from_at,

@@ -1,4 +1,4 @@
--- endpoint_details: an endpoint with its present version, as the API shows it.
+-- endpoint_details: an endpoint with its current version, as the API shows it.
 create or replace view kronos.endpoint_details with (security_invoker = true) as
     select endpoint.endpoint_id, endpoint.workspace_id, workspace.slug as workspace, endpoint.name,
            endpoint.type, endpoint.version, spec_of.spec,

@@ -1,5 +1,5 @@
--- executions: what people, the API and tests read: the unfinished and the finished as one, with names in
--- place of ids.
+-- executions: unfinished and finished executions together, with names instead of ids, for people, the API and
+-- tests.
 create or replace view kronos.executions with (security_invoker = true) as
     select active.execution_id, active.workspace_id, active.job_id, active.workspace, active.endpoint,
            active.endpoint_type, active.cause, active.status, active.status_reason, active.scheduled_at,

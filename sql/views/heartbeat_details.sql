@@ -1,6 +1,6 @@
--- heartbeat_details: heartbeats as the API shows them, with how they are. state: PAUSED; NEW until the first
--- ping or tick; RUNNING; DOWN after a tick that was MISSED or a run that FAILED, UNKNOWN after one that could
--- not be heard; LATE once a tick has come and nobody has pinged yet; else UP.
+-- heartbeat_details: heartbeats as the API shows them, with their state: PAUSED; NEW until the first ping or
+-- tick; RUNNING; DOWN after a tick that was MISSED or a run that FAILED, UNKNOWN after one whose pings could
+-- not be received; LATE once a tick has come and no ping has arrived yet; otherwise UP.
 create or replace view kronos.heartbeat_details with (security_invoker = true) as
 select beat.heartbeat_id, beat.workspace_id, workspace.slug as workspace, beat.name, beat.status,
        case when beat.status = 'PAUSED' then 'PAUSED'

@@ -1,7 +1,7 @@
--- job_details: all jobs as the API shows them, for people, and for the release before: the rows of
+-- job_details: all jobs as the API shows them, for people and for the previous release: the rows of
 -- kronos.jobs (version_details), and the one-shots that have none there, which are their executions
--- (one_shot_rows). It holds each partition of the history: the API reads the one that an id names, by
--- one_shot_details.
+-- (one_shot_rows). It scans every partition of the history; the API reads only the one that an id names,
+-- through one_shot_details.
 create or replace view kronos.job_details with (security_invoker = true) as
     select detail.*
       from kronos.version_details as detail
@@ -24,7 +24,7 @@ create or replace view kronos.job_details with (security_invoker = true) as
             live.created_at, null::timestamptz as started_at, null::timestamptz as completed_at,
             live.priority
               from kronos.execution_live as live
-             -- not =: the planner takes an index of all such rows for small
+             -- not =: the planner would assume that an index of all such rows is small
              where live.job_id is not distinct from live.execution_id
              union all
             select done.execution_id, done.workspace_id, done.endpoint_id, done.input, done.scheduled_at,

@@ -1,5 +1,5 @@
--- version_details: a row of kronos.jobs as the API shows a job: names in place of ids, its pg_cron entry as
--- it is now, a one-shot's execution. One-shots without a row: one_shot_details.
+-- version_details: a row of kronos.jobs as the API shows a job: names instead of ids, its current pg_cron
+-- entry, a one-shot's execution. For one-shots without a row see one_shot_details.
 create or replace view kronos.version_details with (security_invoker = true) as
     select job.job_id, job.workspace_id, job.first_version_id, job.name, workspace.slug as workspace,
            endpoint.name as endpoint, endpoint.type as endpoint_type, job.trigger, job.status,

@@ -1,4 +1,4 @@
-"""Calls of one process that are asked in the same turn of its event loop, and what comes of them."""
+"""Calls of one process that start in the same turn of its event loop, and their results."""
 
 import asyncio
 import itertools
@@ -21,13 +21,13 @@ Made = TypeVar("Made")
 
 
 class Process:
-    """Calls of one process, as an API has it: one event loop, one pool."""
+    """Calls of one process, as an API process makes them: one event loop, one pool."""
 
     def __init__(self, runner: asyncio.Runner, pool: Pool) -> None:
         self.runner, self.pool = runner, pool
 
     def at_once(self, *calls: Callable[[Pool], Awaitable[Made]]) -> list[Made | BaseException]:
-        """What each call gives or raises; all are asked in the same turn of the event loop."""
+        """Start all calls in the same turn of the event loop. Return what each returned or raised."""
 
         async def run() -> list[Made | BaseException]:
             answered = await asyncio.gather(*(call(self.pool) for call in calls), return_exceptions=True)
@@ -57,14 +57,15 @@ _SCHEDULES = itertools.count()
 
 
 def new_schedule(month: int = 12) -> str:
-    """One that this process has not asked about. It knows a schedule for a minute from when it read it: of one that
-    other tests use, nobody can say when it is read again."""
+    """A schedule that this process has not queried. A process caches a schedule for a minute, and a test cannot know
+    when a schedule that other tests use will be read again.
+    """
     number = next(_SCHEDULES)
     return f"{59 - number % 60} {23 - number // 60 % 24} 27 {month} *"
 
 
 def creation(workspace: str, **fields: Any) -> Callable[[Pool], Awaitable[tuple[Job, bool]]]:
-    """Of an IMMEDIATE job, unless the fields say otherwise."""
+    """A call that creates an IMMEDIATE job, unless the fields say otherwise."""
     new = NewJob(**{"endpoint": "sink", "trigger": "IMMEDIATE"} | fields)
     return lambda pool: jobs.create(WorkspaceView(pool, workspace, origin=ChangeOrigin(actor="postgres")), new)
 
@@ -81,7 +82,7 @@ def run(
 
 
 def made(answers: list[tuple[Made, bool] | BaseException]) -> list[Made]:
-    """All of them, each new."""
+    """Return the created objects, after checking that all calls succeeded and each created a new one."""
     assert [each for each in answers if isinstance(each, BaseException) or not each[1]] == []
     return [each[0] for each in answers if not isinstance(each, BaseException)]
 

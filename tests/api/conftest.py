@@ -1,4 +1,4 @@
-"""What several files of the API's tests share."""
+"""Fixtures that several files of the API's tests share."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -15,13 +15,13 @@ from kronos.pool import Pool
 
 @pytest.fixture
 def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
-    """For GET …/explain."""
+    """A scene for tests of GET …/explain."""
     return Scene(api, shared_superuser, workspace)
 
 
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
-    """An API process's connections to a database of the test's own."""
+    """An API process's connections to the test's own database."""
     made = Pool(database_url, size=4, wait_seconds=60)
     await made.open(wait=True)
     yield made
@@ -30,7 +30,7 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[Process]:
-    """An API without a database, with limits that a test can wait for."""
+    """An API process without a database, with limits short enough for a test to wait for."""
     with serving(
         NO_DATABASE,
         KRONOS_HEAD_SECONDS="1",

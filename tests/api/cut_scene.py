@@ -1,4 +1,4 @@
-"""An API whose connection to PostgreSQL can be cut, and what is then stored of a workspace."""
+"""An API whose connection to PostgreSQL can be cut, and the stored state of a workspace."""
 
 import uuid
 from typing import Any
@@ -47,7 +47,7 @@ select jsonb_build_object(
 
 
 class Scene:
-    """An API behind the proxy, and the administrator's own way in."""
+    """An API behind the proxy, and the administrator's direct connection."""
 
     def __init__(self, api: Api, proxy: Proxy, superuser: psycopg.Connection) -> None:
         self.client, self.proxy, self.superuser = api.client, proxy, superuser
@@ -73,7 +73,7 @@ class Scene:
         return text
 
     def has_ended(self) -> bool:
-        """Whether PostgreSQL is through with what came over the connection that was cut."""
+        """Whether PostgreSQL has finished the requests of the connection that was cut."""
         found = self.superuser.execute(
             "select from pg_stat_activity where client_port = %s", [self.proxy.port]
         ).fetchall()

@@ -1,5 +1,6 @@
-"""A TCP proxy before PostgreSQL that understands enough of its protocol to cut a connection at a chosen point of a
-request."""
+"""A TCP proxy in front of PostgreSQL that understands enough of its protocol to cut a connection at a chosen point of a
+request.
+"""
 
 import asyncio
 import socket
@@ -12,19 +13,20 @@ from typing import Literal
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 Point = Literal["before", "during", "after", "held"]
-"""before: what was sent never reaches PostgreSQL. during: it does, and both ends are cut at once. after: PostgreSQL has
-done it and said so, which never reaches the caller. held: the same, and nothing is cut; only a request that executes
-something is held."""
+"""before: the request never reaches PostgreSQL. during: it does, and both ends are cut immediately. after: PostgreSQL
+has executed it and answered, but the answer never reaches the caller. held: as after, but nothing is cut; only a
+request that executes a statement is held.
+"""
 _BEGINS, _IN_TRANSACTION = b"BEGIN", b"T"
 
 
 @dataclass
 class Proxy:
-    """Cuts the connection at the `left`-th request to PostgreSQL that is one of the caller's, once, at `point`; below
-    1: none.
+    """Cuts the connection once, at `point`, at the `left`-th request that belongs to the caller. If `left` is below 1,
+    it does not cut.
 
-    The caller's are those that carry one of its `names`, and what is asked in an explicit transaction: what a process
-    asks on its own account (who a new connection is, whose a key is) may come at any time, and has neither.
+    A request belongs to the caller if it contains one of `names` or runs in an explicit transaction. Requests that a
+    process makes by itself (who a new connection is, whose a key is) may come at any time, and are neither.
     """
 
     url: str
@@ -33,25 +35,26 @@ class Proxy:
     names: tuple[bytes, ...] = ()
     has_cut: bool = False
     port: int = 0
-    """From which PostgreSQL was spoken to over the connection that was cut: its session is over once it has ended what
-    it was sent."""
+    """The port from which the proxy connected to PostgreSQL for the connection that was cut. Its session ends when it
+    has finished the requests that it received.
+    """
 
     def arm(self, point: Point, at: int, *, of: Sequence[str]) -> None:
-        """Cut the `at`-th request of a caller that names these."""
+        """Cut at the caller's `at`-th request that contains one of the names `of`."""
         self.point, self.left, self.has_cut = point, at, False
         self.names = (_BEGINS, *(name.encode() for name in of))
 
     def is_callers(self, message: bytes) -> bool:
-        """Whether one of the caller's names is in it."""
+        """Whether the message contains one of the caller's names."""
         return any(name in message for name in self.names)
 
     def disarm(self) -> bool:
-        """Whether it has cut; it cuts no more."""
+        """Stop cutting. Return whether it has cut."""
         self.left = 0
         return self.has_cut
 
     def cuts(self) -> bool:
-        """Whether the request that has come is the one."""
+        """Whether the request that has just arrived is the one to cut."""
         self.left -= 1
         self.has_cut = self.has_cut or self.left == 0
         return self.left == 0
@@ -63,7 +66,7 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 
 
 class _Connection:
-    """One client's connection, passed on message by message in both directions."""
+    """One client's connection, forwarded message by message in both directions."""
 
     def __init__(self, proxy: Proxy, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         self._proxy = proxy
@@ -72,7 +75,7 @@ class _Connection:
         self._is_in_transaction = False
 
     async def serve(self, target: tuple[str, int]) -> None:
-        """Pass on until one side goes, or until it is cut."""
+        """Forward until one side closes, or until the connection is cut."""
         server, to_server = await asyncio.open_connection(*target)
         try:
             length = await self._client.readexactly(4)
@@ -84,7 +87,7 @@ class _Connection:
             await asyncio.gather(*ways, return_exceptions=True)
         finally:
             self._to_client.transport.abort()
-            to_server.close()  # what was written is sent first
+            to_server.close()  # sends what was written before it closes
 
     async def _requests(self, to_server: asyncio.StreamWriter) -> None:
         executes = is_callers = False
@@ -92,7 +95,7 @@ class _Connection:
             message = await _message(self._client)
             executes = executes or message[:1] == b"E"
             is_callers = is_callers or self._is_in_transaction or self._proxy.is_callers(message)
-            if message[:1] in (b"S", b"Q"):  # Sync, Query: PostgreSQL commits at nothing else
+            if message[:1] in (b"S", b"Q"):  # Sync, Query: PostgreSQL commits only at these
                 if is_callers and (executes or self._proxy.point != "held") and self._proxy.cuts():
                     self._point, self._proxy.port = self._proxy.point, to_server.get_extra_info("sockname")[1]
                 executes = is_callers = False
@@ -116,7 +119,7 @@ class _Connection:
 
 @contextmanager
 def cutting_proxy(url: str) -> Iterator[Proxy]:
-    """A proxy to the database of `url`, in a thread of its own."""
+    """A proxy to the database of `url`, in a separate thread."""
     parts = conninfo_to_dict(url)
     target = str(parts["host"]), int(str(parts["port"]))
     listening = socket.create_server(("127.0.0.1", 0))

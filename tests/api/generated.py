@@ -1,4 +1,6 @@
-"""A workspace with one of each and a document that names them, so that what schemathesis generates meets something."""
+"""A workspace with one object of each kind, and a document that names them, so that schemathesis's requests find
+existing objects.
+"""
 
 import json
 import re
@@ -33,7 +35,7 @@ select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
 
 
 def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, list[str]]:
-    """The objects of a new workspace by the path parameter that names them."""
+    """The objects of a new workspace, by the path parameter that names them."""
     slug = make_workspace(client)
     base = f"/v1/workspaces/{slug}"
 
@@ -105,17 +107,17 @@ def furnished(client: httpx.Client, superuser: psycopg.Connection) -> dict[str, 
 
 
 def naming(document: dict[str, Any], known: dict[str, list[str]]) -> dict[str, Any]:
-    """The document whose path parameters are most often the objects that there are."""
+    """The document, with path parameters that usually name existing objects."""
     document = json.loads(json.dumps(document))
     for methods in document["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", []):
                 if parameter["name"].startswith("If-"):
                     parameter["schema"]["format"] = (
-                        "entity-tags"  # schemathesis_hooks: of a header it drops the pattern at times
+                        "entity-tags"  # schemathesis sometimes drops the pattern of a header; see schemathesis_hooks
                     )
                 if parameter["in"] == "path":
-                    pattern = parameter["schema"].get("pattern", "")  # a secret's name has no dots
+                    pattern = parameter["schema"].get("pattern", "")  # a secret's name contains no dots
                     there = {"enum": [each for each in known[parameter["name"]] if re.search(pattern, each)]}
                     parameter["schema"] = {"anyOf": [there, there, there, parameter["schema"]]}
     return document

@@ -1,4 +1,4 @@
-"""A workspace that may have so many executions a day, and what is asked of it."""
+"""A workspace with a daily quota of executions, and calls that use it."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def used(api: httpx.Client, base: str, what: str) -> Any:
 
 
 class Day:
-    """A workspace with so many executions a day, in a database of its own whose clock stands before midnight."""
+    """A workspace with a daily quota of executions, in its own database whose clock stands just before midnight."""
 
     def __init__(self, api: Api, superuser: Connection, most: int) -> None:
         self.api, self.superuser = api.client, superuser

@@ -1,5 +1,6 @@
-"""Loaded by schemathesis: what no schema can say of free JSON, and Kronos refuses with 400, is not generated; nor, but
-with --deep, an edge of a schema that was tried."""
+"""Hooks that schemathesis loads. They filter out input that Kronos rejects with 400 for reasons that no schema of free
+JSON can express and, except with --deep, edges of a schema that were already tried.
+"""
 
 import gc
 import os
@@ -10,14 +11,14 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import CoveragePhaseData
 
-# Of what is read and imported up to here nothing is garbage: to look for it was an eighth of this process's time.
+# Nothing that was read or imported so far is garbage. Scanning it was an eighth of this process's time.
 gc.freeze()
 gc.set_threshold(50_000, 20, 50)
 schemathesis.openapi.format("entity-tags", st.sampled_from(["*", '"1"', '"2"', 'W/"1"', '"1", "2" ,"3"', '"other"']))
 
 
 def _is_within(value: Any) -> bool:
-    """Integers of 64 bits, wherever they stand: what PostgreSQL and every reader take for the same."""
+    """Whether all integers in the value fit in 64 bits, the range that PostgreSQL and every reader treat alike."""
     if isinstance(value, dict):
         return all(map(_is_within, value.values()))
     if isinstance(value, list):
@@ -32,14 +33,15 @@ def filter_body(context: schemathesis.HookContext, body: Any) -> bool:
 
 _tried: Counter[tuple[object, ...]] = Counter()
 _OF_ONE_RULE = 3
-"""At so many operations the edges of a parameter of the path, the query string or the headers are tried."""
+"""The number of operations at which the edges of a path, query or header parameter are tried."""
 
 
 @schemathesis.hook
 def filter_case(context: schemathesis.HookContext, case: "schemathesis.Case[Any]") -> bool:
-    """Each edge of a body once for each operation: the ways to it through the variants of a union are many, and end in
-    the same rule. An edge of another parameter at three of the operations that have it, for all of them read it by one
-    type (`w`, `cursor`, `limit`, `If-Match`)."""
+    """Keep each edge of a body once per operation: many ways lead to it through the variants of a union, and all end in
+    the same rule. Keep an edge of another parameter for three of the operations that have it, because all of them read
+    it with one type (`w`, `cursor`, `limit`, `If-Match`).
+    """
     edge = case.meta.phase.data if case.meta is not None else None
     if not isinstance(edge, CoveragePhaseData) or "KRONOS_TEST_DEEP" in os.environ:
         return True

@@ -21,7 +21,9 @@ ORIGIN = "https://kronos.example"
 
 @dataclass
 class Pkce:
-    """A WSGI application in front of the provider's: of each code the challenge, and at its exchange the proof."""
+    """A WSGI application in front of the provider's. It stores the challenge of each code and checks the proof when the
+    code is exchanged.
+    """
 
     provider: Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
     refused: list[str] = field(default_factory=list)
@@ -54,7 +56,7 @@ class Pkce:
 
 @contextmanager
 def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
-    """An API whose people sign in there."""
+    """An API whose users sign in at the provider."""
     secret = directory / "client.secret"
     secret.write_text(SECRET + "\n")
     directory.joinpath("api").mkdir(exist_ok=True)
@@ -71,7 +73,9 @@ def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
 
 @dataclass
 class Browser:
-    """A browser, as far as we rely on one: it keeps cookies and sends them back, and says where a write comes from."""
+    """A browser, as far as Kronos relies on one: it stores cookies and sends them back, and names the origin of a
+    write.
+    """
 
     api: httpx.Client
     cookies: dict[str, str] = field(default_factory=dict)
@@ -85,7 +89,7 @@ class Browser:
         del request.headers["authorization"]
         request.headers.update({name: each for name, each in headers.items() if each is not None})
         answer = self.api.send(request)
-        self.api.cookies.clear()  # this browser keeps its own; the client is shared
+        self.api.cookies.clear()  # this browser stores its own cookies; the client is shared
         for line in answer.headers.get_list("set-cookie"):
             pair, *attributes = line.split("; ")
             name, _, given = pair.partition("=")
@@ -96,14 +100,14 @@ class Browser:
         return answer
 
     def go(self, path: str = "/auth/login") -> dict[str, str]:
-        """Off to the provider; what is asked there."""
+        """Go to the provider. Return the parameters of the request to it."""
         sent = self.request("GET", path)
         assert sent.status_code == 303, sent.text
         self.url = sent.headers["location"]
         return dict(parse_qsl(urlsplit(self.url).query))
 
     def come_back(self, who: str, **changed: str) -> httpx.Response:
-        """Say who one is, and come back with the provider's answer."""
+        """Enter a name at the provider, and return with its answer."""
         told = httpx.post(self.url, data={"sub": who}, verify=PLAIN)
         assert told.status_code == 302, told.text
         back = urlsplit(told.headers["location"])

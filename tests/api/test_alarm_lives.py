@@ -1,5 +1,6 @@
-"""Alarms are shared, parted and folded in the middle of creations, changes and ends of jobs: at any moment something
-rings for each tick to come, and in the end nothing else is there."""
+"""Alarms are shared, unshared and folded while jobs are created, changed and ended. At any moment some entry rings for
+each coming tick, and no entry is left over in the end.
+"""
 
 import random
 import threading
@@ -16,7 +17,7 @@ from sharing import reap, share, shared_entries, wanted_alarms
 from sql_factory import records
 
 _CRONS = ["0 9 * * *", "0 10 * * *", "*/20 * * * *", "20 * * * *", "40 3 * * *", "20,40 3 * * *", "7 7 7 7 *"]
-# Of the minutes to come of each live job one that nothing rings in; in one snapshot.
+# Live jobs whose next tick no entry rings for, in one snapshot.
 _UNRUNG = """
 select job.job_id, job.cron, pointer.next_tick_at
   from kronos.jobs as job
@@ -33,7 +34,7 @@ select job.job_id, job.cron, pointer.next_tick_at
 
 
 class AlarmLife:
-    """One workspace, jobs in it that come and go, and who has their alarms shared meanwhile."""
+    """A workspace whose jobs come and go while their alarms are shared and unshared."""
 
     def __init__(self, api: httpx.Client, url: str, seed: int) -> None:
         self._api, self._url, self._seed = api, url, seed
@@ -41,7 +42,7 @@ class AlarmLife:
         self._is_over = threading.Event()
 
     def write(self, number: int, steps: int) -> None:
-        """What callers do, side by side, often to one and the same alarm."""
+        """Make a caller's changes. Several callers run at the same time, often on the same alarm."""
         chance = random.Random(f"{self._seed} {number}")
         mine: list[str] = []
         with holding(self._api, self._api.headers["authorization"].removeprefix("Bearer ")) as client:
@@ -61,17 +62,17 @@ class AlarmLife:
                     mine[at] = answer.raise_for_status().json()["job_id"]
                 else:
                     answer = client.post(f"{path}/{kind}", json={})
-                    assert answer.status_code in (200, 409), answer.text  # it is so already
+                    assert answer.status_code in (200, 409), answer.text  # the job already is
 
     def switch(self) -> None:
-        """Shares, parts and folds, and has the entries follow; some runs of the reaper are undone."""
+        """Share, unshare and fold alarms, and run the reaper. Some of its runs are rolled back."""
         chance = random.Random(self._seed)
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._is_over.is_set():
                 wanted = chance.choice(["own", "shared", "shared"])
                 connection.execute("update kronos.alarm_setting set wanted = %s", [wanted])
                 with connection.transaction(force_rollback=chance.random() < 0.3):
-                    if chance.random() < 0.6:  # as the reaper does itself, once an hour
+                    if chance.random() < 0.6:  # as the reaper itself does once an hour
                         folded = sum(1 << minute for minute in chance.sample([0, 20, 40], chance.randint(0, 3)))
                         connection.execute(
                             "update kronos.alarm_setting set folded = %s, folded_at = now() where is_shared", [folded]
@@ -79,13 +80,13 @@ class AlarmLife:
                     connection.execute("select kronos.reap()")
 
     def watch(self) -> None:
-        """At no moment is there a tick to come that nothing rings for."""
+        """Check repeatedly that some entry rings for each job's next tick."""
         with psycopg.connect(self._url, autocommit=True) as connection:
             while not self._is_over.is_set():
                 assert records(connection, _UNRUNG) == []
 
     def live(self, steps: int) -> None:
-        """All of it at once, until the callers are through."""
+        """Run everything at the same time, until the callers are done."""
         besides: list[Callable[[], None]] = [self.switch, self.watch]
         with ThreadPoolExecutor(6) as pool:
             others = [pool.submit(each) for each in besides]

@@ -1,4 +1,4 @@
-"""Alert rules over the API, and incidents: who may do what to them, and what is refused."""
+"""Alert rules and incidents over the API: who may do what to them, and what is rejected."""
 
 import uuid
 from typing import Any

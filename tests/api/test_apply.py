@@ -1,4 +1,4 @@
-"""Files applied to a workspace over the API: all of it or nothing, said before it is done."""
+"""Files applied to a workspace over the API: all of them or nothing, after a plan that shows it."""
 
 import threading
 import uuid
@@ -14,7 +14,7 @@ from factory import add_key
 from sql_factory import Connection, value, values
 
 ENDPOINT = {"name": "report", "type": "HTTP", "spec": {"url": "https://example.com/report"}}
-# Three days from now: whenever the test runs, both hours of that day are within 7 days.
+# Three days from now: at any time of day, both hours of that day are less than 7 days away.
 _DAY = (datetime.now(UTC) + timedelta(days=3)).isoweekday() % 7
 NINE, TEN = f"0 9 * * {_DAY}", f"0 10 * * {_DAY}"
 JOB = {"name": "weekly", "endpoint": "report", "cron": NINE}
@@ -42,7 +42,7 @@ def faults(problem: Any) -> dict[str, str]:
 
 
 def state(superuser: Connection, workspace: str) -> list[Any]:
-    """All of a workspace, pg_cron's entries and audit included."""
+    """All rows of a workspace, including pg_cron's entries and the audit."""
     workspace_id = value(superuser, "select workspace_id from kronos.workspaces where slug = %s", [workspace])
     tables = ("jobs", "pointers", "endpoints", "endpoint_versions", "documents", "document_versions", "managed")
     found = [
@@ -77,7 +77,7 @@ def test_what_files_hold_is_made_changed_and_then_left_alone(api: httpx.Client, 
 
 
 def test_all_kinds_are_made_in_an_order_in_which_each_names_what_is_there(api: httpx.Client, workspace: str) -> None:
-    """Jobs whose callbacks name jobs that stand later in the file, an endpoint with a config and a payload spec."""
+    """Jobs whose callbacks name jobs later in the file, and an endpoint with a config and a payload spec."""
     api.post(f"/v1/workspaces/{workspace}/secrets", json={"name": "token", "value": "hush hush"}).raise_for_status()
     endpoint = ENDPOINT | {
         "config": "production",
@@ -133,7 +133,7 @@ def test_what_is_only_validated_registers_with_pg_cron_and_leaves_nothing(
 
 
 def test_a_plan_meets_what_pg_cron_refuses(api: httpx.Client, workspace: str, shared_superuser: Connection) -> None:
-    """It registers: a trigger on pg_cron's own table is asked."""
+    """A plan also registers the entries, so that a trigger on pg_cron's own table is asked."""
     shared_superuser.execute(
         "create function public.refuse_apply() returns trigger language plpgsql as $$ begin "
         "if new.schedule like '59 23 31%' then raise sqlstate '58000' using message = 'no more entries'; end if; "
@@ -200,7 +200,7 @@ def test_what_is_wrong_is_said_with_its_place_and_nothing_is_done(
 def test_a_paused_job_has_no_runs_to_move(api: httpx.Client, workspace: str) -> None:
     apply(api, workspace, endpoints=[ENDPOINT], jobs=[DAILY])
     changed = {"endpoints": [ENDPOINT], "jobs": [DAILY | {"cron": "0 7 * * *"}], "validate_only": True}
-    assert apply(api, workspace, **changed)["runs"]["moved"] in (6, 7)  # one of them is on the way, at that minute
+    assert apply(api, workspace, **changed)["runs"]["moved"] in (6, 7)  # one of them may be due within that minute
     api.post(f"/v1/workspaces/{workspace}/jobs/daily/pause", json={}).raise_for_status()
     assert apply(api, workspace, **changed)["runs"] == {"added": 0, "removed": 0, "moved": 0}
 
@@ -225,7 +225,7 @@ def test_what_somebody_changed_meanwhile_is_shown_with_who_and_when(api: httpx.C
     assert daily["drift"]["at"] >= changed["created_at"]
     assert daily["drift"]["actor"] == api.headers["Authorization"].split("_")[2]
     assert (of(planned, "weekly")["change"], of(planned, "weekly")["drift"]["action"]) == ("created", "job.cancel")
-    # once the file says the same it is no drift any more
+    # once the file says the same, there is no drift
     apply(api, workspace, endpoints=[ENDPOINT], jobs=[DAILY | {"cron": "0 7 * * *"}, JOB])
     later = apply(api, workspace, endpoints=[ENDPOINT], jobs=[DAILY, JOB], validate_only=True)
     assert of(later, "daily")["drift"] is None
@@ -272,7 +272,7 @@ def test_an_operator_applies_jobs_and_an_admin_all(
         assert "needs the role admin" in refused["detail"]
         refused = apply(operator, workspace, 403, jobs=[DAILY | {"endpoint": "sink"}], prune=True)
         assert "needs the role admin" in refused["detail"]
-        # nor does it make an endpoint that was there a set's, which could remove it later
+        # nor may it put an existing endpoint into a set that could delete it later
         other = {"set": "other", "endpoints": [ENDPOINT], "take_over": True}
         assert "needs the role admin" in apply(operator, workspace, 403, **other)["detail"]
     with holding(api, add_key(shared_superuser, workspace, "viewer")) as viewer:
@@ -315,7 +315,7 @@ def test_another_workspaces_names_are_none_of_ours(
 def test_two_at_a_time_go_one_after_the_other_or_say_so(
     api: httpx.Client, workspace: str, shared_superuser: Connection
 ) -> None:
-    """While one holds the lock another waits for two seconds."""
+    """While one apply holds the lock, another waits for two seconds."""
     key = (
         "select hashtextextended('kronos.apply ' || workspace_id::text, 0) from kronos.workspaces "
         f"where slug = '{workspace}'"

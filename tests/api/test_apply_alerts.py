@@ -1,4 +1,4 @@
-"""Heartbeats and alert rules in files: made, compared, exported, pruned."""
+"""Heartbeats and alert rules in files: created, compared, exported, pruned."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def test_they_are_made_after_what_they_name_and_then_left_alone(api: httpx.Clien
     assert (counts(planned), get(api, workspace, "heartbeats")["data"]) == ((7, 0, 0, 0), [])
     made = apply(api, workspace, **FILES)
     assert counts(made) == (7, 0, 0, 0)
-    assert "hb_" not in str(made)  # a ping URL would stand in the output of a pipeline
+    assert "hb_" not in str(made)  # a ping URL would appear in a pipeline's output
     assert counts(apply(api, workspace, **FILES)) == (0, 0, 7, 0)
     backup = get(api, workspace, "heartbeats", "backup")
     assert {name: backup[name] for name in BACKUP} == BACKUP
@@ -51,7 +51,7 @@ def test_a_change_is_told_field_by_field_and_keeps_the_ping_url(api: httpx.Clien
     assert [each["field"] for each in of(changed, "sync")["fields"]] == ["/tags"]
     assert of(changed, "failing")["fields"][0]["field"] == "/condition/count"
     sync = get(api, workspace, "heartbeats", "sync")
-    assert sync["anchor"] == "2026-01-01T00:00:00Z"  # of which the file says nothing any more
+    assert sync["anchor"] == "2026-01-01T00:00:00Z"  # which the file no longer mentions
     assert get(api, workspace, "heartbeats", "backup")["token_version"] == 1
     assert get(api, workspace, "alert-rules", "missed")["version"] == 2
 
@@ -99,7 +99,7 @@ def test_what_is_exported_is_no_change_and_says_no_default(api: httpx.Client, wo
     exported = get(api, workspace, "export")
     assert exported["heartbeats"] == [BACKUP, local, SYNC, WATCH]
     assert exported["alert_rules"] == [MISSED | {"condition": {"type": "MISSED", "count": 1}}, rule]
-    assert counts(apply(api, workspace, **exported)) == (0, 0, 9, 0)  # with the endpoint that was there
+    assert counts(apply(api, workspace, **exported)) == (0, 0, 9, 0)  # including the endpoint that existed before
     other = make_workspace(api)
     assert counts(apply(api, other, **exported)) == (8, 0, 1, 0)
 
@@ -156,8 +156,8 @@ def test_quotas_bound_both_whichever_way_they_come(api: httpx.Client, workspace:
         assert (answered.status_code, problem["code"], problem["quota"]) == (422, "quota_exceeded", quota)
         assert (problem["used"], problem["limit"]) == (2, 1)
     refused = apply(api, workspace, 422, heartbeats=[WATCH, SYNC], alert_rules=[rule])
-    assert faults(refused) == {"/heartbeats/1": "the workspace would have 2 heartbeats, and may have 1"}
-    # what is there can be changed, and who deletes one makes room
+    assert faults(refused) == {"/heartbeats/1": "the workspace would have 2 heartbeats; its limit is 1"}
+    # Existing ones can still be changed, and deleting one makes room.
     api.put(f"{base}/heartbeats/watch", json={"period_seconds": 60}).raise_for_status()
     api.put(f"{base}/alert-rules/failing", json={"condition": {"type": "MISSED"}}).raise_for_status()
     api.delete(f"{base}/heartbeats/watch").raise_for_status()

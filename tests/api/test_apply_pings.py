@@ -40,7 +40,7 @@ def test_a_ping_waits_for_no_apply_that_waits(api: httpx.Client, workspace: str,
             ),
             "the apply waits for the rule",
         )
-        for url in urls:  # of those to be changed, and of the one that goes
+        for url in urls:  # of those to be changed, and of the one to be deleted
             assert api.get(url).raise_for_status().json()["outcome"] == "TAKEN"
         holder.rollback()
         thread.join()

@@ -1,4 +1,4 @@
-"""Files applied at a quota: what goes makes room for what comes, and no way around a quota leads through files."""
+"""Files applied at a quota: what they remove makes room for what they add, and they cannot bypass a quota."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_a_job_that_moves_leaves_its_minute_to_one_that_is_new(api: httpx.Client
     apply(api, workspace, jobs=[AT_NINE])
     moved = apply(api, workspace, jobs=[AT_NINE | {"cron": "30 9 * * *"}, AT_NINE | {"name": "new"}])
     assert counts(moved) == (1, 1, 0, 0)
-    # and the other way round, along a row of jobs
+    # and in the opposite direction, along a row of jobs
     row = [AT_NINE | {"cron": "0 9 * * *"}, AT_NINE | {"name": "new", "cron": "15 9 * * *"}, AT_TEN]
     assert counts(apply(api, workspace, jobs=row)) == (1, 2, 0, 0)
 

@@ -1,4 +1,4 @@
-"""Sets of files applied over the API: what is whose, what is pruned, and what has come to its end by itself."""
+"""Sets of files applied over the API: which set owns what, what is pruned, and what has ended by itself."""
 
 import threading
 import time
@@ -71,7 +71,7 @@ def test_what_is_of_another_set_is_taken_over_where_that_is_asked(api: httpx.Cli
     moved: dict[str, Any] = {"set": "second", "endpoints": [ENDPOINT], "jobs": [DAILY], "take_over": True}
     assert of(apply(api, workspace, **moved, validate_only=True), "daily")["is_adopted"] is True
     assert counts(apply(api, workspace, **moved)) == (0, 0, 2, 0)
-    # what the first set has no more it does not prune, and it cannot have it back unasked
+    # The first set does not prune what it no longer owns, and cannot take it back without being told to.
     assert "belongs to the set 'second'" in str(apply(api, workspace, 422, set="first", jobs=[DAILY]))
     pruned = apply(api, workspace, set="first", jobs=[JOB], prune=True)
     assert counts(pruned) == (0, 0, 1, 0)
@@ -85,7 +85,7 @@ def test_a_workspace_of_one_set_is_exported_as_that_set(api: httpx.Client, works
     apply(api, workspace, set="billing", endpoints=[ENDPOINT], jobs=[JOB])
     exported = api.get(export).json()
     assert exported["set"] == "billing"
-    exported["endpoints"] = [ENDPOINT]  # but for what the workspace of the tests has besides
+    exported["endpoints"] = [ENDPOINT]  # without the other objects of the tests' workspace
     assert counts(apply(api, workspace, **exported, validate_only=True)) == (0, 0, 2, 0)
     apply(api, workspace, set="reports", jobs=[DAILY])
     assert api.get(export).json()["set"] == "default"
@@ -99,7 +99,7 @@ def test_what_was_there_is_taken_over_and_that_is_said(api: httpx.Client, worksp
 
 
 def test_jobs_are_held_before_what_they_name(api: httpx.Client, workspace: str, shared_superuser: Connection) -> None:
-    """As a change of one job does it: else the two wait for each other."""
+    """As a change of one job does; otherwise the two would wait for each other."""
 
     def files(value: str) -> dict[str, Any]:
         values = [{"name": "production", "values": {"region": value}}]
@@ -129,7 +129,7 @@ def test_jobs_are_held_before_what_they_name(api: httpx.Client, workspace: str, 
 def test_a_job_that_has_had_all_its_runs_is_not_made_again(
     api: httpx.Client, workspace: str, shared_superuser: Connection
 ) -> None:
-    """Nor is an end that has passed in the way of what else the files say."""
+    """Nor does an end in the past prevent the rest of the files from being applied."""
     files: dict[str, Any] = {"endpoints": [ENDPOINT], "jobs": [DAILY | {"max_runs": 1}, JOB | {"max_runs": 5}]}
     apply(api, workspace, **files)
     over = """update kronos.jobs set status = 'RETIRED', status_reason = '{"code": "max_runs_reached", "detail": "1"}'
@@ -137,7 +137,7 @@ def test_a_job_that_has_had_all_its_runs_is_not_made_again(
     shared_superuser.execute(over.encode())
     assert counts(apply(api, workspace, **files)) == (0, 0, 3, 0)
     assert counts(apply(api, workspace, **files, prune=True)) == (0, 0, 3, 0)
-    # what was cancelled, or is to run otherwise, is
+    # A cancelled job is created again, and so is one whose terms have changed.
     api.delete(f"/v1/workspaces/{workspace}/jobs/weekly").raise_for_status()
     assert of(apply(api, workspace, **files, validate_only=True), "weekly")["change"] == "created"
     files["jobs"] = [DAILY | {"max_runs": 2}]
@@ -147,7 +147,7 @@ def test_a_job_that_has_had_all_its_runs_is_not_made_again(
 def test_prune_waits_once_for_all_that_others_hold_and_says_what_it_is(
     api: httpx.Client, workspace: str, shared_superuser: Connection, shared_api: Api
 ) -> None:
-    """It waited two seconds for each of them: twenty endpoints held up the apply for longer than it may take."""
+    """It used to wait two seconds for each of them: twenty endpoints held up the apply beyond its time limit."""
     held = [f"held-{n:02}" for n in range(12)]
     apply(api, workspace, endpoints=[ENDPOINT | {"name": name} for name in ("free", *held)])
     before = state(shared_superuser, workspace)
@@ -161,6 +161,6 @@ def test_prune_waits_once_for_all_that_others_hold_and_says_what_it_is(
     assert "endpoint 'held-00'" in refused["detail"]
     assert "and 2 more; nothing was applied" in refused["detail"]
     assert "free" not in refused["detail"]
-    assert took < len(held), "one bound for all of them"
+    assert took < len(held), "one time limit for all of them"
     assert state(shared_superuser, workspace) == before
     assert counts(apply(api, workspace, prune=True)) == (0, 0, 0, 13)

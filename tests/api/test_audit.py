@@ -1,5 +1,4 @@
-"""Who changed what: each write of the API leaves its row, with who, from where and in which request; reads leave
-none."""
+"""Who changed what: each write of the API leaves a row with who, from where and in which request. Reads leave none."""
 
 import json
 import threading
@@ -21,7 +20,7 @@ from kronos.api.operation import Operation
 from kronos.model import Role
 from sql_factory import Connection, records, value
 
-# Of each write what it is called and what it is done to; one that says nothing else leaves one row.
+# The action and object of each write. Each leaves one row, unless noted.
 _LEAVES = {
     "cron job": ("job.create", "{job_id}"),
     "batch": ("job.create", "same"),
@@ -84,7 +83,7 @@ _LEAVES = {
     "renamed organization": ("organization.update", "{org}"),
     "ages": ("retention.update", "{workspace_id}"),
 }
-# Who made them stands in their own rows (decision 98).
+# Their own rows record who made them (decision 98).
 _ONE_SHOTS = {"one-shot", "local one-shot"}
 _MINE = """
 select workspace_id::text, actor, key_id, address, action, object_type, object_id, object, before, after,
@@ -100,7 +99,7 @@ select workspace_id::text, actor, key_id, address, action, object_type, object_i
 
 
 class _Audited(Scene):
-    """A scene without a proxy, whose requests have ids of their own."""
+    """A scene without a proxy, whose requests have their own ids."""
 
     def __init__(self, api: Api, superuser: Connection) -> None:
         super().__init__(api, None, superuser)  # type: ignore[arg-type]  # nothing is cut here
@@ -137,7 +136,7 @@ def test_a_write_leaves_one_row_that_says_who_did_what_in_which_request(scene: _
         found = scene.client.get(
             f"{scene.base}/audit", params={"object_type": "one_shot", "request_id": request_id}
         ).json()["data"]
-    if name == "rotated key":  # two keys are changed
+    if name == "rotated key":  # two keys change
         assert sorted(row["action"] for row in found) == ["api_key.create", "api_key.update"]
         return
     (row,) = found
@@ -149,7 +148,7 @@ def test_a_write_leaves_one_row_that_says_who_did_what_in_which_request(scene: _
     assert object in (row["object_id"], row["object"], "")
     assert (row["actor"], row["key_id"], row["address"]) == (scene.actor, scene.actor, "127.0.0.1")
     assert row["before"] or row["after"] or action in ("execution.retry", "execution.cancel")
-    # the same call again, of a key that made it before, changes nothing
+    # an idempotent repetition of the call changes nothing
     if write.makes is not None and name not in {"batch", *_ONE_SHOTS}:
         assert len(scene.mine(request_id)) == 1
 
@@ -172,7 +171,7 @@ def test_a_test_delivery_is_a_row(scene: _Audited) -> None:
 
 
 def test_what_reads_and_what_is_refused_leaves_no_row(scene: _Audited) -> None:
-    """Every GET of the API, the POSTs that write nothing, and writes that are refused."""
+    """Every GET of the API, the POSTs that write nothing, and writes that are rejected."""
     job = scene.made("/jobs", {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"})
     names = {"w": scene.slug, "j": job["job_id"], "name": "sink"} | dict.fromkeys("ebok", str(uuid.uuid4()))
     names |= {"key_id": str(uuid.uuid4()), "org": "none", "i": str(uuid.uuid4()), "token": "x", "signal": "fail"}
@@ -252,7 +251,7 @@ def test_no_secret_and_no_input_stands_in_any_row(scene: _Audited) -> None:
 
 
 def test_callers_that_share_a_statement_are_told_apart(scene: _Audited) -> None:
-    """Jobs that are made, and runs that are triggered, at the same time go together (decision 45)."""
+    """Jobs created and runs triggered at the same time share a statement (decision 45)."""
     job = scene.made("/jobs", {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"})["job_id"]
     ids = [uuid.uuid4().hex for _ in range(24)]
 

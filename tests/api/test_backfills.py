@@ -1,4 +1,4 @@
-"""Backfills over HTTP: counted first, started, looked at, cancelled; and what is refused."""
+"""Backfills over HTTP: counted first, then started, read and cancelled; and what is rejected."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ NOBODY = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
 
 @pytest.fixture
 def job(api: httpx.Client, workspace: str) -> dict[str, Any]:
-    """A CRON job of every minute named minutely."""
+    """A CRON job named minutely that ticks every minute."""
     made = api.post(f"/v1/workspaces/{workspace}/jobs", json=EVERY_MINUTE)
     assert made.status_code == 201, made.text
     found: dict[str, Any] = made.json()
@@ -41,7 +41,7 @@ def started(api: httpx.Client, workspace: str, job: str = "minutely", **more: An
 
 
 def written(superuser: psycopg.Connection, workspace: str) -> tuple[Any, ...]:
-    """All that a backfill could have written in the workspace."""
+    """Everything that a backfill could have written in the workspace."""
     row = superuser.execute(
         """
         select (select count(*) from kronos.backfills where workspace_id = workspace.workspace_id),
@@ -224,7 +224,7 @@ def test_the_ticks_of_a_pause_can_be_run(
     api: httpx.Client, workspace: str, job: dict[str, Any], shared_superuser: psycopg.Connection
 ) -> None:
     api.post(f"/v1/workspaces/{workspace}/jobs/minutely/pause")
-    # As if it had been paused for five minutes.
+    # As if the job had been paused for five minutes.
     ((now,),) = shared_superuser.execute(
         "update tests.jobs set next_tick_at = date_trunc('minute', now()) - interval '5 minutes' where job_id = %s "
         "returning now()",
@@ -333,7 +333,7 @@ def test_only_a_live_cron_job_has_a_past_to_run(
     before = written(shared_superuser, workspace)
     for ref in (once, job["job_id"], retired, "retired"):
         answer = start(api, workspace, ref, validate_only=validate_only)
-        code = "job_not_updatable" if ref == job["job_id"] else "conflict"  # replaced, and the job goes on
+        code = "job_not_updatable" if ref == job["job_id"] else "conflict"  # replaced; the job continues
         assert (answer.status_code, problem_of(answer)["code"]) == (409, code)
     assert written(shared_superuser, workspace) == before
     assert start(api, workspace, newer, validate_only=True).json()["ticks"] == 6
@@ -351,7 +351,7 @@ def test_a_suspended_workspace_takes_no_backfill(
 
 
 def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own_api: Api, own_workspace: str) -> None:
-    """The version that was counted is replaced before it is locked."""
+    """The version that was counted is replaced before the backfill locks it."""
     client = own_api.client
     old = client.post(f"/v1/workspaces/{own_workspace}/jobs", json=EVERY_MINUTE).json()["job_id"]
     with (
@@ -361,7 +361,7 @@ def test_a_name_that_goes_to_a_newer_version_meanwhile_is_backfilled_as_that(own
     ):
         superuser.execute(
             "alter function kronos.settle_ticks(uuid) set lock_timeout = 0"
-        )  # the request waits however slow the test is
+        )  # the request waits, however slow the test is
         newer = next_version(overtaking, uuid.UUID(old), name="minutely")
         call = caller.submit(start, client, own_workspace)
         await_waiting(superuser, 1, call.done)

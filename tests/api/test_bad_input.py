@@ -1,4 +1,4 @@
-"""What is wrong with a request is said with a pointer and a hint, and nothing is written."""
+"""An invalid request gets an error with a pointer and a hint, and nothing is written."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, kw_only=True)
 class Bad:
-    """A request, and how it is refused. `body` is JSON, `raw` bytes as they are."""
+    """A request, and how it is rejected. `body` is JSON, `raw` is sent unchanged."""
 
     path: str
     pointer: str
@@ -69,7 +69,7 @@ def _with(member: bytes) -> bytes:
 
 
 CASES = {
-    # unknown, missing, of the wrong type
+    # unknown and missing fields, wrong types
     "job: unknown field": job("/crom", CRON | {"crom": "* * * * *"}),
     "job: unknown field of an inner object": job("/catch_up/window", CRON | {"catch_up": {"window": 3}}),
     "job: no endpoint": job("/endpoint", {"trigger": "IMMEDIATE"}),
@@ -295,7 +295,7 @@ CASES = {
 
 @pytest.fixture
 def busy(api: httpx.Client, workspace: str) -> str:
-    """A workspace in which something could be broken."""
+    """A workspace that a bad request could damage."""
     assert api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | {"name": "existing"}).status_code == 201
     return workspace
 

@@ -1,4 +1,4 @@
-"""POST …/jobs:batch: many jobs in one call, all or none or each for itself, and none of them twice."""
+"""POST …/jobs:batch: many jobs in one call, all or nothing or each by itself, and none of them twice."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +98,7 @@ def test_a_job_of_a_batch_is_answered_as_the_same_job_alone(api: httpx.Client, w
 
 
 def _said(job: Any) -> Any:
-    """Without what differs from one to the next."""
+    """The job without the values that differ between jobs."""
     if isinstance(job, dict):
         own = ("job_id", "execution_id", "created_at", "jobid", "jobname", "request_id")
         return {name: _said(what) for name, what in job.items() if name not in own and not _is_now(name, job)}
@@ -256,7 +256,9 @@ def test_a_batch_with_keys_may_be_sent_again_and_makes_nothing_twice(
 
 
 def test_a_key_of_a_single_creation_is_known_to_a_batch(api: httpx.Client, workspace: str) -> None:
-    """A later call would be refused by now: its time has passed. It is answered what it made."""
+    """The job's time may have passed, so that a new creation would be rejected. The batch returns the job that the key
+    created.
+    """
     alone = api.post(f"/v1/workspaces/{workspace}/jobs", json=YEARLY, headers={"Idempotency-Key": "mine"}).json()
     assert made(api, workspace, YEARLY | {"idempotency_key": "mine"}) == [alone]
 
@@ -280,7 +282,9 @@ def test_what_pg_cron_refuses_in_the_middle_undoes_all(
 def test_a_name_that_somebody_takes_meanwhile_is_looked_at_again(
     api: httpx.Client, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, is_atomic: bool
 ) -> None:
-    """The other's job is not committed when the batch looks, and is when the batch has waited for it."""
+    """The other transaction is not committed when the batch first checks the name. It is when the batch has waited for
+    it.
+    """
     made(api, workspace, YEARLY | {"name": "theirs"})
     with psycopg.connect(shared_api.database_url) as other, ThreadPoolExecutor(1) as thread:
         other.execute(
@@ -327,7 +331,7 @@ def test_a_lost_answer_is_told_and_the_call_again_makes_nothing_twice(
         return await batches.create(WorkspaceView(pool, workspace), asked, is_atomic=True)
 
     process.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
-    proxy.arm(point, 3, of=[workspace, "2100"])  # after the look and the reading of the schedule, which has a window
+    proxy.arm(point, 3, of=[workspace, "2100"])  # after the name check and the read of the schedule
     (lost,) = process.at_once(make)
     assert proxy.disarm()
     await_condition(lambda: is_over(proxy, shared_superuser), "the session's end")
@@ -345,7 +349,9 @@ def test_a_lost_answer_is_told_and_the_call_again_makes_nothing_twice(
 def test_a_thousand_jobs_take_as_many_statements_as_ten(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """Of the database: transactions are counted by their ids, and each has the same time of creation."""
+    """Of the database: the statements' transactions are counted by their ids, and all jobs have the same
+    creation time.
+    """
     sent = [PLAIN | {"input": {"n": n}} for n in range(1000)]
     answered = made(api, workspace, *sent)
     assert [each["input"]["n"] for each in answered] == list(range(1000))

@@ -1,4 +1,4 @@
-"""What is no batch, or too large a one, is refused in few words."""
+"""A body that is not a batch, or too large a batch, gets a short error."""
 
 import httpx
 import pytest

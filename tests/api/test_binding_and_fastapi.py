@@ -1,4 +1,4 @@
-"""What a route reads by its binding, FastAPI reads alike: one request, served both ways, has one answer."""
+"""A route's binding reads requests as FastAPI does: a request that is served both ways gets the same answer."""
 
 import asyncio
 import gc
@@ -50,8 +50,8 @@ _QUERIES = (b"a=1", b"limit=1", b"count=1", b"limit=", b"limit=1&limit=2", b"%00
 
 
 def _requests(count: int, *, workspace: str, job: str, execution: str, key: str) -> Iterator[tuple[Scope, bytes]]:
-    """Requests of which each part is as it should be more often than not; the same in every run."""
-    drawn = random.Random(0)  # no secret
+    """Requests whose parts are more often valid than not, the same in every run."""
+    drawn = random.Random(0)  # not for secrets
 
     def mostly(usual: Any, others: tuple[Any, ...]) -> Any:  # parts of any type
         return usual if drawn.random() < 0.7 else drawn.choice(others)
@@ -82,7 +82,7 @@ def _requests(count: int, *, workspace: str, job: str, execution: str, key: str)
 
 
 async def _answer(served: ASGIApp, scope: Scope, body: bytes) -> tuple[int, list[bytes], Any]:
-    """Status, names of headers, and the body without what another call has otherwise."""
+    """The answer's status, header names, and body without the values that differ per call."""
     sent: list[Message] = []
     pieces = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -140,7 +140,7 @@ def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(
 
 
 def _calls_left() -> int:
-    """How many a collection finds; none is left after it."""
+    """Collect garbage. Return how many calls were in it; none is left afterwards."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()
@@ -152,8 +152,9 @@ def _calls_left() -> int:
 
 
 def test_no_request_is_left_for_the_collector(shared_api: Api, workspace: str) -> None:
-    """An error that its own frames keep holds its request, and a body of a mebibyte with it, until somebody looks for
-    garbage: each refused body was left so."""
+    """An error that is referenced by its own frames keeps its request, and a body of up to a mebibyte, until garbage is
+    collected. This used to happen to each rejected body.
+    """
     served = app.create(
         config.load(database_url=shared_api.database_url, database_pool_size=2, request_seconds=60, log_level="WARNING")
     )
@@ -170,7 +171,7 @@ def test_no_request_is_left_for_the_collector(shared_api: Api, workspace: str) -
         return seen
 
     gc.collect()
-    gc.freeze()  # so that each look is at one request
+    gc.freeze()  # so that each collection sees one request only
     try:
         seen = asyncio.run(play())
     finally:

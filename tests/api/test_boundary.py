@@ -1,4 +1,4 @@
-"""What the outermost layer answers when what is inside raises, hangs, or is too much."""
+"""What the outermost layer answers when the application raises, hangs, or gets too much."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ Boundary = partial(middleware.Boundary, timeout_seconds=10, max_in_flight=500)
 async def ask(
     app: ASGIApp, *, chunks: Iterable[bytes] | None = (b"",), headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> tuple[int, Any, dict[str, str]]:
-    """Status, document and headers of the answer; without `chunks` the body never comes."""
+    """Return status, document and headers of the answer. With `chunks` None the body never arrives."""
     sent: list[Message] = []
     waiting = list(chunks or ())
 
@@ -49,7 +49,7 @@ async def ask(
 
 
 async def reads(scope: Scope, receive: Receive, send: Send) -> None:
-    """Reads its whole body and says how much it was."""
+    """An application that reads the whole body and answers with its length."""
     length, more = 0, True
     while more:
         message = await receive()
@@ -170,7 +170,7 @@ async def test_one_request_more_than_the_limit_is_503_and_frees_nothing() -> Non
     boundary = Boundary(hangs, timeout_seconds=0.2, max_in_flight=1)
 
     first = asyncio.create_task(ask(boundary))
-    await asyncio.sleep(0)  # lets the first begin
+    await asyncio.sleep(0)  # let the first one start
     second, third = await ask(boundary), await ask(boundary)
 
     assert [(status, problem["code"]) for status, problem, _ in (second, third)] == [
@@ -182,7 +182,7 @@ async def test_one_request_more_than_the_limit_is_503_and_frees_nothing() -> Non
 
 
 async def test_an_answer_that_is_read_slowly_keeps_nobody_out_and_is_not_cut(caplog: pytest.LogCaptureFixture) -> None:
-    """How long it may be left unread is bounded by the connection (test_doors.py)."""
+    """The connection limits how long an answer may stay unread (test_doors.py)."""
     told: list[Message] = []
     begun, is_read = asyncio.Event(), asyncio.Event()
 
@@ -199,10 +199,10 @@ async def test_an_answer_that_is_read_slowly_keeps_nobody_out_and_is_not_cut(cap
     slow = asyncio.create_task(boundary(scope, receive, send))
     await begun.wait()
 
-    assert (await ask(boundary))[0] == 200  # the only place there is was given back
+    assert (await ask(boundary))[0] == 200  # the only slot was given back
     assert (await ask(Boundary(hangs, timeout_seconds=0.05)))[1][
         "code"
-    ] == "request_timeout"  # longer than the slow one may take
+    ] == "request_timeout"  # longer than the slow one's limit
     is_read.set()
     await slow
     assert [message["type"] for message in told] == ["http.response.start", "http.response.body"]

@@ -1,4 +1,6 @@
-"""What every answer has for browsers, whatever went wrong; which pages may call; whose word for an address counts."""
+"""The headers for browsers that every answer has, even an error; which pages may call; and whose forwarded addresses
+are trusted.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
@@ -21,8 +23,9 @@ ORIGIN = "https://console.example.com"
 async def asking(
     *, client: tuple[str, int] = ("127.0.0.1", 1), wrapped: Callable[[ASGIApp], ASGIApp] | None = None, **settings: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """An application as it is served, without a database: nothing here needs one. Its document, a second of CPU, is
-    waited for on a busy machine."""
+    """The application as it is served, without a database, because no request here needs one. On a busy machine the
+    request for its document, a second of CPU, may take long.
+    """
     read = config.load(**{"database_url": "postgresql://", "request_seconds": 60, **settings})
     served = serve.configuration(app.create(read), read)
     served.load()
@@ -188,7 +191,7 @@ FORWARDED = {"X-Forwarded-For": "203.0.113.9, 192.0.2.7, 10.0.0.8", "X-Forwarded
 async def test_an_address_is_believed_of_the_named_networks_alone(
     trusted: str, peer: str, sent: dict[str, str], caller: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """uvicorn's own default believes the same machine, and FORWARDED_ALLOW_IPS."""
+    """uvicorn's own default trusts the local machine, and FORWARDED_ALLOW_IPS."""
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     seen: list[tuple[str, bool]] = []
     is_believed = bool(sent.get("X-Forwarded-Proto")) and caller != peer

@@ -1,4 +1,4 @@
-"""The same done to many jobs by one call, how jobs are doing at a glance, and what a change would do to their runs."""
+"""One action on many jobs in one call, the glance at several jobs, and how a change would move a job's runs."""
 
 import uuid
 from typing import Any
@@ -13,7 +13,7 @@ from sql_factory import values
 
 @pytest.fixture
 def jobs(api: httpx.Client, workspace: str) -> list[str]:
-    """Twelve CRON jobs, a half of them tagged, and a one-shot."""
+    """Twelve CRON jobs, half of them tagged, and a one-shot."""
     made = [
         {
             "endpoint": "sink", "trigger": "CRON", "name": f"job-{number}", "cron": "0 3 * * *",
@@ -55,7 +55,7 @@ def test_all_that_a_filter_lets_through_are_paused_in_steps_with_the_note(
     paused = listed(api, workspace, status="PAUSED")
     assert {job["name"] for job in paused} == {f"job-{number}" for number in range(0, 12, 2)}
     assert {job["status_reason"]["note"] for job in paused} == {"audit"}
-    assert bulk(api, workspace, **asked)["done"] == 0  # there is none left
+    assert bulk(api, workspace, **asked)["done"] == 0  # none are left
     assert bulk(api, workspace, action="resume", filter={})["done"] == 6
     assert listed(api, workspace, status="PAUSED") == []
 
@@ -134,7 +134,7 @@ def diff(api: httpx.Client, workspace: str, job: str, status: int = 200, **body:
 def test_another_minute_moves_each_run_of_the_week(api: httpx.Client, workspace: str, jobs: list[str]) -> None:
     found = diff(api, workspace, "job-0", cron="30 3 * * *")
     assert (found["before"], found["after"]) == (7, 7)
-    # Between three and half past, today's run comes besides, and the last of the week is gone.
+    # Between 3:00 and 3:30, today's run is added and the last of the week is gone.
     assert (found["moved"], found["added"], found["removed"]) in ((7, 0, 0), (6, 1, 1))
     assert {(each["from_at"][10:], each["to_at"][10:]) for each in found["first_moved"]} == {
         ("T03:00:00Z", "T03:30:00Z")

@@ -1,4 +1,4 @@
-"""What explain and the list of ticks say of ticks to come of jobs with calendars: as the next runs have it."""
+"""For jobs with calendars, explain and the list of ticks describe coming ticks as the next runs show them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ _NAMES = ["sat", "sun", "mon", "tue", "wed"]
 
 
 class Job:
-    """A job of one calendar, which closes weekends, or `days`, at noon of a Friday."""
+    """A job with one calendar, which closes weekends, or `days`. The time is noon on a Friday."""
 
     def __init__(
         self, api: httpx.Client, superuser: psycopg.Connection, days: list[dict[str, str]] | None = None, **terms: Any
@@ -29,12 +29,12 @@ class Job:
         self.again("job", **terms)
 
     def again(self, name: str, **terms: Any) -> None:
-        """Another job of it."""
+        """Create another job with the same calendar."""
         body = {"name": name, "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "calendars": ["week"]}
         self._api.post(f"{self._base}/jobs", json=body | terms).raise_for_status()
 
     def load(self) -> dict[str, int]:
-        """The minutes of the coming week in which something runs."""
+        """The minutes of the coming week in which jobs run, and how many."""
         found = self._api.get(f"{self._base}/load", params={"window": "7d"}).raise_for_status().json()
         since = datetime.fromisoformat(found["from_at"])
         return {
@@ -55,7 +55,7 @@ class Job:
         return self._api.get(f"{self._path}/{name}", params=params).raise_for_status().json()
 
     def codes(self) -> list[str]:
-        """Of the ticks of the days to come, by explain and by the list, which agree."""
+        """The codes of the coming days' ticks, from explain. The list must agree."""
         times = [f"{_FRIDAY + timedelta(days=n):%Y-%m-%d}T09:00:00Z" for n in range(1, 6)]
         explained = {at: self.get("explain", at=at) for at in times}
         listed = self.get("ticks", **{"from": times[0], "to": "2027-06-17T00:00:00Z"})["data"]
@@ -72,7 +72,7 @@ class Job:
 def test_ticks_that_calendars_close_are_none_of_those_to_be_skipped(
     own_api: Api, superuser: psycopg.Connection
 ) -> None:
-    """Saturday's was said to be the one, and Monday's to run."""
+    """Saturday's tick used to be reported as the one to skip, and Monday's as the one to run."""
     job = Job(own_api.client, superuser)
     job.post("skip-next", count=1)
     assert job.first()[:10] == "2027-06-15"
@@ -82,7 +82,7 @@ def test_ticks_that_calendars_close_are_none_of_those_to_be_skipped(
 
 
 def test_ticks_that_calendars_close_use_up_no_runs(own_api: Api, superuser: psycopg.Connection) -> None:
-    """The job's one run, on Monday, was said to be beyond its max_runs."""
+    """The job's one run, on Monday, used to be reported as beyond its max_runs."""
     job = Job(own_api.client, superuser, max_runs=1)
     assert job.first()[:10] == "2027-06-14"
     codes = job.codes()
@@ -94,7 +94,7 @@ def test_ticks_that_calendars_close_use_up_no_runs(own_api: Api, superuser: psyc
 @pytest.mark.parametrize(
     ("on_blackout", "until", "code", "first"),
     [
-        ("NEXT", "2027-06-13T00:00:00Z", "rolled", "2027-06-14"),  # on Monday, when the pause is over
+        ("NEXT", "2027-06-13T00:00:00Z", "rolled", "2027-06-14"),  # on Monday, after the pause
         ("PREVIOUS", "2027-06-18T12:00:00Z", "paused", "2027-06-25"),  # on the 18th, in the pause; the tick is not
     ],
 )
@@ -108,8 +108,8 @@ def test_a_tick_that_moves_is_the_pauses_where_it_runs(
     assert job.get("explain", at=tick)["code"] == code
 
 
-# One of Saturday's two ticks waits for the other: on Monday is open what is closed on Saturday before noon, and on
-# Friday what is closed after it.
+# One of Saturday's two ticks waits for the other. Before noon, Saturday is closed and Monday is open; after noon,
+# Saturday is closed and Friday is open.
 _HELD = [
     ("NEXT", [("2027-06-12", "2027-06-12T12:00"), ("2027-06-13", "2027-06-13")], ["2027-06-14T09:00:00Z"] * 2),
     ("PREVIOUS", [("2027-06-12T12:00", "2027-06-13")], ["2027-06-12T09:00:00Z"] * 2),
@@ -121,7 +121,7 @@ _TICKS = ["2027-06-12T09:00:00Z", "2027-06-12T17:00:00Z"]
 def test_a_tick_that_waits_for_the_one_before_it_is_told_of_where_it_runs(
     own_api: Api, superuser: psycopg.Connection, on_blackout: str, closed: list[tuple[str, str]], runs_at: list[str]
 ) -> None:
-    """explain named its own time, or Friday; the load and its jobs had it there, too."""
+    """explain used to name its own time, or Friday, and so did the load and its list of jobs."""
     terms = {"cron": "0 9,17 12 6 *", "on_blackout": on_blackout}
     job = Job(own_api.client, superuser, days=[{"starts": a, "ends": b, "name": "shut"} for a, b in closed], **terms)
     for now in ("2027-06-11T12:00:00Z", "2027-06-12T08:59:00Z", *["2027-06-12T20:00:00Z"][: on_blackout == "NEXT"]):
@@ -143,7 +143,7 @@ def test_a_tick_that_waits_for_the_one_before_it_is_told_of_where_it_runs(
 
 
 def test_a_job_made_between_two_ticks_waits_for_neither(own_api: Api, superuser: psycopg.Connection) -> None:
-    """Of jobs of one schedule some answer for the tick that is moved, and others not."""
+    """Among jobs with the same schedule, some answer for the tick that is moved and others do not."""
     half = [{"starts": a, "ends": b, "name": "shut"} for a, b in _HELD[0][1]]
     terms = {"cron": "0 9,17 12 6 *", "on_blackout": "NEXT"}
     job = Job(own_api.client, superuser, days=half, **terms)

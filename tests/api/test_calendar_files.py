@@ -1,4 +1,6 @@
-"""iCalendar files of strangers: what one says holds for it alone, and what it closes can be kept."""
+"""iCalendar files from third parties: one file's contents do not affect another's, and the closed days that are read
+can be stored.
+"""
 
 import uuid
 from calendar import Calendar
@@ -20,7 +22,7 @@ _NOW = datetime(2026, 11, 29, tzinfo=UTC)
 
 
 def file_of(*events: str, zones: str = "") -> str:
-    """A file; an event's lines are parted by |."""
+    """A file; | separates the lines of an event."""
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", *zones.split("|")]
     for number, event in enumerate(events):
         lines += ["BEGIN:VEVENT", f"UID:{number}", *event.split("|"), "END:VEVENT"]
@@ -28,7 +30,7 @@ def file_of(*events: str, zones: str = "") -> str:
 
 
 def days_of(text: str, timezone: str = "Europe/Berlin") -> list[tuple[str, str | None, str]]:
-    """Its days, which PostgreSQL's row can be made of."""
+    """The file's days, after checking that PostgreSQL's row can be built from them."""
     days = icalendars.imported(text, timezone=timezone, now=_NOW)
     calendar_days.compiled(days, None, None)
     return [(day.starts, day.ends, day.name) for day in days]
@@ -36,7 +38,7 @@ def days_of(text: str, timezone: str = "Europe/Berlin") -> list[tuple[str, str |
 
 @pytest.mark.parametrize(("offset", "starts"), [("+0900", "2026-05-01T00:00"), ("-0500", "2026-05-01T14:00")])
 def test_the_zone_that_one_file_describes_is_not_the_next_ones(offset: str, starts: str) -> None:
-    """Both call it Office. The one that is read first must not say where the other's is."""
+    """Both files call it Office. The first file's definition must not apply to the second."""
     for said in ("+0100", offset):
         zone = (
             "BEGIN:VTIMEZONE|TZID:Office|BEGIN:STANDARD|DTSTART:19700101T000000|"
@@ -79,7 +81,7 @@ ZONE = "BEGIN:VTIMEZONE|TZID:Africa/Abidjan|BEGIN:STANDARD|DTSTART:19700101T0000
     ("event", "zones", "said"),
     [
         ("SUMMARY:Nothing more", "", "the event 'Nothing more' has no DTSTART"),
-        (  # Mozilla's, of 2006
+        (  # written by Mozilla in 2006
             "SUMMARY:x|DTSTART;TZID=Europe/Berlin:20260902T090000|DTEND:20260902T100000",
             "",
             "the event 'x' has a time zone in one of DTSTART and DTEND, but not in the other",
@@ -115,8 +117,9 @@ def test_what_programs_write_wrong_is_refused_in_words(event: str, zones: str, s
     ],
 )
 def test_a_zone_whose_clocks_take_long_to_read_is_refused(changes: str, said: str) -> None:
-    """dateutil goes through them from the beginning, for each time that is read: a file of 1,700 bytes took a processor
-    for ever, and with it every other import of the process."""
+    """dateutil walks through the changes from the beginning for each time that it reads. A file of 1,700 bytes used to
+    occupy a processor forever, and block every other import of the process.
+    """
     zone = f"BEGIN:VTIMEZONE|TZID:Mine|BEGIN:STANDARD|DTSTART:19700101T000000|{changes}|TZOFFSETFROM:+0200"
     zone += "|TZOFFSETTO:+0100|END:STANDARD|END:VTIMEZONE"
     event = "SUMMARY:x|DTSTART;TZID=Mine:20260902T090000|DTEND;TZID=Mine:20260902T100000|RRULE:FREQ=WEEKLY"
@@ -126,7 +129,7 @@ def test_a_zone_whose_clocks_take_long_to_read_is_refused(changes: str, said: st
 
 
 def test_rules_of_a_zone_that_have_ended_count_until_then() -> None:
-    """A zone's whole history is dozens of these."""
+    """A zone's complete history consists of dozens of these."""
     ended = "RRULE:FREQ=YEARLY;UNTIL=19720101T000000Z|RRULE:FREQ=YEARLY;COUNT=3|" * 50
     zone = f"BEGIN:VTIMEZONE|TZID:Mine|BEGIN:STANDARD|DTSTART:19700101T000000|{ended}TZOFFSETFROM:+0200"
     zone += "|TZOFFSETTO:+0100|END:STANDARD|END:VTIMEZONE"
@@ -169,7 +172,7 @@ def test_a_zone_that_changes_its_clocks_yearly_since_1601_is_read() -> None:
 
 
 def test_a_countrys_holidays_as_rules_since_2002_are_read() -> None:
-    """As Apple's file of the United States has them: thirty, each of a day of a month or of a weekday of one."""
+    """Apple's file for the United States has thirty such rules, each for a day of a month or a weekday of one."""
     fixed = [f"DTSTART;VALUE=DATE:2002{month:02}{day:02}|RRULE:FREQ=YEARLY;INTERVAL=1;BYMONTH={month}"
              for month in range(1, 13) for day in (4, 25)]  # fmt: skip
     third = [f"DTSTART;VALUE=DATE:2002{month:02}15|RRULE:FREQ=YEARLY;BYMONTH={month};BYDAY=3MO|SUMMARY:{month}"
@@ -184,7 +187,7 @@ def test_a_countrys_holidays_as_rules_since_2002_are_read() -> None:
 
 
 def test_days_and_a_files_days_are_bounded_together(api: httpx.Client, workspace: str) -> None:
-    """What GET gives can be sent back."""
+    """The result of GET can be sent back."""
     path = f"/v1/workspaces/{workspace}/calendars/both-{uuid.uuid4().hex[:6]}"
     body = {
         "days": [

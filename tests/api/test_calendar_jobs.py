@@ -1,5 +1,6 @@
-"""Jobs that are counted on a zone's wall clock, over HTTP: made, shown, changed to and from other schedules, foreseen,
-explained."""
+"""Jobs that tick on a zone's wall clock, over HTTP: created, shown, changed to and from other schedules, previewed,
+explained.
+"""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -54,7 +55,7 @@ def test_every_other_monday_at_nine_is_nine_after_the_clocks_change(
     assert [run["local"][10:] for run in runs] == ["T09:00:00+02:00"] * 2 + ["T09:00:00+01:00"] * 2
     instants = [datetime.fromisoformat(run["at"]) for run in runs]
     assert {at.astimezone(ZoneInfo("Europe/Berlin")).weekday() for at in instants} == {0}
-    assert [later - at for at, later in pairwise(instants)].count(timedelta(days=14)) == 2  # and one of an hour more
+    assert [later - at for at, later in pairwise(instants)].count(timedelta(days=14)) == 2  # and one with an hour more
     assert runs[0]["at"] == job["next_run_at"]
     stored = (
         "select (schedule).every_days, (schedule).every_seconds, anchor, anchor_local from kronos.jobs where "
@@ -219,7 +220,7 @@ def test_a_patch_that_does_not_fit_changes_nothing(
 def test_a_job_whose_zone_is_none_any_more_stands_in_nobodys_way(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """As when the server's time zone data loses a name."""
+    """As when the server's time zone data no longer has a name."""
     job = made(api, workspace, BIWEEKLY)
     shared_superuser.execute(
         "update kronos.jobs set timezone = 'Mars/Olympus', schedule.timezone = 'Mars/Olympus' where job_id = %s",

@@ -1,5 +1,6 @@
-"""Whatever happens to calendars and to the jobs that roll by them, in any order: each tick is told of once, and all say
-the same of what is to come."""
+"""Whatever happens to calendars and to the jobs that roll by them, in any order: each tick is accounted for once, and
+all answers agree on the coming runs.
+"""
 
 import random
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from dead_letter_rows import Failing
 from depth import depth
 from sql_factory import records, value, values
 
-_SINCE = datetime(2027, 3, 20, 7, 30, tzinfo=UTC)  # before clocks change in Europe and on Lord Howe
+_SINCE = datetime(2027, 3, 20, 7, 30, tzinfo=UTC)  # just before clocks change in Europe and on Lord Howe Island
 _CRONS = ["0 9 * * *", "0 9 * * 6,0", "0 9,17 28,29 * *", "*/20 1-3 * * *", "30 2 * * 0", "0 0 1-5 * *", "*/5 * * * *"]
 _ZONES = ["UTC", "Europe/Berlin", "Pacific/Kiritimati", "Etc/GMT+12", "Australia/Lord_Howe"]
 _WEEKS = [None, ["mon", "tue", "wed", "thu", "fri"], ["sat"], ["mon", "wed", "fri"]]
@@ -31,7 +32,7 @@ select live.scheduled_at, live.run_at, fate.run_at as own, (told.closure ->> 'du
  where live.execution_id <> all (%s) and live.cause = 'SCHEDULE' and job.status = 'ACTIVE'
 """
 _SEEN = "select execution_id from kronos.execution_live union all select execution_id from kronos.execution_done"
-# Each row that tells of ticks, and each tick that it tells of; by whom it was made apart from the schedule is none.
+# Ticks that more than one row accounts for. Rows that were made outside the schedule do not count.
 _TWICE = """
 select row.job_id, told.tick, count(*)
   from (select job_id, scheduled_at, 1 as tick_count, null::jsonb as status_reason, cause from kronos.execution_live
@@ -52,7 +53,7 @@ select kronos.fire_diff(job, job.schedule, job.starts_at, job.ends_at, job.max_r
 
 
 class Life:
-    """A workspace with calendars and jobs, and what may happen to them."""
+    """A workspace with calendars and jobs, and everything that may happen to them."""
 
     def __init__(self, api: httpx.Client, superuser: psycopg.Connection, seed: int) -> None:
         self._api, self._superuser, self.chance = api, superuser, random.Random(seed)
@@ -100,7 +101,7 @@ class Life:
         self._api.put(path, json=content).raise_for_status()
 
     def put_unfollowed(self) -> None:
-        """While somebody holds the jobs, so that none follows with it."""
+        """Change a calendar while another session holds the jobs, so that none can follow."""
         with psycopg.connect(self._superuser.info.dsn, password=self._superuser.info.password) as holder:
             holder.execute("select from kronos.jobs for no key update")
             self.put()
@@ -128,7 +129,7 @@ class Life:
     def turn(self) -> None:
         until = self.now() + timedelta(hours=self.chance.choice([1, 30]))
         body = self.chance.choice([{}, {"until": until.isoformat()}])
-        self._api.post(f"{self._job()}/{self.chance.choice(['pause', 'resume'])}", json=body)  # or it is so already
+        self._api.post(f"{self._job()}/{self.chance.choice(['pause', 'resume'])}", json=body)  # or it already is
 
     def ring(self) -> None:
         known = values(self._superuser, _SEEN)
@@ -141,7 +142,7 @@ class Life:
             self.ring()
 
     def go_on(self) -> None:
-        """To a few seconds after the next run; or hours, or days, for which nobody rings; or back."""
+        """Move the clock to a few seconds after the next run; or by hours or days without a ring; or back."""
         kind = self.chance.random()
         if kind < 0.7:
             due = value(self._superuser, "select min(next_tick_at) from kronos.pointers where next_tick_at > %s"
@@ -158,16 +159,16 @@ class Life:
                 self._superuser.execute("select kronos.move_some(%s, %s)", [document_id, self.chance.choice([1, 9])])
 
     def follow_all(self) -> None:
-        """What the reaper, which gives it 50 ms, leaves on a busy machine."""
+        """Finish what the reaper, which has 50 ms for it, leaves on a busy machine."""
         self._superuser.execute("select kronos.move_all(kronos.clock() + interval '1 minute')")
 
     def backfill(self) -> None:
-        """Of days that are over, whatever had become of their ticks; and what others began goes on."""
+        """Backfill past days, whatever had become of their ticks, and advance other backfills."""
         until = self.now()
         window = {"from": (until - timedelta(days=self.chance.choice([1, 4]))).isoformat(), "to": until.isoformat()}
         include = self.chance.choice([["MISSED", "SKIPPED"], ["FAILED"], ["MISSED", "SKIPPED", "CANCELLED", "FAILED"]])
         answer = self._api.post(f"{self._job()}/backfill", json=window | {"include": include})
-        assert answer.status_code in (202, 409, 422), answer.text  # no tick is left, or one is under way
+        assert answer.status_code in (202, 409, 422), answer.text  # no tick is left, or a backfill is in progress
         self._superuser.execute("select kronos.advance_backfills(%s)", [self.chance.choice([1, 50])])
 
     def skip_next(self) -> None:
@@ -179,20 +180,20 @@ class Life:
         assert answer.status_code in (202, 409), answer.text
 
     def fail(self) -> None:
-        """All that waits fails; and perhaps all that failed is due again."""
+        """Fail everything that waits; sometimes redrive all that failed."""
         self._failing.fail()
         if self.chance.random() < 0.6:
             self._api.post(f"{self.base}/dead-letters/redrive", json={}).raise_for_status()
             self._failing.steps()
 
     def cancel(self) -> None:
-        """For good; another job comes in its place."""
+        """Cancel a job for good, and create another in its place."""
         name = self.chance.choice(self.jobs)
         self._api.delete(f"{self.base}/jobs/{name}").raise_for_status()
         self.jobs[self.jobs.index(name)] = self._made()
 
     def drop(self) -> None:
-        """A calendar that no job names, and made anew."""
+        """Delete a calendar if no job names it, and create it again."""
         name = self.chance.choice(_NAMES)
         answer = self._api.delete(f"{self.base}/calendars/{name}")
         assert answer.status_code in (200, 204, 409), answer.text
@@ -200,7 +201,9 @@ class Life:
             self.put(name)
 
     def drop_another(self) -> None:
-        """A workspace beside, with calendars and jobs of the same names, in steps of which some are undone."""
+        """Create another workspace with calendars and jobs of the same names, and delete it in steps, some of which are
+        rolled back.
+        """
         mine, jobs = self.base, self.jobs
         slug = make_workspace(self._api)
         self.base = f"/v1/workspaces/{slug}"
@@ -220,7 +223,7 @@ class Life:
         self._superuser.execute("select kronos.reap()")
 
     def judge(self) -> None:
-        """Each tick of each version once; of those that have followed, one next run whoever is asked."""
+        """Each tick of each version is accounted for exactly once, entries match the jobs, and explain agrees."""
         for (job_id,) in self._superuser.execute("select job_id from kronos.jobs where trigger = 'CRON'").fetchall():
             (found,) = records(
                 self._superuser, "select * from kronos.check_ledger(%s, %s, kronos.clock())", [job_id, _SINCE]
@@ -231,7 +234,7 @@ class Life:
         self.explain()
 
     def explain(self) -> None:
-        """What became of some ticks of a job, and what is to: by the list and one by one."""
+        """The list of ticks and explain agree on what became of some ticks of a job, and what will become of others."""
         name = self.chance.choice(self.jobs)
         window = {
             "from": (self.now() - timedelta(days=2)).isoformat(),
@@ -246,11 +249,11 @@ class Life:
                 self._api.get(f"{self.base}/jobs/{name}/explain", params={"at": tick["tick"]}).raise_for_status().json()
             )
             assert (said["tick"], said["decision"]) == (tick["tick"], tick["decision"]), (said, tick)
-            if said["decision"] != "OVERDUE":  # of the first of them alone the list looks for their alarm
+            if said["decision"] != "OVERDUE":  # the list checks the alarm of the first of them only
                 assert (said["code"], said["because"]) == (tick["code"], tick["because"]), (said, tick)
 
     def agree(self) -> None:
-        """The next run of each job, of which nothing is due, by its page, its list of runs, its plan and the load."""
+        """Each job's page, list of runs, plan and explain agree on its next runs. Nothing may be due."""
         for name in self.jobs:
             job = self._api.get(f"{self.base}/jobs/{name}").raise_for_status().json()
             if job["status"] != "ACTIVE" and job["resume_at"] is None:
@@ -277,7 +280,7 @@ def test_each_tick_is_told_of_once_and_all_say_the_same(own_api: Api, superuser:
         life.chance.choice([*often, *seldom])()
         if number % 4 == 3:
             life.judge()
-    life.clock.step(timedelta(seconds=1))  # a move that met somebody is tried again half a second later
+    life.clock.step(timedelta(seconds=1))  # a move that met a lock is retried half a second later
     life.reap()
     life.follow_all()
     life.ring()

@@ -1,4 +1,4 @@
-"""A calendar that changes while a job that is to name it does."""
+"""A calendar that changes while a job is changed to name it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from conftest import await_condition
 def test_a_job_that_comes_to_a_calendar_while_it_changes_is_where_its_present_version_has_it(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """The job's place was found before the change could be seen, and the change did not see the job."""
+    """The job's place used to be computed before the change was visible, while the change did not see the job."""
     base = f"/v1/workspaces/{workspace}"
     endpoint = {"name": "hook", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
     api.post(f"{base}/endpoints", json=endpoint).raise_for_status()

@@ -1,4 +1,4 @@
-"""Calendars over HTTP: made, changed, imported and deleted, and the jobs that name them."""
+"""Calendars over HTTP: created, changed, imported and deleted, and the jobs that name them."""
 
 import time
 import uuid
@@ -45,7 +45,7 @@ def test_a_calendar_is_made_read_changed_and_deleted(api: httpx.Client, base: st
     present = api.get(f"{base}/calendars/bank").json()
     assert present["days"] == [{"starts": "2026-12-24", "ends": "2026-12-26", "name": "Christmas", "open": False}]
     assert (present["version"], present["business_days"], present["business_hours"]) == (1, _WEEK, None)
-    assert api.put(f"{base}/calendars/bank", json=present).json() == present, "the same makes no version"
+    assert api.put(f"{base}/calendars/bank", json=present).json() == present, "an identical PUT makes no version"
     hours = {"opens": "09:00", "closes": "17:30"}
     changed = api.put(f"{base}/calendars/bank", json=present | {"business_hours": hours}).json()
     assert (changed["version"], changed["business_hours"], changed["days"]) == (2, hours, present["days"])
@@ -127,7 +127,7 @@ def next_day(weekday: int, after: date) -> date:
 
 
 def test_preview_job_ticks_and_explain_say_the_same(api: httpx.Client, base: str) -> None:
-    """Of a schedule that only ticks on Saturdays: each run is on a Monday."""
+    """A schedule that only ticks on Saturdays: each run is on a Monday, or on a Friday."""
     api.put(f"{base}/calendars/bank", json={"business_days": _WEEK, "timezone": "Europe/Berlin"}).raise_for_status()
     asked = {"cron": "0 9 * * 6", "timezone": "Europe/Berlin", "count": 4}
     for on_blackout, shift in (("NEXT", 2), ("PREVIOUS", -1)):
@@ -140,7 +140,7 @@ def test_preview_job_ticks_and_explain_say_the_same(api: httpx.Client, base: str
         assert all("Saturday" in each["reason"] for each in preview["next_runs"])
         job = made(api, base, cron="0 9 * * 6", on_blackout=on_blackout)
         saved = api.get(f"{base}/jobs/{job['job_id']}/next-runs", params={"count": 3}).json()["next_runs"]
-        # a Saturday before the job was made is none of its ticks
+        # a Saturday before the job was created is not one of its ticks
         own = [each for each in preview["next_runs"] if each["rolled_from"] > job["created_at"]]
         assert saved == own[:3]
         assert job["next_run_at"] == own[0]["at"]
@@ -179,7 +179,7 @@ def test_a_change_of_a_calendar_moves_the_next_run(api: httpx.Client, base: str)
 def test_a_patch_hands_a_tick_that_waits_to_the_next_version(
     api: httpx.Client, base: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """As if the job had been made last week, whose Saturday waits for a day off to end."""
+    """As if the job had been created last week. Last week's Saturday tick waits for a day off to end."""
     now = datetime.now(UTC)
     days = [
         {
@@ -240,7 +240,9 @@ def test_an_icalendar_file_becomes_days_with_names() -> None:
 
 @given(st.text("ax \u200b\u200c\u200d\u3164\u2800\u0645\u06cc\U0001f469\U000e0041\u00a0", max_size=130))
 def test_what_a_file_calls_a_day_may_be_sent_back(said: str) -> None:
-    """Some that are not seen are printable: the day was stored, and refused when it came back."""
+    """Some invisible characters count as printable: such a day used to be stored, and rejected when it was sent
+    back.
+    """
     (day,) = icalendars.imported(ics(f"DTSTART;VALUE=DATE:20270101|SUMMARY:x{said}"), timezone="UTC", now=NOW)
     NamedDay(starts=day.starts, name=day.name)
 
@@ -286,7 +288,9 @@ def test_recurring_events_are_the_days_of_dateutils_rule(start: date, rule: str)
     ],
 )  # fmt: skip
 def test_a_rule_that_comes_too_often_or_may_never_come_is_refused(rule: str) -> None:
-    """dateutil looks for what never comes until the year 9999, for seconds, and for a rule of no steps for ever."""
+    """dateutil searches until the year 9999 for an occurrence that never comes, which takes seconds. For a rule with an
+    interval of zero it never ends.
+    """
     begun = time.process_time()
     with pytest.raises(errors.Unprocessable, match="recurs"):
         icalendars.imported(ics(f"DTSTART;VALUE=DATE:20260101|RRULE:{rule}|SUMMARY:x"), timezone="UTC", now=NOW)

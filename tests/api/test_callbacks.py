@@ -1,4 +1,4 @@
-"""Callbacks over HTTP: asked for, shown, changed, refused; a run and what it set off, from both sides."""
+"""Callbacks over HTTP: set, shown, changed, rejected; and a run with what it triggered, seen from both."""
 
 import uuid
 from typing import Any
@@ -48,7 +48,7 @@ def test_callbacks_are_stored_shown_changed_and_taken_away(api: httpx.Client, ba
     )
     assert (changed["on_success"], changed["version"]) == (wanted["on_success"], 2)
     assert changed["on_failure"] == {"endpoint": "hook", "statuses": ["FAILED"]}
-    assert made(api.patch(f"{base}/jobs/report", json=changed), 200) == changed, "what GET gives is no change"
+    assert made(api.patch(f"{base}/jobs/report", json=changed), 200) == changed, "the result of GET is no change"
     gone = made(api.patch(f"{base}/jobs/report", json={"on_success": None, "on_failure": None}), 200)
     assert (gone["on_success"], gone["on_failure"]) == (None, None)
 
@@ -190,7 +190,7 @@ def test_what_a_run_set_off_is_listed_by_it(api: httpx.Client, base: str, shared
     ):
         answer = api.get(f"{base}/executions", params={"caused_by": runs[0], **more})
         assert len(made(answer, 200)["data"]) == count, more
-    for _ in range(2):  # each end calls back, and the list has pages
+    for _ in range(2):  # each run's end calls back, and the list has several pages
         shared_superuser.execute(
             "insert into kronos.callbacks (execution_id, workspace_id, caused_by, caused_by_job_id, event, depth,"
             " endpoint_id) select execution_id, workspace_id, %s, job_id, 'on_success', 1, endpoint_id"

@@ -1,5 +1,6 @@
-"""Generators of clients take /openapi.json whole, and what they make reads the live API. TypeScript's:
-tests/client/test_typescript.py."""
+"""Client generators accept all of /openapi.json, and the generated clients can read the live API. TypeScript is tested
+in tests/client/test_typescript.py.
+"""
 
 import importlib
 import json
@@ -33,10 +34,10 @@ def document(shared_api: Api) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The client that openapi-python-client makes, without a warning, imported."""
+    """The client that openapi-python-client generates, without a warning, imported."""
     directory = tmp_path_factory.mktemp("client")
     (directory / "openapi.json").write_text(json.dumps(document))
-    # it knows no JSON lines: the export is bytes to it
+    # the generator does not know JSON lines: it treats the export as bytes
     (directory / "config.yaml").write_text(
         "content_type_overrides:\n  application/x-ndjson: application/octet-stream\n"
     )
@@ -58,14 +59,14 @@ def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFa
 
 
 def client_of(package: ModuleType, api: Api, key: str) -> Any:
-    """The generated client with a key."""
+    """The generated client, with a key."""
     return package.AuthenticatedClient(base_url=str(api.client.base_url), token=key, raise_on_unexpected_status=True)
 
 
 def reads_alike(
     client: Any, api: httpx.Client, path: str, operation: dict[str, Any], known: dict[str, list[str]]
 ) -> bool:
-    """That the generated function reads what is there, field by field."""
+    """Whether the generated function returns the same fields as the API."""
     tag = operation["tags"][0].replace("-", "_")
     module = importlib.import_module(f"kronos_client.api.{tag}.{operation['operationId']}")
     given = {each["name"]: known[each["name"]][0] for each in operation["parameters"] if each["in"] == "path"}
@@ -74,7 +75,7 @@ def reads_alike(
     answer = module.sync_detailed(client=client, **given, **typed)
     assert (answer.status_code, type(answer.parsed).__name__ in ("NoneType", "Problem")) == (200, False), (path, answer)
     if "application/json" not in operation["responses"]["200"]["content"]:
-        return True  # lines, which it hands over as they are
+        return True  # JSON lines, which it returns unparsed
     told, raw = answer.parsed.to_dict(), api.get(path.format_map(given), params=asked).json()
     assert told.keys() == raw.keys(), path
     if "data" in raw:
@@ -94,7 +95,7 @@ def test_the_python_client_reads_a_job_and_each_list(
             for path, methods in document["paths"].items()
             if (operation := methods.get("get")) is not None
             if path != "/readyz"  # nothing rings in a test's database
-            if "text/event-stream" not in operation["responses"]["200"]["content"]  # it has no end
+            if "text/event-stream" not in operation["responses"]["200"]["content"]  # this response never ends
             if reads_alike(client, shared_api.client, path, operation, known)
         ]
     assert {
@@ -109,7 +110,9 @@ def test_the_python_client_reads_a_job_and_each_list(
 
 
 def _npx(package: str, directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """A tool of npm's registry. Skips, with the reason, where there is no npx, or no registry to be reached."""
+    """Run a tool from npm's registry. Skips the test, with the reason, if there is no npx or the registry is
+    unreachable.
+    """
     if shutil.which("npx") is None:
         pytest.skip("npx is not on this machine: what matters of it is tested in test_openapi")
     environment = {**os.environ, "npm_config_update_notifier": "false", "npm_config_fetch_retries": "0"}
@@ -128,7 +131,7 @@ def _npx(package: str, directory: Path, *command: str) -> subprocess.CompletedPr
 
 def test_spectral_warns_of_nothing(document: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(document))
-    # OpenAPI 3.1 (Security Requirement Object) lets a key's requirement list roles; this rule is of OpenAPI 3.0.
+    # OpenAPI 3.1 lets the requirement of a key list roles (Security Requirement Object); this rule is for OpenAPI 3.0.
     rules = "rules:\n  oas3-operation-security-defined: off\n"
     (tmp_path / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n' + rules)
     ran = _npx(_SPECTRAL, tmp_path, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text")

@@ -1,4 +1,4 @@
-"""Many callers at once: one job per idempotency key, one live version per job, one entry per live job."""
+"""Many concurrent callers: one job per idempotency key, one live version per job, one entry per live job."""
 
 import uuid
 from collections import Counter
@@ -11,7 +11,7 @@ import psycopg
 
 from api_answers import problem_of
 
-# It begins long hence, so that its next run is the same in each answer.
+# It begins far in the future, so that its next run is the same in each answer.
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *", "starts_at": "2098-01-01T00:00:00Z"}
 
 
@@ -21,7 +21,7 @@ def at_once(count: int, call: Callable[[int], httpx.Response]) -> list[httpx.Res
 
 
 def entries(superuser: psycopg.Connection, workspace: str) -> list[str]:
-    """The jobs of the workspace that pg_cron has an entry for."""
+    """The workspace's jobs that have an entry in pg_cron."""
     rows = superuser.execute(
         """
         select job.job_id::text
@@ -169,8 +169,8 @@ def test_patch_and_delete_at_once_end_in_one_of_the_two_orders(
 
         patched, deleted = at_once(2, patch_or_delete)
 
-        # Deleted first: there is nothing to change. Changed first: the id is a replaced version's, and the job goes on
-        # under another.
+        # Deleted first: there is nothing to change. Changed first: the id is that of a replaced version, and the job
+        # continues under another id.
         assert (patched.status_code, deleted.status_code) in [(409, 200), (200, 409)]
         expected = [patched.json()["job_id"]] if patched.status_code == 200 else []
         assert live(shared_superuser, workspace) == entries(shared_superuser, workspace) == expected

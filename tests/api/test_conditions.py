@@ -1,5 +1,6 @@
-"""If-Match and If-None-Match (RFC 9110 section 13) on everything whose ETag is handed out: what does not match is not
-done."""
+"""If-Match and If-None-Match (RFC 9110 section 13) on everything that has an ETag: a request whose condition fails
+changes nothing.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -14,11 +15,11 @@ from api_answers import counts, problem_of
 from kronos.api import conditions
 from kronos.errors import InvalidRequest
 
-CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "nightly"}  # no tick passes meanwhile
+CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "nightly"}  # no tick falls within the test
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
 Write = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
 
-# Every write of something with an ETag; each leaves it at a version of which "1" is not one, or as it was.
+# Every write of something with an ETag. Afterwards its version is no longer "1", or nothing changed.
 WRITES: dict[str, Write] = {
     "PATCH job": lambda api, base, headers: api.patch(
         f"{base}/jobs/nightly", json={"cron": "7 7 * * *"}, headers=headers
@@ -105,7 +106,7 @@ def test_two_editors_of_one_version_are_told_apart(api: httpx.Client, base: str)
 
 @pytest.mark.parametrize("path", ["/jobs/nightly", "/endpoints/spare", "", "/retention"])
 def test_of_ten_editors_at_once_one_wins(api: httpx.Client, base: str, path: str) -> None:
-    """The condition is looked at under the lock of the change: nobody comes between the two."""
+    """The condition is checked under the lock of the change, so that no other change can come between the two."""
     edits: dict[str, Callable[[int], httpx.Response]] = {
         "/jobs/nightly": lambda n: api.patch(f"{base}{path}", json={"tags": [str(n)]}, headers={"If-Match": '"1"'}),
         "/endpoints/spare": lambda n: api.put(
@@ -147,10 +148,10 @@ def test_the_same_ages_again_are_no_version(api: httpx.Client, base: str) -> Non
 def test_one_call_makes_one_version_of_a_workspace(api: httpx.Client, base: str) -> None:
     calls: list[dict[str, str]] = [
         {"name": "a", "status": "SUSPENDED"},
-        {"name": "b", "status": "SUSPENDED"},  # it is already
+        {"name": "b", "status": "SUSPENDED"},  # it already is
         {"name": "b", "status": "ACTIVE"},
         {"name": "c"},
-        {"name": "c", "status": "ACTIVE"},  # all of it is as it was
+        {"name": "c", "status": "ACTIVE"},  # nothing changes
     ]
     answers = [api.patch(base, json=each) for each in calls]
     assert [answer.json()["version"] for answer in answers] == [2, 3, 4, 5, 5]

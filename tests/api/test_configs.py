@@ -1,4 +1,4 @@
-"""Configs and payload specs over HTTP, and what endpoints and jobs are held to by them."""
+"""Configs and payload specs over HTTP, and the limits that they set for endpoints and jobs."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_a_document_is_made_read_changed_and_deleted(
 
     changed = api.put(f"{base}/one", json=made.json() | {field: other})
     assert (changed.status_code, changed.json()["version"], changed.json()[field]) == (200, 2, other)
-    assert api.put(f"{base}/one", json=made.json()).status_code == 422  # a copy that was overtaken
+    assert api.put(f"{base}/one", json=made.json()).status_code == 422  # an outdated copy
     assert api.put(f"{base}/one", json={field: other}, headers={"If-Match": '"1"'}).status_code == 412
     assert api.put(f"{base}/one", json={field: other}, headers={"If-None-Match": "*"}).status_code == 412
     assert api.put(f"{base}/none", json={field: other}, headers={"If-Match": "*"}).status_code == 412
@@ -163,9 +163,9 @@ def test_a_spec_that_live_jobs_violate_is_named_and_refused_unless_forced(api: h
     assert api.get(spec).json()["version"] == 1
 
     assert api.put(spec, params={"force": "true"}, json=strict).json()["version"] == 2
-    assert api.post(f"{base}/jobs", json=cron | {"input": {"id": 7}}).status_code == 422  # the new version counts
+    assert api.post(f"{base}/jobs", json=cron | {"input": {"id": 7}}).status_code == 422  # the new version applies
     assert api.post(f"{base}/jobs", json=cron | {"input": {"id": 7, "team": "b"}}).status_code == 201
-    assert api.put(spec, json={"schema": SCHEMA}).json()["version"] == 3  # as it was: all of them are valid
+    assert api.put(spec, json={"schema": SCHEMA}).json()["version"] == 3  # as before: all jobs are valid
 
 
 def test_an_endpoint_is_not_given_a_spec_that_its_jobs_violate(api: httpx.Client, workspace: str) -> None:
@@ -178,7 +178,7 @@ def test_an_endpoint_is_not_given_a_spec_that_its_jobs_violate(api: httpx.Client
     assert problem_of(api.put(f"{base}/endpoints/sink", json=with_spec))["code"] == "jobs_violate_payload_spec"
     forced = api.put(f"{base}/endpoints/sink", params={"force": "true"}, json=with_spec)
     assert forced.json()["payload_spec"] == "p"
-    # The endpoint is edited without another look at its jobs, and none can be made that violates it.
+    # The endpoint can be edited without checking its jobs again, but no violating job can be created.
     assert api.put(f"{base}/endpoints/sink", json=with_spec | {"max_in_flight": 3}).status_code == 200
     assert api.post(f"{base}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}).status_code == 422
 

@@ -1,4 +1,4 @@
-"""Raw sockets against an API process: how long a connection may idle, how many there may be, and what is not read."""
+"""Raw sockets to an API process: how long a connection may be idle, how many there may be, and unread answers."""
 
 import select
 import socket
@@ -38,7 +38,7 @@ def test_a_head_that_drips_is_408(caller: Caller) -> None:
     while not caller.is_readable():
         caller.send(b"a")
         dripped += 1
-        assert dripped < 500, "it drips for ever"
+        assert dripped < 500, "the client can drip forever"
         select.select([caller.socket], [], [], 0.05)
     assert caller.answer().status == 408
 
@@ -73,7 +73,7 @@ def test_idle_connections_keep_nobody_out(process: Process) -> None:
             for number in range(10 * CONNECTIONS)
         ]
         for each in idle[::3]:
-            each.flood(b"GET /healthz HTTP/1.1\r\nX", at_most=1)  # some of them are closed already
+            each.flood(b"GET /healthz HTTP/1.1\r\nX", at_most=1)  # some of them are already closed
 
         assert [asked(process) for _ in range(3)] == [200] * 3
         assert asked(process, source="127.0.0.3") == 200
@@ -88,12 +88,12 @@ def test_idle_connections_of_one_address_take_from_that_address_alone(process: P
             stack.enter_context(closing(Caller(process)))
         assert asked(process) == 200
 
-        other.send(GET)  # kept, though it has waited longest of all
+        other.send(GET)  # not closed, although it has been idle longest
         assert other.answer().status == 200
 
 
 def busy(process: Process, source: str) -> Caller:
-    """A connection whose request waits for PostgreSQL, which is not there: for seconds."""
+    """A connection whose request waits for seconds for PostgreSQL, which is not running."""
     caller = Caller(process, source=source)
     caller.send(b"GET /v1/workspaces HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer kr_live_a_0123456789abcdef\r\n\r\n")
     return caller
@@ -103,7 +103,9 @@ def test_where_all_connections_are_busy_a_newcomer_gets_an_answer(process: Proce
     with ExitStack() as stack:
 
         def is_full(busy_address: str, newcomer: str) -> bool:
-            """After one more: where the machine is slow, the first have been answered before the last has come."""
+            """Add one more connection: on a slow machine, the first ones may be answered before the last one
+            arrives.
+            """
             stack.enter_context(closing(busy(process, busy_address)))
             return refused(process, newcomer)
 
@@ -130,8 +132,8 @@ def refused(process: Process, source: str) -> bool:
 
 
 def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
-    """/openapi.json is some 100 kB: sixteen of them, and a caller that reads none."""
-    httpx.get(f"{process.url}/openapi.json", timeout=60)  # made at its first request
+    """/openapi.json has about 100 kB. Each caller requests it sixteen times and reads nothing."""
+    httpx.get(f"{process.url}/openapi.json", timeout=60)  # the first request builds it
     before = process.resident_bytes()
     with ExitStack() as stack:
         callers = [stack.enter_context(closing(Caller(process))) for _ in range(12)]
@@ -140,12 +142,12 @@ def test_answers_that_are_not_read_are_given_up(process: Process) -> None:
             caller.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 16)
         for caller in callers:
             wait_for(partial(is_reset, caller), "the connection to be cut", 90)
-        assert process.resident_bytes() - before < 48 * 1024 * 1024  # far less than was asked for
+        assert process.resident_bytes() - before < 48 * 1024 * 1024  # far less than was requested
     assert asked(process) == 200
 
 
 def is_reset(caller: Caller) -> bool:
-    """Whether the other side has cut the connection, without reading of it."""
+    """Whether the server has cut the connection, without reading from it."""
     return bool(caller.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)) or not is_writable(caller)
 
 
@@ -172,8 +174,9 @@ def test_an_address_of_ipv6_counts_for_its_network(host: str, counts_for: str) -
 
 
 def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Process, caller: Caller) -> None:
-    """Its connection is cut while it waits to be written: uvicorn tells that to the request that was read last, which
-    is another."""
+    """Its connection is cut while it waits to be written. uvicorn reports that to the request that was read last, which
+    is a different one.
+    """
     caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     caller.send(
         b"".join(
@@ -186,5 +189,5 @@ def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Proces
         other.send(GET)
         line_of(process, other.answer())
     served = [line for line in process.lines if "unread-" in line]
-    assert 0 < len(served) < 9  # of which the last one waited
+    assert 0 < len(served) < 9  # the last of them was waiting
     assert process.found("Traceback|ASGI") is None, "".join(process.lines)[-1500:]

@@ -1,5 +1,6 @@
-"""What GET gave can be sent back, edited: what cannot be changed is ignored while it is as it was, and refused when it
-is not."""
+"""The result of GET can be sent back, edited. A read-only field is ignored if it is unchanged and rejected if it
+differs.
+"""
 
 from typing import Any
 
@@ -178,7 +179,7 @@ def test_a_copy_of_quotas_keeps_all_that_it_has_and_is_held_to_its_version(api: 
     assert same == given | {"version": same["version"]}
     edited = api.put(one, json=same | {"max_cron_jobs": 10}).json()
     assert (edited["max_cron_jobs"], edited["max_input_bytes"]) == (10, 512)
-    problem = problem_of(api.put(one, json=same))  # overtaken
+    problem = problem_of(api.put(one, json=same))  # outdated
     assert (problem["status"], [fault["pointer"] for fault in problem["errors"]]) == (422, ["/version"])
     problem = problem_of(api.put(one, json=edited | {"workspace": "other"}))
     assert [fault["pointer"] for fault in problem["errors"]] == ["/workspace"]

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP: what failed is listed, filtered, redriven and discarded, one by one or by an operation."""
+"""Dead letters over HTTP: failed executions are listed, filtered, redriven and discarded, singly or by an operation."""
 
 import uuid
 from typing import Any
@@ -156,7 +156,7 @@ def test_a_redrive_takes_what_its_filter_names_under_its_own_id(api: httpx.Clien
         "FAILED",
     }
     assert sorted(failing.fail()) == sorted(made)
-    assert ended(api, base, begun)["done"] == 120  # what fails again is not its own
+    assert ended(api, base, begun)["done"] == 120  # executions that fail again are not counted again
 
 
 def test_what_fails_after_a_redrive_began_is_not_its_own(api: httpx.Client, base: str, failing: Failing) -> None:
@@ -197,7 +197,7 @@ def test_a_pace_is_kept(api: httpx.Client, base: str, failing: Failing, shared_s
     failing.one_shots(9)
     begun = api.post(f"{base}/dead-letters/redrive", json={"per_second": 8}).json()
     taken = shared_superuser.execute("select kronos.advance_operation(%s, 100)", [begun["operation_id"]]).fetchone()
-    assert taken == (2,)  # a quarter of a second's
+    assert taken == (2,)  # a quarter of a second's worth
     waits = shared_superuser.execute(
         "select next_at - clock_timestamp() between interval '-1 hour' and interval '250 ms', next_at > created_at"
         "  from kronos.operations where operation_id = %s",
@@ -210,7 +210,7 @@ def test_a_discard_leaves_the_history_and_says_so(api: httpx.Client, base: str, 
     (one,) = failing.one_shots(1)
     (other,) = failing.one_shots(1, "other")
     begun = api.post(f"{base}/dead-letters/discard", json={"endpoint": "sink"})
-    assert begun.json()["endpoint_version"] is None  # what is discarded goes nowhere
+    assert begun.json()["endpoint_version"] is None  # a discard delivers nothing
     failing.steps()
     over = ended(api, base, begun)
     assert (over["kind"], over["status"], over["done"]) == ("DISCARD", "COMPLETED", 1)
@@ -263,7 +263,7 @@ def test_a_suspended_workspace_redrives_and_discards_nothing(api: httpx.Client, 
     assert api.patch(base, json={"status": "SUSPENDED"}).status_code == 200
     assert problem(api.post(f"{base}/dead-letters/redrive", json={}), 409)["code"] == "workspace_suspended"
     failing.steps()
-    assert ended(api, base, before)["status"] == "RUNNING"  # it waits
+    assert ended(api, base, before)["status"] == "RUNNING"  # it waits for the workspace
     assert problem(api.post(f"{base}/dead-letters/discard", json={}), 409)["code"] == "workspace_suspended"
     assert api.patch(base, json={"status": "ACTIVE"}).status_code == 200
     failing.steps()
@@ -296,7 +296,7 @@ def test_operations_are_listed_newest_first(api: httpx.Client, base: str) -> Non
 
 
 def test_a_running_worker_does_the_work(own_api: Api, own_workspace: str) -> None:
-    """upkeep, which workers call, advances operations: nobody else is asked to."""
+    """upkeep, which workers call, advances operations; no other call is needed."""
     base = f"/v1/workspaces/{own_workspace}"
     with psycopg.connect(own_api.database_url, autocommit=True) as superuser:
         failing = Failing(own_api.client, superuser, base)

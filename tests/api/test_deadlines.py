@@ -1,4 +1,4 @@
-"""deadline_seconds of jobs of each kind: stored, shown, changed, and on the executions that they make."""
+"""deadline_seconds of jobs of each kind: stored, shown, changed, and applied to the executions that they make."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -154,7 +154,7 @@ def test_one_that_is_being_cancelled_says_so(
         [uuid.uuid4(), execution],
     )
     base = f"/v1/workspaces/{workspace}"
-    for _ in range(2):  # again: the same
+    for _ in range(2):  # the same again
         told = api.post(f"{base}/executions/{execution}/cancel")
         assert (told.status_code, told.json()["status"], told.json()["status_reason"]["code"]) == (
             202,

@@ -1,5 +1,6 @@
-"""A workspace is deleted with all that it holds: at once for everybody, and in steps, each of which a crash may undo,
-until no table knows it."""
+"""Deleting a workspace with everything in it: it is gone for all callers immediately, and its rows go in steps, each of
+which a crash may undo, until no table contains it.
+"""
 
 import random
 import re
@@ -29,11 +30,11 @@ _UNTIED = """
                                             and contype = 'f')
 """
 _OUTLAST_IT = {"audit", "audit_chains", "audit_pending"}
-"""What tells of it afterwards."""
+"""They record the deletion."""
 
 
 class Tenant:
-    """A workspace with some of everything, made by the API: what waits, what runs, what has ended and how."""
+    """A workspace with some of everything, made by the API: waiting, running and ended executions of all kinds."""
 
     def __init__(self, client: httpx.Client, superuser: Connection, worker: Connection) -> None:
         self.client, self.superuser = client, superuser
@@ -74,7 +75,9 @@ class Tenant:
         assert len(self.running) == 2
 
     def watched(self) -> None:
-        """What stands there of files, follows a calendar, waits for pings, raises alerts and has roles."""
+        """Add a file set, a job with a calendar, heartbeats with pings, an alert rule with an incident, role mappings,
+        a backfill and an operation.
+        """
         job = {"name": "filed", "endpoint": "hook", "cron": "0 3 * * *", "calendars": ["days"], "on_blackout": "NEXT"}
         rule = {"name": "failing", "condition": {"type": "FAILURES", "count": 1}, "tell": ["hook"]}
         self.post("apply", {"set": "ours", "jobs": [job], "heartbeats": [{"name": "beat", "period_seconds": 60}]})
@@ -110,7 +113,7 @@ class Tenant:
         )
 
     def rows(self) -> dict[str, list[str]]:
-        """Its rows in each table that names a workspace but those of the audit, which tell of it afterwards."""
+        """Its rows in each table that has a workspace column, except the audit's, which outlast it."""
         found = {
             table: values(
                 self.superuser,
@@ -177,7 +180,7 @@ def test_all_of_it_goes_in_steps_that_a_crash_may_undo_and_nothing_else(
     assert client.get(ours.base).status_code == 404
     assert values(superuser, "select jobname from cron.job where jobname = any (%s)", [jobs]) == []
     assert claim(worker, ours.endpoint("hook"))[1] == []
-    client.post("/v1/workspaces", json={"slug": ours.slug}).raise_for_status()  # its slug is free
+    client.post("/v1/workspaces", json={"slug": ours.slug}).raise_for_status()  # its slug is free again
     draw = random.Random(11)
     phases = set()
     for _ in range(2000):
@@ -185,7 +188,7 @@ def test_all_of_it_goes_in_steps_that_a_crash_may_undo_and_nothing_else(
             break
         phase = value(superuser, "select phase from kronos.deletions where operation_id = %s", [operation])
         if phase == "EXECUTIONS" and ours.running and draw.random() < 0.3:
-            # the worker at it hears of it, and ends one; the other's worker dies
+            # one worker is told to stop and finishes its execution; the other worker dies
             finalize(worker, ours.token, [ours.running.pop()], status="SUCCESS")
             superuser.execute(
                 "update kronos.execution_live set visible_at = now() - interval '1 s' where claim_token = %s",
@@ -206,13 +209,13 @@ def test_all_of_it_goes_in_steps_that_a_crash_may_undo_and_nothing_else(
     told = "select action, object from kronos.audit where workspace_id = %s order by number"
     changes = records(superuser, told, [ours.workspace_id])
     assert changes[-1] == {"action": "workspace.delete", "object": ours.slug}
-    # what went with it is no change of its own
+    # the deletion of its contents is not audited separately
     assert [each for each in changes if each["action"].endswith((".delete", ".revoke"))] == changes[-1:]
     for table in ("execution_live", "execution_done", "attempt", "attempt_late", "callbacks"):
         left = f"select count(*) from kronos.{table} where execution_id = any (%s)"
         assert value(superuser, left, [executions]) == 0, table
     assert values(superuser, "select role_name from kronos.sql_grants") == []
-    superuser.execute(f"drop role {clerk}")  # it holds no right any more
+    superuser.execute(f"drop role {clerk}")  # the role has no privilege left
     assert (theirs.rows(), theirs.entries()) == (before, entries)
     for named in (ours.slug, ours.workspace_id):
         told = client.get(f"/v1/workspaces/{named}/operations/{operation}").json()
@@ -287,9 +290,11 @@ def test_one_thing_that_somebody_made_is_something(
 def test_each_table_that_no_key_ties_to_its_workspace_is_one_that_a_deletion_names(
     shared_superuser: Connection,
 ) -> None:
-    """The others keep the workspace's row until theirs are gone (a foreign key), so none of them is forgotten."""
+    """All other tables have a foreign key that keeps the workspace's row until theirs are gone, so the deletion cannot
+    forget them.
+    """
     folder = sql.root() / "functions"
-    # the first of these is called, the others are triggers of each job that goes
+    # the first of these is called; the others are triggers that run for each deleted job
     others = ("beats/delete_beats.sql", "changes/note_callbacks.sql", "changes/note_tags.sql")
     files = [*(folder / "deletion").glob("*.sql"), *(folder / each for each in others)]
     named = set(re.findall(r"\bkronos\.(\w+)|'(\w+)'", " ".join(each.read_text() for each in files)))
@@ -319,7 +324,7 @@ def test_keys_alone_are_something_too(api: httpx.Client) -> None:
 
 
 def test_what_takes_a_slug_is_at_no_version_that_was_there_before(api: httpx.Client) -> None:
-    """An If-Match that was meant for the deleted one fits none of it, whatever its versions come to."""
+    """An If-Match meant for the deleted workspace matches no version of the new one, however many it gets."""
     slug = f"w-{uuid.uuid4().hex[:12]}"
     base = f"/v1/workspaces/{slug}"
     seen: set[str] = set()
@@ -338,8 +343,9 @@ def test_what_takes_a_slug_is_at_no_version_that_was_there_before(api: httpx.Cli
 def test_what_somebody_holds_keeps_no_workspace_from_being_deleted(
     own_api: Api, superuser: Connection, worker: Connection
 ) -> None:
-    """An application's transaction that makes jobs, a session that holds an entry, one that holds an execution: the
-    workspace is deleted, nothing of theirs is waited for long, and all goes once they are over."""
+    """An application's transaction that makes jobs, a session that holds an entry, and one that holds an execution: the
+    deletion waits for none of them for long, and finishes once they end.
+    """
     client = own_api.client
     ours = Tenant(client, superuser, worker)
     entry, waiting = ours.entries()[0], ours.endpoint("sink")
@@ -368,7 +374,7 @@ def test_what_somebody_holds_keeps_no_workspace_from_being_deleted(
             step(superuser, operation, 50)
         assert ours.entries() == []
         assert value(superuser, "select phase from kronos.deletions") == "EXECUTIONS"
-        application.commit()  # its job was answered, and goes with the workspace
+        application.commit()  # the application was told that its job exists; the job goes with the workspace
         assert claim(worker, waiting)[1] == []
     for _ in range(200):
         superuser.execute("update kronos.deletions set next_at = '-infinity'")

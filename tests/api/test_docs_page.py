@@ -1,4 +1,6 @@
-"""/docs is served whole by this process: it needs nothing from another host, and its policy lets it ask none."""
+"""This process serves all of /docs: the page needs nothing from another host, and its policy allows no request
+to one.
+"""
 
 import asyncio
 import re
@@ -24,7 +26,7 @@ def test_everything_that_the_page_names_is_served_here_without_a_key(api: httpx.
     page = api.get("/docs", headers={"Authorization": ""})
     types = {}
     for named in NAMED.findall(page.text):
-        assert not re.match(r"[a-z]*:?//|/", named), named  # relative: behind a prefix too
+        assert not re.match(r"[a-z]*:?//|/", named), named  # relative, so that it also works behind a prefix
         answer = api.get(urljoin("/docs", named), headers={"Authorization": ""})
         assert answer.status_code == 200, named
         assert api.head(urljoin("/docs", named)).status_code == 200
@@ -49,7 +51,7 @@ def test_the_policy_allows_this_host_alone_and_no_script_within_the_page(api: ht
 
 def test_its_scripts_and_styles_ask_no_other_host_to_begin_with(api: httpx.Client) -> None:
     assert "://" not in api.get("/docs/start.js").text
-    assert "validatorUrl: null" in api.get("/docs/start.js").text  # its default is a server of Swagger UI's makers
+    assert "validatorUrl: null" in api.get("/docs/start.js").text  # the default is a server of Swagger UI's makers
     assert re.findall(r"@import|url\((?!\"?data:|#)", api.get("/docs/swagger-ui.css").text) == []
 
 
@@ -60,7 +62,7 @@ def test_what_is_no_part_of_the_page_is_a_problem(api: httpx.Client) -> None:
 
 
 def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -> None:
-    """RFC 9110 14.2: a server may ignore Range. What refuses it is a problem document, or nothing."""
+    """RFC 9110 14.2: a server may ignore Range. If it does reject one, the answer must be a problem document."""
     whole = api.get("/docs/swagger-ui.css").content
     for asked in ("bytes=abc", "x", "bytes=999999999-", "bytes=5-1", "bytes=0-0,5-6"):
         answer = api.get("/docs/swagger-ui.css", headers={"Range": asked})
@@ -68,7 +70,7 @@ def test_a_range_is_not_served_and_refused_in_nobodys_words(api: httpx.Client) -
 
 
 async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes a second, and no key is needed to ask for it."""
+    """Building it takes a second, and requesting it needs no key."""
     made_by: list[threading.Thread] = []
     finished = document.finished
 

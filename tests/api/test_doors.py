@@ -1,6 +1,7 @@
-"""Raw sockets against an API process: what a stranger may send, hold and leave unread, and that nobody else notices.
+"""Raw sockets to an API process: what an anonymous client may send, hold open and leave unread, and that no other
+client notices.
 
-No request here needs PostgreSQL: there is none.
+No request here needs PostgreSQL, and none is running.
 """
 
 import os
@@ -17,7 +18,7 @@ from kronos.api.protocol import MAX_CHUNKS
 
 
 def spent_seconds(process: Process) -> float:
-    """Of CPU."""
+    """The process's CPU time."""
     fields = Path(f"/proc/{process.child.pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -31,7 +32,7 @@ ENDLESS = {
     "query": (b"GET /healthz?", b"a" * 1000, (414,)),
     "blank-lines": (b"", b"\r\n" * 32_768, (431,)),
     "method": (b"", b"A" * 65_536, (400,)),
-    # The key is asked for first, unless all of it is there before the request's turn comes.
+    # The key is checked first, unless the whole request has arrived by then.
     "trailers": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", HEADERS, (401, 431)),
     "chunk-extension": (POST + b"Transfer-Encoding: chunked\r\n\r\n1;", b"a" * 65_536, (401, 431)),
     "small-chunks": (POST + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 40_000, (401, 413)),
@@ -123,7 +124,9 @@ def test_what_is_no_http_is_a_problem_document_and_one_line(process: Process, ca
     ],
 )
 def test_a_request_names_one_host(process: Process, caller: Caller, hosts: bytes, told: str) -> None:
-    """RFC 9112 3.2: else a proxy before us and we may take it for different hosts' (what it is, we do not look at)."""
+    """RFC 9112 3.2: otherwise, a proxy in front of the API might take the request for another host's. Kronos does not
+    check which host it is.
+    """
     caller.send(GET + b"GET /readyz?x HTTP/1.1\r\n" + hosts + b"\r\n")
     assert caller.answer().status == 200
     answer = caller.answer()
@@ -145,8 +148,7 @@ def test_a_host_may_be_empty_or_an_address_and_http_1_0_needs_none(process: Proc
 
 
 def test_a_body_in_very_many_chunks_is_read_no_further(process: Process) -> None:
-    """Each chunk is work on the loop, however little it holds: a megabyte in chunks of one byte would be a second of
-    it."""
+    """Each chunk is work for the event loop, however small: a megabyte in chunks of one byte would take a second."""
     for chunks, statuses in ((MAX_CHUNKS - 1, (200,)), (MAX_CHUNKS + 1, (200, 413))):
         with closing(Caller(process)) as caller:
             caller.send(

@@ -126,7 +126,7 @@ def test_an_endpoint_is_disabled_and_enabled_by_hand(api: httpx.Client, workspac
     assert (health["reason"]["note"], health["until"], health["on_trial"]) == ("moving", None, False)
     assert health["reason"]["actor"]
     again = api.post(f"{path}/disable")
-    assert again.json()["health"] == health  # since then, for the reason of then
+    assert again.json()["health"] == health  # unchanged: the first time and the first reason
     assert api.get(path, headers={"If-None-Match": before}).json()["health"] == health
     kept = api.put(path, json={**api.get(path).json(), "title": "Hook"})
     assert (kept.status_code, kept.json()["health"]["state"]) == (200, "DISABLED")
@@ -187,4 +187,4 @@ def test_ticks_of_a_disabled_endpoint_wait_or_are_skipped_as_it_says(scene: Scen
     ahead = scene.explain(waiting, datetime.now(UTC) + timedelta(minutes=3))
     assert (ahead["decision"], ahead["code"]) == ("WILL_BE_SKIPPED", "endpoint_disabled")
     counted = "select runs from kronos.pointers where job_id = %s"
-    assert scene.connection.execute(counted, [waiting]).fetchall() == [(1,)]  # a skipped tick is no run
+    assert scene.connection.execute(counted, [waiting]).fetchall() == [(1,)]  # a skipped tick does not count as a run

@@ -1,4 +1,4 @@
-"""Every error class, met over HTTP; and that every answer has its id, whatever happened."""
+"""Every error class, triggered over HTTP; and every answer has its request id."""
 
 import uuid
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 
 from api_answers import counts, problem_of
 
-# It begins long hence, so that it looks the same however often it is read.
+# It begins far in the future, so that it looks the same whenever it is read.
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *", "starts_at": "2098-01-01T00:00:00Z"}
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 

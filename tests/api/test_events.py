@@ -25,7 +25,7 @@ _SECONDS = 30.0
 
 @dataclass
 class Heard:
-    """One event as it came."""
+    """One event, as received."""
 
     type: str
     data: dict[str, Any]
@@ -34,7 +34,7 @@ class Heard:
 
 @dataclass
 class Listener:
-    """What one client hears, read in a thread."""
+    """The events that one client receives, read in a thread."""
 
     response: httpx.Response
     last_id: str | None = None
@@ -59,23 +59,23 @@ class Listener:
                         self._heard.put(Heard(kind, json.loads(data), given))
                     kind, data, given = "", "", None
         except (httpx.HTTPError, httpx.StreamError):
-            pass  # it was cut off, which is over as well
+            pass  # cut off, which is an end too
         self._heard.put(None)
 
     def leave(self) -> None:
-        """Go: the thread that reads would not see the response closed."""
+        """Close the socket: the reading thread would not notice that the response was closed."""
         with suppress(OSError):
             self.response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     def next(self) -> Heard | None:
-        """The next event; None: there will be no more."""
+        """The next event; None if the stream has ended."""
         try:
             return self._heard.get(timeout=_SECONDS)
         except Empty:
             raise AssertionError(f"no event came in {_SECONDS} s") from None
 
     def until(self, wanted: Callable[[Heard], bool]) -> list[Heard]:
-        """What comes, up to the first one that is wanted."""
+        """All events up to the first one that satisfies `wanted`."""
         heard: list[Heard] = []
         while not heard or not wanted(heard[-1]):
             each = self.next()
@@ -84,7 +84,7 @@ class Listener:
         return heard
 
     def rest(self) -> list[Heard]:
-        """What comes until the stream ends."""
+        """All events until the stream ends."""
         return list(iter(self.next, None))
 
 
@@ -256,7 +256,7 @@ def test_a_place_that_is_no_snapshot_is_refused(snapshot: str) -> None:
 def test_nothing_is_lost_between_two_connections_nor_what_is_committed_late(
     api: httpx.Client, workspace: str, shared_api: Api, shared_superuser: psycopg.Connection
 ) -> None:
-    """The transaction that is committed last began first, before a place that has seen what came after it."""
+    """The transaction that commits last began first. A place was handed out between its start and its commit."""
     for name in ("early", "late"):
         _job(api, workspace, name=name)
     with listening(api, workspace) as heard, psycopg.connect(shared_api.database_url) as late:
@@ -304,7 +304,7 @@ def test_a_revoked_keys_streams_end(api: httpx.Client, workspace: str) -> None:
         api.delete(f"{keys}/{made['key_id']}").raise_for_status()
         assert [each for each in heard.rest() if each.type != "job"] == []
         assert heard.comments[-1] == "unauthorized"
-        _paused(api, workspace, "nightly")  # the other's goes on
+        _paused(api, workspace, "nightly")  # the other stream continues
         other.until(lambda each: each.data["status"] == "PAUSED")
 
 
@@ -316,7 +316,7 @@ def test_streams_are_bounded_end_with_the_process_and_go_on_at_another(
     key = api.post(f"/v1/workspaces/{other}/keys", json={"role": "viewer", "name": "k"}).json()["key"]
     with ExitStack() as streams:
         with running_api(shared_api.database_url, tmp_path, shutdown_seconds=600, **bounds) as first:
-            client = streams.enter_context(holding(first.client, first.key))  # which outlives the process
+            client = streams.enter_context(holding(first.client, first.key))  # it outlives the process
             open_ones = [streams.enter_context(listening(client, workspace)) for _ in range(2)]
             more = streams.enter_context(holding(first.client, key))
             for to, why in (
@@ -336,7 +336,7 @@ def test_streams_are_bounded_end_with_the_process_and_go_on_at_another(
             await_condition(lambda: _listens(more, other), "room for another")
             _job(api, workspace, name="before")
             open_ones[1].until(lambda each: each.data["name"] == "before" and each.id is not None)
-        # It has ended at once, though its streams had no end.
+        # The process stopped immediately, although its streams had no end.
         assert open_ones[1].rest() == []
         assert open_ones[1].comments == ["closed"]
         _job(api, workspace, name="meanwhile")
@@ -353,7 +353,7 @@ def _listens(client: httpx.Client, workspace: str) -> bool:
 
 
 def test_what_postgresql_has_lost_is_said_and_the_stream_goes_on(own_api: Api, superuser: psycopg.Connection) -> None:
-    """What a crash does: every connection is gone, and unlogged tables are empty."""
+    """As after a crash: every connection is gone, and unlogged tables are empty."""
     workspace = make_workspace(own_api.client)
     with listening(own_api.client, workspace) as heard:
         _job(own_api.client, workspace, name="before")

@@ -1,5 +1,4 @@
-"""Why did it not run? Each cause has a code of its own, told over HTTP with the evidence; and `at` is what the answer
-is about."""
+"""Why did a job not run? Each cause has its own code, shown over HTTP with evidence; and which tick `at` selects."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -72,7 +71,9 @@ def test_a_job_whose_runs_are_used_up_says_so(scene: Scene) -> None:
 
 
 def test_a_tick_beyond_what_max_runs_leaves_is_none(scene: Scene) -> None:
-    """While the job is live: three of its ticks to come run, the first of them is skipped, and no later one."""
+    """While the job is live: of its coming ticks the first is skipped and the next two run; all later ones are beyond
+    max_runs.
+    """
     job_id = scene.make(cron="0 9 * * *", max_runs=2, name="thrice")
     runs = [scene.client.post(f"{scene.base}/{job_id}/skip-next", json={"count": 1})]
     assert runs[0].status_code == 200, runs[0].text
@@ -190,8 +191,8 @@ def test_a_tick_that_is_or_was_to_be_skipped_says_so(scene: Scene) -> None:
             "2025-03-30T01:00:00Z",
             BERLIN,
             ("UNACCOUNTED", "unaccounted"),
-        ),  # its tick: no row was made for a past that never was
-        ("2025-03-30T01:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("UNACCOUNTED", "unaccounted")),  # the same
+        ),  # its tick; no row was ever made for this invented past
+        ("2025-03-30T01:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("UNACCOUNTED", "unaccounted")),  # likewise
         ("2025-03-30T01:00:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "dst_gap_shifted")),
         ("2025-03-30T01:15:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "no_tick_at_this_minute")),
         ("2025-03-30T00:30:00Z", BERLIN | {"dst_gap": "SHIFT_BY_GAP"}, ("NOT_DUE", "no_tick_at_this_minute")),

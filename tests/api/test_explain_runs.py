@@ -1,4 +1,4 @@
-"""Why did it not run? Of a tick that is due: what it met, what became of its execution, and the evidence."""
+"""Why did a job not run? For a tick that is due: what it met, what became of its execution, and the evidence."""
 
 from datetime import datetime, timedelta
 from typing import Any

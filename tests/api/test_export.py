@@ -1,4 +1,6 @@
-"""What a workspace has, exported: applied again it changes nothing, there and in an empty workspace."""
+"""A workspace's export: applying it changes nothing in the same workspace, and neither does applying it a second time
+to an empty one.
+"""
 
 from typing import Any
 
@@ -16,7 +18,7 @@ _NAMES = st.from_regex(r"[a-z][a-z0-9._-]{0,20}", fullmatch=True)
 _TEXTS = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=30
 ).filter(lambda text: text.strip() != "")
-# A title or a tag: of these, the texts that the API takes (kronos/unseen.py).
+# A title or a tag: of these, the texts that the API accepts (kronos/unseen.py).
 _LINES = _TEXTS.filter(lambda text: unseen.found(text) is None)
 _HARD = st.sampled_from(
     ["yes", "no", "on", "1e3", "null", "~", "0x1f", "012", "2026-12-01", "12:30", "- a", "a: b", "#", "'", '"']

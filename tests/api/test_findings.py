@@ -1,4 +1,4 @@
-"""What the doctor finds is at /v1/system/status too: from one list of checks, cheap, and without secrets."""
+"""/v1/system/status shows the doctor's findings: from the same list of checks, cheaply and without secrets."""
 
 from pathlib import Path
 from urllib.parse import quote, urlsplit

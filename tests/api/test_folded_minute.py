@@ -1,5 +1,6 @@
-"""What is done to a job at the edge of a minute that is folded, in which two entries ring for it: its tick is told of
-once, whoever comes first."""
+"""Changes to a job at the edge of a folded minute, in which two entries ring for it: its tick is accounted for once,
+whichever comes first.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -35,7 +36,7 @@ select count(*)
 
 
 def _ring(superuser: psycopg.Connection) -> None:
-    """As each of the fold's two entries does."""
+    """Ring as each of the fold's two entries does."""
     superuser.execute("call kronos.ring('fold')")
 
 
@@ -50,7 +51,7 @@ def test_a_tick_in_a_folded_minute_is_told_of_once(own_api: Api, superuser: psyc
     share(superuser)
     superuser.execute("update kronos.alarm_setting set folded = %s, folded_at = now()", [1 << 40 | 1 << 10])
     for seconds in _EDGES[: depth(3, deep=5)]:
-        for rings in range(depth(2, deep=3)):  # before the change
+        for rings in range(depth(2, deep=3)):  # rings before the change
             workspace = make_workspace(api)
             path = f"/v1/workspaces/{workspace}/jobs/job"
             clock.stand(_TICK - timedelta(hours=1))
@@ -65,12 +66,12 @@ def test_a_tick_in_a_folded_minute_is_told_of_once(own_api: Api, superuser: psyc
                 _ring(superuser)
             clock.stand(_TICK + timedelta(seconds=70))
             _ring(superuser)
-            is_there = seconds >= 0 or kind in ("patch", "move")  # was the job's own at the tick
+            is_there = seconds >= 0 or kind in ("patch", "move")  # whether this version was in force at the tick
             runs = ["CANCELLED" if kind == "cancel" else "QUEUED"]  # a cancelled job's runs do not wait
             found = [value(superuser, _DELIVERED, [workspace, _TICK, each]) for each in (runs, _ALL)]
             assert found == [is_there, is_there], (seconds, rings)
             if kind == "pause":
-                api.post(f"{path}/resume").raise_for_status()  # what was due within the pause is told of now
+                api.post(f"{path}/resume").raise_for_status()  # accounts for the ticks within the pause
                 if seconds < 0:
                     assert value(superuser, _DELIVERED, [workspace, _TICK, ["SKIPPED"]]) == 1
             for job_id in values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and name = 'job'"):

@@ -1,7 +1,8 @@
-"""What is another workspace's is answered as what is not there: the same words, for the same work of PostgreSQL.
+"""Another workspace's objects are answered exactly like objects that do not exist: with the same words, and with the
+same work for PostgreSQL.
 
-Every operation of the document is asked for the ids and names of another workspace, for its cursors, idempotency keys
-and ETags, and with a key that is none for it. Work is statements and pages read, never time.
+Every operation of the document is called with the ids and names of another workspace, with its cursors, idempotency
+keys and ETags, and with a key that has no access to it. Work is measured in statements and pages, never in time.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ _HTTP: dict[str, Any] = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
 _CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "5 4 * * *"}
 _FILED = {"name": "filed", "endpoint": "sink", "cron": "5 4 * * *"}
 _RULE: dict[str, Any] = {"condition": {"type": "MISSED"}}
-# What a request names in its body; NAME is one of theirs, or nobody's. None of these makes anything.
+# Bodies that name an object; NAME is an object of theirs, or does not exist. None of these creates anything.
 _NAMED: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "jobs", {"endpoint": "NAME", "trigger": "IMMEDIATE"}),
     ("POST", "jobs", {**_CRON, "calendars": ["NAME"]}),
@@ -57,15 +58,15 @@ _FILTERED = (
 )
 
 _MORE_PAGES = 6
-"""A row that is another's may be read, to see that it is."""
+"""Another workspace's row may be read in order to find out that it is theirs."""
 _LOOKUPS = re.compile(r"pg_catalog|instance_admin|set_config\('role'|^(?:begin|commit|rollback)\b", re.I)
 _BESIDE = re.compile(r"kronos\.(?:known_keys|note_use|zones)\b")
-"""What the process asks beside the requests, whenever it is due: in whose answer it falls says nothing of them."""
+"""Statements that the process sends by itself whenever they are due. Which request they coincide with means nothing."""
 
 
 @dataclass
 class Work:
-    """The statements that the API has sent, while it is watched."""
+    """The statements that the API has sent while it is watched."""
 
     sent: list[tuple[str, Any]] = field(default_factory=list)
 
@@ -75,11 +76,11 @@ class Work:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    """What the API, a thread of this process, sends to PostgreSQL."""
+    """Records what the API, a thread of this process, sends to PostgreSQL."""
     watched, execute = Work(), AsyncCursor.execute
 
     async def noted(self: AsyncCursor[Any], query: LiteralString | bytes, params: Any = None, **more: Any) -> Any:
-        # Bytes are what a new connection proves of itself, whenever the pool makes one.
+        # Queries given as bytes are the checks that the pool makes on each new connection.
         task = asyncio.current_task()
         beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)
         is_for_listeners = getattr(task and task.get_coro(), "__qualname__", "") in beside
@@ -97,7 +98,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 @dataclass
 class Place:
-    """Their workspace, furnished, and ours, whose administrator asks."""
+    """Their workspace, with objects of each kind, and our workspace, whose administrator calls."""
 
     theirs: Theirs
     ours: str
@@ -110,12 +111,14 @@ class Place:
         body = _BODIES.get(operation, {}) if method in ("POST", "PUT", "PATCH") else None
         self.work.sent.clear()
         answer = self.client.request(method, path, json=body, headers=headers)
-        # A key is checked every few seconds, whatever is asked.
+        # A key is checked every few seconds, whatever is requested.
         return answer, [each for each in self.work.sent if "Authorization" in headers or "find_key" not in each[0]]
 
     def pages(self, *sent: list[tuple[str, Any]]) -> list[int]:
-        """Pages that PostgreSQL reads for each of these lists of statements, as the API's role in our workspace; all is
-        undone. In turns, the least of three times: the others read the catalog too."""
+        """How many pages PostgreSQL reads for each of these lists of statements, run as the API's role in our workspace
+        and rolled back. The lists alternate and the least of three runs counts, because the other runs also read the
+        catalog.
+        """
         return [min(each) for each in zip(*([self._pages(one) for one in sent] for _ in range(3)), strict=True)]
 
     def _pages(self, sent: list[tuple[str, Any]]) -> int:
@@ -131,7 +134,7 @@ class Place:
                         (plan,) = values(self.superuser, explained, params)
                         found += plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
                 except psycopg.Error:
-                    continue  # which is its answer
+                    continue  # an error is its answer
         return found
 
 
@@ -151,7 +154,7 @@ _IDS = re.compile(r"hb_[\w-]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|20\
 
 
 def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:
-    """The answer without what names the thing that was asked for, and which headers it has."""
+    """The answer without the names of the requested object, and which headers it has."""
     text = re.sub(r'"(?:request_id|instance)":"[^"]*"', "", answer.text)
     for name in names:
         text = text.replace(name, "NAME")
@@ -159,12 +162,13 @@ def said(answer: httpx.Response, *names: str) -> tuple[int, str, list[str]]:
 
 
 _WITH_A_THING = [each for each in operations() if re.search(r"\{(?:j|e|b|o|i|name|key_id)\}", each)]
-# A body or a query names what it is about, or nothing of another's is named at all; PUT makes what is not there.
+# For other operations, the body or query names the object, or no foreign object is named at all. PUT creates a missing
+# object.
 _MAKES = {each for each in _WITH_A_THING if each.startswith("PUT")}
 
 
 def missing(theirs: Theirs, path: str, ours: str, execution: str) -> str:
-    """The path with ids that nobody has, of the same time as theirs."""
+    """The path with ids that do not exist, made at the same time as theirs."""
     there = {
         "key_id": theirs.key_id,
         "j": theirs.job_id,
@@ -196,7 +200,9 @@ def test_an_id_or_name_of_another_workspace_is_answered_as_a_missing_one_for_the
 
 
 def test_a_name_of_another_workspace_in_a_body_is_one_that_nobody_has(place: Place, own_api: Api) -> None:
-    """Theirs are an endpoint, a calendar, a heartbeat, a config, a payload spec, a secret and a job of one name."""
+    """Theirs are an endpoint, a calendar, a heartbeat, a config, a payload spec, a secret and a job, all with the same
+    name.
+    """
     theirs = f"/v1/workspaces/{place.theirs.workspace}"
     own_api.client.post(f"{theirs}/jobs", json={**_CRON, "endpoint": "theirs", "name": "theirs"}).raise_for_status()
     different = []
@@ -226,7 +232,7 @@ def test_a_name_of_another_workspace_is_free_in_ours(place: Place) -> None:
 
 def test_a_key_is_told_nothing_of_another_workspace_not_even_by_work(place: Place) -> None:
     theirs, other = place.theirs, f"w-{uuid.uuid4().hex[:12]}"
-    place.asked("GET", f"/v1/workspaces/{place.ours}")  # the key is trusted from here on
+    place.asked("GET", f"/v1/workspaces/{place.ours}")  # from here on the key is cached
     for operation in operations():
         path = operation.partition(" ")[2]
         foreign, sent = place.asked(operation, theirs.fill(path, theirs.workspace, execution=theirs.waiting))

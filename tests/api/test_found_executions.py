@@ -1,5 +1,4 @@
-"""GET …/executions by endpoint, by a text and by what set them off: newest first, over pages, within a bound that is
-said."""
+"""GET …/executions by endpoint, by text and by cause: newest first, over pages, within a stated limit."""
 
 from typing import Any
 
@@ -84,9 +83,9 @@ def test_a_look_that_ends_before_the_list_says_where_to_go_on(
     assert found["data"] == []
     cursor = found["next_cursor"]
     assert _listed(api, base, endpoint="other", cursor=cursor) == [oldest]
-    # the page says so too, and leads on
+    # the dashboard's page says so too, and its link continues the search
     page = api.get(f"/w/{workspace}/executions?endpoint=other")
     assert page.status_code == 200
     assert f"cursor={cursor.replace('=', '%3D')}" in page.text
     newest = _once(api, base, "other")
-    assert _listed(api, base, endpoint="other") == [newest, oldest]  # as whoever follows cursors has them
+    assert _listed(api, base, endpoint="other") == [newest, oldest]  # as a caller that follows cursors collects them

@@ -1,4 +1,4 @@
-"""HEAD wherever GET is, as RFC 9110 9.3.2 has it; and 405 with what is allowed, wherever there is a path."""
+"""HEAD exists wherever GET does, as RFC 9110 9.3.2 demands; and every path answers 405 with the allowed methods."""
 
 import httpx
 import pytest
@@ -9,7 +9,7 @@ CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "7 */2 * * *", "name": "n
 
 
 def paths(api: httpx.Client, workspace: str) -> dict[str, set[str]]:
-    """Every path of the document, filled in, and its methods."""
+    """Every path of the document, with its parameters filled in, and its methods."""
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/jobs", json=CRON).raise_for_status()
     execution_id = api.post(f"{base}/jobs/nightly/trigger").raise_for_status().json()["execution_id"]
@@ -41,7 +41,7 @@ def test_head_is_get_without_its_body(api: httpx.Client, workspace: str) -> None
         is_stream = "transfer-encoding" in get.headers
         assert set(head.headers) == set(get.headers) - {"transfer-encoding"}, path
         assert head.headers["content-type"] == get.headers["content-type"]
-        # a number of seconds may have grown
+        # a number of seconds may have become longer
         assert is_stream or abs(int(head.headers["content-length"]) - len(get.content)) <= 8, path
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats over the API: made and changed by people, pinged by whoever has the URL, told apart from guesses."""
+"""Heartbeats over the API: created and changed by users, pinged by anyone who has the URL, and guesses of URLs."""
 
 import logging
 import re
@@ -23,7 +23,7 @@ def made(api: httpx.Client, workspace: str, **body: object) -> dict[str, Any]:
 
 
 def pinged(api: httpx.Client, url: str, more: str = "", method: str = "GET", **asked: Any) -> httpx.Response:
-    """By whoever has the URL: without a key."""
+    """Ping as a client that has only the URL, without a key."""
     return api.request(method, f"{httpx.URL(url).path}{more}", headers={"Authorization": ""}, **asked)
 
 
@@ -229,18 +229,18 @@ def test_no_log_and_no_problem_has_a_token(api: httpx.Client, workspace: str, ca
     assert token not in problem["detail"]
     said = " ".join(
         each.getMessage() for each in caplog.records if each.name.startswith("kronos")
-    )  # httpx is a caller's
+    )  # httpx logs as a client
     assert "GET /ping/hb_***/nonsense 400" in said
     assert token[3:] not in said
     assert token[-11:] not in said
 
 
 def test_what_a_job_prints_of_its_own_url_is_not_kept(api: httpx.Client, workspace: str) -> None:
-    """It has the URL in its environment; who may read what it printed may not ping for it."""
+    """A job has its ping URL in its environment. Users who may read its output must not be able to ping for it."""
     url = made(api, workspace)["ping_url"]
     token = url.rpartition("/")[2]
     printed = f"+ curl {url}/0\n"
-    cut = f"{url}\n" + "x" * 9_980  # where the log begins inside of it
+    cut = f"{url}\n" + "x" * 9_980  # the log is cut within the token
     agent = {"Authorization": "", "User-Agent": f"cron {token}"}
     api.post(f"/ping/{token}", content=printed, headers=agent).raise_for_status()
     pinged(api, url, "/log", "POST", content=cut).raise_for_status()
@@ -253,7 +253,7 @@ def test_what_a_job_prints_of_its_own_url_is_not_kept(api: httpx.Client, workspa
 
 def test_api_processes_say_that_pings_can_be_received(own_api: Api, superuser: Connection) -> None:
     made(own_api.client, make_workspace(own_api.client))
-    superuser.execute("update kronos.ping_door set open_until = '-infinity'")  # who made it said so too
+    superuser.execute("update kronos.ping_door set open_until = '-infinity'")  # creating it opened the door too
     await_condition(
         lambda: value(superuser, "select open_until > now() - interval '1 minute' from kronos.ping_door"),
         "the door is said to be open",

@@ -1,5 +1,6 @@
-"""What a caller sends costs the event loop a bounded time, in CPU seconds of its own thread; what is refused is told in
-few words."""
+"""A body costs the event loop a bounded CPU time of its own thread, whatever it contains; a rejected one gets a short
+error.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.template_text import TemplateError
 
 POLICY = EgressPolicy.parse("")
-# What a megabyte costs unbounded is 70 to 1,500 ms; a 256 kB template is parsed on the loop.
+# Without bounds, a megabyte costs 70 to 1,500 ms. A 256 kB template is parsed on the event loop.
 MOST_LOOP_SECONDS = 0.1
 
 
@@ -128,7 +129,7 @@ async def refused(body: bytes, model: Any) -> errors.KronosError:
 
 @pytest.mark.parametrize("number", [b"1e300", b"1e-300", b"-1.5e200"])
 async def test_numbers_count_as_postgresql_writes_them(number: bytes) -> None:
-    """4,000 times 1e300 are 24 kB here and 1.2 MB in every answer and delivery."""
+    """1e300 4,000 times has 24 kB here, and 1.2 MB in every answer and delivery."""
     refusal = await refused(job(b"[" + (number + b",") * 4000 + b"1]"), JobCreate)
     assert refusal.faults[0].pointer == "/input"
     refusal = await refused(endpoint(b"[" + (number + b",") * 4000 + b"1]"), EndpointPut)

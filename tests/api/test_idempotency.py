@@ -1,5 +1,6 @@
-"""A call with an Idempotency-Key makes one thing, however often and however much at once it is repeated, and answers it
-each time."""
+"""A call with an Idempotency-Key makes one thing, however often and however concurrently it is repeated, and each
+repetition returns it.
+"""
 
 import uuid
 from collections import Counter
@@ -26,7 +27,7 @@ Made = dict[str, Any]
 
 
 class Caller:
-    """Calls of one workspace."""
+    """Calls to one workspace."""
 
     def __init__(self, client: httpx.Client, workspace: str, superuser: psycopg.Connection) -> None:
         self.client, self.workspace, self.superuser = client, workspace, superuser
@@ -56,7 +57,7 @@ def caller(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connecti
 
 
 def job(caller: Caller, **fields: Any) -> str:
-    """A minute-job that has been there for nine days."""
+    """A job that ticks every minute and is nine days old."""
     job_id: str = caller.made("/jobs", CRON | {"cron": "* * * * *"} | fields)["job_id"]
     caller.superuser.execute(
         "update kronos.jobs set ticks_from = now() - interval '9 days', created_at = now() - interval '9 days' where "
@@ -74,8 +75,9 @@ def cancelled(caller: Caller) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Maker:
-    """A call that makes something: its path, on what was made ready for it; where what it makes is counted; another
-    request."""
+    """A call that makes something: its path, which may need objects made first; the table in which its results are
+    counted; and a different body.
+    """
 
     path: Callable[[Caller], str]
     body: Made = field(default_factory=dict)
@@ -166,7 +168,9 @@ def test_the_key_with_another_request_is_refused_and_makes_nothing(caller: Calle
 
 
 def test_a_key_of_one_thing_is_none_of_another(caller: Caller) -> None:
-    """The same job's trigger and backfill may have the same key; two jobs' triggers may not: the request differs."""
+    """A job's trigger and backfill may use the same key. The triggers of two jobs may not, because the requests
+    differ.
+    """
     job_id, other = job(caller), job(caller)
     assert caller.post(f"/jobs/{job_id}/trigger", Idempotency_Key="k").status_code == 202
     assert caller.post(f"/jobs/{job_id}/backfill", WINDOW, Idempotency_Key="k").status_code == 202
@@ -183,7 +187,9 @@ def test_keys_of_two_workspaces_are_two(caller: Caller) -> None:
 
 
 def test_what_was_made_is_answered_whatever_has_come_since(caller: Caller) -> None:
-    """A cancelled job, a deleted endpoint, a suspended workspace would refuse the call: it was done before."""
+    """The job is cancelled, the endpoint deleted and the workspace suspended since. A new call would be rejected; a
+    repetition returns what was made.
+    """
     job_id = job(caller)
     triggered = caller.post(f"/jobs/{job_id}/trigger", Idempotency_Key="k").json()
     caller.made("/endpoints", {"name": "brief", **HTTP})
@@ -220,7 +226,9 @@ def test_an_endpoint_that_was_deleted_is_not_taken_for_the_next_of_its_name(call
 
 
 def test_an_endpoint_that_the_release_before_made_is_found_by_its_key(caller: Caller) -> None:
-    """What is kept of the request is what that release kept of it: fields that came since say nothing."""
+    """The hash of the request must equal the previous release's. Fields that are newer do not enter it when they are
+    absent.
+    """
     body = {"name": "n", "type": "HTTP", "spec": {"url": "https://example.com/a"}}
     caller.post("/endpoints", body, Idempotency_Key="before").raise_for_status()
     kept = caller.superuser.execute(
@@ -286,7 +294,7 @@ def test_two_keys_are_none(caller: Caller) -> None:
 
 
 def test_a_release_with_more_fields_knows_the_keys_of_this_one() -> None:
-    """What a request does not say is no part of what makes two requests the same."""
+    """A field that a request leaves out is not part of its hash."""
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Wider(NewJob):

@@ -1,4 +1,4 @@
-"""What the instance's administrator asks: how it does, and its jobs against pg_cron's entries."""
+"""The instance administrator's requests: the instance's health, and a comparison of its jobs with pg_cron's entries."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ def su(own_api: Api) -> Iterator[psycopg.Connection]:
     with psycopg.connect(own_api.database_url, autocommit=True) as connection:
         connection.execute(
             "select kronos.reap()"
-        )  # a copied database's entries name the database they were copied from
+        )  # a copied database's entries name the database that they were copied from
         yield connection
 
 
@@ -71,7 +71,7 @@ def test_a_queue_that_grows_is_degraded_and_not_down_and_reported_alike_by_ready
     assert (explained["decision"], explained["code"]) == ("WAITING", "queued")
     assert "none has claimed it: they are busy, or stuck" in explained["because"]
 
-    su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # for its own reason: the instance is well
+    su.execute("update kronos.endpoint_gate set paused_until = 'infinity'")  # the endpoint is paused: all is well
     with psycopg.connect(own_api.database_url, application_name="kronos-worker-free"):
         assert own_api.client.get("/readyz").json()["status"] == "ok"
 
@@ -119,7 +119,7 @@ def test_without_a_key_nothing_is_shown(api: httpx.Client, path: str) -> None:
 def test_a_cancellation_that_is_under_way_is_shown_and_holds(
     own_api: Api, own_workspace: str, su: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request ends very many executions in steps as long as its time lasts, and the workers' upkeep the others."""
+    """A request ends as many executions as its time allows, in steps; the workers' upkeep ends the rest."""
     client, jobs = own_api.client, f"/v1/workspaces/{own_workspace}/jobs"
     for seconds in (0.0, 30.0):
         monkeypatch.setattr(changes, "_CANCEL_SECONDS", seconds)
@@ -170,7 +170,7 @@ def test_a_suspension_that_is_under_way_is_shown_with_what_keeps_it(own_api: Api
 
 
 def test_an_operation_under_way_is_shown_behind_what_holds(own_api: Api, own_workspace: str) -> None:
-    """It may take hours, and hides no suspension that is stuck."""
+    """An operation may run for hours. It must not hide a suspension that is stuck."""
     client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
     begun = client.post(f"{base}/dead-letters/redrive", json={}).json()
     with psycopg.connect(own_api.database_url, autocommit=True) as superuser:

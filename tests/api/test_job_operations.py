@@ -1,4 +1,6 @@
-"""What is done to all jobs of a filter behind the request: counted, begun once, worked off, cancelled, refused."""
+"""Operations over all jobs that match a filter, run after the request: counted, started once, processed, cancelled,
+rejected.
+"""
 
 import uuid
 from typing import Any
@@ -15,7 +17,7 @@ from sql_factory import records, values
 
 @pytest.fixture
 def jobs(api: httpx.Client, workspace: str) -> list[str]:
-    """Six CRON jobs, a half of them tagged, and a one-shot."""
+    """Six CRON jobs, half of them tagged, and a one-shot."""
     made: list[dict[str, Any]] = [
         {
             "endpoint": "sink", "trigger": "CRON", "name": f"job-{number}", "cron": "0 3 * * *",

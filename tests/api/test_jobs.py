@@ -1,4 +1,6 @@
-"""A job's life over HTTP: made, read, changed, paused, resumed, triggered, cancelled; and its pg_cron entry with it."""
+"""A job's life over HTTP: created, read, changed, paused, resumed, triggered, cancelled; and its pg_cron entry
+throughout.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

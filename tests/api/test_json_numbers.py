@@ -1,5 +1,6 @@
-"""Any number that JSON can say and a double can hold is taken wherever JSON is, comes back as that double, and hides no
-other row."""
+"""Any number that JSON can express and a double can hold is accepted wherever JSON is, is returned as the same double,
+and hides no other row.
+"""
 
 import json
 
@@ -32,13 +33,14 @@ CRON = {"trigger": "CRON", "cron": "* * * * *"}
 
 
 def around(number: float) -> dict[str, Json]:
-    """The number wherever one can stand."""
+    """The number in every place where one may be."""
     return {"mass": number, "list": [number, [number]], "object": {"": {"deep": number}}}
 
 
 def same(read: Json, sent: Json) -> bool:
-    """Whether what was read means what was sent: the same integers, the same doubles to the last bit. jsonb has no
-    negative zero."""
+    """Whether the values are equal: the same integers, and the same doubles to the last bit. jsonb has no negative
+    zero.
+    """
     if isinstance(sent, dict):
         return isinstance(read, dict) and read.keys() == sent.keys() and all(same(read[key], sent[key]) for key in sent)
     if isinstance(sent, list):

@@ -1,4 +1,4 @@
-"""How many keys a workspace has, however they are made."""
+"""The number of keys of a workspace is limited, however they are created."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Who signs in with a key has a session in a cookie that may what the key may, for as long as the key works."""
+"""Signing in with a key creates a session in a cookie. It may do what the key may, for as long as the key works."""
 
 import hashlib
 import logging
@@ -24,13 +24,13 @@ from sql_factory import records, value
 
 @pytest.fixture
 def own(api: httpx.Client) -> str:
-    """Our origin, as a browser names it."""
+    """The API's origin, as a browser names it."""
     return str(api.base_url).rstrip("/")
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What time.monotonic() says to kronos.api.keys."""
+    """The value of time.monotonic() in kronos.api.keys."""
     now = [1_000_000.0]
     monkeypatch.setattr("kronos.api.keys.time.monotonic", lambda: now[0])
     return now
@@ -86,7 +86,7 @@ def test_the_row_has_no_secret_a_second_sign_in_ends_the_first_and_old_rows_go(
     stolen = Browser(api, cookies={sessions.PLAIN_COOKIE: first})
     assert stolen.request("GET", "/v1/me").status_code == 401
     shared_superuser.execute("update kronos.sign_ins set expires_at = now() - interval '1 s'")
-    assert browser.request("GET", "/v1/me").status_code in (200, 401)  # 401 once this process asks again
+    assert browser.request("GET", "/v1/me").status_code in (200, 401)  # 401 once this process checks again
     sign_in(browser, key, own)
     assert value(shared_superuser, "select count(*) from kronos.sign_ins where expires_at < now()") == 0
 
@@ -127,7 +127,7 @@ async def test_it_ends_with_its_key_within_two_seconds_in_every_process_and_says
             assert (caller.actor, caller.role.value, caller.workspace) == (key.split("_")[2], "viewer", "theirs")
         superuser.execute(change.encode(), [key.split("_")[2]])
         for check in checks:
-            await check.renew()  # keeps none that is not asked for
+            await check.renew()  # renews nothing that no request uses
         assert TRUSTED_SECONDS < 2
         clock[0] += TRUSTED_SECONDS
         for each in processes:
@@ -165,7 +165,9 @@ async def test_no_session_outlasts_its_key_and_a_key_has_a_hundred(
 def test_signing_in_and_writing_come_from_our_own_pages(
     api: httpx.Client, workspace: str, key: str, own: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """Nor does another site sign anybody in: who writes into another's session gives away what it writes."""
+    """No other site may sign a browser in either: a user who writes in another person's session gives that person the
+    data.
+    """
     browser, path = Browser(api), f"/v1/workspaces/{workspace}/jobs"
     sign_in(browser, key, own)
     signed_in = value(shared_superuser, "select count(*) from kronos.sign_ins")
@@ -194,7 +196,7 @@ def test_signing_in_and_writing_come_from_our_own_pages(
 
 @pytest.fixture(scope="module")
 def behind_tls(server: Any, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """An API that believes this machine what it says of the scheme, as of a proxy with TLS."""
+    """An API that trusts this machine to name the scheme, as it would trust a proxy with TLS."""
     with (
         cloned(server, template) as url,
         running_api(url, tmp_path_factory.mktemp("tls"), trusted_proxies="127.0.0.1/32") as api,
@@ -214,7 +216,7 @@ def test_over_https_the_cookie_goes_over_https_alone_and_a_plain_one_is_none(beh
     assert browser.request("GET", "/v1/me", headers=tls).json()["kind"] == "session"
     assert "Secure" not in plain.attributes[sessions.PLAIN_COOKIE]
     assert plain.request("GET", "/v1/me", headers=tls).status_code == 401
-    plain.cookies[sessions.SESSION_COOKIE] = plain.cookies[sessions.PLAIN_COOKIE]  # as who had seen it go by
+    plain.cookies[sessions.SESSION_COOKIE] = plain.cookies[sessions.PLAIN_COOKIE]  # as if it had been intercepted
     refused = plain.request("GET", "/v1/me", headers=tls)
     assert (refused.status_code, "over http" in refused.json()["detail"]) == (401, True)
     browser.cookies[sessions.PLAIN_COOKIE] = browser.cookies[sessions.SESSION_COOKIE]
@@ -318,7 +320,7 @@ def test_with_a_provider_its_origin_is_ours_for_keys_too(database_url: str, tmp_
 
 
 def test_sessions_go_with_their_keys(superuser: psycopg.Connection, own_api: Api, own_workspace: str) -> None:
-    """Where a deleted workspace's keys go, nothing stands in their way."""
+    """The sessions of keys do not block the deletion of a workspace's keys."""
     origin = str(own_api.client.base_url).rstrip("/")
     browsers = [Browser(own_api.client), Browser(own_api.client)]
     sign_in(browsers[0], add_key(superuser, own_workspace, "admin"), origin)

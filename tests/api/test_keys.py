@@ -1,4 +1,4 @@
-"""Keys: checked in the database, trusted for a moment, renewed while they are used; those of a workspace."""
+"""Keys: checked in the database, trusted for a moment, renewed while in use; and a workspace's own keys."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,7 @@ def key(database_url: str, tmp_path: Path) -> str:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What time.monotonic() says to kronos.api.keys."""
+    """The value of time.monotonic() in kronos.api.keys."""
     now = [1000.0]
     monkeypatch.setattr("kronos.api.keys.time.monotonic", lambda: now[0])
     return now
@@ -46,7 +46,7 @@ async def is_refused(keys: Keys, key: str) -> bool:
 
 def test_what_is_revoked_is_refused_within_two_seconds_whatever_the_renewal_does() -> None:
     assert TRUSTED_SECONDS + 0.5 <= 2
-    assert RENEWED_SECONDS * 2 <= TRUSTED_SECONDS  # one that is late costs no request a check
+    assert RENEWED_SECONDS * 2 <= TRUSTED_SECONDS  # a late renewal does not cost a request a check
 
 
 async def test_trust_ends_by_itself_and_a_revoked_key_is_refused(
@@ -95,7 +95,7 @@ async def test_keys_in_use_are_renewed_without_a_request_and_forgotten_a_minute_
     assert not await is_refused(trusting, key)
     clock[0] += 50
     await trusting.renew()
-    await pool.close()  # no request asks for it
+    await pool.close()  # no request can query PostgreSQL
     assert not await is_refused(trusting, key)
     clock[0] += TRUSTED_SECONDS
     with pytest.raises(errors.DatabaseUnavailable):
@@ -106,7 +106,7 @@ async def test_a_key_expires_at_its_second(
     pool: Pool, superuser: psycopg.Connection, own_workspace: str, clock: list[float]
 ) -> None:
     key = add_key(superuser, own_workspace, "viewer")
-    superuser.execute("update kronos.request_limit set per_minute = null")  # no minute ends: nothing is asked meanwhile
+    superuser.execute("update kronos.request_limit set per_minute = null")  # so no query at the end of a minute
     superuser.execute("update kronos.api_keys set expires_at = now() + interval '1 hour' where role = 'viewer'")
     trusting = Keys(pool, trusted_seconds=10_000)
     assert not await is_refused(trusting, key)
@@ -126,7 +126,9 @@ async def test_trust_in_one_key_is_none_in_another(pool: Pool, key: str) -> None
 
 
 async def test_unknown_and_wrong_keys_cost_the_same(pool: Pool, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One statement and one comparison of whole digests each, however often they come: neither is remembered."""
+    """Each costs one statement and one comparison of whole digests, however often it comes: neither result is
+    cached.
+    """
     asked: list[str] = []
     compared: list[tuple[int, int]] = []
     find = keys.find
@@ -173,7 +175,7 @@ async def test_the_last_use_is_written_once_a_minute_by_all_processes_together(
     await processes[0].note()
     noted = writes()
     assert value(superuser, "select last_used_at > now() - interval '1 hour' from kronos.api_keys") is True
-    await processes[1].note()  # the other has just written it
+    await processes[1].note()  # the other process has just written it
     clock[0] += 59
     for each in processes:
         assert not await is_refused(each, key)
@@ -191,7 +193,7 @@ async def test_the_last_use_is_written_once_a_minute_by_all_processes_together(
 
 @pytest.fixture
 def second(own_api: Api, tmp_path: Path) -> Iterator[httpx.Client]:
-    """Another API process's server, on the same database."""
+    """A second API process's server, on the same database."""
     directory = tmp_path / "second"
     directory.mkdir()
     with running_api(own_api.database_url, directory) as api:
@@ -211,7 +213,7 @@ def test_a_revocation_and_a_change_of_role_are_true_of_every_process_within_two_
             superuser.execute(f"update kronos.api_keys set {change} where role in ('operator', 'viewer')".encode())
             changed_at = time.monotonic()
             left = {one, other}
-            while left:  # what is asked two seconds later is refused, however busy the machine
+            while left:  # requests sent after two seconds are rejected, however busy the machine is
                 for client in list(left):
                     asked_at = time.monotonic()
                     answer = client.post(path, json=cron)
@@ -219,7 +221,7 @@ def test_a_revocation_and_a_change_of_role_are_true_of_every_process_within_two_
                         left.remove(client)
                     else:
                         assert answer.status_code == before, answer.text
-                        assert asked_at - changed_at < 2, "it is still let in after two seconds"
+                        assert asked_at - changed_at < 2, "the key still works after two seconds"
 
 
 def made(client: httpx.Client, workspace: str, **terms: Any) -> dict[str, Any]:

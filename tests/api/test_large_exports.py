@@ -1,5 +1,6 @@
-"""An export of more than a page comes piece by piece: the same bytes as if it had been made at once, and nothing is
-held while its reader takes its time."""
+"""An export of more than a page is sent piece by piece: the same bytes as if it had been built at once, and it holds no
+session while its reader is slow.
+"""
 
 import socket
 from collections.abc import Iterator
@@ -33,9 +34,9 @@ def client(shared_api: Api) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def large(client: httpx.Client) -> str:
-    """A workspace with 5 MB of configs, and something of most other kinds."""
+    """A workspace with 5 MB of configs, and objects of most other kinds."""
     workspace = make_workspace(client)
-    for first in range(0, 80, 16):  # an apply takes a megabyte
+    for first in range(0, 80, 16):  # an apply accepts a megabyte
         values = {"text": _TEXT, "at": "12:30", "Ä": ["ß", None, 1.5]}
         configs = [{"name": f"config-{n}", "values": values | {"n": n}} for n in range(first, first + 16)]
         body: dict[str, Any] = {"set": f"from-{first}", "configs": configs}
@@ -90,7 +91,7 @@ def test_a_set_of_it_is_no_more_than_it_was(client: httpx.Client, large: str) ->
 
 @contextmanager
 def _reading(api: Api, workspace: str, key: str, more: str, version: str = "1.1") -> Iterator[socket.socket]:
-    """Somebody who asked for the export and reads none of it; kernels hold less than all of it meanwhile."""
+    """A client that requested the export and has not read it. The kernels' buffers are smaller than the export."""
     with socket.socket() as reader:
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.settimeout(60)
@@ -119,9 +120,9 @@ def test_who_reads_slowly_holds_no_session(
     client: httpx.Client, slow: socket.socket, shared_superuser: psycopg.Connection, large: str
 ) -> None:
     await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
-    client.delete(f"/v1/workspaces/{large}/configs/config-9").raise_for_status()  # the last of all
+    client.delete(f"/v1/workspaces/{large}/configs/config-9").raise_for_status()  # the last of the configs
     rest = _rest(slow)
-    assert rest.rstrip().endswith(b"0")  # the chunk that ends it
+    assert rest.rstrip().endswith(b"0")  # the final chunk
     assert rest.count(b'"name":"config-') in (79, 80)
     assert b'"alert_rules":[]}' in rest
     made = {"name": "config-9", "values": {"text": _TEXT}}
@@ -173,7 +174,7 @@ def test_a_key_that_is_revoked_gets_no_more_of_it(
 
     def waiting(kind: Kind, rows: list[Writable]) -> list[bytes]:
         made_by.append(kind)
-        assert len(made_by) <= 3 or may_go_on.wait(60)  # kernels hold what there is of it until then
+        assert len(made_by) <= 3 or may_go_on.wait(60)  # until then, the kernels' buffers hold what was sent
         return texts(kind, rows)
 
     monkeypatch.setattr(apply_export, "_texts", waiting)
@@ -186,7 +187,7 @@ def test_a_key_that_is_revoked_gets_no_more_of_it(
                 await_condition(lambda: revoked.get(path).status_code == 401, "the key is known still")
         finally:
             may_go_on.set()
-        with pytest.raises(ConnectionResetError):  # nobody takes what there is for whole, not without chunks either
+        with pytest.raises(ConnectionResetError):  # so it is not taken for the whole, even without chunks
             _rest(reader)
     (told,) = [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")
                and each.name in ("kronos.api", "uvicorn.error")]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Limits over the API: what may be set, what it is held to, how far it is used, and what explain says."""
+"""Limits over the API: which can be set, how they are enforced, how much of them is used, and what explain says."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def test_an_endpoints_limits_are_set_shown_changed_and_taken_away(api: httpx.Cli
         "in_flight": 0, "tokens": 1, "next_token_at": None, "closed_by": None, "waiting": 0,
         "waiting_for_key": 0,
     }  # fmt: skip
-    assert made.headers["etag"] == '"1+"', "its usage changes without a version"
+    assert made.headers["etag"] == '"1+"', "usage changes without a new version"
     assert api.get(path, headers={"If-None-Match": '"1"'}).status_code == 200
     copied = api.put(path, json=api.get(path).json() | {"usage": {"in_flight": 9}})
     assert (copied.status_code, copied.json()["limits"]) == (200, made.json()["limits"])
@@ -133,7 +133,7 @@ def test_a_workspace_may_begin_with_a_limit(api: httpx.Client, workspace: str) -
 
 @pytest.fixture
 def limited(scene: Scene) -> Iterator[Scene]:
-    """Its limits are gone afterwards."""
+    """A scene whose limits are removed afterwards."""
     yield scene
     scene.connection.execute(
         "update kronos.endpoint_gate set max_in_flight = null, in_flight = 0, rate_count = null, rate_seconds = null,"

@@ -1,4 +1,4 @@
-"""Lists lose nothing and repeat nothing, whatever is inserted while they are read."""
+"""Lists lose and repeat nothing, whatever is inserted while they are read."""
 
 import uuid
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def pages(api: httpx.Client, path: str, **query: Any) -> Iterator[list[dict[str,
 def make_jobs(
     superuser: psycopg.Connection, workspace: str, count: int, *, created_at: str = "2026-01-01T00:00:00Z"
 ) -> set[str]:
-    """One-shot jobs that share one instant of creation."""
+    """One-shot jobs with the same creation time."""
     ids = [uuid.uuid4() for _ in range(count)]
     superuser.execute(
         """

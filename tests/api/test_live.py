@@ -1,4 +1,6 @@
-"""One reader for all listeners of a process: what it asks, however many listen, and what it leaves."""
+"""One reader serves all listeners of a process: how many statements it sends, however many listen, and that it leaves
+nothing behind.
+"""
 
 import asyncio
 import uuid
@@ -44,7 +46,7 @@ async def _until_reset(events: subscriptions.Subscription) -> list[Event]:
 
 
 async def _of(events: subscriptions.Subscription, ids: list[uuid.UUID]) -> None:
-    """Until each of these executions was heard of."""
+    """Wait until the subscription has delivered an event of each of these executions."""
     missing = set(ids)
     while missing:
         for each in await events.take(60):
@@ -60,12 +62,12 @@ async def test_a_hundred_listeners_ask_as_one_does_and_none_asks_nothing(
         real = getattr(live, name)
 
         def counting(*given: Any, _name: str = name, _real: Callable[..., Any] = real, **more: Any) -> Any:
-            if _name in ("read", "watch", "begin") or given[1]:  # else it sends no statement
+            if _name in ("read", "watch", "begin") or given[1]:  # otherwise it sends no statement
                 asked.append(_name)
             return _real(*given, **more)
 
         monkeypatch.setattr(live, name, counting)
-    monkeypatch.setattr(hubs, "EVERY_SECONDS", 3600.0)  # the test looks
+    monkeypatch.setattr(hubs, "EVERY_SECONDS", 3600.0)  # the test itself calls look
     look, looking = hub.look, asyncio.Lock()
 
     async def alone() -> None:
@@ -79,7 +81,7 @@ async def test_a_hundred_listeners_ask_as_one_does_and_none_asks_nothing(
         while len(listeners) < many:
             listeners.append(subscribe(hub, endpoint.workspace_id, Filter(types=frozenset({"execution"}))))
             await listeners[-1].begin()
-        async with looking:  # the hub's own first look, which lets them begin before it is over
+        async with looking:  # wait for the hub's own first look, during which listeners may already begin
             asked.clear()
         for _ in range(3):
             add_executions(superuser, endpoint, 4)
@@ -94,8 +96,10 @@ async def test_a_hundred_listeners_ask_as_one_does_and_none_asks_nothing(
 async def test_what_is_committed_is_heard_with_the_first_look_that_begins_after_it(
     hub: Hub, endpoint: EndpointRow, superuser: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A look that is under way may have read before the commit; the next one may not miss it. So a change is with its
-    listeners two intervals later at most, and the looks themselves: in time by the order of things, on any machine."""
+    """A look that is in progress may have read before the commit, but the next one must not miss it. So a change
+    reaches its listeners after at most two intervals plus the looks themselves. The order of events proves it, on any
+    machine.
+    """
     assert hubs._BUSY_SECONDS <= hubs.EVERY_SECONDS <= 0.25
     begun, begins = 0, asyncio.Event()
     real = hub.look
@@ -111,7 +115,7 @@ async def test_what_is_committed_is_heard_with_the_first_look_that_begins_after_
         for turn in range(depth(10, deep=100)):
             if turn % 2:
                 begins.clear()
-                await begins.wait()  # into the midst of a look
+                await begins.wait()  # so that the commit falls within a look
             (wanted,) = add_executions(superuser, endpoint, 1)
             committed = begun
             heard: set[uuid.UUID] = set()
@@ -136,11 +140,11 @@ async def test_who_begins_while_something_older_is_under_way_is_asked_to_read_ag
 ) -> None:
     monkeypatch.setattr(hubs, "_BEGINNING_SECONDS", 0.1)
     with psycopg.connect(database_url) as older:
-        add_executions(older, endpoint, 1)  # before anybody listened: noted nowhere
+        add_executions(older, endpoint, 1)  # before the first listener: not noted
         async with subscribe(hub, endpoint.workspace_id) as events:
             assert events.place is None
-            await hub.look()  # it is watched from now on, however slowly the first look went
-            await _of(events, add_executions(superuser, endpoint, 1))  # others are heard meanwhile
+            await hub.look()  # from now on the workspace is watched, however slow the first look was
+            await _of(events, add_executions(superuser, endpoint, 1))  # events of other transactions still arrive
             older.commit()
             assert ResetEvent(reason="missed") in [each.data for each in await _until_reset(events)]
             await _of(events, add_executions(superuser, endpoint, 1))
@@ -192,7 +196,7 @@ async def subscriptions_end(events: subscriptions.Subscription) -> subscriptions
 async def test_a_thousand_listeners_that_came_and_went_leave_nothing(
     hub: Hub, endpoint: EndpointRow, superuser: Connection
 ) -> None:
-    """Each as the server serves it: half of them go by themselves, half are ended by it."""
+    """Served as the server serves them: half leave by themselves, half are ended by the server."""
     async with subscribe(hub, endpoint.workspace_id):
         before = len(asyncio.all_tasks())
         for number in range(depth(100, deep=1000)):
@@ -254,7 +258,7 @@ async def test_silence_has_a_comment_and_says_where_the_listener_is(
     events = subscribe(hub, endpoint.workspace_id, Filter(job="another"))
     await events.begin()
     writing = asyncio.create_task(EventStream(events, remains, is_head=False)({"type": "http"}, receive, send))
-    while not writing.done():  # what it does not ask for moves its place on
+    while not writing.done():  # its place advances with events that its filter drops
         add_executions(superuser, endpoint, 1)
         await asyncio.wait({writing}, timeout=0.3)
     await writing

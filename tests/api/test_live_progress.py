@@ -1,4 +1,6 @@
-"""What the hub makes of much: an operation is told of once a second, and a flood of one workspace is its own."""
+"""The hub under load: an operation's progress is reported once a second, and a flood in one workspace affects only its
+own listeners.
+"""
 
 import math
 import time
@@ -72,7 +74,9 @@ async def test_progress_is_told_at_once_then_once_a_second_and_the_end_at_once_a
 async def test_of_several_that_go_on_there_comes_each_second_a_place_at_which_all_is_told(
     pool: Pool, endpoint: EndpointRow, superuser: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a listener that was away hears all since their beginning once more, and after ten minutes is reset."""
+    """Otherwise a listener that reconnects would receive everything since the operations began again, and after ten
+    minutes a reset.
+    """
     at = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: at)
     view, pending = WorkspaceView(pool, str(endpoint.workspace_id)), subscriptions.PendingChanges()
@@ -87,7 +91,7 @@ async def test_of_several_that_go_on_there_comes_each_second_a_place_at_which_al
     assert await told(first) == {first}
     at += 0.5
     assert await told(second) == set()
-    assert await told(last, change="created") == {last}, "what begins waits for nobody, and makes nobody wait longer"
+    assert await told(last, change="created") == {last}, "a new operation is reported immediately and delays no other"
     assert len(pending) == 1
     assert pending.rest() == pytest.approx(0.5)
     for _ in range(3):
@@ -100,9 +104,9 @@ async def test_of_several_that_go_on_there_comes_each_second_a_place_at_which_al
         assert await told(first, second) == set()
     monkeypatch.setattr(subscriptions, "_MOST_READ", 1)
     at += 0.5
-    assert await told(first, second) == {first}, "many take more than one look"
+    assert await told(first, second) == {first}, "many operations take more than one look"
     assert pending.rest() == 0.0
-    assert await told(first) == {second}, "and nobody has two turns of a second"
+    assert await told(first) == {second}, "and each gets one turn per second"
     assert pending.rest() == pytest.approx(1.0)
     assert await told(first, second) == set()
 
@@ -126,7 +130,7 @@ async def test_an_operation_says_how_far_it_is_and_not_what_it_is_over(
         assert isinstance(event.data, OperationEvent)
         assert (event.data.status, event.data.reason, event.data.changes) == ("CANCELLED", "cancelled", ("finished",))
         add_executions(superuser, endpoint, 1)
-        assert (await anext(others)).type in ("job", "execution"), "who asks for nothing gets no progress"
+        assert (await anext(others)).type in ("job", "execution"), "no progress without asking for it"
 
 
 async def test_a_flood_of_one_workspace_is_a_reset_of_its_own_listeners_alone(
@@ -140,7 +144,7 @@ async def test_a_flood_of_one_workspace_is_a_reset_of_its_own_listeners_alone(
         subscribe(hub, calm.workspace_id, wanted) as others,
     ):
         with superuser.transaction():
-            for _ in range(60):  # a row each
+            for _ in range(60):  # one row each
                 add_executions(superuser, endpoint, 2)
             (execution_id,) = add_executions(superuser, calm, 1)
         assert (await anext(flooded)).data == ResetEvent(reason="too_many")

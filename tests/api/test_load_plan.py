@@ -1,4 +1,4 @@
-"""A job says how far it may be moved; a plan of the load says by how much; a PATCH moves it."""
+"""A job says how far it may be moved, a plan of the load says by how much, and a PATCH moves it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,7 +45,7 @@ def test_a_plan_is_shown_applied_by_patches_and_then_done(scene: Scene, window: 
     plan = scene.plan(window)
     assert (plan["jobs"], plan["left_out"], plan["before"], plan["after"]) == (3, 0, 4, 1)
     assert sorted(move["offset_seconds"] for move in plan["moves"]) == [60, 120, 180]
-    assert scene.plan(window)["moves"], "nothing was changed by looking"
+    assert scene.plan(window)["moves"], "reading a plan changes nothing"
     for move in plan["moves"]:
         moved = scene.patch(move["job_id"], offset_seconds=move["offset_seconds"])
         assert moved.json()["offset_seconds"] == move["offset_seconds"]
@@ -54,7 +54,7 @@ def test_a_plan_is_shown_applied_by_patches_and_then_done(scene: Scene, window: 
 
 
 def test_what_may_be_moved_by_seconds_only_is_not_counted(scene: Scene) -> None:
-    """A plan moves by whole minutes: it said that such a job may be moved, and moved it nowhere."""
+    """A plan moves jobs by whole minutes. It used to count such a job as movable, and never moved it."""
     scene.make("seconds", spread="59s")
     scene.make("hurried", spread="5m", deadline_seconds=60)
     scene.make("still")

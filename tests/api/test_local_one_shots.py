@@ -1,5 +1,6 @@
-"""DELAYED jobs at a local time of a zone, over HTTP: the instant is the zone's, the local time is kept and shown
-back."""
+"""DELAYED jobs at a zone's local time, over HTTP: the zone determines the instant; the local time is stored and
+shown.
+"""
 
 from datetime import date, datetime, timedelta
 from typing import Any

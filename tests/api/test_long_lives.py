@@ -1,4 +1,4 @@
-"""Executions that lived long, or oddly, are shown like any other: by id, in lists, and in their jobs."""
+"""Executions with extreme times or counts are shown like any other: by id, in lists, and in their jobs."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 
 from api_answers import problem_of
 
-# As finalize_executions ends it, with times and counts of the test's choice.
+# Ends an execution as finalize_executions does, with the test's times and counts.
 _END = """
 with ended as (
     delete from kronos.execution_live where job_id = %(job_id)s returning *
@@ -33,7 +33,7 @@ _ENDED = {
 
 
 def end(superuser: psycopg.Connection, job_id: str, **changed: Any) -> str:
-    """The job's only execution becomes a finished one; its id."""
+    """Finish the job's only execution. Return its id."""
     row = superuser.execute(_END, {"job_id": job_id, **_ENDED, **changed}).fetchone()
     assert row is not None
     execution_id: str = row[0]
@@ -49,7 +49,7 @@ def job_id(api: httpx.Client, workspace: str) -> str:
 
 
 def shown(api: httpx.Client, workspace: str, job_id: str, execution_id: str) -> list[dict[str, Any]]:
-    """The execution, wherever it is shown."""
+    """The execution, in each place where it is shown."""
     base = f"/v1/workspaces/{workspace}"
     job = api.get(f"{base}/jobs/{job_id}").json()
     (listed,) = api.get(f"{base}/jobs").json()["data"]
@@ -87,7 +87,7 @@ def test_a_run_of_any_length_is_shown_everywhere(
 def test_a_one_shot_made_before_ids_were_computed_is_shown_in_its_job(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    body = {"endpoint": "sink", "trigger": "IMMEDIATE", "tags": ["with-a-row"]}  # one without is its execution
+    body = {"endpoint": "sink", "trigger": "IMMEDIATE", "tags": ["with-a-row"]}  # without tags: no row in jobs
     job_id = api.post(f"/v1/workspaces/{workspace}/jobs", json=body).json()["job_id"]
     (other,) = shared_superuser.execute("select kronos.uuid7()::text").fetchone() or ("",)
     assert end(shared_superuser, job_id, execution_id=other) == other

@@ -1,4 +1,4 @@
-"""PostgreSQL's connection is cut at each point of each write: what is answered is true, and a repeat makes nothing."""
+"""PostgreSQL's connection is cut at each point of each write: the answer is true, and repeating makes nothing twice."""
 
 import logging
 import socket
@@ -52,13 +52,13 @@ select jsonb_build_object(
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A write, on what `ready` makes for it: the path, and what the path's names stand for."""
+    """A write on the objects that `ready` makes: its path, and the values of the path's names."""
 
     path: str
     body: dict[str, Any] | None = None
     ready: Callable[[Scene], dict[str, str]] = field(default=lambda scene: {})
     makes: str | None = None
-    """For a call that makes something: the name of what it makes in its answer, by which it is known."""
+    """For a call that makes something: the member of its answer that identifies it."""
 
 
 def _cron(scene: Scene) -> dict[str, str]:
@@ -85,7 +85,7 @@ def _waiting(scene: Scene) -> dict[str, str]:
 
 
 def _cancelled(scene: Scene) -> dict[str, str]:
-    """A run by hand that was cancelled: its job lives."""
+    """A cancelled manual run of a job that is still live."""
     run = scene.made(f"/jobs/{_cron(scene)['j']}/trigger")
     return {"e": scene.made(f"/executions/{run['execution_id']}/cancel")["execution_id"]}
 
@@ -272,7 +272,7 @@ def asked(scene: Scene, write: Write, names: dict[str, str], key: str) -> httpx.
         name: value.format(new=scene.new) if isinstance(value, str) else value
         for name, value in (write.body or {}).items()
     }
-    headers = {"Idempotency-Key": key} if write.makes != "data" else {}  # each of a batch has a key of its own
+    headers = {"Idempotency-Key": key} if write.makes != "data" else {}  # the jobs of a batch have their own keys
     if not headers:
         body["jobs"] = [each | {"idempotency_key": f"{key} {place}"} for place, each in enumerate(body["jobs"])]
     return scene.client.request(method, path, json=body if method != "DELETE" else None, headers=headers)
@@ -284,10 +284,10 @@ def test_every_write_of_the_api_is_cut() -> None:
     writes = {f"{method} {each.path}" for each in ours for method in each.methods or ()}
     of_reads = {f"POST /v1/schedules/{each}" for each in ("preview", "parse")}
     of_reads |= {f"POST {ONE}/{each}" for each in ("endpoints/{name}/render", "jobs/{j}/diff", "schedules/preview")}
-    # It is several transactions, the first of which is as trigger's; its answer is not the thing but what became of it.
+    # It uses several transactions, the first of which is like trigger's. It returns the result, not the object.
     of_reads |= {f"POST {ONE}/endpoints/{{name}}/test"}
-    of_reads |= {"POST /auth/logout", "POST /auth/key"}  # a session that nobody hears of ends by itself
-    # A ping names no workspace, by which the proxy knows what to cut; said again of a run it counts once.
+    of_reads |= {"POST /auth/logout", "POST /auth/key"}  # a session whose answer was lost ends by itself
+    # A ping names no workspace, which the proxy needs to choose the cut. A repeated ping of a run counts once.
     of_reads |= {"POST /ping/{token}", "POST /ping/{token}/{signal}"}
     assert {each for each in writes if not each.startswith(("GET", "HEAD"))} - of_reads == {
         write.path for write in WRITES.values()
@@ -298,12 +298,12 @@ def test_every_write_of_the_api_is_cut() -> None:
 def test_what_is_answered_is_true_wherever_the_connection_is_cut(
     apis: tuple[Api, Proxy, psycopg.Connection], name: str
 ) -> None:
-    """Cut at the first, second, … request to PostgreSQL of the call, until the call is through before it is cut."""
+    """Cut at the call's first, second, … request to PostgreSQL, until the call finishes before the cut."""
     write, told = WRITES[name], set[str]()
     for point in POINTS:
         ready: tuple[Scene, dict[str, str]] | None = None
         if point == "during" and write.makes is None:
-            break  # who wins, PostgreSQL or the cut, is nobody's to say; what is said is judged above
+            break  # either PostgreSQL or the cut may win; only what is answered is checked, above
         for at in range(1, 65):
             ready = ready or (made := Scene(*apis), write.ready(made))
             (scene, names), key = ready, uuid.uuid4().hex
@@ -339,7 +339,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
 
 
 def made_once(scene: Scene, write: Write, names: dict[str, str], key: str, *, is_made: bool) -> None:
-    """The same call again, twice, has made one thing in all, and says which."""
+    """Repeat the call twice. Together the three calls made one thing, and the repetitions return it."""
     again = asked(scene, write, names, key)
     assert again.is_success, again.text
     assert again.headers.get("Idempotent-Replayed", "false") == ("true" if is_made else "false")
@@ -355,14 +355,14 @@ def test_what_the_api_asks_on_its_own_account_does_not_spend_a_cut(apis: tuple[A
     scene.proxy.arm("before", 1, of=[scene.slug])
     assert "status" in scene.client.get("/readyz").json()
     assert not scene.proxy.has_cut
-    assert scene.client.get(f"{scene.base}/jobs").status_code == 200  # a read is sent once more
+    assert scene.client.get(f"{scene.base}/jobs").status_code == 200  # a read is sent again
     assert scene.proxy.disarm()
 
 
 def test_an_answer_that_never_comes_is_reported_as_unknown_and_the_call_can_be_repeated(
     apis: tuple[Api, Proxy, psycopg.Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL has done it, and neither its answer comes nor the connection ends: the request's time is up."""
+    """PostgreSQL has executed it, but its answer does not arrive before the request's time is up."""
     monkeypatch.setenv("KRONOS_REQUEST_SECONDS", "5")
     _, proxy, superuser = apis
     with running_api(proxy.url, tmp_path, database_wait_seconds=3) as api:

@@ -1,4 +1,4 @@
-"""One odd row, however it came to be, never makes an answer fail and never hides another."""
+"""One odd row, whatever its origin, never makes a request fail and never hides another row."""
 
 import uuid
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ ENDPOINTS = st.fixed_dictionaries(
 
 
 class Odd:
-    """A workspace with sound rows, to which odd ones are added and taken away again."""
+    """A workspace with sound rows, to which odd rows are added and from which they are removed."""
 
     def __init__(self, api: Api, superuser: psycopg.Connection) -> None:
         self.client = api.client
@@ -116,7 +116,7 @@ class Odd:
         return made
 
     def insert_job(self, row: Row, **expressions: str) -> None:
-        """With its pointer, where it is a live CRON job: as odd as the row."""
+        """Insert a job; a live CRON job gets a pointer that is as odd as its row."""
         job = {name: value for name, value in row.items() if name not in ("next_tick_at", "is_halted")}
         self.insert("jobs", job, **expressions)
         if row["trigger"] == "CRON" and row["status"] in ("ACTIVE", "PAUSED"):
@@ -155,7 +155,9 @@ class Odd:
         return answer.json()
 
     def listed(self, path: str, key: str) -> set[str]:
-        """The ids of a list, read to its end, page by page and in one: the same ones, each once, in the same order."""
+        """The ids of a list, read to its end. Page by page and in one piece, it must contain the same ids in the same
+        order, each once.
+        """
         whole = [row[key] for row in self.get(path)["data"]]
         found, cursor = list[str](), ""
         while True:
@@ -181,7 +183,7 @@ def odd(shared_api: Api) -> Iterator[Odd]:
 @settings(
     max_examples=depth(12, deep=25),
     deadline=None,
-    phases=[Phase.generate],  # to shrink takes minutes, and what failed is printed whole
+    phases=[Phase.generate],  # shrinking takes minutes, and the failing example is printed in full
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -207,7 +209,7 @@ def test_every_answer_comes_whatever_a_row_holds(
     row, schedule = job
     if (
         row["trigger"] == "CRON" and finished["cause"] == "API"
-    ):  # a one-shot's: of a CRON job's no week is noted by that name
+    ):  # only one-shots have this cause; the weeks of a CRON job's executions are noted by other causes
         finished = {**finished, "cause": "MANUAL"}
     of_job = {"job_id": job_id, "endpoint_id": endpoint_id, "endpoint_version": endpoint["version"]}
     gate = endpoint.pop("max_in_flight")

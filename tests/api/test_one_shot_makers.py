@@ -1,5 +1,6 @@
-"""Who made a one-shot stands in its own row, in its history and in the audit: over HTTP alone and together, in batches,
-by SQL; at no place is it more than its reader may see."""
+"""A one-shot's row, history and audit record who made it: over HTTP singly and together, in batches, and by SQL. No
+reader sees more than its role allows.
+"""
 
 import json
 import uuid
@@ -139,7 +140,7 @@ def test_the_history_keeps_it_and_a_retry_too(api: httpx.Client, base: str, shar
     assert len(_audit(api, base, object=new["job_id"])) == 1
     api.post(f"{execution}/retry", json={}).raise_for_status()
     assert api.get(execution).json()["created_by"] == by
-    # it is kept for as long as the execution is
+    # the record is kept as long as the execution is
     shared_superuser.execute("delete from kronos.execution_live where execution_id = %s", [new["job_id"]])
     assert _audit(api, base, object=new["job_id"]) == []
 
@@ -183,7 +184,7 @@ select id, workspace_id, id, endpoint_id, 1, 'API', at, at, now() + interval '1 
 def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     api: httpx.Client, base: str, workspace: str, shared_superuser: Connection
 ) -> None:
-    """They were all made at one instant, and the one that is looked for is the last of them."""
+    """All were made in the same instant, and the one searched for is the last of them."""
     shared_superuser.execute(_AT_ONCE, [workspace])
     found = api.get(f"{base}/audit", params={"object_type": "one_shot"}).raise_for_status().json()
     assert found["data"] == []

@@ -1,4 +1,4 @@
-"""/openapi.json says of every route what it takes, what it answers, and how it fails."""
+"""/openapi.json describes each route's input, its answers, and its errors."""
 
 import json
 import re
@@ -120,7 +120,7 @@ def test_an_endpoints_type_says_which_spec_it_has(document: dict[str, Any]) -> N
 
 
 def test_every_name_is_one_schemas_alone(document: dict[str, Any]) -> None:
-    """Generators name classes by titles, and enumerations by a schema and its property."""
+    """Generators name classes after titles, and enumerations after a schema and its property."""
     schemas = document["components"]["schemas"]
     assert {name: schema["title"] for name, schema in schemas.items()} == {name: name for name in schemas}
     assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]+", name) for name in schemas)
@@ -153,7 +153,7 @@ def test_every_answer_tells_its_headers(document: dict[str, Any]) -> None:
 
 
 def test_whatever_can_be_changed_has_a_tag_and_its_changes_take_conditions(document: dict[str, Any]) -> None:
-    """What a caller may edit: where GET and PUT, PATCH or DELETE are one path."""
+    """Everything that a caller may edit: paths with GET and one of PUT, PATCH and DELETE."""
     editable = 0
     for path, methods in document["paths"].items():
         for method in methods.keys() & {"put", "patch", "delete"} if "get" in methods else ():
@@ -180,7 +180,7 @@ def test_every_parameter_is_described_by_more_than_its_type(document: dict[str, 
                 assert "pattern" in schema or schema.get("format") == "uuid", (path, method, parameter["name"])
 
 
-# Bodies that may be left out: the operation does as well without.
+# Optional bodies: the operation also works without one.
 OPTIONAL = {
     "pause_heartbeat",
     "resume_heartbeat",
@@ -236,7 +236,7 @@ def test_every_example_of_a_body_is_accepted(
         "resume_heartbeat",
         "rotate_heartbeat",
     }
-    slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # the example's own may be taken on a shared server
+    slug = {"slug": f"acme-{uuid.uuid4().hex[:8]}"}  # on a shared server, the example's own name may be taken
     made = api.post(f"{base}/keys", json=bodies["create_key"])
     assert made.status_code == 201, made.text
     asked = [
@@ -370,5 +370,5 @@ def test_what_makes_something_takes_a_key_and_every_write_tells_of_lost_answers(
         answers = operation["responses"]
         assert ("outcome_unknown" in answers["503"]["description"]) == (method != "get"), path
         for status in (status for status in answers if status < "300"):
-            is_known = operation["operationId"] in keyed | {"create_jobs"}  # which has a key for each of its jobs
+            is_known = operation["operationId"] in keyed | {"create_jobs"}  # its jobs have a key each
             assert ("Idempotent-Replayed" in answers[status].get("headers", {})) == is_known

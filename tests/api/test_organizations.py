@@ -1,4 +1,4 @@
-"""Organizations, and whose workspaces are."""
+"""Organizations, and which workspaces belong to them."""
 
 import uuid
 
@@ -46,5 +46,5 @@ def test_a_group_has_one_role_in_a_workspace(api: httpx.Client, workspace: str) 
     assert api.get(path).json()["data"] == [made]
     api.patch(f"/v1/workspaces/{workspace}", json={"status": "SUSPENDED"}).raise_for_status()
     assert api.post(path, json={"group": "another", "role": "viewer"}).json()["code"] == "workspace_suspended"
-    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its people could read on
+    assert api.delete(f"{path}/{made['mapping_id']}").status_code == 204  # its users could otherwise continue to read
     assert api.get(path).json()["data"] == []

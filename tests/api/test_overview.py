@@ -1,4 +1,4 @@
-"""A workspace at a glance, and what its jobs are going to do."""
+"""A workspace's overview, and the coming load of its jobs."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ returning execution_id, scheduled_at
 
 
 class Scene:
-    """A workspace with a job, and what became of its ticks."""
+    """A workspace with a job, and ticks with various outcomes."""
 
     def __init__(self, api: httpx.Client, superuser: psycopg.Connection, workspace: str) -> None:
         self.api, self.superuser, self.base = api, superuser, f"/v1/workspaces/{workspace}"
@@ -69,7 +69,7 @@ def scene(api: httpx.Client, shared_superuser: psycopg.Connection, workspace: st
 
 
 def at(found: dict[str, Any], instant: datetime) -> dict[str, int]:
-    """What the minute has that is not nothing."""
+    """The minute's counts that are not zero."""
     name = instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
     (minute,) = (each for each in found["minutes"] if each["at"] == name)
     return {what: number for what, number in minute.items() if number and what != "at"}
@@ -106,7 +106,7 @@ def test_a_row_of_many_ticks_is_spread_over_their_minutes(scene: Scene) -> None:
     minutes = [each for each in found["minutes"] if each["missed"]]
     assert {each["missed"] for each in minutes} == {1}
     assert minutes[-1]["at"] == last.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:00Z")
-    assert len(minutes) in (49, 50)  # up to it; a minute may have begun since
+    assert len(minutes) in (49, 50)  # up to that tick; another minute may have begun since
 
 
 def test_what_fails_and_has_not_succeeded_since_is_failing_with_why(scene: Scene) -> None:
@@ -195,7 +195,7 @@ def test_a_minute_shows_its_jobs_and_what_spreading_them_would_give(scene: Scene
 def test_the_instances_load_is_its_administrators(scene: Scene) -> None:
     scene.job("hourly", cron="7 * * * *")
     found = scene.api.get("/v1/system/load").json()
-    assert found["jobs"] >= 5  # those of Kronos itself, of which three run each minute
+    assert found["jobs"] >= 5  # Kronos's own jobs, three of which run every minute
     assert min(found["runs"]) >= 3
 
 

@@ -1,4 +1,4 @@
-"""A page of a list is bounded in bytes: what is in it as users wrote it, and what PostgreSQL writes out of it."""
+"""A list's pages are limited in bytes, both as users wrote the values and as PostgreSQL expands them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,12 +10,12 @@ import pytest
 from kronos.database import PAGE_BYTES
 
 BIG = {"text": "x" * 240_000}
-# 30 bytes as stored, 301 each written out.
+# 30 bytes each as stored, 301 when written out.
 SPREADING = "(select jsonb_build_object('numbers', jsonb_agg(1e300::numeric)) from generate_series(1, 2000))"
 
 
 def pages(api: httpx.Client, path: str, **query: Any) -> Iterator[tuple[list[dict[str, Any]], int]]:
-    """Each page's rows and its answer's bytes."""
+    """Each page's rows, and the size of its answer in bytes."""
     while True:
         response = api.get(path, params=query)
         assert response.status_code == 200, response.text
@@ -27,7 +27,7 @@ def pages(api: httpx.Client, path: str, **query: Any) -> Iterator[tuple[list[dic
 
 
 def check(api: httpx.Client, path: str, wanted: list[str], name: str, *, largest_row: int, **query: Any) -> list[int]:
-    """All are listed, each once, in pages that are no larger than they may be; the pages' lengths."""
+    """Check that each row is listed once, in pages of at most the allowed size. Return the pages' lengths."""
     found: list[str] = []
     lengths = []
     for rows, size in pages(api, path, **query):
@@ -83,7 +83,7 @@ def test_versions_endpoints_and_a_jobs_executions_do_too(api: httpx.Client, work
 
 @pytest.fixture
 def spreading(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> list[str]:
-    """Jobs whose stored inputs are some kB and 600 kB written out, as SQL can store them; newest first."""
+    """Jobs whose inputs have a few kB as stored and 600 kB when written out, which only SQL can store; newest first."""
     path = f"/v1/workspaces/{workspace}/jobs"
     made = [
         api.post(path, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}).json()
@@ -147,7 +147,7 @@ def test_the_log_tells_of_the_last_attempts(api: httpx.Client, tried: str) -> No
 def test_a_page_measures_no_more_documents_than_it_has(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """Of sixty inputs of 240 kB a page may look at one more than it has."""
+    """With sixty inputs of 240 kB, a page may measure at most one more than it contains."""
     path = f"/v1/workspaces/{workspace}"
     body = {
         "endpoint": "sink",
@@ -174,7 +174,7 @@ def test_a_page_measures_no_more_documents_than_it_has(
     )
 
     def read(most_bytes: int) -> tuple[int, int]:
-        """The rows of a page of so many bytes, and the blocks that were read for it."""
+        """The number of rows in a page of this size, and the blocks read for it."""
         (((plan,),),) = shared_superuser.execute(
             """
             explain (analyze, buffers, format json)
@@ -185,7 +185,7 @@ def test_a_page_measures_no_more_documents_than_it_has(
         ).fetchall()
         return plan["Plan"]["Actual Rows"], plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"]
 
-    read(PAGE_BYTES)  # what the first statement of a session loads is in neither figure
+    read(PAGE_BYTES)  # loads what a session's first statement loads, so that neither figure contains it
     rows, blocks = read(PAGE_BYTES)
     all_rows, all_blocks = read(2**30)
     assert (rows <= 6, all_rows) == (True, 61)

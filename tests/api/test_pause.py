@@ -1,4 +1,4 @@
-"""Pause, resume and skip-next over HTTP: what a caller is told, what pg_cron and the ledger hold of it."""
+"""Pause, resume and skip-next over HTTP: the answers, pg_cron's entries, and the ledger."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from api_answers import counts, problem_of
 from conftest import Api, minute_with_time_left
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "30 * * * *"}
-LATER = {"starts_at": "2098-01-01T00:00:00Z"}  # what is shown of the job is the same whenever it is looked at
+LATER = {"starts_at": "2098-01-01T00:00:00Z"}  # so far ahead that the job looks the same at any time
 MINUTE = timedelta(minutes=1)
 JobJson = dict[str, Any]
 
@@ -24,7 +24,7 @@ def base(workspace: str) -> str:
 
 @pytest.fixture
 def make(api: httpx.Client, base: str) -> Callable[..., str]:
-    """Makes a CRON job; the path of it."""
+    """Create a CRON job. Return its path."""
 
     def made(**fields: Any) -> str:
         answer = api.post(base, json=CRON | fields)
@@ -128,7 +128,7 @@ def test_a_new_version_of_a_paused_job_is_paused_on_the_same_terms(
 def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
-    minute_with_time_left(shared_superuser)  # no tick comes before the job is paused
+    minute_with_time_left(shared_superuser)  # no tick falls before the pause
     path = make(cron="* * * * *")
     post(api, f"{path}/pause", {"note": "the audit"})
     began = backdate(shared_superuser, path, minutes=30)
@@ -145,7 +145,7 @@ def test_the_ticks_of_a_pause_are_one_skipped_row_with_its_note(
 
 
 def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datetime:
-    """Sets the job's pointer back, as if it had halted so long ago; its new first tick."""
+    """Set the job's pointer back, as if the job had halted that long ago. Return its new first tick."""
     (row,) = superuser.execute(
         """
         update tests.jobs
@@ -162,7 +162,7 @@ def backdate(superuser: psycopg.Connection, path: str, *, minutes: int) -> datet
 def test_the_next_ticks_are_skipped_each_recorded_in_the_ledger_and_the_one_after_them_runs(
     api: httpx.Client, make: Callable[..., str], shared_superuser: psycopg.Connection
 ) -> None:
-    minute_with_time_left(shared_superuser)  # no tick comes before the job is told to skip
+    minute_with_time_left(shared_superuser)  # no tick falls before skip-next
     path = make(cron="* * * * *", catch_up={"policy": "ALL"})
     assert (post(api, f"{path}/skip-next", {"count": 3})["skip_next"], api.get(path).json()["skip_next"]) == (3, 3)
     first = backdate(shared_superuser, path, minutes=5)
@@ -194,7 +194,7 @@ def test_skipping_replaces_what_was_said_before_and_is_taken_back_with_0(
         assert at(job["next_run_at"]) in (
             soon + count * hour,
             soon + (count + 1) * hour,
-        )  # if the hour's half passes meanwhile
+        )  # if half past passes meanwhile
     assert post(api, f"{path}/skip-next", {"count": 10_000})["next_run_at"] is None
 
 

@@ -1,7 +1,7 @@
-"""People sign in by OpenID Connect, with a real provider: oidc-provider-mock, on Authlib's authorization server.
+"""People sign in by OpenID Connect at a real provider: oidc-provider-mock, on Authlib's authorization server.
 
-It verifies clients, redirects, codes and nonces as any. What it lacks of RFC 7636 is added in front of it: a code is
-given for a verifier, and only to it.
+It checks clients, redirects, codes and nonces as any provider does. It lacks RFC 7636, which is added in front of it: a
+code is issued for a challenge and exchanged only for its verifier.
 """
 
 import base64
@@ -33,14 +33,14 @@ from kronos.api.app import create
 from kronos.api.keys import TRUSTED_SECONDS
 from sql_factory import records, value
 
-# The tests' server has uvicorn's access log; Kronos's has none (BoundedConfig).
+# The tests' server has uvicorn's access log, which Kronos turns off (BoundedConfig).
 _THEIRS = {"httpx", "httpcore", "werkzeug", "oidc_provider_mock", "authlib", "uvicorn"}
 
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[str]:
-    """The issuer's URL of a running provider."""
-    with warnings.catch_warnings():  # it uses a part of Authlib that is deprecated
+    """The issuer URL of a running provider."""
+    with warnings.catch_warnings():  # it uses a deprecated part of Authlib
         warnings.simplefilter("ignore")
         import oidc_provider_mock  # type: ignore[import-untyped]  # it has none
 
@@ -72,7 +72,9 @@ def served(provider: str, server: Any, template: str, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def scene(served: Api) -> tuple[str, str]:
-    """Two workspaces: in the first `ops` are operators and `readers` viewers, in the second nobody is anything."""
+    """Two workspaces. In the first, `ops` are operators and `readers` are viewers; in the second, no group has
+    a role.
+    """
     first, second = make_workspace(served.client), make_workspace(served.client)
     map_group(served.client, first, "ops", "operator")
     map_group(served.client, first, "readers", "viewer")
@@ -118,7 +120,7 @@ def test_who_was_sent_to_the_provider_comes_back_to_the_page_and_to_no_other_sit
     assert f'href="/auth/login?{urlencode({"next": at})}"' in page
     browser.go(f"/auth/login?{urlencode({'next': wanted})}")
     assert browser.come_back("ada").headers["location"] == at
-    # the cookie is the browser's own, and what stands in it is judged again
+    # The user can change the cookie, so its contents are checked again.
     other = Browser(served.client)
     other.go()
     state, nonce, verifier, _ = other.cookies[sessions.ATTEMPT_COOKIE].split(".")
@@ -169,7 +171,7 @@ def test_a_sign_out_ends_the_session_and_a_removed_mapping_its_role_in_two_secon
     kept = dict(browser.cookies)
     assert browser.request("POST", "/auth/logout").status_code == 204
     assert browser.cookies == {}
-    browser.cookies = kept  # as somebody who had copied it
+    browser.cookies = kept  # as an attacker with a copy would
     assert browser.request("GET", "/v1/me").status_code == 401
 
 
@@ -182,7 +184,7 @@ def test_a_person_has_the_minute_of_a_key_for_all_sessions_together_and_may_sign
     bob.sign_in("bob")
     with psycopg.connect(served.database_url, autocommit=True) as superuser:
         clock = Clock(superuser)
-        clock.stand(datetime.now(UTC))  # no minute ends meanwhile
+        clock.stand(datetime.now(UTC))  # the minute does not end during the test
         superuser.execute("update kronos.request_limit set per_minute = 7")
         superuser.execute("delete from kronos.request_rates")
         try:
@@ -227,7 +229,7 @@ def test_an_answer_that_is_not_this_browsers_is_refused(served: Api, scene: tupl
         browser.cookies.clear()
         answer, status = browser.come_back("ada"), 400
     elif case == "another's cookie":
-        # a thief has a code and a state that fits its own cookie, and not the verifier
+        # A thief has a code and a state that fits the thief's own cookie, but not the verifier.
         state = other.cookies[sessions.ATTEMPT_COOKIE].split(".")[0]
         browser.cookies = dict(other.cookies)
         answer, status = browser.come_back("ada", state=state), 403
@@ -276,7 +278,7 @@ def test_what_a_person_does_is_theirs_in_the_audit_and_no_secret_is_written(
     }
     with psycopg.connect(served.database_url, autocommit=True) as superuser:
         written = [str(records(superuser, f"select * from kronos.{each}")) for each in ("audit", "audit_pending")]
-    # what the browser and the provider write is theirs
+    # the logs of the browser and the provider do not count
     written += [f"{each.name} {each.getMessage()}" for each in caplog.records if each.name.split(".")[0] not in _THEIRS]
     code = dict(parse_qsl(query))["code"]
     secrets = {"session": session, "code": code, "key": made["key"].split("_", 3)[3], "client": SECRET}

@@ -1,4 +1,4 @@
-"""A key that stands where it must not: it is refused in URLs and said to be burnt, and written down nowhere."""
+"""Keys in the wrong place: in a URL they are rejected and reported as compromised, and none is ever written down."""
 
 import json
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from sql_factory import Connection, value
 
 @pytest.fixture(scope="module")
 def place(server: Server, template: str) -> Iterator[tuple[Process, Connection]]:
-    """A process whose log is read, as `kronos serve` runs it, and its database."""
+    """A process, run as `kronos serve` runs it, whose log is read, and its database."""
     with (
         cloned(server, template) as url,
         psycopg.connect(url, autocommit=True) as superuser,
@@ -38,7 +38,7 @@ def administrator(place: tuple[Process, Connection]) -> Connection:
 
 
 def places(key: str, path: str) -> list[tuple[str, str, dict[str, str], bytes]]:
-    """Requests that hold the key where it must not be, or where nobody looks: method, URL, headers, body."""
+    """Requests with the key where it must not be, or where it is ignored: method, URL, headers, body."""
     encoded = quote(key).replace("_", "%5F")
     body = json.dumps({"endpoint": key, "trigger": "CRON", "cron": key, "name": key, key: key, "input": {"a": key}})
     return [

@@ -1,4 +1,6 @@
-"""Previews over HTTP, of unsaved schedules and of jobs, and `kronos next`: the same answer in three places."""
+"""Previews over HTTP, of schedules that are not saved and of jobs, and `kronos next`: all three give the same
+answer.
+"""
 
 import httpx
 import psycopg
@@ -205,7 +207,7 @@ def test_a_jobs_next_runs_stay_within_its_window(api: httpx.Client, workspace: s
 
     shown = api.get(f"{job}/next-runs").json()
 
-    # 30 March 2127 is a Sunday, and the last of its month
+    # 30 March 2127 is a Sunday, the last one of its month.
     assert [run["local"] for run in shown["next_runs"]] == ["2127-03-29T02:30:00+01:00", "2127-03-31T02:30:00+02:00"]
     assert [tick["local"] for tick in shown["skipped"]] == ["2127-03-30T02:30:00"]
     assert shown["lints"] == ["02:30 on 2127-03-30 does not exist in Europe/Berlin: skipped (dst_gap SKIP)"]

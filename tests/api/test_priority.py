@@ -1,4 +1,4 @@
-"""The priority of jobs, runs by hand and backfills: given, stored, changed, shown; and what their executions have."""
+"""The priority of jobs, manual runs and backfills: set, stored, changed, shown, and passed to their executions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def made(api: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
 
 
 def waiting(superuser: psycopg.Connection, job_id: str) -> list[int | None]:
-    """The priorities of a job's unfinished executions, as their rows have them."""
+    """The priorities in the rows of a job's unfinished executions."""
     rows = superuser.execute("select priority from kronos.execution_live where job_id = %s order by 1", [job_id])
     return [row[0] for row in rows.fetchall()]
 

@@ -1,4 +1,4 @@
-"""Values that break naive handlers, in every field of every body: always an answer below 500."""
+"""Values that break naive handlers, in every field of every body: the status is always below 500."""
 
 import json
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ PROBES = [
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A request that succeeds as it is, and the fields to be spoilt: its own, or those of its member `inside`."""
+    """A request that succeeds unchanged, and the fields to replace: its own, or those of its member `inside`."""
 
     path: str
     body: dict[str, Any]
@@ -123,7 +123,7 @@ PLACES = {
 
 
 def spoilt(place: Place, field: str, probe: bytes) -> bytes:
-    """The body with the probe in place of the field's value: JSON that json.dumps would never write."""
+    """The body with the probe in place of the field's value, even if json.dumps would never write it."""
     if place.inside is None:
         whole = place.body | {field: "@probe@"}
     else:
@@ -138,7 +138,7 @@ def test_no_value_of_any_field_is_a_server_error(
     path, before = "", None
     for field in place.fields:
         for probe in PROBES:
-            if before is None:  # nothing was there, or something was changed
+            if before is None:  # the first probe, or the previous one changed something
                 path = place.path.replace("{w}", workspace)
                 if "{j}" in path:
                     path = path.replace("{j}", api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON).json()["job_id"])
@@ -167,7 +167,7 @@ def test_a_large_body_is_refused(api: httpx.Client, workspace: str, length: int,
             f"/v1/workspaces/{workspace}/jobs", content=content, headers={"Content-Type": "application/json"}
         )
     except httpx.WriteError:
-        return  # the server answered and closed while we were still sending
+        return  # the server answered and closed while the client was still sending
     assert (response.status_code, response.json()["code"]) == (413, "payload_too_large")
 
 

@@ -1,4 +1,6 @@
-"""The last executions of a day, held by some and wanted by others: who waits, and who gives way."""
+"""Two transactions hold the last executions of a day and want each other's: which one waits, and which one
+gives way.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,13 +16,13 @@ from conftest import Api, await_condition
 from sql_factory import Connection, value
 
 _ASK = "select kronos.count_executions(%s, 1)"
-_SLOW = "-c deadlock_timeout=60s"  # what PostgreSQL finds would come too late
+_SLOW = "-c deadlock_timeout=60s"  # PostgreSQL's own deadlock check would come too late
 _GIVES_WAY = "hold the last executions of the workspace's day"
 
 
 @dataclass(frozen=True, slots=True)
 class LastTwo:
-    """Two transactions, each of which holds one of the last two executions of a day: `low` the lower shard."""
+    """Two transactions that each hold one of the last two executions of a day; `low` holds the lower shard."""
 
     it: Day
     low: psycopg.Connection
@@ -29,13 +31,13 @@ class LastTwo:
     superuser: Connection
 
     def asks(self, who: psycopg.Connection) -> Future[Any]:
-        """One more for it; returns when it waits, or has its answer."""
+        """Count one more execution. Returns once the call waits for a lock, or is done."""
         asked = self.threads.submit(who.execute, _ASK, [self.it.id])
         self.waits(who, asked, seconds=0)
         return asked
 
     def waits(self, who: psycopg.Connection, asked: Future[Any], *, seconds: float) -> None:
-        """Until it has waited so long, or has its answer."""
+        """Wait until the call has waited that many seconds for a lock, or is done."""
         waiting = (
             "select count(*) from pg_stat_activity where pid = %s and wait_event_type = 'Lock'"
             " and clock_timestamp() - query_start > make_interval(secs => %s)"
@@ -64,7 +66,7 @@ def _two(own_api: Api, superuser: Connection) -> Iterator[LastTwo]:
 def test_of_two_that_hold_the_last_of_a_day_and_want_the_others_the_one_against_the_order_gives_way(
     own_api: Api, superuser: Connection, is_in_order: bool
 ) -> None:
-    """Whichever waits first, no deadlock is found."""
+    """Whichever waits first, PostgreSQL finds no deadlock."""
     with _two(own_api, superuser) as two:
         order = (two.low, two.high) if is_in_order else (two.high, two.low)
         asked = {each: two.asks(each) for each in order}
@@ -82,7 +84,7 @@ def test_who_is_waited_for_by_nobody_waits_against_the_order_as_long_as_it_takes
 ) -> None:
     with _two(own_api, superuser) as two:
         asked = two.asks(two.high)
-        two.waits(two.high, asked, seconds=1.7)  # three times its patience
+        two.waits(two.high, asked, seconds=1.7)  # three times as long as it would wait for a lock against the order
         assert not asked.done()
         two.low.rollback()
         asked.result(60)
@@ -106,7 +108,9 @@ def test_an_applications_own_lock_timeout_holds_against_the_order(
 def test_sessions_that_ask_again_and_again_use_up_the_day_and_find_no_deadlock(
     own_api: Api, superuser: Connection
 ) -> None:
-    """Each transaction makes three, one by one; who gives way begins anew, as is said."""
+    """Each transaction counts three executions, one by one. If it has to give way, it starts again, as the message
+    says.
+    """
     it = Day(own_api, superuser, 60)
 
     def make(_: int) -> int:

@@ -1,4 +1,4 @@
-"""A workspace's quotas: exact, whichever way in; the refusal has the numbers; and usage says what is left."""
+"""A workspace's quotas: exact, however objects are created; an error has the numbers; and usage shows what is left."""
 
 import json
 import uuid
@@ -47,13 +47,13 @@ def test_cron_jobs_are_counted_while_they_are_live(api: httpx.Client, base: str)
     api.post(f"{base}/jobs/job-0/pause", json={}).raise_for_status()
     is_full()
     api.post(f"{base}/jobs/job-0/resume", json={}).raise_for_status()
-    api.patch(f"{base}/jobs/job-0", json={"cron": "0 5 * * *"}).raise_for_status()  # another version, no other job
+    api.patch(f"{base}/jobs/job-0", json={"cron": "0 5 * * *"}).raise_for_status()  # a new version is not a new job
     api.delete(f"{base}/jobs/job-1").raise_for_status()
     batch = [CRON, NOW, CRON]
     refused(api.post(f"{base}/jobs:batch", json={"jobs": batch}), 422, "cron_jobs", used=4, limit=3)
     api.post(f"{base}/jobs", json=CRON).raise_for_status()
     is_full()
-    limit(api, base, max_cron_jobs=1)  # what is there stays, and can be changed and cancelled
+    limit(api, base, max_cron_jobs=1)  # existing jobs stay, and can be changed and cancelled
     api.patch(f"{base}/jobs/job-0", json={"cron": "0 6 * * *"}).raise_for_status()
     api.delete(f"{base}/jobs/job-0").raise_for_status()
     limit(api, base)
@@ -252,8 +252,9 @@ def test_many_at_once_make_no_more_than_the_day_allows_and_no_fewer(day: Callabl
 def test_an_application_that_holds_the_last_of_a_day_holds_up_nobody_else(
     day: Callable[[int], Day], superuser: Connection, own_api: Api, is_undone: bool
 ) -> None:
-    """An end of a delivery, a ring and the upkeep serve all workspaces: none of them waits for an application that has
-    counted an execution and does not commit, and what cannot be decided until then is decided after."""
+    """The end of a delivery, a ring and upkeep serve all workspaces. None of them may wait for an application that has
+    counted an execution and does not commit. What depends on it is decided afterwards.
+    """
     it = day(4)
     ticking = it.made("jobs", CRON | {"cron": "* * * * *"})["job_id"]
     it.made("jobs", CRON | {"name": "called"})
@@ -263,7 +264,7 @@ def test_an_application_that_holds_the_last_of_a_day_holds_up_nobody_else(
         as_worker(own_api.database_url) as worker,
         psycopg.connect(own_api.database_url, autocommit=True) as ringing,
     ):
-        # all that is left, and one of it counted
+        # locks the rest of the quota, and counts one execution
         application.execute("select from kronos.quota_shards where workspace_id = %s for update", [it.id])
         application.execute("select kronos.count_executions(%s, 1)", [it.id])
         ringing.execute("set lock_timeout = '1ms'")

@@ -1,4 +1,6 @@
-"""How many requests a key may make: in all processes together, by PostgreSQL's count, with hardly a round trip more."""
+"""How many requests a key may make: in all processes together, by PostgreSQL's count, with hardly any additional round
+trips.
+"""
 
 import asyncio
 import hashlib
@@ -21,7 +23,7 @@ from sql_factory import Connection, records, value
 
 
 def make_key(connection: psycopg.Connection, per_minute: int | None) -> str:
-    """A key of the administrator's that may make so many requests."""
+    """Insert an administrator's key with this request limit."""
     public_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     connection.execute(
         "insert into kronos.api_keys (public_id, secret_sha256, role, requests_per_minute) values (%s, %s, "
@@ -32,7 +34,7 @@ def make_key(connection: psycopg.Connection, per_minute: int | None) -> str:
 
 
 async def served(keys: Keys, key: str, count: int) -> int:
-    """How many of so many requests are, one after the other."""
+    """Make `count` requests one after another. Return how many were served."""
     found = 0
     for _ in range(count):
         try:
@@ -48,7 +50,7 @@ async def served(keys: Keys, key: str, count: int) -> int:
 async def test_processes_together_serve_what_the_key_may_and_not_one_more(
     pool: Pool, superuser: Connection, per_minute: int
 ) -> None:
-    """Each asks for more than there is, at once and again and again."""
+    """Together, the processes ask for more than the limit, concurrently and repeatedly."""
     Clock(superuser).stand(datetime(2026, 1, 1, tzinfo=UTC))  # the minute does not end
     key = make_key(superuser, per_minute)
     processes = [Keys(pool) for _ in range(4)]
@@ -63,18 +65,18 @@ async def test_one_process_loses_no_request_and_a_new_minute_begins_anew(pool: P
     key, keys = make_key(superuser, 50), Keys(pool)
     assert await served(keys, key, 200) == 50
     clock.stand(began + timedelta(seconds=59))
-    assert await served(Keys(pool), key, 10) == 0  # another process, which has not seen that the minute is used up
+    assert await served(Keys(pool), key, 10) == 0  # another process, which does not know that the minute is used up
     clock.stand(began + timedelta(seconds=60))
     assert await served(Keys(pool), key, 200) == 50
 
 
 def taken(window_at: datetime, granted: int) -> SimpleNamespace:
-    """As PostgreSQL answers."""
+    """As PostgreSQL returns it."""
     return SimpleNamespace(quota=100, granted=granted, left_over=100 - granted, window_at=window_at, seconds=60)
 
 
 async def test_what_is_taken_is_no_good_in_the_next_minute() -> None:
-    """However much is left of it."""
+    """However much of it is left."""
     first, second = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
     allowance = Allowance()
     allowance.take(taken(first, granted=10), asked_at=0)
@@ -116,7 +118,7 @@ async def test_a_standby_counts_nothing_and_serves(pool: Pool, superuser: Connec
 
 
 async def test_a_busy_key_asks_seldom(pool: Pool, superuser: Connection) -> None:
-    """10,000 requests of 300,000: the chunks double."""
+    """The chunks double: 10,000 requests of a limit of 300,000."""
     key, keys, asked = make_key(superuser, None), Keys(pool), 0
     run = pool.run
 
@@ -182,7 +184,7 @@ def test_each_answer_to_a_key_says_where_it_stands(api: httpx.Client, shared_sup
 
 
 def test_who_guesses_is_slowed_and_hears_how_long(api: httpx.Client, shared_superuser: Connection) -> None:
-    """The address is this test's own: the loopback network is not the client's."""
+    """The guesses come from an address that only this test uses, so that they do not slow other clients."""
     with httpx.Client(
         base_url=api.base_url, transport=httpx.HTTPTransport(local_address="127.0.77.1"), timeout=90
     ) as stranger:

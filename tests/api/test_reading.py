@@ -1,4 +1,4 @@
-"""Reading changes nothing: no schedule moves on, nothing is made or ended, however often and whatever is asked."""
+"""Reads change nothing: no schedule moves, and nothing is created or ended, however often and whatever is read."""
 
 from urllib.parse import urlencode
 
@@ -15,26 +15,27 @@ from worker.running import seem_rung
 READS = depth(300, deep=1000)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
 
-# Of every table, each row with what its last writer left on it.
+# Every row of every table, with its last writer.
 _TABLES = (
     "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('kronos', 'cron') "
-    # in which requests are counted, reads too; which workspaces somebody listens to, which is unlogged; and that pings
-    # can be received, which each process says every few seconds
+    # Except the tables that count requests, reads included; those that record which workspaces have listeners, some of
+    # which are unlogged; and the row by which each process says every few seconds that pings can be received.
     "and tablename <> all (array['request_rates', 'live_watches', 'live_marks', 'live_origin', 'ping_door']) order by 1"
 )
 _ROWS = "select ctid::text || ' ' || xmin::text || ' ' || (row.*)::text from {} as row order by 1"
 
 
 def written(superuser: psycopg.Connection) -> dict[str, list[str]]:
-    """Every row of every table, with its place and its last writer."""
+    """Every row of every table, with its position and its last writer."""
     tables = [name for (name,) in superuser.execute(_TABLES).fetchall()]
     return {name: [row for (row,) in superuser.execute(_ROWS.format(name)).fetchall()] for name in tables}
 
 
 @pytest.fixture
 def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> list[str]:
-    """Every path that can be read, of a job with ticks that are due and overdue, a backfill under way and an execution
-    of each kind."""
+    """Every path that can be read, for a job with due and overdue ticks, a running backfill and an execution of each
+    kind.
+    """
     base, client = f"/v1/workspaces/{own_workspace}", own_api.client
     job = client.post(f"{base}/jobs", json=JOB).raise_for_status().json()
     superuser.execute(
@@ -50,7 +51,7 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     client.put(f"{base}/heartbeats/sink", json={"period_seconds": 3600}).raise_for_status()
     client.put(f"{base}/payload-specs/sink", json={"schema": {}}).raise_for_status()
     client.put(f"{base}/secrets/sink", json={"value": "a value"}).raise_for_status()
-    seem_rung(superuser)  # else /readyz says that nobody rings
+    seem_rung(superuser)  # otherwise /readyz reports silence
     found = {"w": own_workspace, "j": job["job_id"], "e": execution_id, "b": backfill_id, "name": "sink"}
     found["o"] = operation
     client.post("/v1/organizations", json={"slug": "umbrella"}).raise_for_status()
@@ -60,7 +61,7 @@ def paths(own_api: Api, own_workspace: str, superuser: psycopg.Connection) -> li
     return [
         f"{path.format(**found)}?{urlencode(queries.get(path, {}))}"
         for path, methods in documented.items()
-        if "get" in methods and "{i}" not in path  # nothing has broken: there is no incident
+        if "get" in methods and "{i}" not in path  # no rule is violated, so there is no incident
     ]
 
 
@@ -76,4 +77,4 @@ def test_hundreds_of_reads_change_no_row(own_api: Api, paths: list[str], superus
     own_api.client.post(
         f"{next(path for path in paths if path.endswith('/status?')).removesuffix('/status?')}/pause"
     ).raise_for_status()
-    assert written(superuser) != before  # what is written is seen
+    assert written(superuser) != before  # a write is detected

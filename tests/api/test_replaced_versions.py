@@ -1,5 +1,6 @@
-"""A job's name means the job with all its versions; an id means one version, and one that was replaced changes
-nothing."""
+"""A job's name means the job with all its versions. An id means one version; a replaced version cannot change
+anything.
+"""
 
 from typing import Any
 

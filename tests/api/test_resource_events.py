@@ -1,4 +1,4 @@
-"""Events of what people configure: an endpoint, a document, a secret, an alert rule, and the workspace itself."""
+"""Events of configuration: endpoints, documents, secrets, alert rules, and the workspace itself."""
 
 import json
 
@@ -13,7 +13,7 @@ def _hook(path: str) -> dict[str, object]:
 
 
 def test_what_people_configure_comes_to_who_asks_for_it(api: httpx.Client, workspace: str) -> None:
-    """Made, changed and deleted by somebody: its kind, name and version; and nothing of what is in it."""
+    """When one is created, changed or deleted, the event has its kind, name and version, and none of its content."""
     base = f"/v1/workspaces/{workspace}"
     puts: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
         "endpoint": ("endpoints", _hook("/"), _hook("/hunter2")),

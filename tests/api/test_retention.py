@@ -1,5 +1,6 @@
-"""GET, PUT /v1/workspaces/{w}/retention: a workspace's own ages, the instance's, and since when its history is
-whole."""
+"""GET and PUT /v1/workspaces/{w}/retention: a workspace's own ages, the instance's, and since when its history is
+complete.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -77,7 +78,7 @@ def test_beyond_the_retained_window_nobody_says_unaccounted(
     told = own_api.client.get(f"{base}/jobs/{made['job_id']}/explain", params=at).json()
     assert (told["decision"], told["code"]) == ("UNKNOWN", "beyond_retention")
     assert own_api.client.get(f"{base}/retention").json()["retained_from"] is not None
-    # What is kept longer is told as ever.
+    # A row that is kept longer is still reported.
     age = value(superuser, "select extract(epoch from date_trunc('minute', now()) - %s)::float / 86400", [noon])
     finished(superuser, made["job_id"], "FAILED", days=age)
     told = own_api.client.get(f"{base}/jobs/{made['job_id']}/explain", params=at).json()

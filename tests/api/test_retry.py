@@ -1,5 +1,6 @@
-"""A run that is made due again by hand goes to its endpoint as it is now, or in the version that it had; its attempts
-say which."""
+"""A run that is retried by hand goes to its endpoint's current version, or to the version that it had; its attempts
+record which.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,7 +68,7 @@ def base(api: httpx.Client, workspace: str) -> str:
 def fail(
     api: httpx.Client, base: str, shared_superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> Callable[[str], None]:
-    """One attempt that ends an execution FAILED."""
+    """Run one attempt that ends the execution FAILED."""
 
     def failed(execution_id: str) -> None:
         shared_superuser.execute(
@@ -87,7 +88,7 @@ def fail(
 
 @pytest.fixture(params=[immediate, delayed, manual, backfilled])
 def failed(request: pytest.FixtureRequest, api: httpx.Client, base: str, fail: Callable[[str], None]) -> str:
-    """A run that has FAILED at the endpoint's first version; the endpoint was corrected since."""
+    """A run that FAILED with the endpoint's first version; the endpoint was corrected since."""
     execution_id: str = request.param(api, base)
     fail(execution_id)
     assert api.put(f"{base}/endpoints/target", json=CORRECTED).json()["version"] == 2
@@ -112,7 +113,7 @@ def test_it_goes_to_the_endpoint_as_it_is_now(
     retried = api.post(f"{base}/executions/{failed}/retry", json=body)
     assert (retried.status_code, retried.json()["execution_id"], retried.json()["status"]) == (200, failed, "RETRYING")
     assert (retried.json()["attempt_count"], retried.json()["max_attempts"]) == (1, 8), (
-        "as many more as the present version allows"
+        "as many more as the current version allows"
     )
     row = shared_superuser.execute(
         "select timeout_ms from kronos.execution_live where execution_id = %s", [failed]

@@ -1,4 +1,4 @@
-"""What keys of each role may do, route by route, and what they see."""
+"""What a key of each role may do, route by route, and what it sees."""
 
 import uuid
 from typing import Any
@@ -66,13 +66,13 @@ LEAST = {
         f"GET {_W}/executions/{{e}}/logs",
         "GET /v1/me",
         "GET /v1/me/workspaces",
-        "POST /v1/schedules/preview",  # nothing is written
+        "POST /v1/schedules/preview",  # writes nothing
         "POST /v1/schedules/parse",
         f"POST {_W}/jobs/{{j}}/diff",
         f"GET {_W}/jobs:glance",
     },
     "operator": {
-        f"POST {_W}/apply",  # what is no job needs admin (tests/api/test_apply.py)
+        f"POST {_W}/apply",  # anything but jobs needs admin (tests/api/test_apply.py)
         f"GET {_W}/export",
         f"POST {_W}/heartbeats",
         f"PUT {_W}/heartbeats/{{name}}",
@@ -156,12 +156,14 @@ LEAST = {
         "GET /v1/audit/export",
     },
 }
-"""The least role of each operation that needs a key. A new one is written down here."""
+"""The lowest role for each operation that needs a key. Add new operations here."""
 _ABSENT = str(uuid.UUID(int=7))
 
 
 def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> httpx.Response:
-    """The answer to an operation that changes nothing: its thing is absent, its body empty, its version another."""
+    """Call an operation so that it changes nothing: on a missing object, with an empty body, and with another
+    version.
+    """
     method, path = operation.split(" ")
     names = {name: ids.get(name, _ABSENT) for name in ("j", "e", "b", "o", "name", "key_id", "mapping_id", "i", "org")}
     headers = {} if method == "GET" else {"If-Match": '"999"'}
@@ -169,7 +171,7 @@ def ask(client: httpx.Client, operation: str, workspace: str, **ids: str) -> htt
 
 
 def said(response: httpx.Response, workspace: str) -> dict[str, Any]:
-    """A problem but for what names its request."""
+    """The problem without the members that differ per request."""
     problem: dict[str, Any] = response.json()
     del problem["request_id"], problem["instance"]
     return {name: each.replace(workspace, "W") if isinstance(each, str) else each for name, each in problem.items()}
@@ -219,7 +221,7 @@ def test_another_workspace_is_a_missing_one_for_every_operation_and_role(
                 for there, absent in pairs:
                     answers = [ask(client, operation, each) for each in (there, absent)]
                     assert [each.status_code for each in answers] == [404, 404], (role, operation, answers[0].text)
-                    # of an id the answer has it in lower case
+                    # the answer shows an id in lower case
                     told = [said(answer, each.lower()) for answer, each in zip(answers, (there, absent), strict=True)]
                     assert told[0] == told[1], (role, operation)
                     assert told[0]["code"] == "workspace_not_found"
@@ -246,8 +248,9 @@ _CANARY = "canary-of-a-payload"
 
 @pytest.fixture
 def history(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> dict[str, str]:
-    """A CRON job and a one-shot that have run, with the canary in all that was sent and answered: ids by their names
-    in paths."""
+    """A CRON job and a one-shot that have run, with the canary in everything sent and received. Ids by their names in
+    paths.
+    """
     base = f"/v1/workspaces/{workspace}"
     cron = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "input": {"secret": _CANARY}}
     job = api.post(f"{base}/jobs", json=cron).raise_for_status().json()["job_id"]
@@ -285,7 +288,7 @@ def history(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connect
 def test_a_viewer_sees_payloads_only_where_its_key_says_so(
     api: httpx.Client, history: dict[str, str], shared_superuser: psycopg.Connection
 ) -> None:
-    """Whatever is read, and however it is asked for; each place of one that is kept back says so."""
+    """In every answer, with every way of asking; each withheld value is marked as such."""
     reads = sorted(each for each in LEAST["viewer"] if each.startswith("GET"))
     seen: dict[bool, dict[str, str]] = {}
     for sees in (True, False):

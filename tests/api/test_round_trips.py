@@ -1,5 +1,6 @@
-"""What the door lets in comes back the same: in every answer, in every list, and at the receiver. What could not is
-refused there."""
+"""What the API accepts is returned unchanged: in every answer, in every list, and at the receiver. What could not be is
+rejected when it arrives.
+"""
 
 import json
 import threading
@@ -32,7 +33,7 @@ class Written(str):
 
     @property
     def meant(self) -> int | float:
-        """What every reader takes it for: an integer of 64 bits, else the nearest double."""
+        """Its value to any reader: a 64-bit integer, or the nearest double."""
         return int(self) if self.lstrip("-").isdigit() else float(self)
 
 
@@ -57,7 +58,7 @@ SCALARS = st.one_of(NUMBERS, NUMBERS, TEXTS, st.none(), st.booleans())
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4), max_leaves=12
 )  # fmt: skip
-# Tags hold nothing that is not seen, of which the most are of these two kinds.
+# Tags may contain nothing invisible; most invisible characters are in these two categories.
 SEEN = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=12).map(
     lambda text: text.replace("{{", "{ {")
 )
@@ -67,14 +68,14 @@ TAGS = st.lists(
 
 
 def deep(document: Json, levels: int) -> Json:
-    """The document so many levels further down."""
+    """The document, nested that many levels deeper."""
     for level in range(levels):
         document = [document] if level % 2 else {"": document}
     return document
 
 
 def spelt(document: Json, *, is_ascii: bool) -> str:
-    """The JSON text, its numbers as they are spelt."""
+    """The JSON text, with numbers as they are spelled."""
     if isinstance(document, Written):
         return str(document)
     if isinstance(document, dict):
@@ -89,7 +90,7 @@ def spelt(document: Json, *, is_ascii: bool) -> str:
 
 
 def same(read: Json, sent: Json) -> bool:
-    """Whether what was read means what was sent: integers and doubles to the last bit; zero has no sign."""
+    """Whether the values are equal: integers and doubles to the last bit; the sign of zero does not count."""
     if isinstance(sent, Written):
         meant = sent.meant
         return type(read) in (int, float) and (read == meant if isinstance(meant, int) else float(read) == meant)
@@ -105,7 +106,7 @@ def same(read: Json, sent: Json) -> bool:
 
 
 class Receiver:
-    """Keeps what it was sent, by execution."""
+    """A receiver that stores the bodies it gets, by execution."""
 
     def __init__(self) -> None:
         bodies = self.bodies = dict[str, bytes]()
@@ -120,14 +121,14 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *values: object) -> None:
-                """Nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
 
 
 class Place:
-    """A workspace whose executions a worker delivers to a receiver that keeps them."""
+    """A workspace whose executions a worker delivers to a receiver that stores them."""
 
     def __init__(self, client: httpx.Client, receiver: Receiver) -> None:
         self.client, self.receiver = client, receiver
@@ -147,7 +148,7 @@ class Place:
         return answer.json()
 
     def row(self, path: str, name: str, value: str, **params: str) -> dict[str, Any]:
-        """The list's row of which `name` is `value`; the list is asked for at its longest."""
+        """The list's row whose `name` is `value`, read with the largest page size."""
         (found,) = (row for row in self.get(path, limit="200", **params)["data"] if row[name] == value)
         return dict(found)
 

@@ -1,4 +1,6 @@
-"""A PATCH of a schedule is judged as a creation is: the same function, over what the job would then have."""
+"""A PATCH of a schedule is checked like a creation: by the same function, with the values that the job would
+then have.
+"""
 
 import itertools
 from typing import Any
@@ -29,8 +31,7 @@ ALL = [{name: VALUES[name][0] for name in ("cron", "every", "anchor")}]
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """The schedule that the job would have: an expression takes an interval's place, with its anchor, and the other way
-    round."""
+    """The schedule that the job would have: a cron text replaces an interval with its anchor, and vice versa."""
     kept = dict(base)
     if "cron" in change:
         kept.pop("every", None)
@@ -66,7 +67,7 @@ def test_a_change_is_judged_as_the_creation_of_what_it_makes(
     now = api.get(f"{path}/j").json()
     if changed.is_success:
         shown = ("cron", "every", "anchor_local", "timezone", "description", "ends_at")
-        # An interval without an anchor begins with the minute in which it was asked for: with that of the one before or
+        # Without an anchor, an interval begins in the minute of the request, so compare with a creation before and one
         # after.
         either = [[each.json()[name] for name in shown] for each in (before, created)]
         assert [now[name] for name in shown] in either

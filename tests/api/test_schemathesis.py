@@ -1,7 +1,9 @@
-"""What schemathesis generates of /openapi.json: thousands of requests, each answered as the document has it, with
-every check of its. The edges of bodies are tried once for each operation, those of other parameters at three of the
-operations that have them; with --deep each by each way that leads to it (36 lead to a wrong type of an endpoint's
-retries)."""
+"""Thousands of requests that schemathesis generates from /openapi.json: each answer is as documented, and passes all of
+its checks.
+
+The edges of bodies are tried once per operation, those of other parameters at three of the operations that have them.
+With --deep, each is tried by each way that leads to it (36 lead to a wrong type of an endpoint's retries).
+"""
 
 import json
 import os
@@ -18,8 +20,8 @@ from depth import depth
 
 _HERE = Path(__file__).parent
 _LEAST_CASES = depth(3000, deep=5000)
-# Drawn at random for each operation, besides the cases of the schemas' edges, which are always the same: of 7,860 those
-# that differ.
+# Random cases per operation, in addition to the cases of the schemas' edges, which never change. Of 7,860, these are
+# the ones that differ.
 _BY_DEFAULT = depth(3, deep=12)
 _PER_OPERATION = int(os.environ.get("KRONOS_TEST_EXAMPLES", _BY_DEFAULT))
 _SEED = os.environ.get("KRONOS_TEST_SEED", "20261128")

@@ -1,8 +1,7 @@
-"""What schemathesis generates, sent with keys of each role: all is answered as the document has it.
+"""Requests that schemathesis generates, sent with keys of each role: each answer is as documented.
 
-The suite sends some hundred requests of an operator. KRONOS_TEST_DEEP=1 sends tens of thousands, of each role, in all
-phases: examples, the schemas' edges, drawn at random, and sequences in which answers are used by the requests after
-them (stateful).
+By default it sends some hundred requests as an operator. KRONOS_TEST_DEEP=1 sends tens of thousands, with each role, in
+all phases: examples, the schemas' edges, random cases, and sequences that use earlier answers (stateful).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Secrets over HTTP: values go in, and never come out; who uses them keeps them."""
+"""Secrets over HTTP: values go in and never come out, and a secret in use cannot be deleted."""
 
 import json
 import threading
@@ -233,7 +233,7 @@ def test_an_endpoint_signs_with_signing_keys_alone(api: httpx.Client, workspace:
     put(api, workspace, "new", _PRIVATE)
     for names, said in (
         (["gone"], "the secret gone does not exist in this workspace"),
-        (["token"], "the secret token is no signing key"),
+        (["token"], "the secret token is not a signing key"),
         (["new", "new"], "a secret is named twice"),
     ):
         refused = api.post(f"{base(workspace)}/endpoints", json=endpoint(signing_secrets=names))
@@ -248,7 +248,7 @@ def test_an_endpoint_signs_with_signing_keys_alone(api: httpx.Client, workspace:
             {
                 "secret": "new",
                 "scheme": "v1a",
-                # RFC 8032's key of the seed 00 01 … 1f
+                # the public key of RFC 8032 for the seed 00 01 … 1f
                 "public_key": "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=",
             },
             {"secret": "old", "scheme": "v1", "public_key": None},
@@ -266,7 +266,7 @@ def test_an_endpoint_signs_with_signing_keys_alone(api: httpx.Client, workspace:
 def test_an_endpoint_saved_meanwhile_signs_with_a_signing_key(
     api: httpx.Client, workspace: str, shared_superuser: Connection
 ) -> None:
-    """Its transaction has seen a signing key, which is given another value before it commits."""
+    """The endpoint's transaction has seen a signing key. Before it commits, the secret is given another value."""
     put(api, workspace, "key", _SIGNING)
     api.post(f"{base(workspace)}/endpoints", json=endpoint()).raise_for_status()
     answers: list[httpx.Response] = []
@@ -333,7 +333,7 @@ def test_without_a_key_storing_a_secret_says_what_to_do(own_api: Api, own_worksp
     assert refused.headers["retry-after"]
     assert "canary" not in refused.text
     assert own_api.client.get(f"{base(own_workspace)}/secrets").json()["data"] == []
-    make_key_file(tmp_path / "encryption.key")  # it is read again, without a restart
+    make_key_file(tmp_path / "encryption.key")  # the file is read again, without a restart
     assert put(own_api.client, own_workspace, "token").status_code == 201
 
 

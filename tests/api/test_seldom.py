@@ -1,4 +1,6 @@
-"""What /metrics has of what changes slowly: read beside the scrapes, of which none waits for it; its age is told."""
+"""Metrics that change slowly are read separately, so that no scrape waits for them; another metric reports
+their age.
+"""
 
 import asyncio
 import logging
@@ -18,7 +20,7 @@ from kronos.pool import Pool
 
 
 class Watch:
-    """time.monotonic, which a test steps."""
+    """Stands for time.monotonic; the test advances it."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -51,7 +53,7 @@ async def scrape(one: Gauges, view: InstanceView) -> dict[Metric, float]:
 
 
 async def settle(one: Gauges) -> None:
-    """Until what is read beside the scrapes has come, or failed."""
+    """Wait until the separate read has finished or failed."""
     assert one._seldom._reading is not None
     await one._seldom._reading
 
@@ -73,7 +75,9 @@ def failing(error: Exception) -> seldom.Part:
 async def test_no_scrape_waits_for_it_and_the_next_one_has_it(
     view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once in ten minutes a scrape took four times as long as the others, for the sake of what nobody had asked for."""
+    """Once in ten minutes, a scrape used to take four times as long as the others, for figures that nobody had asked
+    for.
+    """
     may_end, begun, read = asyncio.Event(), list[int](), seldom._read_findings
 
     async def held(*given: object) -> list[Measured]:
@@ -85,7 +89,7 @@ async def test_no_scrape_waits_for_it_and_the_next_one_has_it(
     monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
     one = Gauges(settings)
     for _ in range(3):
-        first = await scrape(one, view)  # it would never come where it waited
+        first = await scrape(one, view)  # a scrape that waited would never end
         assert (first[instance.DATABASE_UP], instance.FINDINGS in first) == (1, False)
     may_end.set()
     await settle(one)
@@ -140,7 +144,7 @@ async def test_where_it_fails_what_was_known_stays_its_age_grows_and_the_log_say
     event: str,
     level: int,
 ) -> None:
-    """What the doctor found stayed as it was for good, and nothing said how old it was."""
+    """The doctor's findings used to remain the same forever, and nothing reported their age."""
     monkeypatch.setattr(seldom, "_PARTS", (found(1),))
     one = Gauges(settings)
     await scrape(one, view)
@@ -165,7 +169,7 @@ async def test_where_it_fails_what_was_known_stays_its_age_grows_and_the_log_say
 async def test_a_part_that_fails_hides_no_other_and_the_age_is_its_own(
     view: InstanceView, settings: Settings, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Quotas of very many jobs that are read too slowly are no reason to know no findings."""
+    """Quotas of very many jobs may be too slow to read. That must not hide the findings."""
     monkeypatch.setattr(seldom, "_PARTS", (failing(TimeoutError()), found(1)))
     one = Gauges(settings)
     watch.now += 40
@@ -183,7 +187,7 @@ async def test_a_part_that_fails_hides_no_other_and_the_age_is_its_own(
 async def test_it_is_given_up_where_it_does_not_come_and_ends_with_the_process(
     view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A standby that is named and away made each reading late, and PostgreSQL seem to be so."""
+    """A standby that is configured but down used to delay each read, so that PostgreSQL seemed to be down."""
 
     async def never(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
@@ -200,13 +204,13 @@ async def test_it_is_given_up_where_it_does_not_come_and_ends_with_the_process(
     assert other._seldom._reading is not None
     await other.end()
     assert other._seldom._reading.cancelled()
-    await Gauges(settings).end()  # which nobody has scraped
+    await Gauges(settings).end()  # which was never scraped
 
 
 async def test_why_the_database_seems_away_is_told_once_and_again_after_it_was_back(
     view: InstanceView, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A table that somebody locks made kronos_database_up 0, and no line of any log said so."""
+    """A locked table used to set kronos_database_up to 0 without a line in any log."""
     monkeypatch.setattr(gauges, "_KEPT_SECONDS", 0.0)
     monkeypatch.setattr(seldom, "_PARTS", (found(1),))
     one, read = Gauges(settings), gauges._read

@@ -1,4 +1,4 @@
-"""The API process: its start, its end, its log, and a database that is away."""
+"""The API process: its start, its end, its log, and an unavailable database."""
 
 import os
 import signal

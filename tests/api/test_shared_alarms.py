@@ -1,4 +1,4 @@
-"""Over the API nothing is otherwise where jobs share entries of pg_cron, but for the entries' names."""
+"""When jobs share entries of pg_cron, nothing changes over the API except the entries' names."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""GET …/jobs?sort=: by name and by next run, over pages, and what it is refused for."""
+"""GET …/jobs?sort=: by name and by next run, over pages, and the combinations that it rejects."""
 
 from typing import Any
 

@@ -1,5 +1,6 @@
-"""A job's status: its ledger of the last 24 hours, what is overdue, and a malformed job that says so and harms
-nobody."""
+"""A job's status: its ledger of the last 24 hours, what is overdue, and a malformed job, which is reported and harms no
+other.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,7 +36,7 @@ def minute(shared_superuser: psycopg.Connection) -> datetime:
 def make_due(
     client: httpx.Client, connection: psycopg.Connection, workspace: str, pointer: datetime, **body: Any
 ) -> str:
-    """A job of yesterday that is accounted for up to, and without, `pointer`."""
+    """Make a job of yesterday that is accounted for up to `pointer`, exclusive."""
     job_id: str = client.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | body).json()["job_id"]
     connection.execute(
         "update tests.jobs set ticks_from = %s, next_tick_at = %s where job_id = %s",
@@ -162,7 +163,7 @@ def test_whatever_is_done_to_a_job_leaves_its_ledger_whole(
     job_id = make_due(api, shared_superuser, workspace, minute - 60 * MINUTE, name="report", overlap="QUEUE")
 
     def time_passes(minutes: int) -> None:
-        """As if the present version had been made, and everything before it had happened, so much earlier."""
+        """Move the current version and everything before it that many minutes into the past."""
         shared_superuser.execute(
             """
             update tests.jobs

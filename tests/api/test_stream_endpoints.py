@@ -1,4 +1,4 @@
-"""Endpoints that are streams and topics, over HTTP: what they may say, and what is refused when they are saved."""
+"""Endpoints that are streams and topics, over HTTP: their members, and what is rejected when they are saved."""
 
 from typing import Any
 
@@ -239,7 +239,7 @@ def test_what_templates_of_messages_name_is_there_when_they_are_saved(
 
 
 def test_braces_in_a_streams_name_are_no_template(api: httpx.Client, workspace: str) -> None:
-    """A stream's key is sent as it is: {a} is the hash tag of a Redis Cluster."""
+    """A stream's key is sent unchanged: {a} is the hash tag of a Redis Cluster."""
     path = f"/v1/workspaces/{workspace}/endpoints"
     made = api.post(path, json=_with(REDIS, stream="{{orders}:1"))
     assert made.status_code == 201, made.text

@@ -1,4 +1,4 @@
-"""Query strings are read strictly: what is not written as documented is refused, and never taken for something near."""
+"""Query strings are read strictly: a value that is not as documented is rejected, and never taken for a similar one."""
 
 import httpx
 import pytest

@@ -1,4 +1,6 @@
-"""A suspended workspace: no entry, no delivery, every tick told; it goes on as if nothing had been."""
+"""A suspended workspace has no entry and no delivery, and every tick is recorded. When resumed, it continues as
+before.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -41,7 +43,7 @@ def read(scene: Scene, job: str) -> dict[str, Any]:
 
 
 def entries(superuser: psycopg.Connection, scene: Scene) -> list[str]:
-    """The workspace's jobs that have an entry, by id."""
+    """The ids of the workspace's jobs that have an entry."""
     rows = superuser.execute(
         """
         select job.job_id::text
@@ -56,7 +58,7 @@ def entries(superuser: psycopg.Connection, scene: Scene) -> list[str]:
 
 
 def wanted(superuser: psycopg.Connection, scene: Scene) -> list[str]:
-    """Those that must have one."""
+    """The ids of the workspace's jobs that must have an entry."""
     rows = superuser.execute(
         """
         select job.job_id::text
@@ -71,7 +73,7 @@ def wanted(superuser: psycopg.Connection, scene: Scene) -> list[str]:
 
 
 def backdate(superuser: psycopg.Connection, job: str, *, minutes: int) -> datetime:
-    """Sets the job's pointer back, as if nobody had looked for so long; its new first tick."""
+    """Set the job's pointer back, as if its ticks had not been accounted for that long. Return its new first tick."""
     tick: datetime
     ((tick,),) = superuser.execute(
         """
@@ -102,7 +104,7 @@ def test_its_entries_go_and_come_back_and_nobody_elses_do(scene: Scene, shared_s
     for job in jobs:
         shown = read(scene, job)
         assert (shown["status"], shown["pg_cron"], shown["next_run_at"]) == ("ACTIVE", None, None)
-    assert turned(scene, "SUSPENDED") == suspended  # and suspended_at stays
+    assert turned(scene, "SUSPENDED") == suspended  # and suspended_at does not change
 
     assert turned(scene, "ACTIVE")["suspended_at"] is None
     assert entries(shared_superuser, scene) == jobs
@@ -123,7 +125,7 @@ def test_its_name_changes_with_its_status_in_one_call(scene: Scene) -> None:
 def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(
     scene: Scene, shared_superuser: psycopg.Connection
 ) -> None:
-    minute_with_time_left(shared_superuser)  # one tick is due, not two, and of the other job none
+    minute_with_time_left(shared_superuser)  # one tick of the one job is due, not two, and none of the other's
     job, other = scene.created("* * * * *"), scene.created("* * * * *")
     backdate(shared_superuser, job, minutes=0)
     turned(scene, "SUSPENDED")
@@ -139,7 +141,7 @@ def test_a_tick_due_before_runs_and_each_one_after_is_told_as_skipped(
         ((until,),) = shared_superuser.execute(
             "select next_tick_at from tests.jobs where job_id = %s", [each]
         ).fetchall()
-        ticks = (until - first[each]) // MINUTE - (each == job)  # one of them has run, and its row says so
+        ticks = (until - first[each]) // MINUTE - (each == job)  # one of them has run, and has its own row
         assert (datetime.fromisoformat(skipped["scheduled_at"]), skipped["tick_count"]) == (first[each], ticks)
     assert [row["execution_id"] for row in executions(scene, job) if row["status"] != "SKIPPED"] == [
         ran["execution_id"]
@@ -186,12 +188,12 @@ def test_nothing_of_it_is_claimed_until_it_goes_on_and_an_endpoints_own_pause_ou
 
 
 def due(worker: psycopg.Connection) -> set[uuid.UUID]:
-    """The endpoints that a worker finds worth a claim."""
+    """The endpoints that a worker considers worth claiming."""
     return {row[0] for row in run(worker, "list_due_endpoints", FULL_LOOK)}
 
 
 def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid.UUID]:
-    """The endpoints of what a worker gets."""
+    """The endpoints of the executions that a worker claims."""
     params = {
         "endpoint_ids": endpoints,
         "quotas": [10] * len(endpoints),
@@ -207,8 +209,8 @@ def claimed(worker: psycopg.Connection, endpoints: list[uuid.UUID]) -> list[uuid
 
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
 _LOOKS = {"POST /jobs/{j}/diff", "POST /schedules/preview"}
-"""They change nothing."""
-# Every write of a suspended workspace, "METHOD path": body.
+"""These change nothing."""
+# Every write that a suspended workspace rejects, "METHOD path": body.
 REFUSED: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/test": {},
     "POST /jobs": {"endpoint": "sink", "trigger": "CRON", "cron": "0 3 * * *"},
@@ -263,7 +265,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "POST /role-mappings": {"group": "others", "role": "viewer"},
     "DELETE /jobs/job": {},
 }
-# What writes nothing, or the workspace itself; and what takes from somebody what he may do in it.
+# Writes that change nothing or only the workspace itself, and those that withdraw access.
 DONE: dict[str, dict[str, Any]] = {
     "POST /endpoints/sink/render": {},
     "PATCH ": {"name": "halted"},
@@ -275,7 +277,7 @@ DONE: dict[str, dict[str, Any]] = {
 
 
 def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuser: psycopg.Connection) -> None:
-    """One rule for every write of the API: all is as it was when it goes on again."""
+    """The same rule for every write of the API: when the workspace is resumed, all is as it was."""
     api, base = scene.client, f"/v1/workspaces/{scene.workspace}"
     scene.created(name="job")
     waiting, dead = (scene.trigger("job").json()["execution_id"] for _ in range(2))
@@ -324,7 +326,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
 
 
 def _template(write: str) -> str:
-    """The path of a write above as /openapi.json has it."""
+    """The path of a write above, as written in /openapi.json."""
     method, _, path = write.strip().partition("?")[0].strip().partition(" ")
     for given, name in (
         ("/jobs/job", "/jobs/{j}"),
@@ -343,7 +345,7 @@ def _template(write: str) -> str:
 
 
 def _writes(api: httpx.Client) -> Iterator[tuple[str, str]]:
-    """Every write of the document that is of a workspace, its path from there."""
+    """Every write within a workspace, with its path relative to the workspace."""
     for path, methods in api.get("/openapi.json").json()["paths"].items():
         if path.startswith("/v1/workspaces/{w}"):
             yield from (

@@ -1,4 +1,4 @@
-"""A workspace turns though a job is malformed, or pg_cron refuses, or somebody holds a lock."""
+"""A workspace is suspended or resumed even if a job is malformed, pg_cron fails, or another session holds a lock."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -40,7 +40,7 @@ def test_one_malformed_job_keeps_no_workspace_from_being_suspended_and_resumed(
 
 @contextmanager
 def refused(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]:
-    """pg_cron cannot write the job's entry."""
+    """Make pg_cron fail to write the job's entry."""
     superuser.execute(f"""
         create function public.refuse() returns trigger language plpgsql
             as $$ begin raise exception using errcode = '58030', message = 'the disk is gone'; end $$;
@@ -55,7 +55,7 @@ def refused(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]
 
 @contextmanager
 def locked(superuser: psycopg.Connection, url: str, job: str) -> Iterator[None]:
-    """Somebody holds the job's entry, so that pg_cron cannot remove it, which fires no trigger."""
+    """Lock the job's entry, so that pg_cron cannot remove it. (Removing fires no trigger.)"""
     superuser.execute("alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms'")
     with psycopg.connect(url) as holder:
         holder.execute("select from cron.job where jobname = %s for update", [f"kronos:{job}"])
@@ -69,7 +69,7 @@ def test_an_error_of_pg_cron_keeps_no_workspace_from_turning_nor_other_jobs_from
     status: str,
     failing: Callable[[psycopg.Connection, str, str], AbstractContextManager[None]],
 ) -> None:
-    """The one job is left, which the answer says; once pg_cron works again it follows too."""
+    """That one job is left, and the answer says so. It follows once pg_cron works again."""
     jobs = sorted(own_scene.created("* * * * *") for _ in range(5))
     path = f"/v1/workspaces/{own_scene.workspace}"
     with psycopg.connect(own_api.database_url, autocommit=True) as superuser:
@@ -93,4 +93,4 @@ def test_an_error_of_pg_cron_keeps_no_workspace_from_turning_nor_other_jobs_from
         assert own_scene.client.get(path, headers={"If-None-Match": tag}).status_code == 200
         assert own_scene.client.patch(path, json={"name": "n"}, headers={"If-Match": tag}).status_code == 200
         edited = own_scene.client.patch(path, json=workspace | {"name": "m", "version": workspace["version"] + 1})
-        assert (edited.status_code, edited.json()["name"]) == (200, "m")  # a copy from before jobs had followed
+        assert (edited.status_code, edited.json()["name"]) == (200, "m")  # a copy from before the jobs had followed

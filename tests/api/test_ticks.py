@@ -1,4 +1,4 @@
-"""A job's ticks of a window, and its days: what they say of a tick is what `explain` says of it, for each."""
+"""A job's ticks within a window, and per day: both describe each tick exactly as `explain` does."""
 
 from collections import Counter
 from datetime import datetime
@@ -29,9 +29,9 @@ def _days(scene: Scene, job: str, **query: Any) -> dict[str, Any]:
 
 
 def _as_explained(scene: Scene, job: str, **window: Any) -> tuple[dict[str, Any], list[str]]:
-    """The ticks of the window and their dispositions, in order, once each is as `explain` says.
+    """Return the window's ticks, and their dispositions in order, after comparing each with `explain`.
 
-    A tick that comes due between the two answers is another in each: then both are asked again.
+    A tick that becomes due between the two answers differs in them. Then both are requested again.
     """
     for _ in range(3):
         listed = _ticks(scene, job, **window)
@@ -51,7 +51,7 @@ def _as_explained(scene: Scene, job: str, **window: Any) -> tuple[dict[str, Any]
 
 
 def _as_counted(scene: Scene, job: str, listed: dict[str, Any]) -> None:
-    """The days count what the list has, as far as it has come."""
+    """Check that the days' counts equal the list's, up to now."""
     counted: Counter[str] = Counter()
     for day in _days(scene, job, from_=listed["since"], to=listed["until"])["data"]:
         counted.update(day["ticks"])
@@ -72,7 +72,7 @@ def test_each_tick_is_as_explain_says_and_the_days_count_them(scene: Scene) -> N
     assert [each["tick_count"] for each in listed["data"]][-4:] == [3, 3, 3, 1]
     assert len({each["execution_id"] for each in listed["data"]}) == len(OUTCOMES) + 2
     _as_counted(scene, "report", listed)
-    # The row began before.
+    # The pause's row began before this window.
     within, told = _as_explained(scene, job_id, from_=first + 9 * MINUTE, to=first + 11 * MINUTE)
     assert told == ["PAUSED", "PAUSED"]
     _as_counted(scene, job_id, within)
@@ -81,7 +81,7 @@ def test_each_tick_is_as_explain_says_and_the_days_count_them(scene: Scene) -> N
 def test_ticks_that_are_due_or_to_come_are_as_explain_says(scene: Scene) -> None:
     pointer = scene.minute - 3 * MINUTE
     job_id = scene.make_old(pointer, overlap="SKIP")
-    scene.ring(job_id, pointer)  # the first is queued
+    scene.ring(job_id, pointer)  # the first tick is queued
     scene.connection.execute(
         "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w1', claimed_at = now(), "
         "started_at = now(), attempt_count = 1, visible_at = now() + interval '1 hour' where job_id = %s",
@@ -95,8 +95,8 @@ def test_ticks_that_are_due_or_to_come_are_as_explain_says(scene: Scene) -> None
     until = scene.minute + 24 * HOUR
     listed, told = _as_explained(scene, job_id, from_=pointer, to=until, limit=20)
     assert told[0] == "RUNNING"
-    assert told[1] == "TO_BE_SKIPPED"  # due, and the next one of those that are to be skipped
-    assert set(told[2:4]) <= {"OVERDUE", "UPCOMING"}  # whether this minute has ended meanwhile or not
+    assert told[1] == "TO_BE_SKIPPED"  # due, and the next tick to be skipped
+    assert set(told[2:4]) <= {"OVERDUE", "UPCOMING"}  # depending on whether this minute has ended
     assert told[-1] == "UPCOMING"
     assert listed["next_from"] == (pointer + 20 * MINUTE).isoformat().replace("+00:00", "Z")
     again = _ticks(scene, job_id, from_=listed["next_from"], to=until, limit=1)
@@ -115,7 +115,7 @@ def test_ticks_of_a_paused_a_cancelled_and_a_changed_job_are_as_explain_says(sce
     window = {"from_": scene.minute - 45 * MINUTE, "to": scene.minute + 30 * MINUTE}
     listed, told = _as_explained(scene, "report", **window)
     assert told[0] == "UNACCOUNTED"
-    assert "MISSED" in told  # what was due before the change was settled by it
+    assert "MISSED" in told  # the change settled what was due before it
     assert {"pause": "TO_BE_SKIPPED", "patch": "UPCOMING", "cancel": "MISSED"}[change] in told[-3:] + told[-8:]
     assert ("UPCOMING" in told) == (change == "patch")
     assert [each["version"] for each in listed["data"]][-1] == (2 if change == "patch" else 1)

@@ -1,4 +1,4 @@
-"""A title is a name for people: any text of one line, kept over versions, found by q."""
+"""A title is a name for people: one line of any text, kept across versions, and found by q."""
 
 import httpx
 import psycopg
@@ -102,7 +102,9 @@ HIDDEN, OTHER = "ol\u200bd", "o\u200bld"
 
 @pytest.fixture
 def before(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> str:
-    """The path of a workspace in which all that has a title, a tag or a named day has one of before it was refused."""
+    """The path of a workspace whose objects have titles, tags and named days that were stored before such texts were
+    rejected.
+    """
     base = f"/v1/workspaces/{workspace}"
     day = {"starts": "2026-12-25", "name": "old"}
     for path, body in {
@@ -129,7 +131,7 @@ def before(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connecti
 
 
 def test_what_was_stored_before_and_is_not_changed_is_no_fault(api: httpx.Client, before: str) -> None:
-    """Files of the export change nothing, as is promised; and who changes something else sends the rest as it was."""
+    """Applying the export changes nothing, as promised. A change of another field sends the rest unchanged."""
     exported = api.get(f"{before}/export").raise_for_status().json()
     assert HIDDEN in exported["jobs"][0]["tags"]
     assert exported["calendars"][0]["days"][0]["name"] == exported["endpoints"][0]["title"] == HIDDEN
@@ -183,7 +185,7 @@ def test_a_title_of_before_is_no_tag(api: httpx.Client, before: str) -> None:
 def test_an_endpoints_title_that_was_stored_before_is_exported_and_mended_by_files(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """Whoever exported the workspace, or applied a file with that endpoint, was answered 500."""
+    """Exporting the workspace, or applying a file with that endpoint, used to answer 500."""
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/endpoints", json=HTTP | {"name": "e", "title": "old"}).raise_for_status()
     shared_superuser.execute(

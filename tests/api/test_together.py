@@ -1,4 +1,6 @@
-"""Jobs and runs that are asked for at the same time are made in one transaction; what fails of them fails alone."""
+"""Jobs and runs that are requested at the same time are created in one transaction. If one of them fails, only that one
+fails.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -29,7 +31,7 @@ def test_jobs_asked_for_at_once_are_made_in_one_transaction_and_each_is_answered
     process: Process, shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, is_cron: bool
 ) -> None:
     schedule = new_schedule()
-    a_job(shared_api, workspace, cron=schedule)  # which is read by now, and known for a minute
+    a_job(shared_api, workspace, cron=schedule)  # this process has now read the schedule and caches it for a minute
     kind = {"trigger": "CRON", "cron": schedule} if is_cron else {}
     calls = [
         creation(workspace, input={"number": number}, title=f"job {number}", tags=[f"t{number}"], **kind)
@@ -115,7 +117,9 @@ def test_runs_asked_for_at_once_are_made_in_one_transaction_and_shown_as_they_ar
 def test_each_workspaces_jobs_and_runs_are_its_own(
     process: Process, shared_api: Api, shared_superuser: psycopg.Connection
 ) -> None:
-    """A call is of one workspace; no row of it names one; and row level security holds whatever it names."""
+    """A call belongs to one workspace. No row of it names a workspace, and row level security applies whatever it
+    names.
+    """
     places = [make_workspace(shared_api.client) for _ in range(4)]
     each_ones = {place: a_job(shared_api, place, name="same") for place in places}
     of = [places[number % 4] for number in range(4 * COUNT)]

@@ -1,4 +1,4 @@
-"""What fails of calls that are sent together: each is answered for itself, and costs the others nothing."""
+"""Failures among calls that are sent together: each call gets its own answer, and none harms the others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -74,7 +74,7 @@ def test_a_run_that_cannot_be_made_fails_alone(process: Process, shared_api: Api
 
 @contextmanager
 def refusing(superuser: psycopg.Connection, schedule: str) -> Iterator[None]:
-    """pg_cron refuses this schedule."""
+    """Make pg_cron fail for this schedule."""
     superuser.execute(
         f"""
         create function public.refuse_together() returns trigger language plpgsql as $$
@@ -122,7 +122,7 @@ def test_a_suspended_workspace_and_none_at_all_are_reported_to_each(
 def test_without_a_connection_each_hears_that_nothing_was_done(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """The pool's only connection is in use, and none comes free in time."""
+    """The pool's only connection is in use, and none becomes free in time."""
     with process_on(shared_api.database_url, size=1) as busy:
 
         async def ask() -> list[tuple[Job, bool] | BaseException]:
@@ -148,18 +148,18 @@ def proxy(shared_api: Api) -> Iterator[Proxy]:
 def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twice(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, proxy: Proxy, kind: str, point: Any
 ) -> None:
-    """The connection of the one transaction is cut, before PostgreSQL has it and after it was committed.
+    """The transaction's connection is cut, either before PostgreSQL receives it or after the commit.
 
-    The jobs have a schedule that no other test asks about: it is read with the first two, and known for a minute from
-    then on. One that was read before may be read again with those that are cut, and that read would be cut in their
-    place, and sent again.
+    The jobs have a schedule that no other test uses. It is read with the first two and then cached for a minute. A
+    schedule that was cached earlier might expire and be read again with the calls to be cut. The cut would then hit
+    that read, which is sent again.
     """
     job_id = a_job(shared_api, workspace)
     table = "execution_live" if kind == "run" else "jobs"
     own_schedule = new_schedule()
 
     def calls(keys: list[str]) -> list[Callable[[Pool], Awaitable[tuple[Any, bool]]]]:
-        """A run's key would be looked for first, one after the other: runs have none here."""
+        """Runs have no keys here: keys of runs would be looked up first, one after another."""
         if kind == "run":
             return [run(workspace, job_id, number) for number, _ in enumerate(keys)]
         more = {"trigger": "CRON", "cron": own_schedule} if kind == "cron" else {}
@@ -169,7 +169,7 @@ def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twic
         ]
 
     with process_on(proxy.url, size=1) as one:
-        one.at_once(*calls(["one", "two"]))  # the statement is prepared
+        one.at_once(*calls(["one", "two"]))  # prepares the statement
         before = rows(shared_superuser, workspace, table)
         proxy.arm(point, 1, of=[workspace])
         lost = one.at_once(*calls(list("abcde")))
@@ -187,7 +187,7 @@ def test_a_lost_answer_is_reported_to_each_and_the_calls_again_make_nothing_twic
 
 
 def is_over(proxy: Proxy, superuser: psycopg.Connection) -> bool:
-    """Whether PostgreSQL is through with what came over the connection that was cut."""
+    """Whether PostgreSQL has finished the requests of the connection that was cut."""
     return not superuser.execute("select from pg_stat_activity where client_port = %s", [proxy.port]).fetchall()
 
 
@@ -195,8 +195,9 @@ def is_over(proxy: Proxy, superuser: psycopg.Connection) -> bool:
 def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_and_is_then_served(
     shared_api: Api, workspace: str, shared_superuser: psycopg.Connection, kind: str
 ) -> None:
-    """The set waits for the pool's only connection when one of its callers has had its time: as Boundary sees it, by
-    its Writes."""
+    """The set waits for the pool's only connection when the time of one of its callers runs out. Boundary judges that
+    by its Writes.
+    """
     job_id = a_job(shared_api, workspace)
     writes = [Writes() for _ in range(3)]
     own_schedule = new_schedule()
@@ -211,7 +212,7 @@ def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_a
         return await jobs.create(view, NewJob(endpoint="sink", input={"number": number}, **fields))
 
     with process_on(shared_api.database_url, size=1) as one:
-        one.at_once(cron(workspace, cron=own_schedule))  # which is read by now, and known for a minute
+        one.at_once(cron(workspace, cron=own_schedule))  # the schedule is now cached for a minute
 
         async def play() -> tuple[bool, bool]:
             async with one.pool.connection():
@@ -239,7 +240,7 @@ def test_who_leaves_before_the_set_is_sent_does_not_hear_that_nothing_was_done_a
 def test_schedules_that_are_read_at_the_same_time_are_one_statement(
     shared_api: Api, workspace: str, proxy: Proxy
 ) -> None:
-    """Each new to the process; one of them is none, and fails alone."""
+    """Each schedule is new to the process. One is invalid, and fails without the others."""
     texts = [new_schedule(month) for month in range(1, 7)]
     with process_on(proxy.url, size=4) as one:
         one.at_once(lambda pool: WorkspaceView(pool, workspace).enter())
@@ -250,4 +251,4 @@ def test_schedules_that_are_read_at_the_same_time_are_one_statement(
     assert isinstance(answered[-1], errors.Unprocessable)
     assert answered[-1].code == "invalid_cron"
     assert [each.cron for each in made(answered[:-1])] == [*texts, *texts]
-    assert 2 <= requests <= 4  # one reads, and creations go in as many statements as in the other tests
+    assert 2 <= requests <= 4  # one statement reads; the creations take as many statements as in the other tests

@@ -1,5 +1,6 @@
-"""Lists that nobody reads hold nothing: neither memory nor connections to PostgreSQL, and others are served
-meanwhile."""
+"""Responses that no client reads hold neither memory nor connections to PostgreSQL, and other clients are served
+meanwhile.
+"""
 
 import socket
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ LISTS = 12
 
 
 def is_cut(connection: socket.socket) -> bool:
-    """Whether the other side has ended the connection; nothing is read of it."""
+    """Whether the server has closed the connection, without reading from it."""
     try:
         connection.sendall(b"\r\n")
     except OSError:
@@ -43,7 +44,7 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(
             "run_at": "2099-01-01T00:00:00Z",
             "input": {"text": "x" * 240_000},
         }
-        job["tags"] = ["with-a-row"]  # in kronos.jobs, which more executions may be of
+        job["tags"] = ["with-a-row"]  # in kronos.jobs, so that it can have more than one execution
         client.post(f"/v1/workspaces/{workspace}/jobs", json=job).raise_for_status()
         superuser.execute(
             """
@@ -76,6 +77,6 @@ def test_twelve_lists_that_nobody_reads_hold_nothing(
                 peak = max(peak, process.resident_bytes())
                 assert client.get("/healthz").status_code == 200
 
-        assert peak - before < 100 * 1024 * 1024  # it was 1.1 GB
+        assert peak - before < 100 * 1024 * 1024  # it used to be 1.1 GB
         wait_for(lambda: process.resident_bytes() - before < 24 * 1024 * 1024, "the memory to be given back")
         assert client.get(path).status_code == 200

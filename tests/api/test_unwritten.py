@@ -1,5 +1,6 @@
-"""A request whose first write found nothing to change, and whose second one waits in vain for a lock, has changed
-nothing: its caller hears so, and not that it may be done."""
+"""If a request's first write found nothing to change and its second one waited in vain for a lock, nothing has changed.
+The caller is told so, not that the request may have been done.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +16,7 @@ NEVER = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "ye
 
 
 def twin(connection: psycopg.Connection, table: str, key: str, slug: str, old: str, new: str) -> None:
-    """Another row like the one of that name, not committed: who makes one of its name waits."""
+    """Insert a copy of that row under the name `new`, without committing: creating one with that name now waits."""
     connection.execute(
         f"""
         insert into kronos.{table}

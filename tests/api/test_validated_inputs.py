@@ -1,5 +1,6 @@
-"""Payload specs, and every way by which an input comes to an endpoint that names one: validated where it is given, or
-validated before."""
+"""Payload specs, and every way by which an input reaches an endpoint that has one: each input is validated when it is
+given, or was validated earlier.
+"""
 
 import asyncio
 import uuid
@@ -38,7 +39,7 @@ OF_ALL_KINDS: list[Sent] = [
 
 @pytest.fixture
 def base(api: httpx.Client, workspace: str) -> str:
-    """Endpoint e takes inputs with a number id, f those with a number at."""
+    """Endpoint e takes inputs with a number id, endpoint f inputs with a number at."""
     path = f"/v1/workspaces/{workspace}"
     for endpoint, field in (("e", "id"), ("f", "at")):
         api.post(f"{path}/payload-specs", json={"name": endpoint, "schema": schema(field)}).raise_for_status()
@@ -98,7 +99,9 @@ def test_a_spec_that_changes_between_the_look_and_the_write_is_looked_at_again(
     job: Sent,
     to: str,
 ) -> None:
-    """A batch says for each endpoint against what its inputs were validated: that of another one is not enough."""
+    """A batch records, per endpoint, the spec that its inputs were validated against. Another endpoint's spec is not
+    enough.
+    """
     changes: dict[str, Callable[[], httpx.Response]] = {
         "an endpoint of another's spec": lambda: api.put(f"{base}/endpoints/e", json=ENDPOINT | {"payload_spec": "f"}),
         "the spec's next version": lambda: api.put(f"{base}/payload-specs/e", json={"schema": schema("at")}),
@@ -155,7 +158,7 @@ def test_a_batch_takes_no_more_effort_than_it_may(
 def test_what_runs_again_was_validated_when_it_was_given(
     api: httpx.Client, workspace: str, base: str, shared_superuser: psycopg.Connection
 ) -> None:
-    """A spec that is changed by force lets the runs go on: those that are retried, redriven and filled back too."""
+    """A spec changed by force does not stop runs that are retried, redriven or backfilled."""
     report = OF_ALL_KINDS[-1] | {"name": "report", "input": {"id": 7}}
     api.post(f"{base}/jobs", json=report).raise_for_status()
     runs = [api.post(f"{base}/jobs/report/trigger", json={"input": {"id": n}}).json() for n in (1, 2)]
@@ -176,7 +179,7 @@ def test_what_runs_again_was_validated_when_it_was_given(
 
 
 def end_failed(superuser: psycopg.Connection, workspace: str) -> None:
-    """What waits in the workspace, ended as FAILED."""
+    """End everything that waits in the workspace as FAILED."""
     superuser.execute(
         """
         with gone as (
@@ -207,7 +210,7 @@ def test_what_a_long_transaction_of_an_application_made_is_seen_before_its_endpo
     name: str | None,
     is_valid: bool,
 ) -> None:
-    """A job made by SQL is as old as its transaction, and nobody sees it before that commits."""
+    """A job made by SQL has the age of its transaction, and is invisible until that commits."""
     (workspace_id,) = values(
         shared_superuser, "select workspace_id from kronos.workspaces where slug = %s", [workspace]
     )

@@ -1,5 +1,6 @@
-"""Every statement names its workspace besides row level security: with it off, another workspace's ids are answered as
-before."""
+"""Every statement names its workspace in addition to row level security. With row level security off, requests with
+another workspace's ids get the same answers.
+"""
 
 import re
 from typing import Any
@@ -63,18 +64,19 @@ _FOR_ALL = {
     "PATCH /v1/workspaces/{w}",
     "DELETE /v1/workspaces/{w}",
     "GET /v1/workspaces/{w}",
-    # of the workspace's own chain (tests/api/test_audit.py); it has what each request of the walk did
+    # the workspace's own chain (tests/api/test_audit.py); it records each request of this test
     "GET /v1/workspaces/{w}/audit",
     "GET /v1/workspaces/{w}/audit/head",
     "GET /v1/workspaces/{w}/audit/export",
-    # it has no end (tests/api/test_events.py)
+    # it never ends (tests/api/test_events.py)
     "GET /v1/workspaces/{w}/events",
 }
 
 
 def operations() -> list[str]:
-    """Every operation on something in a workspace, as `METHOD path`; reads first, so that none finds what a write
-    left."""
+    """Every operation on an object in a workspace, as `METHOD path`. Reads come first, so that none finds the results
+    of a write.
+    """
     routes = app.create(config.load(database_url="postgresql://")).routes
     found = [
         f"{method} {route.path}"
@@ -86,7 +88,9 @@ def operations() -> list[str]:
 
 
 class Theirs:
-    """Another workspace with one of each: jobs with a history, executions that wait, a backfill, an endpoint."""
+    """Another workspace with an object of each kind: jobs with a history, waiting executions, a backfill, an
+    endpoint.
+    """
 
     def __init__(self, client: httpx.Client, superuser: Connection) -> None:
         self.workspace = make_workspace(client)
@@ -178,7 +182,7 @@ def state(connection: Connection, workspace: str) -> list[object]:
 
 
 def answers(client: httpx.Client, theirs: Theirs) -> list[tuple[str, int, str]]:
-    """What a workspace of its own is answered by every operation on theirs: (operation, status, text without ids)."""
+    """The answers that another workspace gets for every operation on theirs: (operation, status, text without ids)."""
     ours = make_workspace(client)
     return [
         (
@@ -227,7 +231,7 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "GET /v1/workspaces/{w}/endpoints": 200,
         "POST /v1/workspaces/{w}/apply": 422,
         "GET /v1/workspaces/{w}/export": 200,
-        # over our own, which are none
+        # these apply to our own objects, of which there are none
         "POST /v1/workspaces/{w}/jobs:bulk": 200,
         "POST /v1/workspaces/{w}/operations": 202,
         "POST /v1/workspaces/{w}/dead-letters/redrive": 202,
@@ -244,19 +248,19 @@ def test_another_workspaces_ids_are_answered_as_unknown_ones_without_row_level_s
         "GET /v1/workspaces/{w}/quotas": 200,
         "PUT /v1/workspaces/{w}/quotas": 200,
         "GET /v1/workspaces/{w}/usage": 200,
-        # of ours, which has nothing
+        # our own load and overview, which are empty
         "GET /v1/workspaces/{w}/overview": 200,
         "GET /v1/workspaces/{w}/load": 200,
-        "GET /v1/workspaces/{w}/load/minute": 400,  # which
+        "GET /v1/workspaces/{w}/load/minute": 400,  # without `at`
         "GET /v1/workspaces/{w}/load/plan": 200,
         "GET /v1/workspaces/{w}/dead-letters/groups": 200,
     }
     assert state(superuser, theirs.workspace) == before
 
 
-# What a statement's rows are found by: it names its workspace, calls a function that does, or has a reason not to.
+# What selects a statement's rows: it names its workspace, calls a function that does, or is listed with a reason.
 _NAMES_IT = re.compile(r"current_workspace_id\(\)|workspace\.entered")
-# It gives an id back as it is, whosever it is.
+# It returns an id unchanged, whosever it is.
 _LOOKS_UP = "find_job"
 _NEEDS_NONE = {
     "job_reads.find_jobs_for_bulk": "kronos.jobs_to_change reads kronos.find_jobs, which names it",
@@ -374,7 +378,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
     }
     functions = {path.stem: path.read_text() for path in (sql.root() / "functions").glob("*/*.sql")}
     naming = {name for name, text in functions.items() if _NAMES_IT.search(text)} - {_LOOKS_UP}
-    # and those that lock the gate of the endpoint of a name by one that does
+    # and those that lock the gate of a named endpoint through such a function
     naming |= {name for name, text in functions.items() if "kronos.lock_gate(" in text}
     calls_one = re.compile(rf"kronos\.(?:{'|'.join(sorted(naming))})\(")
     unnamed = {name for name, text in of_the_api.items() if not (_NAMES_IT.search(text) or calls_one.search(text))}
@@ -382,7 +386,7 @@ def test_each_statement_of_the_api_names_its_workspace() -> None:
 
 
 def test_what_a_change_settles_is_its_own_workspaces_job(superuser: Connection) -> None:
-    """The statements after settle_ticks go by what it left; another workspace's id leaves nothing."""
+    """The statements after settle_ticks use what it left; another workspace's id leaves nothing."""
     job_id = make_cron_job(superuser)
     other = add_endpoint(superuser)
     with superuser.transaction():

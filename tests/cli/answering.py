@@ -1,4 +1,4 @@
-"""Who answers each request with a document that any command can read, and remembers what was asked."""
+"""A server that answers each request with a document that any command can read, and records the requests."""
 
 import json
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ ANYTHING: dict[str, Any] = {
 
 @dataclass(slots=True)
 class Answering:
-    """`url` is where it listens, `asked` what it was asked: method and path."""
+    """A running server: `url` is its address, `asked` the method and path of each request."""
 
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -110,7 +110,7 @@ def answering() -> Iterator[Answering]:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked.append((self.command.lower(), unquote(self.path.partition("?")[0])))
             if self.path.partition("?")[0].endswith("/events"):
-                self.send_error(418)  # a listener is refused, and ends
+                self.send_error(418)  # rejects a stream, and so ends it
                 return
             body = json.dumps(ANYTHING).encode()
             self.send_response(200)
@@ -121,7 +121,7 @@ def answering() -> Iterator[Answering]:
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Says nothing."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -1,4 +1,4 @@
-"""Commands as tests run them, and what they show."""
+"""Helpers to run commands and to read their output."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -10,6 +10,6 @@ Kronos: TypeAlias = Callable[..., Result]
 
 
 def shown(result: Result) -> dict[str, str]:
-    """The fields of a resource, as people see them."""
+    """The fields of a resource, as commands show them to people."""
     assert result.exit_code == 0, result.output
     return {line.split()[0]: " ".join(line.split()[1:]) for line in result.stdout.splitlines()}

@@ -1,4 +1,4 @@
-"""The commands as they run against the session's API, who answers in its place, and what `kronos doctor` finds."""
+"""Fixtures: commands against the session's API, a server that answers in its place, and `kronos doctor`'s findings."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,7 +23,7 @@ from sql_factory import make_cron_job, value
 
 @pytest.fixture(autouse=True)
 def no_contexts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a user's settings, in which no context is."""
+    """The user's settings folder, without contexts."""
     folder = tmp_path_factory.mktemp("config")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
     return folder
@@ -31,9 +31,9 @@ def no_contexts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
 
 @pytest.fixture
 def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
-    """The findings by check, once pg_cron's launcher is back from the copying of databases.
+    """Return the findings by check, once pg_cron's launcher has reconnected after databases were copied.
 
-    The internal jobs have run: in a copy nobody rings for them, and they are overdue when the session is some minutes
+    The internal jobs have run: pg_cron does not ring in a copy, so they are overdue when the session is some minutes
     old.
     """
     superuser.execute(
@@ -56,7 +56,7 @@ def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
 
 @pytest.fixture
 def job_id(superuser: psycopg.Connection) -> Any:
-    """A sound job, accounted for up to this minute, the present one included."""
+    """A healthy job, whose ticks are accounted for up to and including this minute."""
     minute: datetime = value(superuser, "select date_trunc('minute', now())")
     made = make_cron_job(
         superuser, ticks_from=minute - 11 * MINUTE, next_tick_at=minute - 10 * MINUTE, is_registered=True
@@ -67,7 +67,7 @@ def job_id(superuser: psycopg.Connection) -> Any:
 
 @pytest.fixture
 def kronos(shared_api: Api, workspace: str) -> Kronos:
-    """Runs a command against the session's API, in the test's workspace."""
+    """Run a command against the session's API, in the test's workspace."""
     known = {
         "KRONOS_URL": str(shared_api.client.base_url),
         "KRONOS_API_KEY": shared_api.key,
@@ -82,7 +82,7 @@ def kronos(shared_api: Api, workspace: str) -> Kronos:
 
 @pytest.fixture(scope="module")
 def stranger() -> Iterator[Stranger]:
-    """Who answers where an API should be."""
+    """A server that answers where an API should be."""
     made = Stranger()
     yield made
     made.close()
@@ -90,6 +90,6 @@ def stranger() -> Iterator[Stranger]:
 
 @pytest.fixture(scope="module")
 def instance(server: Server, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """An API, a worker and a receiver of the file's own."""
+    """An API, a worker and a receiver for this file only."""
     with cloned(server, template) as url, delivering(url, tmp_path_factory.mktemp("instance")) as made:
         yield made

@@ -1,4 +1,4 @@
-"""An instance of a test file's own: an API, a worker, and a receiver that answers as it is told."""
+"""An instance for one test file: an API, a worker, and a receiver whose answers the test controls."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,10 @@ from worker.running import keep_from_ringing, workers
 
 @dataclass(slots=True)
 class Instance:
-    """`run` is a command in the workspace acme. Endpoints: `ok`, `bad`, which is answered 500 while `is_bad`, and
-    `held`, which is answered once `release` is set."""
+    """An instance. `run` runs a command in the workspace acme.
+
+    Endpoints: `ok` succeeds, `bad` gets a 500 while `is_bad`, and `held` is answered once `release` is set.
+    """
 
     api: Api
     url: str
@@ -98,7 +100,7 @@ def receiving() -> Iterator[tuple[str, list[Instance]]]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Says nothing."""
+            """Write no log."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -110,5 +112,5 @@ def receiving() -> Iterator[tuple[str, list[Instance]]]:
 
 
 def interrupt(*_: object) -> None:
-    """In place of what waits: somebody presses Ctrl-C."""
+    """Replaces a function that waits: the user presses Ctrl-C."""
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""A sound database, what `kronos doctor` finds in it, and the command itself."""
+"""A healthy database, `kronos doctor`'s findings about it, and the command itself."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,14 +12,14 @@ from kronos.doctor.finding import Finding
 MINUTE = timedelta(minutes=1)
 
 
-# In a copy pg_cron's launcher serves another database, and rings here for nobody; nor does a worker run, or anybody
-# hold a key. The servers of tests are there for speed: a crash may destroy them. And the disk is the machine's.
+# Checks that fail on a test's copy. pg_cron's launcher serves another database and does not ring here, no worker runs,
+# and no key exists. The test servers are tuned for speed and may lose data in a crash. The disk is the machine's.
 NOT_HERE = {"cron.database_name", "heartbeat", "workers", "queue", "durability", "commits", "disk", "administrators"}
 
 
 Examine = Callable[..., dict[str, Finding]]
 
-# Those of the process are made where it has settings; these two where something is in the way.
+# Checks of the process need settings; "database" and "fix" appear only when something is wrong.
 OF_THE_PROCESS = {"settings", "egress", "certificates", "database certificates", "metrics", "key file"}
 CHECKS = set(checks.CHECKS) - OF_THE_PROCESS - {"database", "fix"}
 

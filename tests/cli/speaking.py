@@ -1,4 +1,4 @@
-"""`kronos mcp` as its tests start it: by the client of the protocol's own package, or line by line."""
+"""`kronos mcp` as its tests start it: through the protocol's own client package, or line by line."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ class Speaking:
         return {tool.name: tool for tool in (await self.client.list_tools()).tools}
 
     async def call(self, name: str, **arguments: Any) -> JsonObject:
-        """What the tool answers, which is no error."""
+        """Call the tool and return its answer; fails if the answer is an error."""
         result = await self._called(name, arguments)
         assert not result.is_error, _text(result)
         assert isinstance(result.structured_content, dict)
@@ -36,7 +36,7 @@ class Speaking:
         return result.structured_content
 
     async def refused(self, name: str, **arguments: Any) -> str:
-        """What the tool says against it."""
+        """Call the tool and return its error message."""
         result = await self._called(name, arguments)
         assert result.is_error, _text(result)
         return _text(result)
@@ -59,7 +59,7 @@ def _text(result: "CallToolResult") -> str:
 
 @asynccontextmanager
 async def speaking(url: str, key: str, workspace: str, log: Path, *options: str) -> AsyncIterator[Speaking]:
-    """A server of the workspace, with this key; what it says beside the protocol stands in `log`."""
+    """A server of the workspace, with this key. Everything that it writes outside the protocol is in `log`."""
     from mcp.client.client import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 

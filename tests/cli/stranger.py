@@ -1,4 +1,4 @@
-"""Who answers where an API should be, for tests."""
+"""A server for tests that answers where an API should be."""
 
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -6,7 +6,7 @@ from threading import Thread
 
 
 class Stranger:
-    """Who listens where an API was, or is said to be: `url`; what it was asked, and what it answers."""
+    """A server at an address where an API was, or is expected: `url`, the requests that it received, and its answer."""
 
     def __init__(self) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -19,7 +19,7 @@ class Stranger:
         self._answer = status, body
 
     def asked_by(self, act: Callable[[], object]) -> str:
-        """The headers Authorization that it saw during `act`."""
+        """Return the Authorization headers that it received during `act`."""
         self._asked.clear()
         act()
         return " ".join(self._asked)
@@ -43,6 +43,6 @@ class Stranger:
             do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Says nothing."""
+                """Write no log."""
 
         return Handler

@@ -1,4 +1,4 @@
-"""kronos alert-rule and kronos alert, and what the endpoints that are told are sent."""
+"""kronos alert-rule and kronos alert, and the messages that notified endpoints receive."""
 
 import json
 

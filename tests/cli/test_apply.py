@@ -1,4 +1,4 @@
-"""kronos plan, apply and export: files, their places in what is refused, and what people and programs read."""
+"""kronos plan, apply and export: files, the positions that errors name, and the output for people and programs."""
 
 import json
 from pathlib import Path
@@ -148,7 +148,7 @@ def test_what_is_no_file_of_ours_is_refused_with_its_place(text: str, said: str)
     ],
 )
 def test_a_file_that_would_be_misread_is_refused(tmp_path: Path, text: str, said: str) -> None:
-    """Nothing at all, with --prune, would be the end of a set: a generator that failed says so."""
+    """With --prune, an empty file would delete the whole set. A generator that failed writes one, and is reported."""
     (tmp_path / "f.yaml").write_text(text)
     with pytest.raises(Ended) as refused:
         files.gathered([str(tmp_path / "f.yaml")])
@@ -215,7 +215,7 @@ def test_a_path_that_no_system_has_is_a_sentence(kronos: Kronos, name: str) -> N
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Somebody can be asked."""
+    """Standard input is a terminal, so commands can ask."""
     monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True, raising=False)
 
 
@@ -230,7 +230,7 @@ def test_a_person_is_shown_the_plan_and_asked(kronos: Kronos, folder: Path, answ
     )
     assert ("Applied: 2 created" in asked.stdout) == (answer == "y")
     assert (kronos("job", "get", "weekly").exit_code == 0) == (answer == "y")
-    if answer == "y":  # where nothing is to do, nobody is asked
+    if answer == "y":  # with nothing to do, the command does not ask
         again = kronos("apply", "-f", str(folder), stdin="")
         assert (again.exit_code, "Apply these changes?" in again.stderr) == (0, False)
 

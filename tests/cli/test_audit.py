@@ -1,4 +1,4 @@
-"""`kronos audit list|export|verify`: over the API who changed what, and in the database whether the chains hold."""
+"""`kronos audit list|export|verify`: the API says who changed what, the database whether the chains are intact."""
 
 import json
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_who_may_not_act_as_the_owner_verifies_nothing(superuser: Connection, da
 def test_the_workspace_is_taken_from_where_the_other_commands_take_it(
     shared_api: Api, workspace: str, tmp_path: Path
 ) -> None:
-    """Of a context it was not: what was asked then was the instance."""
+    """The workspace of a context was ignored, and the command queried the whole instance."""
 
     def run(*typed: str, **env: str) -> Result:
         return CliRunner().invoke(main, list(typed), env={"XDG_CONFIG_HOME": str(tmp_path), **env})

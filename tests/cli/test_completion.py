@@ -1,4 +1,4 @@
-"""What a tab completes: in the shells themselves, and by click's protocol where one is not installed."""
+"""Tab completion: in the shells themselves, and through click's protocol where a shell is not installed."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Complete = Callable[..., list[str]]
 
 @pytest.fixture
 def known(no_contexts: Path, tmp_path: Path) -> dict[str, str]:
-    """The environment of a shell that finds `kronos`, and no API."""
+    """The environment of a shell that finds `kronos`, without an API."""
     here = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
     path = f"{quick.folder()}{os.pathsep}{here['PATH']}"
     return here | {"PATH": path, "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(no_contexts)}
@@ -30,7 +30,7 @@ def known(no_contexts: Path, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def api_known(known: dict[str, str], shared_api: Api, workspace: str) -> dict[str, str]:
-    """As `known`, with an API."""
+    """Like `known`, with an API."""
     return known | {
         "KRONOS_URL": str(shared_api.client.base_url),
         "KRONOS_API_KEY": shared_api.key,
@@ -39,7 +39,7 @@ def api_known(known: dict[str, str], shared_api: Api, workspace: str) -> dict[st
 
 
 def by_protocol(words: str, known: dict[str, str]) -> list[str]:
-    """What is completed for the last of the words, without a shell."""
+    """The completions of the last word, without a shell."""
     asked = known | {
         "COMP_WORDS": words,
         "COMP_CWORD": str(len(words.split(" ")) - 1),
@@ -53,7 +53,7 @@ def by_protocol(words: str, known: dict[str, str]) -> list[str]:
 
 
 def in_bash(words: str, known: dict[str, str]) -> list[str]:
-    """What bash completes, by the function that it has read."""
+    """Bash's completions, from the function that it loaded."""
     script = f"""
         eval "$(kronos completion bash)"
         COMP_WORDS=({words if not words.endswith(" ") else words + "''"})
@@ -65,13 +65,13 @@ def in_bash(words: str, known: dict[str, str]) -> list[str]:
 
 
 def in_fish(words: str, known: dict[str, str]) -> list[str]:
-    """What fish completes."""
+    """Fish's completions."""
     script = f"kronos completion fish | source; complete --do-complete '{words}'"
     return [line.partition("\t")[0] for line in _said(["fish", "--no-config", "-c", script], known)]
 
 
 def in_zsh(words: str, known: dict[str, str]) -> list[str]:
-    """What zsh is given to complete, by the function that it has read."""
+    """Zsh's completions, from the function that it loaded."""
     last = words.split(" ")[-1]
     quoted = " ".join(f'"{word}"' for word in words.split(" "))
     script = f"""
@@ -196,4 +196,4 @@ def test_an_api_that_does_not_answer_is_not_waited_for(known: dict[str, str]) ->
         }  # fmt: skip
         began = monotonic()
         assert by_protocol("kronos config get ", env) == []
-        assert monotonic() - began > SECONDS  # it was asked, and given up long before this test would be
+        assert monotonic() - began > SECONDS  # it was asked, and given up long before this test would end

@@ -1,4 +1,4 @@
-"""What cannot be undone: its name is asked for on a terminal, and elsewhere --confirm or --yes is."""
+"""Destructive commands ask for the name on a terminal, and require --confirm or --yes elsewhere."""
 
 import os
 import pty
@@ -23,7 +23,7 @@ CONFIRMED = {
 
 
 def test_these_are_confirmed() -> None:
-    """What is made again by its name alone is not, such as a role mapping; nor is what ends work that has begun."""
+    """Not confirmed: removing what its name alone recreates, such as a role mapping, and ending work that has begun."""
     assert {
         "workspace rm", "job rm", "endpoint rm", "config rm", "payload-spec rm", "secret rm", "key revoke",
         "secrets abandon", "dead-letter discard",
@@ -75,18 +75,18 @@ def test_a_person_types_the_name(
         try:
             assert _answered(process, ours, typed) == (Exit.CANCELLED if code is None else code)
         finally:
-            process.kill()  # or a question that nobody hears is waited for, for ever
+            process.kill()  # a question that goes unanswered would wait forever
     os.close(ours)
     assert b"This will delete the config team, which cannot be undone." in said
     assert kronos("config", "get", "team").exit_code == (Exit.NOT_FOUND if code == Exit.DONE else Exit.DONE)
 
 
 def _take_terminal() -> None:
-    """Standard input is the terminal that Ctrl-C comes from."""
+    """Make standard input the controlling terminal, which Ctrl-C comes from."""
     import fcntl
     import termios
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background ignores it
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell that runs the tests in the background ignores it
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -107,7 +107,7 @@ def test_a_dry_run_asks_nothing(kronos: Kronos, workspace: str) -> None:
 
 
 def test_what_has_a_dry_run_says_so_in_one_word() -> None:
-    """--validate-only is the API's word; people have --dry-run."""
+    """The API's word is --validate-only; people know --dry-run."""
     for path, command in walk(main):
         for parameter in command.params:
             if isinstance(parameter, click.Option) and "--validate-only" in parameter.opts:
@@ -115,7 +115,7 @@ def test_what_has_a_dry_run_says_so_in_one_word() -> None:
 
 
 def _answered(process: "subprocess.Popen[bytes]", terminal: int, typed: str) -> int:
-    """Types until it has ended: what is typed while the line editor takes the terminal over may be lost."""
+    """Type until the process has ended: keys typed while the line editor takes over the terminal may be lost."""
     for _ in range(60):
         os.write(terminal, typed.encode())
         with suppress(subprocess.TimeoutExpired):

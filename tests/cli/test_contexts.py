@@ -1,4 +1,4 @@
-"""Contexts: which API is asked, with whose key; and that a key is sent and shown to nobody else."""
+"""Contexts select the API and the key; a key is never sent or shown to anything else."""
 
 import errno
 import json
@@ -24,7 +24,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(no_contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs a command of somebody for whom nothing is set and nothing runs."""
+    """Run a command as a user without settings and without a running instance."""
     for name in [name for name in os.environ if name.startswith("KRONOS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -40,7 +40,7 @@ def run(no_contexts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
 
 @pytest.fixture
 def staging(run: Run, stranger: Stranger) -> None:
-    """A context whose API is the stranger's; it answers with an empty list."""
+    """A context whose API is the stranger, which answers with an empty list."""
     stranger.answers(200, b'{"data": [], "next_cursor": null}')
     assert run("context", "add", "staging", "--url", stranger.url, "-w", "acme", KRONOS_API_KEY=OURS).exit_code == 0
 
@@ -233,7 +233,7 @@ def test_a_context_does_not_show_its_key_to_who_prints_it() -> None:
 
 
 def test_several_commands_write_one_at_once_and_each_is_whole(no_contexts: Path, tmp_path: Path) -> None:
-    """Each writes what it is, or another did after it: none fails, and none puts another's half in its place."""
+    """No writer fails, and the file is always one writer's whole content, never a mix of two."""
     together = Barrier(8)
 
     def add(number: int) -> None:
@@ -262,7 +262,8 @@ def test_one_that_cannot_be_written_leaves_no_key_behind(no_contexts: Path, monk
 @pytest.mark.usefixtures("staging")
 @pytest.mark.parametrize("option", ["--url", "--context", "--workspace"])
 def test_an_option_that_says_nothing_is_not_another_place(run: Run, stranger: Stranger, option: str) -> None:
-    """As of a variable of a script that is not set: what is deleted would be deleted elsewhere."""
+    """A script's unset variable leaves the option empty: without the error, the command would delete something
+    elsewhere."""
     run("context", "use", "staging")
     asked = stranger.asked_by(lambda: run("job", "rm", "report", "--yes", option, ""))
     told = run("job", "rm", "report", "--yes", option, "")

@@ -24,7 +24,7 @@ def test_the_worked_example(kronos: Kronos, tmp_path: Path) -> None:
             continue
         answer = kronos(*command.replace("kronos/", str(folder)).split()[1:])
         assert answer.exit_code == 0, answer.output
-        # lines on runs name times, and are not on the page
+        # lines about runs contain times, and are not on the page
         told = [re.sub(r"( runs): .*", r"\1", line) for line in answer.stdout.splitlines()]
         told = [
             line

@@ -1,5 +1,4 @@
-"""kronos doctor: each broken thing is found by its own check, with what puts it right; and nothing else is blamed for
-it."""
+"""kronos doctor: each fault is found by its own check, with its remedy, and no other check fails for it."""
 
 import json
 from datetime import timedelta
@@ -75,7 +74,7 @@ def test_what_is_broken_is_found(
     superuser.execute(harm.replace("%(job_id)s", f"'{job_id}'").replace("%%", "%").encode())
     known = {"entry owners", "overdue jobs", "malformed jobs", "time zones", "internal jobs"} | CHECKS
     expected = {name for name in known if name in check}
-    # without its pointer, a tick of the minute that begins meanwhile is accounted for by nobody
+    # without its pointer, the job's tick of a minute that begins meanwhile is never accounted for
     meanwhile = {"ledger"} if "from kronos.pointers" in harm else set()
     assert failing(examine()) - meanwhile == expected
 
@@ -110,7 +109,7 @@ def test_a_partition_that_was_attached_is_found_and_noted(
     superuser.execute("update kronos.retention set weeks_from = '-infinity'")
     superuser.execute(
         "set session_replication_role = replica"
-    )  # as they would be there with their partition: no trigger sees them come
+    )  # as a partition would have received them: no trigger runs
     superuser.execute(
         """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
@@ -143,7 +142,7 @@ def test_a_partition_that_somebody_else_owns_is_found_and_the_fix_mends_it(
 
 def test_fix_runs_the_reaper_and_looks_again(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job_id}"])
-    # Not next week's, which would be made from the present day on where the week changes meanwhile.
+    # Not next week's: if the week changes meanwhile, that partition would be created from the present day on.
     week = value(
         superuser, "select to_char(date_trunc('week', now() at time zone 'UTC') + interval '2 weeks', 'YYYYMMDD')"
     )
@@ -236,8 +235,8 @@ def test_no_worker_and_a_queue_that_grows_are_found(
 
 
 def test_zones_that_postgresql_reads_otherwise_are_found(examine: Examine, superuser: psycopg.Connection) -> None:
-    """Its distances are asked for now, at instants that the reaper noted; as if its files were other ones than
-    Python's."""
+    """The function that returns PostgreSQL's offsets, at instants that the reaper recorded, is replaced: its time zone
+    files then seem to differ from Python's."""
     superuser.execute("select kronos.reap()")
     superuser.execute(
         "create or replace function kronos.zone_distances(p_timezone text, p_at timestamptz[]) returns integer[] "

@@ -1,5 +1,5 @@
-"""kronos doctor --fix: all findings that it mends at once; what --dry-run says of them, and leaves as they are; and
-what a second --fix has to do."""
+"""kronos doctor --fix repairs all fixable findings in one run. --dry-run names them and changes nothing; a second --fix
+finds nothing to do."""
 
 import ast
 from typing import Any
@@ -58,7 +58,7 @@ def _harm(superuser: psycopg.Connection, job_id: Any) -> None:
 
 
 def _would_do(url: str) -> str:
-    """What --dry-run says, in a session in which nothing can be written."""
+    """The output of --dry-run, in a read-only session."""
     with session.connect(url, session.wanted(None)) as connection:
         owner.act_as_owner(connection)
         connection.execute("set default_transaction_read_only = on")
@@ -89,7 +89,7 @@ def test_all_that_the_fix_mends_is_found_named_by_a_dry_run_and_mended_once(
         *of_table,
     ):
         assert told in would
-    assert failing(examine()) == found, "a dry run has mended something"
+    assert failing(examine()) == found, "a dry run has repaired something"
 
     fixed = examine(fix=True)
     assert failing(fixed) == set()

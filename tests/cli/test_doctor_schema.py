@@ -1,4 +1,4 @@
-"""kronos doctor: what was changed by hand in roles, settings and the schema is named, and its fix puts it right."""
+"""kronos doctor names manual changes of roles, settings and the schema, and its fix reverts them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from kronos import catalog, errors, migrations, ringing
 from kronos.doctor import finding
 from sql_factory import make_cron_job, value
 
-# What may be wrong at once is examined and put right together; of what is one object's, one harm is in each group.
+# Faults that can exist together are examined and repaired together; a group has at most one fault per object.
 _BY_HAND = {
     "tables": [
         (
@@ -114,7 +114,8 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     for harm, _, _ in harms:
         known = superuser.execute(catalog.CHANGES).fetchall()
         superuser.execute(harm.encode())
-        # What `migrate` goes by, but for rows: a harm that it did not see would be put right with one that it sees.
+        # `migrate` decides by these changes, except for rows. A fault that they missed would only be repaired along
+        # with others.
         assert harm.startswith("delete") or superuser.execute(catalog.CHANGES).fetchall() != known, harm
     found = examine()
     for _, check, detail in harms:
@@ -163,7 +164,7 @@ def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
             assert detail in found["privileges"].detail
         migrations.migrate(database_url)
         assert failing(examine()) == set()
-    finally:  # a role is the server's, and other tests' too
+    finally:  # a role belongs to the server, which other tests share
         superuser.execute("alter role kronos_cron login")
         superuser.execute("alter role kronos_api login nobypassrls")
         superuser.execute("alter role kronos_worker login nosuperuser")
@@ -280,7 +281,7 @@ def test_indexes_and_constraints_that_are_not_there_or_do_not_hold_are_found(
     }
     for harm in harms.values():
         superuser.execute(harm.encode())
-    migrations.migrate(database_url)  # which neither makes them again nor forgets them
+    migrations.migrate(database_url)  # which neither recreates them nor forgets them
     found = examine()
     assert failing(found) == {"tables"}
     named = found["tables"].detail.removeprefix("missing, or not valid: ").split(", ")
@@ -311,7 +312,7 @@ def test_an_index_that_is_gone_is_found_and_made_again_by_what_is_said_of_it(
 def test_a_jobs_rules_that_nobody_keeps_are_found_and_migrate_puts_them_right(
     examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, told: str
 ) -> None:
-    """They are a trigger's, for replication too (decision 0036), where they were constraints."""
+    """A trigger enforces them, during replication too (decision 0036); they used to be constraints."""
     superuser.execute(harm.encode())
     found = examine()
     assert failing(found) == {"objects"}

@@ -1,4 +1,4 @@
-"""kronos doctor: what breaks at night is found by its own check, named, and gone after what is said of it."""
+"""kronos doctor: each fault that occurs in operation is found by its own check, named, and gone after its remedy."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -103,7 +103,7 @@ _FAILED_TASK = """
      where name = 'reaper'
     on conflict do nothing
 """
-# (what breaks it, the check, what the finding says, what puts it right: None for what the finding says to run)
+# (what breaks it, the check, the finding's text, the remedy: None to run the one that the finding gives)
 _HARMS = [
     (_CLAIM, "leases", "1 expired", "select kronos.keep_leases()"),
     (_LETTERS, "dead letters", "100 are open, 100 of them new in the last hour", "delete from kronos.dead_letters"),
@@ -158,7 +158,7 @@ def run(connection: psycopg.Connection, text: str, scene: dict[str, Any]) -> Non
 def test_what_breaks_at_night_is_found_by_its_own_check_and_is_gone_once_it_is_mended(
     superuser: psycopg.Connection, look: Look, scene: dict[str, Any]
 ) -> None:
-    """One after the other in one database: nothing else is blamed for any of them."""
+    """One after the other in one database: no other check fails for any of them."""
     sound = broken(look())
     assert sound == set()
     for harm, check, told, remedy in _HARMS:
@@ -192,7 +192,7 @@ def test_tables_without_statistics_and_with_much_air_are_found_and_the_fix_mends
 
 
 def test_who_keeps_others_waiting_is_named(superuser: psycopg.Connection, look: Look, monkeypatch: Any) -> None:
-    """An old transaction, a lock that is waited for, and a transaction that was prepared and forgotten."""
+    """An old transaction, a lock that others wait for, and a prepared transaction that was forgotten."""
     for name in ("_OPEN_SECONDS", "_WAITING_SECONDS"):
         monkeypatch.setattr(server, name, -1.0)
     with (
@@ -211,7 +211,7 @@ def test_who_keeps_others_waiting_is_named(superuser: psycopg.Connection, look: 
 
 
 def _once(look: Look, check: str, what: str) -> dict[str, Finding]:
-    """The findings, when that check does not hold because of `what`: a session that is to wait does not at once."""
+    """Return the findings once `check` fails because of `what`: a session that is about to wait takes a moment."""
     seen: list[dict[str, Finding]] = []
 
     def fails() -> bool:
@@ -243,7 +243,7 @@ def test_a_changed_row_of_the_audit_is_found(examine: Examine, superuser: psycop
     superuser.execute("select kronos.seal_audit(1000)")
     assert value(superuser, "select count(*) from kronos.audit") > 0
     assert failing(examine()) == set()
-    superuser.execute("set session_replication_role = replica")  # past the trigger that refuses it
+    superuser.execute("set session_replication_role = replica")  # bypasses the trigger that rejects it
     superuser.execute("update kronos.audit set actor = %s where number = 1", [f"somebody-{uuid4().hex[:8]}"])
     found = examine()
     assert failing(found) == {"audit chains"}

@@ -1,4 +1,4 @@
-"""kronos doctor where PostgreSQL falls silent under it: it ends and says so; where it is only slow, it waits."""
+"""kronos doctor when PostgreSQL stops answering: it ends and reports that; when PostgreSQL is only slow, it waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def test_a_database_that_falls_silent_is_a_finding_and_the_end(
     loop = asyncio.get_running_loop()
 
     def progress(checked: int, total: int) -> None:
-        """Called between two statements of the last check. Only then is an answer expected at once."""
+        """Called between two statements of the last check. Only from then on is a quick answer expected."""
         asyncio.run_coroutine_threadsafe(way.fall_silent(), loop).result()
         monkeypatch.setattr(silence, "ANSWER_SECONDS", 0.2)
 
@@ -38,11 +38,11 @@ async def test_a_database_that_falls_silent_is_a_finding_and_the_end(
     assert (last.check, last.ok) == ("database", False)
     assert "stopped answering, on this connection and on new ones" in last.detail
     assert "kill -CONT" in (last.fix or "")
-    assert "SHOW POOLS" in (last.fix or ""), "of a pooler without room no more can be told"
+    assert "SHOW POOLS" in (last.fix or ""), "a pooler without free connections can show no more"
 
 
 async def test_a_slow_statement_is_waited_for(way: CutWay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it was asked thrice, beside it, whether it answers."""
+    """Until three queries on another connection have asked whether PostgreSQL still answers."""
     monkeypatch.setattr(silence, "EVERY_SECONDS", 0.01)
     asked = []
     answers = silence.Watch._answers

@@ -1,4 +1,4 @@
-"""kronos config, payload-spec, and endpoints tried out."""
+"""kronos config, payload-spec, and endpoint tests."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Who answers without end, in part or not at all: a command ends, and says what it does not know."""
+"""Endless, partial and missing answers: a command ends, and says what it does not know."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ ENDLESS = pytest.mark.parametrize("answer", [bytes_of_a_body, headers, interim_a
 
 @contextmanager
 def answering(answer: Say) -> Iterator[str]:
-    """The address of somebody who answers so, a little now and then, until the test is over."""
+    """The address of a server that sends this answer, a little at a time, until the test ends."""
     is_over = Event()
 
     def serve(connection: socket.socket) -> None:

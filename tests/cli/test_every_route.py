@@ -1,4 +1,4 @@
-"""Each operation of the API has a command that asks it, or a reason why there is none."""
+"""Each operation of the API has a command that calls it, or a reason for having none."""
 
 import re
 from collections.abc import Iterator
@@ -184,7 +184,7 @@ def asked_by(answers: Answering, command: str, *, in_workspace: bool = True) -> 
 
 def test_each_operation_has_a_command_or_a_reason(operations: dict[str, tuple[str, str]]) -> None:
     assert operations.keys() - COMMANDS.keys() - WITHOUT.keys() == set(), "an operation without a command"
-    assert (COMMANDS.keys() | WITHOUT.keys()) - operations.keys() == set(), "no such operation any more"
+    assert (COMMANDS.keys() | WITHOUT.keys()) - operations.keys() == set(), "the operation no longer exists"
     assert COMMANDS.keys() & WITHOUT.keys() == set()
 
 
@@ -199,7 +199,7 @@ def test_each_command_asks_its_operation(operations: dict[str, tuple[str, str]],
     assert wrong == {}
 
 
-# Resources whose operations make, change or end them; what the API has none for, a command cannot do.
+# The resources and their verbs. A command exists only where the API has the operation.
 _VERBS = {
     "workspace": "ls get create edit rm",
     "organization": "ls get create edit",

@@ -1,4 +1,4 @@
-"""How commands end: each class of ending, met as a user meets it."""
+"""Exit codes: each class of them, reached as a user reaches it."""
 
 import json
 import os
@@ -24,7 +24,7 @@ KNOWN = {"KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}
 
 @pytest.fixture
 def silent() -> Iterator[str]:
-    """The address of a server that takes connections, and says nothing."""
+    """The address of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

@@ -1,5 +1,5 @@
-"""kronos export writes as it reads: the same file as if it had read all of it first, and none where the answer ends
-before its end."""
+"""kronos export writes while it reads. The file is the same as if it had read everything first; an answer that is cut
+off leaves no file."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_a_file_is_written_as_if_it_had_been_read_at_once(document: dict[str, An
 
 @contextmanager
 def _answering(answer: bytes) -> Iterator[str]:
-    """The URL of a server whose one answer this is; then it closes the connection."""
+    """The URL of a server that sends this one answer, then closes the connection."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
         server.settimeout(60)
 
@@ -103,7 +103,7 @@ def test_what_is_written_keeps_whose_the_file_is(kronos: Kronos, tmp_path: Path)
 
 
 def test_a_pipe_is_written_too(kronos: Kronos) -> None:
-    reads, writes = os.pipe()  # as `-o >(gzip > it)` has it, whose folder takes no other file
+    reads, writes = os.pipe()  # as with `-o >(gzip > it)`: no other file can be created in its folder
     try:
         assert kronos("export", "-o", f"/dev/fd/{writes}").exit_code == 0
         assert os.read(reads, 100).startswith(b"# yaml-language-server: $schema=http")
@@ -124,7 +124,7 @@ def test_json_is_what_the_api_answered(kronos: Kronos, tmp_path: Path) -> None:
 def test_a_file_is_written_in_a_folder_that_takes_no_other(
     kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As /dev does, for who is not root."""
+    """As in /dev for users other than root."""
     make = tempfile.TemporaryFile
 
     def refused(dir: Path | None = None) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""Work that goes on behind a command: how far it is is shown, Ctrl-C leaves it, and it is found again."""
+"""Work that continues after a command: its progress is shown, Ctrl-C leaves it running, and it can be found again."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def letters(instance: Instance) -> int:
-    """How many dead letters there are: one at least. Their receiver takes them by now."""
+    """The number of dead letters, at least one. Their receiver accepts deliveries again."""
     instance.is_bad = True
     execution_id = instance.triggered("bad")
     await_condition(lambda: instance.status(execution_id) == "FAILED", "the execution to fail")

@@ -1,4 +1,4 @@
-"""kronos workspace grant-sql, ls-sql and revoke-sql: which database roles make jobs by SQL."""
+"""kronos workspace grant-sql, ls-sql and revoke-sql: which database roles may create jobs with SQL."""
 
 from collections.abc import Callable, Iterator
 
@@ -31,7 +31,7 @@ def slug(superuser: Connection) -> str:
 
 @pytest.fixture
 def clerk(superuser: Connection, slug: str) -> Iterator[str]:
-    """A role of the database, whose rights end with the test."""
+    """A database role, whose grants end with the test."""
     name = f"clerk_{slug.replace('-', '_')}"
     superuser.execute(f"create role {name} login")
     yield name

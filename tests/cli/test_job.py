@@ -1,4 +1,4 @@
-"""kronos job explain: the API's answer for people and for scripts, and where it finds the API and its key."""
+"""kronos job explain: the API's answer for people and for scripts, and where the command finds the API and its key."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Explain = Callable[..., Result]
 
 @contextmanager
 def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
-    """A home in which this process is the `kronos up` that runs."""
+    """A home in which this process is the running `kronos up`."""
     home.mkdir()
     told = {"url": url, "admin_key_file": str(key_file), "database_url": "postgresql://", "pid": os.getpid()}
     (home / "run.json").write_text(json.dumps(told))
@@ -31,7 +31,7 @@ def running_home(home: Path, url: str, key_file: Path) -> Iterator[None]:
 
 @pytest.fixture
 def explain(shared_api: Api, tmp_path: Path) -> Explain:
-    """Runs the command; `env` in place of the API's address and key, and no `kronos up` is running here."""
+    """Run the command without a running `kronos up`; `env` replaces the API's address and key."""
 
     def run(*arguments: str, env: dict[str, str] | None = None) -> Result:
         known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key}
@@ -107,7 +107,7 @@ def test_it_finds_the_api_that_runs_here(
 def test_the_key_goes_to_nobody_who_took_the_port_of_one_that_was_killed(
     explain: Explain, tmp_path: Path, stranger: Stranger
 ) -> None:
-    """run.json is still there, and who holds the lock, if anybody, is another process."""
+    """run.json still exists, but the lock, if it is held at all, is held by another process."""
     key_file = tmp_path / "admin.key"
     key_file.write_text("kr_live_0123456789ab_" + "s" * 43 + "\n")
     home = tmp_path / "kronos"

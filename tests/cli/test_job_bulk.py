@@ -1,4 +1,4 @@
-"""kronos job bulk: many jobs by name or by filter, counted first, refused one by one, and left at any step."""
+"""kronos job bulk: many jobs by name or by filter, counted, rejected one by one, and interruptible at any step."""
 
 import json
 import re
@@ -34,7 +34,7 @@ Bulk = Callable[..., JsonObject]
 
 @pytest.fixture
 def bulk(kronos: Kronos, shared_superuser: psycopg.Connection) -> Bulk:
-    """A bulk over a filter, begun and worked off: its operation as it ended."""
+    """Run a bulk operation over a filter to its end, and return it."""
 
     def run(*arguments: str) -> JsonObject:
         begun = kronos("job", "bulk", *arguments, "--json")

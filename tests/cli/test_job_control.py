@@ -1,4 +1,5 @@
-"""Ctrl-Z and fg at a shell's own terminal: it is as it was meanwhile, and the command goes on without a gap."""
+"""Ctrl-Z and fg in a shell's own terminal: meanwhile the terminal is as before, and the command continues without a
+gap."""
 
 import os
 import pty
@@ -23,11 +24,11 @@ _ENTERED: Final = b"\x1b[?1049h"
 
 
 class Shell:
-    """A shell with job control that sets nothing of its terminal, and what is shown there."""
+    """A shell with job control that does not change terminal settings, and its output."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         dash = shutil.which("dash")
-        assert dash is not None, "Debian's own shell is needed: bash sets the terminal itself"
+        assert dash is not None, "Debian's own shell is needed: bash changes the terminal's settings itself"
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             os.execve(dash, ["dash", "-i"], environment)
@@ -39,7 +40,7 @@ class Shell:
         os.write(self._terminal, keys)
 
     def shows(self, wanted: bytes, *, seconds: float) -> bool:
-        """Whether this is shown, after what was shown before, within this time."""
+        """Return whether `wanted` appears, after the output already read, within this time."""
         ends = time.monotonic() + seconds
         while wanted not in self._shown and (left := ends - time.monotonic()) > 0:
             if select.select([self._terminal], [], [], left)[0]:
@@ -49,7 +50,7 @@ class Shell:
         return bool(found)
 
     def until(self, *wanted: bytes) -> None:
-        """Returns once all of these were shown, one after the other."""
+        """Return once all of these have appeared, one after the other."""
         for each in wanted:
             assert self.shows(each, seconds=60), (each, self._shown[-2_000:])
 
@@ -58,7 +59,7 @@ class Shell:
 
     def close(self) -> None:
         kill([self.pid])
-        os.close(self._terminal)  # whoever is left in the session hears of it (SIGHUP)
+        os.close(self._terminal)  # the rest of the session receives SIGHUP
         os.waitpid(self.pid, 0)
 
 
@@ -75,7 +76,7 @@ def kronos(*arguments: str) -> bytes:
 
 
 def test_top_gives_the_terminal_back_and_takes_it_again(shell: Shell) -> None:
-    """Its terminal is raw: Ctrl-Z was a key that nobody heard."""
+    """Its terminal is in raw mode, in which Ctrl-Z used to be an ordinary key and was ignored."""
     shell.type(kronos("top"))
     shell.until(_ENTERED, b"workers: ")
     assert not shell.is_as_it_was()
@@ -97,7 +98,7 @@ def test_logs_tell_what_came_while_they_were_stopped(shell: Shell, shared_api: A
 
     shell.type(kronos("logs", "-f", "--type", "job"))
     number = 0
-    while not shell.shows(b"before-", seconds=0.5):  # nothing says that it listens
+    while not shell.shows(b"before-", seconds=0.5):  # nothing announces that it listens
         assert number < 120
         make(f"before-{number}")
         number += 1

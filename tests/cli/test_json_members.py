@@ -1,5 +1,5 @@
-"""A JSON object that is read as it comes is the one that it is when it is read at once, wherever it is cut in pieces;
-and one that ends before its end is none."""
+"""A JSON object that is read in pieces equals the one that is read whole, wherever it is cut; a truncated object is an
+error."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ def test_what_comes_in_pieces_is_what_it_is_at_once(
     document: dict[str, Json], cuts: list[int], indent: int | None
 ) -> None:
     text = json.dumps(document, ensure_ascii=False, indent=indent).encode("utf-8", "surrogatepass")
-    if b"\xed" in text:  # half a character, which UTF-8 does not hold
+    if b"\xed" in text:  # half of a surrogate pair, which UTF-8 cannot encode
         text = json.dumps(document, indent=indent).encode()
     assert _read(_pieces(text, cuts)) == document
     assert list(_read(_pieces(text, cuts))) == list(document)

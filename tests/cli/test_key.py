@@ -1,4 +1,4 @@
-"""kronos key …, and the file of the administrator's key against what the database knows: they agree, or it is said why
+"""kronos key …, and the administrator's key file against the keys in the database: they agree, or the output says why
 not."""
 
 import errno
@@ -184,7 +184,7 @@ def test_create_shows_a_key_once_and_list_shows_which_work(
     lines = {line.split()[0]: line for line in run("list").stdout.splitlines()[1:]}
     assert set(lines) == {shown.public_id, held_by(key_file).public_id, held_by(tmp_path / "second.key").public_id}
     assert lines[held_by(key_file).public_id].endswith(f":{key_file}   -")
-    assert lines[shown.public_id].count(":") == 4  # created and revoked, a clock each
+    assert lines[shown.public_id].count(":") == 4  # created and revoked, a time each
 
 
 def test_revoke_takes_a_whole_key_and_knows_what_is_none(
@@ -207,7 +207,7 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
         CliRunner().invoke(
             main, ["key", "revoke", "--yes", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
         )
-        refused = client.get("/v1/workspaces")  # asked for the first time: nobody trusts it yet
+        refused = client.get("/v1/workspaces")  # its first request: no process has it cached
     assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
     assert own_api.client.get("/v1/workspaces").status_code == 200
 
@@ -319,11 +319,11 @@ def test_a_workspaces_key_is_told_where_its_workspaces_are(kronos: Kronos, tmp_p
         ("a-file/new.key", "a-file is not a folder that you can write to"),
         ("a-file/more/new.key", "a-file is not a folder that you can write to"),
         ("x" * 300, "File name too long"),
-        ("x" * 250, "File name too long"),  # as it is called while it is written
+        ("x" * 250, "File name too long"),  # with the suffix of the file that is written first
     ],
 )
 def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path, place: str, said: str) -> None:
-    """It was made, and then lost: nobody had it, and it opened the workspace."""
+    """The key used to be created and then lost: it gave access to the workspace, and its owner never saw it."""
     before = kronos("key", "ls", "--json")
     assert before.exit_code == 0
     (tmp_path / "a-file").touch()
@@ -335,7 +335,7 @@ def test_a_key_that_could_not_be_kept_is_not_made(kronos: Kronos, tmp_path: Path
 def test_a_disk_that_is_full_takes_no_key_and_ends_none(
     kronos: Kronos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A key that is replaced would have ended, and nobody would have had the new one."""
+    """Otherwise a replaced key would have ended, and the new one would have been lost."""
     made = json.loads(kronos("key", "create", "--role", "viewer", "--json").stdout)
     (tmp_path / "link.key").symlink_to(tmp_path / "none" / "there.key")
     leading_nowhere = kronos("key", "create", "--role", "viewer", "--out", str(tmp_path / "link.key"))
@@ -353,7 +353,7 @@ def test_a_disk_that_is_full_takes_no_key_and_ends_none(
             told = f"{out}: No space left on device; no key was created"
             assert (refused.exit_code, told in refused.stderr) == (2, True), refused.output
         assert kronos("key", "ls", "--json").stdout == before
-        patch.setattr(keys, "require_room", lambda _: None)  # it fills up just then
+        patch.setattr(keys, "require_room", lambda _: None)  # the disk fills up at this moment
         lost = kronos("key", "create", "--role", "viewer", "--out", out)
     (made_key,) = [each for each in json.loads(kronos("key", "ls", "--json").stdout) if each not in json.loads(before)]
     assert (lost.exit_code, f"`kronos key rotate {made_key['public_id']}`" in lost.stderr) == (1, True)
@@ -361,7 +361,7 @@ def test_a_disk_that_is_full_takes_no_key_and_ends_none(
 
 
 def test_folders_of_a_keys_file_that_are_not_there_are_made(kronos: Kronos, tmp_path: Path) -> None:
-    """As under ~/.config, of a user who has none yet (docs/mcp.md)."""
+    """As under ~/.config, of a user who does not have that folder yet (docs/mcp.md)."""
     out = tmp_path / "none" / "yet" / "new.key"
     made = kronos("key", "create", "--role", "viewer", "--out", str(out))
     assert (made.exit_code, out.stat().st_mode & 0o777) == (0, 0o600), made.stderr

@@ -1,4 +1,4 @@
-"""kronos lint, and kronos next where it asks the API: what is wrong with schedules and jobs, and what may surprise."""
+"""kronos lint, and kronos next when it asks the API: errors in schedules and jobs, and behavior that may surprise."""
 
 import json
 from pathlib import Path

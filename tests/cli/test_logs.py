@@ -1,4 +1,4 @@
-"""`kronos logs -f`: a line for each event, and on from there when the connection is lost."""
+"""`kronos logs -f`: a line per event, continuing from the same place when the connection is lost."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,5 @@
-"""What is looked at over the API: a job's ticks and changes, a workspace and an instance at a glance, and who asks."""
+"""Read commands of the API: a job's ticks and changes, overviews of a workspace and an instance, and the caller's
+identity."""
 
 import json
 from typing import Any
@@ -26,7 +27,7 @@ def test_a_diff_says_what_an_edit_would_do_and_does_nothing(kronos: Kronos, scen
     scene.job("report", cron="0 9 * * *")
     looked = shown(kronos("job", "diff", "report", "--cron", "0 10 * * *"))
     assert (looked["before"], looked["after"]) == ("7", "7")
-    assert looked["moved"] in ("6", "7")  # between nine and ten today's run is one that comes besides
+    assert looked["moved"] in ("6", "7")  # between nine and ten, today's run is additional
     assert answered(kronos, "job", "diff", "report", "--tz", "Asia/Kolkata")["moved"] > 0
     assert answered(kronos, "job", "get", "report")["version"] == 1
     nothing = kronos("job", "diff", "report")
@@ -127,7 +128,7 @@ def test_the_instance_for_its_administrator(kronos: Kronos) -> None:
     assert kronos("system", "drift").exit_code == 0
     assert isinstance(answered(kronos, "system", "drift"), list)
     ready = kronos("system", "ready")
-    assert ready.exit_code == 0 or "pg_cron" in ready.stderr  # in a copy nobody rings, and after 90 s it is not ready
+    assert ready.exit_code == 0 or "pg_cron" in ready.stderr  # pg_cron is silent in a copy
 
 
 def test_who_asks_and_what_it_sees(kronos: Kronos, workspace: str) -> None:

@@ -1,5 +1,4 @@
-"""`kronos mcp`, spoken to by the client of the protocol's package: what it offers, does, refuses and keeps to
-itself."""
+"""`kronos mcp`, called by the protocol's own client package: what it offers, does, rejects and keeps secret."""
 
 import asyncio
 import json
@@ -72,14 +71,14 @@ def path(workspace: str) -> str:
 
 @pytest.fixture
 def failed(api: httpx.Client, shared_superuser: psycopg.Connection, path: str) -> str:
-    """An execution that failed for good."""
+    """An execution that failed permanently."""
     (execution_id,) = Failing(api, shared_superuser, path).one_shots(1)
     return execution_id
 
 
 @pytest.fixture
 def report(api: httpx.Client, path: str) -> str:
-    """A job of each Monday."""
+    """A job that runs each Monday."""
     body = {"name": "report", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1", "input": {"pin": "1234"}}
     assert api.post(f"{path}/jobs", json=body).status_code == 201
     return "report"
@@ -289,7 +288,7 @@ async def test_a_list_goes_on_where_its_answer_was_full(
 
 
 class _Silent:
-    """Where an API should be: it takes what is sent, and answers nothing."""
+    """Stands where an API should be: accepts requests and never answers."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
@@ -347,7 +346,7 @@ _CALL = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "
 
 
 def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_the_end() -> None:
-    """Also while a call waits for an API that answers nothing: its time-out of 30 s is not waited for."""
+    """Even while a call waits for an API that never answers: the end of input does not wait for its timeout of 30 s."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         variables = environment(url, "kr_live_secret", "acme") | {"KRONOS_NONSENSE": "1"}

@@ -1,4 +1,4 @@
-"""How large the text is that a model reads, what a dry run shows, and what ends the server."""
+"""The size of the text that a model reads, the output of a dry run, and what ends the server."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ from kronos.mcp.bounds import MAX_BYTES
 async def test_the_text_that_a_model_reads_is_no_larger_than_its_document(
     shared_api: Api, workspace: str, tmp_path: Path
 ) -> None:
-    """Lists of lists, each number of which could have a line of its own."""
+    """Lists of lists, in which an indented document would put each number on its own line."""
     from mcp.types import CallToolResult, TextContent
 
     body = {"name": "matrix", "endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * 1"}

@@ -1,4 +1,4 @@
-"""How large an answer to a model may be, and that it says what was cut."""
+"""The maximum size of an answer to a model, and that the answer says what was cut."""
 
 import json
 
@@ -51,7 +51,7 @@ def test_as_many_rows_fit_as_there_is_room_for_and_always_one() -> None:
 
 
 def test_what_the_api_would_refuse_is_shown_too() -> None:
-    """As a dry run shows it: integers of any size, deeper than the API's own writer goes."""
+    """In a dry run's output: integers of any size, nested deeper than the API's own writer allows."""
     deep: Json = 10**30
     for _ in range(300):
         deep = [deep]

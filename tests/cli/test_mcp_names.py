@@ -1,4 +1,4 @@
-"""Names that a model gives: they become parts of a path, so what is none is refused before anything is asked."""
+"""Names that a model supplies become parts of a path, so an invalid name is rejected before any request."""
 
 import logging
 import socket
@@ -15,7 +15,7 @@ _OTHERS = {"change": {}, "since": "2026-01-05T00:00:00Z", "until": "2026-01-12T0
 
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """The package sets up the logging of a process, as it is made for one of its own."""
+    """The package configures the whole process's logging, because it expects a process of its own."""
     handlers, level = logging.root.handlers[:], logging.root.level
     yield
     logging.root.handlers[:] = handlers
@@ -24,7 +24,7 @@ def own_logging() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../../w", "a\n", "a?x=1"])
 async def test_what_is_no_name_is_no_part_of_a_path(name: str) -> None:
-    """Behind a proxy that normalises paths, DELETE …/jobs/.. would be of the workspace."""
+    """Behind a proxy that normalizes paths, DELETE …/jobs/.. would delete the workspace."""
     from mcp.server.mcpserver.exceptions import ToolError
 
     from kronos.mcp.server import Server
@@ -43,4 +43,4 @@ async def test_what_is_no_name_is_no_part_of_a_path(name: str) -> None:
             await server.call_tool("create_job", {"job": {"endpoint": name}, "dry_run": True})
         nobody.setblocking(False)
         with pytest.raises(BlockingIOError):
-            nobody.accept()  # nothing was asked
+            nobody.accept()  # no request was sent

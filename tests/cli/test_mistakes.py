@@ -1,5 +1,4 @@
-"""What people get wrong, over every command: a sentence and an exit code, at once, and nothing made. Never a
-traceback."""
+"""Users' mistakes, for every command: an immediate message and an exit code, nothing created, and never a traceback."""
 
 import logging
 import os
@@ -23,7 +22,7 @@ _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No setting of the shell's, and the test run's own logging afterwards."""
+    """No KRONOS_ variables of the shell; restores the test run's logging afterwards."""
     for name in [name for name in os.environ if name.startswith(("KRONOS_", "XDG_"))]:
         monkeypatch.delenv(name)
     handlers, level = logging.root.handlers[:], logging.root.level
@@ -33,12 +32,12 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(*arguments: str, **variables: str | None) -> Result:
-    """The command; an exception that it lets out, which would be a traceback, is raised here."""
+    """Run the command. An exception that it does not catch, which would be a traceback, is raised here."""
     return CliRunner().invoke(main, arguments, env=variables, catch_exceptions=False)
 
 
 def assert_told(answer: Result, *told: str, code: int = 1) -> None:
-    """It said this, in a few lines beside its log, without a secret, and ended so."""
+    """Assert that it printed `told` in a few lines besides its log, without a secret, and exited with `code`."""
     assert "sekrit" not in answer.output
     for each in told:
         assert each in answer.output
@@ -49,14 +48,14 @@ def assert_told(answer: Result, *told: str, code: int = 1) -> None:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home that is not there; it is not there afterwards either."""
+    """A home that does not exist, and still does not exist afterwards."""
     yield tmp_path / "home"
-    assert not (tmp_path / "home").exists(), "a mistake made something"
+    assert not (tmp_path / "home").exists(), "a mistake created something"
 
 
 @pytest.fixture
 def taken() -> Iterator[str]:
-    """A port on which somebody listens."""
+    """A port on which another process listens."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         yield str(other.getsockname()[1])
 
@@ -107,7 +106,7 @@ def test_a_port_that_is_taken(home: Path, taken: str) -> None:
 
 
 def test_a_port_that_is_taken_and_a_home_that_is_there(tmp_path: Path, taken: str) -> None:
-    """Only an instance in it may hold the port; who that is would be said first."""
+    """Only an instance in this home may hold the port, and an instance would be reported first."""
     assert_told(
         run("up", "--home", str(tmp_path), "--port", taken), f"cannot listen on 127.0.0.1 port {taken}: Address"
     )
@@ -148,7 +147,7 @@ def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_a_home_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as whom tests may run, may write to all
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root, as which tests may run, may write anywhere
     with pytest.raises(HomeUnusable, match="is not a directory that this user may write to"):
         Home(tmp_path).require_usable()
 
@@ -174,7 +173,7 @@ def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_home_whose_files_were_edited(tmp_path: Path, name: str, content: str | None, told: str) -> None:
-    """What is there is judged before a cluster is made beside it."""
+    """The existing files are checked before a cluster is created next to them."""
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
     tmp_path.chmod(stat.S_IRWXU | stat.S_IXOTH)
@@ -247,7 +246,7 @@ def test_every_command_says_what_it_lacks(
 
 
 def test_a_key_that_the_database_did_not_take_is_left_in_no_file(tmp_path: Path) -> None:
-    """In the way of the next try it would be, which is told that the file exists."""
+    """A leftover file would make the next try fail, because the file exists."""
     for _ in range(2):
         assert_told(
             run("key", "create", "--instance", "--out", str(tmp_path / "new.key"), **_DATABASE),

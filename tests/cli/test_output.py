@@ -1,4 +1,4 @@
-"""What commands print: for people, for programs, on terminals and in pipes."""
+"""Command output: for people and for programs, on terminals and in pipes."""
 
 import json
 import os
@@ -103,7 +103,7 @@ def test_a_row_is_one_line_and_its_values_are_whole(stranger: Stranger) -> None:
 
 
 def on_terminal(typed: list[str], **variables: str) -> str:
-    """What a command shows on a terminal of 100 columns."""
+    """The output of a command on a terminal of 100 columns."""
     ours, theirs = pty.openpty()
     known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "FORCE_COLOR")}
     with subprocess.Popen(
@@ -159,7 +159,7 @@ def test_a_pipe_gets_neither_colours_nor_boxes(shared_api: Api, workspace: str) 
 
 
 def test_what_a_command_says_after_its_answer_stands_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where both streams lead to one file."""
+    """Even when both streams lead to the same file."""
     with (tmp_path / "both").open("a") as out, (tmp_path / "both").open("a", buffering=1) as err:
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setattr(sys, "stderr", err)

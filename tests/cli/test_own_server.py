@@ -1,7 +1,8 @@
-"""pg_cron that may not log in, on a server as an administrator makes it: `kronos migrate` says which line to write,
-doctor too.
+"""pg_cron that may not log in, on a server set up by an administrator: `kronos migrate` and doctor say which line to
+add.
 
-And readyz and explain name that cause."""
+readyz and explain name the cause too.
+"""
 
 import subprocess
 import time
@@ -32,8 +33,8 @@ _WRITTEN = "write into "
 
 @pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """PostgreSQL whose pg_hba.conf asks everybody for a password; pg_cron comes over TCP, as by default. Nothing of
-    Kronos is there yet."""
+    """PostgreSQL whose pg_hba.conf requires a password of every role. pg_cron connects over TCP, as by default, and
+    Kronos is not installed yet."""
     if request.config.getoption("--containers"):
         pytest.skip("needs a server of the system's packages, whose pg_hba.conf a test can write")
     conf = configuration.kronos_conf
@@ -73,7 +74,7 @@ def examined(cluster: Cluster) -> dict[str, Finding]:
 
 @pytest.fixture
 def copy(cluster: Cluster, database_url: str, superuser: psycopg.Connection) -> Iterator[str]:
-    """The id of a CRON job in a dump of another server's database, restored here, where Kronos' roles never were."""
+    """The id of a CRON job in another server's dump, restored here, where Kronos's roles never existed."""
     job_id = str(make_cron_job(superuser, is_registered=True))
     bin_dir = cluster.installation.bin_dir
     dump = subprocess.run([bin_dir / "pg_dump", "-Fc", database_url], capture_output=True, check=True).stdout
@@ -102,7 +103,7 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
     found = examined(cluster)
     wrong = {each.check for each in found.values() if not each.ok}
     by_nobody = {"alarms", "workers", "heartbeat", "overdue jobs", "ledger", "audit"}  # while nothing rings here
-    by_nobody |= {"administrators", "durability"}  # a server of tests has no key, and no fsync
+    by_nobody |= {"administrators", "durability"}  # a test server has no key and no fsync
     assert wrong <= by_nobody, [found[each] for each in wrong]
     with psycopg.connect(cluster.superuser_url) as connection:
         owners = "select distinct {}::regrole::text from {} where {} = 'kronos'::regnamespace order by 1"
@@ -117,7 +118,7 @@ def test_a_copy_that_was_restored_without_its_roles_is_put_right_by_migrate(clus
 def test_a_launcher_that_does_not_run_is_reported_within_seconds(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As before pg_cron 1.6 after its launcher was ended: it stays away until PostgreSQL starts again."""
+    """As before pg_cron 1.6 when its launcher was terminated: it stays down until PostgreSQL restarts."""
     with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
         ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_cron scheduler'"
         migrations.migrate(cluster.superuser_url)
@@ -138,7 +139,7 @@ def test_a_launcher_that_does_not_run_is_reported_within_seconds(
 def test_migrate_says_at_once_that_pg_cron_may_not_log_in_and_which_line_lets_it(cluster: Cluster) -> None:
     began = time.monotonic()
     told = migrate(cluster)
-    assert time.monotonic() - began < 30, "it is the file that says so, no ring has to be waited for"
+    assert time.monotonic() - began < 30, "the file alone shows it, without waiting for a ring"
     assert told.exit_code == 1
     assert f"migrated from nothing to {migrations.head()}" in told.output
     assert "line 2 of pg_hba.conf asks kronos_cron for a password (scram-sha-256), and it has none" in told.output
@@ -153,9 +154,9 @@ def test_migrate_says_at_once_that_pg_cron_may_not_log_in_and_which_line_lets_it
 def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_line_lets_it_ring(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    """kronos_cron has a password, so that the file alone does not tell: the next minute's alarms do, in rows without a
-    time."""
-    migrations.migrate(cluster.superuser_url)  # where no test before has
+    """kronos_cron has a password, so the file alone does not show the fault. The next minute's alarms do, as rows
+    without a time."""
+    migrations.migrate(cluster.superuser_url)  # unless an earlier test did
     with (
         psycopg.connect(cluster.superuser_url, autocommit=True) as superuser,
         running_api(cluster.superuser_url, tmp_path, database_wait_seconds=3) as api,
@@ -199,7 +200,7 @@ def test_a_ring_that_fails_is_seen_by_migrate_doctor_readyz_and_explain_and_the_
 
 
 def _rings_soon(cluster: Cluster, progress: list[str]) -> ringing.Ringing:
-    """What migrate sees of an internal job that rings while it waits."""
+    """Migrate's verdict about an internal job that rings while migrate waits."""
     told = len(progress)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(ringing.check, cluster.superuser_url, progress=progress.append)
@@ -210,7 +211,7 @@ def _rings_soon(cluster: Cluster, progress: list[str]) -> ringing.Ringing:
 
 
 def _first_tick_is_explained(client: httpx.Client, superuser: psycopg.Connection, workspace: str, job_id: str) -> None:
-    """The alarms that failed may be those of the minute in which the job was made."""
+    """The alarms that failed may be those of the minute in which the job was created."""
     minute = "select date_trunc('minute', created_at) + interval '1 minute' from kronos.jobs where job_id = %s"
     first = value(superuser, minute, (job_id,))
 
@@ -230,7 +231,7 @@ def _explained(client: httpx.Client, workspace: str, job_id: str, minute: dateti
 
 
 def _write(superuser: psycopg.Connection, hba: Path, fix: str) -> None:
-    """Follow what was told to the letter."""
+    """Follow the printed instructions to the letter."""
     line = fix.partition(": ")[2].partition("  and run: ")[0]
     hba.write_text(line + "\n" + hba.read_text())
     superuser.execute(fix.partition("and run: ")[2].encode())

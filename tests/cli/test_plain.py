@@ -1,4 +1,4 @@
-"""--plain holds for every command: rows with tabs between, or a field a line, and never what is written for people."""
+"""--plain works for every command: tab-separated rows, or one field per line, and no output meant for people."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def ask(answers: Answering) -> Callable[[str], Result]:
 
 
 def has_plain(typed: str) -> bool:
-    """Whether the command shows something in forms. What deletes says a sentence, and `export` writes a file."""
+    """Whether the command has output forms. Deleting prints a sentence, and `export` writes a file."""
     words = typed.split()
     found: click.Command | None = main
     for word in words:

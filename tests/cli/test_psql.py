@@ -1,4 +1,4 @@
-"""kronos psql: the instance's database, with the password in the environment and on no command line."""
+"""kronos psql: opens the instance's database, with the password in the environment and not on the command line."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from kronos.__main__ import main
 
 
 class Started(Exception):
-    """What psql would have been started with."""
+    """The arguments and environment that psql would have been started with."""
 
     def __init__(self, program: str, arguments: list[str], environment: dict[str, str]) -> None:
         self.program, self.arguments, self.environment = program, arguments, environment
@@ -19,7 +19,7 @@ class Started(Exception):
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A psql in the PATH, which is never run."""
+    """A psql on the PATH that is never run."""
     made = tmp_path / "psql"
     made.touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))

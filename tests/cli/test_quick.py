@@ -1,4 +1,4 @@
-"""The `kronos` that tests' shells find is as the one that is executed: streams, folder, variables, and how it ends."""
+"""The `kronos` in tests' shells behaves like the real program: streams, folder, variables, and how it ends."""
 
 import os
 import subprocess
@@ -39,6 +39,6 @@ def test_it_ends_with_who_asked_for_it() -> None:
         assert process.stdout is not None
         process.stdin.write(b'{"jsonrpc": "2.0", "id": 7, "method": "ping"}\n')
         process.stdin.flush()
-        assert b'"id":7' in process.stdout.readline().replace(b" ", b"")  # it is there
+        assert b'"id":7' in process.stdout.readline().replace(b" ", b"")  # it runs
         process.kill()
-        assert process.stdout.read() == b""  # nobody can write there any more
+        assert process.stdout.read() == b""  # no writer is left

@@ -198,7 +198,7 @@ def test_a_cron_job_through_all_that_can_be_done_to_it(kronos: Kronos) -> None:
 
 
 def test_a_job_shows_calendars_and_offset_where_it_has_them(kronos: Kronos) -> None:
-    """For people; a script's lines are always the same."""
+    """In the output for people; a script's lines are always the same."""
     cron = ("--endpoint", "sink", "--cron", "0 9 * * 6")
     plain = kronos("job", "create", "plain", *cron)
     assert {"on_blackout", "offset_seconds", "calendars"} & shown(plain).keys() == set()
@@ -274,7 +274,7 @@ def test_an_execution_from_its_trigger_on(kronos: Kronos, api: httpx.Client, wor
     assert shown(kronos("execution", "cancel", run))["status"] == "CANCELLED"
     again = ("execution", "retry", run, "--endpoint-version", "same", "--idempotency-key", "a key")
     assert shown(kronos(*again))["status"] == "QUEUED"
-    assert shown(kronos(*again))["status"] == "QUEUED"  # the same retry: without its key it would be refused
+    assert shown(kronos(*again))["status"] == "QUEUED"  # the same retry: without its key it would be rejected
     assert kronos("execution", "retry", run).exit_code == 5
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "QUEUED"
 

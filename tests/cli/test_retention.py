@@ -1,4 +1,5 @@
-"""`kronos retention run`: all that is old enough goes, or is only counted; it says what, and what kept it from it."""
+"""`kronos retention run` deletes, or only counts, everything that is old enough. It reports what it did, and what
+stopped it."""
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ def run(url: str | None, *options: str) -> Result:
 
 
 def told(result: Result) -> dict[str, int]:
-    """What it says by kind."""
+    """Its report, by kind."""
     lines = [line.strip().split("  ", 1) for line in result.stdout.splitlines()]
     return {kind.removesuffix(" to delete"): int(count) for count, kind in lines}
 

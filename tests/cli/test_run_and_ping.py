@@ -1,4 +1,4 @@
-"""kronos run-and-ping: the command is as it would be without it, and the heartbeat hears how it went."""
+"""kronos run-and-ping: the command behaves as it would without it, and the heartbeat receives the result."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ TOKEN = "hb_" + "t" * 32
 
 @dataclass
 class Heard:
-    """A server that hears pings, and answers with the next of these statuses, then with 200."""
+    """A server that receives pings, and answers with these statuses in turn, then with 200."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -49,7 +49,7 @@ def heard() -> Iterator[Heard]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
-            """Nobody reads it."""
+            """Write no log."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         found.url = f"http://127.0.0.1:{server.server_port}/kronos/ping/{TOKEN}"
@@ -92,7 +92,7 @@ def test_with_log_the_end_of_what_it_prints_is_sent_and_all_of_it_shown(heard: H
 
 
 def test_with_log_what_it_prints_on_both_its_outputs_is_sent(heard: Heard) -> None:
-    """In what order nobody knows, to the letter: they are two pipes."""
+    """Their order is undefined down to the byte: they are two pipes."""
     script = "import sys; print('said'); print('warned', file=sys.stderr)"
     out, err = run(sys.executable, "-c", script, url=heard.url, options=("--log",)).communicate()
     assert (out, err) == (b"said\n", b"warned\n")
@@ -127,7 +127,7 @@ def test_what_stops_it_stops_the_command_and_both_go_on_together(heard: Heard) -
 
 
 def test_without_a_shell_nothing_stops_it(heard: Heard) -> None:
-    """Nobody could go on with it: Ctrl-Z in `ssh -t host kronos run-and-ping -- …`."""
+    """Nothing could resume it: Ctrl-Z in `ssh -t host kronos run-and-ping -- …`."""
     made = run("sh", "-c", "echo; read line; exit 5", url=heard.url, start_new_session=True)
     assert made.stdout is not None
     made.stdout.readline()
@@ -137,19 +137,20 @@ def test_without_a_shell_nothing_stops_it(heard: Heard) -> None:
 
 
 def state(process: int) -> str:
-    """As ps shows it: T is stopped."""
+    """The process's state, as ps shows it: T is stopped."""
     return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
 
 
 def test_an_exit_code_is_known_whoever_ignores_the_end_of_children(heard: Heard) -> None:
-    """Who started us may ignore SIGCHLD, which we inherit: the kernel then keeps no exit codes, and each run was 0."""
+    """The parent process may ignore SIGCHLD, which we inherit: the kernel then discards exit codes, and each run ended
+    with 0."""
     made = run("sh", "-c", "exit 9", url=heard.url, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
     made.communicate()
     assert (made.returncode, heard.said) == (9, ["start", "9"])
 
 
 def test_a_command_whose_reader_goes_away_ends_as_it_would(heard: Heard) -> None:
-    """SIGPIPE is the command's, as a shell gives it: Python ignores its own."""
+    """The command gets the default SIGPIPE, as from a shell; Python itself ignores the signal."""
     made = run("sh", "-c", "echo first; read line; while :; do echo more; done", url=heard.url)
     assert made.stdout is not None
     assert made.stdin is not None
@@ -185,7 +186,7 @@ def test_options_behind_the_dashes_are_the_commands(heard: Heard) -> None:
 
 def test_where_nobody_hears_the_command_runs_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        taken.bind(("127.0.0.1", 0))  # nothing listens there
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/ping/{TOKEN}"
         said: list[str] = []
         monkeypatch.setattr(pinging, "_say", said.append)
@@ -275,7 +276,7 @@ def test_a_heartbeat_is_made_changed_and_ended_on_the_command_line(kronos: Krono
 def test_one_whose_output_was_closed_before_runs_with_log_too(
     heard: Heard, closed: tuple[int, ...], tmp_path: Path
 ) -> None:
-    """As under a supervisor that gives its children none."""
+    """As under a supervisor that gives its children no output streams."""
     done = tmp_path / "done"
     shut = " ".join(f"{number}>&-" for number in closed)
     line = [sys.executable, "-m", "kronos", "run-and-ping", "--log", "--", "sh", "-c", f"echo hi; touch {done}; exit 7"]

@@ -1,4 +1,4 @@
-"""kronos secret …, kronos secrets …, and what starts without the keys."""
+"""kronos secret …, kronos secrets …, and which processes start without the keys."""
 
 import os
 from base64 import b64encode

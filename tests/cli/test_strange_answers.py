@@ -1,5 +1,5 @@
-"""Every verb of the command line against an API that is none, and with arguments and places that are odd: a sentence,
-no traceback."""
+"""Every command against a server that is not an API, and with odd arguments and locations: a message, never a
+traceback."""
 
 import itertools
 import json
@@ -52,7 +52,7 @@ _GIVEN = {
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
-    """Each verb with what it must have."""
+    """Each command with its required arguments."""
     context = click.Context(main)
     for name in _GROUPS:
         group = main.get_command(context, name)
@@ -72,14 +72,15 @@ def verbs() -> Iterator[tuple[str, ...]]:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has no room is not asked twice."""
+    """A request for which there is no room is not repeated."""
     monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
     monkeypatch.setattr(following, "_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture
 def ask(stranger: Stranger) -> Ask:
-    """Runs a verb against the stranger; an exception that it lets out, which would be a traceback, is raised here."""
+    """Run a command against the stranger. An exception that it does not catch, which would be a traceback, is raised
+    here."""
     known = {"KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", "KRONOS_WORKSPACE": "w"}
 
     def run(*arguments: str, **env: str) -> Result:
@@ -206,7 +207,7 @@ def test_a_key_file_that_is_empty_stands_for_no_other_key(ask: Ask, stranger: St
 
 @pytest.mark.parametrize("output", ["full", "closed"])
 def test_an_output_that_takes_nothing(stranger: Stranger, output: str) -> None:
-    """A full disk is a sentence; what is closed, nobody wants to read."""
+    """A full disk is reported in a message; a closed output has no reader, so nothing is reported."""
     stranger.answers(200, b'{"slug": "w"}')
     known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k"}
     where = "> /dev/full" if output == "full" else ">&- <&-"
@@ -241,7 +242,7 @@ def test_a_terminal_that_has_not_all_letters(stranger: Stranger, locale: dict[st
         ended = subprocess.run([sys.executable, "-m", "kronos", *command], env=known, capture_output=True, check=False)
         assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), (
             ended.stderr
-        )  # there it is no UTF-8
+        )  # that locale has no UTF-8
         assert b"Traceback" not in ended.stderr
     plain = subprocess.run(
         [sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False

@@ -1,4 +1,4 @@
-"""kronos support-bundle: what helps is in it, and nothing that anybody entrusted to Kronos."""
+"""kronos support-bundle: it contains what helps support, and nothing confidential."""
 
 import errno
 import json
@@ -43,7 +43,7 @@ def contents(file: Path) -> dict[str, str]:
 
 @pytest.fixture
 def planted(superuser: psycopg.Connection, tmp_path: Path) -> dict[str, str]:
-    """A secret in each place where one can be, by its place."""
+    """A secret in each place that can hold one, by place."""
     found = {
         place: f"{place}-{uuid4().hex}" for place in ("input", "output", "error", "url", "header", "name", "title")
     }
@@ -59,7 +59,7 @@ def planted(superuser: psycopg.Connection, tmp_path: Path) -> dict[str, str]:
         "insert into kronos.endpoint_health (endpoint_id, workspace_id, state, reason) values (%s, %s, 'DISABLED', %s)",
         [endpoint.endpoint_id, endpoint.workspace_id, Jsonb({"message": found["error"]})],
     )
-    job_id = make_cron_job(superuser)  # without an entry: a finding that names it
+    job_id = make_cron_job(superuser)  # without an entry, so that a finding names it
     superuser.execute("update kronos.jobs set title = %s, input = %s where job_id = %s",
                       [found["title"], Jsonb({"k": found["input"]}), job_id])  # fmt: skip
     for execution in add_executions(superuser, endpoint, 2):
@@ -117,7 +117,7 @@ def test_nothing_that_was_entrusted_to_kronos_is_in_it(
 def test_no_secret_of_heartbeats_calendars_sign_in_or_other_servers_is_in_it(
     database_url: str, superuser: psycopg.Connection, tmp_path: Path
 ) -> None:
-    """Each kind that there is, in each place where Kronos keeps or is told it; names asked for, all the same."""
+    """Each kind of secret, in each place where Kronos stores or receives one, even when names are requested."""
     places = ("token", "ping", "beat", "holiday", "incident", "client", "group", "server", "mapping", "sealed")
     secret = {place: f"{place}-{uuid4().hex}" for place in places}
     endpoint = add_endpoint(superuser)
@@ -242,7 +242,7 @@ def test_logs_of_kronos_up_are_in_it(tmp_path: Path) -> None:
 
 
 def test_the_lists_name_what_there_is() -> None:
-    """A setting that holds a text, a path or a secret is on no list."""
+    """No setting that holds a text, a path or a secret is on a list."""
     free: dict[str, Any] = {name: field.annotation for name, field in Settings.model_fields.items()}
     assert [name for name in allowed.SETTINGS if name not in free] == []
     assert [name for name in allowed.SETTINGS if "str" in str(free[name]) or "Path" in str(free[name])] == []
@@ -250,7 +250,7 @@ def test_the_lists_name_what_there_is() -> None:
 
 
 def test_a_disk_that_is_full_keeps_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was left was in the way of the next try, and whoever sent it sent nothing."""
+    """A leftover file made the next try fail, and a truncated one was useless to support."""
 
     def parts(*_: object, **__: object) -> Iterator[tuple[str, bytes]]:
         yield "program.json", b"{}"

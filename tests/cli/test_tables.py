@@ -1,4 +1,4 @@
-"""Tables on terminals of any width: what is shown can be read and copied, and what is not is named."""
+"""Tables on terminals of any width: shown values can be read and copied, and omitted ones are named."""
 
 from rich.cells import cell_len
 from rich.text import Text

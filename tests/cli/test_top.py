@@ -38,7 +38,7 @@ def looking(shared_api: Api, workspace: str) -> Callable[[], JsonObject]:
 
 
 async def awaited(pilot: Pilot[None], holds: Callable[[], object]) -> None:
-    """Returns once it holds; the test's own time limit is the pilot's."""
+    """Return once `holds()` is true. The number of pauses is limited, not the time."""
     for _ in range(3_000):
         if holds():
             return
@@ -78,7 +78,7 @@ async def test_it_shows_the_overview_and_obeys_its_keys(shared_api: Api, workspa
 
 
 async def test_it_ends_by_ctrl_c_as_every_other_command(shared_api: Api, workspace: str) -> None:
-    """It said on a corner of the screen that another key quits."""
+    """Instead, it showed a hint in a corner of the screen that another key quits."""
     screen = TopScreen(looking(shared_api, workspace), workspace=workspace, every=60)
     async with screen.run_test(size=TERMINAL) as pilot:
         await awaited(pilot, lambda: screen.looks)
@@ -131,7 +131,7 @@ async def test_what_cannot_be_read_is_said_and_what_was_there_stays(shared_api: 
 
 
 async def test_a_server_that_does_not_answer_holds_up_nobody(shared_api: Api, workspace: str) -> None:
-    """It is asked once, however often it is to be read, and who quits does not wait for it."""
+    """It gets one request at a time, however often the screen refreshes, and quitting does not wait for its answer."""
     asked, ends = [], threading.Event()
 
     def look() -> JsonObject:
@@ -220,7 +220,7 @@ def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: 
         stderr=theirs,
     ) as process:
         os.close(theirs)
-        assert _NORMAL not in _until(ours, b"workers: ")  # it has read, and shows it
+        assert _NORMAL not in _until(ours, b"workers: ")  # it has read the data and shows it
         process.send_signal(number)
         _until(ours, _NORMAL)
         assert process.wait(60) == 128 + number
@@ -228,7 +228,7 @@ def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: 
 
 
 def _until(terminal: int, wanted: bytes) -> bytes:
-    """What is written to the terminal until that is."""
+    """Return the output of the terminal up to `wanted`."""
     shown = b""
     while wanted not in shown:
         assert select.select([terminal], [], [], 60)[0], shown
@@ -237,7 +237,7 @@ def _until(terminal: int, wanted: bytes) -> bytes:
 
 
 def test_a_crash_is_an_exit_that_says_so(monkeypatch: pytest.MonkeyPatch, kronos: Kronos) -> None:
-    """Textual restores the terminal; the command does not end as if all were well."""
+    """Textual restores the terminal; the exit code still reports the crash."""
 
     def crashed(screen: TopScreen) -> None:
         screen.exit(return_code=1)

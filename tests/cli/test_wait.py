@@ -1,4 +1,4 @@
-"""kronos wait and kronos job run --wait: how executions end is the exit code, and nothing runs twice."""
+"""kronos wait and kronos job run --wait: the exit code is the executions' result, and nothing runs twice."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_time_that_is_over_is_7_and_the_execution_goes_on(instance: Instance, he
 
 
 def test_its_end_is_heard(instance: Instance, held: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No look comes in the life of the test: what ends the waiting is an event."""
+    """No poll happens during the test: an event ends the wait."""
     monkeypatch.setattr(wait, "_FIRST_LOOK_SECONDS", 3_600.0)
     listen = Client.listen
 
@@ -173,7 +173,7 @@ def test_rows_for_programs(instance: Instance) -> None:
 
 
 def test_an_api_that_says_nothing_is_not_waited_for_longer_than_that(instance: Instance) -> None:
-    """It would be asked for 30 s, and again for a minute."""
+    """The first request would take 30 s, and a retry another minute."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         ended = instance.run("wait", "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10", "--timeout", "0.1", "--url", url)

@@ -1,4 +1,4 @@
-"""Both clients, asked the same: what holds for the one holds for the other."""
+"""Both clients under the same calls: what holds for one holds for the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -9,7 +9,7 @@ from kronos.client import AsyncKronos, Kronos
 
 
 class Both(Protocol):
-    """Asks a client by the names of what is called: `ask("workspace.jobs.get", "report")`."""
+    """Calls a client's methods by their path: `ask("workspace.jobs.get", "report")`."""
 
     def ask(self, name: str, *arguments: object, **keywords: object) -> Any: ...
     def every(self, name: str, *arguments: object, **keywords: object) -> list[Any]: ...
@@ -29,7 +29,7 @@ class Threads:
 
 
 class Tasks:
-    """The client for asyncio, in a loop of its own."""
+    """The client for asyncio, in its own event loop."""
 
     def __init__(self, client: AsyncKronos, runner: asyncio.Runner) -> None:
         self.client = client
@@ -44,7 +44,7 @@ class Tasks:
 
 @contextmanager
 def client_of(kind: str, url: str, key: Any, **options: Any) -> Iterator[Both]:
-    """The client of this kind, `threads` or `tasks`."""
+    """Return the client of this kind, `threads` or `tasks`."""
     if kind == "threads":
         with Kronos(url, key, **options) as client:
             yield Threads(client)
@@ -58,7 +58,7 @@ def client_of(kind: str, url: str, key: Any, **options: Any) -> Iterator[Both]:
 
 
 def _found(client: Any, name: str) -> Any:
-    """`acme/jobs.get` is of the workspace acme."""
+    """Return the method of this path; `acme/jobs.get` is `jobs.get` of the workspace acme."""
     workspace, _, rest = name.rpartition("/")
     found = client.workspace(workspace) if workspace else client
     for part in rest.split("."):

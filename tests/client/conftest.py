@@ -27,7 +27,7 @@ def kronos(shared_api: Api) -> Iterator[Kronos]:
 
 @pytest.fixture
 def acme(kronos: Kronos, workspace: str) -> WorkspaceClient:
-    """A workspace of the test's own, with an endpoint sink."""
+    """A workspace for this test, with an endpoint sink."""
     return kronos.workspace(workspace)
 
 
@@ -72,7 +72,7 @@ class Delivered:
 
 @contextmanager
 def receiving(status: Callable[[Delivered], int] = lambda _: 200) -> Iterator[tuple[str, list[Delivered]]]:
-    """A receiver's address, and what it got."""
+    """A receiver's address, and the requests that it got."""
     got: list[Delivered] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -101,7 +101,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def meet(kind: str) -> Iterator[Meet]:
-    """A client, and a server that answers so."""
+    """Return a function that starts a server with these answers, and a client of it."""
     with ExitStack() as stack:
 
         def met(*script: Answering, key: Any = KEY, **options: object) -> tuple[Stub, Both]:

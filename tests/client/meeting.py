@@ -1,4 +1,4 @@
-"""What tests of a client that meets a strange server have in common."""
+"""Helpers for tests in which a client meets a misbehaving server."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A server that answers as a test says, for the client that is tested: with what no API answers, too late, or not."""
+"""A server with scripted answers for tests of the client: invalid, late or missing ones included."""
 
 import json
 import socket
@@ -12,7 +12,7 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as it came."""
+    """One request as it arrived."""
 
     method: str
     path: str
@@ -21,7 +21,7 @@ class Asked:
 
     @property
     def key(self) -> str | None:
-        """Its idempotency key: of the header, or of the body."""
+        """Its idempotency key, from the header or the body."""
         in_body = json.loads(self.body).get("idempotency_key") if self.body else None
         return self.headers.get("idempotency-key") or in_body
 
@@ -31,7 +31,7 @@ Whole = Callable[[Asked], bytes]
 
 
 def answer(status: int, body: object = None, *, media_type: str = "application/json", **headers: str) -> Whole:
-    """Answers with this, JSON unless it is bytes."""
+    """Answer with this, as JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
     lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {media_type}", f"Content-Length: {len(content)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -40,20 +40,20 @@ def answer(status: int, body: object = None, *, media_type: str = "application/j
 
 
 def problem(status: int, code: str, *, errors: object = None, **headers: str) -> Whole:
-    """Answers with an error of the API's."""
+    """Answer with an error of the API's."""
     told = {"type": "about:blank", "title": code, "status": status, "detail": f"it is {code}", "code": code}
     told |= {"request_id": "r-1", "instance": "/"} | ({} if errors is None else {"errors": errors})
     return answer(status, told, media_type="application/problem+json", Request_Id="r-1", **headers)
 
 
 def nothing(asked: Asked) -> bytes:
-    """The connection ends without a byte."""
+    """Close the connection without sending a byte."""
     return b""
 
 
 @dataclass
 class Stub:
-    """Answers requests in turn; the last answering stands for all that follow."""
+    """Answers requests in turn; the last answer repeats for all further requests."""
 
     script: list[Answering]
     url: str = ""
@@ -66,7 +66,7 @@ class Stub:
 
 
 def relayed(api: str, *, is_cut: bool) -> Answering:
-    """Has the API at this address answer; with is_cut its answer is lost."""
+    """Forward the request to the API at this address; with is_cut, its answer is lost."""
 
     def relay(asked: Asked) -> bytes:
         headers = {name: value for name, value in asked.headers.items() if name not in ("host", "content-length")}
@@ -82,7 +82,7 @@ def relayed(api: str, *, is_cut: bool) -> Answering:
 
 @contextmanager
 def stub(*script: Answering) -> Iterator[Stub]:
-    """The server, on a free port, each connection in a thread of its own."""
+    """The server, on a free port, with a thread per connection."""
     made = Stub(list(script))
     listener = socket.create_server(("127.0.0.1", 0))
     made.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -106,7 +106,7 @@ def stub(*script: Answering) -> Iterator[Stub]:
 
 
 def _talk(connection: socket.socket, made: Stub, is_over: threading.Event) -> None:
-    with connection, suppress(OSError):  # a client that has enough goes away
+    with connection, suppress(OSError):  # a client that has enough disconnects
         while (asked := _request(connection)) is not None:
             told = made.answering(asked)(asked)
             for part in [told] if isinstance(told, bytes) else told:

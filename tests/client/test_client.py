@@ -1,4 +1,4 @@
-"""The client against a real API: lists, versions, keys that are rotated, threads, and what nobody gets to see."""
+"""The client against a real API: lists, versions, key rotation, threads, and what never leaks."""
 
 import copy
 import logging
@@ -42,7 +42,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def test_a_list_is_fetched_as_it_is_needed(shared_api: Api, workspace: str) -> None:
-    """Three pages of two: the first row asks for one page, the third for the second; each iteration begins anew."""
+    """Three pages of two: the first row fetches one page, the third another; each iteration starts over."""
     asked: list[str] = []
 
     def note(request: httpx.Request) -> None:
@@ -156,7 +156,7 @@ def test_many_threads_share_one_client(acme: WorkspaceClient) -> None:
 
 
 def test_connections_are_kept_and_closed(kind: str) -> None:
-    """One connection for what follows another; none once it is closed, and then a sentence."""
+    """Successive calls share one connection. Once the client is closed there is none, and a call raises an error."""
     body = b'{"status": "ok"}'
     is_closed = threading.Event()
 
@@ -271,7 +271,7 @@ def test_address_and_key_come_from_the_environment(shared_api: Api, monkeypatch:
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_is_no_name_reaches_nothing_else(name: str, acme: WorkspaceClient) -> None:
-    """`endpoints.delete("")` would else be DELETE …/endpoints/."""
+    """Without the check, `endpoints.delete("")` would be DELETE …/endpoints/."""
     with pytest.raises(ConfigurationError, match="there is nothing that is called so"):
         acme.endpoints.delete(name)
 

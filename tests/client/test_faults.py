@@ -1,4 +1,4 @@
-"""What the client does where the way to the API, or what answers, is not as it should be."""
+"""The client when the network or the server is faulty."""
 
 import threading
 import time
@@ -105,7 +105,8 @@ def test_a_write_without_a_key_is_sent_again_where_nothing_was_done(meet: Meet, 
 def test_a_job_whose_answer_is_lost_is_made_once(
     kind: str, meet: Meet, shared_api: Api, workspace: str, has_key: bool
 ) -> None:
-    """With a key, which the client makes by itself, the call is sent again; without one it is not, and says so."""
+    """With a key, which the client generates by default, the call is retried. Without one it is not, and the error says
+    so."""
     api = str(shared_api.client.base_url).rstrip("/")
     server, client = meet(relayed(api, is_cut=True), relayed(api, is_cut=False), key=shared_api.key)
     wanted = dict(endpoint="sink", trigger="IMMEDIATE", input={"id": 7})
@@ -130,7 +131,7 @@ def test_a_batch_is_sent_again_with_the_keys_that_it_got(meet: Meet, shared_api:
 
 
 def test_what_was_done_before_its_answer_was_lost_is_told_apart(meet: Meet) -> None:
-    """A DELETE is repeated; that there is nothing any more may then be its own doing."""
+    """A DELETE is retried. A 404 may then be the result of the first try."""
     server, client = meet(nothing, problem(404, "endpoint_not_found"))
     error = failing(client, "acme/endpoints.delete", "hook")
     assert isinstance(error, NotFound)
@@ -158,7 +159,7 @@ def test_ticks_are_not_skipped_twice(meet: Meet) -> None:
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_waited_for(meet: Meet, form: str) -> None:
-    sent = datetime(2020, 1, 1, tzinfo=UTC)  # by the clock of who answers, whatever ours says
+    sent = datetime(2020, 1, 1, tzinfo=UTC)  # by the server's clock, whatever ours says
     at = format_datetime(sent + timedelta(seconds=1), usegmt=True)
     told = {"Retry_After": "1" if form == "seconds" else at, "Date": format_datetime(sent, usegmt=True)}
     refusal = problem(429, "rate_limited", **told)
@@ -208,12 +209,12 @@ def test_an_error_says_where_what_and_what_to_do(meet: Meet) -> None:
     ids=["body", "head", "heads"],
 )
 def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet, head: bytes, part: bytes) -> None:
-    """Each byte is in time, and the whole is not."""
+    """Each byte is in time, the whole answer is not."""
     trickling = threading.Event()
 
     def trickle(asked: Asked) -> Iterator[bytes]:
         yield head
-        for _ in range(1200):  # a minute, for who would wait for all of it
+        for _ in range(1200):  # a minute, for a client that waited for all of it
             if trickling.wait(0.05):
                 return
             yield part
@@ -301,7 +302,7 @@ def test_an_answer_of_another_form_says_which_field(meet: Meet) -> None:
 
 
 def test_a_redirection_is_followed_by_no_client_of_yours(kind: str) -> None:
-    """The key would go along."""
+    """The redirect would receive the key."""
     with stub(OK) as elsewhere, stub(answer(307, b"", Location=f"{elsewhere.url}/v1/workspaces/acme")) as server:
         made = httpx.Client(follow_redirects=True) if kind == "threads" else httpx.AsyncClient(follow_redirects=True)
         with client_of(kind, server.url, KEY, http=made) as client:

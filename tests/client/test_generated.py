@@ -1,4 +1,4 @@
-"""The client has what /openapi.json has: every operation, parameter, field, word and null."""
+"""The client matches /openapi.json: every operation, parameter, field, enum value and null."""
 
 import dataclasses
 import inspect
@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def api_document(shared_api: Api) -> Document:
-    """As the running API serves it."""
+    """The document as the running API serves it."""
     found: Document = shared_api.client.get("/openapi.json").raise_for_status().json()
     return found
 
@@ -50,7 +50,7 @@ def schemas(api_document: Document) -> dict[str, Document]:
 
 
 def is_like(hint: Any, schema: Document, of: dict[str, Document]) -> bool:
-    """Whether a type is that of the schema. Written apart from what made it."""
+    """Return whether a type matches the schema. Written independently of the generator."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if isinstance(hint, type) and hint.__name__ == name:
@@ -99,7 +99,7 @@ def test_each_model_has_every_field_with_its_words_and_nulls(api_document: Docum
 
 
 def test_a_field_that_the_client_lacks_is_found(api_document: Document) -> None:
-    """The comparison can fail."""
+    """Proves that the comparison can fail."""
     known = schemas(api_document)
     assert is_like(str | None, {"anyOf": [{"type": "string"}, {"type": "null"}]}, known)
     assert not is_like(str, {"anyOf": [{"type": "string"}, {"type": "null"}]}, known)
@@ -149,7 +149,7 @@ def test_each_operation_is_a_method_that_takes_each_parameter(api_document: Docu
 
 
 def test_an_operation_that_is_new_is_a_method_too(api_document: Document) -> None:
-    """Named as the API names it, of the resource of its tag, and never sent twice."""
+    """It has the API's name for it, belongs to the resource of its tag, and is never retried."""
     page = {"post": {**api_document["paths"]["/v1/workspaces/{w}/jobs/{j}/resume"]["post"], "operationId": "hold_job"}}
     newer = {**api_document, "paths": {**api_document["paths"], "/v1/workspaces/{w}/jobs/{j}/hold": page}}
     changed = {name for name, text in making.made(newer, ROOT).items() if (ROOT / name).read_text() != text}

@@ -1,4 +1,4 @@
-"""What the client does with hostile answers, with what cannot be sent, over a fork, and where it is cancelled."""
+"""The client with hostile answers, with values that cannot be sent, after a fork, and when it is cancelled."""
 
 import asyncio
 import contextlib
@@ -28,14 +28,14 @@ from kronos.client._core.repeating import Tries
     ids=["deep", "deep-problem", "no-year"],
 )
 def test_an_answer_that_is_none_is_an_error_of_the_clients(meet: Meet, hostile: Answering) -> None:
-    """Not RecursionError, and not OverflowError."""
+    """The error is neither RecursionError nor OverflowError."""
     _, client = meet(hostile)
     failing(client, *READ)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_what_was_compressed_unasked_is_not_unpacked(meet: Meet, layers: int) -> None:
-    """A kilobyte can hold a gigabyte, and an encoding stand twice."""
+    """A kilobyte may unpack to a gigabyte, and an encoding may be applied twice."""
     packed = b"0" * 1000
     for _ in range(layers):
         packed = gzip.compress(packed)
@@ -67,18 +67,18 @@ def test_what_cannot_be_sent_is_told_before_anything_is(
 
 
 def kept(asked: Asked) -> bytes:
-    """The workspace that was asked for, over a connection that stays open."""
+    """The requested workspace, over a connection that stays open."""
     body = json.dumps({**WORKSPACE, "slug": asked.path.rpartition("/")[2]}).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
 def in_child(asking: Callable[[], str]) -> str:
-    """What it returns in a process that is forked off."""
+    """Return the result of `function` in a forked process."""
     reading, writing = os.pipe()
     if not (child := os.fork()):
         try:
             os.write(writing, asking().encode())
-        except BaseException as error:  # nothing of the tests goes on in the child
+        except BaseException as error:  # the child must not continue the test run
             os.write(writing, repr(error).encode())
         finally:
             os._exit(0)
@@ -90,7 +90,7 @@ def in_child(asking: Callable[[], str]) -> str:
 
 
 def test_a_process_that_was_forked_has_connections_of_its_own() -> None:
-    """It would read the answers to its parent's calls, and its parent those to its own."""
+    """Otherwise it would read the answers to its parent's calls, and its parent those to its own."""
     with stub(kept) as server, Kronos(server.url, KEY) as client:
         assert client.workspaces.get("before").slug == "before"
         assert in_child(lambda: client.workspaces.get("child").slug) == "child"
@@ -100,13 +100,13 @@ def test_a_process_that_was_forked_has_connections_of_its_own() -> None:
 
 def test_an_httpx_client_of_yours_is_not_taken_over_a_fork() -> None:
     with stub(kept) as server, httpx.Client() as http, Kronos(server.url, KEY, http=http) as client:
-        assert in_child(lambda: client.workspaces.get("child").slug) == "child"  # nobody has used it
+        assert in_child(lambda: client.workspaces.get("child").slug) == "child"  # not used by any call yet
         client.workspaces.get("before")
         assert "make one, and a client, in each" in in_child(lambda: client.workspaces.get("child").slug)
 
 
 async def test_a_call_that_is_cancelled_gives_its_connection_back() -> None:
-    """At whatever step: one that is kept for ever is one of the 100 that there are."""
+    """At any step: a connection that is not returned is lost to the pool, which has 100."""
     with stub(kept) as server:
         async with AsyncKronos(server.url, KEY) as client:
             pool = client._transport.connections.here()._transport._inner._pool  # type: ignore[attr-defined] # httpx's
@@ -130,7 +130,7 @@ def test_an_address_that_is_none_is_refused_as_the_client_is_made(url: str) -> N
 
 
 def test_what_was_refused_for_sure_is_not_sent_again_to_be_cut_off() -> None:
-    """Its last error would be a deadline, and whether it was done unknown."""
+    """Its last error would be a timeout, with an unknown outcome."""
     now = 0.0
     tries = Tries(Call(method="POST", path="/"), Options(deadline=10.0), clock=lambda: now)
     tries.begin(KEY)
@@ -139,6 +139,6 @@ def test_what_was_refused_for_sure_is_not_sent_again_to_be_cut_off() -> None:
     assert tries.pause_after(refusal, lambda: KEY) >= 1.0
     now = 4.0
     tries.begin(KEY)
-    now = 6.0  # as long as before; with the pause it would have less time than twice that
+    now = 6.0  # as long as before: after the pause, less than twice that would be left
     with pytest.raises(RateLimited):
         tries.pause_after(refusal, lambda: KEY)

@@ -1,4 +1,4 @@
-"""kronos-client and the server are two wheels: alone and together they install, import, and own no file both."""
+"""kronos-client and the server are two wheels. Alone and together they install and import, and no file is in both."""
 
 import re
 import subprocess
@@ -29,19 +29,19 @@ async def names(kronos: AsyncKronos) -> list[str | None]:
 Kronos().workspace("acme").jobs.create(endpoint="report", trigger="SOMETIMES")
 Kronos().workspace("acme").jobs.get("report").nmae
 """
-# What is read of files beside the modules: statements, migrations, and what the dashboard serves.
+# Reads files that are not modules: statements, migrations, and the dashboard's scripts.
 _USES = """
 from kronos import floors, repeatables, schema_steps
 from kronos.dashboard.app import routes
 print(bool(floors.floors() and repeatables.mark() and schema_steps.head() and routes()))
 """
-# What `pip --python` has another interpreter run: our own pip.
+# The file that `pip --python` runs with another interpreter: our own pip.
 _PIP = Path(str(distribution("pip").locate_file("pip/__pip-runner__.py")))
 _CLIENT_AND_ITS_NEEDS = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "kronos-client", "typing-extensions"}
 
 
 def pip(python: Path, *arguments: str) -> str:
-    """Our own pip, in the environment of `python`: one of its own in each would take 2 s of CPU to be put there."""
+    """Run our own pip in the environment of `python`: installing pip into each environment would take 2 s of CPU."""
     ran = subprocess.run(
         [str(python), str(_PIP), "--disable-pip-version-check", *arguments],
         capture_output=True,
@@ -57,7 +57,7 @@ def pip(python: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both, built as they are published: the client's by way of its source distribution."""
+    """Both wheels, built as they are published: the client's from its source distribution."""
     folder = tmp_path_factory.mktemp("wheels")
     python = Path(sys.executable)
     build = [str(python), "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
@@ -84,7 +84,7 @@ def test_no_file_is_of_both(wheels: dict[str, Path]) -> None:
 
 
 def test_all_that_the_server_has_besides_python_is_in_its_wheel(wheels: dict[str, Path]) -> None:
-    """SQL and migrations under the names that they have there; what git has, and the two scripts that npm brings."""
+    """SQL and migrations under their names in the wheel: the files that git tracks, and the two scripts from npm."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "kronos", "sql", "alembic"]
     tracked = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
     wanted = {
@@ -115,7 +115,7 @@ def _sources() -> list[Path]:
 
 @pytest.fixture(scope="module")
 def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that has the client and what it needs, and nothing else."""
+    """The Python of an environment with only the client and its dependencies."""
     folder = tmp_path_factory.mktemp("alone") / "venv"
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
@@ -124,7 +124,7 @@ def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def _install(python: Path, *made: Path) -> None:
-    """Anew, and not compiled: what is imported is, and most is not."""
+    """Install without compiling: what is imported is compiled then, and most modules never are."""
     pip(python, "install", "--quiet", "--no-deps", "--no-compile", "--force-reinstall", *map(str, made))
 
 
@@ -152,7 +152,7 @@ def test_alone_it_needs_httpx_and_nothing_of_the_server(alone: Path, tmp_path: P
 
 
 def test_a_type_checker_reads_it(alone: Path, tmp_path: Path) -> None:
-    """mypy in our environment, over the client in its own: two mistakes of the sample are found, and nothing else."""
+    """mypy in our environment, over the client in its own: it finds the sample's two mistakes and nothing else."""
     (tmp_path / "sample.py").write_text(_SAMPLE)
     command = [str(Path(sys.executable).with_name("mypy")), "--strict", "--python-executable", str(alone), "sample.py"]
     ran = subprocess.run(
@@ -165,7 +165,7 @@ def test_a_type_checker_reads_it(alone: Path, tmp_path: Path) -> None:
 
 
 def test_together_both_are_there_and_either_may_go(wheels: dict[str, Path], tmp_path: Path) -> None:
-    """What the server needs is lent by our own environment: to install it anew takes pip a minute."""
+    """Our own environment lends the server's dependencies: installing them again takes pip a minute."""
     folder = tmp_path / "venv"
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"

@@ -1,4 +1,4 @@
-"""The receivers of docs/client.md, as they are printed there, get real deliveries of a real worker, and no others."""
+"""The receivers of docs/client.md, exactly as printed there, accept a real worker's deliveries and nothing else."""
 
 import importlib.util
 import secrets
@@ -24,14 +24,14 @@ EXAMPLES = Path(__file__).parents[2] / "client" / "examples"
 
 
 def loaded(name: str) -> ModuleType:
-    """The example as a module of its own."""
+    """The example, loaded as a module."""
     from django.urls import clear_url_caches
 
     spec = importlib.util.spec_from_file_location(f"receiver_{name}", EXAMPLES / f"receiver_{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # Django looks for its urls by name
+    sys.modules[spec.name] = module  # Django looks up its urls by name
     spec.loader.exec_module(module)
     clear_url_caches()  # of the one that was loaded before
     return module

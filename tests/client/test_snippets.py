@@ -1,4 +1,5 @@
-"""Each snippet of the client's page runs as it is printed, in one life of a workspace, and calls what it stands for."""
+"""Each snippet of the client's page runs as printed, in one sequence on one workspace, and calls the method it is
+for."""
 
 import functools
 import re
@@ -26,7 +27,7 @@ FIRST, TASKS, ERRORS, *OF_PYTEST = re.findall(
 
 
 def public_methods() -> set[str]:
-    """As snippets name them."""
+    """The public methods, as snippets name them."""
     made = Kronos("http://127.0.0.1:1", "k")
     names = {"wait_for", "events"}
     for owner in (made, made.workspace("acme")):
@@ -42,7 +43,7 @@ def test_each_method_has_a_snippet() -> None:
 
 
 def noting(client: Kronos, called: list[str], patched: pytest.MonkeyPatch) -> None:
-    """Note what is called of the resources, by the names of snippets."""
+    """Record which methods of the resources are called, by the names of the snippets."""
 
     def noted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -68,7 +69,7 @@ def noting(client: Kronos, called: list[str], patched: pytest.MonkeyPatch) -> No
 def test_each_snippet_runs(
     instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With the addresses of receivers that are here."""
+    """With the addresses of this test's receivers."""
     monkeypatch.chdir(tmp_path)
     secret = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     known = {name: getattr(kronos.client, name) for name in kronos.client.__all__}
@@ -95,7 +96,7 @@ def test_each_snippet_runs(
 
 
 def settle(acme: Any) -> None:
-    """The three that fail have failed: what follows looks at dead letters."""
+    """Wait until the three failing executions have failed: the next snippets read dead letters."""
     for job in acme.jobs.list(endpoint="broken"):
         for execution in acme.jobs.executions(job.job_id):
             with pytest.raises(kronos.client.ExecutionNotSuccessful):

@@ -1,4 +1,4 @@
-"""The fixtures of kronos.client.testing, as somebody's own tests have them: in a process and a folder of their own."""
+"""The fixtures of kronos.client.testing as users' tests use them: in a separate process and folder."""
 
 import re
 import signal
@@ -73,7 +73,7 @@ _OWN = """
 
 
 def test_each_test_has_a_workspace_of_one_kronos(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And nothing of it is left: no home, no process."""
+    """Nothing is left afterwards: no home, no process."""
     conftest, printed = re.findall(r"^```python\n(.*?)^```", _GUIDE, re.MULTILINE | re.DOTALL)[-2:]
     pytester.makeconftest(conftest)
     with made_home() as folder, receiving() as (url, got):
@@ -126,7 +126,7 @@ def test_a_kronos_that_does_not_start_is_told_with_its_log(pytester: pytest.Pyte
 
 
 def test_a_pytest_that_is_killed_leaves_no_kronos(pytester: pytest.Pytester) -> None:
-    """As a build is that takes too long: nothing of it gets to clean up."""
+    """As with a build that takes too long: no cleanup code runs."""
     pytester.makeconftest('pytest_plugins = ["kronos.client.testing"]')
     pytester.makepyfile(
         """

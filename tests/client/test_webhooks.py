@@ -1,4 +1,4 @@
-"""What verify_webhook takes for a delivery, and what it does not."""
+"""What verify_webhook accepts as a delivery, and what it rejects."""
 
 import random
 import subprocess
@@ -22,7 +22,7 @@ def secret(seed: int) -> str:
 
 
 def pair(seed: int) -> tuple[str, str]:
-    """A private key as Kronos has it, and its public key as receivers have it."""
+    """A private key as Kronos stores it, and its public key as receivers have it."""
     raw = random.Random(seed).randbytes(32)
     private = "whsk_" + b64encode(raw).decode()
     public = signer(private).public_key
@@ -57,7 +57,7 @@ def test_what_kronos_signs_is_a_delivery() -> None:
 
 
 def test_what_another_maker_signs_is_one_too() -> None:
-    """As the Standard Webhooks library has it."""
+    """Signed by the Standard Webhooks library."""
     sent = datetime.fromtimestamp(AT, UTC)
     headers = {
         "webhook-id": "m",
@@ -117,7 +117,7 @@ def test_each_byte_counts() -> None:
 
 
 def test_no_signature_of_one_scheme_passes_as_the_other() -> None:
-    """A public key is everybody's: as a shared secret it would let everybody sign."""
+    """A public key is public: accepted as a shared secret, it would let anyone sign."""
     private, public = pair(1)
     forged = signed("whsec_" + public.removeprefix("whpk_"))
     for keys in (public, [public, secret(1)]):
@@ -173,7 +173,7 @@ def test_a_body_that_was_decoded_is_the_receivers_mistake() -> None:
 
 
 def test_without_the_extra_a_public_key_says_what_to_install() -> None:
-    """And a shared secret needs nothing."""
+    """A shared secret works without the extra."""
     code = (
         "import sys; sys.modules['cryptography'] = None; sys.modules['cryptography.exceptions'] = None\n"
         "from kronos.client import ConfigurationError, verify_webhook, WebhookInvalid\n"
@@ -192,7 +192,7 @@ def test_a_secret_out_of_a_file_may_end_in_a_line() -> None:
 
 
 def test_a_header_that_is_no_text_is_no_delivery() -> None:
-    """As some servers hand on what is no UTF-8."""
+    """Some servers pass on bytes that are not valid UTF-8."""
     headers = {**signed(secret(1)), "webhook-id": "\udcff"}
     with pytest.raises(WebhookInvalid) as caught:
         verify_webhook(BODY, headers, secret(1), clock=lambda: AT)

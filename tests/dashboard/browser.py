@@ -1,4 +1,4 @@
-"""The system's Chromium over the real product, watched: what it asks, what is refused, what it says of errors."""
+"""The system's Chromium on the real product, monitored: requests, blocked requests, and errors that it reports."""
 
 import os
 import re
@@ -19,7 +19,7 @@ PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1440, h
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """One browser. Skips where the machine has none."""
+    """One browser. Skips on a machine without one."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("no chromium on this machine: bin/install installs it where apt-get has it")
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Watched:
-    """A page, and what is wrong with what it did: asked another host, broke the policy, said an error."""
+    """A page, and its violations: requests to other hosts, breaches of the policy, reported errors."""
 
     page: Page
     origin: str
@@ -49,12 +49,12 @@ class Watched:
         self.page.goto(f"{self.origin}{path}")
 
     def show(self, width: int, theme: str) -> None:
-        """At this width, light or dark, without loading it again."""
+        """Show the page at this width, light or dark, without loading it again."""
         self.page.set_viewport_size(_screen(width))
         self.page.emulate_media(color_scheme=_scheme(theme))
 
     def keep(self, name: str, width: int, theme: str) -> None:
-        """A screenshot of the whole page, for people who look: in KRONOS_TEST_SCREENSHOTS, where it names a folder."""
+        """Save a screenshot of the whole page for people to review, if KRONOS_TEST_SCREENSHOTS names a folder."""
         if _SCREENSHOTS is not None:
             file = re.sub(r"[^a-z]+", "-", name.lower()).strip("-") or "home"
             self.page.screenshot(path=Path(_SCREENSHOTS) / f"{file}-{width}-{theme}.png", full_page=True)
@@ -64,7 +64,7 @@ class Watched:
             self.wrong.append(f"asked {request.url}")
 
     def _said(self, message: ConsoleMessage) -> None:
-        # What the server answers with 4xx or 5xx Chromium calls an error of the page; tests look at answers themselves.
+        # Chromium reports answers with 4xx or 5xx as errors of the page; tests check answers themselves.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.wrong.append(f"{message.type}: {message.text}")
 
@@ -81,7 +81,7 @@ def _scheme(theme: str) -> Literal["light", "dark"]:
 def watched(
     browser: Browser, origin: str, *, key: str | None = None, width: int = 1440, theme: str = "light"
 ) -> Iterator[Watched]:
-    """A page in a context of its own, with a key in each request's header where one is given."""
+    """A page in a separate context, with a key in each request's header if one is given."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     context = browser.new_context(
         viewport=_screen(width),

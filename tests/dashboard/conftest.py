@@ -1,7 +1,7 @@
-"""A browser for those files of the dashboard's tests that open pages, and pages in it.
+"""A browser for the dashboard tests that open pages, and pages in it.
 
-reader(path)     HTML of a page by httpx, parsed: most tests need no browser
-page             a page of Chromium with the administrator's key; what it does wrong fails the test
+reader(path) a page's HTML, fetched with httpx and parsed: most tests need no browser page a Chromium page with the
+administrator's key; its violations fail the test
 """
 
 import asyncio
@@ -24,7 +24,7 @@ Reader = Callable[[str], html.HtmlElement]
 
 @pytest.fixture(scope="session")
 def started() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
-    """One browser, and Playwright's loop, of which this thread knows nothing: else no asynchronous test could run."""
+    """One browser, and Playwright's loop. The loop is hidden from this thread, or asynchronous tests could not run."""
     with chromium() as browser:
         loop = asyncio.get_running_loop()
         with _known(None):
@@ -33,7 +33,7 @@ def started() -> Iterator[tuple[Browser, asyncio.AbstractEventLoop]]:
 
 @pytest.fixture(scope="module")
 def browser(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Browser]:
-    """While a file has it, its loop runs in this thread."""
+    """The browser; while a file uses it, Playwright's loop is this thread's running loop."""
     browser, loop = started
     with _known(loop):
         yield browser
@@ -41,7 +41,7 @@ def browser(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[Brow
 
 @contextmanager
 def _known(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
-    """As the loop that runs in this thread."""
+    """Make `loop` this thread's running loop."""
     before = asyncio.events._get_running_loop()
     asyncio.events._set_running_loop(loop)
     try:
@@ -52,7 +52,7 @@ def _known(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_cookies(request: pytest.FixtureRequest) -> None:
-    """What a test before has got: the client is the session's."""
+    """Cookies that an earlier test received are cleared: the client is shared by the session."""
     if "api" in request.fixturenames:
         request.getfixturevalue("api").cookies.clear()
 
@@ -71,7 +71,7 @@ def page(browser: Browser, shared_api: Api, origin: str) -> Iterator[Watched]:
 
 @pytest.fixture
 def asked(page: Watched) -> list[str]:
-    """The requests that the page's script has made since it was opened."""
+    """The requests that the page's script has sent since the page was opened."""
     found: list[str] = []
 
     def note(request: Request) -> None:
@@ -85,7 +85,7 @@ def asked(page: Watched) -> list[str]:
 @pytest.fixture
 def reader(api: httpx.Client) -> Reader:
     def read(path: str) -> html.HtmlElement:
-        answered = api.get(path, follow_redirects=True)  # a form whose fields are empty is led to its short address
+        answered = api.get(path, follow_redirects=True)  # a form with empty fields redirects to its short address
         assert answered.status_code == 200, answered.text
         return html.document_fromstring(answered.text)
 

@@ -10,7 +10,7 @@ from dashboard.runs import furnish_runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Furniture:
-    """What the paths of pages are formatted with: workspace, job, one_shot, config, execution, …"""
+    """The values that pages' paths are formatted with: workspace, job, one_shot, config, execution, …"""
 
     workspace: str
     names: Mapping[str, str]
@@ -20,7 +20,7 @@ class Furniture:
 
 
 def furnish(api: httpx.Client, database_url: str, workspace: str) -> Furniture:
-    """Make it, by the API."""
+    """Create it through the API."""
     base = f"/v1/workspaces/{workspace}"
     cron = {"trigger": "CRON", "name": "nightly", "cron": "0 3 * * *", "timezone": "Europe/Berlin"}
     made = [

@@ -1,4 +1,4 @@
-"""A workspace whose texts are as long as the API takes them, of what HTML writes longest."""
+"""A workspace whose texts are as long as the API accepts, and of the characters that are longest in HTML."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def _json(size: int) -> dict[str, str]:
-    """An object of so many bytes as JSON."""
+    """An object of this many bytes as JSON."""
     return {"a": DEAR * (size - 8)}
 
 
@@ -81,7 +81,7 @@ update kronos.operations set refused = (
 
 
 def make_heavy(api: httpx.Client, connection: Connection, workspace: str) -> tuple[str, ...]:
-    """Make it; the paths of its pages below the workspace's."""
+    """Create it; return the paths of its pages below the workspace's."""
     base = f"/v1/workspaces/{workspace}"
     made = _configured(api, base)
     assert [each.text[:300] for each in made if each.status_code not in (200, 201, 204)] == []

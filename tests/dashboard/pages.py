@@ -1,6 +1,6 @@
-"""Every page of the dashboard, as the tests of all pages walk them. A page that is not here fails test_all_pages.
+"""Every page of the dashboard, for the tests that visit all pages. test_all_pages fails if a page is missing here.
 
-Paths are formatted with what `furnished` made: workspace, job, execution, … (tests/dashboard/furniture.py).
+Paths are formatted with what `furnished` created: workspace, job, execution, … (tests/dashboard/furniture.py).
 """
 
 from typing import Final

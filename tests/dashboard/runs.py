@@ -1,4 +1,4 @@
-"""Runs with a past, made by SQL: their attempts, requests and answers, as a worker leaves them."""
+"""Past runs, created with SQL: their attempts, requests and answers, as a worker stores them."""
 
 from datetime import timedelta
 from typing import Any
@@ -67,7 +67,7 @@ def ended(
     attempts: int = 3,
     message: str = "the endpoint answered 500, expected 200 to 299",
 ) -> str:
-    """A run of a CRON job that is over; its id."""
+    """A finished run of a CRON job; its id."""
     params = {
         "workspace": workspace,
         "job": job,
@@ -87,7 +87,7 @@ def ended(
 
 
 def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str) -> dict[str, str]:
-    """What became of runs of the job, a run that waits, dead letters and an operation: ids for the paths of pages."""
+    """The job's finished runs, a waiting run, dead letters and an operation; their ids for the paths of pages."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         add_incident(connection, workspace, rule="nights")
         for nth in range(40):
@@ -119,7 +119,7 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
 
 
 def begin_bulk(api: httpx.Client, database_url: str, workspace: str) -> str:
-    """A pause of jobs that is under way, of which one was refused; its id."""
+    """A bulk pause of jobs in progress, one of which was rejected; its id."""
     body = {"action": "pause", "filter": {"tag": "reports", "q": "nine"}, "note": "the move", "per_second": 1}
     begun = api.post(f"/v1/workspaces/{workspace}/operations", json=body)
     assert begun.status_code == 202, begun.text

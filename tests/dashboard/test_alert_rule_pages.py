@@ -1,4 +1,5 @@
-"""Alert rules on their pages: made, tried, changed and deleted; and where the alerts of a job and a heartbeat stand."""
+"""The pages of alert rules: creating, testing, changing and deleting them; and where a job's and a heartbeat's alerts
+are shown."""
 
 import httpx
 import pytest
@@ -50,7 +51,7 @@ def test_one_is_made_changed_and_deleted(api: httpx.Client, workspace: str, read
     assert {name: rule[name] for name in expected} == expected
     (edit,) = reader(f"/w/{workspace}/alerts").xpath("//tbody//a[starts-with(., 'Edit')]/@href")
     assert edit == one
-    form = reader(one)  # as it is sent back unchanged it changes nothing
+    form = reader(one)  # sent back unchanged, it changes nothing
     fields = {each.name: each.value or "" for each in form.xpath("(//main//form)[1]//*[self::input or self::select]")}
     assert api.post(one, data=fields).status_code == 303
     again = api.get(f"/v1/workspaces/{workspace}/alert-rules/nights").json()
@@ -81,7 +82,7 @@ def test_one_is_made_changed_and_deleted(api: httpx.Client, workspace: str, read
 def test_what_is_wrong_stands_at_its_field(api: httpx.Client, workspace: str, sent: dict[str, str], field: str) -> None:
     page = page_of(api.post(f"/w/{workspace}/alert-rules", data=RULE | sent), 422)
     assert page.xpath(f"//ul[@id='{field}-faults']/li")
-    assert not page.xpath("//*[@id='refusal']//li")  # it is said once
+    assert not page.xpath("//*[@id='refusal']//li")  # it is shown once
     assert page.xpath("//input[@name='/condition/count:integer']/@value") == [sent.get("/condition/count:integer", "3")]
 
 

@@ -1,4 +1,4 @@
-"""The page of alerts: incidents, whom they wait for, and what people do about them."""
+"""The alerts page: incidents, whose action they need, and what people do about them."""
 
 import httpx
 import psycopg

@@ -1,4 +1,4 @@
-"""What is true of every page, whichever: by its HTML, and in a browser at two widths, light and dark."""
+"""Properties of every page: by its HTML, and in a browser at two widths, light and dark."""
 
 import re
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from kronos.dashboard import app
 
 _MOST_BYTES = 100_000
 _INLINE = re.compile(r"<script(?![^>]*\bsrc=)|\sstyle=|\son[a-z]+=|<style", re.IGNORECASE)
-# An SVG without a viewBox that is given less than its width is cut off.
+# An SVG without a viewBox is cut off when it gets less than its width.
 _CUT_OFF = """[...document.querySelectorAll("svg:not([viewBox])")]
     .filter((each) => each.clientWidth && each.clientWidth < each.width.baseVal.value).length"""
 _HIGHEST_FRAME = 140
 _LOOKS = tuple(product((360, 1440), ("light", "dark")))
 _RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],  # what holds is not described, element by element
+    "resultTypes": ["violations"],  # passing rules are not described for each element
 }
 
 
@@ -49,7 +49,7 @@ def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture
     assert answered.headers["content-type"].startswith("text/html")
     assert len(answered.content) < _MOST_BYTES
     assert "script-src 'self'" in answered.headers["content-security-policy"]
-    assert answered.headers.get_list("referrer-policy") == ["same-origin"]  # else Origin is null in our own forms
+    assert answered.headers.get_list("referrer-policy") == ["same-origin"]  # otherwise Origin is null in our own forms
     assert not _INLINE.search(answered.text)
     page = html.document_fromstring(answered.text)
     assert len(page.xpath("//h1")) == 1
@@ -63,7 +63,7 @@ def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture
 
 @pytest.fixture(scope="module")
 def walker(browser: Browser, shared_api: Api) -> Iterator[Watched]:
-    """One page of the browser for all of them."""
+    """One browser page for all of them."""
     with watched(browser, str(shared_api.client.base_url).rstrip("/"), key=shared_api.key) as walker:
         yield walker
 
@@ -72,15 +72,16 @@ def walker(browser: Browser, shared_api: Api) -> Iterator[Watched]:
 def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     walker: Watched, furnished: Furniture, path: str
 ) -> None:
-    """A page is loaded once: how it looks at a width, light or dark, its styles say, and no script of ours asks.
+    """A page is loaded once: its look at a width, light or dark, depends on styles only; none of our scripts reads
+    them.
 
-    Each page is looked at in both widths and in both themes, and what all have in common in all four ways; with --deep
-    each in all four.
+    Each page is checked at both widths and in both themes, and the parts that all pages share in all four combinations.
+    With --deep, each page is checked in all four.
     """
     found = {}
     walker.wrong.clear()
     walker.go(furnished.path(path))
-    walker.page.evaluate(axe())  # as an extension's script, which the page's policy does not hold back
+    walker.page.evaluate(axe())  # like an extension's script, which the page's policy does not block
     for width, theme in _looks(PAGES.index(path)):
         walker.show(width, theme)
         walker.keep(path, width, theme)
@@ -92,12 +93,13 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
 
 @cache
 def axe() -> str:
-    """Its script."""
+    """Axe's script."""
     return AXE.read_text()
 
 
 def _looks(number: int) -> list[tuple[int, str]]:
-    """Of the page with this number: of two that follow each other, each the other's other half."""
+    """The combinations for the page with this number: each of two successive pages gets the half that the other does
+    not."""
     apart = depth(2, deep=1)
     return [look for place, look in enumerate(_LOOKS) if (place + place // 2 + number) % apart == 0]
 
@@ -110,7 +112,7 @@ def test_both_widths_and_both_themes_are_looked_at_on_each_page_and_all_ways_on_
 
 
 def told_of(page: Page) -> list[str]:
-    """What axe finds in a page that has its script, and what is wider than the screen."""
+    """Return axe's findings on a page that has its script, and the elements that are wider than the screen."""
     violations = page.evaluate("rules => axe.run(document, rules)", _RULES)["violations"]
     told = [f"{each['id']}: {_where(each)}" for each in violations]
     if (overflow := page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")) > 0:

@@ -1,4 +1,4 @@
-"""The pages of calendars: forms whose days are lines, files that become lines, months, and who may do what."""
+"""The pages of calendars: forms in which days are lines, files that become lines, months, and permissions."""
 
 from datetime import UTC, date, datetime
 from uuid import UUID
@@ -31,7 +31,7 @@ def a_calendar(*days: CalendarDay, week: list[Weekday] | None = None, hours: Bus
 
 
 def shown_of(calendar: Calendar, month: str) -> dict[date, str]:
-    """The days of a month that are not as on a business day, in words."""
+    """The days of a month that differ from a business day, in words."""
     weeks = calendar_months.month(calendar, month).weeks
     days = [each for week in weeks for each in week if each is not None]
     return {

@@ -1,4 +1,4 @@
-"""The pages of endpoints: the list, the form of a new one, one's page, and what its forms do."""
+"""The pages of endpoints: the list, the form for a new one, the endpoint's page, and its forms."""
 
 import base64
 import uuid
@@ -58,7 +58,7 @@ def parsed(response: httpx.Response, status: int) -> html.HtmlElement:
 
 
 def fields_of(form: html.HtmlElement) -> dict[str, Any]:
-    """What a browser would send."""
+    """The fields that a browser would send."""
     return {name: [each for _, each in form.form_values() if _ == name] for name, _ in form.form_values()}
 
 
@@ -109,7 +109,7 @@ def test_an_endpoint_is_made_by_the_form_and_each_fault_stands_at_its_field(scen
     assert bad.xpath("string(//ul[@id='f-spec-url-faults'])")
     assert bad.xpath("string(//input[@id='f-spec-url']/@value)") == "ftp://example.com"
     good = fields | {"/spec/headers:json": "", "/limits:json": "", "/spec/url": "https://example.com/hook"}
-    for _ in range(2):  # sent twice, made once
+    for _ in range(2):  # sent twice, created once
         made = scene.client.post(named(scene, ""), data=good)
         assert (made.status_code, made.headers["location"]) == (303, named(scene, "/hooks"))
     assert "hooks" in reader(named(scene, "")).xpath("string(//table)")

@@ -1,4 +1,4 @@
-"""Who has only a keyboard: what has the focus is seen, and is the same after each change of the page."""
+"""Keyboard users: the focus is visible, and stays on the same element after each change of the page."""
 
 import httpx
 import psycopg

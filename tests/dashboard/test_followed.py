@@ -1,4 +1,4 @@
-"""Pages that follow what happens: an endpoint's, a heartbeat's; and forms that show what belongs together."""
+"""Pages that follow events, an endpoint's and a heartbeat's; and forms that show fields that belong together."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from kronos.coming import Coming
 def opened(page: Watched, path: str) -> Page:
     page.go(path)
     expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
-    # not wait_for_function, whose second look is an eval in the page, which its policy forbids
+    # not wait_for_function: its second check is an eval in the page, which the page's policy forbids
     is_open = "live.source?.readyState === EventSource.OPEN"
     eventually(lambda: page.page.evaluate(is_open), "the page's events are not open")
     return page.page
@@ -80,7 +80,7 @@ def test_a_second_users_change_of_what_is_configured_appears_by_itself(
             api.patch(base, json=second).raise_for_status()
         expect(main).to_contain_text(shown)
         assert browser.evaluate("window.isHere"), f"{path} was loaded again"
-        assert browser.locator("[data-again]").count() == 0, f"{path} asks by the clock"
+        assert browser.locator("[data-again]").count() == 0, f"{path} polls by the clock"
 
 
 def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
@@ -96,17 +96,17 @@ def test_what_is_typed_stays_though_somebody_else_changes_or_deletes_it(
     assert values.input_value() == '{"at": "mine"}'
     browser.get_by_role("button", name="Save").click()
     expect(browser.locator("#refusal")).to_contain_text("version 2")
-    assert values.input_value() == '{"at": "mine"}', "what was refused stays"
+    assert values.input_value() == '{"at": "mine"}', "the rejected value stays"
     opened(page, f"/w/{workspace}/configs/named")
     api.delete(there).raise_for_status()
     expect(browser.locator("#notices")).to_contain_text("named")
-    page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx says it, too
+    page.wrong = [each for each in page.wrong if "Response Status Error Code 404" not in each]  # htmx reports it too
 
 
 def test_what_is_chosen_stays_in_a_list_whose_first_entry_is_the_usual_one(
     page: Watched, api: httpx.Client, workspace: str
 ) -> None:
-    """That the old key ends at once: else it would go on for an hour, unseen."""
+    """The choice is that the old key ends immediately: otherwise it would stay valid for an hour, unnoticed."""
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/keys", json={"role": "viewer", "name": "ci"}).raise_for_status()
     browser = opened(page, f"/w/{workspace}/keys")
@@ -134,7 +134,7 @@ def test_what_is_typed_to_filter_a_list_stays_until_it_is_sent(page: Watched, wo
         field.press("Enter")
         browser.wait_for_url("**nightly**")
         expect(browser.locator("#live")).to_have_attribute("data-state", "open")
-        assert not browser.evaluate("isTyped()"), f"{part}: what was sent is not waited for"
+        assert not browser.evaluate("isTyped()"), f"{part}: the page does not wait for a form that was sent"
 
 
 def test_an_endpoints_page_with_something_rendered_or_refused_stays(api: httpx.Client, workspace: str) -> None:
@@ -185,7 +185,7 @@ def test_the_form_of_an_alert_rule_shows_the_numbers_of_its_kind(
     browser.get_by_role("button", name="Create the rule").click()
     expect(browser.get_by_text("Alert rule slow created.")).to_be_visible()
     made = api.get(f"/v1/workspaces/{workspace}/alert-rules/slow").json()["condition"]
-    assert made == {"type": "RUNNING", "seconds": 300}, "what is not shown is not sent"
+    assert made == {"type": "RUNNING", "seconds": 300}, "hidden fields are not sent"
 
 
 def test_a_rule_says_in_words_what_breaks_it(api: httpx.Client, workspace: str, reader: Reader) -> None:
@@ -240,7 +240,7 @@ def test_a_plan_of_very_many_jobs_is_kept_until_a_job_is_made_or_moved(
     assert (told(), at_nine()) == ("3", "3")
     moves = reader(there).xpath("//input[@name='move']/@value")
     assert api.post(there, data={"move": moves, "confirmed": "yes"}).status_code == 303
-    assert (told(), at_nine()) == ("3", "3"), "who moved them sees what it came to"
+    assert (told(), at_nine()) == ("3", "3"), "the sender sees the result"
 
 
 def test_who_gets_the_name_of_a_deleted_workspace_sees_nothing_of_what_was_kept(

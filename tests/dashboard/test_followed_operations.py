@@ -1,5 +1,5 @@
-"""Pages that follow by events alone what goes on in steps, incidents, the audit and the instance: the clock of these
-pages stands still, so nothing that appears was asked for by it."""
+"""Pages that follow operations in steps, incidents, the audit and the instance through events alone: their clock is
+stopped, so nothing that appears comes from polling."""
 
 from collections.abc import Callable
 

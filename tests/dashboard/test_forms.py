@@ -1,4 +1,4 @@
-"""What a form's fields make, and where what is wrong with it is shown."""
+"""What a form's fields turn into, and where its errors are shown."""
 
 import pytest
 

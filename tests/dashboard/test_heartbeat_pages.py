@@ -1,4 +1,4 @@
-"""Heartbeats on their pages: made with a URL that is shown once, looked at, paused, rotated and deleted."""
+"""The pages of heartbeats: creating one, whose URL is shown once, viewing, pausing, rotating and deleting it."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and that make a text look like another, on the pages."""
+"""Invisible characters, and characters that make a text look like another, on the pages."""
 
 import json
 from urllib.parse import quote
@@ -34,7 +34,7 @@ _MARKS = {*"\u061c\u200c\u200d\u200e\u200f", *"\u115f\u1160\u17b4\u17b5", *"\u18
 
 
 def test_what_no_name_may_hold_is_told_in_any_text_but_for_what_scripts_need() -> None:
-    """Two lists that differ: on a terminal a text had been told of, and on a page it was not."""
+    """The two lists once differed: a character was revealed on a terminal but not on a page."""
     far = [*range(0xE0000, 0xE0100), 0xE01F0, 0x1BCA0, 0x1BCA3, 0x1D173, 0x1D17A]
     for each in map(chr, [*range(0xA0, 0xD800), *range(0xE000, 0x10000), *far]):
         told = f"[U+{ord(each):04X}]" if unseen.found(f"\u06cc{each}\u06cc") and each not in _MARKS else each
@@ -68,7 +68,7 @@ def test_json_with_escapes_says_the_same(title: str) -> None:
 def test_a_title_that_hides_something_shows_it_wherever_it_stands(
     api: httpx.Client, workspace: str, reader: Reader, shared_superuser: psycopg.Connection
 ) -> None:
-    """Titles and days are refused that have such a character; those of before are stored yet."""
+    """Titles and days with such a character are rejected now; ones from before are still stored."""
     base = f"/v1/workspaces/{workspace}"
     for nth, title in enumerate(_TITLES):
         body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 8 * * *", "name": f"job-{nth}"}
@@ -91,11 +91,11 @@ def test_a_title_that_hides_something_shows_it_wherever_it_stands(
     (given,) = form.xpath("//textarea[@name='/input:json']/text()")
     assert json.loads(given) == {"note": "invoice\u202efdp.exe (safe)"}
     found = api.get(f"/w/{workspace}/jobs", params={"q": "a\u200bdmin"})
-    assert len(html.document_fromstring(found.text).xpath("//tbody/tr")) == 1, "it is found as it is written"
+    assert len(html.document_fromstring(found.text).xpath("//tbody/tr")) == 1, "a search finds it as it is written"
 
 
 def test_what_a_hostile_tenant_names_is_text_and_fits_a_phone(page: Watched, api: httpx.Client, workspace: str) -> None:
-    """Names that look like markup, addresses, styles and attributes; one word of 200 letters; titles of two scripts."""
+    """Names that look like markup, addresses, styles and attributes; one word of 200 letters; titles in two scripts."""
     bad = ("<script>document.title='x'</script>", "javascript:alert(1)", "</textarea><style>*{display:none}</style>")
     more = ('" onmouseover="alert(1)', "{{ 7 * 7 }}", "W" * 200, "\u05d3\u05d5\u05d7" * 60, "z" + "\u0301" * 150)
     for nth, title in enumerate(bad + more):

@@ -18,7 +18,7 @@ def test_a_missed_tick_is_found_by_its_mark_and_explained(page: Watched, scene: 
     _open(page, scene, f"?since={since}&until={until}")
     missed = page.page.locator("a.tick[title*=': missed.']").first
     reason = missed.get_attribute("title") or ""
-    missed.focus()  # as by Tab: the reason stands below
+    missed.focus()  # as with Tab: the reason is below
     expect(page.page.locator("#tick-said")).to_have_text(reason)
     page.page.keyboard.press("Enter")
     expect(page.page.locator(".explained .lead")).to_contain_text("The tick was missed")

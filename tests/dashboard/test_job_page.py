@@ -1,4 +1,4 @@
-"""The page of a job by its HTML, and what its forms do."""
+"""A job's page, by its HTML, and the effects of its forms."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def test_each_tick_of_the_time_line_leads_to_its_explanation(scene: Scene, reade
 
 
 def test_the_time_line_ends_with_what_is_to_come_whatever_the_schedule_was(scene: Scene, reader: Reader) -> None:
-    every_kind(scene)  # each minute, and from now on once an hour
+    every_kind(scene)  # every minute until now, once an hour from now on
     assert scene.client.patch(f"{scene.base}/report", json={"cron": "30 * * * *"}).status_code == 200
     page = reader(f"/w/{scene.workspace}/jobs/report")
     marked = page.xpath("//ol[@class='strip']//a/@title")
@@ -68,7 +68,8 @@ def test_the_time_line_ends_with_what_is_to_come_whatever_the_schedule_was(scene
 def test_the_time_line_goes_by_the_clock_that_ticks_go_by(
     scene: Scene, reader: Reader, monkeypatch: pytest.MonkeyPatch, behind: timedelta
 ) -> None:
-    """PostgreSQL's, which was set since this process has seen it: 45 minutes of ticks were 85, and cut."""
+    """That is PostgreSQL's clock, which was set since this process last read it: 45 minutes of ticks became 85, and
+    were cut."""
     every_kind(scene)
     assert scene.client.patch(f"{scene.base}/report", json={"cron": "30 * * * *"}).status_code == 200
     seen = CLOCK.seconds() - boot_time() - behind.total_seconds()
@@ -99,7 +100,7 @@ def test_the_calendar_counts_the_days_and_leads_to_each(scene: Scene, reader: Re
         "2026-03-02: 1 unaccounted",
     ]
     assert len(days) == 31
-    # What is read aloud begins with what is seen (WCAG 2.5.3), also where something is amiss.
+    # Text that is read aloud begins with the visible text (WCAG 2.5.3), also when something is wrong.
     assert days[1].get("aria-label") is None
     seen, _, aloud = days[1].text_content().partition("2026-03-02")
     assert (seen.split()[:2], seen.split()[-1], aloud.strip()) == (["2", "1"], "1", ": 1 unaccounted")
@@ -262,7 +263,7 @@ def test_a_rollback_has_all_terms_of_the_old_version(scene: Scene, reader: Reade
     assert new["version"] == 3
     assert {name: new[name] for name in versions.TERMS} == {name: old[name] for name in versions.TERMS}
     assert send(scene, "report/rollback", version="1", if_match="2").status_code == 412
-    again = send(scene, "report/rollback", version="1", if_match="3")  # it has them already
+    again = send(scene, "report/rollback", version="1", if_match="3")  # version 3 already has these terms
     assert (again.status_code, scene.client.get(f"{scene.base}/report").json()["version"]) == (303, 3)
     assert send(scene, "report/rollback", version="99", if_match="3").status_code == 404
     assert send(scene, "report/rollback", version="x", if_match="3").status_code == 422

@@ -1,4 +1,4 @@
-"""What people do with jobs in a browser: make one, change one, pause five hundred."""
+"""What people do with jobs in a browser: create one, change one, pause five hundred."""
 
 import re
 
@@ -93,5 +93,5 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
 
 
 def _route_of(page: str, origin: str) -> str:
-    """Where the API has what a page of a workspace shows."""
+    """The API's path for the resource that a page of a workspace shows."""
     return f"/v1{page.partition(origin)[2]}".replace("/w/", "/workspaces/")

@@ -1,4 +1,4 @@
-"""The list of jobs, what is done to many of them, and the forms of one, by their HTML."""
+"""The list of jobs, bulk actions, and the forms of a job, by their HTML."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Post = Callable[..., httpx.Response]
 
 @pytest.fixture
 def post(api: httpx.Client, workspace: str) -> Post:
-    """Sends a form of a page of the workspace: fields as pairs, or by name."""
+    """Send a form of a workspace's page: fields as pairs, or by name."""
 
     def send(path: str, fields: list[tuple[str, str]]) -> httpx.Response:
         return api.post(
@@ -53,13 +53,13 @@ def faults(page: html.HtmlElement) -> dict[str, str]:
 
 
 def fields_of(page: html.HtmlElement) -> list[tuple[str, str]]:
-    """What the page's form would send, unchanged."""
+    """The fields that the page's form would send, unchanged."""
     (form,) = page.xpath("//form[contains(@class, 'job')]")
     return [(name, value) for name, value in form.form_values()]
 
 
 def changed(fields: list[tuple[str, str]], **values: str) -> list[tuple[str, str]]:
-    """The fields with others in place of some, by the last part of their pointers."""
+    """The fields with some replaced, by the last part of their pointers."""
     short = {name: name.partition(":")[0].lstrip("/") for name, _ in fields}
     kept = [(name, values.get(short[name], value)) for name, value in fields]
     return [*kept, *((name, value) for name, value in values.items() if name not in short.values())]
@@ -89,7 +89,7 @@ def test_the_live_cron_jobs_are_listed_and_the_address_says_which(
     assert shown(reader(f"/w/{workspace}/jobs?sort=next_run")) == ["nightly", "paused"]
     (link,) = page.xpath("//th/a[normalize-space()='Next run']/@href")
     assert link == f"/w/{workspace}/jobs?sort=next_run"
-    # of others there is one order, and no head to ask for another
+    # the others have one order, and no column head to ask for another
     others = reader(f"/w/{workspace}/jobs?sort=name&status=any&trigger=any")
     assert shown(others) == ["once", "gone", "paused", "nightly"]
     assert not others.xpath("//th/a")
@@ -190,7 +190,7 @@ def test_an_edit_shows_which_runs_move_before_it_is_saved(
     assert "Nothing%20was%20changed" in unchanged.headers["Set-Cookie"]
 
     page = told(post(path, changed(fields, cron="30 3 * * *", title="At night")))
-    # between three and half past, today's run comes besides
+    # between three and half past, today's run is additional
     assert re.search("[67] moved", page.xpath("string(//section[@aria-labelledby='changes'])"))
     assert api.get(f"/v1/workspaces/{workspace}/jobs/nightly").json()["version"] == 1
     saved = post(path, [*fields_of(page), ("save", "yes")])
@@ -245,7 +245,7 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     assert "Pause 3 jobs?" in asked.xpath("string(//h1)")
     assert shown(reader(f"/w/{workspace}/jobs?status=PAUSED")) == []
     (form,) = asked.xpath("//main//form")
-    make(api, workspace, name="job-3", tags=["many"])  # nobody has confirmed it
+    make(api, workspace, name="job-3", tags=["many"])  # not confirmed yet
     more = told(post("jobs/bulk", list(form.form_values())), 409)
     assert ("Pause 4 jobs?" in more.xpath("string(//h1)"), "3 jobs matched before" in more.text_content()) == (
         True,
@@ -366,7 +366,7 @@ def test_operations_say_over_which_jobs_and_why_they_ended_and_are_no_matter_of_
     path = f"/w/{workspace}/operations/{begun['operation_id']}"
     page = reader(path)
     assert page.xpath("//main/@data-live") == ["operation"]
-    assert not page.xpath("//*[@id='progress']/@hx-get")  # what is paused by its reader asks for nothing
+    assert not page.xpath("//*[@id='progress']/@hx-get")  # a page that its reader has paused does not refresh
     assert "Jobs with the tag monthly, that are active" in " ".join(page.text_content().split())
     api.post(f"/v1/workspaces/{workspace}/operations/{begun['operation_id']}/cancel").raise_for_status()
     listed = reader(f"/w/{workspace}/operations")

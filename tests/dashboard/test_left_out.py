@@ -1,5 +1,5 @@
-"""What is written into a part of a form that goes with another choice is left out, and said so: a browser without
-scripts or without `:has()` sends it all the same."""
+"""Form fields that belong to another choice are ignored, and the page says so: a browser without scripts or without
+`:has()` sends them anyway."""
 
 from typing import Any
 

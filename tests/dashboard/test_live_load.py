@@ -1,5 +1,5 @@
-"""The load and its plan stay open: they follow what people change, and not each tick; a form that waits says which of
-its rows are out of date."""
+"""The load page and its plan stay open: they follow people's changes but not each tick, and a form with unsent changes
+shows which of its rows are outdated."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _STILL = "!live.isAsking && !live.waiting && !live.isDue"
 
 @pytest.fixture
 def base(api: httpx.Client, workspace: str) -> str:
-    """Four jobs at one hour, three of which may be moved; where the API has the workspace."""
+    """Four jobs at one hour, three of which may be moved; the workspace's path in the API."""
     base = f"/v1/workspaces/{workspace}"
     for nth in range(4):
         body = {"endpoint": "sink", "trigger": "CRON", "name": f"nine-{nth}", "cron": _NINE}
@@ -32,7 +32,7 @@ def base(api: httpx.Client, workspace: str) -> str:
 
 @pytest.fixture
 def asked(page: Watched, asked: list[str]) -> list[str]:
-    """The same of a page whose clock is ours: what it does not hear of it does not look for."""
+    """The same, of a page that does not poll: it only sees what it hears of."""
     page.page.add_init_script("window.setInterval = () => 0;")
     return asked
 
@@ -67,7 +67,7 @@ def test_the_load_follows_what_people_change_and_stays_where_its_reader_is(
     main = browser.locator("main")
 
     def soon() -> None:
-        """It need not rest."""
+        """End the page's pause before its next request."""
         await_condition(lambda: browser.evaluate(_STILL), "it goes on asking")
         browser.evaluate("live.next = 0")
 
@@ -86,14 +86,14 @@ def test_the_load_follows_what_people_change_and_stays_where_its_reader_is(
     soon()
     api.put(f"{base}/calendars/never", json={"timezone": "UTC"}).raise_for_status()
     expect(main).to_contain_text("4 runs of")
-    assert browser.evaluate("document.activeElement.closest('svg.heat') !== null"), "it is where it was focused"
+    assert browser.evaluate("document.activeElement.closest('svg.heat') !== null"), "it is where it had the focus"
     assert browser.evaluate("scrollY") == scrolled > 0
     soon()
     browser.keyboard.press("p")
     before = len(asked)
     api.delete(f"{base}/jobs/nine-3").raise_for_status()
     expect(browser.locator("#live")).to_have_text(re.compile("Paused"))
-    assert browser.evaluate("live.source === null && live.waiting === null"), "it hears nothing"
+    assert browser.evaluate("live.source === null && live.waiting === null"), "the page receives no events"
     assert len(asked) == before
     browser.keyboard.press("p")
     _of_jobs(browser, 3)
@@ -103,12 +103,12 @@ def test_the_load_rests_after_it_was_asked_for_and_misses_no_change(
     page: Watched, api: httpx.Client, base: str, asked: list[str]
 ) -> None:
     browser = opened(page, _page(base, "/load"))
-    assert browser.locator("main").get_attribute("data-live") == "audit", "not jobs, of which each ring tells"
+    assert browser.locator("main").get_attribute("data-live") == "audit", "not `job`, which every ring sends"
     _make(api, base, "fifth")
     _of_jobs(browser, 5)
     began = "performance.getEntriesByType('resource').findLast(each => each.name.endsWith('/load')).startTime"
     await_condition(lambda: browser.evaluate(_STILL), "it goes on asking")
-    assert browser.evaluate(f"live.next - {began}") > 2900, "three seconds, from when it was asked for"
+    assert browser.evaluate(f"live.next - {began}") > 2900, "three seconds, from the start of the request"
     browser.evaluate("live.next = performance.now() + 1e6")
     before = len(asked)
     _make(api, base, "sixth")
@@ -184,7 +184,7 @@ def test_who_was_not_answered_for_a_minute_does_not_rest_for_four(
     )
     browser = opened(page, _page(base, "/load"))
     browser.evaluate("document.addEventListener('htmx:beforeSend', () => { window.skew += 60000; })")
-    browser.evaluate("window.setTimeout = () => 0")  # it is not asked again
+    browser.evaluate("window.setTimeout = () => 0")  # it does not ask again
     if status != 200:
         browser.route("**/load", lambda route: route.fulfill(status=status, body="away"))
     browser.evaluate("live.waiting = null; htmx.trigger(mainOf(), 'kronos:changed')")

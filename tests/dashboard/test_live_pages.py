@@ -1,4 +1,4 @@
-"""Pages that stay open: they follow what happens, in front and not behind, over an upgrade, and in silence."""
+"""Pages that stay open: they follow events while visible, not while hidden, across an upgrade, and without events."""
 
 import re
 from typing import Any
@@ -47,13 +47,13 @@ def test_a_list_with_boxes_to_tick_follows_until_one_is_ticked(
 
 
 def test_a_page_follows_all_that_it_counts(api: httpx.Client, workspace: str) -> None:
-    """Else what another does shows when the page looks by itself, up to half a minute later."""
+    """Otherwise another user's changes only show when the page polls, up to half a minute later."""
     api.put(f"/v1/workspaces/{workspace}/calendars/closed", json={"timezone": "UTC"}).raise_for_status()
     for path, types in (
-        ("calendars/closed", {"resource", "job"}),  # the jobs that name it, and that have still to follow
-        ("endpoints/sink", {"resource", "job", "execution"}),  # the jobs that use it, and what is under way
-        ("settings", {"resource", "job"}),  # the jobs that have still to follow a suspension's end
-        ("usage", {"resource", "job", "execution", "heartbeat"}),  # jobs, runs of the day, deliveries under way
+        ("calendars/closed", {"resource", "job"}),  # the jobs that name it, and those that have not followed yet
+        ("endpoints/sink", {"resource", "job", "execution"}),  # the jobs that use it, and the executions in progress
+        ("settings", {"resource", "job"}),  # the jobs that have not yet followed a suspension's end
+        ("usage", {"resource", "job", "execution", "heartbeat"}),  # jobs, runs of the day, deliveries in progress
     ):
         shown = html.document_fromstring(api.get(f"/w/{workspace}/{path}").text)
         assert set(shown.xpath("string(//main/@data-live)").split(",")) == types, path
@@ -79,7 +79,7 @@ def test_a_tab_behind_asks_nothing_and_holds_no_stream(
     await_condition(lambda: not browser.evaluate("live.isAsking"), "what it had asked before")
     before = len(asked)
     make(api, workspace, name="second")
-    browser.evaluate("listen(); refresh()")  # as a page does that is loaded behind, or was asked late
+    browser.evaluate("listen(); refresh()")  # as a page does that is loaded in the background, or too late
     assert browser.evaluate("live.source === null && live.waiting === null")
     assert len(asked) == before
     browser.evaluate(_HIDE, False)
@@ -105,7 +105,7 @@ def test_a_page_that_is_paused_asks_nothing_when_one_comes_back_to_it_either(
     browser.evaluate("window.dispatchEvent(new Event('focus')); document.dispatchEvent(new Event('focusout'))")
     browser.evaluate("dispatchEvent(new PageTransitionEvent('pageshow')); live.next = -1e9; refresh()")  # and the clock
     assert browser.evaluate("live.source === null && live.waiting === null")
-    for path in ("/jobs", "/audit"):  # a page that is opened then, and one that asks by the clock as well
+    for path in ("/jobs", "/audit"):  # a page opened at that time, and one that also polls by the clock
         page.go(f"/w/{workspace}{path}")
         expect(live).to_have_text(re.compile("Paused"))
         browser.evaluate("refresh()")

@@ -1,4 +1,4 @@
-"""The page of the load's plan: what would change, minute by minute and job by job, and how jobs are moved by it."""
+"""The page of the load plan: what would change, per minute and per job, and how it moves jobs."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -29,19 +29,19 @@ def crowd(api: httpx.Client, workspace: str) -> str:
 
 
 def offsets(api: httpx.Client, workspace: str) -> Offsets:
-    """Of each live job: its offset and its version."""
+    """Each live job's offset and version."""
     found = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "ACTIVE"}).json()["data"]
     return {each["name"]: (each["offset_seconds"], each["version"]) for each in found}
 
 
 def words(page: html.HtmlElement, path: str = "//main") -> str:
-    """The text of what an XPath finds."""
+    """The text of an XPath's elements."""
     (found,) = page.xpath(path)
     return " ".join(found.text_content().split())
 
 
 def told(api: httpx.Client, path: str) -> str:
-    """What the page says of what was done just before."""
+    """The page's notice about the last action."""
     return words(html.document_fromstring(api.get(path).text), "//div[@id='notices']")
 
 
@@ -59,9 +59,9 @@ def test_the_plan_shows_what_changes_before_it_is_done_and_is_done_once(
     assert all(_NINE in row and row.endswith("3 min") for row in rows), rows
     now, then = (svg.xpath(".//path[@d!='']") for svg in page.xpath("//svg[@class='heat']"))
     assert len(now) == 1, "four at once, and nothing else"
-    assert len(then) == 1, "single ones, in the colours of before"
+    assert len(then) == 1, "single ones, in the colors of before"
     assert now[0].get("class") != then[0].get("class")
-    assert offsets(api, crowd) == {f"nine-{nth}": (0, 1) for nth in range(4)}, "it is only looked at"
+    assert offsets(api, crowd) == {f"nine-{nth}": (0, 1) for nth in range(4)}, "the plan is only viewed"
     answered = api.post(path, data={"move": moves, "confirmed": "yes"})
     assert (answered.status_code, answered.headers["location"]) == (303, path)
     found = offsets(api, crowd)

@@ -1,4 +1,4 @@
-"""Names as long as they may be: a telephone's page is no wider for them, with all unfolded that can be."""
+"""Names of the maximum length do not widen a phone's page, even with everything unfolded."""
 
 from datetime import UTC, datetime, timedelta
 

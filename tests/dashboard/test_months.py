@@ -1,4 +1,4 @@
-"""The month of a job and of a calendar: what was, what is to come, and that a phone can read it."""
+"""The month view of a job and of a calendar: past and coming runs, readable on a phone."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ def a_preview(*at: datetime) -> Preview:
 
 
 def told(page: html.HtmlElement) -> dict[str, str]:
-    """The days of the month that lead somewhere, and what each says."""
+    """The days of the month that have a link, and each day's text."""
     return dict(each.get("title").split(": ") for each in page.xpath("//div[@class='month']/a"))
 
 
@@ -42,7 +42,7 @@ def test_a_month_is_counted_alike_from_the_time_line_and_by_the_statement(scene:
     listed = told(reader(f"{there}&since=2026-02-28T18:30:00Z&until=2026-03-31T18:30:00Z"))
     assert listed == counted
     assert len(counted) == 31
-    assert len(set(counted.values())) > len(ends), "each kind is told from the others"
+    assert len(set(counted.values())) > len(ends), "each kind differs from the others"
 
 
 def test_the_runs_to_come_stand_in_the_month_and_in_the_next_one(scene: Scene, reader: Reader) -> None:
@@ -77,7 +77,8 @@ def test_the_last_day_of_a_preview_that_goes_on_is_not_told() -> None:
 
 
 def test_what_a_calendar_closes_counts_in_how_far_ticks_are_apart() -> None:
-    """Of a job on weekdays seven ticks are five runs; the time line was asked for again, which is dear."""
+    """For a weekday job, seven ticks are five runs. Without the closed ticks, an expensive timeline was requested
+    again."""
     runs = a_preview(*(_FAR + nth * _DAY for nth in (0, 3, 4, 5, 6, 7)))
     closed = [SkippedTick(at=_FAR + nth * _DAY, local="", dst=None, reason="closed") for nth in (-1, 1, 2)]
     preview = Preview(description="", next_runs=runs.next_runs, skipped=closed, lints=[])

@@ -1,4 +1,5 @@
-"""A page is less than 100 kB, whatever people write: it cuts long texts, says so, and shows them whole to who asks."""
+"""A page is smaller than 100 kB, whatever users write. It cuts long texts, says so, and shows them in full on
+request."""
 
 import re
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ def _read(answer: httpx.Response) -> html.HtmlElement:
 
 
 def _texts_are_whole(page: str) -> bool:
-    """No reference is cut in two, which would show as its beginning."""
+    """Whether no character reference is cut in two, which would show as its first characters."""
     return not re.search(r"&(?!(?:amp|lt|gt|#\d+);)", page)
 
 
@@ -59,14 +60,14 @@ def test_each_page_is_small_and_shows_what_it_cut_to_who_asks(
     for path, asked in (("/jobs/heavy", "?"), ("/jobs/heavy?compare=1", "&"), ("/endpoints/heavy", "?")):
         whole = _read(api.get(f"{there}{path}{asked}whole=yes"))
         again = f"{there}{path}{asked}whole=yes"
-        assert whole.xpath("//main/@hx-get") == [again], "what an event fetches of a page that is whole is whole"
+        assert whole.xpath("//main/@hx-get") == [again], "an event refreshes a full page in full"
         assert _read(api.get(there + path)).xpath("//main/@hx-get") == [there + path]
     _is_changed_whole(page, api, workspace)
     _refused_form_keeps_all(api, workspace)
 
 
 def _is_changed_whole(page: Watched, api: httpx.Client, workspace: str) -> None:
-    """From the page that is cut to its form, and none of the text is lost."""
+    """From the cut page to its form and back, no text is lost."""
     browser = page.page
     page.go(f"/w/{workspace}/configs/heavy")
     assert browser.locator("textarea").count() == 0
@@ -82,7 +83,7 @@ def _is_changed_whole(page: Watched, api: httpx.Client, workspace: str) -> None:
 
 
 def _refused_form_keeps_all(api: httpx.Client, workspace: str) -> None:
-    """Each form with a long text, sent of a version that nobody has seen: what was typed is there, and little else."""
+    """Each form with a long text, sent against a newer version: it comes back with the typed text, and little else."""
     typed = '{"a": "' + DEAR * 40_000
     refused = api.post(f"/w/{workspace}/configs/heavy", data={"version": "2", "/values:json": typed})
     assert refused.status_code == 422
@@ -122,7 +123,7 @@ def test_texts_are_cut_alike_between_characters(text: str) -> None:
     made = brief.shown(_PAGE.format(text=text, area="short"), "/w?whole=yes")
     assert not brief.is_too_long(made)
     assert _texts_are_whole(made)
-    assert '<textarea name="a">short</textarea>' in made, "a form with nothing long in it stays"
+    assert '<textarea name="a">short</textarea>' in made, "a form without long texts stays whole"
     shown = html.fromstring(made)
     assert shown.xpath("string(//h1)") == shown.xpath("string(//p/@title)")
     assert shown.xpath("string(//h1)").endswith("…")

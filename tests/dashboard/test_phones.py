@@ -1,4 +1,4 @@
-"""A telephone's first screen: each list begins there with what it is about, and its filter is a press away."""
+"""A phone's first screen: each list starts there with its content, and its filter is one tap away."""
 
 import re
 
@@ -30,7 +30,7 @@ def test_a_list_begins_on_the_first_screen_of_a_telephone_and_has_its_filter_at_
     browser.locator("summary", has_text=re.compile("ilter")).first.click()
     expect(filters.first).to_be_visible()
     top = browser.locator("header.top .brand").bounding_box(), browser.locator("#zone").bounding_box()
-    assert abs(top[0]["y"] - top[1]["y"]) < 20, "the tools stand beside the name, whatever the light says"  # type: ignore[index]
+    assert abs(top[0]["y"] - top[1]["y"]) < 20, "the tools are beside the name, whatever the status light says"  # type: ignore[index]
 
 
 def test_a_filter_that_is_set_is_open_and_stays_so_while_the_list_follows(page: Watched, furnished: Furniture) -> None:

@@ -1,4 +1,4 @@
-"""Configs, payload specs and secrets: made, changed, refused and deleted by the forms of their pages."""
+"""Configs, payload specs and secrets: created, changed, rejected and deleted with the forms of their pages."""
 
 from collections.abc import Callable
 
@@ -82,7 +82,7 @@ def test_no_page_shows_a_secrets_value(api: httpx.Client, workspace: str) -> Non
     there, value = f"/w/{workspace}/secrets", "planted-canary-8174"
     answers = [
         api.post(there, data={"/name": "token", "/value:text": value}),
-        api.post(there, data={"/name": "token", "/value:text": value}),  # it is taken
+        api.post(there, data={"/name": "token", "/value:text": value}),  # the name is taken
         api.post(there, data={"/name": "no good", "/value:text": value}),
         api.post(f"{there}/token", data={"version": "9", "/value:text": value}),
         api.post(f"{there}/token", data={"version": "1", "/value:text": f"{value} 2"}),

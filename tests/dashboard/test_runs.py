@@ -1,4 +1,5 @@
-"""Overview, executions, dead letters and load as pages: by their HTML, and in a browser what people do there."""
+"""The pages of the overview, executions, dead letters and load: by their HTML, and in a browser what people do
+there."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ def job(api: httpx.Client, workspace: str) -> str:
 
 
 def words(page: html.HtmlElement, path: str) -> str:
-    """The text of what an XPath finds."""
+    """The text of an XPath's elements."""
     (found,) = page.xpath(path)
     return " ".join(found.text_content().split())
 
@@ -65,7 +66,7 @@ def test_a_list_keeps_its_filters_and_goes_on_by_cursor(
         ended(shared_superuser, workspace, job, "SUCCESS", ago=timedelta(minutes=nth + 1), nth=nth)
         ended(shared_superuser, workspace, job, ago=timedelta(minutes=nth + 1), nth=nth)
     sent = api.get(f"/w/{workspace}/executions?status=FAILED&job=&scheduled_after=2026-01-01T00:00&limit=2")
-    assert sent.status_code == 303  # to an address without what was left empty
+    assert sent.status_code == 303  # to an address without the empty fields
     page = reader(sent.headers["location"])
     assert len(page.xpath("//tbody/tr")) == 2
     assert page.xpath("//select[@name='status']/option[@selected]/@value") == ["FAILED"]
@@ -122,7 +123,7 @@ def test_a_run_is_retried_once_and_cancelled_by_forms(
     run = ended(shared_superuser, workspace, job)
     there = f"/w/{workspace}/executions/{run}"
     (action,) = reader(there).xpath("//form[contains(@action, '/retry')]/@action")
-    for _ in range(2):  # as a button that is pressed twice
+    for _ in range(2):  # like a button that is pressed twice
         assert api.post(action, data={"once": "k", "endpoint_version": "same"}).headers["location"] == there
     assert api.get(f"/v1/workspaces/{workspace}/executions/{run}").json()["status"] == "RETRYING"
     (action,) = reader(there).xpath("//form[contains(@action, '/cancel')]/@action")
@@ -154,7 +155,7 @@ def test_dead_letters_are_counted_first_and_a_throttle_that_is_none_is_refused_a
     operation = reader(begun.headers["location"])
     assert "5 per second" in words(operation, "//dl[@class='facts']")
     assert operation.xpath("//progress/@max") == ["3"]
-    assert begun.headers["location"] in reader(there).xpath("//table//a/@href"), "it is found again"
+    assert begun.headers["location"] in reader(there).xpath("//table//a/@href"), "it can be found again"
     stopped = api.post(f"{begun.headers['location']}/cancel", data={})
     assert stopped.status_code == 303
     assert "cancelled" in words(reader(begun.headers["location"]), "//div[@id='progress']")
@@ -218,7 +219,7 @@ def test_the_load_of_very_many_jobs_is_counted_each_half_minute_and_when_anythin
 
     make()
     make()
-    assert [told(), told()] == [("2", 1), ("2", 2)], "of few jobs nothing is kept"
+    assert [told(), told()] == [("2", 1), ("2", 2)], "with few jobs nothing is cached"
     monkeypatch.setattr(Coming, "_MANY", 2)
     assert [told(), told()] == [("2", 3), ("2", 3)]
     third = make()
@@ -278,8 +279,8 @@ def test_anothers_change_appears_by_itself(
 ) -> None:
     page.go(f"/w/{workspace}/executions")
     expect(page.page.locator("#live")).to_contain_text("Live")
-    # within a second, by the order of things: the first time that the page asks after it heard of a change it has it,
-    # beside one that was under way; it waits for no more than this, and the server looks four times a second
+    # Within a second: the first request after the page heard of the change, possibly after one already in progress,
+    # shows it. The page waits no longer than this, and the server checks four times a second.
     script = api.get(page.page.locator("script[src*='kronos']").first.get_attribute("src") or "").text
     (refresh_ms,) = re.findall(r"const REFRESH_MS = (\d+);", script)
     assert int(refresh_ms) + 1000 * hubs.EVERY_SECONDS <= 900
@@ -300,7 +301,7 @@ def test_a_page_whose_answer_takes_long_is_asked_for_less_often_and_for_what_cha
     browser = page.page
     page.go(f"/w/{workspace}/executions")
     expect(browser.locator("#live")).to_contain_text("Live")
-    # a clock of the test's, and an answer that takes as long as it says
+    # a clock that the test sets, and an answer that takes as long as the test wants
     browser.evaluate("window.performance.now = () => window.tested ?? 0; window.tested = 1000")
     held: list[Route] = []
     browser.route("**/executions", lambda route: held.append(route))
@@ -310,7 +311,7 @@ def test_a_page_whose_answer_takes_long_is_asked_for_less_often_and_for_what_cha
     assert browser.evaluate("[live.isAsking, live.isDue, live.waiting]") == [True, True, None]
     made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
     held.pop().continue_()
-    # it is asked for once more, and rests before
+    # the page asks once more, after a pause
     await_condition(lambda: browser.evaluate("!live.isAsking && live.waiting !== null"), "the answer")
     assert browser.evaluate("live.next - window.tested") == 4 * 2000
     assert held == []
@@ -323,14 +324,14 @@ def test_a_page_whose_answer_takes_long_is_asked_for_less_often_and_for_what_cha
 
 @pytest.fixture
 def waiting_briefly(database_url: str, tmp_path: Path) -> Iterator[Api]:
-    """An API that says after ten seconds that its database is away."""
+    """An API that reports after ten seconds that its database is unavailable."""
     with running_api(database_url, tmp_path, database_wait_seconds=10) as api:
         yield api
 
 
 @pytest.fixture
 def away(waiting_briefly: Api) -> Callable[[bool], None]:
-    """Takes the database from the API, and gives it back."""
+    """Take the database away from the API, and give it back."""
 
     def turn(is_away: bool) -> None:
         parts = psycopg.conninfo.conninfo_to_dict(waiting_briefly.database_url)

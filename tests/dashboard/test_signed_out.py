@@ -1,4 +1,4 @@
-"""A session that ends under an open form, or a database: what was typed is there afterwards."""
+"""A session, or the database connection, ends while a form is open: the typed text is still there afterwards."""
 
 import re
 
@@ -38,7 +38,7 @@ def test_what_was_typed_is_sent_after_the_next_sign_in(
         form.locator("#f-endpoint").fill("sink")
         other.goto(f"{origin}/w/{workspace}")
         _sign_out(other)
-        form.locator("#f-sentence").fill("every day at 9:00")  # its preview is asked for
+        form.locator("#f-sentence").fill("every day at 9:00")  # its preview is requested
         expect(form.locator("#notices")).to_contain_text("What you typed is still here")
         expect(form.locator("#f-name")).to_have_value("typed")
         form.get_by_role("button", name="Create the job").click()
@@ -60,7 +60,7 @@ def test_what_was_typed_is_sent_after_the_next_sign_in(
 def test_nobodys_form_does_nothing_and_says_who_is_asked(origin: str, workspace: str) -> None:
     answered = httpx.post(f"{origin}/w/{workspace}/jobs/~new", data={"/name": "x"}, headers={"Origin": origin})
     assert answered.status_code == 401
-    assert "www-authenticate" not in answered.headers, "else the browser asks for a password"
+    assert "www-authenticate" not in answered.headers, "otherwise the browser asks for a password"
     assert 'target="_blank"' in answered.text
     assert "/name" not in answered.text
 

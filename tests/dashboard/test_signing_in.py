@@ -1,4 +1,4 @@
-"""Signing in with a key, being signed out with it, and what a role is offered: by HTML, and in a browser."""
+"""Signing in with a key, being signed out with it, and what each role is offered: by HTML, and in a browser."""
 
 import httpx
 import psycopg
@@ -57,7 +57,7 @@ def test_who_signs_in_comes_back_to_the_page(api: httpx.Client, origin: str, wor
     assert not page.xpath("//a[contains(@href, '/auth/login')]")  # no provider is configured
     sent = sign_in(browser, origin, key, next=back)
     assert (sent.status_code, sent.headers["location"]) == (303, f"/w/{workspace}/nothing-there?a=1")
-    again = browser.request("GET", "/sign-in")  # who is signed in goes on
+    again = browser.request("GET", "/sign-in")  # a signed-in user goes on
     assert (again.status_code, again.headers["location"]) == (303, "/w")
     out = browser.request("POST", "/sign-out", origin=origin)
     assert (out.status_code, out.headers["location"]) == (303, "/sign-in")
@@ -107,7 +107,7 @@ def test_a_key_signs_in_and_its_end_signs_out_by_itself(
         opened.locator("summary").click()
         assert api.post(path, json={"role": "viewer", "name": "another's"}).status_code == 201
         expect(page.get_by_text("another's", exact=True).first).to_be_visible(timeout=60_000)
-        expect(opened).to_have_attribute("open", "")  # what its reader has opened stays so
+        expect(opened).to_have_attribute("open", "")  # what the reader has opened stays open
 
         assert api.delete(f"{path}/{made['key_id']}").status_code == 204
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=60_000)

@@ -1,4 +1,4 @@
-"""A list page asks the database the same number of things, however many rows it shows."""
+"""A list page runs the same number of statements, however many rows it shows."""
 
 import asyncio
 from typing import Any
@@ -34,20 +34,20 @@ _LISTS = (
     "/w",
     "/system/audit",
 )
-# Whether a key still holds is asked again where that is 1.5 s old, as on a slow machine it is at each request.
+# The key is checked again when the last check is 1.5 s old: on a slow machine that is each request.
 _BY_THE_CLOCK = ("known_keys", "kronos.find_key", "kronos.note_use", "kronos.instance_admin", "kronos.zones as zone")
 
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch, workspace: str) -> list[str]:
-    """What this process, in which the API runs too, asks the database, but for what it asks by the clock, or is asked
-    about other workspaces: a page that an earlier test left open goes on asking."""
+    """The statements of this process, which includes the API. Not counted: periodic ones, and those for other
+    workspaces, because a page that an earlier test left open keeps refreshing."""
     asked: list[str] = []
     execute = psycopg.AsyncCursor.execute
 
     async def noted(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
         task = asyncio.current_task()
-        beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)  # for listeners, and that pings can be received
+        beside = (Hub._run.__qualname__, PingDoor.run.__qualname__)  # for listeners, and to receive pings
         is_by_the_clock = any(each in str(query) for each in _BY_THE_CLOCK)
         is_of_others = lines.known_here().get("workspace", workspace) != workspace
         if getattr(task and task.get_coro(), "__qualname__", "") not in beside and not (
@@ -61,7 +61,7 @@ def statements(monkeypatch: pytest.MonkeyPatch, workspace: str) -> list[str]:
 
 
 def add_rows(api: httpx.Client, superuser: psycopg.Connection, workspace: str, first: int, last: int) -> None:
-    """A job with runs that failed for each number, and of the kinds that take a request each a few."""
+    """For each number, a job with failed runs; and a few of each kind that is created with one request."""
     base, numbers = f"/v1/workspaces/{workspace}", range(first, last)
     cron = [
         {"endpoint": "sink", "trigger": "CRON", "name": f"job-{number}", "cron": f"{number} 3 * * *"}
@@ -94,13 +94,13 @@ def test_a_list_of_fifty_asks_for_no_more_than_a_list_of_five(
             assert answered.status_code == 200, answered.text
             return len(statements)
 
-        return min(once() for _ in range(3))  # what is kept for a moment, and what goes on beside
+        return min(once() for _ in range(3))  # without caches and background work
 
     add_rows(api, shared_superuser, workspace, 0, _FEW)
     few = {path: counted(path) for path in _LISTS}
     add_rows(api, shared_superuser, workspace, _FEW, _MANY)
     many = {path: counted(path) for path in _LISTS}
-    # What is kept for a while may be asked for less often.
+    # Cached data may be read less often.
     assert {path: (few[path], number) for path, number in many.items() if number > few[path]} == {}
     assert min(few.values()) > 0
 

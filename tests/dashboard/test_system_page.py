@@ -1,4 +1,4 @@
-"""The instance's page: what is wrong with it, who works on what, what Kronos put right."""
+"""The instance's page: its faults, the workers and their work, and Kronos's own repairs."""
 
 from collections.abc import Iterator
 
@@ -58,10 +58,10 @@ def test_it_says_what_is_wrong_and_who_works_on_what(own_api: Api, su: psycopg.C
 def test_jobs_and_entries_are_compared_where_that_is_asked_for(own_api: Api, su: psycopg.Connection) -> None:
     assert "Compare all jobs" in text(own_api.client, "/system", "//*[@id='drift']")
     assert "0 differences" in text(own_api.client, "/system?part=drift", "//*[@id='drift']")
-    assert "Findings" not in text(own_api.client, "/system?part=drift")  # which would be read beside it
+    assert "Findings" not in text(own_api.client, "/system?part=drift")  # they would be read along with it
     job_id = make_cron_job(su)
     shown = own_api.client.get("/system?part=drift", headers={"HX-Request": "true"})
-    assert "Findings" not in shown.text  # the part alone
+    assert "Findings" not in shown.text  # only this part
     found = " ".join(html.document_fromstring(shown.text).text_content().split())
     assert "1 difference The reaper" in found
     assert f"kronos:{job_id}" in found

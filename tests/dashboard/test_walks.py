@@ -1,4 +1,4 @@
-"""What a walk through the pages found: on call with a telephone, and with a hand that mistypes."""
+"""Faults found while using the pages: on call with a phone, and with mistyped input."""
 
 import httpx
 import psycopg
@@ -32,7 +32,7 @@ def test_the_overview_begins_with_what_is_wrong(
 
 
 def test_a_form_that_was_sent_and_changed_can_be_sent_again(api: httpx.Client, workspace: str) -> None:
-    """As the browser's Back brings it back: its own key is the one that was used."""
+    """As after the browser's Back: the form comes back with its own key, which was already used."""
     there = f"/w/{workspace}/jobs/~new"
     once = html.document_fromstring(api.get(there).text).xpath("//input[@name='once']/@value")[0]
     assert api.post(there, data=_JOB | {"once": once}).status_code == 303

@@ -1,4 +1,4 @@
-"""Who has switched scripts off signs in, reads, searches and finds why something failed."""
+"""Without scripts, users can sign in, read, search, and find why something failed."""
 
 import re
 

@@ -1,4 +1,5 @@
-"""Keys, audit, usage and settings of a workspace, by their HTML: what they show, to whom, and what their forms do."""
+"""Keys, audit, usage and settings of a workspace, by their HTML: their content, who sees it, and what their forms
+do."""
 
 import uuid
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Every write and every link of the pages: whom it is offered, whom it is refused, and that no form is an error of
-ours, whatever it holds."""
+"""Every write and every link of the pages: to which roles it is offered and for which it is rejected. No form, whatever
+its content, causes a server error."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -50,7 +50,7 @@ HOSTILE: Final = (
 
 @pytest.fixture(scope="module")
 def own(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
-    """Of this file: forms of all sorts are sent to it, and its texts are markup."""
+    """The workspace of this file: it receives all sorts of forms, and its texts are markup."""
     made = furnish(shared_api.client, shared_api.database_url, new_workspace())
     api, base = shared_api.client, f"/v1/workspaces/{made.workspace}"
     job = f"{base}/jobs/{made.names['job']}"
@@ -69,7 +69,7 @@ def own(shared_api: Api, new_workspace: Callable[[], str]) -> Furniture:
 
 
 def path_of(route: str, own: Furniture) -> str:
-    """A route's path with things that are there."""
+    """A route's path with existing names and ids."""
     for kind, name in NAMES.items():
         route = route.replace(f"{kind}/{{name}}", f"{kind}/{name}")
     names = {"w": own.workspace, "j": own.names["job"], "e": own.names["execution"]}
@@ -77,7 +77,7 @@ def path_of(route: str, own: Furniture) -> str:
 
 
 def needed(path: str, method: str) -> Role | None:
-    """The role that the route behind a link or a form needs; None: nobody's, or it is the API's."""
+    """The role that the route behind a link or a form needs. None: no role, or the route is the API's."""
     scope = {"type": "http", "path": path.partition("?")[0].partition("#")[0], "method": method, "root_path": ""}
     for each in ROUTES:
         if each.matches(scope)[0] == Match.FULL:
@@ -86,7 +86,7 @@ def needed(path: str, method: str) -> Role | None:
 
 
 def offered(page: html.HtmlElement) -> Iterator[tuple[str, str]]:
-    """Paths and methods of what a page has its reader do."""
+    """The paths and methods that a page offers its reader."""
     yield from ((each, "GET") for each in page.xpath("//a/@href") if each.startswith("/"))
     for form in page.xpath("//form[@action][.//button]"):
         yield form.get("action"), form.get("method", "get").upper()
@@ -99,7 +99,7 @@ def test_what_a_role_may_not_do_or_see_is_on_no_page_and_text_is_text(
     key = add_key(shared_superuser, own.workspace, role, sees_payloads=role != "viewer")
     headers = {"Authorization": f"Bearer {key}"}
     pages = {path: api.get(own.path(path), headers=headers) for path in PAGES}
-    # What is withheld from a viewer is not missed by a page.
+    # Pages cope without the data that is withheld from a viewer.
     assert {path: each.text for path, each in pages.items() if each.status_code >= 500} == {}
     shown = {path: html.document_fromstring(each.text) for path, each in pages.items() if each.status_code == 200}
     assert len(shown) > 20

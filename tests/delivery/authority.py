@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own, by the command openssl."""
+"""A certificate authority for a test, made with the command openssl."""
 
 import ssl
 import subprocess
@@ -29,7 +29,7 @@ def _openssl(*words: str | Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Signs certificates; `file` is its own, in PEM."""
+    """Signs certificates; `file` holds its own, in PEM."""
 
     folder: Path
 
@@ -60,7 +60,7 @@ class Authority:
         return self.folder / "ca.pem"
 
     def server(self, names: str, *, since: str = "20200101000000Z", until: str = "20491231000000Z") -> ssl.SSLContext:
-        """What a receiver with a certificate for these names (`IP:127.0.0.1`, `DNS:shop.test`) has."""
+        """Return a receiver's key and certificate for these names (`IP:127.0.0.1`, `DNS:shop.test`)."""
         stem = self.folder / names.replace(":", "-").replace(",", "_")
         key, request, certificate, extensions = (stem.with_suffix(f".{end}") for end in ("key", "csr", "pem", "ext"))
         extensions.write_text(f"subjectAltName = {names}\n")

@@ -22,7 +22,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 @pytest.fixture(scope="session", autouse=True)
 def _authorities_are_read_once() -> Iterator[None]:
-    """The operating system's, which each transport reads when it is opened: 24 ms of CPU, a thousand times."""
+    """Cache the operating system's authorities: each of a thousand transports would take 24 ms of CPU to read them."""
     make = trust._context
     of_system = cache(lambda *where: make(None))
 
@@ -39,7 +39,7 @@ def _authorities_are_read_once() -> Iterator[None]:
 
 @pytest.fixture
 def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
-    """Every socket the transport opens, with a small send buffer so that a body does not vanish in the kernel."""
+    """Every socket that the transport opens, with a small send buffer so that a body does not fit into the kernel."""
     opened: list[socket.socket] = []
 
     def record(policy: EgressPolicy, info: Any) -> socket.socket:
@@ -53,7 +53,7 @@ def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The addresses for which a transport made a socket."""
+    """The addresses for which a transport created a socket."""
     made: list[str] = []
 
     def record(policy: EgressPolicy, info: Any) -> socket.socket:

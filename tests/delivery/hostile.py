@@ -1,5 +1,5 @@
-"""Hostile receivers in a process of their own: `python -m delivery.hostile` prints a port for each shape, and ends with
-its stdin."""
+"""Hostile receivers in a separate process: `python -m delivery.hostile` prints a port for each shape, and ends when its
+stdin is closed."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
-"""librdkafka's mock cluster, in this process: brokers on real sockets that speak Kafka, and fail when asked to.
+"""librdkafka's mock cluster, in this process: brokers on real sockets that speak Kafka, and fail on request.
 
-confluent-kafka's wheel has the library; its Python part reaches only the cluster's size, ctypes reaches the rest.
+confluent-kafka's wheel contains the library. Its Python part only sets the cluster's size; ctypes reaches the rest.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ PRODUCE, METADATA = 0, 3
 
 @lru_cache(maxsize=1)
 def library() -> ctypes.CDLL | None:
-    """librdkafka as confluent-kafka's wheel brings it; None where there is none."""
+    """librdkafka from confluent-kafka's wheel, or None where it is missing."""
     spec = find_spec("confluent_kafka")
     if spec is None or spec.origin is None:
         return None
@@ -34,7 +34,7 @@ IS_MISSING = library() is None
 
 
 class MockCluster:
-    """`with MockCluster(3) as cluster:` has three brokers, of the ids 1, 2 and 3."""
+    """`with MockCluster(3) as cluster:` has three brokers, with ids 1, 2 and 3."""
 
     current = "orders"  # the topic that a test is about
 
@@ -63,7 +63,7 @@ class MockCluster:
         self._call("topic_create", name.encode(), partitions, replicas)
 
     def refuse(self, api: int, errors: Sequence[int]) -> None:
-        """The next requests of this kind are answered with these errors."""
+        """Answer the next requests of this kind with these errors."""
         codes = (ctypes.c_int * len(errors))(*errors)
         self._library.rd_kafka_mock_push_request_errors_array(
             self._cluster, ctypes.c_int16(api), ctypes.c_size_t(len(errors)), codes
@@ -82,11 +82,11 @@ class MockCluster:
         self._call("partition_set_leader", topic.encode(), ctypes.c_int32(partition), ctypes.c_int32(broker))
 
     def advertise(self, broker: int, host: str, port: int) -> None:
-        """Where clients are told that this broker is."""
+        """Set the address that clients are given for this broker."""
         self._library.rd_kafka_mock_broker_set_host_port(self._cluster, ctypes.c_int32(broker), host.encode(), port)
 
     def records(self, topic: str, count: int, partitions: int = 1) -> list[Any]:
-        """The topic's first records, as a consumer of another library reads them."""
+        """Return the topic's first records, as a consumer of another library reads them."""
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
         consumer = Consumer({"bootstrap.servers": ",".join(self.bootstrap), "group.id": "test"})
@@ -103,7 +103,7 @@ class MockCluster:
             consumer.close()
 
     def count(self, topic: str) -> int:
-        """How many records the topic's only partition has."""
+        """Return how many records the topic's only partition has."""
         from confluent_kafka import Consumer, TopicPartition
 
         consumer = Consumer({"bootstrap.servers": ",".join(self.bootstrap), "group.id": "test"})

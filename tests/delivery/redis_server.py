@@ -1,5 +1,4 @@
-"""A real Redis server on this machine, of a test's own: it can be killed, started again, and configured while it
-runs."""
+"""A real Redis server on this machine for one test, which can kill, restart and reconfigure it."""
 
 import shutil
 import socket
@@ -18,7 +17,7 @@ MISSING = "redis-server is not on this machine: bin/install gets it by apt-get i
 
 
 class RedisProcess:
-    """`redis-server` in a folder of its own, with nothing saved to disk unless asked for."""
+    """`redis-server` in its own folder, with nothing saved to disk unless requested."""
 
     def __init__(self, folder: Path, *options: str, port: int | None = None, tls: bool = False) -> None:
         self.port = port or held_port()
@@ -64,7 +63,7 @@ class RedisProcess:
             return False
 
     def kill(self) -> None:
-        """As kill -9."""
+        """As with kill -9."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(60)
@@ -74,7 +73,7 @@ class RedisProcess:
             self.kill()
 
     def client(self, **settings: Any) -> "redis.Redis":
-        """A client of the test's own, to look with."""
+        """A separate client, for the test to inspect the server."""
         import redis  # here: all of pytest's processes load this module to collect tests, and few run one that uses it
         from redis.backoff import NoBackoff
         from redis.retry import Retry

@@ -1,4 +1,5 @@
-"""A Kafka broker of a test's own, on a real socket: it advertises what it is told to, and logs in whom it knows."""
+"""A Kafka broker for one test, on a real socket: it advertises the given address, and accepts the given users'
+logins."""
 
 import asyncio
 import struct
@@ -8,7 +9,7 @@ Reply = Callable[[int, bytes], bytes | None]
 
 
 class ScriptedBroker:
-    """A broker of a test's own: it advertises what it is told to, and wants a SASL log-in where it has users."""
+    """A broker for one test: it advertises the given address, and requires a SASL login if it has users."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""One delivery, made and judged: what the tests of HttpTransport share."""
+"""One delivery and its outcome: shared helpers for the tests of HttpTransport."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ LOCAL = EgressPolicy.parse("127.0.0.0/8")
 EXECUTION_ID = UUID("01938e2a-7c1b-7def-8abc-0123456789ab")
 JOB_ID = UUID("01938e2a-0000-7000-8000-000000000001")
 HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
-ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
+ENDLESS = timedelta(seconds=9)  # no test waits this long unless it hangs: timeouts are 10 s at most
 
 
 def delivery(url: str, **changes: Any) -> HttpDelivery:
@@ -37,7 +37,7 @@ def delivery(url: str, **changes: Any) -> HttpDelivery:
 
 
 async def deliver(handle: Handler, **changes: Any) -> Outcome:
-    """One delivery to one receiver, both closed afterwards."""
+    """Send one delivery to one receiver, and close both afterwards."""
     async with Receiver(handle) as receiver, HttpTransport(LOCAL) as transport:
         return await transport.deliver(delivery(receiver.url, **changes))
 
@@ -47,8 +47,8 @@ def error_type(outcome: Outcome) -> str | None:
 
 
 def told(outcome: Outcome) -> tuple[str, str | None, bool]:
-    """How it ended, by which type of error, and whether it is tried again."""
-    assert outcome.is_unknown == (outcome.status == "UNKNOWN")  # what retry_unknown asks
+    """Return how it ended, its error's type, and whether it is retried."""
+    assert outcome.is_unknown == (outcome.status == "UNKNOWN")  # retry_unknown depends on it
     return outcome.status, error_type(outcome), outcome.retryable
 
 
@@ -64,5 +64,5 @@ def _stored(document: str | None) -> dict[str, Any]:
     assert document is not None
     found = json.loads(document)
     assert isinstance(found, dict)
-    json.dumps(found).encode()  # storable
+    json.dumps(found).encode()  # it can be stored
     return found

@@ -1,4 +1,4 @@
-"""Receivers of deliveries on real sockets, most of them hostile, and names that resolve as a test says."""
+"""Receivers of deliveries on real sockets, most of them hostile, and names that resolve as the test says."""
 
 import asyncio
 import os
@@ -50,7 +50,8 @@ class Talk:
 
 
 class Receiver:
-    """A server that hands each request to `handle` and then closes, or keeps the connection for the next."""
+    """A server that passes each request to `handle` and then closes the connection, or keeps it for the next
+    request."""
 
     def __init__(
         self,
@@ -111,7 +112,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 def answer(body: bytes = b"ok", *, status: str = "200 OK", headers: str = "") -> Handler:
-    """A handler that answers well."""
+    """A handler that sends a valid answer."""
 
     async def handle(talk: Talk) -> None:
         await talk.send(f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -131,7 +132,7 @@ def once(data: bytes, *, then_wait: bool = False) -> Handler:
 
 
 def endless(start: bytes, repeated: bytes) -> Handler:
-    """A handler that never ends by itself and sends as fast as it is read."""
+    """A handler that never stops by itself and sends as fast as the client reads."""
 
     async def handle(talk: Talk) -> None:
         await talk.send(start)
@@ -158,16 +159,16 @@ async def silent(talk: Talk) -> None:
 
 
 async def closing(talk: Talk) -> None:
-    """Takes the request and closes without a word."""
+    """Reads the request and closes without an answer."""
 
 
 def gzipped(body: bytes) -> Handler:
-    """An answer with a gzip body nobody asked for."""
+    """An answer with a gzip body that the client did not ask for."""
     return once(OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def huge_body(size: int) -> Handler:
-    """An answer of so many bytes, sent as fast as it is read."""
+    """An answer of this many bytes, sent as fast as the client reads."""
 
     async def handle(talk: Talk) -> None:
         await talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
@@ -183,7 +184,7 @@ GARBAGE = b"\x16\x03\x01" + os.urandom(4096)
 
 
 class Names:
-    """Resolves as the test says: a list of addresses for each name, or a function of the number of the look-up."""
+    """Resolves names as the test says: a list of addresses per name, or a function of the lookup's number."""
 
     def __init__(self, names: dict[str, list[str] | Callable[[int], list[str]]]) -> None:
         self._names = names
@@ -199,8 +200,7 @@ class Names:
 
 
 class BlockingReceiver:
-    """A server on a thread, for what happens while the event loop stands still: each answer, then an unannounced
-    close."""
+    """A server on a thread, for tests that block the event loop: it sends each answer, then closes without notice."""
 
     def __init__(self) -> None:
         self.closed = threading.Semaphore(0)
@@ -235,7 +235,7 @@ class BlockingReceiver:
 
 @contextmanager
 def full_backlog() -> Iterator[tuple[str, int]]:
-    """An address that takes no connection and refuses none."""
+    """An address that neither accepts nor refuses connections."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))

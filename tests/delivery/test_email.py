@@ -1,4 +1,4 @@
-"""Mail over SMTP, taken by a real mail server: TLS and logins, refusals, and what is not known afterwards."""
+"""Mail over SMTP, to a real mail server: TLS and logins, rejections, and unknown outcomes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ _MESSAGE = Message(
 
 @dataclass
 class Inbox:
-    """What the server took, and what it says instead."""
+    """The messages that the server accepted, and its other answers."""
 
     mails: list[Received] = field(default_factory=list)
     says: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ async def serving(inbox: Inbox, **options: Any) -> AsyncIterator[int]:
         server.close()
         for transport in made:
             transport.close()
-        await asyncio.sleep(0)  # the loop closes what was ended in its next round
+        await asyncio.sleep(0)  # the loop closes ended connections in its next round
 
 
 def to(port: int, *recipients: str, tls: Tls | None = None, is_first: bool = False, **login: str) -> Mail:
@@ -245,7 +245,7 @@ async def test_a_subject_is_one_line() -> None:
     ids=["quoted", "base64", "long", "long and not ASCII", "words", "controls"],
 )
 async def test_a_subject_is_seen_as_it_was_written_and_adds_no_header(subject: str) -> None:
-    """What looks like an encoded word was decoded, and what was in it stood in the mail."""
+    """Text that looks like an encoded word used to be decoded, and its content appeared in the mail."""
     inbox = Inbox()
     pairs = (("Subject", subject.encode()), ("Kronos-Execution-Id", b"1"), ("Kronos-Job", subject.encode()))
     async with serving(inbox) as port:

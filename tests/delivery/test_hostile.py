@@ -1,4 +1,4 @@
-"""A hundred hostile receivers, of every shape and in a process of their own, cost their own deliveries only."""
+"""A hundred hostile receivers of all shapes, in a separate process, affect only their own deliveries."""
 
 import asyncio
 import json
@@ -22,17 +22,17 @@ from delivery.servers import Receiver, answer
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# Only time ends these. All others end by what they send, however long the machine takes over it.
+# Only a timeout ends these. All others end by what they send, however long the machine takes over it.
 ENDED_BY_TIME = ("silence", "a status line by drops", "headers by drops", "a body by drops", "chunks by drops")
 EACH = 100 // len(SHAPES)
 SHAPE: ContextVar[str] = ContextVar("SHAPE")
 """Of the hostile delivery that a callback of the loop belongs to."""
 PATIENCE, LONG = timedelta(seconds=4), timedelta(seconds=60)
 MB = 1_000_000
-# A status line that was read is the verdict; what never had one is none.
+# Once a status line was read, it decides the outcome; without one the delivery fails.
 ACCEPTED: dict[str, str | None] = {"SUCCESS": None}
 ENDS: dict[str, dict[str, str | None]] = {shape: ACCEPTED for shape in SHAPES} | {
     "interim answers without end": {"FAILED": "bad_response"},
@@ -77,8 +77,8 @@ def hostile_process() -> Iterator[dict[str, int]]:
 
 @pytest.fixture
 def callbacks(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[float]]:
-    """The loop's own time for each callback of a hostile delivery, in seconds, by the shape; none of uvloop's, which
-    runs them in C."""
+    """The loop's CPU time for each callback of a hostile delivery, in seconds, by shape. Empty on uvloop, which runs
+    callbacks in C."""
     took: dict[str, list[float]] = defaultdict(list)
     run = asyncio.Handle._run
 
@@ -103,12 +103,12 @@ def few_objects() -> Iterator[None]:
 async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
     ports: dict[str, int], callbacks: dict[str, list[float]]
 ) -> None:
-    """How long others wait is told by the loop's own time: what other processes of the machine take is not Kronos's.
+    """Delays are measured in the loop's own CPU time, so that other processes of the machine do not count.
 
-    What the machine adds to that all the same (interrupts, what its host takes) it adds to a few, and what a shape
-    costs it costs each of its deliveries: so of its callbacks the longest but four is judged. Others wait while hostile
-    answers are read, which is over soon. Measured: 2 ms for each hostile delivery, all told; 5 ms for the longest
-    callback, a piece of 64 KiB in chunks of a byte.
+    Interrupts and the machine's host still add to a few callbacks, while the cost of a shape shows in each of its
+    deliveries. So the fifth-longest callback is judged. Other deliveries wait while hostile answers are read, which is
+    brief. Measured: 2 ms in total per hostile delivery; 5 ms for the longest callback, a piece of 64 KiB in chunks of a
+    byte.
     """
 
     async def deliver(shape: str, port: int) -> Outcome:
@@ -127,11 +127,12 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
         ]
         assert len(under_way) == 100
         took: list[float] = []
-        spent, taken = 0.0, 0.0  # until all have ended that do not wait for time to pass
+        spent, taken = 0.0, 0.0  # until all have ended that do not end by timeout
         while len(took) < 300 or not all(task.done() for _, task in under_way):
             before = time.thread_time()
             assert (await transport.deliver(delivery(good.url))).status == "SUCCESS"
             took.append(time.thread_time() - before)
+            good.requests.clear()  # 2 kB each, which is the test's own memory: on a fast machine 45,000 of them
             highest = max(highest, resident_bytes())
             if not spent and all(task.done() for shape, task in under_way if shape not in ENDED_BY_TIME):
                 spent, taken = time.thread_time() - began, len(took) * median(took)
@@ -140,7 +141,7 @@ async def test_a_hundred_of_them_hold_up_nobody_else_and_no_memory(
     assert {shape: each for shape, each in callbacks.items() if sorted(each)[-EACH] >= 0.05} == {}
     assert sum(map(sum, callbacks.values())) < 100 * 0.02
     assert spent - taken < 100 * 0.02
-    assert highest - memory < 80 * MB
+    assert highest - memory < 40 * MB
     assert [(shape, told(outcome)) for shape, outcome in ended if told(outcome) != ENDS[shape]] == []
     assert max(outcome.duration for shape, outcome in ended if shape in ENDED_BY_TIME) < PATIENCE + timedelta(seconds=7)
 

@@ -1,5 +1,4 @@
-"""Every address that may not be reached, by every way in which a broker's client can be sent there: no connection is
-made to any."""
+"""Every forbidden address, by every way in which a broker's client can be sent there: no connection is made to any."""
 
 import asyncio
 import json
@@ -32,7 +31,7 @@ NUMBERS = ["2130706433", "127.1", "0x7f.1", "0177.0.0.1", "0", "localhost", "met
 
 
 class Everywhere:
-    """Each name has the address that it names, or those that the test says."""
+    """A resolver: each name has the address that it contains, or the addresses that the test gives."""
 
     def __init__(self, *addresses: str) -> None:
         self.addresses = list(addresses)
@@ -63,7 +62,7 @@ async def _is_refused_whole(to: RedisStream | KafkaTopic, *addresses: str) -> bo
 
 
 async def test_what_is_saved_names_no_such_address() -> None:
-    """As a literal, and as a number that some parsers take for one."""
+    """As a literal, and as a number that some parsers accept as one."""
     for host in [*REFUSED_ADDRESSES, *NUMBERS]:
         shown = f"[{host}]" if ":" in host else host
         with pytest.raises(Refused):
@@ -82,7 +81,7 @@ async def test_another_infrastructures_ports_are_not_a_brokers() -> None:
 
 
 async def test_no_literal_address_is_connected_to(connected: list[str]) -> None:
-    """Past the check of what is saved: as a row that was written by hand would have it."""
+    """Past the check on saving: as from a row that was written with SQL."""
     for address in REFUSED_ADDRESSES:
         assert await _is_refused_whole(_redis(address)), address
         assert await _is_refused_whole(_kafka((address, 9092))), address
@@ -90,7 +89,7 @@ async def test_no_literal_address_is_connected_to(connected: list[str]) -> None:
 
 
 async def test_no_name_leads_there(connected: list[str]) -> None:
-    """Alone, and beside an address that may be reached."""
+    """By itself, and next to an allowed address."""
     for address in REFUSED_ADDRESSES:
         for addresses in ([address], ["127.0.0.2", address]):
             assert await _is_refused_whole(_redis("redis.test"), *addresses), addresses
@@ -99,7 +98,7 @@ async def test_no_name_leads_there(connected: list[str]) -> None:
 
 
 async def test_no_advertised_broker_is_connected_to_there(connected: list[str]) -> None:
-    """Of a cluster whose first broker is where it may be, and says that the leader is elsewhere."""
+    """The cluster's first broker is at an allowed address, and says that the leader is elsewhere."""
     for address in [*REFUSED_ADDRESSES, "rebound.test"]:
         broker = ScriptedBroker(advertises=(address, 9092))
         server = await asyncio.start_server(broker.talk, "127.0.0.2", 0)
@@ -110,7 +109,7 @@ async def test_no_advertised_broker_is_connected_to_there(connected: list[str]) 
 
 
 async def test_no_advertised_port_is_anothers() -> None:
-    """A broker that sends clients to the databases of public addresses."""
+    """A broker that redirects clients to the databases of public addresses."""
     for port in sorted(_INFRASTRUCTURE_PORTS - KAFKA_PORTS):
         broker = ScriptedBroker(advertises=("8.8.8.8", port))
         server = await asyncio.start_server(broker.talk, "127.0.0.2", 0)

@@ -1,4 +1,4 @@
-"""HttpTransport against real sockets on loopback: what is sent, what answers mean, hostile servers."""
+"""HttpTransport against real sockets on loopback: requests, the meaning of answers, hostile servers."""
 
 import gzip
 import json
@@ -35,7 +35,7 @@ from delivery.servers import (
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.signing import signature, signer
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 NO_STATUS_LINE = "does not begin with an HTTP/1 status line"
 
@@ -136,7 +136,7 @@ async def test_retry_after_of_an_answer_is_passed_on() -> None:
     outcome = await deliver(answer(status="503 Busy", headers="Retry-After: 7\r\n"))
     assert outcome.retry_after == timedelta(seconds=7)
     outcome = await deliver(answer(status="400 Bad", headers="Retry-After: 7\r\n"))
-    assert (outcome.retryable, outcome.status_code) == (False, 400)  # unless the endpoint's policy tries it again
+    assert (outcome.retryable, outcome.status_code) == (False, 400)  # unless the endpoint's policy retries it
     assert outcome.retry_after == timedelta(seconds=7)
 
 

@@ -1,4 +1,4 @@
-"""Connections of HTTP deliveries: closed when the outcome is there, kept for the next, and what becomes of one that
+"""Connections of HTTP deliveries: closed with the outcome, or kept for the next delivery, and what happens when one
 breaks."""
 
 import asyncio
@@ -51,7 +51,7 @@ async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_cl
 ) -> None:
     outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
-    assert outcome.is_unknown  # the request was sent whole
+    assert outcome.is_unknown  # the whole request was sent
     assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
     assert [opened.fileno() for opened in sockets] == [-1]
 
@@ -67,7 +67,7 @@ async def test_socket_is_closed_when_the_outcome_is_there(method: str, sockets: 
 async def test_a_socket_that_the_loop_does_not_take_is_closed_and_not_left_to_its_finaliser(
     is_tls: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both loops refuse a datagram socket before they take it over."""
+    """Both loops reject a datagram socket before they take it over."""
     refused = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     async def connected(*_: object, **__: object) -> socket.socket:
@@ -207,7 +207,7 @@ async def test_receiver_that_does_not_listen_is_a_connect_error() -> None:
 
 @pytest.fixture
 async def unanswering() -> AsyncIterator[str]:
-    """The URL of a receiver that takes connections and reads nothing."""
+    """The URL of a receiver that accepts connections and reads nothing."""
     loop = asyncio.get_running_loop()
     taken: list[socket.socket] = []
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
@@ -220,7 +220,7 @@ async def unanswering() -> AsyncIterator[str]:
 
 
 async def _aborted(transport: HttpTransport, url: str, *, is_begun: bool) -> Outcome:
-    """The outcome of a delivery that was ended at once, or once its request was sent."""
+    """The outcome of a delivery that was stopped immediately, or once its request was sent."""
     ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     one = delivery(url)
     sending = transport.send(
@@ -243,7 +243,7 @@ async def _aborted(transport: HttpTransport, url: str, *, is_begun: bool) -> Out
 
 
 async def _ends(transport: HttpTransport, url: str, kind: str) -> list[Outcome]:
-    """A hundred at once."""
+    """Let a hundred deliveries end at once."""
     if kind == "timeouts":
         late = delivery(url, timeout=timedelta(seconds=0.05))
         return await asyncio.gather(*(transport.deliver(late) for _ in range(100)))
@@ -264,7 +264,7 @@ async def test_a_thousand_timeouts_or_aborts_leave_no_socket_no_task_no_timer_an
             outcomes = [outcome.status for _ in range(10) for outcome in await _ends(transport, unanswering, kind)]
             assert {opened.fileno() for opened in sockets} == {-1}
             assert len(asyncio.all_tasks()) == tasks
-            if transport._timer is not None:  # of deliveries that ended before their time
+            if transport._timer is not None:  # of deliveries that ended before their timeout
                 transport._timer.cancel()
                 transport._end_late_ones()
             assert (transport._under_way, transport._timer, transport._connections._idle) == (set(), None, {})
@@ -381,7 +381,7 @@ async def test_an_error_of_our_own_as_the_request_is_written_ends_the_delivery_o
 
 
 async def test_of_connections_that_wait_for_the_next_delivery_so_many_are_kept() -> None:
-    """To however many hosts deliveries go: the one that has waited longest is closed."""
+    """The limit is over all hosts together: the connection that has waited longest is closed."""
     async with AsyncExitStack() as stack:
         receivers = [await stack.enter_async_context(Receiver(answer(), keep=True)) for _ in range(4)]
         transport = await stack.enter_async_context(HttpTransport(LOCAL, most_idle=2))

@@ -1,5 +1,5 @@
-"""HttpTransport against real sockets on loopback: where a delivery may go, and what it refuses to follow, keep or
-trust."""
+"""HttpTransport against real sockets on loopback: where a delivery may go, and which redirects, cookies and
+certificates it ignores or rejects."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from unit.test_egress import REFUSED_ADDRESSES, REFUSED_URLS
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -50,7 +50,7 @@ async def test_cookies_are_not_sent_back() -> None:
 
 async def test_name_that_turns_private_is_refused_at_each_connection() -> None:
     only_2 = EgressPolicy.parse("127.0.0.2")
-    # The canary first: on 127.0.0.1, where all else of this machine is, a port that was free on 127.0.0.2 may be taken.
+    # The canary comes first: a port that is free on 127.0.0.2 may be in use on 127.0.0.1.
     canary = await asyncio.start_server(lambda *_: pytest.fail("connected"), "127.0.0.1", 0)
     port = canary.sockets[0].getsockname()[1]
     async with (
@@ -82,8 +82,8 @@ async def test_answer_with_one_refused_address_is_refused_whole(addresses: list[
 
 
 async def test_no_hostile_target_is_connected_to(connected: list[str]) -> None:
-    """Each URL of the table as it is, each address as a literal, by a name, and by a name beside one that is
-    allowed."""
+    """Each URL of the table as it is, and each address as a literal, by a name, and by a name that also has an allowed
+    address."""
     only_2 = EgressPolicy.parse("127.0.0.2")
     literals = [f"http://[{each}]/" if ":" in each else f"http://{each}/" for each in REFUSED_ADDRESSES]
     targets = [url for urls in REFUSED_URLS.values() for url in urls] + literals
@@ -158,7 +158,7 @@ async def test_what_may_not_be_sent_is_refused_unsent_and_not_retried(changes: d
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A key and a certificate for 127.0.0.1 that nobody trusts."""
+    """A key and a certificate for 127.0.0.1 that is not trusted."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(

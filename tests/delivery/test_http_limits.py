@@ -1,4 +1,4 @@
-"""Of a delivery's time, what a connection may take, and how long nothing may come."""
+"""Time limits of a delivery: for connecting, and for silence."""
 
 import asyncio
 import json
@@ -104,13 +104,13 @@ async def test_each_byte_gives_the_next_its_whole_time_within_the_time_of_the_wh
         assert (sending.deadline, ended.done()) == (began + 190, False)
         connection.moved_at = began + 550
         sending.late(began + 560)
-        assert (sending.deadline, ended.done()) == (began + 600, False)  # no later than the end of the whole
+        assert (sending.deadline, ended.done()) == (began + 600, False)  # no later than the end of the whole delivery
         step.set()
         assert (await ended).status == "SUCCESS"
 
 
 async def test_bytes_that_the_receiver_takes_count_too() -> None:
-    """It reads a large request slowly: that is no silence. One that reads nothing at all is."""
+    """A receiver that reads a large request slowly is not idle. One that reads nothing is."""
     over = asyncio.Event()
 
     async def reading_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,10 +133,10 @@ async def test_bytes_that_the_receiver_takes_count_too() -> None:
         assert sending._connection is kept
         assert not kept.is_sent
         now = time.monotonic() + 100
-        sending._unsent_bytes = kept.unsent_bytes + 1  # as many were left when it was last looked at
+        sending._unsent_bytes = kept.unsent_bytes + 1  # as if more bytes had been left at the last check
         sending.late(now)
         assert (sending.deadline, ended.done()) == (now + 100, False)
-        while not ended.done():  # once the system's buffers are full, nothing is taken
+        while not ended.done():  # once the system's buffers are full, no more bytes leave
             now += 100
             sending.late(now)
             await asyncio.sleep(0)
@@ -174,9 +174,8 @@ async def test_a_spec_says_them_in_milliseconds(spec: dict[str, Any], limits: Ti
 @pytest.mark.parametrize("has_answered", [True, False])
 @pytest.mark.parametrize("late_by", [0.05, 600.0])
 async def test_an_answer_that_came_while_the_worker_was_stopped_counts(has_answered: bool, late_by: float) -> None:
-    """A lease outlives its timeout. After SIGSTOP, or a machine's sleep, the event loop runs its timers before it
-    reads:
-    the attempt was TIMED_OUT, and sent again."""
+    """A lease outlives its timeout. After SIGSTOP, or after the machine slept, the event loop runs its timers before it
+    reads: the attempt used to be TIMED_OUT, and was sent again."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
@@ -186,7 +185,7 @@ async def test_an_answer_that_came_while_the_worker_was_stopped_counts(has_answe
             receiver, _ = await loop.sock_accept(server)
             with receiver:
                 assert await loop.sock_recv(receiver, 65536)
-                # from here on nothing awaits: as in a process that is stopped
+                # no await from here on: like a process that is stopped
                 if has_answered:
                     receiver.send(OK + b"Content-Length: 2\r\n\r\nok")
                 transport._timer_at, sending.deadline = time.monotonic() - late_by, 0.0
@@ -197,7 +196,8 @@ async def test_an_answer_that_came_while_the_worker_was_stopped_counts(has_answe
 
 
 async def test_nothing_is_sent_once_its_time_is_over_though_its_connection_is_there() -> None:
-    """It came while the worker was stopped, for longer than its lease maybe: another worker may be sending it."""
+    """The connection opened while the worker was stopped, perhaps for longer than its lease: another worker may be
+    sending the delivery."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)

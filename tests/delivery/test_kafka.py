@@ -1,5 +1,5 @@
-"""Records of Kafka topics, produced over the wire to librdkafka's mock cluster with errors that its brokers are told to
-answer, and to scripted brokers."""
+"""Records of Kafka topics, sent to librdkafka's mock cluster, whose brokers answer with given errors, and to scripted
+brokers."""
 
 import asyncio
 import io
@@ -26,19 +26,19 @@ from worker.running import until
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.skipif(IS_MISSING, reason=MISSING)]
 RECORD = Message(pairs=(("team", b"sales"), ("Idempotency-Key", b"01938e2a")), key=b"7", value=b'{"id":7}')
 _NUMBERS = count(1)
-SECONDS = 20.0  # no test waits so long
+SECONDS = 20.0  # no test waits this long
 
 
 @pytest.fixture(scope="session")
 def brokers() -> Iterator[MockCluster]:
-    """Three of them, for all tests of the file: each begins with a topic of its own."""
+    """Three brokers for all tests of the file; each test starts with a new topic."""
     with MockCluster(3) as made:
         yield made
 
 
 @pytest.fixture
 def cluster(brokers: MockCluster) -> Iterator[MockCluster]:
-    """With a new topic of one partition, whose leader is the first broker; afterwards all brokers are in order."""
+    """The cluster with a new topic of one partition, led by the first broker. All brokers are restored afterwards."""
     brokers.current = f"orders-{next(_NUMBERS)}"
     brokers.topic(brokers.current, replicas=3)
     brokers.leader(brokers.current, 0, 1)
@@ -135,7 +135,7 @@ async def test_each_error_of_a_broker_is_named_and_nothing_is_sent_again(
     cluster.refuse(PRODUCE, [code])
     async with Streams(LOCAL) as streams:
         assert told(await streams.deliver(on(cluster), RECORD, seconds=SECONDS)) == expected
-        # A second request of the first delivery would have met this one's place.
+        # A second request of the first delivery would have taken this one's offset.
         after = await streams.deliver(on(cluster), RECORD, seconds=SECONDS)
     assert response(after)["offset"] == 0
 
@@ -190,7 +190,7 @@ async def test_a_timeout_before_it_is_sent_is_known_and_one_after_it_is_not(clus
     async with Streams(LOCAL) as streams:
         assert (await streams.deliver(on(cluster), RECORD, seconds=SECONDS)).status == "SUCCESS"
         cluster.slow(1, 60_000)
-        for _ in range(100):  # on a machine that stands still, time may be over before the record leaves
+        for _ in range(100):  # if the machine stalls, the timeout may pass before the record is sent
             outcome = await streams.deliver(on(cluster), RECORD, seconds=0.1)
             if outcome.status == "UNKNOWN":
                 break
@@ -262,8 +262,8 @@ async def test_the_workers_end_is_an_outcome(cluster: MockCluster) -> None:
 async def test_what_had_no_connection_at_the_workers_end_was_not_attempted_and_before_it_has_timed_out(
     seconds: float,
 ) -> None:
-    """Its broker takes connections and says nothing, as one that was stopped. An attempt whose time for connecting was
-    over before the worker's is one that failed."""
+    """Its broker accepts connections and never answers, like a stopped one. An attempt whose connect timeout passed
+    before the worker's end has failed."""
     ended: list[Outcome] = []
     async with Streams(LOCAL) as streams:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -364,7 +364,7 @@ async def test_an_advertised_address_that_may_not_be_reached_is_not_connected_to
     async with ScriptedBroker() as canary, ScriptedBroker(advertises=("127.0.0.1", canary.port)) as broker:
         only_2 = EgressPolicy.parse("127.0.0.2")
         names = Names({"kafka.test": ["127.0.0.2"]})
-        # The first broker is where it may be; it sends clients elsewhere.
+        # The first broker is at an allowed address; it sends clients elsewhere.
         relay = await asyncio.start_server(lambda r, w: broker.talk(r, w), "127.0.0.2", 0)
         async with relay, Streams(only_2, resolver=names) as streams:
             bootstrap = [f"kafka.test:{relay.sockets[0].getsockname()[1]}"]

@@ -1,4 +1,5 @@
-"""What deliveries to Kafka share, and one may spoil for others: batches, connections, the clients of clusters."""
+"""State that Kafka deliveries share, and through which one could break others: batches, connections, cluster
+clients."""
 
 import asyncio
 import socket
@@ -21,7 +22,7 @@ MEBIBYTE = 1024 * 1024
 
 
 async def at_once(streams: Streams, where: KafkaTopic, *messages: Message) -> list[Outcome]:
-    """In one round of the event loop, over a connection that there is."""
+    """Send all of them in one round of the event loop, over an open connection."""
     await streams.deliver(where, RECORD, seconds=SECONDS)
     return await asyncio.gather(*(streams.deliver(where, each, seconds=SECONDS) for each in messages))
 
@@ -33,7 +34,7 @@ def of(size: int) -> Message:
 @pytest.mark.skipif(IS_MISSING, reason=MISSING)
 @pytest.mark.parametrize("code", [2, 10, 18, 32, 44, 87])
 async def test_one_record_that_a_broker_refuses_spoils_no_other(code: int) -> None:
-    """A batch is refused whole: each of its records then has an answer of its own, and is kept once."""
+    """A broker rejects a batch as a whole: its records are then sent separately, and each is stored once."""
     with MockCluster() as cluster:
         cluster.topic("orders")
         async with Streams(LOCAL) as streams:
@@ -50,7 +51,7 @@ async def test_a_batch_is_no_larger_than_brokers_take() -> None:
     async with ScriptedBroker() as broker, Streams(LOCAL) as streams:
         outcomes = await at_once(streams, to(broker.bootstrap), *[of(100 * 1024)] * 5, of(1), of(900 * 1024), of(1))
         assert {outcome.status for outcome in outcomes} == {"SUCCESS"}
-        # 2 and 2, the fifth with the small one; the large one alone; the last.
+        # Batches: 2 and 2, the fifth with the small one; the large one by itself; the last.
         assert broker.requests.count(0) == 1 + 5
         assert [response(outcome)["offset"] for outcome in outcomes] == [42, 43, 42, 43, 42, 43, 42, 42]
 
@@ -58,7 +59,7 @@ async def test_a_batch_is_no_larger_than_brokers_take() -> None:
 async def test_a_cluster_beyond_those_that_are_kept_is_delivered_to_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While all others are in use: its own client was closed as it began, and its delivery had no end at all."""
+    """All other clients are in use: the delivery's own client used to be closed at its start, and it never ended."""
     monkeypatch.setattr(kafka, "_MOST_CLUSTERS", 1)
     ended: list[Outcome] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -73,7 +74,7 @@ async def test_a_cluster_beyond_those_that_are_kept_is_delivered_to_all_the_same
 
 
 async def test_what_a_broker_does_not_read_is_bounded() -> None:
-    """Records wait for the broker to read what was sent before, and are known to be unsent when it goes."""
+    """Records wait for the broker to read what was sent before, and are known to be unsent when it disconnects."""
     is_deaf, goes = asyncio.Event(), asyncio.Event()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,7 +106,7 @@ async def test_what_a_broker_does_not_read_is_bounded() -> None:
                 streams.send(to(broker.bootstrap), of(MEBIBYTE), seconds=SECONDS, on_end=ended.append)
 
         assert (await streams.deliver(to(broker.bootstrap), RECORD, seconds=SECONDS)).status == "SUCCESS"
-        send(16)  # in one round of the event loop, over the connection that there is
+        send(16)  # in one round of the event loop, over the open connection
         await is_deaf.wait()
         send(16)
         for _ in range(20):
@@ -142,7 +143,7 @@ async def test_a_start_that_failed_after_all_had_left_is_no_later_deliverys() ->
 
 
 async def test_metadata_that_makes_no_sense_is_asked_for_again() -> None:
-    """Once nobody asked again: the client was of no use any more, and could not be closed."""
+    """The client used to stop asking: it was no longer usable, and could not be closed."""
     asked = 0
 
     def reply(key: int, request: bytes) -> bytes | None:
@@ -161,7 +162,7 @@ async def test_metadata_that_makes_no_sense_is_asked_for_again() -> None:
 
 
 class Ended:
-    """A resolver whose look-ups are ended by somebody else."""
+    """A resolver whose lookups are cancelled from outside."""
 
     async def resolve(self, host: str) -> list[str]:
         raise asyncio.CancelledError

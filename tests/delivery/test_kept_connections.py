@@ -1,4 +1,4 @@
-"""A kept connection carries the next delivery, and none that may be broken is used."""
+"""A kept connection carries the next delivery, and one that may be broken is never used."""
 
 import asyncio
 
@@ -73,12 +73,12 @@ async def test_kept_connection_that_closed_while_the_loop_stood_still_is_not_use
             outcomes = []
             for _ in range(3):
                 outcomes.append(await transport.deliver(delivery(receiver.url, method="GET")))
-                assert receiver.closed.acquire(timeout=60)  # on purpose without the loop, which must not see the close
+                assert receiver.closed.acquire(timeout=60)  # the loop must not see the close
     assert ([outcome.status for outcome in outcomes], receiver.requests) == (["SUCCESS"] * 3, 3)
 
 
 class Heard:
-    """Hears of one answer."""
+    """Receives one answer."""
 
     def __init__(self) -> None:
         self.answer: asyncio.Future[AnswerParser] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""What came while the worker was stopped, or had no processor, is read before the timeout of a message counts."""
+"""Data that arrived while the worker was stopped, or got no CPU, is read before a message times out."""
 
 import asyncio
 import socket
@@ -42,7 +42,7 @@ async def _stopped_until_it_is_late(progress: Progress, comes: "asyncio.Future[N
 
 @pytest.mark.parametrize(
     ("is_sent", "is_there"),
-    # what is not sent by then is not sent later, though a connection is there: another worker may be sending it
+    # an entry not sent by then is never sent, even over an open connection: another worker may be sending it
     [(True, False), (False, False), (False, True)],
 )
 async def test_where_no_acknowledgement_came_the_time_is_over(is_sent: bool, is_there: bool) -> None:
@@ -52,7 +52,7 @@ async def test_where_no_acknowledgement_came_the_time_is_over(is_sent: bool, is_
 
 
 async def test_an_entry_that_was_acknowledged_meanwhile_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was UNKNOWN, tried again, and in the stream twice."""
+    """The attempt used to be UNKNOWN, was retried, and the entry was in the stream twice."""
     seconds, stops, answered = 0.5, threading.Event(), threading.Event()
     send = _RedisConnection.send_packed_command
 
@@ -60,7 +60,7 @@ async def test_an_entry_that_was_acknowledged_meanwhile_is_not_sent_again(monkey
         await send(self, command, check_health)
         if stops.is_set():
             time.sleep(seconds + 0.1)  # noqa: ASYNC251 - as in a process that is stopped
-            assert answered.wait(60)  # however busy the machine is: it is there when the process goes on
+            assert answered.wait(60)  # however busy the machine is, the answer is there when the process continues
 
     def serve() -> None:
         connection, _ = server.accept()

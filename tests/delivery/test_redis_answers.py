@@ -1,4 +1,4 @@
-"""What a Redis server answers, or does not, has its name, and leaves no socket."""
+"""Each answer of a Redis server, or lack of one, has its own error, and leaves no socket open."""
 
 import asyncio
 import socket
@@ -49,7 +49,7 @@ async def test_a_log_in_that_is_answered_with_anything_is_named(answer: bytes) -
 
 
 async def test_an_answer_too_many_is_no_later_entrys() -> None:
-    """It came with the first, so that nothing is left to be read from the socket."""
+    """It came with the first answer, so nothing is left to read from the socket."""
     async with Scripted(b"$3\r\n1-0\r\n$3\r\n9-9\r\n") as server, Streams(LOCAL) as streams:
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
         outcomes = [await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS) for _ in range(2)]
@@ -58,7 +58,7 @@ async def test_an_answer_too_many_is_no_later_entrys() -> None:
 
 
 async def test_after_it_is_sent_a_timeout_is_unknown() -> None:
-    """Over a connection that is there: the entry leaves before any time is over."""
+    """Over an open connection: the entry is sent before any timeout."""
     async with Scripted(b"$3\r\n1-0\r\n", b"$5\r\n") as server, Streams(LOCAL) as streams:
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
         assert (await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS)).status == "SUCCESS"

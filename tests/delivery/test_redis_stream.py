@@ -1,4 +1,4 @@
-"""Entries of Redis streams, added to a real server that is killed, full, protected, a replica, a cluster's node."""
+"""Entries of Redis streams, added to a real server that is killed, full, protected, a replica, or a cluster node."""
 
 import asyncio
 import json
@@ -24,12 +24,12 @@ pytestmark = [
     pytest.mark.skipif(BINARY is None, reason=MISSING),
 ]
 FIELDS = (("team", b"sales"), ("Idempotency-Key", b"01938e2a"))
-SECONDS = 20.0  # no test waits so long
+SECONDS = 20.0  # no test waits this long
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    """One for all tests of the file; each begins with an empty one, configured as it was."""
+    """One server for all tests of the file; each test starts with an empty one in its original configuration."""
     made = RedisProcess(tmp_path_factory.mktemp("redis")).start()
     yield made
     made.stop()
@@ -42,7 +42,7 @@ def _fresh(server: RedisProcess) -> None:
 
 
 def to(server: RedisProcess, **changes: Any) -> RedisStream:
-    """A stream of the server; what is no field of a stream is one of the server."""
+    """A stream of the server; options that are not a stream's are the server's."""
     of_stream: Any = {name: changes.pop(name) for name in list(changes) if name in RedisStream.__dataclass_fields__}
     reached = RedisServer(**{"host": "127.0.0.1", "port": server.port, "db": 0, **changes})
     return RedisStream(**{"server": reached, "stream": "orders", "connect_seconds": SECONDS, **of_stream})
@@ -102,7 +102,7 @@ async def test_a_killed_server_is_a_failure_and_one_that_is_back_is_delivered_to
 
             assert (await once()).status == "SUCCESS"
             server.kill()
-            # Its kept connection has ended: that is seen before it is used, and nothing was sent.
+            # Its kept connection was closed: that is noticed before it is used, and nothing was sent.
             assert told(await once()) == ("FAILED", "connect", True)
             server.start()
             assert (await once()).status == "SUCCESS"
@@ -132,7 +132,7 @@ async def test_who_may_not_is_refused_for_good_and_nothing_secret_is_said(server
                 await deliver(to(server), pairs=(*FIELDS, *FIELDS, *FIELDS, *FIELDS)),  # ERR unauthenticated multibulk
                 await deliver(to(server, password="canary-wrong")),
                 await deliver(to(server, username="app", password="canary-wrong")),
-                await deliver(to(server, username="app", password="canary-secret")),  # not this stream
+                await deliver(to(server, username="app", password="canary-secret")),  # access to another stream only
             ]
             right = await deliver(to(server, username="app", password="canary-secret", stream="allowed"))
         finally:
@@ -168,7 +168,7 @@ async def test_a_replica_refuses_and_is_tried_again(server: RedisProcess) -> Non
 
 
 class Scripted:
-    """A server that answers each command with what the test says, in Redis's protocol."""
+    """A server that answers each command as the test says, in Redis's protocol."""
 
     def __init__(self, *answers: bytes | None) -> None:
         self._answers = list(answers)
@@ -238,7 +238,7 @@ async def test_each_answer_is_named_for_what_it_means(answer: bytes | None, expe
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
         outcome = await streams.deliver(where, Message(pairs=FIELDS), seconds=SECONDS)
     assert told(outcome) == expected
-    assert server.received.count(b"XADD") == 1, "an entry is sent once in an attempt"
+    assert server.received.count(b"XADD") == 1, "an entry is sent once per attempt"
     assert "10.0.0.9" not in json.dumps(outcome.error)
 
 

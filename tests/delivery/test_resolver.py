@@ -1,4 +1,5 @@
-"""Names: a server that never answers holds up its own names only, and no end; families are tried as RFC 8305 has it."""
+"""Name resolution: a server that never answers delays only its own names, and no shutdown. Address families are tried
+according to RFC 8305."""
 
 import asyncio
 import socket
@@ -16,7 +17,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.resolver import SystemResolver
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BOTH = EgressPolicy.parse("127.0.0.0/8,::1")
@@ -24,7 +25,7 @@ BOTH = EgressPolicy.parse("127.0.0.0/8,::1")
 
 @pytest.fixture
 def deaf() -> Iterator[tuple[SystemResolver, socket.socket]]:
-    """A resolver whose server takes questions and never answers."""
+    """A resolver whose server receives queries and never answers."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         server.setblocking(False)
@@ -33,8 +34,8 @@ def deaf() -> Iterator[tuple[SystemResolver, socket.socket]]:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers each question with `address`, to be kept for `ttl` seconds; those for `slow_name` so long after the first
-    of them."""
+    """Answers each query with `address` and the TTL `ttl`, in seconds. Queries for `slow_name` are answered
+    `slow_seconds` after the first of them."""
 
     slow_name, slow_seconds = b"slow", 2.2
 
@@ -43,7 +44,7 @@ class NameServer(asyncio.DatagramProtocol):
         self.questions = 0
         self._slow_at: float | None = None
 
-    # it is a datagram's
+    # the base class's is a datagram transport
     def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
         self._transport = transport
 
@@ -79,8 +80,8 @@ async def name_server() -> AsyncIterator[tuple[NameServer, SystemResolver]]:
 
 
 async def test_a_name_that_is_answered_late_is_known_all_the_same() -> None:
-    """c-ares waits as long as its server's answers took lately, a quarter of a second at first: three tries gave up
-    after 1.4 s."""
+    """c-ares waits as long as its server's recent answers took, a quarter of a second at first: three tries used to
+    give up after 1.4 s."""
     async with name_server() as (_, resolver):
         for number in range(10):
             assert await resolver.resolve(f"n{number}.example.com") == ["127.0.0.1"]
@@ -97,7 +98,7 @@ async def test_an_answer_is_kept_as_long_as_its_record_says() -> None:
 
 
 async def test_names_that_hang_hold_up_no_other_name_and_no_end(deaf: tuple[SystemResolver, socket.socket]) -> None:
-    """Forty of them stopped a worker, and its end for 20 s, when a look-up held a thread."""
+    """When a lookup held a thread, forty of them stopped a worker, and delayed its shutdown for 20 s."""
     resolver, server = deaf
     async with Receiver(answer()) as receiver:
         async with HttpTransport(BOTH, resolver=resolver) as transport:

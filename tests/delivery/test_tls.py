@@ -1,5 +1,5 @@
-"""Receivers with certificates of a private authority: trusted by KRONOS_CA_FILE, which is followed; what is refused is
-told and closed."""
+"""Receivers with certificates of a private authority: trusted through KRONOS_CA_FILE, whose changes take effect; a
+rejected certificate is reported and the connection closed."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.trust import Trust
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HERE = "IP:127.0.0.1"
 
@@ -200,7 +200,7 @@ async def test_a_delivery_that_ends_while_the_file_is_read_leaves_it_to_the_next
 
 
 def replaced(path: Path, content: bytes) -> None:
-    """As orchestrators do it: whole, by another file."""
+    """Replace the whole file by another, as orchestrators do."""
     new = path.with_suffix(".new")
     new.write_bytes(content)
     os.replace(new, path)

@@ -1,5 +1,4 @@
-"""What a receiver says counts, once, whatever follows its status line; and the URL that is sent is the one that was
-written."""
+"""The receiver's status line decides, once, whatever follows it; and the URL is sent exactly as written."""
 
 import socket
 from datetime import timedelta
@@ -10,11 +9,11 @@ from delivery.sending import LOCAL, deliver, delivery, response, stored_request
 from delivery.servers import CHUNKED, OK, Handler, Receiver, answer, dripping, endless, once
 from kronos.delivery.http import HttpTransport
 
-# Loops of this module's own: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
+# This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HEAD_COMES = timedelta(seconds=1)  # a timeout within which the machine, however busy, connects and exchanges heads
-ENDLESS = timedelta(seconds=9)  # no test waits so long, unless for ever: timeouts are 10 s at most
+ENDLESS = timedelta(seconds=9)  # no test waits this long unless it hangs: timeouts are 10 s at most
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The Helm chart: what it makes is as Kubernetes reads it, and runs as nobody, with no more than its own."""
+"""The Helm chart: its manifests are valid for Kubernetes, and its pods run unprivileged with minimal access."""
 
 import importlib
 import json
@@ -31,7 +31,7 @@ EVERYTHING = {
     "priorityClassName": "high",
     "image": {"repository": "registry.example.com/kronos", "tag": "9", "pullSecrets": ["registry"]},
 }
-CUSTOM = ("PodMonitor", "PrometheusRule")  # of the operator of Prometheus: Kubernetes has no schema of them
+CUSTOM = ("PodMonitor", "PrometheusRule")  # of the Prometheus Operator: Kubernetes has no schema of them
 Manifest = dict[str, Any]
 
 
@@ -92,7 +92,7 @@ def test_kubernetes_reads_what_it_makes(manifests: list[Manifest], version: str 
 
 
 def test_the_schemas_refuse_what_is_misspelt(manifests: list[Manifest]) -> None:
-    """The test above can fail."""
+    """Proves that the test above can fail."""
     (api,) = [each for each in manifests if each["metadata"]["name"] == "kronos-api" and each["kind"] == "Deployment"]
     misspelt = json.loads(json.dumps(api).replace("readinessProbe", "readynessProbe"))
     with pytest.raises(_kubernetes().ValidationError, match="readynessProbe"):
@@ -179,7 +179,7 @@ def test_a_group_of_workers_is_as_the_default_where_it_says_nothing() -> None:
 
 
 def test_numbers_are_written_out() -> None:
-    """Numbers of a file are floats to Helm, which writes large ones as 1e+06: nobody reads that."""
+    """Helm reads a file's numbers as floats, and writes large ones as 1e+06, which Kronos cannot read."""
     pods = dict(_pods(_made({"api": {"env": {"KRONOS_RATE_LIMIT": 60_000_000, "KRONOS_POLL_SECONDS": 0.5}}})))
     assert _env(pods["kronos-api"])["KRONOS_RATE_LIMIT"]["value"] == "60000000"
     assert _env(pods["kronos-api"])["KRONOS_POLL_SECONDS"]["value"] == "0.5"
@@ -204,7 +204,7 @@ def test_numbers_are_written_out() -> None:
 
 
 def test_a_setting_of_its_own_switches_off_what_all_have() -> None:
-    """Nothing, false and 0 are values: an API that may reach nothing private stays so beside workers that may."""
+    """Empty text, false and 0 are values: an API without private networks stays so when the workers may reach them."""
     all_have = {"KRONOS_EGRESS_ALLOW": "10.0.0.0/8", "KRONOS_METRICS_BY_JOB": True, "KRONOS_RATE_LIMIT": 5}
     own = {"KRONOS_EGRESS_ALLOW": "", "KRONOS_METRICS_BY_JOB": False, "KRONOS_RATE_LIMIT": 0}
     pods = dict(_pods(_made({"env": all_have, "api": {"env": own}, "workers": {"gpu": {"env": own}}})))
@@ -219,7 +219,8 @@ def test_a_setting_of_its_own_switches_off_what_all_have() -> None:
 
 @pytest.mark.parametrize("release", ["2026", "v1.kronos", "true", f"{'x' * 49}.ab"])
 def test_whatever_a_release_is_called_its_names_are_names(release: str) -> None:
-    """A service's may not begin with a digit nor have a dot, and YAML reads some words as something else than texts."""
+    """A service's name may not start with a digit or contain a dot, and YAML reads some words as other types than
+    text."""
     for each in _made({"metrics": {"podMonitor": {"enabled": True}}}, release=release):
         assert re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", each["metadata"]["name"]), each["metadata"]["name"]
         assert each["kind"] != "Service" or len(each["metadata"]["name"]) <= 63
@@ -228,7 +229,7 @@ def test_whatever_a_release_is_called_its_names_are_names(release: str) -> None:
 
 
 def test_what_the_chart_sets_and_what_is_secret_is_no_setting() -> None:
-    """It would stand there twice, and a URL in the open."""
+    """It would be set twice, and a URL would be readable."""
     own = {
         each: "1"
         for each in ("KRONOS_DATABASE_URL", "KRONOS_DATABASE_READ_URL", "KRONOS_API_PASSWORD", "KRONOS_METRICS_PORT")
@@ -247,7 +248,7 @@ def test_workers_are_scaled_by_how_long_deliveries_wait() -> None:
     metric = scaler["spec"]["metrics"][0]["external"]["metric"]["name"]
     assert f'"{metric}"' in "".join(path.read_text() for path in (ROOT / "kronos" / "metrics").glob("*.py"))
     deployment = made["Deployment", "kronos-worker-default"]
-    assert "replicas" not in deployment["spec"]  # an upgrade would set them back
+    assert "replicas" not in deployment["spec"]  # an upgrade would reset them
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The images and the compose file for real: --containers, with a Docker engine."""
+"""The images and the compose file for real: with --containers and a Docker engine."""
 
 import json
 import os
@@ -20,7 +20,7 @@ MOST_BYTES = 350_000_000
 
 
 class Composed:
-    """A project of docker-compose.yml of its own, on a port of its own."""
+    """A separate project of docker-compose.yml, on its own port."""
 
     def __init__(self) -> None:
         self.port = held_port()

@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file, without Docker: what a build is given, and what each container may do."""
+"""The Dockerfile and the compose file, without Docker: the contents of a build, and each container's permissions."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,13 @@ def services() -> dict[str, Service]:
 
 
 def _stages() -> dict[str, str]:
-    """The instructions of each stage by its name, and what it is made from before them."""
+    """The instructions of each stage by its name, and the stage or image that it is built from."""
     parts = re.split(r"^FROM (\S+) AS (\S+)\n", DOCKERFILE, flags=re.MULTILINE)[1:]
     return {parts[at + 1]: f"{parts[at]}\n{parts[at + 2]}" for at in range(0, len(parts), 3)}
 
 
 def test_a_build_is_given_what_it_copies() -> None:
-    """The list of what the image has once named a file that .dockerignore kept away: no image could be built."""
+    """The image's file list once named a file that .dockerignore excluded, so no image could be built."""
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = [
         each for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for each in line.split()

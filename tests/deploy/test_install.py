@@ -1,4 +1,5 @@
-"""bin/install: what it installs where something is missing, told by what it would call. Nothing is installed here."""
+"""bin/install: what it would install where something is missing. The installations are replaced; nothing is
+installed."""
 
 import re
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 _TO_RUN = {"install_postgres", "install_venv", "install_scripts"}
-# On the machine of this script nothing is there, and each installation says its name.
+# This script's machine has nothing installed, and each installation prints its name.
 _BARE = "\n".join(
     [
         f"{name}() {{ return 1; }}"
@@ -19,7 +20,7 @@ _BARE = "\n".join(
 
 
 def _called(*options: str) -> "subprocess.CompletedProcess[str]":
-    """What the end of bin/install calls, in order."""
+    """The functions that the end of bin/install calls, in order."""
     text = (ROOT / "bin" / "install").read_text()
     functions, start, end = text.partition('case "$*" in')
     names = re.findall(r"^(install_\w+)\(\)", functions, re.MULTILINE)
@@ -31,7 +32,7 @@ def _called(*options: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_to_run_it_installs_what_runs_and_no_browser() -> None:
-    """Who tries Kronos was given chromium, Redis and pgbouncer."""
+    """Users who only wanted to try Kronos used to get chromium, Redis and pgbouncer."""
     assert set(_called("--to-run").stdout.split()) == _TO_RUN
     assert "install --to-run" in (ROOT / "bin" / "up").read_text().replace('install" ', "install ")
 

@@ -1,4 +1,4 @@
-"""The documentation as a site: every link leads somewhere, every page is in a menu, every alert has its runbook."""
+"""The documentation site: every link leads somewhere, every page is in a menu, every alert has its runbook."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def _build(config: Path, into: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built, where a link or an anchor that leads nowhere and a page without a menu are errors."""
+    """The built site; the build fails on broken links and anchors and on pages without a menu."""
     into = tmp_path_factory.mktemp("site")
     answer = _build(CONFIG, into)
     assert answer.returncode == 0, answer.stderr[-3000:]
@@ -60,7 +60,7 @@ def test_links_between_docs_and_what_is_beside_lead_there(site: Path) -> None:
 
 
 def test_nothing_is_asked_of_anybody_else(site: Path) -> None:
-    """No font, script, style or image of another's server, on any page."""
+    """No font, script, style or image from another server, on any page."""
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         asked = re.findall(r"<(?:script|img|iframe)[^>]+src=\"?(https?:[^\">\s]+)", text)
@@ -71,7 +71,7 @@ def test_nothing_is_asked_of_anybody_else(site: Path) -> None:
 
 
 def test_a_link_that_leads_nowhere_ends_the_build(tmp_path: Path) -> None:
-    """The build that the other tests rest on can fail."""
+    """Proves that the build, on which the other tests rely, can fail."""
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "index.md").write_text("# One\n\n[two](two.md) and [three](#three)\n")
     config = tmp_path / "mkdocs.yml"
@@ -105,7 +105,7 @@ def test_runbooks_name_commands_that_are_there() -> None:
 
 
 def test_runbooks_name_internal_jobs_that_are_there() -> None:
-    """One sent its reader to a job `partitions`, of which no execution was to be found."""
+    """One runbook named a job `partitions`, which has no executions."""
     made = (ROOT / "sql" / "functions" / "tasks" / "ensure_internal_jobs.sql").read_text()
     jobs = set(re.findall(r"\('([a-z-]+)', '[\d*]+ \* \* \* \*'\)", made))
     assert len(jobs) == 5

@@ -1,4 +1,4 @@
-"""The units of systemd: read without fault, and exposed no further than systemd calls well."""
+"""The systemd units: valid, and with an exposure level that `systemd-analyze security` rates OK."""
 
 import re
 import shutil
@@ -36,7 +36,7 @@ def test_its_exposure_is_at_most_three(unit: Path) -> None:
 @needs_systemd
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_systemd_reads_it(unit: Path, tmp_path: Path) -> None:
-    """With a program that is there, for that is looked for as well."""
+    """With an existing program, because systemd checks that too."""
     made = tmp_path / unit.name.replace("@", "@1")
     made.write_text(unit.read_text().replace("/opt/kronos/bin/kronos", "/bin/true"))
     answer = _said("verify", "--man=no", str(made))
@@ -47,7 +47,7 @@ def test_systemd_reads_it(unit: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_always_started_again_is_never_given_up() -> None:
-    """systemd's own limit is five starts in ten seconds, and nothing starts it after that."""
+    """By default systemd gives up after five starts in ten seconds, and does not try again."""
     always = {unit.stem: _settings(unit) for unit in UNITS if "Restart" in _settings(unit)}
     assert set(always) == {"kronos-api", "kronos-worker@"}
     for settings in always.values():
@@ -65,7 +65,7 @@ def test_there_is_one_of_each_process() -> None:
 def test_it_is_given_time_to_end_what_it_does(unit: Path) -> None:
     settings = _settings(unit)
     if settings["Type"] == ["oneshot"]:
-        assert settings["TimeoutStartSec"] == ["infinity"]  # a migration is ended by nobody in the middle
+        assert settings["TimeoutStartSec"] == ["infinity"]  # a migration is never killed halfway
     else:
         assert int(settings["TimeoutStopSec"][0]) > Settings.model_fields["shutdown_seconds"].default + 5
         assert settings["Restart"] == ["always"]

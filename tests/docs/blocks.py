@@ -1,4 +1,4 @@
-"""The fenced blocks of the README and of docs/, and what stands in front of them."""
+"""The fenced blocks of the README and of docs/, and the marks in front of them."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ _HAS_FENCE = re.compile(r"```|~~~")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A fenced block. Its `mark`: `not run` with the reason; `run by` a test's file; `run until` it says a text."""
+    """A fenced block. Its `mark`: `not run` with the reason; `run by` a test's file; `run until` its output has a
+    text."""
 
     page: str
     line: int
@@ -30,7 +31,7 @@ class Block:
 
     @property
     def place(self) -> str:
-        """For people: where it stands."""
+        """Its location, for people."""
         return f"{self.page}:{self.line}"
 
 
@@ -46,7 +47,7 @@ def blocks() -> tuple[Block, ...]:
     return tuple(block for page in pages() for block in _of(page))
 
 
-# Blocks alone: what stands within a paragraph is not looked at.
+# Only blocks: code within a paragraph is ignored.
 _READER = MarkdownIt().disable("inline")
 
 
@@ -54,7 +55,7 @@ def _of(page: Path) -> list[Block]:
     found: list[Block] = []
     before: Token | None = None
     text = page.read_text()
-    if not _HAS_FENCE.search(text):  # most decisions: to parse all pages was a tenth of what pytest took to begin
+    if not _HAS_FENCE.search(text):  # most decisions: parsing all pages took a tenth of pytest's startup
         return found
     for token in _READER.parse(text):
         if token.type == "fence":

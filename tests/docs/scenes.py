@@ -1,4 +1,4 @@
-"""What stands before the first command of a page: a workspace of its own, and what the page speaks of."""
+"""The state before a page's first command: a workspace of its own, and the things that the page uses."""
 
 import json
 import os
@@ -37,17 +37,17 @@ class Stage:
 
     @property
     def path(self) -> str:
-        """The workspace's, in the API."""
+        """The workspace's path in the API."""
         return f"/v1/workspaces/{self.workspace}"
 
     def post(self, path: str, **body: object) -> httpx.Response:
-        """Makes something of the workspace."""
+        """Create something in the workspace."""
         made = self.client.post(f"{self.path}/{path}", json=body)
         assert made.is_success, made.text
         return made
 
     def variables(self) -> dict[str, str]:
-        """The environment of somebody who uses the instance from its own machine."""
+        """The environment of a user on the instance's own machine."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG", "XDG_"))}
         return kept | {
             "PATH": f"{Path(sys.executable).parent}:{kept['PATH']}",
@@ -58,12 +58,12 @@ class Stage:
         }
 
     def at_a_shell(self) -> dict[str, str]:
-        """The same for commands that end."""
+        """The same, for commands that end."""
         variables = self.variables()
         return variables | {"PATH": f"{quick.folder()}:{variables['PATH']}"}
 
     def of_a_server(self) -> dict[str, str]:
-        """The same for somebody who starts processes beside the instance's own."""
+        """The same, for processes that are started in addition to the instance's own."""
         return self.variables() | {
             "KRONOS_DATABASE_URL": str(self.up.told["database_url"]),
             "KRONOS_ENCRYPTION_KEY_FILE": str(self.up.home / "encryption.key"),
@@ -72,7 +72,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """How a page's words become what runs, and what of its output varies besides."""
+    """How a page's words map to what is run, and which parts of its output vary."""
 
     prepare: Callable[[Stage], Mapping[str, str]] = lambda stage: {}
     """Makes what the page speaks of; what it answers with are words of the page and what is typed for them."""
@@ -90,7 +90,7 @@ def _audit(stage: Stage) -> Mapping[str, str]:
 
 
 def _is_sealed(superuser: psycopg.Connection) -> bool:
-    """A worker may be sealing beside us."""
+    """Whether all audit entries are sealed; a worker may be sealing at the same time."""
     superuser.execute("select kronos.seal_audit(1000)")
     return superuser.execute("select from kronos.audit_pending").fetchone() is None
 
@@ -182,7 +182,7 @@ def _tour(stage: Stage) -> Mapping[str, str]:
 
 
 def _own_server(stage: Stage) -> Mapping[str, str]:
-    """The page's server is ours; its workspace is one more of ours."""
+    """The page's server is the shared instance; its workspace is an additional one there."""
     return {
         "http://127.0.0.1:8080": stage.up.url,
         "/etc/kronos/admin.key": str(stage.up.home / "admin.key"),
@@ -200,10 +200,10 @@ SCENES: Mapping[str, Scene] = {
     "docs/keys.md": Scene(prepare=_keys),
     "docs/mcp.md": Scene(prepare=_key_file),
     "docs/postgresql.md": Scene(prepare=_own_server),
-    # Retention runs by itself at 17 minutes past the hour, and says from when on all is kept.
+    # Retention runs at 17 minutes past the hour, and then reports from when on everything is kept.
     "docs/retention.md": Scene(rules=[(r"^\d+ ", "N "), (r'"retained_from":(?:null|"[^"]*")', '"retained_from":null')]),
     "docs/secrets.md": Scene(prepare=_token),
-    # between the time before and the time after, today's run is one that comes besides
+    # between the old time and the new one, today's run is additional
     "docs/tutorials/first-job.md": Scene(
         prepare=_first_job,
         rules=[(r"after [\d,]+ ms", "after N ms"), (r"^(added|removed) [01]$", r"\1 N"), (r"^moved [45]$", "moved N")],
@@ -215,7 +215,7 @@ SCENES: Mapping[str, Scene] = {
 
 
 def set_stage(stage: Stage) -> None:
-    """The workspace, with an endpoint to which nothing is delivered."""
+    """Create the workspace, with an endpoint to which nothing is delivered."""
     made = stage.client.post("/v1/workspaces", json={"slug": stage.workspace, "name": stage.workspace})
     assert made.status_code == 201, made.text
     stage.post("endpoints", name="hook", type="HTTP", spec={"url": _NOWHERE})

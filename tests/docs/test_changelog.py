@@ -1,5 +1,4 @@
-"""Entries of the changelog are whole: where two branches wrote at one place, a merge may leave a piece of one in
-another, or have one twice."""
+"""Changelog entries are whole: when two branches write at the same place, a merge may mix up or duplicate entries."""
 
 from collections.abc import Iterator
 from itertools import pairwise

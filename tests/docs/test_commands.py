@@ -1,8 +1,8 @@
-"""Every command of the README and of docs/ is run as it is printed, on one `kronos up`, and says what the page shows.
+"""Every command of the README and of docs/ runs as printed, on one `kronos up`, and prints what the page shows.
 
-A page has a workspace of its own, which it calls acme, and a shell for its commands in order; the pages come in order,
-too. docs/scenes.py says what is there before the first one, `terminal.VARYING` what is not compared. A block that is
-not run says so in front of it: CONTRIBUTING.md.
+A page has a workspace of its own, which it calls acme, and one shell for its commands. Pages and commands run in order.
+docs/scenes.py creates the state before a page's first command; `terminal.VARYING` lists the output that is not
+compared. A block that is not run is marked so: CONTRIBUTING.md.
 """
 
 import re
@@ -29,7 +29,7 @@ _CALLED = "acme"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A running `kronos up`, and the home of the person who uses it."""
+    """A running `kronos up`, and its user's home."""
 
     up: Up
     home: Path
@@ -37,7 +37,7 @@ class Instance:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    """Found by the commands as one that was started without --home."""
+    """Commands find it like one that was started without --home."""
     with made_home() as home, starting(home) as start:
         copy_home(used_home(), home)
         data = tmp_path_factory.mktemp("ada") / ".local" / "share"
@@ -51,7 +51,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
 @pytest.fixture
 def stage(instance: Instance, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """A page's own workspace and folder."""
-    key = (instance.up.home / "admin.key").read_text().strip()  # docs/keys.md puts another one there
+    key = (instance.up.home / "admin.key").read_text().strip()  # docs/keys.md replaces it
     slug = f"acme-{Path(request.node.callspec.id).stem.lower()}"
     with (
         httpx.Client(base_url=instance.up.url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client,
@@ -87,7 +87,7 @@ def test_a_page_says_what_its_commands_say(stage: Stage, page: str) -> None:
 
 
 def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rules) -> None:
-    """Types each command of a block. An id that the page shows becomes the one that came, for the commands after."""
+    """Type each command of a block. An id that the page shows is replaced by the real one in later commands."""
     steps = steps_of(block.text) if block.language == "console" else [Step(block.text)]
     for step, following in zip_longest(steps, steps[1:]):
         ran = terminal.run(_as_typed(step.command, typed))
@@ -103,7 +103,7 @@ def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rule
 
 
 def _listen(block: Block, stage: Stage, typed: Mapping[str, str]) -> None:
-    """Begins each command of a block, none of which ends, and hears the text; what is shown up to it is compared."""
+    """Start each command of a block, none of which ends, and wait for the text; the output up to it is compared."""
     for step in steps_of(block.text):
         command = _as_typed(step.command, typed)
         said = said_until(block.reason, command, folder=stage.folder, environment=stage.of_a_server())

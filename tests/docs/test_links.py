@@ -1,4 +1,4 @@
-"""No link of a page leads nowhere: files, folders, and headings."""
+"""Every link of a page leads to an existing file, folder or heading."""
 
 import re
 from functools import cache
@@ -15,7 +15,7 @@ _PAGES = [*pages(), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "sql
 
 
 def _tokens(page: Path) -> list[Token]:
-    """Of all its text, tables too."""
+    """The tokens of all its text, including tables."""
     return [
         inner
         for token in MarkdownIt("commonmark").enable("table").parse(page.read_text())
@@ -25,7 +25,7 @@ def _tokens(page: Path) -> list[Token]:
 
 @cache
 def _anchors(page: Path) -> frozenset[str]:
-    """What GitHub calls its headings."""
+    """The anchors that GitHub generates for its headings."""
     found: list[str] = []
     tokens = _tokens(page)
     for opened, inline in pairwise(tokens):

@@ -1,4 +1,4 @@
-"""What stands in fenced blocks can be read by what it is meant for, and what is not run says why."""
+"""Each fenced block can be parsed by the program it is meant for, and blocks that are not run give a reason."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _AT_MOST_NOT_RUN = 32
 _PARSED = [block for block in blocks() if block.language in PARSED]
 
 
-# Written from `--help`, whose own tests read the examples of the commands.
+# Generated from `--help`, whose own tests parse the commands' examples.
 _OF_HELP = {"docs/cli.md"}
 
 

@@ -1,4 +1,4 @@
-"""Homes of their own for clusters and for `kronos up`; nothing of them is left running."""
+"""Homes for clusters and for `kronos up`; none of their processes outlives its test."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from servers import copy_home
 
 @contextmanager
 def made_home() -> Iterator[Path]:
-    """A new directory that PostgreSQL's user can enter."""
+    """Create a directory that PostgreSQL's user can enter."""
     path = servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-home-"))
     path.chmod(0o711)
     try:
@@ -40,20 +40,20 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def used_home() -> Path:
-    """A home whose cluster was made and migrated, and is stopped: what most tests begin with, for a first start costs 2
-    s of CPU more."""
+    """A home with a stopped cluster that is already created and migrated. Most tests begin with a copy of it: a first
+    start takes 2 s more CPU."""
     return servers.used_home()
 
 
 @pytest.fixture
 def notes() -> list[str]:
-    """What the cluster told the person at the terminal."""
+    """The cluster's messages to the user at the terminal."""
     return []
 
 
 @pytest.fixture
 def cluster(home: Path, used_home: Path, notes: list[str]) -> Iterator[Cluster]:
-    """A cluster that was made, and is stopped."""
+    """A cluster that is created, and stopped."""
     copy_home(used_home, home)
     cluster = Cluster(home, durable=False, note=notes.append)
     yield cluster
@@ -69,26 +69,27 @@ class Up:
 
     @property
     def told(self) -> dict[str, str | int]:
-        """run.json."""
+        """The content of run.json."""
         told: dict[str, str | int] = json.loads((self.home / "run.json").read_text())
         return told
 
     @property
     def url(self) -> str:
-        """Where its API is."""
+        """The address of its API."""
         return str(self.told["url"])
 
     def said(self) -> str:
-        """All of its standard error so far."""
+        """Its standard error so far."""
         return (self.home / "up.err").read_text()
 
     def account(self) -> str:
-        """What is known of it, for a test that waits in vain: what it said, who lives, what each wrote last."""
+        """Its state, for the message of a test that waits in vain: its output, its live processes, the last line of
+        each log."""
         logs = [f"--- {log.name}\n{logfiles.end_of(log)}" for log in sorted((self.home / "log").glob("*.log"))]
         return "\n".join([self.said(), f"children: {self.children()}", str(network.readiness(self.url)), *logs])
 
     def await_ready(self, seconds: float = 60) -> str:
-        """The line `ready URL` of its standard output."""
+        """Wait for the line `ready URL` of its standard output, and return it."""
         out = self.home / "up.out"
 
         def is_ready() -> bool:
@@ -117,7 +118,7 @@ class Up:
 
 
 def processes_of(home: Path) -> list[int]:
-    """All processes that belong to a home: its PostgreSQL's, and those that were told its admin key file."""
+    """All processes that belong to a home: its PostgreSQL's, and those whose environment names its admin key file."""
     cluster = (home / "postgres").resolve() / "data"
     return [*processes.postgres_processes(cluster), *_told_of(home)]
 
@@ -138,8 +139,8 @@ def _told_of(home: Path) -> list[int]:
 
 @contextmanager
 def starting(home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on this home, with more options and variables if given; `module` in place of
-    kronos."""
+    """Return a function that starts `kronos up --port 0` on this home, with more options and variables if given;
+    `module` replaces kronos."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str, module: str = "kronos", **variables: str) -> Up:
@@ -168,10 +169,10 @@ def starting(home: Path) -> Iterator[Callable[..., Up]]:
 
 @pytest.fixture
 def up(home: Path, used_home: Path) -> Iterator[Callable[..., Up]]:
-    """Starts `kronos up --port 0` on the test's home, with more options and variables if given; `module` in place of
+    """Start `kronos up --port 0` on the test's home, with more options and variables if given; `module` replaces
     kronos.
 
-    The home is one that was used before.
+    The home was used before.
     """
     copy_home(used_home, home)
     with starting(home) as start:
@@ -180,7 +181,7 @@ def up(home: Path, used_home: Path) -> Iterator[Callable[..., Up]]:
 
 @pytest.fixture
 def first_up(home: Path) -> Iterator[Callable[..., Up]]:
-    """As `up`, where nothing is there yet."""
+    """Like `up`, on an empty home."""
     with starting(home) as start:
         yield start
 

@@ -1,10 +1,10 @@
-"""`kronos up` in which each thing that it asks of the system fails once, for tests.
+"""`kronos up` in which each kind of system call fails once per place in the code, for tests.
 
-    python -m embedded.failing up --home DIR …
+python -m embedded.failing up --home DIR …
 
-SIGUSR1 begins it, again each time: from then on the first call of each kind at each place of the code, made from
-`kronos/embedded` or below it, ends with "No space left on device", "Too many open files" or "Input/output error" in
-turn. What failed is written to the file that KRONOS_TEST_FAILED names.
+SIGUSR1 starts the failures, and starts over each time. From then on, the first call of each kind at each place in the
+code, made from `kronos/embedded` or below it, fails with "No space left on device", "Too many open files" or
+"Input/output error" in turn. Each failure is written to the file that KRONOS_TEST_FAILED names.
 """
 
 import errno
@@ -27,7 +27,7 @@ _OURS = f"{os.sep}kronos{os.sep}embedded{os.sep}"
 
 
 class Faults:
-    """Which calls have failed, while `is_on`."""
+    """The calls that have failed, while `is_on`."""
 
     def __init__(self, told: int) -> None:
         self._told = told
@@ -39,10 +39,10 @@ class Faults:
         self.is_on = True
 
     def hook(self, event: str, arguments: tuple[object, ...]) -> None:
-        """An audit hook: what it raises, the audited call raises."""
+        """An audit hook: an error that it raises fails the audited call."""
         if not self.is_on or event not in _ASKED:
             return
-        self.is_on = False  # what is asked in here is not the supervisor's
+        self.is_on = False  # calls in here are not the supervisor's
         try:
             place = tuple(_places(sys._getframe(1)))
             site = (event, *place)
@@ -68,7 +68,7 @@ def _main() -> None:
     faults = Faults(os.open(os.environ.pop("KRONOS_TEST_FAILED"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600))
     signal.signal(signal.SIGUSR1, faults.begin)
     sys.addaudithook(faults.hook)
-    # Each try gets one call further; and a log of some lines is large.
+    # Each retry gets one call further, so retries are fast; and a log of a few lines already counts as large.
     children._FIRST_DELAY_SECONDS = children._LONGEST_DELAY_SECONDS = 0.02
     logfiles.LARGEST_BYTES = 1
     supervisor._LOOK_AT_LOGS_SECONDS = 0.1

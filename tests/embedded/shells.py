@@ -1,10 +1,10 @@
-"""What a shell holds that was meant for another server, and the command line in such a shell."""
+"""A shell's variables that are meant for another server, and the command line in such a shell."""
 
 import os
 import subprocess
 import sys
 
-# Each of them alone ends a connection to a server that it was not meant for, or makes it another.
+# Each of these variables alone breaks or changes a connection to a server that it was not meant for.
 OF_ANOTHER_SERVER = {
     "PGHOST": "192.0.2.1",
     "PGHOSTADDR": "192.0.2.1",
@@ -35,7 +35,7 @@ OF_ANOTHER_SERVER = {
 
 
 def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line, with these variables besides the shell's."""
+    """Run the command line with these variables in addition to the shell's."""
     return subprocess.run(
         [sys.executable, "-m", "kronos", *arguments],
         env={**os.environ, **environment},

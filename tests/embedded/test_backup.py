@@ -1,5 +1,5 @@
-"""docs/backup.md, done as it says: a held copy beside its original has all of it and calls nobody, and sends nothing
-twice once let go."""
+"""docs/backup.md, step by step: a held copy next to its original has all of the data and calls nothing, and sends
+nothing twice once it is released."""
 
 import os
 import shutil
@@ -53,7 +53,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Says nothing."""
+                """Write no log."""
 
         return Handler
 
@@ -66,7 +66,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Instance:
-    """A running `kronos up`, as its administrator has it."""
+    """A running `kronos up`, as seen by its administrator."""
 
     def __init__(self, up: Up) -> None:
         up.await_ready()
@@ -78,13 +78,13 @@ class Instance:
         return str(self.up.told["database_url"])
 
     def sql(self, query: str, *params: object) -> list[Any]:
-        """As the superuser."""
+        """Run a statement as the superuser."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             answer = connection.execute(query.encode(), params)
             return answer.fetchall() if answer.description else []
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
-        """The API, with this home's key."""
+        """Call the API with this home's key."""
         key = (self.up.home / "admin.key").read_text().strip()
         answer = httpx.request(
             method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=60, **more
@@ -93,7 +93,7 @@ class Instance:
         return answer.json()
 
     def status(self, job: str) -> str:
-        """Of the job's one execution."""
+        """The status of the job's only execution."""
         (found,) = self.ask("GET", f"/v1/workspaces/shop/jobs/{job}/executions")["data"]
         return str(found["status"])
 
@@ -104,7 +104,7 @@ class Instance:
 
 @pytest.fixture(scope="module")
 def homes(used_home: Path) -> Iterator["Homes"]:
-    """Makes homes, each with what starts `kronos up` there: used before, or with nothing in it."""
+    """Return a function that creates a home, used before or empty, and what starts `kronos up` there."""
     with ExitStack() as stack:
 
         def make(*, is_used: bool) -> tuple[Path, Callable[..., Up]]:
@@ -129,7 +129,7 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
     for name in ("orders", "bills"):
         spec = {"url": receiver.url, "method": "POST", "headers": {"X-Token": "{{secret.token}}"}}
         made.ask("POST", "/v1/workspaces/shop/endpoints", json={"name": name, "type": "HTTP", "spec": spec})
-    # Of the one there will be something that is due, and not delivered when the backup is made.
+    # The paused endpoint will have an execution that is due and not delivered when the backup is made.
     made.sql(
         "update kronos.endpoint_gate as gate set paused_until = 'infinity' from kronos.endpoints as endpoint"
         " where endpoint.endpoint_id = gate.endpoint_id and endpoint.name = 'bills'"
@@ -146,7 +146,7 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
 
 
 def time_passes(copy: Instance) -> None:
-    """The daily job's tick is due, pg_cron rings for it, and nothing but the hold is in anybody's way."""
+    """Make the daily job's tick due and ring for it, so that only the hold prevents the delivery."""
     copy.sql("update kronos.endpoint_gate set paused_until = '-infinity'")
     copy.sql(
         "update kronos.pointers set next_tick_at = date_trunc('minute', now())"
@@ -156,10 +156,10 @@ def time_passes(copy: Instance) -> None:
 
 
 def a_worker_looks(copy: Instance) -> None:
-    """A worker that somebody starts against the held copy: it looks for work, and finds none."""
+    """A worker started against the held copy looks for work, and finds none."""
     keys = str(copy.up.home / "encryption.key")
     environment = {"KRONOS_DATABASE_URL": copy.url, "KRONOS_ENCRYPTION_KEY_FILE": keys, "PATH": os.defpath, **_ALLOW}
-    # As it is sent, up to its first parameter: of a statement PostgreSQL shows the beginning.
+    # The statement up to its first parameter: PostgreSQL shows the beginning of a running statement.
     begins = texts()["claims.list_due_endpoints"].partition("%(")[0]
     looks = (
         "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) "
@@ -185,12 +185,12 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     with psycopg.connect(empty.url, autocommit=True) as connection:
         connection.execute(
             "set deadlock_timeout = '1min'"
-        )  # pg_cron rings here, and `kronos up` looks: they are to give way
+        )  # pg_cron rings here, and `kronos up` reads: they are to give way
         connection.execute("drop schema kronos cascade")
         connection.execute("drop extension pg_cron cascade")
     subprocess.run([_BIN / "pg_restore", "--single-transaction", f"--dbname={empty.url}", dump], check=True)
     empty.stop()
-    with (empty.up.home / "encryption.key").open("a") as keys:  # its secrets are under the original's
+    with (empty.up.home / "encryption.key").open("a") as keys:  # its secrets use the original's keys
         keys.write((original.up.home / "encryption.key").read_text())
 
     held = Instance(start("--hold", **_ALLOW))
@@ -199,7 +199,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     assert [held.status(name) for name in ("has-run", "waits")] == ["SUCCESS", "QUEUED"]
     warnings = held.ask("GET", "/v1/system/status")["warnings"]
     assert [each for each in warnings if "the instance is held" in each]
-    eventually(  # the dump brought the original's; of what is due just now, the reaper's next runs see to it
+    eventually(  # from the dump: the original's; jobs that are due now get theirs in the reaper's next runs
         lambda: (
             {row[0] for row in held.sql("select nodeport from cron.job where jobname like 'kronos:%%'")}
             == {int(str(conninfo_to_dict(held.url)["port"]))}
@@ -213,8 +213,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     (tick,) = held.sql(
         "select kronos.iso(next_tick_at) from kronos.jobs join kronos.pointers using (job_id) where name = 'daily'"
     )[0]
-    # No tick of its schedule but at midnight; and the job may be younger than the minute to which its pointer was set
-    # back.
+    # Its schedule ticks only at midnight; and the job may be younger than the minute that its pointer was set back to.
     told = held.ask("GET", "/v1/workspaces/shop/jobs/daily/explain", params={"at": tick})["code"]
     assert told in ("held", "no_tick_at_this_minute", "not_yet_created")
     held.stop()

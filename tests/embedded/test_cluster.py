@@ -1,4 +1,4 @@
-"""The embedded cluster alone: made, started, found again after crashes, moved where it must be."""
+"""The embedded cluster by itself: creation, start, recovery after crashes, and moving where necessary."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def mode(path: Path) -> int:
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Cluster]:
-    """One that was made from nothing and runs, durable as by default, for the tests that look at it."""
+    """A running cluster, created from nothing and durable as by default, for the tests that inspect it."""
     with made_home() as home:
         made = Cluster(home)
         try:
@@ -129,7 +129,7 @@ def test_password_and_settings_are_private(running: Cluster) -> None:
 
 
 def test_a_home_may_have_any_name_that_can_be_read(home: Path) -> None:
-    """A comma parts directories for PostgreSQL and hosts for libpq, a backslash escapes, a quote ends a value."""
+    """A comma separates directories for PostgreSQL and hosts for libpq, a backslash escapes, a quote ends a value."""
     odd = Cluster(home / "-a,b\\c d'e\"f%g#h?ü[*]$PATH~" / "..." / "x", durable=False)
     (home / "-a,b\\c d'e\"f%g#h?ü[*]$PATH~" / "...").mkdir(parents=True)
     try:
@@ -172,7 +172,7 @@ def test_a_taken_port_is_replaced_and_the_new_one_remembered(cluster: Cluster, h
 def test_a_port_that_is_taken_between_the_look_and_the_start_is_replaced_too(
     cluster: Cluster, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was free when it was looked at before the start, and is again when it is looked at after it: only PostgreSQL
+    """The port was free when it was checked before the start, and is free again in the check after it: only PostgreSQL
     has seen that it was taken."""
     cluster.start()
     taken = cluster.port
@@ -212,7 +212,7 @@ def test_data_lies_outside_a_home_that_postgres_cannot_enter(home: Path, notes: 
 
 @as_root
 def test_the_place_outside_is_passable_whatever_the_umask(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """umask 077, as hardened machines have it."""
+    """umask 077, as on hardened machines."""
     monkeypatch.setattr(placement, "SHARED_ROOT", home / "var" / "kronos" / "clusters")
     closed = home / "closed"
     closed.mkdir(mode=0o700)
@@ -278,7 +278,7 @@ def test_an_orphan_launcher_is_ended_and_no_other_clusters_processes(cluster: Cl
     cluster.start()
     orphan, stranger, postmaster = launcher(cluster), launcher(running), cluster.pid
     assert postmaster is not None
-    # It cannot notice that its postmaster is gone, and holds the shared memory.
+    # The stopped process cannot notice that its postmaster is gone, and holds the shared memory.
     assert signalled(orphan, signal.SIGSTOP)
     assert signalled(postmaster, signal.SIGKILL)
     eventually(lambda: processes.postgres_processes(cluster.data) == [orphan], "the launcher is not the only one left")

@@ -1,5 +1,5 @@
 """`kronos up --demo` as a new user meets it, started once in a shell that names another server: the README's tour works
-as printed, doctor finds no fault, the demo's ticks are delivered, and a second run goes on."""
+as printed, doctor finds no fault, the demo's ticks are delivered, and a second run continues."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def steps() -> list[Step]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A first `kronos up --demo`, and the folder in which commands look for the instance that runs here."""
+    """A first `kronos up --demo`, and the folder in which commands find the running instance."""
 
     up: Up
     start: Callable[..., Up]
@@ -46,7 +46,7 @@ class Demo:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The tests below follow one another: what the first ones make is there for the next."""
+    """The tests below run in order, and use what the earlier ones created."""
     with made_home() as home, starting(home) as start:
         data_home = tmp_path_factory.mktemp("data")
         (data_home / "kronos").symlink_to(home)
@@ -57,7 +57,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture
 def terminal(demo: Demo) -> Iterator[Terminal]:
-    """In the checkout, with this environment's commands, and with the instance in the home that is the default one."""
+    """A terminal in the checkout, with this environment's commands, and with the instance in the default home."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KRONOS_", "PG"))}
     path = f"{quick.folder()}:{Path(sys.executable).parent}:{environment['PATH']}"
     variables = {**environment, "PATH": path, "XDG_DATA_HOME": str(demo.data_home)}
@@ -82,14 +82,14 @@ def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> 
 
 
 def follow(tour: list[Step], terminal: Terminal) -> None:
-    """Types each command, and sees what the page shows."""
+    """Type each command, and expect the output that the page shows."""
     for step in tour:
         shown = as_shown(step.shown)
 
         def says(step: Step = step) -> list[str]:
             return as_shown(terminal.run(step.command).lines)
 
-        if step.command.startswith("kronos execution ls"):  # the worker delivers beside us
+        if step.command.startswith("kronos execution ls"):  # the worker delivers at the same time
             eventually(lambda: says() == shown, f"{step.command} does not come to {shown}")  # noqa: B023
         else:
             assert says() == shown, step.command
@@ -103,7 +103,7 @@ def test_kronos_up_and_its_children_never_see_variables_of_another_server(demo: 
         assert names & OF_ANOTHER_SERVER.keys() == set()
     log = demo.up.home / "log" / "worker-1.log"
     eventually(lambda: "FAILED" not in (text := log.read_text()) and "started" in text, "the worker")
-    # The instance that runs here is found, without its URL, and also reached by nothing of this.
+    # The running instance is found without a URL, and none of these variables affects the connection to it.
     for command in (("next", "0 9 * * *"), ("retention", "run", "--dry-run")):
         ended = kronos(*command, XDG_DATA_HOME=str(demo.data_home), **OF_ANOTHER_SERVER)
         assert ended.returncode == 0, (command, ended.stdout, ended.stderr)
@@ -111,7 +111,7 @@ def test_kronos_up_and_its_children_never_see_variables_of_another_server(demo: 
 
 
 def jobs(up: Up) -> dict[str, str]:
-    """Of the demo's workspace, asked of the API: name -> id."""
+    """The jobs of the demo's workspace, from the API: name -> id."""
     key = Path(str(up.told["admin_key_file"])).read_text().strip()
     request = urllib.request.Request(f"{up.url}/v1/workspaces/demo/jobs", headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(request, timeout=60) as response:
@@ -135,10 +135,10 @@ def test_a_job_that_is_made_on_the_page_is_seen_firing_by_pg_cron_on_the_open_pa
         expect(page.get_by_role("heading", level=1)).to_contain_text(made)
         page.evaluate("window.stays = true")
         run = page.locator("section[aria-labelledby=executions] tbody tr").last
-        # the coming full minute, whenever that is: pg_cron looks at its entries once a minute
+        # the coming full minute, however close: pg_cron reads its entries once a minute
         expect(run).to_contain_text("success", timeout=180_000)
         expect(run).to_contain_text("schedule")
-        assert page.evaluate("window.stays")  # nobody loaded it again
+        assert page.evaluate("window.stays")  # the page was not reloaded
         run.get_by_role("link").click()
         expect(page.locator("main")).to_contain_text("200")
         assert watching.wrong == []
@@ -152,7 +152,7 @@ def test_a_job_that_is_made_on_the_page_is_seen_firing_by_pg_cron_on_the_open_pa
             )
             return {status for (status,) in found.fetchall()}
 
-        # one that was made as the minute turned is rung at its next one
+        # an entry that was created as the minute changed rings at its next one
         eventually(lambda: rings() >= {"succeeded"}, lambda: f"pg_cron's runs: {rings()}", seconds=150)
         assert rings() <= {"succeeded", "starting", "running", "sending"}
 
@@ -170,7 +170,7 @@ def test_within_70_s_a_tick_fires_and_is_delivered(demo: Demo) -> None:
 
 def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
     here = {"XDG_DATA_HOME": str(demo.data_home), **OF_ANOTHER_SERVER}
-    # What is due at the first minute gets its entry once it has run.
+    # Jobs that are due in the first minute get their entry once they have run.
     eventually(lambda: kronos("doctor", "--json", **here).returncode == 0, "doctor finds fault", seconds=150)
     ended = kronos("doctor", "--json", **here)
     found = json.loads(ended.stdout)
@@ -207,7 +207,7 @@ def bare_machine(request: pytest.FixtureRequest) -> Iterator[str]:
     if not request.config.getoption("--containers"):
         pytest.skip("needs Docker: run with --containers")
     name = f"kronos-tour-{os.getpid()}"
-    # The host's network: where a mirror of packages is configured for the host, its address is valid here too.
+    # The host's network: if a package mirror is configured for the host, its address works here too.
     subprocess.run(
         [
             "docker",

@@ -1,4 +1,4 @@
-"""A frozen server is restarted, and only that."""
+"""A frozen server is restarted, and only a frozen one."""
 
 import errno
 import gc
@@ -12,7 +12,7 @@ from kronos.embedded.freeze import Freeze
 
 
 class Clock:
-    """Stands in for the machine's monotonic clock."""
+    """Replaces the machine's monotonic clock."""
 
     now = 1000.0
 
@@ -28,7 +28,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def looks(dog: Freeze, clock: Clock, age: float, *, seconds: float) -> list[float]:
-    """Looks every ten seconds at a silence of this length. Returns when restarts were asked for."""
+    """Check every ten seconds at a silence of this length. Return when restarts were requested."""
     asked = []
     end = clock.now + seconds
     while clock.now < end:
@@ -61,7 +61,7 @@ def test_a_database_that_does_not_answer_is_no_evidence(clock: Clock) -> None:
 
 
 def test_where_no_further_file_may_be_opened_that_is_all_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No traceback at the terminal of what asyncio did not come to make: pytest fails on one."""
+    """The terminal gets no traceback from asyncio's half-created objects: pytest fails on one."""
 
     def refuse() -> None:
         raise OSError(errno.EMFILE, "Too many open files")

@@ -1,4 +1,4 @@
-"""Which PostgreSQL with pg_cron of this machine is taken: programs that answer as installed ones do, in a folder."""
+"""Which PostgreSQL with pg_cron of this machine is chosen: a folder has programs that answer like installed ones."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from kronos.embedded.installation import Installation
 
 
 class Machine:
-    """Where packages install."""
+    """A machine: the folders that packages install to."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def install(self, major: str, *, pg_cron: str | None = "1.6", says: str | None = None) -> Path:
-        """A server, with the control file of pg_cron where there is one."""
+        """Install a server, with pg_cron's control file if given."""
         folder = self.root / major / "bin"
         share = self.root / major / "share"
         (share / "extension").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_what_is_no_whole_server_of_today_with_pg_cron_is_passed_over(machine: M
     machine.install("16", pg_cron=None)
     machine.install("17", pg_cron="")  # a control file without a version
     machine.install("18", says="no such program")
-    (machine.install("19") / "initdb").unlink()  # a client's package alone
+    (machine.install("19") / "initdb").unlink()  # only a client's package
     with pytest.raises(PostgresMissing, match="no PostgreSQL 15 or newer with pg_cron is installed here"):
         installation.newest()
     machine.install("15")
@@ -76,7 +76,7 @@ def test_one_in_the_path_is_found_too(machine: Machine, monkeypatch: pytest.Monk
 
 
 def test_without_pg_config_the_extensions_are_where_debian_puts_them(machine: Machine) -> None:
-    """Of a server that nobody has packaged there is none there."""
+    """A server that was not installed from a package has none there."""
     (machine.install("97") / "pg_config").unlink()
     with pytest.raises(PostgresMissing):
         installation.newest()

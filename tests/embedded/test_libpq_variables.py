@@ -1,4 +1,4 @@
-"""libpq's environment variables of the shell reach no connection that they were not meant for."""
+"""libpq's environment variables of the shell affect no connection that they were not meant for."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ from embedded.shells import OF_ANOTHER_SERVER, kronos
 from kronos.__main__ import main
 from sql_factory import Connection, value
 
-# What fills in for a URL that says nothing of it is meant: here the URL says all of this, and TLS is asked for where
-# there is none.
+# Variables that complete a URL apply where the URL leaves something open. Here the URL is complete, and the server has
+# no TLS to ask for.
 FILL_IN = {name for name in OF_ANOTHER_SERVER if name.startswith(("PGSSL", "PGREQUIRE", "PGCHANNEL", "PGGSS", "PGMIN"))}
 HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in FILL_IN}
 
@@ -26,7 +26,7 @@ HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in
 )
 def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
     ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
-    if command == ("migrate",):  # it has done all else, and says that pg_cron serves another of the server's databases
+    if command == ("migrate",):  # migrated, but pg_cron serves another database
         assert (ended.returncode, "rings nothing in kronos_test_" in ended.stderr) == (1, True), ended.stderr
     else:
         assert ended.returncode == 0, ended.stderr

@@ -1,4 +1,4 @@
-"""Logs are bounded, no matter who writes how much, and whether or not there is room for the old one."""
+"""Logs are bounded, whatever is written to them and however much, and whether or not there is room for the old one."""
 
 import stat
 from pathlib import Path

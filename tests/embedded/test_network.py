@@ -1,4 +1,4 @@
-"""The API as its supervisor asks it."""
+"""The API as its supervisor queries it."""
 
 import random
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class _Ready(BaseHTTPRequestHandler):
         self.wfile.write(b"{}")
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Says nothing."""
+        """Write no log."""
 
 
 @pytest.fixture
@@ -41,12 +41,13 @@ def test_a_proxy_of_the_shell_is_not_asked(url: str, monkeypatch: pytest.MonkeyP
 
 
 async def test_an_api_without_its_database_is_heard_saying_why() -> None:
-    """It waits for PostgreSQL first; a client that hung up before said `timed out`, whatever was wrong."""
+    """The API waits for PostgreSQL before it answers. A client that gave up earlier reported `timed out`, whatever the
+    cause."""
     assert Pool("postgresql://", size=1).timeout < network._ANSWER_WITHIN_SECONDS
 
 
 def test_of_all_that_look_for_a_port_at_once_each_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They look at the same ports: the first is taken by one of them, and by nobody else."""
+    """They try the same ports: each port is taken by only one of them."""
     monkeypatch.setattr(random, "sample", lambda ports, count: list(ports)[:count])
     with ExitStack() as held:
         doors = [held.enter_context(ports.listener()) for _ in range(3)]

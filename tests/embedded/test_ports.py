@@ -1,4 +1,5 @@
-"""Ports that nobody listens on: what the system says of one is passed on, and what this process lacks is not."""
+"""Ports on which nothing listens: errors about the port are reported, while a shortage in this process is not taken for
+one."""
 
 import errno
 import socket

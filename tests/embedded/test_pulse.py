@@ -1,5 +1,5 @@
-"""Who is silent, and who was only not looked at: a child's pulse by the clock of a supervisor that may itself have
-stood still."""
+"""Tells silent children from unchecked ones: a child's pulse by the clock of a supervisor that may itself have been
+stopped."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def pipe() -> Iterator[tuple[Pulse, int]]:
 def test_a_gap_between_two_looks_counts_for_two_seconds() -> None:
     times = iter([0.0, 1.0, 1.0 + 8 * 3600, 8 * 3600 + 1.5])
     witness = Witness(lambda: next(times))
-    assert [witness.seconds() for _ in range(3)] == [1.0, 2.0, 0.5]  # a night with the lid closed is two seconds
+    assert [witness.seconds() for _ in range(3)] == [1.0, 2.0, 0.5]  # a night with the lid closed counts as two seconds
 
 
 def test_a_child_is_given_up_after_its_limit_of_silence_and_not_before(pipe: tuple[Pulse, int]) -> None:

@@ -1,5 +1,4 @@
-"""`kronos up` against what the system refuses it, and against children that hang: it goes on, and all of it comes
-back."""
+"""`kronos up` when system calls fail and children hang: it keeps running, and every process comes back."""
 
 import contextlib
 import json
@@ -30,13 +29,13 @@ _ALL = {"api", "worker", "postgres"}
 
 
 def is_well(up: Up, not_these: dict[str, int]) -> bool:
-    """Whether all children are there, none of them one of these, and the API is ready."""
+    """Whether all children run, none of them is one of these, and the API is ready."""
     now = up.children()
     return set(now) == _ALL and not set(now.values()) & set(not_these.values()) and network.readiness(up.url).is_ready
 
 
 def ports_of_entries(up: Up) -> list[int]:
-    """Where pg_cron rings: in its entries' own column, which counts before 1.5."""
+    """The ports where pg_cron rings: its entries' own column, which counts before 1.5."""
     with psycopg.connect(str(up.told["database_url"])) as connection:
         return [port for (port,) in connection.execute("select distinct nodeport from cron.job order by nodeport")]
 
@@ -47,22 +46,21 @@ def assert_goes_on(up: Up) -> None:
 
 
 def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[], bool], tmp_path: Path) -> None:
-    """Every call that the supervisor makes of the system fails once: while it starts all of them again, and while it
-    stops."""
+    """Every system call of the supervisor fails once: while it restarts all children, and while it stops."""
     failed = tmp_path / "failed"
     running = up(module="embedded.failing", PYTHONPATH=str(Path(__file__).parents[1]), KRONOS_TEST_FAILED=str(failed))
     running.await_ready()
     before = running.children()
     known = json.loads((home / "cluster.json").read_text())
     with socket.create_server(("127.0.0.1", 0)) as other:
-        # A port that is taken: then it has to move, and to write run.json again.
+        # The port is taken, so PostgreSQL has to move, and run.json has to be rewritten.
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
         kill(before.values())
         eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=90)
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
-    # Soon, and not only when workers have seen that nobody rings.
+    # Soon, and not only after workers have noticed the silence.
     eventually(lambda: ports_of_entries(running) == [moved], running.account, seconds=45)
     assert_goes_on(running)
     places = set(re.findall(r"(\w+\.py):\d+", failed.read_text()))
@@ -107,7 +105,7 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
 
 
 def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None:
-    """All of it stops for longer than a child may be silent, as when a laptop sleeps; then all of it goes on, the
+    """All processes stop for longer than a child may be silent, as when a laptop sleeps; then all of them continue, the
     supervisor first."""
     before, said = running.children(), running.said()
     everybody = [running.process.pid, *before.values()]
@@ -117,8 +115,7 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
     eventually(lambda: time.monotonic() > until, "the clock stands still")
     for pid in everybody:
         signalled(pid, signal.SIGCONT)
-    # Its killed worker is a thing that it only sees to after it has judged all children, again and again until the new
-    # one is there.
+    # The supervisor only handles its killed worker after it has judged all children, repeatedly until the new one runs.
     signalled(before["worker"], signal.SIGKILL)
     eventually(lambda: is_well(running, {"worker": before["worker"]}), lambda: f"it is not well: {running.account()}")
     assert running.children() | {"worker": 0} == before | {"worker": 0}
@@ -126,7 +123,7 @@ def test_a_machine_that_stood_still_has_no_child_that_hangs(running: Up) -> None
 
 
 def the_port_is_kept(running: Up) -> None:
-    """While no API runs nobody else can have its port, and who calls waits for the next one."""
+    """While no API runs, no other process can take its port, and callers wait for the next one."""
     with pytest.raises(OSError, match="in use"):
         listening.listen("127.0.0.1", int(running.url.rpartition(":")[2]))
     with urllib.request.urlopen(f"{running.url}/healthz", timeout=60) as response:
@@ -174,7 +171,7 @@ def small_disk(home: Path) -> Iterator[Path]:
 
 
 def fill(path: Path) -> None:
-    """Writes until the disk is full."""
+    """Write until the disk is full."""
     with path.open("wb") as ballast, contextlib.suppress(OSError):
         while True:
             os.write(ballast.fileno(), bytes(65_536))
@@ -183,7 +180,7 @@ def fill(path: Path) -> None:
 
 @contextlib.contextmanager
 def stopped(pid: int) -> Iterator[None]:
-    """The process stands still meanwhile."""
+    """The process is stopped meanwhile."""
     signalled(pid, signal.SIGSTOP)
     try:
         yield
@@ -201,7 +198,7 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_ho
     )
     full = Up(home=small_disk / "home", process=running.process)
     before = full.children()
-    with stopped(running.process.pid):  # what ends gives room back, and a start makes do with little
+    with stopped(running.process.pid):  # processes that end free some room, and a start needs little
         kill(before.values())
         place = (full.home / "postgres").resolve()
         assert processes.end_postgres(place / "data", [(signal.SIGKILL, 20)]) == []

@@ -1,4 +1,5 @@
-"""`kronos up` from the outside: ready, supervised, refused twice, stopped in order, recovered after kill -9."""
+"""`kronos up` from the outside: ready, supervised, rejected when started twice, stopped in order, recovered after kill
+-9."""
 
 import json
 import os
@@ -29,7 +30,7 @@ def is_ready(up: Up) -> bool:
 
 
 def workspaces(up: Up) -> list[str]:
-    """The slugs that the API lists, asked with the administrator's key."""
+    """The slugs that the API lists for the administrator's key."""
     key = Path(str(up.told["admin_key_file"])).read_text().strip()
     request = urllib.request.Request(f"{up.url}/v1/workspaces", headers={"Authorization": f"Bearer {key}"})
     with urllib.request.urlopen(request, timeout=60) as response:
@@ -121,7 +122,7 @@ def test_the_next_start_recovers_from_kill_9_of_it_or_of_everything_and_nothing_
     key = (first.home / "admin.key").read_text()
     first.process.kill()
     first.process.wait()
-    second = up()  # at once: the children of the killed one are still on their way out
+    second = up()  # immediately: the children of the killed one are still ending
     second.await_ready()
     assert "kept" in workspaces(second)
     assert (second.home / "admin.key").read_text() == key

@@ -1,4 +1,4 @@
-"""Waits on conditions of processes, with a deadline and a message."""
+"""Waits for conditions of processes, with a deadline and a message."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,8 @@ from looking import looks
 
 
 def eventually(holds: Callable[[], object], message: str | Callable[[], str], *, seconds: float = 60) -> None:
-    """Returns once `holds()` is true. Fails with `message` after `seconds`: a function says what is true then."""
+    """Return once `holds()` is true. After `seconds`, fail with `message`; a function returns the message for that
+    moment."""
     for pause in looks(seconds):
         if holds():
             return

@@ -1,4 +1,4 @@
-"""An API on a database that one module's tests share: each breaks something and puts it back."""
+"""An API on a database that the tests of a module share: each test breaks something and repairs it."""
 
 from collections.abc import Iterator
 

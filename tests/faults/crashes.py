@@ -1,4 +1,4 @@
-"""A server whose sessions are killed in the middle of what they do, while the test alone decides what goes on."""
+"""A server whose sessions are killed in the middle of their work, while only the test moves things on."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from sql_factory import Connection
 
 @contextmanager
 def unrung_server() -> Iterator[Cluster]:
-    """A server that may crash. Its internal jobs have no entries: nothing rings but the test."""
+    """A server that may crash. Its internal jobs have no entries: only the test rings."""
     with own_server() as made:
         with connected(made) as superuser:
             superuser.execute("delete from cron.job where jobname like 'kronos:%'")
@@ -24,8 +24,8 @@ def unrung_server() -> Iterator[Cluster]:
 
 
 def crash(cluster: Cluster, victim: Connection) -> None:
-    """kill -9 of a backend: PostgreSQL ends all of them, recovers and goes on."""
-    # closed, not committed: nobody knows in which state it was ended
+    """kill -9 of a backend: PostgreSQL ends all backends, recovers and continues."""
+    # closed, not committed: in which state it was ended is unknown
     with closing(psycopg.connect(cluster.superuser_url, autocommit=True)) as bystander:
         assert signalled(victim.info.backend_pid, signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
@@ -38,7 +38,7 @@ def crash(cluster: Cluster, victim: Connection) -> None:
                 return True
             return False
 
-        # until then PostgreSQL has not noticed, and lets sessions in that it will end
+        # until then PostgreSQL has not noticed, and still admits sessions that it will end
         await_condition(has_ended, "PostgreSQL to end all sessions", seconds=60)
 
     def recovered() -> bool:

@@ -1,5 +1,5 @@
-"""A way to PostgreSQL that can be cut at any byte, as a firewall or a switch does, or that falls silent, as where
-PostgreSQL was stopped."""
+"""A proxy to PostgreSQL that can cut connections at any byte, like a firewall or a switch, or fall silent, as when
+PostgreSQL is stopped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 
 class CutWay:
-    """Passes bytes on, both ways, until `cut`; then takes new connections as before."""
+    """Forwards bytes in both directions until `cut`; then accepts new connections as before."""
 
     def __init__(self, url: str) -> None:
         parts = conninfo_to_dict(url)
@@ -21,25 +21,25 @@ class CutWay:
         self.url = ""
 
     def opened_on(self, port: int) -> None:
-        """Says where it listens."""
+        """Set `url`: the proxy listens on this port."""
         self.url = make_conninfo(self._url, host="127.0.0.1", port=port, sslmode="disable", gssencmode="disable")
 
     def cut(self) -> int:
-        """Ends every connection at both ends, with what is in it; the number of them."""
+        """Close every connection at both ends, with the bytes in transit; return how many there were."""
         ends = list(self._open)
         for end in ends:
             end.transport.abort()
         return len(ends) // 2
 
     async def fall_silent(self) -> None:
-        """From now on nothing is passed on; connections stay open, and new ones are taken."""
+        """From now on, forward nothing; connections stay open, and new ones are accepted."""
         self._goes_on.clear()
 
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        """One connection, until one of its ends goes."""
+        """Forward one connection, until one of its ends closes."""
         try:
             server, to_server = await asyncio.open_connection(*self._target)
-        except OSError:  # PostgreSQL is down: so is the way
+        except OSError:  # PostgreSQL is down, so the proxy is too
             to_client.transport.abort()
             return
         ends = {to_client, to_server}
@@ -65,7 +65,7 @@ class CutWay:
 
 @asynccontextmanager
 async def cut_way(url: str) -> AsyncIterator[CutWay]:
-    """A way to the database of `url`, on this loop."""
+    """A proxy to the database of `url`, on this loop."""
     way = CutWay(url)
     server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
     way.opened_on(server.sockets[0].getsockname()[1])

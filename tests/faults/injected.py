@@ -49,23 +49,23 @@ alter function kronos.unregister_jobs(uuid[]) set lock_timeout = '50ms';
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """`point`: where a job, its pointer or an entry is written, or the commit; or cron.job is kept from all, or from
-    writers."""
+    """`point`: the write of a job, its pointer or an entry, or the commit; or cron.job is locked against all access, or
+    against writes."""
 
     point: Literal["row", "entry", "commit", "locked", "read_only"]
     action: str = ""  # an SQLSTATE that is raised, "cancel" or "terminate"
 
     @property
     def codes(self) -> set[str]:
-        """The codes of the problem that a caller may get."""
+        """The error codes that a caller may get."""
         if self.action == "terminate":
             return {"database_unavailable", "outcome_unknown"}
         if self.point in ("entry", "read_only"):
             return {"pg_cron_unavailable"}
-        if self.point == "locked":  # a job that is only read shows its entry, so reading waits too
+        if self.point == "locked":  # even reading a job shows its entry, so it waits too
             return {"pg_cron_unavailable", "database_unavailable"}
         if self.point == "commit":
-            # The error comes with the pipeline's sync, where psycopg gives up the connection instead of telling the
+            # The error arrives with the pipeline's sync, where psycopg closes the connection instead of reporting the
             # SQLSTATE.
             return {"database_unavailable", "internal_error", "outcome_unknown"}
         return {"internal_error"} if self.action == "XX000" else {"database_unavailable"}
@@ -77,7 +77,7 @@ def install(superuser: psycopg.Connection) -> None:
 
 @contextmanager
 def armed(superuser: psycopg.Connection, fault: Fault | None) -> Iterator[None]:
-    """Whatever is written meanwhile meets the fault."""
+    """Every write in the block meets the fault."""
     if fault is None:
         yield
     elif fault.point in LOCKS:

@@ -1,4 +1,4 @@
-"""What the state machine does to jobs, and what must hold after each step (test_state_machine.py)."""
+"""The state machine's actions on jobs, and the invariants after each step (test_state_machine.py)."""
 
 import uuid
 from collections.abc import Callable
@@ -31,8 +31,8 @@ faults = st.one_of(st.none(), any_fault)
 crons = st.sampled_from(CRONS)
 any_crons = st.one_of(crons, crons, crons, st.sampled_from(BAD_CRONS))
 requests = st.sampled_from(sorted(ANSWERS))
-# A job is drawn by its place among those made, the last first, not from a Bundle: which requests succeed may depend on
-# who is faster, and Hypothesis must draw the same whatever they do.
+# A job is drawn by its position among the created ones, the last first, and not from a Bundle: which requests succeed
+# may depend on a race, and Hypothesis must draw the same whatever the result.
 places = st.integers(0, 7)
 refs = st.one_of(places, places, st.sampled_from(NAMES))
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -52,7 +52,7 @@ class Jobs(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        """Nothing is left of the sequence before."""
+        """Remove everything that the previous sequence left."""
         for table in (
             "attempt",
             "execution_live",
@@ -70,7 +70,7 @@ class Jobs(RuleBasedStateMachine):
         )
 
     def named(self, ref: int | str) -> str:
-        """The id at this place among the jobs made, or the name itself."""
+        """The id at this position among the created jobs, or the name itself."""
         if isinstance(ref, str):
             return ref
         return self.made[-1 - ref % len(self.made)] if self.made else NOBODY
@@ -157,7 +157,8 @@ class Jobs(RuleBasedStateMachine):
     def request(
         self, what: str, send: Callable[[], httpx.Response], fault: Fault | None, expected: int, status: str | None
     ) -> httpx.Response:
-        """The answer: what is expected, or the fault's problem, and then nothing has changed."""
+        """Send a request and return its answer: the expected one, or the fault's error, and then nothing has
+        changed."""
         before = snapshot(self.world.superuser)
         with armed(self.world.superuser, fault):
             answer = send()
@@ -167,10 +168,10 @@ class Jobs(RuleBasedStateMachine):
                 404,
                 409,
                 412,
-            )  # whichever fault is seen first
+            )  # whichever error is detected first
             assert answer.status_code == expected or is_refused_for_its_text, answer.text
             assert not (fault and expected < 300 and (what, status) in MEETS[fault.point]), (
-                f"{what} said {expected} in spite of {fault}"
+                f"{what} returned {expected} in spite of {fault}"
             )
             return answer
         assert fault is not None, answer.text
@@ -208,7 +209,7 @@ class Jobs(RuleBasedStateMachine):
         return answer.status_code
 
     def at_once(self, one: Callable[[], int], other: Callable[[], int], fault: Fault | None) -> None:
-        """Both, in two threads. Without a fault neither fails: no deadlock, no XX000."""
+        """Send both, in two threads. Without a fault neither fails: no deadlock, no XX000."""
         self.world.counts["two at once"] += 1
         with ThreadPoolExecutor(2) as threads, armed(self.world.superuser, fault):
             codes = [future.result(60) for future in (threads.submit(one), threads.submit(other))]
@@ -217,7 +218,7 @@ class Jobs(RuleBasedStateMachine):
     # PostgreSQL's own work
 
     def ring(self, what: str, job: str) -> int:
-        """What pg_cron does at an alarm of the job, or of the reaper."""
+        """Do what pg_cron does at an alarm of the job, or of the reaper."""
         self.world.ring(job if what == "fire" else self.reaper)
         return 0
 
@@ -228,7 +229,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(job=places, fault=faults)
     def alarm(self, job: int, fault: Fault | None) -> None:
-        """A tick is accounted for, or the firing fails and all is as it was."""
+        """A tick is accounted for, or the firing fails and nothing has changed."""
         self.world.counts["fire"] += 1
         ref = self.named(job)
         self.make_due(ref)
@@ -242,7 +243,7 @@ class Jobs(RuleBasedStateMachine):
 
     @rule(fault=faults)
     def reap(self, fault: Fault | None) -> None:
-        """A run that a fault spoils is made good by the next."""
+        """The next run repairs what a run with a fault left."""
         self.world.counts["reap"] += 1
         if fault is not None:
             try:
@@ -252,7 +253,7 @@ class Jobs(RuleBasedStateMachine):
                 self.world.counts["reap failed"] += 1
         self.ring("reap", "")
 
-    # Operators with SQL. What they break, one run of the reaper repairs, whatever was asked for in between.
+    # Operators with SQL. One run of the reaper repairs the damage, whatever was requested in between.
 
     @rule(job=places, then=st.one_of(st.none(), requests), fault=faults)
     def entry_vanishes(self, job: int, then: str | None, fault: Fault | None) -> None:
@@ -321,7 +322,7 @@ class Jobs(RuleBasedStateMachine):
             assert self.send(self.world.b, then, ref) < 500
         self.reap(fault)
 
-    # What holds after every step
+    # Invariants after every step
 
     @invariant()
     def jobs_and_entries_are_one_set(self) -> None:
@@ -371,7 +372,7 @@ class Jobs(RuleBasedStateMachine):
         return self.found(job)[0]
 
     def is_replaced(self, job: str) -> bool:
-        """Whether it names a version that is over, of a job that goes on."""
+        """Whether it names a replaced version, of a job that continues."""
         first_version_id, version = self.found(job)[2], self.found(job)[1]
         goes_on = f"select from kronos.jobs where first_version_id = %s and version > %s and {LIVE}"
         return self.world.superuser.execute(goes_on, [first_version_id, version]).fetchone() is not None

@@ -1,5 +1,5 @@
-"""A PostgreSQL with pg_cron of a test's own, that can be stopped, killed and stepped in time; and what its ledger says
-of every job."""
+"""A PostgreSQL with pg_cron for one test, which can stop it, kill it and step its clock; and the ledgers of its
+jobs."""
 
 import shutil
 import tempfile
@@ -21,8 +21,8 @@ from sql_factory import Connection, Record, records, value
 def own_server(
     home: Path | None = None, *, durable: bool = False, environment: Mapping[str, str] | None = None
 ) -> Iterator[Cluster]:
-    """A migrated database on a server that outlives its own crashes, but not the machine's unless it is `durable`. It
-    begins as a copy, in `home` or in memory."""
+    """A migrated database on a server that survives its own crashes, but the machine's only if it is `durable`. It
+    starts as a copy, in `home` or in memory."""
     place = home or servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-own-"))
     place.mkdir(exist_ok=True)
     place.chmod(0o711)
@@ -45,9 +45,9 @@ def connected(cluster: Cluster) -> Iterator[Connection]:
 
 
 def await_mid_minute(connection: Connection) -> datetime:
-    """The present minute, with enough of it left for pg_cron to notice what is scheduled in it.
+    """Wait for a minute with enough time left for pg_cron to notice what is scheduled in it, and return that minute.
 
-    Not its first seconds: pg_cron still fires the minute then, and an entry that is new by a moment with the others.
+    Not its first seconds: pg_cron still fires the minute then, including entries that were created a moment ago.
     """
     await_condition(
         lambda: value(connection, "select extract(second from clock_timestamp()) between 5 and 45"),
@@ -59,7 +59,7 @@ def await_mid_minute(connection: Connection) -> datetime:
 
 
 def faulty_ledgers(connection: Connection, job_ids: Sequence[str] | None = None) -> list[Record]:
-    """Of these CRON jobs, or all, those with a tick that no row, or more than one, accounts for; malformed ones are
+    """Those of these CRON jobs, or of all, with a tick for which there is no row, or more than one; malformed jobs are
     left out."""
     return records(
         connection,

@@ -1,5 +1,5 @@
-"""A primary and its streaming replica on this machine, each with pg_cron, that can be killed, promoted and brought back
-as a replica or as a primary that does not know that it was replaced."""
+"""A primary and its streaming replica on this machine, each with pg_cron. They can be killed, promoted and brought
+back, as a replica or as a primary that does not know that it was replaced."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from sql_factory import Connection, value
 
 
 class Node:
-    """One PostgreSQL of the pair. Both have the same port, on addresses of their own, as two machines have."""
+    """One PostgreSQL of the pair. Both have the same port, on different addresses, like two machines."""
 
     def __init__(self, home: Path, address: str, port: int, password: str) -> None:
         self.address, self.port = address, port
@@ -38,16 +38,16 @@ class Node:
             self._user.own(path)
 
     def begin_as(self, used: Path) -> None:
-        """As a copy of the cluster of a home that is not in use."""
+        """Start as a copy of the cluster of a home that is not in use."""
         subprocess.run(["cp", "-a", used / "postgres" / "data", self.data], check=True)
 
     def url_with(self, other: "Node") -> str:
-        """Of both."""
+        """The URL of both."""
         hosts = f"{self.address}:{self.port},{other.address}:{other.port}"
         return f"postgresql://{self._login}@{hosts}/{configuration.DATABASE}"
 
     def copy_of(self, primary: "Node") -> None:
-        """A new replica of it, by pg_basebackup, in place of what was here."""
+        """Replace the data here by a new replica of `primary`, made with pg_basebackup."""
         shutil.rmtree(self.data, ignore_errors=True)
         becomes = self._user.popen_arguments()
         options = ("-R", "-X", "stream", "--checkpoint=fast", "--no-sync")
@@ -85,7 +85,7 @@ class Node:
             address=self.address, port=self.port, socket_dir=self._place / "sockets", clients="127.0.0.0/8"
         )
         written = configuration.write(self._installation, self.data, listener, durable=False)
-        # An entry of pg_cron 1.4 keeps the host that it was made with: on two machines that is each one's localhost.
+        # pg_cron 1.4 stores the host in an entry: on two machines that is each one's own localhost.
         own = {"cron.host": str(self._home / "this-machine"), **settings}
         if self._installation.has_background_workers:
             del own["cron.host"]
@@ -104,13 +104,13 @@ class Node:
         return True
 
     def is_this_machine(self) -> None:
-        """pg_cron's connections lead here."""
+        """Make pg_cron's connections lead to this node."""
         draft = self._home / "this-machine.new"
         draft.symlink_to(self._place / "sockets")
         os.replace(draft, self._home / "this-machine")
 
     def kill(self) -> None:
-        """As a machine that loses its power: no process of it does anything any more."""
+        """As on a machine that loses power: all of its processes stop immediately."""
         if self._process is not None:
             kill(processes.postgres_processes(self.data))
             self._process.wait(60)
@@ -122,7 +122,7 @@ class Node:
         self.is_this_machine()
 
     def set_unheard(self) -> None:
-        """The replica hears of its primary no more, as behind a network that broke."""
+        """Cut the replica off from its primary, as a broken network does."""
         self.set("primary_conninfo", "")
         with self.connected() as connection:
             receives = "select exists (select from pg_stat_wal_receiver)"
@@ -134,7 +134,7 @@ class Node:
             yield connection
 
     def set(self, name: str, text: str) -> None:
-        """A setting that is read again, and holds after a start too."""
+        """Change a setting, now and for later starts."""
         with self.connected() as connection:
             connection.execute(psycopg.sql.SQL("alter system set {} = {}").format(psycopg.sql.Identifier(name), text))
             connection.execute("select pg_reload_conf()")
@@ -142,7 +142,7 @@ class Node:
 
 @contextmanager
 def pair() -> Iterator[tuple[Node, Node]]:
-    """A primary that runs, with a migrated database, and a node for its replica."""
+    """A running primary with a migrated database, and a node for its replica."""
     memory = Path("/dev/shm")
     home = Path(tempfile.mkdtemp(prefix="kronos-pair-", dir=memory if memory.is_dir() else None))
     home.chmod(0o755)
@@ -162,5 +162,5 @@ def pair() -> Iterator[tuple[Node, Node]]:
 
 
 def url_of_both(nodes: tuple[Node, Node]) -> str:
-    """As KRONOS_DATABASE_URL names them: whichever takes writes is used."""
+    """Both in one URL, as in KRONOS_DATABASE_URL: the server that accepts writes is used."""
     return nodes[0].url_with(nodes[1])

@@ -1,5 +1,5 @@
-"""A workspace's CRON jobs as callers change them over HTTP, what the database holds of them, and whether the two sets
-agree."""
+"""A workspace's CRON jobs as callers change them over HTTP, their rows and entries in the database, and whether the two
+sets agree."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ from factory import EndpointRow
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 SINK = {"endpoint": "sink", "trigger": "CRON"}
-# Where a request waits for a lock that another holds; and for how long at most while a test holds it: less than a
-# statement's 5 s.
+# The functions in which a request waits for a lock that another session holds; and its longest wait while a test holds
+# the lock: less than a statement's 5 s.
 WAITING = (
     "settle_ticks",
     "register_pg_cron",
@@ -34,7 +34,7 @@ TABLES = ("kronos.jobs", "kronos.pointers", "cron.job", "kronos.execution_live",
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """One workspace over one client. `job` is a job's id or name."""
+    """One workspace through one client. `job` is a job's id or name."""
 
     client: httpx.Client
     workspace: str
@@ -47,7 +47,7 @@ class Scene:
         return self.client.post(self.jobs, json=SINK | {"cron": cron} | more)
 
     def created(self, cron: str = "0 3 * * *", **more: object) -> str:
-        """The id of a new job."""
+        """Create a job and return its id."""
         answer = self.create(cron, **more)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["job_id"])
@@ -76,14 +76,14 @@ class Scene:
 
 
 def snapshot(superuser: psycopg.Connection) -> dict[str, Rows]:
-    """Every row of what an operation may write, whole."""
+    """Every row that an operation may write, in full."""
     return {
         table: superuser.execute(f"select each::text from {table} as each order by 1").fetchall() for table in TABLES
     }
 
 
 def entries(superuser: psycopg.Connection) -> Rows:
-    """pg_cron's entries of our name, as (name, schedule, command, user, database, active)."""
+    """pg_cron's entries with our names, as (name, schedule, command, user, database, active)."""
     return superuser.execute(
         "select jobname::text, schedule, command, username, database, active from cron.job where jobname like "
         "'kronos:%' order by 1"
@@ -91,7 +91,7 @@ def entries(superuser: psycopg.Connection) -> Rows:
 
 
 def wanted_entries(superuser: psycopg.Connection) -> Rows:
-    """The entries that the ACTIVE CRON jobs call for. Of the crons in these tests each is its own alarm."""
+    """The entries that the ACTIVE CRON jobs need. Each cron of these tests is its own alarm."""
     return superuser.execute(
         """
         select 'kronos:' || job_id, cron, format('select kronos.fire(%L)', job_id), 'kronos_cron',
@@ -104,8 +104,7 @@ def wanted_entries(superuser: psycopg.Connection) -> Rows:
 
 
 def broken_chains(superuser: psycopg.Connection) -> Rows:
-    """Jobs whose versions are not 1, 2, …, each naming the one before and the one after, with none but the last
-    live."""
+    """Jobs whose versions are not 1, 2, …, each linked to the one before and the one after, with only the last live."""
     return superuser.execute(
         """
         with chained as (
@@ -125,7 +124,7 @@ def broken_chains(superuser: psycopg.Connection) -> Rows:
 
 
 def assert_agreement(superuser: psycopg.Connection) -> None:
-    """Jobs and entries are the same set, and every chain of versions is whole."""
+    """Assert that jobs and entries are the same set, and that every chain of versions is complete."""
     assert entries(superuser) == wanted_entries(superuser)
     assert broken_chains(superuser) == []
 
@@ -139,15 +138,14 @@ def reaper(superuser: psycopg.Connection) -> str:
 
 
 def fire(superuser: psycopg.Connection, job_id: str) -> int:
-    """What pg_cron does at an alarm, now. The reaper's job then reaps."""
+    """Do what pg_cron does at an alarm. For the reaper's job, that reaps."""
     ((delivered,),) = superuser.execute("select kronos.fire(%s)", [job_id]).fetchall()
     return int(delivered)
 
 
 @contextmanager
 def patient(superuser: psycopg.Connection) -> Iterator[None]:
-    """Requests wait for longer than the API lets them, 2 s: a busy machine may let the test that holds them stand
-    still."""
+    """Let requests wait longer than the API's 2 s: on a busy machine, the test that holds them may stall."""
     for name in WAITING:
         superuser.execute(f"alter function kronos.{name} set lock_timeout = '{PATIENCE}'")
     try:
@@ -158,7 +156,7 @@ def patient(superuser: psycopg.Connection) -> Iterator[None]:
 
 
 def waiting(superuser: psycopg.Connection) -> list[int]:
-    """The backends of this database that wait for a lock now, but for superusers' own."""
+    """The backends of this database that now wait for another backend's lock."""
     rows = superuser.execute(
         """
         select pid from pg_stat_activity
@@ -169,7 +167,7 @@ def waiting(superuser: psycopg.Connection) -> list[int]:
 
 
 def await_waiting(superuser: psycopg.Connection, count: int, is_over: Callable[[], object] = lambda: False) -> bool:
-    """Whether `count` backends came to wait for a lock before `is_over()`."""
+    """Return whether `count` backends came to wait for a lock before `is_over()`."""
     found = False
 
     def came() -> bool:
@@ -193,7 +191,7 @@ def endpoint_of(superuser: psycopg.Connection, scene: Scene) -> EndpointRow:
 
 @contextmanager
 def at_entry(holder: psycopg.Connection) -> Iterator[None]:
-    """Who writes an entry of pg_cron waits, with what comes before it written."""
+    """Sessions wait before they write an entry of pg_cron, after all earlier writes."""
     with holder.transaction():
         holder.execute("lock table cron.job in share mode")
         yield
@@ -201,7 +199,7 @@ def at_entry(holder: psycopg.Connection) -> Iterator[None]:
 
 @contextmanager
 def at_commit(holder: psycopg.Connection, *tables: str) -> Iterator[None]:
-    """Who has written a row of one of these tables waits at its commit, with all written."""
+    """Sessions that wrote a row of one of these tables wait at their commit, after all writes."""
     triggers = "".join(
         f"create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred "
         "for each row execute function public.hold();"
@@ -217,6 +215,6 @@ def at_commit(holder: psycopg.Connection, *tables: str) -> Iterator[None]:
         yield
     finally:
         holder.execute("select pg_advisory_unlock(1)")
-        for table in tables:  # each alone, so that nobody waits for one of them with another locked
+        for table in tables:  # one by one, so that no session waits for one of them while another is locked
             holder.execute(f"drop trigger hold on kronos.{table}")
         holder.execute("drop function public.hold()")

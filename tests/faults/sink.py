@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Sink:
-    """A receiver that remembers the key of each request."""
+    """A receiver that records the key of each request."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []

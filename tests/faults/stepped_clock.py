@@ -1,5 +1,5 @@
-"""A clock for PostgreSQL that a test sets while the server runs, by libfaketime; only what it shows changes, not how
-fast time passes."""
+"""A clock for PostgreSQL, with libfaketime, that a test sets while the server runs. Only the time that it shows
+changes, not its speed."""
 
 import os
 import shutil
@@ -18,14 +18,14 @@ _LIBRARIES = (
     "/usr/lib/faketime/libfaketime.so.1",
     "/usr/lib64/faketime/libfaketime.so.1",
 )
-# In these libfaketime shows the true time until they return. Before PostgreSQL 16 background workers, pg_cron's
-# launcher among them, are forked by a signal handler within the postmaster's select: for them it would never return.
+# In these functions libfaketime shows the true time until they return. Before PostgreSQL 16 a signal handler within the
+# postmaster's select forks the background workers, including pg_cron's launcher: for them it would never return.
 _WAITS = {b"select", b"poll", b"ppoll", b"epoll_wait", b"epoll_pwait"}
 _DYNSYM = 11
 
 
 def library() -> str | None:
-    """libfaketime's path; None where it is not installed."""
+    """libfaketime's path, or None if it is not installed."""
     return next((found for pattern in _LIBRARIES for found in glob(pattern)), None)
 
 
@@ -45,15 +45,15 @@ class SteppedClock:
             "LD_PRELOAD": str(library),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_NO_CACHE": "1",  # or a step would be seen up to ten seconds later
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # setting a clock does not touch it
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # setting a clock does not change it
             "FAKETIME_DISABLE_SHM": "1",
             "NO_FAKE_STAT": "1",
         }
 
     def step(self, by: timedelta) -> None:
-        """Sets the clock forward or back, at once and for all processes."""
+        """Set the clock forward or back, immediately and for all processes."""
         self.offset += by
-        draft = self._file.with_suffix(".new")  # renamed: nobody may read half of it
+        draft = self._file.with_suffix(".new")  # renamed: a reader must never see half of it
         draft.write_text(f"{self.offset.total_seconds():+f}\n")
         draft.chmod(0o644)
         os.replace(draft, self._file)
@@ -61,7 +61,7 @@ class SteppedClock:
 
 @contextmanager
 def stepped_clock() -> Iterator[SteppedClock]:
-    """Raises where libfaketime is not installed: a test that steps the clock is marked with needs_library."""
+    """Raises if libfaketime is not installed: a test that steps the clock is marked with needs_library."""
     found = library()
     if found is None:
         raise FileNotFoundError("libfaketime")
@@ -77,7 +77,7 @@ def stepped_clock() -> Iterator[SteppedClock]:
 
 
 def _hiding_waits(library: bytes) -> bytes:
-    """The shared library (64 bits, little-endian) with the symbols of _WAITS renamed, so that nobody is given them."""
+    """The shared library (64 bits, little-endian) with the symbols of _WAITS renamed, so that no program finds them."""
     changed = bytearray(library)
     (sections_at,) = struct.unpack_from("<Q", library, 0x28)
     size, count = struct.unpack_from("<HH", library, 0x3A)
@@ -91,5 +91,5 @@ def _hiding_waits(library: bytes) -> bytes:
         if text in _WAITS:
             struct.pack_into("<I", changed, at, name + 1)  # its name without the first letter
             hidden.add(text)
-    assert hidden >= {b"select", b"epoll_wait"}, "a libfaketime without the waits that this was written for"
+    assert hidden >= {b"select", b"epoll_wait"}, "libfaketime has other wait functions than this was written for"
     return bytes(changed)

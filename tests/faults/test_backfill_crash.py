@@ -1,5 +1,5 @@
-"""A backfill through crashes: its workers are killed, their connections are cut, and each tick is one execution all the
-same."""
+"""A backfill through crashes: its workers are killed, their connections are cut, and each tick still becomes exactly
+one execution."""
 
 import asyncio
 from pathlib import Path

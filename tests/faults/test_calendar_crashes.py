@@ -1,5 +1,5 @@
-"""A calendar changes at the very moment at which a tick is accounted for, whichever is first, and kill -9 may end who
-is first: the tick runs once, where the version says that was there when it was accounted for."""
+"""A calendar changes at the moment when a tick is accounted for, in either order, and kill -9 may end the first
+session: the tick runs once, according to the version in force when it was accounted for."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,7 +31,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def _job(superuser: Connection, on_blackout: str) -> tuple[EndpointRow, UUID]:
-    """A job of Saturdays, and its calendar: open where it rolls on, closed where it rolls back."""
+    """A job for Saturdays, and its calendar: open if the job rolls forward, closed if it rolls back."""
     Clock(superuser).set(_FRIDAY - timedelta(days=2))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "bank", days=[] if on_blackout == "NEXT" else _CLOSED)
@@ -60,7 +60,8 @@ def test_a_tick_and_a_change_of_its_calendar_at_one_moment(
         Clock(superuser).set((_SATURDAY if on_blackout == "NEXT" else _FRIDAY) + timedelta(seconds=10))
 
     def change(connection: Connection) -> None:
-        """Closed where it rolls on, so that the tick waits for Sunday; open where it rolls back: it is due tomorrow."""
+        """Close Saturday if the job rolls forward, so that the tick waits for Sunday; open it if it rolls back, so that
+        it is due tomorrow."""
         put_calendar(connection, endpoint.workspace_id, "bank", days=_CLOSED if on_blackout == "NEXT" else [])
 
     def ring(connection: Connection) -> None:

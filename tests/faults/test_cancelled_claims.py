@@ -1,5 +1,5 @@
-"""What is cancelled while a worker has it: its attempt may still end it, and it gets no other, whoever gives it back,
-in whatever order."""
+"""A cancellation while a worker holds the execution: the current attempt may still decide it, and there is no further
+one, whoever returns it, in whatever order."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("patient_requests")
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
-    """An execution that a worker has, of a job that somebody is about to cancel."""
+    """An execution that a worker has claimed, of a job that is about to be cancelled."""
 
     scene: Scene
     superuser: psycopg.Connection
@@ -30,7 +30,7 @@ class Claimed:
     cancel: Callable[[], int]
 
     def end(self, how: str, worker: psycopg.Connection | None = None) -> None:
-        """What a worker does with its claim, or, of a dead one, upkeep."""
+        """End the claim as a worker does, or, for a dead worker, as upkeep does."""
         worker = worker or self.worker
         if how == "release":
             assert release(worker, self.token, [self.execution]) == [self.execution]
@@ -42,7 +42,7 @@ class Claimed:
 
     @property
     def left(self) -> tuple[str, str | None, int, int]:
-        """Its status and the reason's code, its attempts so far and at most."""
+        """Its status, the reason's code, its attempts so far, and its maximum."""
         one = self.scene.client.get(f"/v1/workspaces/{self.scene.workspace}/executions/{self.execution}").json()
         return one["status"], (one["status_reason"] or {}).get("code"), one["attempt_count"], one["max_attempts"]
 
@@ -86,7 +86,7 @@ def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection
         )
 
 
-# What an attempt's end leaves of an execution that was cancelled before: its status, the reason's code, its attempts.
+# The result of an attempt's end after a cancellation: the execution's status, the reason's code, its attempts.
 AFTER: dict[str, tuple[str, str | None, list[str]]] = {
     "release": ("CANCELLED", "cancelled", []),
     "SUCCESS": ("SUCCESS", None, ["SUCCESS"]),
@@ -124,7 +124,7 @@ def test_one_that_was_cancelled_before_its_attempt_ended_gets_no_other(claimed: 
 def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
     claimed: Claimed, how: str, module_api: Api
 ) -> None:
-    """The cancellation has its row, and comes to its end when the attempt's end waits."""
+    """The cancellation waits for the row first, and is done when the attempt's end gets it."""
     with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
         if how == "expire":
             end_leases(claimed.superuser, [claimed.execution])
@@ -133,7 +133,7 @@ def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
             cancellation = threads.submit(claimed.cancel)
             assert await_waiting(claimed.superuser, 1, cancellation.done)
             if how == "expire":
-                expire(claimed.worker)  # passes over what is locked
+                expire(claimed.worker)  # skips locked rows
             else:
                 end = threads.submit(claimed.end, how)
                 assert await_waiting(claimed.superuser, 2, end.done)
@@ -148,7 +148,7 @@ def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
 
 @pytest.mark.parametrize("how", AFTER)
 def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed: Claimed, how: str) -> None:
-    """The end has its row; the cancellation began before it was committed, and goes by what it finds then."""
+    """The attempt's end has the row. The cancellation began before its commit, and goes by what it finds afterwards."""
     with ThreadPoolExecutor(1) as threads:
         if how == "expire":
             end_leases(claimed.superuser, [claimed.execution])
@@ -164,7 +164,7 @@ def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed
 def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(
     scene: Scene, su: psycopg.Connection, module_api: Api
 ) -> None:
-    """A claim that was committed after the cancellation had begun is seen by it: its attempt is the last."""
+    """A cancellation sees a claim that was committed after it began: the claim's attempt is the last."""
     job = scene.created()
     assert scene.trigger(job).status_code == 202
     with ThreadPoolExecutor(1) as threads, as_worker(module_api.database_url) as worker:
@@ -231,7 +231,7 @@ def test_of_two_retries_by_hand_of_a_one_shot_one_retries(
 
 
 def test_no_session_can_give_a_cancelled_claim_back_as_it_is(claimed: Claimed) -> None:
-    """The row itself refuses: so a worker of the release before leaves it to its lease."""
+    """A constraint of the row rejects it, so a worker of the previous release leaves the claim to its lease."""
     assert claimed.cancel() == 200
     with pytest.raises(psycopg.errors.CheckViolation, match="execution_live_cancelled_is_claimed"):
         claimed.superuser.execute(

@@ -1,5 +1,5 @@
-"""Jobs come and go by the hundred a second while others tick each minute: entries and jobs stay one set, and no tick is
-missed."""
+"""Hundreds of jobs per second are created and cancelled while others tick each minute: entries and jobs stay one set,
+and no tick is missed."""
 
 import asyncio
 import os
@@ -31,9 +31,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 CANARIES = 50
 PAIRS_PER_SECOND = 200
 CONNECTIONS = 8
-# 60 by hand: it keeps both cores busy, and other tests wait.
+# 60 when run by hand: it keeps both cores busy, and other tests wait.
 SECONDS = int(os.environ.get("KRONOS_TEST_CHURN_SECONDS", depth(15, deep=30)))
-SECONDS_AFTER_FIRST_TICK = 5.0  # it is under way at a tick
+SECONDS_AFTER_FIRST_TICK = 5.0  # so that it is in progress at a tick
 MINUTE = timedelta(minutes=1)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *"}
 
@@ -46,7 +46,7 @@ def cluster() -> Iterator[Cluster]:
 
 @contextmanager
 def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
-    """`kronos serve` as a process of its own: (URL, the administrator's key)."""
+    """`kronos serve` as a process: (URL, the administrator's key)."""
     key_file, log_file = directory / "admin.key", directory / "api.log"
     keys.ensure_admin_key(database_url, key_file)
     settings = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
@@ -76,8 +76,7 @@ def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Churn:
-    """Callers that each make a job and cancel it, over and over, all together at PAIRS_PER_SECOND or as fast as they
-    are answered."""
+    """Callers that create and cancel jobs in a loop, together at PAIRS_PER_SECOND or as fast as the answers come."""
 
     jobs: str  # the collection's path
     pairs: int = 0
@@ -86,7 +85,7 @@ class Churn:
     refused: list[str] = field(default_factory=list)
 
     async def run(self, session: aiohttp.ClientSession, until: float) -> None:
-        """Up to `until`, for SECONDS: it begins later where that is further away."""
+        """Run for SECONDS up to `until`: starts later if `until` is further away, ends later if it is closer."""
         await asyncio.sleep(until - SECONDS - time.monotonic())
         began = time.monotonic()
         until = max(until, began + SECONDS)
@@ -101,7 +100,7 @@ class Churn:
             self.pairs += 1
             next_at = max(
                 next_at + CONNECTIONS / PAIRS_PER_SECOND, time.monotonic() - 1
-            )  # who is behind by more does not hurry for it
+            )  # a caller that is further behind does not catch up
 
     async def _create(self, session: aiohttp.ClientSession) -> str:
         began = time.monotonic()
@@ -202,7 +201,7 @@ def active_jobs(connection: Connection) -> list[str | None]:
 
 
 def stray_executions(connection: Connection) -> list[Record]:
-    """Ticks that became executions of a job that was not there yet, or not any more."""
+    """Ticks that became executions of a job that did not exist yet, or no longer."""
     return records(
         connection,
         "select job_id, execution.scheduled_at, job.ticks_from, job.ticks_until"

@@ -1,5 +1,5 @@
-"""PostgreSQL's clock is set an hour forward and back while pg_cron and workers ring: no tick is twice, none silently
-lost."""
+"""PostgreSQL's clock is set an hour forward and back while pg_cron and workers ring: no tick runs twice, none is
+silently lost."""
 
 import uuid
 from collections.abc import Iterator
@@ -36,14 +36,14 @@ def clock() -> Iterator[SteppedClock]:
 
 @pytest.fixture(scope="module")
 def cluster(clock: SteppedClock) -> Iterator[Cluster]:
-    """Young: after the first test's step of an hour back, everything that is known of it lies ahead."""
+    """A young cluster: after the first test's step of an hour back, all of its recorded times are in the future."""
     with own_server(environment=clock.environment) as made:
         yield made
 
 
 @pytest.fixture
 def superuser(cluster: Cluster) -> Iterator[Connection]:
-    """Afterwards the test's jobs are paused."""
+    """The superuser's connection. Afterwards the test's jobs are paused."""
     with connected(cluster) as connection:
         yield connection
     with connected(cluster) as connection:
@@ -63,7 +63,7 @@ def now(connection: Connection) -> datetime:
 
 
 def jobs_by_policy(connection: Connection, endpoint: EndpointRow) -> dict[str, uuid.UUID]:
-    """Of each policy one that ticks every minute, and one every 7 minutes."""
+    """For each policy a job that ticks every minute, and one that ticks every 7 minutes."""
     week: dict[str, Any] = {"catch_up_window_seconds": 7 * 24 * 3600, "is_registered": True}
     return {
         f"{policy} {cron}": make_cron_job(connection, endpoint, cron=cron, catch_up_policy=policy, **week)
@@ -73,7 +73,7 @@ def jobs_by_policy(connection: Connection, endpoint: EndpointRow) -> dict[str, u
 
 
 def to_the_end_of_the_minute(clock: SteppedClock, connection: Connection) -> datetime:
-    """A step forward, of less than a minute, to three seconds before the next one, which is returned."""
+    """Step forward, by less than a minute, to three seconds before the next one, and return that minute."""
     shown = now(connection)
     clock.step(max(timedelta(), 57 * SECOND - timedelta(seconds=shown.second, microseconds=shown.microsecond)))
     return shown.replace(second=0, microsecond=0) + MINUTE
@@ -85,7 +85,7 @@ def to_the_next_minute(clock: SteppedClock, connection: Connection) -> None:
 
 
 def is_none_due(connection: Connection) -> bool:
-    """But for the internal job that rings hourly."""
+    """Whether no job is due, except the internal job that rings hourly."""
     query = (
         "select job_id from kronos.jobs join kronos.pointers using (job_id)"
         " where status = 'ACTIVE' and next_tick_at <= clock_timestamp() and name is distinct from 'retention'"
@@ -101,7 +101,7 @@ def runs_in_the_past(connection: Connection) -> list[uuid.UUID]:
 
 
 def await_accounting(connection: Connection, what: str) -> None:
-    """Until pg_cron's rings have accounted for all that is due; an answer meanwhile names a run to come."""
+    """Wait until pg_cron's rings have accounted for all due ticks; meanwhile no job shows a next run in the past."""
 
     def is_accounted() -> bool:
         assert runs_in_the_past(connection) == []
@@ -124,7 +124,7 @@ def told(connection: Connection, jobs: dict[str, uuid.UUID]) -> dict[str, list[R
 
 
 def kinds(rows: list[Record]) -> list[str]:
-    """MISSED, or why it runs."""
+    """MISSED, or the cause of the execution."""
     return [row["kind"] for row in rows]
 
 
@@ -134,14 +134,14 @@ def last_beat(connection: Connection) -> datetime:
 
 
 def rung_by_a_worker(connection: Connection) -> int | None:
-    """What a worker's watchdog does every few seconds; None while pg_cron is heard."""
+    """Ring as a worker's watchdog does every few seconds; None while pg_cron is heard."""
     with acting_as(connection, "kronos_worker"):
         made: int | None = value(connection, "select executions from kronos.ring_if_silent(%s)", [SILENT_AFTER])
     return made
 
 
 def baseline(clock: SteppedClock, connection: Connection, endpoint: EndpointRow) -> dict[str, uuid.UUID]:
-    """Jobs whose first ticks were rung for by pg_cron, on time."""
+    """Jobs whose first ticks pg_cron has rung for, on time."""
     jobs = jobs_by_policy(connection, endpoint)
     beat = last_beat(connection)
     to_the_next_minute(clock, connection)
@@ -265,7 +265,7 @@ def test_other_peoples_hanging_entries_take_all_of_pg_cron_and_no_tick_with_it(
 ) -> None:
     superuser.execute("alter system set cron.max_running_jobs = 2")
     hanging = "set statement_timeout = 0; select pg_sleep(3600)"
-    with acting_as(superuser, "kronos_cron"):  # whom this server lets in without a password
+    with acting_as(superuser, "kronos_cron"):  # the role that this server admits without a password
         for name in ("hangs-1", "hangs-2"):
             superuser.execute("select cron.schedule(%s, '* * * * *', %s)", [name, hanging])
     superuser.execute("update cron.job set active = false where jobname like 'kronos:%'")  # the others come first

@@ -1,5 +1,5 @@
-"""Jobs that a hand or a disk has broken stand beside healthy ones while pg_cron rings: the healthy tick, the broken say
-so."""
+"""Jobs damaged by manual changes or by a disk, among healthy ones, while pg_cron rings: the healthy ones tick, the
+damaged ones are reported."""
 
 import uuid
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
 MINUTE = timedelta(minutes=1)
 HEALTHY = 5
-# What is done to a job, whose id is %s, without a look at what refers to it.
+# The damage to a job, whose id is %s; references to the job are not considered.
 UNREADABLE = {
     "no such zone": "update kronos.jobs set schedule.timezone = 'Middle/Earth' where job_id = %s",
     "weeks that go back": "update kronos.jobs set schedule.every_days = -7, schedule.anchor_local = '2026-01-01' where "
@@ -37,7 +37,7 @@ STAY_BEHIND = UNREADABLE | WITHOUT_TICKS | NOTHING_TO_DELIVER_TO
 NOT_RUNG = {
     "no pointer": "update kronos.pointers set next_tick_at = 'infinity' where job_id = %s",
 }
-# Only what people read, or what rings: a job ticks by its schedule and its pointer.
+# Only text for people, or the ring itself, is affected: a job ticks by its schedule and its pointer.
 HARMLESS = {
     "cron text": "update kronos.jobs set cron = 'every now and then' where job_id = %s",
     "zone's name": "update kronos.jobs set timezone = 'Middle/Earth' where job_id = %s",
@@ -50,7 +50,7 @@ HARMLESS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """What was broken, and the minute that pg_cron rang for afterwards."""
+    """The damaged jobs, and the minute that pg_cron rang for afterwards."""
 
     minute: datetime
     healthy: list[uuid.UUID]
@@ -80,8 +80,8 @@ def broken_job(connection: Connection, statement: str, pointer: datetime) -> uui
 
 @pytest.fixture(scope="module")
 def rung(cluster: Cluster) -> Rung:
-    """The broken are older than the healthy. Of each kind that stays behind one is due with them, and one has been for
-    ten minutes."""
+    """The damaged jobs are older than the healthy ones. Of each kind that stays behind, one is due at the same minute,
+    and one has been due for ten minutes."""
     with connected(cluster) as superuser:
         minute = await_mid_minute(superuser) + MINUTE
         broken, overdue = {}, {}
@@ -108,7 +108,7 @@ def rung(cluster: Cluster) -> Rung:
             "the internal jobs",
             seconds=60,
         )
-        # Each ring passes over what another's holds, and commits on its own.
+        # Each ring skips the rows that another one holds, and commits separately.
         await_condition(lambda: faulty_jobs(superuser) >= unreadable(rung), "the faults", seconds=60)
         return rung
 
@@ -126,7 +126,7 @@ def ticks_of(connection: Connection, job_id: uuid.UUID) -> list[datetime]:
 
 
 def internal_jobs(connection: Connection) -> list[str]:
-    """Those that ring each minute."""
+    """The internal jobs that ring each minute."""
     return values(
         connection,
         "select job.name from kronos.jobs as job join kronos.endpoints using (endpoint_id)"
@@ -135,7 +135,7 @@ def internal_jobs(connection: Connection) -> list[str]:
 
 
 def internal_runs(connection: Connection, minute: datetime) -> list[tuple[str, str]]:
-    """(name, status) of the runs of this minute, of the internal jobs that ring each minute."""
+    """(name, status) of this minute's runs of the internal jobs that ring each minute."""
     return connection.execute(
         "select job.name, done.status from kronos.execution_done as done join kronos.jobs as job using (job_id)"
         "  join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id"
@@ -207,7 +207,7 @@ def test_none_is_in_anothers_faults(rung: Rung, superuser: Connection) -> None:
 
 def test_the_reaper_puts_the_entries_right_that_can_be(rung: Rung, superuser: Connection) -> None:
     entries = [f"kronos:{rung.broken[what]}" for what in ("entry's schedule", "entry's command", "no entry")]
-    await_mid_minute(superuser)  # it leaves a job alone that is just being rung for
+    await_mid_minute(superuser)  # it skips a job that is just being rung for
     superuser.execute("select kronos.fire(job_id) from kronos.jobs where name = 'reaper'")
     right = (
         "select count(*) from cron.job where jobname = any (%s) and schedule = '* * * * *' and command like "

@@ -1,5 +1,5 @@
-"""What is made while its workspace or endpoint is being deleted: one of the two wins and the other says so, wherever
-the first was held."""
+"""Something is created while its workspace or endpoint is being deleted: one of the two wins and the other reports it,
+wherever the first was held."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,8 +39,8 @@ _LEFT_BEHIND = """
 
 @pytest.fixture(scope="module")
 def watched(module_api: Api) -> None:
-    """Whoever has written a row of these tables waits at its commit while a test holds the advisory lock 1; and for
-    locks as patiently."""
+    """While a test holds the advisory lock 1, sessions that wrote a row of these tables wait at their commit. They wait
+    as long for other locks."""
     with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
         superuser.execute(f"""
             create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
@@ -59,7 +59,7 @@ def watched(module_api: Api) -> None:
 
 @contextmanager
 def at_commit(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
-    """Whoever comes waits with all written."""
+    """Sessions wait at their commit, after all writes."""
     holder.execute("select pg_advisory_lock(1)")
     try:
         yield
@@ -69,7 +69,7 @@ def at_commit(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
 
 @contextmanager
 def at_endpoint(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
-    """Whoever wants the endpoint's row waits."""
+    """Sessions that need the endpoint's row wait."""
     with holder.transaction():
         holder.execute(
             "select from kronos.endpoints join kronos.workspaces using (workspace_id) where slug = %s for update of "
@@ -81,11 +81,11 @@ def at_endpoint(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What somebody does to a scene: `prepare` makes what it needs, and says what it is to be done to."""
+    """An action on a scene: `prepare` creates what it needs, and returns the object to act on."""
 
     do: Callable[[Scene, str], httpx.Response]
     prepare: Callable[[Scene, str], str] = lambda scene, url: ""
-    lost: tuple[tuple[int, str], ...] = ()  # the answers of one that came second
+    lost: tuple[tuple[int, str], ...] = ()  # the answers of an action that came second
     registers: bool = False
 
 
@@ -104,14 +104,14 @@ def elsewhere(scene: Scene, url: str) -> str:
 
 
 def failed(scene: Scene, url: str) -> str:
-    """An execution of a one-shot that failed."""
+    """A failed execution of a one-shot."""
     made = create(trigger="IMMEDIATE")(scene, "").json()["execution"]["execution_id"]
     end_all(scene, url, "PERMANENT")
     return str(made)
 
 
 def backfilled(scene: Scene, url: str) -> str:
-    """A backfill that goes on under the endpoint of an older version, with nothing unfinished at this moment."""
+    """A running backfill under the endpoint of an older version, with nothing unfinished at this moment."""
     job = scene.created("* * * * *", name="minutely")
     window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:10:00Z", "max_active": 1}
     answer = scene.client.post(f"{scene.jobs}/{job}/backfill", json=window)
@@ -155,7 +155,7 @@ ENDPOINT = Act(
     lost=((404, "workspace_not_found"),),
 )
 DELETIONS = {
-    # with all that it holds: it never loses
+    # with everything in it: it never loses
     "workspace": Act(do=lambda scene, _: scene.client.delete(base(scene), params={"confirm": scene.workspace})),
     "endpoint": Act(
         do=lambda scene, _: scene.client.delete(f"{base(scene)}/endpoints/sink"), lost=((409, "endpoint_in_use"),)
@@ -167,7 +167,7 @@ PAIRS = {
 }
 POINTS: dict[str, Callable[[psycopg.Connection, Scene], AbstractContextManager[None]]] = {
     "commit": at_commit,
-    "entry": lambda holder, _: at_entry(holder),  # its endpoint is not yet looked at again
+    "entry": lambda holder, _: at_entry(holder),  # before its endpoint is checked again
     "endpoint": at_endpoint,
 }
 
@@ -191,7 +191,7 @@ def both(
     first: Callable[[], httpx.Response],
     second: Callable[[], httpx.Response],
 ) -> tuple[httpx.Response, httpx.Response]:
-    """The answers of both, where the first was held at a point until the second waited too or was over."""
+    """The answers of both; the first is held at a point until the second waits too or is finished."""
     with ThreadPoolExecutor(2) as threads, psycopg.connect(url, autocommit=True) as holder:
         with POINTS[point](holder, scene):
             one: Future[httpx.Response] = threads.submit(first)
@@ -203,7 +203,7 @@ def both(
 
 
 def finish(su: psycopg.Connection) -> None:
-    """The deletions of workspaces come to their end, as the workers and the reaper have it."""
+    """Run the deletions of workspaces to their end, as the workers and the reaper do."""
     for _ in range(1000):
         su.execute("update kronos.deletions set next_at = '-infinity'")
         if su.execute("select kronos.delete_further(now() + interval '1 hour')").fetchall() == [(0,)]:
@@ -235,14 +235,14 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
 
     made, deleted = reversed(answers) if deletion_is_first else answers
     if point == "commit":
-        assert answers[0].is_success, "the first had written all"
+        assert answers[0].is_success, "the first had written everything"
     if deletion == "workspace":
         assert deleted.status_code == 202
         finish(su)
     else:
         assert made.is_success != deleted.is_success, [told(made), told(deleted)]
     if made.is_success and deletion == "workspace":
-        assert deletion_is_first is False or point != "commit", "what comes second goes with the first"
+        assert deletion_is_first is False or point != "commit", "what was created second is deleted with the first"
     elif made.is_success:
         assert told(deleted) in delete.lost
     else:
@@ -255,7 +255,7 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
 def test_an_endpoint_is_made_in_a_workspace_that_is_there(
     scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool
 ) -> None:
-    """Its creation first: both happen, one after the other, and it goes with its workspace."""
+    """If the creation is first, both happen, one after the other, and the endpoint is deleted with its workspace."""
     acts: list[Callable[[], httpx.Response]] = [
         lambda: ENDPOINT.do(scene, ""),
         lambda: DELETIONS["workspace"].do(scene, ""),
@@ -306,8 +306,8 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
 def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
     scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool, point: str
 ) -> None:
-    """A backfill waits for nobody: while the endpoint is being deleted it makes nothing, and then it ends and says
-    why."""
+    """A backfill does not wait: while the endpoint is being deleted it creates nothing, then it ends and gives the
+    reason."""
     backfill = backfilled(scene, module_api.database_url)
 
     def advance(connection: psycopg.Connection) -> int:
@@ -361,7 +361,7 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
 def test_a_run_by_hand_that_was_made_before_its_job_was_cancelled_keeps_the_endpoint_or_is_cancelled(
     scene: Scene, su: psycopg.Connection, module_api: Api
 ) -> None:
-    """Three at once: the deletion comes while the job is live, and again when both others are done."""
+    """Three sessions at once: the deletion comes while the job is live, and again when both others are done."""
     job = scene.created()
     with ThreadPoolExecutor(3) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
         with at_commit(holder, scene):

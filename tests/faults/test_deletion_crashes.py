@@ -1,5 +1,5 @@
 """kill -9 of PostgreSQL's process inside a workspace's deletion: in the request, and in each of its steps. Nothing of
-the step is left, nothing is lost beside it, and the deletion goes on to its end."""
+the step is left, nothing else is lost, and the deletion continues to its end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ from worker.protocol import as_worker, claim, finalize
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
-# What a session is killed in. A crash of the server costs seconds, the end of a session none; both undo what was not
-# committed, and only a crash goes by the write-ahead log.
+# The moments in which a session is killed. A crash of the server costs seconds, the end of a session none. Both undo
+# uncommitted work, but only a crash recovers from the write-ahead log.
 MOMENTS = ("request", "ENTRIES", "EXECUTIONS", "HISTORY", "JOBS", "NOTES", "REST")
 CRASHED = MOMENTS[:: depth(3, deep=1)]
 _TABLES = """
@@ -39,14 +39,14 @@ def cluster() -> Iterator[Cluster]:
 
 @dataclass(frozen=True, kw_only=True)
 class Tenant:
-    """A workspace with something in each place that a deletion comes to."""
+    """A workspace with something in each table that a deletion handles."""
 
     workspace_id: UUID
     slug: str
     entries: list[str]
 
     def rows(self, superuser: Connection) -> dict[str, list[str]]:
-        """All of it, entries too."""
+        """All of its rows, including entries."""
         found = {
             table: values(
                 superuser,
@@ -62,7 +62,7 @@ class Tenant:
         return {table: rows for table, rows in found.items() if rows}
 
     def begin(self, connection: Connection) -> UUID:
-        """As the API does."""
+        """Begin the deletion, as the API does."""
         connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(self.workspace_id)])
         began: UUID = value(connection, "select operation_id from kronos.begin_deletion(%s, false)", [self.slug])
         return began
@@ -93,7 +93,7 @@ def phase_of(superuser: Connection, operation: UUID) -> str | None:
 
 
 def dies(cluster: Cluster, tenant: Tenant, moment: str, act: Callable[[Connection], Any]) -> None:
-    """A session does that, and is killed before it is committed: all is as it was before."""
+    """Let a session do `act` and kill it before its commit: nothing has changed."""
     with connected(cluster) as superuser:
         superuser.execute("update kronos.deletions set next_at = '-infinity'")
         before = tenant.rows(superuser)
@@ -138,4 +138,4 @@ def test_whoever_is_killed_inside_a_deletion_leaves_nothing_half_done_and_it_com
         made = superuser.execute(
             "insert into kronos.workspaces (slug, name) values (%s, 'again') returning version", [ours.slug]
         ).fetchone()
-        assert made == (2,), "what takes its slug goes on with its versions"
+        assert made == (2,), "a workspace that takes its slug continues its version numbers"

@@ -1,5 +1,5 @@
-"""kronos doctor on a server of its own that is set up as no server should be: each fault is found by its check, and is
-gone once what is said of it was run."""
+"""kronos doctor on a server with a bad configuration: each fault is found by its check, and is gone after its
+remedy."""
 
 from contextlib import ExitStack
 
@@ -50,7 +50,7 @@ def _set(connection: psycopg.Connection, settings: dict[str, str]) -> None:
 
 def _connect(cluster: Cluster) -> psycopg.Connection:
     connection = psycopg.connect(cluster.superuser_url, autocommit=True)
-    connection.execute("set synchronous_commit = local")  # its own commits wait for no standby
+    connection.execute("set synchronous_commit = local")  # its own commits do not wait for a standby
     return connection
 
 
@@ -99,7 +99,7 @@ def test_a_server_that_is_set_up_badly_is_found_fault_by_fault_and_mended(monkey
 def test_a_standby_that_falls_behind_is_found_and_one_that_is_waited_for_is_not_missed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its replay is held up, the primary writes on; then it goes on."""
+    """Its replay is held up while the primary writes; then it continues."""
     monkeypatch.setattr(server, "_LAG_SECONDS", 0.0)
     with pair() as (primary, standby):
         standby.copy_of(primary)
@@ -124,4 +124,4 @@ def test_a_standby_that_falls_behind_is_found_and_one_that_is_waited_for_is_not_
             writes.execute("drop table kronos.written")
             behind = "select count(*) from pg_class where relname = 'written'"
             await_condition(lambda: reads.execute(behind).fetchone() == (0,), "the standby to be there again")
-            assert look_at(reads)["replication slots"].ok  # a standby can be asked, too
+            assert look_at(reads)["replication slots"].ok  # doctor also runs on a standby

@@ -1,6 +1,5 @@
-"""A primary is killed with all its processes while it works, and its streaming replica promoted: synchronous, nothing
-is lost or doubled; asynchronous, what is lost is counted, and ticks come again under their ids. Judged by who receives.
-"""
+"""A primary is killed with all its processes during work, and its streaming replica promoted. Synchronous: nothing is
+lost or doubled. Asynchronous: losses are counted, and ticks repeat under their ids. The receivers are the judges."""
 
 import sys
 import threading
@@ -33,7 +32,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class Load:
-    """Callers that make one-shots, one after the other, each under its own key until it is acknowledged."""
+    """Callers that create one-shots, one after the other, each repeated under its own key until it is acknowledged."""
 
     client: httpx.Client
     path: str
@@ -98,7 +97,7 @@ class Instance:
 def nodes() -> Iterator[tuple[Node, Node]]:
     with pair() as made:
         migrations.migrate(made[0].url)  # its entries name the server that it was copied from
-        with made[0].connected() as connection:  # else the ticks that are caught up on wait for one another
+        with made[0].connected() as connection:  # otherwise ticks that are caught up on are staggered
             connection.execute("update kronos.catch_up_wave set stagger_seconds = 0")
         made[1].copy_of(made[0])
         made[1].start(synchronous_standby_names="")
@@ -124,7 +123,7 @@ def instance(nodes: tuple[Node, Node], tmp_path_factory: pytest.TempPathFactory)
         sink = Sink()
         stack.callback(sink.close)
         workspace = make_workspace(client)
-        # A claim whose answer was lost with the primary is given back at the end of its lease, timeout and 5 s.
+        # A claim whose answer was lost with the primary returns when its lease ends, after the timeout and 5 s.
         spec = {
             "name": "sink",
             "type": "HTTP",
@@ -137,7 +136,7 @@ def instance(nodes: tuple[Node, Node], tmp_path_factory: pytest.TempPathFactory)
 
 
 def synchronous(primary: Node) -> None:
-    """Its commits are acknowledged once its replica has them."""
+    """Commits are acknowledged once the replica has them."""
     primary.set("synchronous_standby_names", "*")
     with primary.connected() as connection:
         in_sync = "select exists (select from pg_stat_replication where sync_state = 'sync')"
@@ -145,7 +144,7 @@ def synchronous(primary: Node) -> None:
 
 
 def overdue_jobs(connection: Connection, instance: Instance, count: int) -> list[uuid.UUID]:
-    """Jobs that tick every minute, and have not been accounted for for five."""
+    """Jobs that tick every minute, and have been unaccounted for five."""
     (found,) = records(
         connection,
         "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) "
@@ -175,8 +174,8 @@ def await_delivered(connection: Connection) -> None:
 
 
 def judge(connection: Connection, instance: Instance, acknowledged: dict[str, str]) -> None:
-    """Each acknowledged job is there, once for its key, has ended well and was received; each request is an attempt on
-    disk, and only attempts whose end nobody knows have another after them."""
+    """Assert that each acknowledged job exists once for its key, succeeded and was received; that each request is a
+    stored attempt; and that only attempts with an unknown end were repeated."""
     jobs = values(
         connection,
         "select e.job_id::text from kronos.executions as e where e.job_id = any (%s::uuid[]) and e.status = 'SUCCESS'",
@@ -201,7 +200,7 @@ def judge(connection: Connection, instance: Instance, acknowledged: dict[str, st
 
 
 def judge_same_from_both(primary: Node, client: httpx.Client, slug: str, one_shot: dict[str, Any]) -> None:
-    """Whatever a replica may answer, it answers as the primary does, which alone has the sessions of workers."""
+    """Each read that a replica may answer has the primary's answer; only the primary has the workers' sessions."""
     jobs = f"/v1/workspaces/{slug}/jobs"
     cron = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "starts_at": "2090-01-01T00:00:00Z"}
     job_id = client.post(jobs, json=cron).json()["job_id"]
@@ -250,7 +249,7 @@ def test_reads_go_to_the_replica_as_long_as_it_is_fresh(nodes: tuple[Node, Node]
         assert api.client.get(jobs[0], headers=asked).headers["Kronos-Read-From"] == "primary; because=asked"
         assert api.client.get(jobs[0], headers={"Kronos-Read-From": "moon"}).status_code == 400
         assert "Kronos-Read-From" not in api.client.get(f"/v1/workspaces/{slugs[0]}").headers
-        assert read_from(jobs[1])[1:] == (200, 0), "row level security holds there"
+        assert read_from(jobs[1])[1:] == (200, 0), "row level security applies there"
         missing = api.client.get(f"{jobs[1]}/{made['job_id']}")
         assert (missing.status_code, missing.headers["Kronos-Read-From"][:7]) == (404, "replica")
         with replica.connected() as connection:
@@ -306,7 +305,7 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
 
 
 def test_an_old_primary_that_comes_back_is_not_written_to(nodes: tuple[Node, Node], instance: Instance) -> None:
-    """It takes writes, and stands first in the URL: by that alone it would be taken for the primary."""
+    """It accepts writes, and is first in the URL: by these alone it would be taken for the primary."""
     old, primary = nodes
     timelines.SEEN.forget()
     session.connect(primary.url, session.wanted(None)).close()
@@ -356,7 +355,7 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
             passed = "select pg_last_wal_replay_lsn() >= %s::pg_lsn"
             await_condition(lambda: value(standby, passed, [lsn]), "the replica to have all of it")
             ticking = overdue_jobs(connection, instance, 2)
-            # The pointers are there as they were before their ticks: from here on the replica hears nothing.
+            # The pointers are still before their ticks: from here on the replica receives nothing.
             lsn = value(connection, "select pg_current_wal_lsn()")
             await_condition(lambda: value(standby, passed, [lsn]), "the replica to have the jobs")
             lost_from = len(instance.sink.keys)
@@ -385,12 +384,12 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
             [list(lost.acknowledged.values())],
         )
         received = Counter(instance.sink.keys)
-        assert {received[each] for each in fired} == {2}, "a tick that comes again has the id that it had"
+        assert {received[each] for each in fired} == {2}, "a repeated tick has the same id as before"
         assert faulty_ledgers(connection, list(map(str, ticking))) == []
         judge(connection, instance, kept.acknowledged)
         key, job = next(iter(lost.acknowledged.items()))
         await_condition(lambda: lost.make(key), "a lost call that is repeated")
-        assert lost.acknowledged[key] != job, "its key is lost as well: it is made anew, under another id"
+        assert lost.acknowledged[key] != job, "its key is lost as well: it is created again, under another id"
     with capsys.disabled():
         sys.stdout.write(
             f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "

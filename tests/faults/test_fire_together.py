@@ -1,5 +1,5 @@
-"""Many firings at once where more jobs are due than one takes: none waits for another with rows locked, and each tick
-is there once."""
+"""Many firings at once when more jobs are due than one firing takes: none waits for another while it holds locked rows,
+and each tick is recorded once."""
 
 import threading
 import uuid
@@ -22,7 +22,7 @@ ROUNDS = depth(2, deep=4)
 
 
 def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> list[uuid.UUID]:
-    """As many jobs, due at `tick` alone this day, and not known to pg_cron."""
+    """Add this many jobs, due only at `tick` this day, and unknown to pg_cron."""
     return values(
         connection,
         """
@@ -46,14 +46,14 @@ def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> li
 
 def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, database_url: str) -> None:
     endpoint = add_endpoint(superuser)
-    # All at once: nobody stands in line, as where two lines are busy and the others overtake.
+    # All at once: sessions do not queue, as when two queues are busy and the others overtake.
     superuser.execute("alter function kronos.line_up() set lock_timeout = '1ms'")
     begin = threading.Barrier(SESSIONS)
 
     def ring(job_id: uuid.UUID) -> None:
         with psycopg.connect(database_url, autocommit=True) as connection:
             connection.execute("set session authorization kronos_cron")
-            connection.execute("set lock_timeout = '30s'")  # a busy machine is no deadlock
+            connection.execute("set lock_timeout = '30s'")  # a busy machine must not look like a deadlock
             begin.wait(60)
             fire(connection, job_id)
 
@@ -63,7 +63,7 @@ def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, databas
         with ThreadPoolExecutor(SESSIONS) as threads:
             list(
                 threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS])
-            )  # raises what a session met: 40P01 above all
+            )  # raises a session's error, in particular 40P01
         due = "select count(*) from tests.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
         made = (
             "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and "

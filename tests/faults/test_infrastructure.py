@@ -1,5 +1,5 @@
-"""What may befall the servers under Kronos, one by one: /readyz says which it is, calls are answered 503 with
-Retry-After, and all goes on by itself when the fault is gone."""
+"""Failures of the servers under Kronos, one by one: /readyz names the failure, calls are answered 503 with Retry-After,
+and everything recovers by itself once it ends."""
 
 import shutil
 import signal
@@ -37,7 +37,7 @@ _ROOM = "300m"
 
 @dataclass
 class Ground:
-    """A PostgreSQL on a small disk of its own, and an API process with few connections."""
+    """A PostgreSQL on its own small disk, and an API process with few connections."""
 
     cluster: Cluster
     disk: Path | None
@@ -73,7 +73,7 @@ class Ground:
 
 @contextmanager
 def _disk() -> Iterator[Path | None]:
-    """A disk of 300 MB; None where this process may mount none."""
+    """A disk of 300 MB; None if this process may not mount one."""
     place = Path(tempfile.mkdtemp(prefix="kronos-disk-"))
     place.chmod(0o711)
     mounted = subprocess.run(
@@ -138,7 +138,7 @@ def test_postgresql_is_killed_with_all_its_processes(ground: Ground) -> None:
 
 
 def test_postgresql_answers_nothing(ground: Ground) -> None:
-    """As behind a network that swallows all: connections stand, and nothing comes."""
+    """As behind a network that drops all packets: connections stay open, and no answer comes."""
     ground.client.get("/v1/workspaces").raise_for_status()
     stopped = processes.postgres_processes(ground.cluster.data)
     kill(stopped, signal.SIGSTOP)
@@ -165,11 +165,11 @@ def test_all_connections_of_the_pool_are_in_use(ground: Ground) -> None:
 
 
 def test_the_database_takes_no_writes(ground: Ground) -> None:
-    """As it is told to on a service whose disk fills up, or before a switch-over."""
+    """As configured by a hosting service when its disk fills up, or before a switchover."""
     with connected(ground.cluster) as superuser:
         superuser.execute("alter system set default_transaction_read_only = on")
         superuser.execute("select pg_reload_conf()")
-    ground.await_recovery()  # Kronos's sessions say for themselves that they write
+    ground.await_recovery()  # Kronos's sessions set themselves to read-write
     with connected(ground.cluster) as superuser:
         superuser.execute("alter system reset default_transaction_read_only")
         superuser.execute("select pg_reload_conf()")
@@ -185,7 +185,7 @@ _WITHOUT_PG_CRON = {
 def test_pg_cron_does_not_ring_and_ticks_are_accounted_for_all_the_same(
     ground: Ground, case: str, tmp_path: Path
 ) -> None:
-    """It is named at once; after 90 s of silence, 503."""
+    """The cause is named immediately; after 90 s of silence, 503."""
     setting, text, cause = _WITHOUT_PG_CRON[case]
     with connected(ground.cluster) as superuser:
         job = make_cron_job(superuser, add_endpoint(superuser), is_registered=True)
@@ -217,7 +217,7 @@ def test_pg_cron_does_not_ring_and_ticks_are_accounted_for_all_the_same(
 
 
 def _fill(disk: Path) -> Path:
-    """Leaves room for nothing."""
+    """Fill the disk completely."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         block = b"\0" * 65536
@@ -236,14 +236,14 @@ def test_the_disk_of_the_data_is_full(ground: Ground) -> None:
         answer = refused(ground)
         assert answer.json()["pg_sqlstate"] == "53100", answer.text
         assert ground.says("PostgreSQL's disk is full"), ground.client.get("/readyz").text
-        assert ground.client.get(ground.jobs).status_code == 200, "what is there can be read"
+        assert ground.client.get(ground.jobs).status_code == 200, "existing data can be read"
     finally:
         ballast.unlink()
     ground.await_recovery()
 
 
 def test_the_disk_of_the_log_is_full(ground: Ground) -> None:
-    """PostgreSQL ends itself, and begins anew until there is room."""
+    """PostgreSQL stops, and restarts until there is room."""
     if ground.disk is None:
         pytest.skip("this process may mount no disk of its own (it takes CAP_SYS_ADMIN)")
     ballast = _fill(ground.disk)
@@ -266,7 +266,7 @@ def test_the_disk_of_the_log_is_full(ground: Ground) -> None:
 def test_nothing_goes_by_the_clocks_of_api_and_worker(
     ground: Ground, ahead: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API is five minutes ahead of PostgreSQL, and the worker behind it, and the other way round."""
+    """The API is five minutes ahead of PostgreSQL and the worker behind it, and the other way round."""
     skewed = {"LD_PRELOAD": str(library()), "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
     url = ground.cluster.superuser_url
     for name, text in (skewed | {"FAKETIME": f"{-ahead:+d}s"}).items():
@@ -297,7 +297,9 @@ def test_nothing_goes_by_the_clocks_of_api_and_worker(
         assert client.post(f"{ground.jobs}/{job}/pause", json=until).status_code == 200
         client.post(f"{ground.jobs}/{job}/resume").raise_for_status()
         run = client.post(f"{ground.jobs}/{job}/trigger").json()["execution_id"]
-        assert abs((int(run.replace("-", "")[:12], 16) / 1000) - now.timestamp()) < 60, "its id says when it was made"
+        assert abs((int(run.replace("-", "")[:12], 16) / 1000) - now.timestamp()) < 60, (
+            "its id contains its creation time"
+        )
         await_condition(lambda: len(sink.keys) >= 2, "both deliveries")
         assert {abs(each - now.timestamp()) < 60 for each in sink.timestamps.values()} == {True}
         began = """

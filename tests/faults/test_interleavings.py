@@ -1,4 +1,4 @@
-"""Two changes of one job at once end as if one had come after the other, wherever the first was held when the second
+"""Two concurrent changes of one job end as if one had come after the other, wherever the first was held when the second
 came."""
 
 import json
@@ -28,12 +28,12 @@ from faults.scene import (
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
 
-Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; of what PostgreSQL runs itself, 0 and ""
+Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; for PostgreSQL's own work, 0 and ""
 
 
 @contextmanager
 def at_row(holder: psycopg.Connection, job: str) -> Iterator[None]:
-    """Whoever changes the job waits before its first write."""
+    """Sessions wait before their first write to the job."""
     with holder.transaction():
         holder.execute("select from kronos.jobs where job_id = %s for update", [job])
         yield
@@ -48,7 +48,7 @@ POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[Non
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
-    """Two changes of the same job, the first held at a point until the second waits too or is over."""
+    """Two changes of the same job, the first held at a point until the second waits too or is finished."""
 
     scene: Scene
     superuser: psycopg.Connection
@@ -65,7 +65,7 @@ class Held:
         return answer.status_code, answer.json().get("status") if answer.is_success else ""
 
     def at(self, point: str, first: str, second: str) -> tuple[Outcome, Outcome]:
-        """The outcomes of both. The first is known to have been held; the second came while it was."""
+        """The outcomes of both. The first is known to have been held; the second came meanwhile."""
         with ThreadPoolExecutor(2) as threads, psycopg.connect(self.url, autocommit=True) as holder:
             with POINTS[point](holder, self.job):
                 one: Future[Outcome] = threads.submit(self.change, first)
@@ -80,14 +80,14 @@ class Held:
 
 @pytest.fixture
 def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
-    """A job that is due since this moment: on time for the next minute."""
+    """A job that is due as of this moment: on time for the next minute."""
     job = scene.created("0 0 1 1 *")
     su.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
     return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
 
 
 def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
-    """Executions of the workspace for the tick that is due, whatever became of them, under any version."""
+    """Executions of the workspace for the due tick, in any state, of any version."""
     ((count,),) = superuser.execute(
         """
         select count(*) from (select workspace_id, scheduled_at from kronos.execution_live
@@ -107,7 +107,7 @@ def versions(held: Held) -> list[str]:
     return [version["status"] for version in answer.json()["data"]]
 
 
-# What each order leaves: the outcomes of the first and of the second, and the statuses of the versions, the newest
+# The result of each order: the outcomes of the first and of the second, and the statuses of the versions, the newest
 # first.
 PATCHED = (200, "ACTIVE")
 ORDERS: dict[tuple[str, str], tuple[Outcome, Outcome, list[str]]] = {
@@ -151,13 +151,13 @@ def test_two_changes_come_one_after_the_other(held: Held, point: str, first: str
     *expected, left = ORDERS[first, second]
     assert list(outcomes) == expected
     assert versions(held) == left
-    assert ticks(held.superuser, held.scene) == 1, "a due tick becomes one execution, no matter who comes first"
+    assert ticks(held.superuser, held.scene) == 1, "a due tick becomes one execution, whatever comes first"
     assert_agreement(held.superuser)
 
 
 def break_entry(superuser: psycopg.Connection, job: str) -> None:
     superuser.execute("delete from cron.job where jobname = %s", [f"kronos:{job}"])
-    # The reaper leaves a job alone that is about to be due.
+    # The reaper skips a job that is about to be due.
     superuser.execute("update tests.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job])
 
 
@@ -165,7 +165,8 @@ def end(superuser: psycopg.Connection, job: str) -> None:
     superuser.execute("update kronos.jobs set ends_at = now() - interval '1 hour' where job_id = %s", [job])
 
 
-# The reaper first, with a reason to touch the job, held with its row locked; what the caller's change then meets.
+# The reaper comes first, with a reason to change the job, and is held with the job's row locked; then the result of the
+# caller's change.
 REAPED: dict[tuple[str, str], tuple[Callable[[psycopg.Connection, str], None], Outcome, list[str]]] = {
     ("vanished", "patch"): (break_entry, PATCHED, ["ACTIVE", "RETIRED"]),
     ("vanished", "delete"): (break_entry, (200, "RETIRED"), ["RETIRED"]),
@@ -195,7 +196,7 @@ def test_the_reaper_and_a_change_come_one_after_the_other(held: Held, point: str
 
 
 def test_the_reaper_passes_over_a_job_that_a_request_holds(held: Held) -> None:
-    """It sees the difference, finds the row locked and does not wait: the request will put it right."""
+    """It sees the difference, finds the row locked and does not wait: the request will repair it."""
     break_entry(held.superuser, held.job)
 
     held.at("entry", "patch", "reap")
@@ -214,7 +215,7 @@ def test_the_reaper_never_sees_half_of_a_create(held: Held) -> None:
 
 
 def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
-    """What the reaper's last run says it did."""
+    """The summary of the reaper's last run."""
     ((output,),) = superuser.execute(
         """
         select output::text from kronos.execution_done where job_id = %s and output is not null
@@ -257,7 +258,7 @@ def test_of_twenty_patches_at_once_one_wins(if_match: int | None, held: Held) ->
                 )
                 for minute in range(20)
             ]
-            await_waiting(held.superuser, 10)  # as many as the API has connections
+            await_waiting(held.superuser, 10)  # the number of the API's connections
         answers = [patch.result(60) for patch in patches]
 
     codes = Counter((answer.status_code, answer.json().get("code")) for answer in answers)

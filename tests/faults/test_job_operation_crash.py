@@ -1,5 +1,5 @@
 """An operation over jobs through crashes: the API that began it and its workers are killed with kill -9 in the middle
-of steps, a connection is cut with its step, and each job is run once all the same."""
+of steps, a connection is cut during its step, and each job still runs exactly once."""
 
 from pathlib import Path
 from typing import Any

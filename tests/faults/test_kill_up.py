@@ -30,7 +30,7 @@ SETTINGS = {"KRONOS_EGRESS_ALLOW": "127.0.0.0/8", "KRONOS_LEASE_SECONDS": "2", "
 
 
 class Receiver:
-    """Accepts every delivery, slowly, and writes down which job's it was and under which Idempotency-Key it came."""
+    """Accepts every delivery, slowly, and records its job and its Idempotency-Key."""
 
     ANSWERS_AFTER_SECONDS = 0.3
 
@@ -77,7 +77,7 @@ def receiver() -> Iterator[tuple[Receiver, str]]:
         daemon_threads = True
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """A worker that was killed leaves its connection behind."""
+            """Ignore errors: a killed worker leaves its connection behind."""
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -97,7 +97,7 @@ def client_of(up: Up) -> httpx.Client:
 
 
 def persistently(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """What a careful client does: it repeats the request until it has an answer that is none of 5xx."""
+    """Repeat the request, as a careful client does, until the answer is not 5xx."""
     answers: list[httpx.Response] = []
 
     def is_answered() -> bool:
@@ -116,7 +116,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def kill_one(up: Up, victim: str, chance: random.Random) -> None:
-    """Kill -9 of the worker, the API, the postmaster or one of its children, as soon as there is one."""
+    """Kill -9 of the worker, the API, the postmaster or one of its children, as soon as it exists."""
 
     def is_killed() -> bool:
         children = up.children()
@@ -135,7 +135,7 @@ def kill_one(up: Up, victim: str, chance: random.Random) -> None:
 
 
 def rows(up: Up, query: str, *params: object) -> list[tuple[object, ...]] | None:
-    """What the embedded cluster answers; None while it is away."""
+    """The rows that the embedded cluster returns; None while it is down."""
     try:
         with psycopg.connect(str(up.told["database_url"]), connect_timeout=5) as connection:
             return connection.execute(query, params).fetchall()
@@ -144,7 +144,7 @@ def rows(up: Up, query: str, *params: object) -> list[tuple[object, ...]] | None
 
 
 def statuses(up: Up, workspace: str) -> Counter[str]:
-    """The statuses of the workspace's executions; none while PostgreSQL is away."""
+    """The statuses of the workspace's executions; none while PostgreSQL is down."""
     found = rows(
         up,
         """
@@ -210,7 +210,7 @@ def test_no_job_is_lost_whatever_is_killed(
     )
     assert len(set(accepted.values())) == JOBS
     assert_log_agrees(running, workspace, log, accepted)
-    assert log.deliveries > JOBS, "what is under way when its worker dies comes again"
+    assert log.deliveries > JOBS, "deliveries in progress when their worker dies are repeated"
     assert running.process.poll() is None
     with capsys.disabled():
         sys.stdout.write(f"kills: {log.deliveries} deliveries of {JOBS} jobs\n")
@@ -219,7 +219,7 @@ def test_no_job_is_lost_whatever_is_killed(
 
 
 def assert_log_agrees(up: Up, workspace: str, log: Receiver, accepted: dict[int, str]) -> None:
-    """Each job was received, however often, under its one execution's id; nothing else was."""
+    """Each job was received, at least once, under its only execution's id; nothing else was received."""
     stored = rows(
         up,
         """
@@ -241,7 +241,7 @@ def assert_log_agrees(up: Up, workspace: str, log: Receiver, accepted: dict[int,
 
 
 def recovers_from_its_own_death(killed: Up, up: Callable[..., Up], workspace: str, log: Receiver) -> None:
-    """What was true before is true after kill -9 of the supervisor and a new start, and the next job is delivered."""
+    """After kill -9 of the supervisor and a new start, the state is the same, and the next job is delivered."""
     killed.process.kill()
     killed.process.wait(60)
 

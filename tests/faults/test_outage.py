@@ -1,5 +1,5 @@
-"""PostgreSQL is away over ticks: what was missed is told or delivered by each job's policy, spread over all jobs;
-nothing is twice."""
+"""PostgreSQL is down during ticks: each job's policy decides whether missed ticks are recorded or delivered, spread
+over all jobs; nothing is doubled."""
 
 import signal
 import uuid
@@ -48,8 +48,7 @@ def superuser(cluster: Cluster) -> Iterator[Connection]:
 def overdue_job(
     connection: Connection, endpoint: EndpointRow, since: datetime, policy: str, **more: object
 ) -> uuid.UUID:
-    """A registered job that has not been accounted for since before its tick `since`: the state that an outage
-    leaves."""
+    """A registered job that has not been accounted for since before its tick `since`: the state after an outage."""
     columns: dict[str, Any] = {
         "next_tick_at": since,
         "ticks_from": since - SECOND,
@@ -70,12 +69,12 @@ def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
 
 
 def lasting(rows: list[Record]) -> list[Record]:
-    """Without what time alone changes: a PENDING one is QUEUED when its time has come."""
+    """The rows without changes that only time makes: a PENDING one is QUEUED when its time has come."""
     return [row | {"status": "QUEUED"} if row["status"] == "PENDING" else row for row in rows]
 
 
 def dispositions(rows: list[Record]) -> list[tuple[str, datetime, int]]:
-    """(MISSED, or why it runs; the first tick; how many ticks)."""
+    """(MISSED or the cause of the execution; the first tick; how many ticks)."""
     return [
         (row["status"] if row["status"] == "MISSED" else row["cause"], row["scheduled_at"], row["tick_count"])
         for row in rows
@@ -83,7 +82,7 @@ def dispositions(rows: list[Record]) -> list[tuple[str, datetime, int]]:
 
 
 def ring_all(connection: Connection) -> None:
-    """Every entry's command, as pg_cron runs it."""
+    """Run every entry's command, as pg_cron does."""
     commands = values(connection, "select command from cron.job where jobname like 'kronos:%' order by jobid")
     with acting_as(connection, "kronos_cron"):
         for command in commands:
@@ -92,14 +91,14 @@ def ring_all(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What pg_cron's first ring after an outage left: the rows of each job up to `rung`, the minute that it rang
+    """The result of pg_cron's first ring after an outage: the rows of each job up to `rung`, the minute that it rang
     for."""
 
     stopped: datetime
     rung: datetime
     every_minute: dict[str, uuid.UUID]
     hourly: dict[str, uuid.UUID]
-    narrow: uuid.UUID  # delivers all that it missed in the last 5 minutes
+    narrow: uuid.UUID  # delivers all missed ticks of the last 5 minutes
     once: list[uuid.UUID]
     delayed: uuid.UUID
     rows: dict[uuid.UUID, list[Record]]
@@ -107,7 +106,7 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
-    """Jobs with ticks before, while and after PostgreSQL is down over a minute's beginning; pg_cron itself rings
+    """Jobs with ticks before, during and after an outage of PostgreSQL over the start of a minute. pg_cron itself rings
     afterwards."""
     with (
         running_api(cluster.superuser_url, tmp_path_factory.mktemp("api"), database_wait_seconds=3) as api,
@@ -254,7 +253,7 @@ def test_kill_9_of_the_postmaster_in_the_middle_of_a_catch_up_loses_and_repeats_
     with connected(cluster) as superuser:
         now = value(superuser, "select clock_timestamp()")
         ring_all(superuser)
-        with superuser.transaction():  # a minute may begin, and pg_cron ring: rows and pointers of one instant
+        with superuser.transaction():  # a minute may begin and pg_cron ring: read rows and pointers of one moment
             superuser.execute("set transaction isolation level repeatable read")
             told = {policy: dispositions(rows_of(superuser, job_id)) for policy, job_id in jobs.items()}
             pointers = {policy: job(superuser, job_id)["next_tick_at"] for policy, job_id in jobs.items()}

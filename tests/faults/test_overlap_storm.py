@@ -1,8 +1,8 @@
 """A storm over jobs whose runs must not overlap: they are fired, triggered, claimed, ended, lost, cancelled and retried
-all at once.
+concurrently.
 
-Two runs of one key to be delivered at once would break execution_live_one_at_a_time: no actor may meet an error, that
-one or a deadlock.
+Two runs of one key in delivery at the same time would violate execution_live_one_at_a_time: no actor may get an error,
+neither that one nor a deadlock.
 """
 
 import random
@@ -37,7 +37,7 @@ Act: TypeAlias = Callable[[Connection, random.Random], None]
 
 
 class Storm:
-    """Jobs of each policy on limited and unlimited endpoints, and what each actor does at a time."""
+    """Jobs of each policy on limited and unlimited endpoints, and the actions of each actor."""
 
     def __init__(self, superuser: Connection) -> None:
         self.endpoints = [add_endpoint(superuser, max_in_flight=limit, max_crashes=2) for limit in (None, 3, 5)]
@@ -52,7 +52,7 @@ class Storm:
         self.done: Counter[str] = Counter()
 
     def fire(self, connection: Connection, dice: random.Random) -> None:
-        """As a firing does: its own job, then others that nobody has locked, in one transaction."""
+        """Fire as pg_cron does: the job itself, then others that are not locked, in one transaction."""
         first, *others = dice.sample(list(self.jobs), 4)
         with connection.transaction():
             for job_id in (first, *others):
@@ -72,7 +72,7 @@ class Storm:
         self.done["trigger"] += 1
 
     def work(self, connection: Connection, dice: random.Random) -> None:
-        """Claims of several endpoints that end in one batch, but for those whose worker dies."""
+        """Claims of several endpoints that end in one batch, except for workers that die."""
         token, claimed = claim(connection, *dice.sample(self.endpoints, 2), quota=dice.choice((1, 3, 5)))
         dead = {one for one in claimed if dice.random() < 0.1}
         kept = [one for one in claimed if one not in dead]
@@ -88,11 +88,11 @@ class Storm:
             self.done["death"] += len(dead)
 
     def keep_up(self, connection: Connection, _: random.Random) -> None:
-        """What workers do a few times a second."""
+        """The upkeep that workers do a few times a second."""
         self.done.update(dict(zip(("requeued", "failed"), expire(connection), strict=True)))
 
     def meddle(self, connection: Connection, dice: random.Random) -> None:
-        """Somebody cancels what waits, or has something run again."""
+        """An operator cancels a waiting execution, or retries a finished one."""
         job_id = dice.choice(list(self.jobs))
         name, table = dice.choice((("cancel_execution", "execution_live"), ("retry_execution", "execution_done")))
         with request(connection, self.jobs[job_id]):
@@ -125,8 +125,8 @@ def as_superuser(url: str) -> Iterator[Connection]:
 
 @contextmanager
 def working(url: str) -> Iterator[Connection]:
-    """As a worker, but it waits for longer: actors hold locks between statements, and a busy machine may let them all
-    stand still."""
+    """A worker's connection that waits longer: actors hold locks between statements, and a busy machine may stall them
+    all."""
     with as_worker(url) as connection:
         connection.execute("set lock_timeout = '20s'")
         connection.execute("set statement_timeout = '20s'")
@@ -134,7 +134,7 @@ def working(url: str) -> Iterator[Connection]:
 
 
 def drained(connection: Connection, endpoints: list[EndpointRow]) -> bool:
-    """Whether nothing is left, after everything that can be delivered has been."""
+    """Whether nothing is left, after everything deliverable was delivered."""
     expire(connection)
     token, claimed = claim(connection, *endpoints, quota=100)
     if claimed:
@@ -203,7 +203,7 @@ _REASONS = """
 
 @pytest.mark.parametrize("overlap", ["ALLOW", *POLICIES])
 def test_max_runs_is_exact_no_matter_who_fires(superuser: Connection, database_url: str, overlap: str) -> None:
-    """Eight sessions account for tick after tick, and two workers end what runs, until the job is over."""
+    """Eight sessions account for tick after tick, and two workers end the runs, until the job is finished."""
     began_at = value(superuser, "select date_trunc('minute', now()) - interval '1000 days'")
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, overlap=overlap, max_runs=20, next_tick_at=began_at + MINUTE)
@@ -247,7 +247,7 @@ def test_max_runs_is_exact_no_matter_who_fires(superuser: Connection, database_u
 
 
 def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection, database_url: str) -> None:
-    """Ten ticks are due and three are left to run: eight firings deliver three, end the job and take its entry away."""
+    """Ten ticks are due and three runs are left: eight firings deliver three, end the job and remove its entry."""
     job_id = make_cron_job(superuser, max_runs=3, is_registered=True)
     superuser.execute(
         """
@@ -274,7 +274,7 @@ def test_eight_alarms_at_once_run_a_job_as_often_as_it_may(superuser: Connection
 
 
 def test_the_invariant_of_the_storm_is_the_databases_own(superuser: Connection) -> None:
-    """What the storm relies on: two runs of a key that are both to be delivered cannot be stored."""
+    """The storm relies on this: two runs of a key that are both to be delivered cannot be stored."""
     job_id = make_cron_job(
         superuser, overlap="QUEUE", next_tick_at=value(superuser, "select date_trunc('minute', now())")
     )

@@ -1,5 +1,4 @@
-"""Runs by hand of a job whose runs must not overlap: each is answered with an execution that is there, whatever became
-of it."""
+"""Runs by hand of a job whose runs must not overlap: each call returns an existing execution, whatever became of it."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ POLICIES = ("SKIP", "QUEUE", "REPLACE")
 
 
 def answers(scene: Scene, *triggers: httpx.Response) -> list[dict[str, object]]:
-    """The executions, as they are answered; each of them is there, read by its id."""
+    """The executions of the answers; each of them exists, read by its id."""
     made = []
     for trigger in triggers:
         assert trigger.status_code == 202, trigger.text

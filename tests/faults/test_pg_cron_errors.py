@@ -1,4 +1,4 @@
-"""Whatever is wrong with pg_cron or with a backend, the caller learns of it, nothing has changed, and the call may be
+"""Whatever is wrong with pg_cron or with a backend, the caller gets an error, nothing has changed, and the call may be
 repeated (#32)."""
 
 import logging
@@ -21,18 +21,18 @@ Break = Callable[[psycopg.Connection], AbstractContextManager[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """A request that changes a CRON job, ready to be sent more than once."""
+    """A request that changes a CRON job, and can be sent more than once."""
 
     send: Callable[[], httpx.Response]
     succeeds_with: int
 
 
 def ready(scene: Scene, name: str) -> Operation:
-    """The operation `name` on a job for which it is possible."""
+    """The operation `name` on a job that allows it."""
     if name == "create":
         key = uuid.uuid4().hex
         return Operation(send=lambda: scene.create("0 3 * * *", idempotency_key=key), succeeds_with=201)
-    if name == "apply":  # one is changed and one is made
+    if name == "apply":  # one job is changed and one is created
         scene.created(name="there")
         jobs = [{"name": each, "endpoint": "sink", "cron": "30 4 * * *"} for each in ("there", "new")]
         return Operation(send=lambda: scene.apply(jobs=jobs), succeeds_with=200)
@@ -85,7 +85,7 @@ def locked(superuser: psycopg.Connection, mode: str) -> Iterator[None]:
 
 @contextmanager
 def trigger_on(superuser: psycopg.Connection, table: str, body: str, *, at_commit: bool = False) -> Iterator[None]:
-    """A trigger that runs `body` where a row is stored: at once, or when the transaction commits."""
+    """A trigger that runs `body` when a row is stored: immediately, or when the transaction commits."""
     superuser.execute(f"""
         create function public.fault() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
             as $$ begin {body}; return new; end $$
@@ -120,8 +120,8 @@ BREAKS: dict[str, tuple[Break, str]] = {
         for sqlstate in ("58000", "53100", "XX000", "57014", "40001")
     },
 }
-# cron.unschedule deletes without firing triggers, so only what writes an entry can meet one; what removes one can meet
-# a lock.
+# cron.unschedule deletes without firing triggers, so only operations that write an entry can meet a trigger; those that
+# remove one can meet a lock.
 CASES = [
     pytest.param(operation, fault, id=f"{operation}-{fault}")
     for fault in BREAKS
@@ -184,7 +184,7 @@ def test_without_the_extension_nothing_changes(
     )
 
 
-# Where a backend stands when it is terminated: at the job's row, at the entry, with all written at the commit.
+# The point at which a backend is terminated: at the job's row, at the entry, or at the commit after all writes.
 POINTS: dict[str, Break] = {
     "row": lambda su: trigger_on(su, "kronos.jobs", "perform pg_advisory_xact_lock_shared(1)"),
     "entry": lambda su: locked(su, "share"),
@@ -215,8 +215,8 @@ def test_a_backend_terminated_in_the_middle_changes_nothing(
             holder.execute("select pg_advisory_unlock(1)")
 
     problem = problem_of(answer)
-    # Nothing was changed; but that PostgreSQL ended the session says nothing of the transaction, unless it was not
-    # asked to commit it yet.
+    # Nothing was changed. But the end of the session does not reveal the transaction's outcome, unless the commit had
+    # not been requested yet.
     is_known = name == "apply" and point != "commit"
     assert (problem["status"], problem["code"]) == (503, "database_unavailable" if is_known else "outcome_unknown")
     told = ("GET /v1/workspaces/", "Repeat the call with the same Idempotency-Key", "nothing was changed")
@@ -259,7 +259,7 @@ def test_an_entry_deleted_by_hand_stands_in_nobodys_way(name: str, scene: Scene,
 
 
 def test_an_entry_left_behind_is_taken_over_by_resume(scene: Scene, su: psycopg.Connection) -> None:
-    """pg_cron's schedule of a known name is an UPDATE, which the trigger below meets: the row stays PAUSED."""
+    """For a known name pg_cron's schedule is an UPDATE, which the trigger below rejects: the row stays PAUSED."""
     job = scene.created("0 3 * * *")
     assert scene.pause(job).status_code == 200
     su.execute("set role kronos_cron")

@@ -1,8 +1,8 @@
-"""Restarts over a minute's edge: of `kronos up`, of PostgreSQL alone, of all workers. No tick is lost, late or twice,
+"""Restarts at a minute's edge: of `kronos up`, of PostgreSQL only, of all workers. No tick is lost, late or doubled,
 whatever its policy.
 
-One round each, at another moment of the edge; two with --deep. KRONOS_TEST_RESTARTS=20, on a quiet machine, does twenty
-and asserts the lateness, which is always printed.
+One round each, at different moments of the edge; two with --deep. KRONOS_TEST_RESTARTS=20, on a quiet machine, does
+twenty and asserts the lateness, which is always printed.
 """
 
 import os
@@ -38,15 +38,15 @@ IS_MEASURED = ROUNDS >= 20
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 POLICIES = ("SKIP", "LATEST", "ALL")
-# When the restart begins, from the minute's edge on.
+# When the restart begins, relative to the minute's edge.
 EDGES = (-0.7 * SECOND, -0.1 * SECOND, 0.5 * SECOND)
-# What a busy machine may take; pg_cron's own ring would come after a minute. On a quiet one it is to be below 2 s.
+# The limit on a busy machine; pg_cron's own ring would come after a minute. On a quiet machine it is 2 s.
 PATIENCE = 2 * SECOND if IS_MEASURED else 20 * SECOND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Late:
-    """How long after its time, or after all was ready again, a tick was accounted for."""
+    """How long after its time, or after everything was ready again, a tick was accounted for."""
 
     what: str
     edge: float
@@ -121,12 +121,12 @@ def sleep_until(at: datetime) -> None:
 
 
 def next_edge() -> datetime:
-    """The next minute's beginning that is at least twelve seconds ahead: pg_cron notices new entries before it."""
+    """The next start of a minute that is at least twelve seconds ahead: by then pg_cron has noticed new entries."""
     return (datetime.now(UTC) + 12 * SECOND + MINUTE).replace(second=0, microsecond=0)
 
 
 def add_jobs(connection: Connection, tick: datetime) -> list[uuid.UUID]:
-    """Of each policy one that ticks at `tick` alone this day, and one that ticks every minute."""
+    """For each policy, add a job that ticks only at `tick` this day, and one that ticks every minute."""
     endpoint = add_endpoint(connection)
     crons = (f"{tick.minute} {tick.hour} * * *", "* * * * *")
     return [
@@ -159,7 +159,7 @@ def round_of(instance: Instance, what: str, edge: timedelta) -> list[Late]:
         assert [
             row for row in rows if (row["cause"], row["tick_count"]) != ("SCHEDULE", 1) or row["status"] == "MISSED"
         ] == []
-        assert sorted(row["job_id"] for row in rows) == sorted(jobs), "each tick is there once"
+        assert sorted(row["job_id"] for row in rows) == sorted(jobs), "each tick is recorded once"
         assert faulty_ledgers(connection, [str(job_id) for job_id in jobs]) == []
         connection.execute("update kronos.jobs set status = 'PAUSED' where job_id = any (%s)", [jobs])
     return [
@@ -169,7 +169,7 @@ def round_of(instance: Instance, what: str, edge: timedelta) -> list[Late]:
 
 
 def rounds_of(home: Path, what: str, first: int) -> list[Late]:
-    """All rounds of one kind, on an instance of its own."""
+    """All rounds of one kind, on a separate instance."""
     with starting(home) as start:
         instance = Instance(start)
         return [late for n in range(ROUNDS) for late in round_of(instance, what, EDGES[(first + n) % len(EDGES)])]

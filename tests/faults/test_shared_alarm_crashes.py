@@ -1,5 +1,5 @@
-"""Jobs that share entries, on servers that die, stop and are restored: each job is rung for at each commit, each entry
-is there once, and each tick is told once."""
+"""Jobs that share entries, on servers that crash, stop and are restored: at each commit each job has a ring, each entry
+exists once, and each tick is accounted for once."""
 
 import subprocess
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def _fill(connection: Connection) -> EndpointRow:
-    """Nine hundred jobs of as many alarms: more than a step of the reaper switches."""
+    """Nine hundred jobs with as many alarms: more than the reaper switches in one step."""
     endpoint = add_endpoint(connection)
     with connection.transaction():
         for nth in range(900):
@@ -45,9 +45,9 @@ def _fill(connection: Connection) -> EndpointRow:
 
 
 def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_ring(cluster: Cluster) -> None:
-    """There and back. Each step of the reaper is committed, but for those in which its session is killed."""
+    """There and back. Each step of the reaper is committed, except those in which its session is killed."""
     with connected(cluster) as superuser:
-        superuser.execute("update cron.job set active = false")  # the test alone reaps
+        superuser.execute("update cron.job set active = false")  # only the test reaps
         await_condition(lambda: not value(superuser, _RINGING), "the rings of the minute that has begun to be over")
         endpoint = _fill(superuser)
         internal = values(superuser, "select jobid from cron.job where not active")
@@ -63,10 +63,10 @@ def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_r
                     assert _step(victim) >= 0
                     crash(cluster, victim)
                 deaths += 1
-                assert _entries(cluster) == before, "what it did is undone with it"
+                assert _entries(cluster) == before, "the killed step is undone"
             with connected(cluster) as superuser:
                 left = _step(superuser)
-        assert deaths == 2, "the switch was over before its session was killed a second time"
+        assert deaths == 2, "the switch was finished before its session was killed a second time"
         with connected(cluster) as superuser:
             assert values(superuser, DRIFT) == []
             assert (own_entries(superuser) == []) == (wanted == "shared")
@@ -78,7 +78,7 @@ def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_r
 
 
 def _step(connection: Connection) -> int:
-    """The reaper, for as short as it can; how many entries differ still."""
+    """Run the reaper for as short as possible; return how many entries still differ."""
     done = value(connection, "select kronos.reap('1 ms')")
     assert "errors" not in done, done
     assert uncovered(connection) == []
@@ -174,6 +174,6 @@ def test_a_restored_dump_has_each_shared_entry_once_and_accounts_for_what_was_du
     assert faulty_ledgers(connection) == []
     left = (
         "select job_id from kronos.pointers as pointer join kronos.workspaces as workspace using (workspace_id) "
-        "where slug <> 'kronos-system' and next_tick_at < now() - interval '2 min'"  # of our own no entry is active
+        "where slug <> 'kronos-system' and next_tick_at < now() - interval '2 min'"  # none of our own entries is active
     )
     assert values(connection, left) == []

@@ -1,5 +1,5 @@
-"""Where jobs share entries, these are written as a transaction commits: pg_cron's errors are the caller's all the same,
-said as what they are, and nothing has changed."""
+"""Shared entries are written as a transaction commits. pg_cron's errors still reach the caller, with the right code,
+and nothing has changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -108,7 +108,7 @@ def test_an_error_at_the_commit_is_told_as_what_it_is(
 def test_a_suspension_does_not_call_done_what_pg_cron_refuses(
     fault: str, scene: Scene, sharing: psycopg.Connection
 ) -> None:
-    """The brake holds, as with entries of their own, and the answer counts the jobs that have still to follow it."""
+    """The suspension holds, as with separate entries, and the answer counts the jobs that have yet to follow it."""
     scene.created(NINE)
     url = f"/v1/workspaces/{scene.workspace}"
     broken, _ = FAULTS[fault]
@@ -122,7 +122,7 @@ def test_a_suspension_does_not_call_done_what_pg_cron_refuses(
 
 
 def test_the_losers_of_a_deadlock_at_the_commit_are_sent_again(scene: Scene, sharing: psycopg.Connection) -> None:
-    """As any deadlock is: the connection that met it is not used again, and another one is."""
+    """Like any deadlock: the connection that met it is discarded, and another one is used."""
     job = scene.created(NINE)
     sharing.execute("create sequence public.met; grant usage on sequence public.met to public")
     sharing.execute(f"""

@@ -53,7 +53,7 @@ def test_whatever_is_not_accounted_for_makes_a_soak_bad(account: Account) -> Non
 
 
 def test_a_slope_is_of_what_follows_the_warm_up_and_jumps_do_not_lead_it() -> None:
-    """Ten minutes, a look each 5 s: 50 MB while it loads, then 6 MB an hour, and one jump."""
+    """Ten minutes, one sample per 5 s: 50 MB while it loads, then 6 MB per hour, and one jump."""
     seen = [(at * 5.0, 100.0 + at * 5.0 / 600 + (0 if at > 20 else 50 * at / 20), 20) for at in range(120)]
     seen[70] = (350.0, 900.0, 500)
     slope = _slope("api", seen)

@@ -1,8 +1,7 @@
-"""Whatever is asked for, in whatever order, and whatever breaks meanwhile: the live CRON jobs and pg_cron's entries
-stay one set.
+"""Whatever the requests and faults, in whatever order: the live CRON jobs and pg_cron's entries stay one set.
 
-Each run draws other sequences, of up to 40 steps each: KRONOS_TEST_EXAMPLES sets how many; a failing one is then also
-made as short as possible, which takes minutes.
+Each run draws other sequences of up to 40 steps: KRONOS_TEST_EXAMPLES sets how many. A failing one is then also
+shortened as far as possible, which takes minutes.
 """
 
 import os

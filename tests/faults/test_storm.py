@@ -1,8 +1,11 @@
-"""A storm: workers are killed, stopped and told to end, sessions ended and backends killed, which takes all of
-PostgreSQL down, the way to it cut, the Redis server killed, Kafka's brokers down or failing, at random while a thousand
-executions are delivered over HTTP, Redis and Kafka; one worker's log is on a full disk. The receivers are the judges.
+"""A storm of random failures while a thousand executions are delivered over HTTP, Redis and Kafka. The receivers are
+the judges.
 
-`--storm 20000` delivers as many: docs/delivery.md has what came of that.
+Workers are killed, stopped and told to end; sessions are ended, and backends killed, which takes all of PostgreSQL
+down; the connection to it is cut; the Redis server is killed; Kafka's brokers are down or failing. One worker's log is
+on a full disk.
+
+`--storm 20000` delivers as many: docs/delivery.md has the results.
 """
 
 import asyncio
@@ -31,20 +34,20 @@ from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
 
 FULL_DISK = Path("/dev/full")
-A_SECOND = 100  # executions that are made; so the suite's storm rages for twice ten seconds
+A_SECOND = 100  # executions that are created; so the suite's storm lasts twice ten seconds
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """A server of this test's own, and durable: what it acknowledged must outlive its crashes."""
+    """A separate and durable server: what it acknowledged must survive its crashes."""
     with own_server(durable=True) as made:
         yield made
 
 
 async def _asked(url: str, ask: Callable[[psycopg.Connection], T]) -> T:
-    """`ask`'s answer, however often the server goes away meanwhile: so nothing that writes is asked this way."""
+    """The answer of `ask`, retried while the server is down: only for reads."""
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -56,7 +59,7 @@ async def _asked(url: str, ask: Callable[[psycopg.Connection], T]) -> T:
 
 
 async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random, executions: int) -> set[str]:
-    """Creates the executions over half of the storm; returns those that PostgreSQL acknowledged: so many or more."""
+    """Create the executions over half of the storm; return those that PostgreSQL acknowledged, at least that many."""
     acknowledged: set[str] = set()
     while len(acknowledged) < executions:
         try:
@@ -71,7 +74,7 @@ async def _feed(url: str, endpoints: list[EndpointRow], dice: random.Random, exe
 
 
 class Brokers:
-    """A Redis server that keeps what it acknowledged, and a Kafka cluster of three: what of them is on this machine."""
+    """A Redis server that keeps what it acknowledged, and a Kafka cluster of three: those that this machine has."""
 
     def __init__(self, folder: Path) -> None:
         kept = ("--appendonly", "yes", "--appendfsync", "always")
@@ -90,13 +93,13 @@ class Brokers:
             self.kafka.__exit__()
 
     def calm(self) -> None:
-        """Every broker is there, and takes what it is sent."""
+        """Every broker runs, and accepts messages."""
         if self.kafka is not None:
             for broker in (1, 2, 3):
                 self.kafka.up(broker)
 
     def received(self) -> list[dict[str, str]]:
-        """What each message that they hold says of itself."""
+        """The headers of each message that they hold."""
         found = [fields for _, fields in self.redis.entries("storm")] if self.redis is not None else []
         if self.kafka is not None and (count := self.kafka.count("storm")):
             records = self.kafka.records("storm", count)
@@ -104,13 +107,13 @@ class Brokers:
         return found
 
     async def kill_redis(self) -> None:
-        """As a machine that loses its power, and comes back at once."""
+        """As a machine that loses power, and comes back immediately."""
         if self.redis is not None:
             self.redis.kill()
             await asyncio.to_thread(self.redis.start)
 
     async def fail_kafka(self, dice: random.Random) -> None:
-        """A broker goes for a moment, or answers with errors; the partition's leader moves."""
+        """A broker is down for a moment, or answers with errors; the partition's leader moves."""
         if self.kafka is not None:
             broker = dice.randrange(1, 4)
             self.kafka.refuse(PRODUCE, [dice.choice([-1, 6, 7, 19, 20]) for _ in range(dice.randrange(4))])
@@ -129,7 +132,7 @@ def brokers(tmp_path: Path) -> Iterator[Brokers]:
 
 
 class _Killer:
-    """Kills, stops, ends, and starts workers again; of three, one reaches PostgreSQL by a way that is cut."""
+    """Kills, stops, ends and restarts workers; of three, one reaches PostgreSQL through the proxy that is cut."""
 
     def __init__(
         self, url: str, way: CutWay, start: Callable[[], Worker], brokers: Brokers, dice: random.Random
@@ -140,7 +143,7 @@ class _Killer:
 
     @property
     def is_enough(self) -> bool:
-        """Chance, and a server that recovers slowly, may leave too few kills for a storm."""
+        """By chance, or because the server recovers slowly, there may be too few kills for a storm."""
         return self.killed["worker"] > 3 and self.killed["backend"] > 0 and self.killed["way"] > 0
 
     async def rage(self, seconds: float) -> None:
@@ -170,15 +173,15 @@ class _Killer:
         self.killed["worker"] += 1
 
     async def _stand_still(self) -> None:
-        """As a machine that sleeps, perhaps beyond its leases; what it then does with them is judged."""
+        """As a machine that sleeps, perhaps past its leases; what it does with them afterwards is judged."""
         worker = self._dice.choice(self.workers)
         worker.tell(signal.SIGSTOP)
         self.killed["stopped"] += 1
         asyncio.get_running_loop().call_later(self._dice.choice([0.3, 3.0, 8.0]), worker.tell, signal.SIGCONT)
 
     async def _end(self) -> None:
-        """In order, within no time, and in three of ten cases at once. A worker that has not started yet has no
-        handler."""
+        """End a worker in order with no time to finish, and in three of ten cases immediately. A worker that has not
+        started yet has no handler."""
         place = self._dice.randrange(3)
         ending, self.workers[place] = self.workers[place], self._start()
         ending.tell(signal.SIGTERM)
@@ -187,11 +190,11 @@ class _Killer:
         self.killed["ended"] += 1
 
     async def _cut(self) -> None:
-        """All connections that lead through the proxy, with whatever is on its way in them."""
+        """Cut all connections through the proxy, with the bytes in transit."""
         self.killed["way"] += self._way.cut()
 
     async def _end_sessions(self) -> None:
-        """As an administrator does: the workers' sessions end, and the server goes on."""
+        """As an administrator does: the workers' sessions end, and the server continues."""
         ended = await _asked(self._url, _end_workers_sessions)
         self.killed["session"] += len(ended)
 
@@ -204,12 +207,12 @@ class _Killer:
         self.killed["kafka"] += 1
 
     async def _kill_backend(self) -> None:
-        """One of a worker's, as soon as there is one: those that were just started on a busy machine have none."""
+        """Kill a worker's backend, as soon as there is one: newly started workers on a busy machine have none."""
         deadline = time.monotonic() + 60
         while not (pids := await _asked(self._url, _backends_of_workers)):
             assert time.monotonic() < deadline, "no worker has a connection"
             await asyncio.sleep(0.05)
-        if signalled(self._dice.choice(pids)[0], signal.SIGKILL):  # else its worker ended it first
+        if signalled(self._dice.choice(pids)[0], signal.SIGKILL):  # otherwise its worker ended it first
             self.killed["backend"] += 1
 
 
@@ -258,7 +261,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
             numbers = count(1)
 
             def start() -> Worker:
-                """Of each three, one by the way that is cut, and one whose log's disk is full."""
+                """Of each three, one connects through the proxy that is cut, and one logs to a full disk."""
                 number = next(numbers)
                 return starting(
                     way.url if number % 3 == 1 else url,
@@ -277,7 +280,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
             await _all_final(url)
             for worker in killer.workers:
                 worker.tell(signal.SIGCONT)
-                await worker.takes_signals()  # before that it has no handler, and nothing to put in order
+                await worker.takes_signals()  # before that it has no handler, and nothing to end in order
                 worker.tell()
             assert [await worker.ends() for worker in killer.workers] == [0, 0, 0]
     assert killer.is_enough, killer.killed
@@ -292,7 +295,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
 
 
 def _targets(receiver: Receiver, brokers: Brokers) -> Iterator[dict[str, Any]]:
-    """What an endpoint of each type is."""
+    """Where an endpoint of each type delivers to."""
     yield {"url": receiver.url}
     if brokers.redis is not None:
         yield {"type": "REDIS_STREAM", "spec": {"redis_url": brokers.redis.url, "stream": "storm"}}
@@ -314,7 +317,7 @@ def _judge(connection: psycopg.Connection, received: list[dict[str, str]], ackno
     }
     assert acknowledged <= statuses.keys(), "an acknowledged execution is lost"
     assert set(statuses.values()) <= {"SUCCESS", "FAILED"}
-    attempts = {  # the internal jobs' own are run by pg_cron
+    attempts = {  # pg_cron runs the internal jobs' own
         (str(row[0]), row[1]): row[2]
         for row in connection.execute(
             "select execution_id, attempt_number, status from kronos.attempts where worker_id <> 'pg_cron'"
@@ -327,7 +330,7 @@ def _judge(connection: psycopg.Connection, received: list[dict[str, str]], ackno
     succeeded = {execution_id for (execution_id, _), status in attempts.items() if status == "SUCCESS"}
     assert {one for one, status in statuses.items() if status == "SUCCESS"} == succeeded
     assert [one for one, status in attempts.items() if status == "SUCCESS" and one not in set(seen)] == [], (
-        "a success nobody received"
+        "a success that no receiver got"
     )
     gates = connection.execute("select count(*) from kronos.endpoint_gate where in_flight <> 0").fetchone()
     assert gates == (0,)

@@ -1,5 +1,4 @@
-"""Whatever is changed while a workspace is suspended or goes on comes before it or after it, and jobs and entries
-agree."""
+"""A change while a workspace is suspended or resumed comes before it or after it, and jobs and entries agree."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ def turn(scene: Scene, status: str) -> httpx.Response:
 
 
 def disagreements(superuser: psycopg.Connection, scene: Scene) -> Rows:
-    """Jobs of the workspace that have an entry and must not, or must and have none."""
+    """Jobs of the workspace that have an entry and should not, or should and have none."""
     return superuser.execute(
         """
         select job.job_id::text, job.status, workspace.status, entry.jobid
@@ -43,7 +42,7 @@ CHANGES = ("create", "patch", "pause", "resume", "delete", "skip_next", "reap", 
 
 
 def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
-    """Its HTTP status; 0 of what PostgreSQL runs itself."""
+    """Its HTTP status; 0 for PostgreSQL's own work."""
     if what == "reap":
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("select kronos.reap()")
@@ -65,8 +64,8 @@ def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
 def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
     scene: Scene, module_api: Api, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
 ) -> None:
-    """One of the two is held at the point with its locks until the other waits too, or is over. Then jobs and entries
-    agree."""
+    """One of the two is held at the point with its locks until the other waits too, or is finished. Then jobs and
+    entries agree."""
     job, idle = scene.created(), scene.created()
     if what == "resume":
         assert scene.pause(job).status_code == 200

@@ -1,5 +1,5 @@
-"""A workspace's jobs follow its suspension in committed steps: whoever dies between two of them, or in one, the steps
-go on, and each tick is told once."""
+"""A workspace's jobs follow its suspension in committed steps: whichever session dies between or in steps, the steps
+continue, and each tick is accounted for once."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def entries_of(superuser: Connection, job_ids: list[UUID]) -> set[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Turning:
-    """A workspace on a server that dies, and its jobs: their ticks since `since` have not been accounted for."""
+    """A workspace on a server that crashes, and its jobs: their ticks since `since` have not been accounted for."""
 
     cluster: Cluster
     death: Callable[[Cluster, Connection], None]
@@ -62,7 +62,7 @@ class Turning:
                 assert follow(superuser, self.endpoint, limit=2) > 0
 
     def dies(self) -> None:
-        """A session does a step, and dies before it is committed."""
+        """A session runs a step, and dies before its commit."""
         before = self._state()
         victim = psycopg.connect(self.cluster.superuser_url)
         assert follow(victim, self.endpoint, limit=2) > 0
@@ -78,7 +78,7 @@ class Turning:
             return values(superuser, "select phase from kronos.turns where workspace_id = %s", of)
 
     def assert_over(self, superuser: Connection, entries: list[UUID]) -> None:
-        """All have followed: jobs, pointers, entries and ledger are right."""
+        """Assert that all jobs have followed: jobs, pointers, entries and ledger are right."""
         assert self.phases() == []
         assert_told(superuser, [*self.active, self.paused], self.since, is_over=True)
         assert entries_of(superuser, [*self.active, self.paused]) == {f"kronos:{each}" for each in entries}
@@ -86,7 +86,7 @@ class Turning:
         assert job(superuser, self.paused)["status"] == "PAUSED"
 
     def _state(self) -> dict[str, list[str]]:
-        """What a step changes."""
+        """The state that a step changes."""
         with connected(self.cluster) as superuser:
             of = {"of": self.endpoint.workspace_id}
             return {
@@ -114,7 +114,7 @@ def test_a_death_in_any_step_undoes_that_step_alone_and_the_next_session_goes_on
     cluster: Cluster, death: Callable[[Cluster, Connection], None]
 ) -> None:
     """Suspended, resumed in the middle of it, and suspended again; a session dies in steps of every phase. A worker, or
-    the reaper, ends what is left."""
+    the reaper, completes the rest."""
     with connected(cluster) as superuser:
         endpoint = add_endpoint(superuser)
         since = minute_with_time_left(superuser) - 11 * MINUTE
@@ -164,7 +164,7 @@ _GATE = """
 async def test_the_api_and_then_a_worker_are_killed_in_the_middle_and_another_worker_goes_on(
     superuser: Connection, database_url: str, tmp_path: Path
 ) -> None:
-    """Each of them has a step under way when it goes, with others committed before."""
+    """Each has a step in progress when it is killed, after committed steps."""
     superuser.execute(_GATE)
     endpoint = add_endpoint(superuser)
     since = minute_with_time_left(superuser) - 10 * MINUTE

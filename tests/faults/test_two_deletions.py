@@ -1,4 +1,4 @@
-"""A workspace or endpoint that two delete at once, or one deletes while another suspends it or uses it."""
+"""A workspace or endpoint that two sessions delete at once, or that one deletes while another suspends or uses it."""
 
 from collections.abc import Callable
 

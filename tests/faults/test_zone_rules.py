@@ -1,5 +1,4 @@
-"""Time zone data is updated under a running system, with files that are really replaced: no tick is lost, none is made
-up."""
+"""Time zone data is updated under a running system, by really replacing files: no tick is lost, none is invented."""
 
 import uuid
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ def su(zoned: ZoneServer) -> Iterator[Connection]:
     """A session that has read the zone's former file."""
     zoned.replace(ZONE, by=FORMER)
     with psycopg.connect(zoned.url, autocommit=True) as connection:
-        connection.execute("delete from cron.job")  # the reaper and the firings are this test's
+        connection.execute("delete from cron.job")  # only this test reaps and fires
         connection.execute("delete from kronos.zones where timezone = %s", [ZONE])
         connection.execute("select now() at time zone %s", [ZONE])
         yield connection
@@ -41,7 +40,7 @@ def su(zoned: ZoneServer) -> Iterator[Connection]:
 
 
 def at_local(connection: Connection, at: datetime) -> str:
-    """The cron text of the zone's local time at an instant, once a day."""
+    """A daily cron text at the zone's local time of an instant."""
     text: str = value(connection, "select to_char(%s at time zone %s, 'FMMI FMHH24 * * *')", [at, ZONE])
     return text
 
@@ -60,7 +59,7 @@ def zone_job(connection: Connection, endpoint: EndpointRow, first: datetime, **c
 
 
 def reap(zoned: ZoneServer) -> Record:
-    """As pg_cron does it: in a session of its own."""
+    """Reap as pg_cron does: in a separate session."""
     with psycopg.connect(zoned.url, autocommit=True) as connection:
         output: Record = value(connection, "select kronos.reap()")
     return output
@@ -98,7 +97,7 @@ def winter(su: Connection) -> None:
 def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(
     zoned: ZoneServer, su: Connection
 ) -> None:
-    """The new rules put each local time an hour earlier."""
+    """By the new rules each local time is an hour earlier."""
     minute: datetime = value(su, "select date_trunc('minute', now())")
     endpoint = add_endpoint(su)
     since: dict[str, Any] = {"ticks_from": minute - 20 * HOUR}
@@ -159,7 +158,7 @@ def test_pointers_alarms_and_entries_follow_the_new_rules_and_the_ledger_holds(
 
 
 def agrees(zoned: ZoneServer) -> list[Record]:
-    """Jobs of the zone whose alarm or entry is not what the present rules give."""
+    """Jobs of the zone whose alarm or entry differs from the current rules."""
     return fresh(
         zoned,
         "select job.job_id, job.alarm, entry.schedule from kronos.jobs as job"

@@ -1,4 +1,4 @@
-"""What the state machine acts on, and what its requests must come to."""
+"""The system that the state machine acts on, and the expected results of its requests."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ insert into cron.job (schedule, command, nodename, nodeport, database, username,
 values ('0 1 * * *', 'vacuum', 'h', 1, 'd', 'postgres', 'backup')
 """
 
-# What becomes of a request without a fault, by the status of the job it names.
+# The status of a request without a fault, by the status of the job it names.
 ANSWERS: dict[str, dict[str | None, int]] = {
     "patch": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 409, None: 404},
     "delete": {"ACTIVE": 200, "PAUSED": 200, "RETIRED": 200, None: 404},
@@ -45,7 +45,7 @@ class World:
     backends: list[psycopg.Connection] = field(default_factory=list)
 
     def ring(self, job: str) -> None:
-        """What pg_cron does at an alarm. One backend for all, with its plans, until a fault ends it."""
+        """Do what pg_cron does at an alarm. One backend for all, with its plans, until a fault ends it."""
         if not self.backends or self.backends[-1].closed:
             self.backends.append(psycopg.connect(self.url, autocommit=True))
         fire(self.backends[-1], job)

@@ -1,5 +1,5 @@
-"""A PostgreSQL with time zone files of its own, which a test can replace: in a mount namespace, for it reads the
-system's folder."""
+"""A PostgreSQL with its own time zone files, which a test can replace. It runs in a mount namespace, because it reads
+the system's folder."""
 
 import json
 import os
@@ -27,7 +27,7 @@ class ZoneServer:
         self._zones = zones
 
     def replace(self, zone: str, *, by: str) -> None:
-        """As an update of the package does: the zone's file is another one from now on, with the rules of zone `by`."""
+        """Replace the zone's file by one with the rules of zone `by`, as an update of the package does."""
         fresh = self._zones / f"{zone}.new"
         shutil.copyfile(self._zones / by, fresh)
         fresh.rename(self._zones / zone)
@@ -35,8 +35,8 @@ class ZoneServer:
 
 @contextmanager
 def zone_server(home: Path) -> Iterator[ZoneServer]:
-    """A migrated server; skips where no mount namespace can be made."""
-    import servers  # here: the process that serves begins in this file, and has no other of tests
+    """A migrated server; skips if no mount namespace can be created."""
+    import servers  # here: the serving process starts in this file, and can import no other of tests
 
     _require_namespaces()
     zones = home / "zoneinfo"

@@ -14,7 +14,7 @@ Import = Callable[..., Result]
 
 @pytest.fixture
 def run(shared_api: Api, workspace: str) -> Import:
-    """Runs a command in the test's workspace; `env` besides."""
+    """Run a command in the test's workspace, with `env` in addition."""
     known = {
         "KRONOS_URL": str(shared_api.client.base_url),
         "KRONOS_API_KEY": shared_api.key,

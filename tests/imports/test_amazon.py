@@ -1,4 +1,4 @@
-"""EventBridge's schedules: cron() of six fields, rate(), at(), their zones, windows and years."""
+"""EventBridge's schedules: cron() with six fields, rate(), at(), their zones, windows and years."""
 
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -92,7 +92,7 @@ def test_weekdays_are_counted_from_sunday_as_1(day: int, nth: int, kind: str, da
 def test_a_time_that_is_left_out_does_not_run_and_one_that_comes_twice_runs_once(
     shared_superuser: Connection,
 ) -> None:
-    """What its user guide says of daylight saving time."""
+    """As its user guide says of daylight saving time."""
     job = job_of("cron(30 2 * * ? *)", ScheduleExpressionTimezone="America/New_York").job
     gap, overlap = vixie.changes("America/New_York")
     assert len(ticks(shared_superuser, job, *gap)) == 6

@@ -1,4 +1,4 @@
-"""kronos import: shown first, then written for apply or made over the API, and again without anything new."""
+"""kronos import: shown first, then written for apply or created over the API; a repetition creates nothing new."""
 
 import json
 from collections.abc import Sequence
@@ -117,7 +117,7 @@ def test_what_is_suspended_is_paused_without_a_tick(
     assert (job["status"], job["starts_at"], job["next_run_at"]) == ("PAUSED", None, None)
     assert api.get(f"/v1/workspaces/{workspace}/executions").json()["data"] == []
     assert "nothing new" in run(*arguments, "--create", "--yes", stdin=CRONJOBS).stderr
-    # in a file nothing can be paused: it does not begin
+    # a file cannot hold a paused job: it starts in the year 2999 instead
     run(*arguments, "--write", tmp_path / "jobs.yaml", stdin=CRONJOBS)
     (written,) = yaml.safe_load((tmp_path / "jobs.yaml").read_text())["jobs"]
     assert written["starts_at"] == "2999-01-01T00:00:00Z"

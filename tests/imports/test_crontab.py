@@ -1,4 +1,4 @@
-"""The lines of a crontab: each is a job, a refusal with its reason, a remark, or a comment."""
+"""The lines of a crontab: each is a job, a rejection with its reason, a remark, or a comment."""
 
 import pytest
 
@@ -172,7 +172,7 @@ def test_names_are_the_same_in_each_import_and_tell_entries_apart() -> None:
     assert names == [each.name for each in read(text) if isinstance(each, Translated)]
     assert names[0] == "run.sh-a"
     assert len(set(names)) == 4
-    # what is added at the end renames nothing
+    # lines added at the end rename nothing
     assert names == [each.name for each in read(text + "0 4 * * * /opt/run.sh a\n") if isinstance(each, Translated)][:4]
 
 

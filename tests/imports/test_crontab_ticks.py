@@ -1,4 +1,4 @@
-"""A crontab's entry and its job have the same ticks for a year: against cron's own loop, and against cronsim."""
+"""A crontab entry and its job have the same ticks for a year: compared with cron's own loop, and with cronsim."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,7 @@ SCHEDULES = [
     "5 4 * * 7",
     "0 1-3/2 * * *",
     "0 0 */40 * *",
-    "*/90 2 * * *",  # a step beyond the last value is minute 0 alone, and a star for the clock's changes still
+    "*/90 2 * * *",  # a step beyond the last value means minute 0 only, and is still a star when clocks change
     "30 */24 * * *",
     "*/90 */24 * * *",
 ]
@@ -55,7 +55,8 @@ def job_of(schedule: str, zone: str) -> Translated:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_job_ticks_as_crons_own_loop_where_clocks_are_changed(shared_superuser: Connection, zone: str) -> None:
-    """Several fixed times of one gap are several runs of cron at its end, and one tick of ours: the one difference."""
+    """When one gap skips several fixed times, cron runs each of them at its end, and we have one tick: the only
+    difference."""
     windows = vixie.changes(zone) or [(vixie.BEGIN, vixie.BEGIN + timedelta(days=40))]
     assert len(windows) == {"UTC": 1}.get(zone, 2)
     for schedule in SCHEDULES:
@@ -75,7 +76,7 @@ def test_a_job_ticks_as_crons_own_loop_runs_it_for_a_year(shared_superuser: Conn
 @pytest.mark.parametrize("zone", ZONES[:3])
 def test_a_job_ticks_as_cronsim_has_it(shared_superuser: Connection, zone: str) -> None:
     clock = ZoneInfo(zone)
-    # cronsim's start is exclusive, its answers are local times
+    # cronsim excludes its start, and returns local times
     for schedule in [each for each in SCHEDULES if not re.search("40|90|24|-sun", each)]:
         simulated = CronSim(schedule, (vixie.BEGIN - timedelta(minutes=1)).astimezone(clock))
         expected = [each.astimezone(UTC) for each in takewhile(lambda at: at.astimezone(UTC) < vixie.END, simulated)]
@@ -83,8 +84,8 @@ def test_a_job_ticks_as_cronsim_has_it(shared_superuser: Connection, zone: str) 
 
 
 def test_what_follows_the_clock_in_cron_follows_it_here() -> None:
-    """A star in the minute makes an entry one of the clock: it does not run in the hour that is left out, and twice in
-    the one that comes twice."""
+    """With a star in the minute, an entry follows the clock: it does not run in a skipped hour, and runs twice in a
+    repeated one."""
     job = job_of("*/5 1-3 * * *", "Europe/Berlin").job
     assert (job["dst_gap"], job["dst_overlap"]) == ("SKIP", "BOTH")
     assert "dst_gap" not in job_of("*/5 * * * *", "Europe/Berlin").job
@@ -124,7 +125,7 @@ schedules = st.tuples(
 @settings(max_examples=depth(400, deep=5000), deadline=None)
 @given(schedules)
 def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -> None:
-    """For each day of four years; the reading of our own texts is proven against next_tick elsewhere
+    """Checked for each day of four years. Reading our own texts is proven against next_tick elsewhere
     (tests/sql/test_next_tick.py)."""
     found = one(schedule)
     if isinstance(found, Untranslated):
@@ -139,7 +140,7 @@ def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -
 
 
 def is_refused_with_a_reason(schedule: str, reason: str) -> bool:
-    """Whether cron refuses it too, reads nothing in a part of it, or crons disagree on it."""
+    """Whether cron rejects it too, finds no value in a part of it, or crons disagree about it."""
     try:
         vixie.read(schedule)
     except vixie.BadEntryError:

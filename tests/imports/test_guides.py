@@ -1,5 +1,5 @@
-"""The migration guides do what they show: docs/migrate/cron.md, pg_cron.md, kubernetes.md, eventbridge.md,
-celery-beat.md and juspay-kronos.md, block by block; of output what is stable is compared."""
+"""The migration guides work as shown: docs/migrate/cron.md, pg_cron.md, kubernetes.md, eventbridge.md, celery-beat.md
+and juspay-kronos.md, block by block. Stable output is compared."""
 
 import io
 import json
@@ -34,14 +34,14 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def steps(page: str) -> Iterator[tuple[str, str]]:
-    """Each command that a page shows, and what it prints."""
+    """Each command that a page shows, and its output."""
     for block in blocks(page, "console"):
         yield from _STEP.findall(block)
 
 
 def is_like(shown: str, printed: str) -> bool:
-    """Whether the page shows what came: … is any text, alone in a line any lines; dates may differ, and how far apart
-    columns stand."""
+    """Return whether the output matches the page. … stands for any text, alone on a line for any lines; dates and the
+    widths of columns may differ."""
     pattern = ""
     for line in shown.splitlines():
         if line == "…":
@@ -54,7 +54,7 @@ def is_like(shown: str, printed: str) -> bool:
 
 
 def play(run: Import, page: str, workspace: str) -> None:
-    """Does what a page shows, in the present folder."""
+    """Run a page's commands in the current folder."""
     for command, shown in steps(page):
         program, *arguments = shlex.split(command)
         if program == "cat":
@@ -92,7 +92,7 @@ def test_a_guide_makes_the_jobs_that_it_shows(
 
 
 def code(page: str, number: int = 0) -> dict[str, Any]:
-    """What a block of Python defines."""
+    """The namespace that a block of Python defines."""
     defined: dict[str, Any] = {"__name__": "guide"}
     exec(compile(blocks(page, "python")[number], f"{page} {number}", "exec"), defined)
     return defined
@@ -140,13 +140,13 @@ def test_the_receiver_of_sql_runs_what_it_is_sent(
 
 @pytest.fixture(autouse=True)
 def sky(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Celery's solar() asks for ephem, which is not installed; nothing here asks when the sun sets."""
+    """Celery's solar() needs ephem, which is not installed; no test here needs the time of sunset."""
     sky = SimpleNamespace(Observer=SimpleNamespace, Sun=SimpleNamespace)
     monkeypatch.setitem(sys.modules, "ephem", cast(ModuleType, sky))
 
 
 def celery_jobs() -> tuple[list[dict[str, Any]], str]:
-    """The example's jobs, and what was said of the rest."""
+    """The example's jobs, and the messages about the rest."""
     translator, example = code("celery-beat.md"), code("celery-beat.md", 1)
     left = io.StringIO()
     with redirect_stderr(left):
@@ -163,14 +163,14 @@ def test_entries_of_celery_beat_become_jobs(
     assert jobs[1]["deadline_seconds"] == 60
     assert re.findall(r"^left  ([\w-]+):", left, re.MULTILINE) == ["sunset", "first-monday"]
     monkeypatch.chdir(tmp_path)
-    # next runs change their distance from UTC with the season
+    # next runs change their UTC offset with the season
     winter = [{**job, "timezone": "Etc/GMT-1"} if "cron" in job else job for job in jobs]
     Path("jobs.json").write_text(json.dumps(winter))
     play(run, "celery-beat.md", workspace)
 
 
 def test_they_have_the_ticks_that_celery_gives_them(shared_superuser: Connection) -> None:
-    """Over a year, as Celery's own crontab says when the next one is."""
+    """Over a year, compared with Celery's own crontab."""
     example = code("celery-beat.md", 1)["beat_schedule"]
     begin, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     for job in celery_jobs()[0]:

@@ -1,4 +1,4 @@
-"""Sources that nobody meant well with: bounded, and answered in a sentence with the line."""
+"""Hostile sources: bounded work, and an error that names the line."""
 
 from datetime import UTC, datetime
 
@@ -26,7 +26,7 @@ TERMS = Terms(endpoint="box")
 
 
 def everything(text: str) -> list[list[Found] | UnreadableError]:
-    """What each translator finds in a text."""
+    """Each translator's results for a text."""
 
     def found(translate: object) -> list[Found] | UnreadableError:
         try:
@@ -134,7 +134,7 @@ def test_too_many_entries_are_refused_with_the_line() -> None:
     ["0 " * 500_000, "=" * 1_000_000, "a" * 1_000_000, "0 0 * * * " + "%" * 500_000, "\\" * 500_000, "1," * 500_000],
 )
 def test_long_lines_take_no_time(line: str) -> None:
-    """Each is read once, not once for each of its letters: a quadratic reading would take hours."""
+    """Each is read in linear time: a quadratic parser would take hours."""
     (found,) = crontab.translate(line + "\n", TERMS, is_system=False)
     assert len(repr(found)) < 2_000 or isinstance(found, Untranslated) is False
 
@@ -178,7 +178,8 @@ def test_long_lines_take_no_time(line: str) -> None:
     )
 )
 def test_whatever_it_is_it_is_answered(text: str) -> None:
-    """No other error, no control character in what is shown, a place and a reason each; and the file can be read."""
+    """Only this error type, no control character in its text, a place and a reason each; and the output file can be
+    read."""
     import yaml
 
     for found in everything(text):

@@ -1,4 +1,4 @@
-"""CronJobs: when they run, as robfig/cron reads their schedules, and what becomes of their other terms."""
+"""CronJobs: when they run, as robfig/cron reads their schedules, and how their other fields are translated."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,7 +46,7 @@ def reason(document: dict[str, Any]) -> str:
 
 def robfig(schedule: str) -> vixie.Entry | None:
     """robfig/cron v3's ParseStandard, from its source: N/step goes to the end, weekdays end at 6, and a star without a
-    step, anywhere in the list, is a star. None where it refuses."""
+    step, anywhere in the list, is a star. None if it rejects the schedule."""
     bits: list[set[int]] = []
     stars: list[bool] = []
     limits = [(0, 59, []), (0, 23, []), (1, 31, []), (1, 12, vixie.MONTHS), (0, 6, vixie.WEEKDAYS)]

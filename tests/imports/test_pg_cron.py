@@ -1,4 +1,4 @@
-"""The rows of cron.job: left by default, else jobs whose input is the SQL."""
+"""The rows of cron.job: left out by default, otherwise jobs whose input is the SQL."""
 
 import json
 from typing import Any
@@ -101,7 +101,7 @@ def test_days_that_have_to_match_both_are_refused_where_the_server_asks_for_it()
 
 
 def test_ticks_follow_the_clock_of_cron_timezone(shared_superuser: Connection) -> None:
-    """pg_cron looks at the local time of each minute: what is left out does not run, what comes twice runs twice."""
+    """pg_cron checks the local time of each minute: a skipped time does not run, a repeated one runs twice."""
     for schedule in ("30 2 * * *", "*/20 1-3 * * *", "0 9 1 * 1"):
         found = one(entry(schedule), Reading(timezone="Europe/Berlin"))
         assert isinstance(found, Translated)

@@ -1,4 +1,4 @@
-"""Entries of a real pg_cron are taken over by jobs: without a tick lost or run twice, or are left with the reason."""
+"""Entries of a real pg_cron are taken over by jobs without losing or doubling a tick, or are left with the reason."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ NOON = datetime(2090, 6, 1, 12, 0, 20, tzinfo=UTC)
 
 @pytest.fixture
 def other(superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A database of pg_cron's with entries of other people, where nobody rings, in the midst of a minute."""
+    """A database of pg_cron's with other users' entries, where nothing rings, in the middle of a minute."""
     for name in ("_NOW", "_SLEEP"):
         query = getattr(import_pg_cron, name).replace("clock_timestamp()", "kronos.clock()")
         monkeypatch.setattr(import_pg_cron, name, query)
@@ -76,7 +76,7 @@ def test_an_entry_goes_as_its_job_comes(
     assert jobs["nightly"]["input"]["sql"] == "delete from orders where at < now()"
     assert jobs["off"]["status"] == "PAUSED"
     assert jobs["nightly"]["starts_at"] == jobs["off"]["starts_at"] == "2090-06-01T12:01:00Z"
-    # the way back makes the entry that there was
+    # the way back restores the original entry
     (line,) = (line for line in made.stderr.splitlines() if line.startswith("nightly replaces"))
     superuser.execute(line.partition("to undo: ")[2].encode())
     assert value(superuser, "select command from cron.job where jobname = 'nightly'") == (
@@ -239,7 +239,7 @@ def test_where_pg_cron_is_not_it_says_which_database_to_name(server: Server) -> 
 def test_without_a_log_of_runs_nothing_is_taken_over(
     superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether a run is under way could not be told. PostgreSQL was started with cron.log_run = off, so it answers."""
+    """Runs in progress could not be detected. The connection answers like a PostgreSQL with cron.log_run = off."""
     superuser.execute("select cron.schedule('nightly', '0 3 * * *', 'select 1')")
     off = superuser.execute("select 'off'")
     monkeypatch.setattr(superuser, "execute", lambda _: off)

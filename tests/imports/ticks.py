@@ -1,4 +1,4 @@
-"""The ticks of a translated job, asked of the one interpreter, kronos.next_tick."""
+"""The ticks of a translated job, from the only interpreter, kronos.next_tick."""
 
 from datetime import UTC, datetime
 

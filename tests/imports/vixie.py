@@ -1,5 +1,5 @@
-"""Vixie cron and cronie as their source has them, written from it and not from kronos/imports: how a field is read, and
-what the main loop runs in each minute, also where clocks are changed."""
+"""Vixie cron and cronie, written from their source and not from kronos/imports: how a field is read, and what the main
+loop runs in each minute, including clock changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ _JUMP, _MOST = 5, 180
 
 
 class BadEntryError(Exception):
-    """What cron says `bad minute` and the like of."""
+    """Raised where cron reports `bad minute` and the like."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The bits of an entry, and its flags."""
+    """An entry's bits and flags."""
 
     bits: list[set[int]]
     stars: list[bool]
@@ -80,8 +80,8 @@ def _number(text: str, low: int, names: list[str]) -> int:
 
 
 def runs(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[datetime]:
-    """The instants at which cron's main loop runs the entry, minute by minute. A fixed time that was left out by a jump
-    of up to three hours runs at once; several of them are several runs."""
+    """The instants at which cron's main loop runs the entry, minute by minute. A fixed time that was skipped by a jump
+    of up to three hours runs immediately; several of them are several runs."""
     times = local_times(zone, begin, end)
     virtual = times[0]
     for number, now in enumerate(times[1:]):
@@ -104,14 +104,14 @@ def runs(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[da
 
 @cache
 def local_times(zone: str, begin: datetime, end: datetime) -> list[datetime]:
-    """What the zone's clocks show in each minute, from the one before `begin` on."""
+    """The local time of the zone in each minute, from the one before `begin` on."""
     clock = ZoneInfo(zone)
     count = int((end - begin).total_seconds()) // 60
     return [(begin + timedelta(minutes=n)).astimezone(clock).replace(tzinfo=None) for n in range(-1, count)]
 
 
 def by_the_clock(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[datetime]:
-    """What looks at the clock in each minute and at nothing else."""
+    """The runs of a scheduler that only compares each minute with the clock."""
     for number, now in enumerate(local_times(zone, begin, end)[1:]):
         if entry.has(now):
             yield begin + timedelta(minutes=number)
@@ -121,7 +121,7 @@ BEGIN, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def changes(zone: str) -> list[tuple[datetime, datetime]]:
-    """Three days around each change of the zone's clocks within the year."""
+    """Three days around each clock change of the zone within the year."""
     clock = ZoneInfo(zone)
     hours = [BEGIN + timedelta(hours=n) for n in range(366 * 24)]
     offsets = [each.astimezone(clock).utcoffset() for each in hours]

@@ -1,4 +1,4 @@
-"""A real Prometheus for tests, and what it is asked."""
+"""A real Prometheus for tests, and queries to it."""
 
 import json
 import shutil
@@ -19,21 +19,21 @@ needs_prometheus = pytest.mark.skipif(
 
 
 class Prometheus:
-    """A running one: where it is, and the file that names what it scrapes."""
+    """A running Prometheus: its address, and the file of its scrape targets."""
 
     def __init__(self, url: str, targets: Path) -> None:
         self.url = url
         self._targets = targets
 
     def scrape(self, **jobs: str) -> None:
-        """From now on these: an address each, by the job's name."""
+        """Replace the scrape targets: one address per job name."""
         groups = [{"targets": [place], "labels": {"job": name.replace("_", "-")}} for name, place in jobs.items()]
         beside = self._targets.with_suffix(".new")
         beside.write_text(json.dumps(groups))
-        beside.rename(self._targets)  # it is read at any time
+        beside.rename(self._targets)  # Prometheus may read it at any time
 
     def asked(self, query: str) -> list[dict[str, dict[str, str]]]:
-        """What it answers; nothing, while it starts."""
+        """Return the result of a query; empty while Prometheus starts."""
         try:
             answer = httpx.get(f"{self.url}/api/v1/query", params={"query": query}, timeout=60)
         except httpx.TransportError:
@@ -44,7 +44,7 @@ class Prometheus:
 
 @contextmanager
 def prometheus(directory: Path, rules: Path) -> Iterator[Prometheus]:
-    """One that scrapes and evaluates `rules` each second, nothing at first."""
+    """A Prometheus that scrapes, and evaluates `rules`, every second; it starts without targets."""
     port, targets = held_port(), directory / "targets.json"
     targets.write_text("[]")
     often = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}

@@ -1,7 +1,8 @@
-"""Each alert rule fires in a real Prometheus, by what Kronos itself writes where all that can be wrong is.
+"""Each alert rule fires in a real Prometheus, from metrics that Kronos itself writes when everything is wrong.
 
-The rules' times are made short; that each waits as long as it says, and that none fires beside a healthy instance, is
-promtool's to try (monitoring/rules_test.yml)."""
+The rules' durations are shortened. promtool tests that each rule waits for its full duration, and that none fires for a
+healthy instance (monitoring/rules_test.yml).
+"""
 
 import re
 import threading
@@ -50,7 +51,7 @@ _STAND: dict[Metric, tuple[float, tuple[str, ...]]] = {
     instance.FINDINGS: (2, ("critical",)),
     instance.SELDOM_AGE: (4000, ()),
 }
-# What grows with each scrape.
+# Metrics that grow with each scrape.
 _GROWS: dict[Metric, tuple[str, ...]] = {
     instance.DEAD_LETTERS: (),
     catalog.DELIVERIES: ("http", "failed"),
@@ -65,7 +66,8 @@ _GROWS: dict[Metric, tuple[str, ...]] = {
 
 
 class Broken:
-    """What a process shows in which all is wrong, written by Kronos' own code; its numbers grow with each look."""
+    """The metrics of a process in which everything is wrong, written by Kronos's own code; its numbers grow per
+    scrape."""
 
     def __init__(self) -> None:
         self._looks = 0
@@ -81,7 +83,8 @@ class Broken:
             yield Distribution(metric, (*(0 for _ in metric.bounds), grown), 1000.0 * grown, labels)
 
     def text(self) -> bytes:
-        """As Prometheus is answered. Of the process itself another is shown: one that is started again and again."""
+        """Return the text for Prometheus. The process metrics are replaced by those of a process that keeps
+        restarting."""
         self._looks += 1
         text, _ = self._exposition.text("")
         for name, number in {"start_time_seconds": self._looks, "open_fds": 990, "max_fds": 1000}.items():
@@ -92,7 +95,7 @@ class Broken:
 
 @pytest.fixture
 def broken() -> Iterator[str]:
-    """Where it is served."""
+    """The address where it is served."""
     process = Broken()
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +108,7 @@ def broken() -> Iterator[str]:
             self.wfile.write(text)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """To nobody."""
+            """Write no log."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -116,7 +119,7 @@ def broken() -> Iterator[str]:
 
 
 def hurried(directory: Path) -> tuple[Path, set[str]]:
-    """The rules, which wait for seconds where they wait for minutes and hours; and their names."""
+    """The rules, with seconds instead of minutes and hours, and their names."""
     text = RULES.read_text()
     names = {each["alert"] for group in yaml.safe_load(text)["groups"] for each in group["rules"]}
     text = re.sub(r"(?m)^ +for: .*\n", "", text)
@@ -136,7 +139,7 @@ def test_each_alert_fires_in_prometheus_where_all_is_wrong(broken: str, tmp_path
         for pause in looks(90):
             found = {each["metric"]["alertname"] for each in one.asked('ALERTS{alertstate="firing"}')}
             if not fired and found:
-                assert found == {"KronosAbsent"}  # nothing to look at yet
+                assert found == {"KronosAbsent"}  # no targets yet
                 one.scrape(kronos_api=broken, kronos_worker=f"127.0.0.1:{held_port()}")
             fired |= found
             if fired == names:

@@ -1,4 +1,4 @@
-"""What is read of the database, as the numbers that Prometheus is given: each under its own name."""
+"""Readings of the database become Prometheus gauges, each under its own name."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -46,7 +46,7 @@ _COUNTS = gauges.InstanceCounts(
 
 
 def _series(found: Iterable[Measured]) -> dict[str, float]:
-    """By names without their prefix, with their labels."""
+    """By name without the prefix, with the labels."""
     return {" ".join((each.metric.name.removeprefix("kronos_"), *each.labels)): float(each.value) for each in found}
 
 
@@ -127,7 +127,7 @@ def test_history_heartbeats_and_incidents() -> None:
         run_details_days=3,
         audit_days=4,
         ran_at=now,
-        done_at=now + timedelta(days=1),  # another clock than this machine's
+        done_at=now + timedelta(days=1),  # by another clock than this machine's
         unsealed=5,
     )
     assert _series(gauges._of_history(kept)) == {"retention_age_seconds": 0, "audit_unsealed": 5}

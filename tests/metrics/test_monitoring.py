@@ -1,5 +1,5 @@
-"""The documentation, the alert rules and the dashboard name metrics that there are; Prometheus itself takes the rules,
-fires each of them, and reads a real instance."""
+"""The documentation, the alert rules and the dashboard name existing metrics. Prometheus itself loads the rules, fires
+each of them, and reads a real instance."""
 
 import json
 import re
@@ -28,7 +28,7 @@ _NAMED = re.compile(r"\b(?:kronos|process|python)_[a-z_]+\b")
 
 
 def row(metric: Metric) -> str:
-    """The metric's line of docs/metrics.md."""
+    """The metric's row of docs/metrics.md."""
     labels = ", ".join(f"`{each}`" for each in metric.labels)
     return f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
 
@@ -80,7 +80,7 @@ def test_each_alert_is_tested_and_documented() -> None:
 
 
 def test_what_an_alert_takes_the_growth_of_is_there_before_it_grows() -> None:
-    """Prometheus sees none where a number appears at 1."""
+    """Prometheus sees no growth in a series that first appears as 1."""
     grown = set(re.findall(r"increase\((kronos_\w+)", _TEXTS["rules.yml"]))
     assert len(grown) > 3
     shown = {each.name for each in ALL if not each.labels or each.known} | {catalog.REQUESTS.name}  # by its meter

@@ -1,5 +1,5 @@
-"""The port of a process's metrics, where whoever reaches it may connect: who sends nothing, or without end, keeps
-nobody out."""
+"""The metrics port of a process, which anyone who reaches it may connect to: a client that sends nothing, or sends
+without end, does not block the others."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""`kronos up` gives each of its processes a port for metrics, where it has one itself."""
+"""`kronos up` gives each of its processes a metrics port if it has one itself."""
 
 from pathlib import Path
 

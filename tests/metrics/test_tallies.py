@@ -1,4 +1,4 @@
-"""What is counted, and how it is written out: series are bounded, buckets add up, both text forms can be read."""
+"""Counters and their text forms: series are bounded, buckets add up, both forms can be parsed."""
 
 from dataclasses import replace
 from typing import get_args
@@ -55,7 +55,7 @@ def test_what_is_beyond_the_bound_is_other() -> None:
 
 
 def test_what_is_known_is_shown_before_it_is_counted() -> None:
-    """Prometheus sees no growth where a number appears at 1: the first result that was dropped told nobody."""
+    """Prometheus sees no growth in a series that first appears as 1: the first dropped result alerted no one."""
     read = [each for each in WorkerMeter().read() if isinstance(each, Measured)]
     known = {each.labels[0]: each.value for each in read if each.metric is catalog.RESULTS}
     assert known == dict.fromkeys((each.lower() for each in get_args(Verdict)), 0)

@@ -1,4 +1,4 @@
-"""What several files of the tests of migrations share."""
+"""Fixtures that several test files of migrations share."""
 
 import io
 import shutil
@@ -24,7 +24,7 @@ PREVIOUS, PREVIOUS_MAIN = ROOT / "alembic" / "previous_release", ROOT / "alembic
 
 @pytest.fixture
 def bare(superuser: Connection, database_url: str) -> str:
-    """A database that has pg_cron, where Kronos never was."""
+    """A database that has pg_cron, in which Kronos was never installed."""
     superuser.execute("drop schema kronos cascade")
     superuser.execute("delete from cron.job")
     return database_url
@@ -32,18 +32,18 @@ def bare(superuser: Connection, database_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the release before."""
+    """The files of the previous release."""
     return files_of(PREVIOUS, tmp_path_factory.mktemp("previous"))
 
 
 @pytest.fixture(scope="module", params=[PREVIOUS, PREVIOUS_MAIN], ids=lambda named: named.name)
 def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of the release before, and those of the main before."""
+    """The files of the previous release, and those of the previous main."""
     return files_of(request.param, tmp_path_factory.mktemp("earlier"))
 
 
 def files_of(named: Path, directory: Path) -> Path:
-    """What the history has of the commit that this file names."""
+    """The files of the commit that `named` contains, from the history."""
     commit = named.read_text().strip()
     if shutil.which("git") is None:
         pytest.skip("git is not on this machine, and the release before is in the history")
@@ -59,7 +59,7 @@ def files_of(named: Path, directory: Path) -> Path:
 
 @pytest.fixture
 def receiver() -> Iterator[str]:
-    """The URL of what accepts every delivery."""
+    """The URL of a receiver that accepts every delivery."""
 
     class Accepting(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -108,7 +108,7 @@ def unmoved(request: pytest.FixtureRequest, server: Server, template: str, witho
 
 @pytest.fixture(scope="module")
 def scene(unmoved: MovedWeeks) -> MovedWeeks:
-    """Moved."""
+    """The scene after its weeks were moved."""
     before = [values(unmoved.near, ALL.format(f"kronos.{each}")) for each in ("execution_done", "attempt")]
     report = unmoved.run()
     assert (report.moved, report.partitions, report.changed, report.aged_out, report.nodes) == (4, 4, 0, 0, 2)
@@ -119,7 +119,7 @@ def scene(unmoved: MovedWeeks) -> MovedWeeks:
 
 @pytest.fixture
 def gone(scene: MovedWeeks) -> Iterator[None]:
-    """The other server cannot be reached: its port is nobody's."""
+    """The other server cannot be reached: nothing listens on its port."""
     port = value(
         scene.near, "select split_part(o, '=', 2) from pg_foreign_server, unnest(srvoptions) as o where o like 'port=%'"
     )

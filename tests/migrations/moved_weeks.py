@@ -1,4 +1,4 @@
-"""A Kronos whose old weeks lie in another database: its rows, and how they end (test_distribution.py)."""
+"""A Kronos whose old weeks are in another database: its rows, and how they end (test_distribution.py)."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ PLACES = (
 
 
 class MovedWeeks:
-    """A Kronos with two old weeks, and the server that they go to."""
+    """A Kronos with two old weeks, and the server that they are moved to."""
 
     def __init__(self, near: Connection, url: str, history_url: str) -> None:
         self.near, self.url, self.history_url = near, url, history_url
@@ -50,7 +50,7 @@ class MovedWeeks:
             self.add_week(weeks)
 
     def add_week(self, weeks: int) -> datetime:
-        """With forty executions of each workspace, and their attempts."""
+        """Add a week with forty executions per workspace, and their attempts."""
         begins = self.monday - weeks * WEEK
         with acting_as(self.near, "kronos_owner"):
             for table in ("execution_done", "attempt"):
@@ -99,7 +99,7 @@ select done.* from ended
 
 
 def end(scene: MovedWeeks, execution_id: uuid.UUID) -> str:
-    """Ends it, and says where it lies."""
+    """End it, and return where its row is stored."""
     scene.near.execute(ENDED, [execution_id])
     place: str = value(
         scene.near, "select tableoid::regclass::text from kronos.execution_done where execution_id = %s", [execution_id]

@@ -1,4 +1,4 @@
-"""Processes of an earlier release, as they run while an upgrade is under way."""
+"""Processes of an earlier release, as they run during an upgrade."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from conftest import await_condition
 
 @contextmanager
 def running(previous: Path, database_url: str, command: str, ready: str, lines: list[str]) -> Iterator[re.Match[str]]:
-    """A process of the release before; what its log said first of `ready`."""
+    """A process of the previous release; the first match of `ready` in its log."""
     environment = os.environ | {
         "KRONOS_DATABASE_URL": database_url,
         "KRONOS_PORT": "0",

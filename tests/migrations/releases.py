@@ -1,4 +1,4 @@
-"""Releases made up for a test: the files of sql/, changed."""
+"""Invented releases for tests: the files of sql/, changed."""
 
 import shutil
 from pathlib import Path
@@ -9,17 +9,17 @@ from kronos import migrations, repeatable_files, revisions, sql
 
 
 class Release:
-    """A copy of sql/ that `kronos migrate` takes for the release's own."""
+    """A copy of sql/ that `kronos migrate` uses as the release's own."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def write(self, path: str, text: str) -> None:
-        """A new file, or another text for one that is there."""
+        """Create a file, or replace an existing one's text."""
         (self.root / path).write_text(text)
 
     def edit(self, path: str, old: str, new: str) -> None:
-        """One change in a file; fails where there is nothing to change."""
+        """Change a file at one place; fails if the text to change is not there."""
         text = (self.root / path).read_text()
         assert old in text, f"{path} has no {old!r}"
         self.write(path, text.replace(old, new))
@@ -28,17 +28,17 @@ class Release:
         (self.root / path).unlink()
 
     def touch_everything(self) -> None:
-        """Another comment at the end of each function and view."""
+        """Add a comment at the end of each function and view."""
         for path in [*self.root.glob("functions/*/*.sql"), *self.root.glob("views/*.sql")]:
             path.write_text(path.read_text() + "-- of the next release\n")
 
 
 def next_release(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
-    """A release to change, in place of the present one from now on."""
+    """A release to change, which replaces the current one from now on."""
     root = directory / "sql"
     shutil.copytree(sql.root(), root)
     monkeypatch.setattr(sql, "root", lambda: root)
-    monkeypatch.setattr(repeatable_files, "_read", repeatable_files._read.__wrapped__)  # as they are each time
+    monkeypatch.setattr(repeatable_files, "_read", repeatable_files._read.__wrapped__)  # reads the files each time
     return Release(root)
 
 

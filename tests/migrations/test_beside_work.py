@@ -1,4 +1,4 @@
-"""Upgrades beside requests, deliveries, rings and readers: nobody waits for long."""
+"""Upgrades during requests, deliveries, rings and reads: none waits for long."""
 
 import json
 import threading
@@ -31,8 +31,8 @@ def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
     superuser: Connection, database_url: str, release: Release
 ) -> None:
-    """Three sessions at work as their roles, upgrades by two at once: no error, and each role's own answer each
-    time."""
+    """Three sessions work as their roles during upgrades by two migrators: no error, and each role gets its own answer
+    every time."""
     job_id = make_cron_job(superuser, is_registered=True)
     workspace_id = value(superuser, "select workspace_id from kronos.jobs where job_id = %s", [job_id])
     add_executions(superuser, add_endpoint(superuser), 3)
@@ -74,8 +74,8 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
 
 
 def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_url: str, release: Release) -> None:
-    """A dump or a report holds its locks for hours; functions, grants, views and policies that are as they were need
-    none against it."""
+    """A dump or a report holds its locks for hours; unchanged functions, grants, views and policies need no lock that
+    conflicts with them."""
     relations = values(
         superuser,
         "select oid::regclass::text from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', "
@@ -92,8 +92,7 @@ def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_u
 def test_a_migration_has_all_its_locks_before_it_does_anything(
     superuser: Connection, database_url: str, next_revision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A table that cannot be had, whichever: nothing was begun then, and nobody was kept waiting for the work that is
-    undone."""
+    """Whichever table cannot be locked: no migration has begun, and no other session waited for work that is undone."""
     tables = values(
         superuser,
         """
@@ -118,7 +117,7 @@ def test_a_migration_has_all_its_locks_before_it_does_anything(
 def test_an_upgrade_that_is_in_the_way_gives_way_and_tries_again(
     superuser: Connection, database_url: str, release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trigger's file locks its table against writers: who writes for long is waited for, a moment at a time."""
+    """A trigger's file locks its table against writers: the upgrade waits for a long write, a moment at a time."""
     monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "100ms")
     monkeypatch.setattr(patience, "_PAUSE_SECONDS", 0.01)
     release.touch_everything()

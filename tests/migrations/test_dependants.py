@@ -1,5 +1,5 @@
-"""An upgrade drops nothing that is not its own: what others built on our views and functions stays, or the upgrade
-names it and stops."""
+"""An upgrade drops only its own objects: what others built on our views and functions stays, or the upgrade names it
+and stops."""
 
 import uuid
 from collections.abc import Iterator
@@ -27,8 +27,8 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
 
 @pytest.fixture
 def report(superuser: Connection) -> Iterator[str]:
-    """What a DBA builds: a view, a generated column, an index, a trigger's function apart; and a role that reads. The
-    role's name."""
+    """A DBA's objects: a view, a generated column, an index, a separate trigger function; and a role that reads. Its
+    name."""
     reader = f"reader_{uuid.uuid4().hex[:8]}"
     superuser.execute("create schema rpt")
     superuser.execute(
@@ -73,7 +73,7 @@ def test_an_upgrade_that_touches_every_file_leaves_what_others_built(
     migrations.migrate(database_url)
     assert reports(superuser, report) == before
     assert value(superuser, "select count(*) from rpt.failed_today") == 0
-    assert values(superuser, _SIGNATURES) == functions, "a function was dropped and made where it could be replaced"
+    assert values(superuser, _SIGNATURES) == functions, "a function was dropped and created where it could be replaced"
 
 
 def test_a_changed_answer_with_a_dependant_stops_and_names_it(
@@ -86,7 +86,7 @@ def test_a_changed_answer_with_a_dependant_stops_and_names_it(
     assert "column shown of table rpt.sla uses function kronos.iso(timestamp with time zone)" in caught.value.detail
     assert "index rpt.sla_by_time uses function kronos.iso" in caught.value.detail
     assert "rpt.failed_today" not in caught.value.detail, "it uses nothing that changes"
-    assert "job_details" not in caught.value.detail, "ours is no stranger's"
+    assert "job_details" not in caught.value.detail, "our own view is not reported"
     assert "Nothing was changed" in caught.value.detail
     assert (reports(superuser, report), values(superuser, _SIGNATURES)) == (before, functions)
     superuser.execute("drop table rpt.sla")
@@ -304,7 +304,7 @@ def test_what_is_missing_or_was_turned_off_comes_back_though_no_file_changed(
         with superuser.transaction(force_rollback=True):
             superuser.execute(damage)
             assert value(superuser, f"select {is_whole}") is False, damage
-            # What `migrate` goes by: one damage that it does not see would come back with another that it sees.
+            # `migrate` decides by this. A damage that it missed would only be repaired along with others.
             assert superuser.execute(catalog.CHANGES).fetchall() != [], damage
     for damage, _ in reversed(_DAMAGES):
         superuser.execute(damage)

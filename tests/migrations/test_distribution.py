@@ -1,7 +1,7 @@
 """`kronos migrate --distributed`: old weeks of the history on another server, and everything found as before.
 
-The other server is a database beside Kronos's own, without Citus: `create_distributed_table` is a name there. What
-Citus itself does was measured by hand (decision 0116); tests/sql/test_distributable.py keeps the tables fit for it.
+The other server is a database next to Kronos's own, without Citus: `create_distributed_table` is only a name there.
+Citus itself was measured by hand (decision 0116); tests/sql/test_distributable.py keeps the tables suitable for it.
 """
 
 import uuid
@@ -84,7 +84,7 @@ def test_a_delivery_of_such_a_week_ends_here_though_the_other_server_is_gone(sce
     said = database_errors.from_database(refused.value)
     assert isinstance(said, errors.DatabaseUnavailable)
     assert "older weeks" in said.detail
-    assert value(scene.near, "select 1") == 1  # the connection goes on
+    assert value(scene.near, "select 1") == 1  # the connection survives
     scene.near.execute(f"delete from kronos.{name} where execution_id = %s", [execution_id])
 
 
@@ -133,7 +133,7 @@ def test_sweeps_read_what_is_here_and_nothing_over_there(scene: MovedWeeks, gone
     lowest, highest = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
     seen = "select seen from kronos.sweep_executions(%s, %s, 5000, 1, %s, true)"
     of_all_weeks = value(scene.near, seen, [lowest, highest, lowest])
-    assert 40 <= of_all_weeks < 60  # those that failed, and what came later; of 160
+    assert 40 <= of_all_weeks < 60  # those that failed, and later ones; of 160
     begins = scene.add_week(4)
     assert value(scene.near, seen, [lowest, highest, lowest]) == of_all_weeks + 80
     for table in ("execution_done", "attempt"):
@@ -145,7 +145,7 @@ def test_rows_age_out_over_there(scene: MovedWeeks) -> None:
         "insert into kronos.workspace_retention (workspace_id, success_days, failure_days) values (%s, 30, 400)",
         [scene.endpoint.workspace_id],
     )
-    assert scene.run().aged_out == 40  # SUCCESS; MISSED has not succeeded, and an attempt stays as long as either
+    assert scene.run().aged_out == 40  # SUCCESS only; MISSED is no success, and attempts stay as long as failures
     left = values(
         scene.near,
         "select distinct status from kronos.execution_done where workspace_id = %s"

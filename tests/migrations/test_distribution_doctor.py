@@ -1,4 +1,4 @@
-"""What `kronos doctor` says of weeks of the history that lie on other machines. The scene is test_distribution.py's."""
+"""`kronos doctor` on weeks of the history that are on other machines. The scene is test_distribution.py's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ def found(scene: MovedWeeks) -> Finding:
 
 @contextmanager
 def administrator(scene: MovedWeeks) -> Iterator[str]:
-    """Another than the one who moved the weeks; the URL."""
+    """The URL of another administrator than the one who moved the weeks."""
     scene.near.execute("create role another_administrator superuser login password 'p'")
     try:
         yield make_conninfo(scene.url, user="another_administrator", password="p")

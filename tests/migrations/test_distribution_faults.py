@@ -1,5 +1,5 @@
-"""Distributed history where something goes wrong: two that share a cluster, a copy, a server that is out of reach, and
-others at work. The scene is test_distribution.py's."""
+"""Distributed history when something goes wrong: two instances that share a cluster, a copy, an unreachable server, and
+concurrent work. The scene is test_distribution.py's."""
 
 import uuid
 
@@ -23,7 +23,7 @@ def refused(url: str, history_url: str) -> str:
 
 
 def test_a_second_kronos_does_not_take_the_firsts_history(server: Server, template: str, scene: MovedWeeks) -> None:
-    """Weeks have the same names in each: the second would drop the first's, to copy its own."""
+    """Weeks have the same names in each instance: the second would drop the first's to copy its own."""
     there = (
         "select string_agg(relname, ',' order by relname) from pg_class where relkind = 'r'"
         " and relnamespace = 'kronos_history'::regnamespace"
@@ -43,11 +43,11 @@ def test_nothing_goes_where_postgresql_itself_does_not_reach(
     said = refused(unmoved.url, unmoved.history_url)
     assert "this command reaches the database of KRONOS_HISTORY_URL, but PostgreSQL's own server does not" in said
     monkeypatch.undo()
-    unmoved.run()  # names the server as it was
+    unmoved.run()  # names the server as before
 
 
 def test_rows_are_copied_before_anybody_waits(scene: MovedWeeks) -> None:
-    """Deliveries stand still while the history is locked: so nothing that takes time with the rows comes after it."""
+    """Deliveries stop while the history is locked, so nothing whose time grows with the rows comes after the lock."""
     begins = scene.add_week(12)
     week = f"execution_done_{begins:%Y%m%d}"
     with scene.near.transaction(force_rollback=True):
@@ -94,7 +94,7 @@ def test_sweeps_read_the_weeks_between_and_what_came_late_to_each(scene: MovedWe
 
 
 def test_retention_asks_nobody_whether_a_week_may_go(scene: MovedWeeks, gone: None) -> None:
-    """It asks while it holds the history's locks."""
+    """Retention asks this while it holds the history's locks, so it must not query the other server."""
     droppable = "select kronos.is_droppable(%s, %s, %s, %s)"
     partition, from_id, to_id, until = next(
         iter(
@@ -112,7 +112,7 @@ def test_retention_asks_nobody_whether_a_week_may_go(scene: MovedWeeks, gone: No
 
 
 def test_what_failed_is_taken_up_again_though_the_other_server_is_gone(scene: MovedWeeks, gone: None) -> None:
-    """As a run of a job with a row: a one-shot without one is looked for where it lay."""
+    """The run of a job that has a row: a one-shot without a row is looked for where it was stored."""
     with scene.near.transaction(force_rollback=True):
         failed = value(
             scene.near,
@@ -163,7 +163,7 @@ def test_doctor_finds_each_key(scene: MovedWeeks) -> None:
 
 
 def test_the_list_of_jobs_goes_on_though_the_other_server_is_gone(scene: MovedWeeks, gone: None) -> None:
-    """A job of few ticks shows its last ones, however old (kronos.history_weeks): they are over there."""
+    """A job with few ticks shows its last ones, however old (kronos.history_weeks): they are on the other server."""
     with scene.near.transaction(force_rollback=True):
         rare, often = (make_cron_job(scene.near, endpoint=scene.endpoint) for _ in range(2))
         old = value(
@@ -190,6 +190,6 @@ def test_fewer_weeks_than_a_tick_looks_back_over_are_refused() -> None:
 
 
 def test_a_machine_that_went_in_the_middle_of_a_look_is_missed(scene: MovedWeeks) -> None:
-    """Else the look waits for the two hours after which TCP asks."""
+    """Otherwise the read waits for the two hours after which TCP probes the connection."""
     options = value(scene.near, "select srvoptions from pg_foreign_server where srvname = 'kronos_history'")
     assert {"keepalives_idle=5", "keepalives_interval=5", "keepalives_count=2"} <= set(options)

@@ -1,4 +1,4 @@
-"""What an upgrade does while it holds its locks, and everybody waits: as little as can be."""
+"""The work of an upgrade while it holds its locks and all others wait: as little as possible."""
 
 import shutil
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _COMMENTED = "select count(*) from pg_proc where pronamespace = 'kronos'::regnam
 
 
 class Counting(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that counts what it sends."""
+    """A connection that counts its messages."""
 
     sent = 0
 
@@ -28,7 +28,7 @@ class Counting(psycopg.Connection[tuple[Any, ...]]):
 
 @contextmanager
 def upgrading(url: str) -> Iterator[tuple[Counting, repeatables.Upgrade]]:
-    """An upgrade of a release that changes a table, before it has locked anything; it is kept in the end."""
+    """An upgrade of a release that changes a table, before it has locked anything; it is committed in the end."""
     with Counting.connect(url) as driver:
         driver.execute("set local role kronos_owner")
         yield driver, repeatables.Upgrade(driver)
@@ -42,7 +42,8 @@ def finish(upgrade: repeatables.Upgrade) -> None:
 def test_what_replaces_each_function_and_view_sends_few_messages(
     superuser: psycopg.Connection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It sent six for each function: 4 s where a processor is wanted by ten, 0.3 of them its own work."""
+    """There were six messages per function: 4 s on a processor that ten processes want, 0.3 s of them the upgrade's own
+    work."""
     release = next_release(tmp_path, monkeypatch)
     for path in release.root.glob("functions/*/*.sql"):
         text = path.read_text()

@@ -1,4 +1,4 @@
-"""Settings that hold for the instance are stored each in its own place, by `kronos migrate` and `kronos up`."""
+"""`kronos migrate` and `kronos up` store the settings of the instance, each in its own place."""
 
 from kronos import config, instance_settings
 from sql_factory import Connection, records, value

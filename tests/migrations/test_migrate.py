@@ -1,4 +1,4 @@
-"""`kronos migrate`: one transaction, one migrator at a time, and a failure that says what to do and changes nothing."""
+"""`kronos migrate`: one transaction, one migrator at a time; a failure changes nothing and names the remedy."""
 
 import shutil
 import sys
@@ -20,8 +20,8 @@ from migrations.releases import next_release
 from servers import Server
 from sql_factory import Connection, make_cron_job, records, value, values
 
-# Every object of the schema, by what it is and what it says; grants and owners too. But for partitions: a new week has
-# one more.
+# Every object of the schema, by its kind and definition, with grants and owners. Without partitions: a new week adds
+# one.
 _EVERYTHING = """
   select 'function ' || oid::regprocedure || ' ' || md5(pg_get_functiondef(oid)) || ' ' || proowner::regrole
          || ' ' || coalesce(proacl::text, '')
@@ -43,7 +43,7 @@ _EVERYTHING = """
 
 
 def state(connection: Connection) -> tuple[object, ...]:
-    """All that a migration makes: objects, the applied digest, the internal jobs and their entries."""
+    """Everything that a migration creates: objects, the applied digest, the internal jobs and their entries."""
     return (
         values(connection, _EVERYTHING),
         value(connection, "select obj_description('kronos'::regnamespace)"),
@@ -145,8 +145,8 @@ def test_a_changed_file_is_applied_again_and_an_unchanged_one_is_not(
 def test_at_its_revision_a_database_gets_a_changed_function_without_alembic(
     superuser: Connection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each `kronos up` migrates, and alembic takes longer to load than all else of it."""
-    monkeypatch.setitem(sys.modules, "kronos.schema_steps", None)  # to import it fails from here on
+    """Each `kronos up` migrates, and loading alembic takes longer than everything else in it."""
+    monkeypatch.setitem(sys.modules, "kronos.schema_steps", None)  # importing it fails from here on
     monkeypatch.delattr(kronos, "schema_steps", raising=False)
     with pytest.raises(ImportError):
         migrations.steps(None)
@@ -159,7 +159,7 @@ def test_at_its_revision_a_database_gets_a_changed_function_without_alembic(
 
 
 def test_a_function_that_says_something_else_is_put_right(superuser: Connection, database_url: str) -> None:
-    """Whoever replaced it: it is not what this release was tested with. Where nothing else changed, too."""
+    """Whatever replaced it, this release was not tested with it. Restored even if nothing else changed."""
     superuser.execute(
         "create or replace function kronos.tick_id(p_job_id uuid, p_tick timestamptz) returns uuid language sql "
         "return null::uuid"
@@ -201,7 +201,7 @@ def test_a_server_that_is_not_there_is_said_to_be_unavailable() -> None:
 
 @pytest.fixture
 def administrator(server: Server, superuser: Connection, bare: str) -> Iterator[str]:
-    """The URL, into a bare database, of a user who is no superuser and may do nothing special yet; no superuser
+    """The URL, for a bare database, of a user who is not a superuser and has no special rights yet; no superuser
     prepared it."""
     user = f"admin_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {user} login password 'test-only'")

@@ -1,5 +1,5 @@
-"""`kronos migrate` as a command: what it writes besides the schema, and what it says where one of that fails, and where
-pg_cron does not ring."""
+"""`kronos migrate` as a command: what it writes in addition to the schema, and what it reports when part of that fails
+or pg_cron does not ring."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _ADMINS = "select count(*) from kronos.api_keys where role = 'instance_admin'"
 
 @pytest.fixture
 def passwords(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, str]]:
-    """Those that were set; the server's roles are other tests' too."""
+    """The passwords that were set; they are not really changed, because other tests share the server's roles."""
     set_so_far: list[Mapping[str, str]] = []
     monkeypatch.setattr(instance_settings, "set_passwords", lambda _, given: set_so_far.append(dict(given)))
     return set_so_far

@@ -1,4 +1,4 @@
-"""`kronos migrate --to` and `--dry-run` do what they say, or say why not in a sentence."""
+"""`kronos migrate --to` and `--dry-run` do what they promise, or say why not."""
 
 import uuid
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def migrate(url: str, *options: str, **environment: str) -> Result:
 
 @pytest.fixture
 def bare(superuser: Connection, database_url: str) -> str:
-    """A database that has pg_cron, where Kronos never was."""
+    """A database that has pg_cron, in which Kronos was never installed."""
     superuser.execute("drop schema kronos cascade")
     return database_url
 
@@ -80,8 +80,8 @@ def test_a_dry_run_names_what_a_release_replaces_and_what_was_changed_by_hand(
 
 
 def test_a_dry_run_locks_nothing_that_others_need(superuser: Connection, database_url: str) -> None:
-    """A migration's own locks are no hindrance, but for those that keep readers out: these it does not wait for
-    long."""
+    """The locks of a concurrent migration do not stop a dry run, except those that block readers: for these it waits
+    only briefly."""
     with superuser.transaction():
         superuser.execute("lock table kronos.jobs, kronos.execution_live in share row exclusive mode")
         assert plans.plan(database_url) == []
@@ -93,7 +93,7 @@ def test_a_dry_run_locks_nothing_that_others_need(superuser: Connection, databas
 
 @pytest.fixture
 def nobody(superuser: Connection, database_url: str) -> Iterator[str]:
-    """The URL of a user who may do nothing."""
+    """The URL of a user without rights."""
     user = f"nobody_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {user} login password 'test-only'")
     yield make_conninfo(database_url, user=user, password="test-only")

@@ -1,8 +1,8 @@
-"""The release before works on this release's schema, as it must between `kronos migrate` and its processes' replacement
-(decision 0038).
+"""The previous release works on this release's schema, as it must between `kronos migrate` and the replacement of its
+processes (decision 0038).
 
-Its own files are taken out of the history: its statements are planned as its processes send them, and its API and
-worker do their work.
+Its files come from the history: its statements are planned as its processes send them, and its API and worker do their
+work.
 """
 
 import json
@@ -39,7 +39,7 @@ _OF_WORKSPACES = """
 
 
 def test_its_statements_can_be_planned_as_its_processes_send_them(earlier: Path, superuser: Connection) -> None:
-    """Every function, table and column that they name is there, with the same arguments, and granted."""
+    """Every function, table and column that they name exists, with the same arguments, and is granted."""
     sent = {name: text for name, text in statements_of(earlier).items() if not name.startswith(_OF_THE_COMMAND_LINE)}
     assert len(sent) > 60
     assert unplannable(superuser, sent) == {}
@@ -60,7 +60,7 @@ def test_a_function_that_its_role_may_not_call_any_more_is_named(superuser: Conn
 
 
 def statements_of(earlier: Path) -> dict[str, str]:
-    """As its own processes read them: a statement may name a row's columns by the row."""
+    """The statements as its own processes read them: a statement may select a row's columns by its dataclass."""
     asked = "import json; from kronos import sql; print(json.dumps(sql.texts()))"
     told = subprocess.run([sys.executable, "-c", asked], cwd=earlier, capture_output=True, text=True, check=True)
     texts: dict[str, str] = json.loads(told.stdout)
@@ -68,7 +68,7 @@ def statements_of(earlier: Path) -> dict[str, str]:
 
 
 def unplannable(connection: Connection, sent: Mapping[str, str]) -> dict[str, str]:
-    """Those that PostgreSQL will not plan for the role that sends them, and what it says."""
+    """The statements that PostgreSQL will not plan for the role that sends them, and the errors."""
     connection.execute("set plan_cache_mode = force_generic_plan")
     failed: dict[str, str] = {}
     for name, text in sent.items():
@@ -77,7 +77,7 @@ def unplannable(connection: Connection, sent: Mapping[str, str]) -> dict[str, st
             parameters, _ = prepared_columns(connection, text)
             arguments = f"({', '.join(['null'] * parameters)})" if parameters else ""
             connection.execute(f"explain execute checked{arguments}")
-        except AssertionError as error:  # as PostgreSQL said it
+        except AssertionError as error:  # with PostgreSQL's message
             failed[name] = str(error).splitlines()[0]
             continue
         except psycopg.Error as error:
@@ -88,7 +88,7 @@ def unplannable(connection: Connection, sent: Mapping[str, str]) -> dict[str, st
 
 
 def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) -> None:
-    """The callbacks are a trigger's, whoever writes what it follows."""
+    """A trigger creates the callbacks, whichever release writes the rows."""
     statement = dict(_BLOCK.findall((previous / "sql/queries/claims.sql").read_text()))["finalize_executions"]
     endpoint = add_endpoint(superuser)
     hook = to_endpoint(superuser, endpoint)
@@ -104,8 +104,8 @@ def test_what_its_worker_ends_calls_back(previous: Path, superuser: Connection) 
 def test_what_its_api_deletes_is_over_for_everybody_and_its_rows_go_with_its_age(
     previous: Path, superuser: Connection
 ) -> None:
-    """It knows neither keys of workspaces nor quotas, mappings and grants, and notes no deletion: its workspace has all
-    of them when it deletes it, and something new takes the slug."""
+    """It knows no workspace keys, quotas, mappings or grants, and records no deletion: its workspace has all of them
+    when it is deleted, and a new workspace takes the slug."""
     endpoint = add_endpoint(superuser)
     workspace_id = endpoint.workspace_id
     slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [workspace_id])
@@ -135,7 +135,7 @@ def test_what_its_api_deletes_is_over_for_everybody_and_its_rows_go_with_its_age
     assert records(superuser, "select * from kronos.granted_roles('{ops}')") == []
     with acting_as(superuser, clerk), pytest.raises(psycopg.Error):
         superuser.execute("select kronos.enqueue('sink', '{}')")
-    superuser.execute(f"drop role {clerk}")  # it holds no right any more
+    superuser.execute(f"drop role {clerk}")  # it has no rights any more
     taken = "insert into kronos.workspaces (slug, name) values (%s, 'new') returning version"
     assert value(superuser, taken, [slug]) == 4
     superuser.execute(
@@ -151,7 +151,8 @@ def test_what_its_api_deletes_is_over_for_everybody_and_its_rows_go_with_its_age
 
 
 def test_its_api_takes_no_key_of_a_workspace(previous: Path, superuser: Connection) -> None:
-    """It knows no role but the instance administrator's, and would take any key that it finds for one."""
+    """It only knows the instance administrator's role, and would accept any key that it finds as the
+    administrator's."""
     statement = dict(_BLOCK.findall((previous / "sql/queries/system.sql").read_text()))["find_api_key"]
     slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [add_workspace(superuser)])
     found = {
@@ -165,7 +166,7 @@ def test_its_api_takes_no_key_of_a_workspace(previous: Path, superuser: Connecti
 def test_its_api_and_worker_do_their_work(
     previous: Path, database_url: str, superuser: Connection, receiver: str, tmp_path: Path
 ) -> None:
-    """Each kind of job is made, fires, is delivered, changed, and cancelled."""
+    """Each kind of job is created, fires, is delivered, changed, and cancelled."""
     keys.ensure_admin_key(database_url, tmp_path / "admin.key")
     key = (tmp_path / "admin.key").read_text().strip()
     lines: list[str] = []

@@ -1,5 +1,5 @@
-"""An upgrade from the release before, with data, while its processes run: no tick is missed, nothing that was accepted
-is lost; and the way back, of its processes on the new schema."""
+"""An upgrade from the previous release, with data, while its processes run: no tick is missed, and no accepted request
+is lost; and the way back, with its processes on the new schema."""
 
 import os
 import subprocess
@@ -33,7 +33,8 @@ def migrate_with(previous: Path, url: str) -> None:
 
 @contextmanager
 def again_and_again(work: Callable[[], object]) -> Iterator[list[object]]:
-    """`work` in a thread of its own, every 20 ms; what it returned, in the end. Its errors are the test's."""
+    """Repeat `work` in a thread every 20 ms; yields its results, which are complete at the end. Its errors fail the
+    test."""
     done, made = threading.Event(), list[object]()
 
     def loop() -> None:
@@ -52,8 +53,9 @@ def again_and_again(work: Callable[[], object]) -> Iterator[list[object]]:
 def test_no_tick_is_missed_and_nothing_accepted_is_lost_while_the_old_processes_run(
     previous: Path, bare: str, superuser: Connection, receiver: str, tmp_path: Path
 ) -> None:
-    """The release before makes the database, its jobs and its runs; pg_cron's rings, its API and its worker go on while
-    `migrate` is under way and after it; then the worker is replaced by this release's, and put back."""
+    """The previous release creates the database, its jobs and its runs. pg_cron's rings, its API and its worker
+    continue during `migrate` and after it; then this release's worker replaces its worker, and is replaced by it again.
+    """
     migrate_with(previous, bare)
     assert migrations.current(bare) not in (None, migrations.head())
     key, lines = made_key(previous, bare), list[str]()
@@ -73,7 +75,7 @@ def test_no_tick_is_missed_and_nothing_accepted_is_lost_while_the_old_processes_
                 await_condition(lambda: len(accepted) > so_far + 2 and not waiting, "work after it, by the old API")
             settled(superuser, accepted)
         assert migrations.current(bare) == migrations.head()
-        for release in (ROOT, previous):  # this one's, and one release back on the new schema
+        for release in (ROOT, previous):  # this one's, and the previous one on the new schema
             with running(release, bare, "worker", "worker .* started", lines):
                 enqueue(old, accepted)
                 settled(superuser, accepted)
@@ -90,7 +92,7 @@ def test_no_tick_is_missed_and_nothing_accepted_is_lost_while_the_old_processes_
 
 
 def made_key(previous: Path, url: str) -> str:
-    """An administrator's key, as the release before makes one."""
+    """Create an administrator's key, as the previous release does."""
     file = previous / f"admin-{os.getpid()}.key"
     file.unlink(missing_ok=True)
     subprocess.run(
@@ -102,7 +104,7 @@ def made_key(previous: Path, url: str) -> str:
 
 
 def begin(old: httpx.Client, receiver: str) -> list[str]:
-    """A workspace with an endpoint, and jobs that tick each minute."""
+    """Create a workspace with an endpoint, and jobs that tick each minute."""
 
     def post(path: str, **body: object) -> Any:
         answer = old.post(f"/v1/workspaces{path}", json=body)
@@ -116,10 +118,10 @@ def begin(old: httpx.Client, receiver: str) -> list[str]:
 
 
 def backdate(superuser: Connection, jobs: list[str]) -> datetime:
-    """As if nobody had rung for a while: of each job that many ticks are due."""
+    """As if nothing had rung for a while: each job has this many due ticks."""
     minute: datetime = value(superuser, "select date_trunc('minute', now())")
     since = minute - timedelta(minutes=_TICKS)
-    superuser.execute("update kronos.catch_up_wave set stagger_seconds = 0")  # one after the other takes ten minutes
+    superuser.execute("update kronos.catch_up_wave set stagger_seconds = 0")  # staggered, they would take ten minutes
     superuser.execute(
         "update kronos.jobs set ticks_from = %s, created_at = %s where job_id = any (%s::uuid[])", [since, since, jobs]
     )
@@ -131,20 +133,20 @@ def backdate(superuser: Connection, jobs: list[str]) -> datetime:
 
 
 def ring(url: str, waiting: list[str]) -> None:
-    """As pg_cron does for the next job; again with the next ring where its tables are locked."""
+    """Ring for the next job as pg_cron does; if its tables are locked, the next ring tries it again."""
     if not waiting:
         return
     with psycopg.connect(url, autocommit=True) as connection, acting_as(connection, "kronos_cron"):
         try:
             connection.execute("select kronos.fire(%s)", [waiting[0]])
-            connection.execute("select kronos.fire(%s)", [waiting[0]])  # what it takes for more than one missed tick
+            connection.execute("select kronos.fire(%s)", [waiting[0]])  # more than one missed tick takes two calls
         except psycopg.errors.LockNotAvailable:
             return
     waiting.pop(0)
 
 
 def enqueue(old: httpx.Client, accepted: list[str]) -> None:
-    """A job now. What is refused, while the tables are locked, was not accepted."""
+    """Create a job that runs now. A request rejected while the tables are locked was not accepted."""
     answer = old.post("/v1/workspaces/w/jobs", json={"endpoint": "hook", "trigger": "IMMEDIATE", "input": {}})
     assert answer.status_code in (201, 503), answer.text
     if answer.status_code == 201:
@@ -152,7 +154,7 @@ def enqueue(old: httpx.Client, accepted: list[str]) -> None:
 
 
 def settled(superuser: Connection, accepted: list[str]) -> None:
-    """All that was accepted was delivered, and nothing waits."""
+    """Everything that was accepted was delivered, and nothing waits."""
 
     def is_so() -> bool:
         done = set(values(superuser, "select job_id::text from kronos.execution_done where status = 'SUCCESS'"))

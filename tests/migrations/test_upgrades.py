@@ -1,4 +1,4 @@
-"""What stood in a database of an earlier revision does after the upgrade what it did."""
+"""Data in a database of an earlier revision keeps its behavior after the upgrade."""
 
 import uuid
 
@@ -8,7 +8,8 @@ from sql_factory import Connection, records, value, values
 
 
 def become_owner_at(superuser: Connection, *scripts: str) -> None:
-    """A database that these revisions made, the last of them its own; the connection acts as its owner."""
+    """Create the schema with these revisions and record the last as the current one; the connection then acts as the
+    owner."""
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
     for script in scripts:
@@ -33,13 +34,13 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
         """,
         {"job": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
-    superuser.execute("alter table kronos.jobs drop constraint jobs_jitter_bounded")  # by hand, perhaps
+    superuser.execute("alter table kronos.jobs drop constraint jobs_jitter_bounded")  # perhaps dropped by hand
     superuser.execute("reset role")
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()
     stored = "select schedule::text as old, kronos.parse_cron(cron)::text as new from kronos.jobs where job_id = %s"
     (found,) = records(superuser, stored, [job_id])
-    assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which in UTC says nothing
+    assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which makes no difference in UTC
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-16 09:30:05+00')", [job_id]) == 1
     assert (
         value(superuser, "select next_tick_at from kronos.pointers where job_id = %s", [job_id]).isoformat()
@@ -104,7 +105,7 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
 
 
 def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connection, bare: str) -> None:
-    """An index with the distance of two instants refuses the infinite ones."""
+    """An index on the distance between two instants rejects infinite ones."""
     become_owner_at(superuser, "0001_initial", "0002_schedules")
     endpoint = add_endpoint(superuser)
     superuser.execute(
@@ -139,7 +140,7 @@ def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connectio
 
 
 def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
-    """Once, creation and deletion could both commit, and a deletion looked at live jobs only."""
+    """Creation and deletion could once both commit, and a deletion only considered live jobs."""
     become_owner_at(superuser, "0001_initial", "0002_schedules")
     gone, there = add_endpoint(superuser, max_in_flight=3), add_endpoint(superuser)
     for endpoint in (gone, there):

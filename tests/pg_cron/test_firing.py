@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """Jobs that saw one minute begin."""
+    """Jobs that existed as one minute began."""
 
     minute: datetime
     ticking: Job
@@ -38,7 +38,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
-    """Each job is made through the operation that a request runs, and the minute after has been fired."""
+    """The jobs are created through the operation that a request runs, and the following minute has been fired."""
     pool = Pool(cron_database_url, size=2, wait_seconds=60)
     await pool.open(wait=True)
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
@@ -78,7 +78,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
             "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
             [suspended.workspace_id],
         )
-        for fired in (seen.ticking, seen.ending):  # each has a session of its own, which may end long after another's
+        for fired in (seen.ticking, seen.ending):  # each has its own session, which may end long after another's
             await_condition(
                 lambda: run_details(superuser, fired, seen.minute),  # noqa: B023
                 "pg_cron to have fired the job",
@@ -99,7 +99,7 @@ async def watched(cron_database_url: str) -> AsyncIterator[Watched]:
 
 
 def run_details(connection: Connection, job: Job, since: datetime) -> list[Record]:
-    """pg_cron's own account of the runs of the job's entry that began at `since` or later and have ended."""
+    """pg_cron's own record of the runs of the job's entry that began at `since` or later and have ended."""
     assert job.pg_cron is not None
     return records(
         connection,
@@ -110,7 +110,7 @@ def run_details(connection: Connection, job: Job, since: datetime) -> list[Recor
 
 
 def internal_runs(connection: Connection, minute: datetime) -> list[Record]:
-    """What the internal jobs that ring each minute did of this one by themselves."""
+    """The runs of this minute, by pg_cron alone, of the internal jobs that ring each minute."""
     return records(
         connection,
         "select job.name, done.* from kronos.execution_done as done join kronos.jobs as job using (job_id)"

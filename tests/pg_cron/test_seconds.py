@@ -1,4 +1,4 @@
-"""Intervals of seconds, rung by a pg_cron that has them."""
+"""Intervals of seconds, rung by a pg_cron that supports them."""
 
 from datetime import UTC, datetime
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""pg_cron's launcher really rings an entry that 200 jobs share, at the moment at which clocks go forward."""
+"""pg_cron's launcher really rings an entry that 200 jobs share, at the moment when clocks go forward."""
 
 import uuid
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
 
 @pytest.fixture
 def rung(cron_database_url: str) -> Iterator[tuple[Connection, uuid.UUID]]:
-    """The database after a minute in which nothing but the shared entry rang, and which for Kronos was FORWARD."""
+    """The database after a minute in which only the shared entry rang, and which for Kronos was FORWARD."""
     with psycopg.connect(cron_database_url, autocommit=True) as superuser:
         share(superuser)
         endpoint = add_endpoint(superuser)

@@ -1,5 +1,5 @@
-"""What next_tick names, pg_cron fires, and nothing else: random expressions at random minutes, with PostgreSQL's clock
-set to each."""
+"""pg_cron fires exactly the ticks that next_tick names: random expressions at random minutes, to each of which
+PostgreSQL's clock is set."""
 
 import os
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ pytestmark = [
 ]
 
 EXPRESSIONS = 250
-INSTANTS = int(os.environ.get("KRONOS_TEST_INSTANTS", "8"))  # each with every expression; 80 by hand
+INSTANTS = int(os.environ.get("KRONOS_TEST_INSTANTS", "8"))  # each with every expression; 80 when run by hand
 MINUTE = timedelta(minutes=1)
-APART = timedelta(hours=4)  # of minutes more than three hours apart pg_cron fires the later one alone
+APART = timedelta(hours=4)  # of minutes more than three hours apart pg_cron fires only the later one
 
 _REGISTER = """
 select cron.schedule('tick-' || n, alarm, 'select 1') from unnest(%s::text[]) with ordinality as given (alarm, n)
@@ -55,8 +55,8 @@ def cluster(clock: SteppedClock) -> Iterator[Cluster]:
 
 
 def field(random: Random, low: int, high: int, names: list[str] | None = None, special: tuple[str, ...] = ()) -> str:
-    """A field that names about half of its values, so that many expressions have a tick at any one minute."""
-    first, last = random.sample(range(low, high + 1), 2)  # in a third of the cases it goes round
+    """A field that names about half of its values, so that many expressions have a tick in any given minute."""
+    first, last = random.sample(range(low, high + 1), 2)  # in a third of the cases the range wraps around
     if random.randrange(3):
         first, last = sorted((first, last))
     written = [str(end) if names is None else names[(end - low) % len(names)] for end in (first, last)]
@@ -88,7 +88,7 @@ def expression(random: Random) -> str:
 
 def instants(random: Random, begin: datetime) -> list[datetime]:
     """Minutes of the six years after `begin`, in order and APART: the first and the last of years and months, and
-    whichever are drawn."""
+    random ones."""
     year = begin.year + 1
     leap = year + -year % 4
     edges = [
@@ -118,7 +118,7 @@ def test_pg_cron_fires_what_next_tick_names(clock: SteppedClock, cluster: Cluste
             superuser, "select kronos.alarm(cron, kronos.parse_cron(cron)) from unnest(%s::text[]) as cron", [crons]
         )
         with superuser.transaction():
-            superuser.execute("set local role kronos_cron")  # whom pg_cron's own connections may be
+            superuser.execute("set local role kronos_cron")  # a role that pg_cron's own connections may log in as
             superuser.execute(_REGISTER, [alarms])
         for at in minutes:
             ticks = {n for n, tick in named if tick == at}
@@ -135,5 +135,5 @@ def test_pg_cron_fires_what_next_tick_names(clock: SteppedClock, cluster: Cluste
 
 
 def fired_at(connection: Connection, at: datetime) -> set[int]:
-    """The expressions whose entries have been fired at this minute, to the end."""
+    """The expressions whose entries were fired at this minute and succeeded."""
     return {row["n"] for row in records(connection, _FIRED) if row["at"] == at and row["status"] == "succeeded"}

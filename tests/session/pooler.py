@@ -1,4 +1,4 @@
-"""A real pgbouncer in front of the test's database, as people set one up."""
+"""A real pgbouncer in front of the test's database, with a usual configuration."""
 
 import os
 import shutil
@@ -20,8 +20,8 @@ PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin
 
 @contextmanager
 def pgbouncer(directory: Path, url: str, *, mode: str, user: str, password: str, **options: str) -> Iterator[str]:
-    """The URL of `user` through a pgbouncer in pool mode `mode` to the database of `url`; ended, with its sessions,
-    afterwards."""
+    """The URL of `user` through a pgbouncer in pool mode `mode` to the database of `url`; pgbouncer ends afterwards,
+    with its sessions."""
     assert PROGRAM is not None
     database, port = conninfo_to_dict(url), held_port()
     (directory / "users.txt").write_text(f'"{user}" "{password}"\n')

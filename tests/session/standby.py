@@ -1,4 +1,4 @@
-"""A standby of a test's own cluster, that takes no writes until it is promoted."""
+"""A standby of a test's own cluster, which is read-only until it is promoted."""
 
 import shutil
 import signal
@@ -20,7 +20,7 @@ from kronos.embedded.cluster import Cluster
 
 @contextmanager
 def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
-    """The superuser's URL of a copy of the cluster's data that is in recovery; the cluster was restarted for it."""
+    """The superuser's URL of a copy of the cluster's data that is in recovery. The cluster is restarted for it."""
     place, port, user = Path(tempfile.mkdtemp(prefix="kronos-standby-")), held_port(), processes.postgres_user()
     cluster.stop()
     try:
@@ -65,7 +65,7 @@ def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
         await_condition(answers, "the standby", seconds=60)
         yield url
     finally:
-        timelines.SEEN.forget()  # this process goes on with the cluster that it was a copy of
+        timelines.SEEN.forget()  # this process continues with the original cluster
         process.send_signal(signal.SIGQUIT)
         process.wait(60)
         log.close()

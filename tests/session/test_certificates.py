@@ -1,5 +1,5 @@
-"""A PostgreSQL whose certificate has ended, ends soon, is for another host or of nobody: what a connection meets, and
-what the doctor, the log and callers of the API are told."""
+"""A PostgreSQL whose certificate has expired, expires soon, is for another host, or is not trusted: the error of a
+connection, and the reports of the doctor, in the log and to callers of the API."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ HOST = "db.test"
 ROOT = made("root", 900)
 SOON, BETWEEN = made("between", 3, ROOT), made("between", 900, ROOT)
 OTHER = made("other", 900)
-# What PostgreSQL sends, its own first; what a new connection meets; what is found.
+# The chain that PostgreSQL sends, its own certificate first; whether a new connection works; the finding and its fix.
 CASES: dict[str, tuple[list[Certificate], bool, str, str]] = {
     "all is well": ([made(HOST, 90, BETWEEN, hosts=(HOST,)), BETWEEN], True, "3 of PostgreSQL's", ""),
     "it names no host but itself": ([made(HOST, 90, ROOT, hosts=(HOST,))], True, "2 of PostgreSQL's", ""),
@@ -68,7 +68,7 @@ CASES: dict[str, tuple[list[Certificate], bool, str, str]] = {
 
 
 class Shown:
-    """A server that speaks TLS, and the certificates that it shows."""
+    """A server that speaks TLS, and the certificates that it sends."""
 
     def __init__(self, cluster: Cluster, root: Path) -> None:
         self._cluster, self.root = cluster, root
@@ -78,7 +78,7 @@ class Shown:
         self.place = f"{HOST}:{cluster.port}"
 
     def show(self, chain: list[Certificate]) -> None:
-        """Show these from now on."""
+        """Send these from now on."""
         data, owner = self._cluster.data, (self._cluster.data / "PG_VERSION").stat()
         for name, texts in (("server.crt", [each.pem for each in chain]), ("server.key", [chain[0].key])):
             os.chown(written(data / name, *texts), owner.st_uid, owner.st_gid)
@@ -156,8 +156,8 @@ async def test_the_log_says_it_once_and_callers_are_told_no_names(
 
 
 async def test_one_that_only_new_connections_would_meet_is_found_while_the_old_ones_work(shown: Shown) -> None:
-    """Connections of yesterday go on, and one that is replaced by a wrong one shows at the next start of all
-    processes."""
+    """Existing connections continue. A certificate that was replaced by a wrong one shows only when all processes
+    restart."""
     shown.show(CASES["all is well"][0])
     async with await psycopg.AsyncConnection.connect(shown.url, autocommit=True) as connection:
         await asyncio.to_thread(shown.show, CASES["it is of another authority"][0])
@@ -167,7 +167,7 @@ async def test_one_that_only_new_connections_would_meet_is_found_while_the_old_o
 
 
 def test_the_operating_systems_authorities_are_named_by_a_file(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
-    """psycopg's wheels bring an OpenSSL that knows of no place where a machine has them."""
+    """psycopg's wheels include an OpenSSL that does not know where the operating system keeps its authorities."""
     shown.show(CASES["all is well"][0])
     url = make_conninfo(shown.url, sslrootcert="system")
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
@@ -183,7 +183,7 @@ def test_the_operating_systems_authorities_are_named_by_a_file(shown: Shown, mon
 
 
 def test_a_file_with_more_authorities_and_verify_ca_are_gone_by_as_libpq_does(shown: Shown, tmp_path: Path) -> None:
-    """Which host it is for says nothing then, and what has long ended in the file and is of nobody wakes nobody."""
+    """verify-ca ignores the host's name. An expired authority in the file that signed nothing raises no alarm."""
     shown.show(CASES["it is for another host"][0])
     bundle = written(tmp_path / "bundle.pem", made("old", -300).pem, ROOT.pem, made("new", 1).pem)
     url = make_conninfo(shown.url, sslmode="verify-ca", sslrootcert=str(bundle))

@@ -1,4 +1,4 @@
-"""An error as PostgreSQL commits is told as what it is, whether its answers come one by one or all at once."""
+"""An error during PostgreSQL's commit is reported as what it is, whether its answers arrive one by one or together."""
 
 import asyncio
 import select
@@ -28,7 +28,7 @@ create constraint trigger refuse after insert on tests.refused deferrable initia
 
 
 async def _written(url: str) -> bool:
-    """Whether a connection goes on after a commit that is refused, which each of three statements has a part in."""
+    """Whether a connection survives a rejected commit to which each of three statements contributed."""
     async with Pool(url, size=1, wait_seconds=60) as pool, pool.connection() as connection:
         with pytest.raises(psycopg.errors.DiskFull, match="no room"):
             await _write(connection)
@@ -51,7 +51,7 @@ def test_answers_that_come_when_they_like(superuser: Connection, database_url: s
 def test_answers_that_are_all_there_when_they_are_read(
     superuser: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a busy machine: PostgreSQL has answered all of it before the client looks again."""
+    """As on a busy machine: all of PostgreSQL's answers are there before the client reads again."""
     superuser.execute(_FAULT)
 
     def enqueue_sync(pipeline: BasePipeline) -> None:
@@ -68,12 +68,12 @@ def test_answers_that_are_all_there_when_they_are_read(
 
     with monkeypatch.context() as patched:
         patched.setattr(BasePipeline, "_enqueue_sync", enqueue_sync)
-        assert asyncio.run(_written(database_url)), "its pipeline has ended as others do"
+        assert asyncio.run(_written(database_url)), "its pipeline has ended like any other"
     assert superuser.execute("select count(*) from tests.refused").fetchone() == (0,)
 
 
 def _is_idle(superuser: Connection) -> bool:
-    """Whether nobody but us has a transaction under way in this database."""
+    """Whether only our session has a transaction in progress in this database."""
     found = superuser.execute(
         "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
         "and state <> 'idle' and backend_type = 'client backend'"

@@ -1,4 +1,5 @@
-"""Who is cut off while it waits for a connection of the pool ends, and the connection is there for the next one."""
+"""A caller that is cancelled while it waits for a connection of the pool ends, and the connection goes to the next
+one."""
 
 import asyncio
 
@@ -33,7 +34,7 @@ async def test_who_is_cut_off_while_it_is_given_a_connection_ends(database_url: 
             await asyncio.sleep(0)
         waits.cancel()
         await asyncio.wait({waits}, timeout=60)
-        assert waits.cancelled(), f"it went on after {turns} turns: {has_gone_on.is_set()}"
+        assert waits.cancelled(), f"it continued after {turns} turns: {has_gone_on.is_set()}"
         async with asyncio.timeout(60), pool.connection() as connection:
             assert connection.info.backend_pid
 
@@ -49,7 +50,7 @@ async def test_what_is_given_back_by_who_is_cut_off_is_there_for_the_next(databa
         has_it, may_end = asyncio.Event(), asyncio.Event()
         gives = asyncio.create_task(give_back())
         await has_it.wait()
-        async with pool._lock:  # as while another is given a connection
+        async with pool._lock:  # as while another caller gets a connection
             may_end.set()
             for _ in range(_MOST_TURNS):
                 await asyncio.sleep(0)
@@ -70,8 +71,8 @@ def writable(superuser: Connection) -> None:
 async def test_a_task_cancelled_as_it_enters_a_pipeline_takes_no_later_write_with_it(
     superuser: Connection, database_url: str, writable: None, monkeypatch: pytest.MonkeyPatch, turns: int
 ) -> None:
-    """In a pipeline that nobody exits, a later statement is answered but not committed. psycopg yields to a busy event
-    loop right after it has entered libpq's pipeline; a cancellation there means that it never exits it."""
+    """In a pipeline that is never exited, a later statement is answered but not committed. psycopg yields to a busy
+    event loop right after it has entered libpq's pipeline; a cancellation there means that it never exits it."""
     monkeypatch.setattr(waiting, "MAX_BUSY_TIME", -1.0)  # the event loop always counts as busy
     async with Pool(database_url, size=1, wait_seconds=60) as pool:
 

@@ -1,5 +1,5 @@
-"""A connection that died costs the caller nothing: it is replaced before it is used, and a read that it died under is
-sent once more."""
+"""A dead connection costs the caller nothing: it is replaced before it is used, and a read during which it died is sent
+once more."""
 
 import os
 import re
@@ -35,7 +35,7 @@ _TERMINATE = f"select count(pg_terminate_backend(pid)) from pg_stat_activity whe
 
 
 def terminate(superuser: Connection) -> int:
-    """Ends all of the API's sessions, and returns when they are gone."""
+    """End all of the API's sessions, and return when they are gone."""
     pids = superuser.execute(f"select pid from pg_stat_activity where {_OF_THE_API}").fetchall()
     count: int = value(superuser, _TERMINATE)
     gone = "select not exists (select from pg_stat_activity where pid = any (%s))"
@@ -69,7 +69,7 @@ def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Ap
 def stopped_in(
     superuser: Connection, url: str, call: "Future[httpx.Response]", started: threading.Event
 ) -> Iterator[None]:
-    """Inside, the call's statement waits for a lock; then its session is ended, and the lock let go."""
+    """In the block, the call's statement waits for a lock; then its session is ended and the lock released."""
     with psycopg.connect(url) as holding:
         holding.execute("lock table kronos.workspaces in access exclusive mode")
         started.set()
@@ -95,7 +95,7 @@ def called_while_it_dies(api: Api, superuser: Connection, method: str, body: obj
 
 
 def test_a_read_whose_connection_dies_under_it_is_sent_once_more(own_api: Api, superuser: Connection) -> None:
-    own_api.client.get("/v1/workspaces")  # its key is known from here on
+    own_api.client.get("/v1/workspaces")  # from here on its key is cached
     assert called_while_it_dies(own_api, superuser, "GET").status_code == 200
 
 
@@ -160,7 +160,7 @@ async def test_a_write_that_was_rolled_back_because_several_waited_for_each_othe
     async with Pool(database_url, size=1, wait_seconds=60) as pool:
         view = database.InstanceView(pool)
         assert await view.rows(ask, {"tries": 5, "sqlstate": "40P01"}) == [_Pid(pid=5)]
-        with pytest.raises(errors.OutcomeUnknown, match="40P01"):  # of the view, whose first write is done
+        with pytest.raises(errors.OutcomeUnknown, match="40P01"):  # from the view, whose first write is done
             await view.rows(ask, {"tries": 11, "sqlstate": "40P01"})
         assert await view.rows(ask, {"tries": 11, "sqlstate": "40P01"}) == [_Pid(pid=11)]
         with pytest.raises(errors.OutcomeUnknown, match="55P03"):
@@ -173,7 +173,7 @@ async def test_a_write_that_was_rolled_back_because_several_waited_for_each_othe
 
 
 _RAISED = {
-    "55P03": False,  # somebody else's lock
+    "55P03": False,  # another session's lock
     "40P01": False,
     "40001": False,
     "57014": False,  # it took too long
@@ -185,7 +185,7 @@ _RAISED = {
     "57P01": True,
     "57P02": True,
     "57P03": True,
-    "08006": False,  # of a session that goes on: another server's, which this one reads
+    "08006": False,  # of a session that continues: it reads from another server
     "08P01": True,
 }
 
@@ -194,8 +194,8 @@ _RAISED = {
 async def test_api_and_worker_give_up_a_connection_for_the_same_errors(
     superuser: Connection, database_url: str, sqlstate: str, is_over: bool
 ) -> None:
-    """One that PostgreSQL goes on with is kept: to connect again for a lock that somebody has costs both sides, and
-    helps nobody."""
+    """A connection that PostgreSQL keeps open is kept: reconnecting because of another session's lock costs both sides
+    and helps neither."""
     raising = f"do $$ begin raise sqlstate '{sqlstate}' using message = 'so'; end $$"
     pid = Statement(name="test.pid", text="select pg_backend_pid() as pid", row=_Pid)
     failing = Statement(name="test.failing", text=raising, row=_Pid)

@@ -1,5 +1,5 @@
-"""Behind pgbouncer: in session mode everything works; in the other modes nothing starts, and the sentence says what to
-set."""
+"""Behind pgbouncer: in session mode everything works; in the other modes nothing starts, and the error says which
+setting to change."""
 
 import os
 import re
@@ -30,14 +30,14 @@ _SESSIONS = "pool_mode = session"
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """One that the user may enter whom pgbouncer runs as."""
+    """A directory that pgbouncer's user can enter."""
     with tempfile.TemporaryDirectory(prefix="kronos-pooler-") as made:
         yield Path(made)
 
 
 @pytest.fixture
 def login(superuser: Connection) -> Iterator[str]:
-    """A login as the documentation has it: a member of both roles."""
+    """A login as documented: a member of both roles."""
     name = f"app_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {name} login password 'test-only' in role kronos_api, kronos_worker")
     yield name
@@ -52,7 +52,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
 def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
     superuser: Connection, database_url: str, directory: Path, login: str, tmp_path: Path
 ) -> None:
-    """LISTEN, prepared statements and settings of a session; with the startup options dropped, as people have them."""
+    """LISTEN, prepared statements and session settings; with the startup options dropped, a usual configuration."""
     with pgbouncer(directory, database_url, mode="session", user=login, password="test-only") as url:
         with running_api(database_url, tmp_path) as direct:
             slug = make_workspace(direct.client)
@@ -65,7 +65,7 @@ def test_in_session_mode_the_api_works_and_a_worker_hears_of_work(
         ):
             found = next(found for line in said if (found := re.search(r"listening on (http://\S+)", line)))
             with httpx.Client(base_url=found[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
-                for _ in range(12):  # more than prepares a statement
+                for _ in range(12):  # more often than it takes to prepare a statement
                     assert client.get(f"/v1/workspaces/{slug}/jobs").json() == {"data": [], "next_cursor": None}
                 assert client.get(f"/v1/workspaces/{slug}/jobs/{stranger}/next-runs").status_code == 404
                 listens = "select count(*) from pg_stat_activity where application_name = 'kronos-worker-listen'"
@@ -176,12 +176,12 @@ def test_a_pooler_without_a_session_to_spare_is_no_reason_to_refuse(
     ):
         assert value(connection, "select current_user::text") == "kronos_api"
         assert connection.info.backend_pid != value(connection, "select pg_backend_pid()"), (
-            "pgbouncer tells a key of its own"
+            "pgbouncer reports a key of its own"
         )
 
 
 def test_without_a_pooler_one_connection_is_enough(superuser: Connection, database_url: str) -> None:
-    """No probe where PostgreSQL itself answers: its process id is the one that the connection was told."""
+    """No second connection if PostgreSQL itself answers: its process id is the one that the connection received."""
     before = value(superuser, "select count(*) from pg_stat_activity where datname = current_database()")
     with session.connect(database_url, session.wanted("kronos_api")) as connection:
         assert connection.info.backend_pid == value(connection, "select pg_backend_pid()")

@@ -1,4 +1,5 @@
-"""A process at a database of another release: older, it is refused with what to run; newer, it says so and goes on."""
+"""A process at a database of another release: an older one is rejected with the command to run; a newer one is logged,
+and the process continues."""
 
 import asyncio
 import logging
@@ -20,7 +21,7 @@ def nothing_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_revisions_are_known_without_alembic() -> None:
-    from kronos import schema_steps  # here: it loads alembic
+    from kronos import schema_steps  # imported here: it loads alembic
 
     assert revisions.known() == [revision for revision, _ in schema_steps.after(None)]
     assert revisions.needed() == migrations.head() == schema_steps.head()
@@ -45,7 +46,7 @@ async def test_a_database_of_an_earlier_release_is_refused_with_what_to_run(
     superuser: Connection, database_url: str, harm: str, told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     superuser.execute(harm.encode())
-    async with Pool(database_url, size=1, wait_seconds=1) as pool:  # it is waited for in vain
+    async with Pool(database_url, size=1, wait_seconds=1) as pool:  # the wait is in vain
         async with asyncio.timeout(60):
             while pool.trouble is None:  # noqa: ASYNC110 - the pool has no event
                 await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Whatever a database or a role has set for its sessions, ours act as they must and give the same answers, or are not
+"""Whatever a database or a role sets for its sessions, ours behave as they must and give the same answers, or are not
 used."""
 
 import re
@@ -24,7 +24,7 @@ from kronos.worker.link import Link, Outage, worker_session
 from servers import Server
 from sql_factory import Connection, make_cron_job, records, value
 
-# As a DBA may set them for a database, for reasons of another application's.
+# Settings that a DBA may choose for a database because of another application.
 _ODD = {
     "client_encoding": "'LATIN1'",
     "DateStyle": "'SQL, DMY'",
@@ -62,7 +62,7 @@ def make_odd(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def odd_url(server: Server, template: str) -> Iterator[str]:
-    """A migrated database with every setting odd; and it was migrated again so."""
+    """A migrated database with every setting changed, and migrated again with them."""
     with cloned(server, template) as url:
         make_odd(url)
         migrations.migrate(url)
@@ -76,7 +76,7 @@ def plain_url(server: Server, template: str) -> Iterator[str]:
 
 
 def patient(url: str) -> Connection:
-    """The test's own look at an odd database."""
+    """The test's own connection to a database with changed settings."""
     return session.connect(url, session.wanted(None))
 
 
@@ -161,7 +161,7 @@ def api_answers(url: str, directory: Path) -> list[str]:
 
 
 def shape_of(answer: object) -> str:
-    """The answer without what no two instances share: ids, the present, numbers of entries."""
+    """The answer without the parts that differ between any two instances: ids, the current time, entry numbers."""
     text = re.sub(
         r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b|\b(w-)?[0-9a-f]{12}\b", "ID", repr(answer)
     )
@@ -202,11 +202,11 @@ async def test_a_worker_claims_and_reads_the_same(odd_url: str, plain_url: str) 
 
 
 def fired(server: Server, url: str) -> list[object]:
-    """What firing makes of a job that was away for a while, rung as pg_cron's own role after a login of its own."""
+    """The result of firing a job that was not rung for a while, rung as pg_cron's own role by a login of its own."""
     with patient(url) as superuser:
         endpoint = add_endpoint(superuser)
         since = datetime(2026, 1, 1, 12, tzinfo=UTC)
-        Clock(superuser).stand(since + timedelta(minutes=10, seconds=20))  # what is late depends on the second
+        Clock(superuser).stand(since + timedelta(minutes=10, seconds=20))  # lateness depends on the second
         job_id = make_cron_job(
             superuser,
             endpoint,
@@ -255,7 +255,7 @@ def test_firing_as_pg_crons_role_makes_the_same(server: Server, odd_url: str, pl
 
 
 def test_functions_do_not_depend_on_their_callers_zone_and_styles(odd_url: str) -> None:
-    """By hand, in psql: settings that a driver of ours would have changed."""
+    """By hand, in psql: with settings that a driver of ours would have changed."""
     berlin = "kronos.read_schedule('30 2 * * *', null, null, 'Europe/Berlin', 'SHIFT', 'FIRST')"
     kolkata = "kronos.read_schedule(null, '90m', '2026-01-01T00:10:00Z', 'Asia/Kolkata', 'SHIFT', 'FIRST')"
     asked = f"""
@@ -287,7 +287,7 @@ def test_functions_do_not_depend_on_their_callers_zone_and_styles(odd_url: str) 
 
 @pytest.fixture
 def login(superuser: Connection, database_url: str) -> Iterator[str]:
-    """The URL of a login of the test's own that is a member of nothing."""
+    """The URL of a login for this test that is a member of no role."""
     name = f"login_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {name} login password 'test-only'")
     yield make_conninfo(database_url, user=name, password="test-only")
@@ -374,8 +374,8 @@ def test_a_process_does_not_start_as_somebody_else(login: str, command: str) -> 
 
 
 def test_no_statement_of_ours_leaves_the_role() -> None:
-    """A superuser's login stays behind the role: text that a caller sends is never part of a statement, and no
-    statement resets it."""
+    """A superuser's login keeps the role: text from a caller is never part of a statement, and no statement resets
+    it."""
     from kronos import sql
 
     text = "\n".join(sql.texts().values()).lower()

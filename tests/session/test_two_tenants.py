@@ -1,7 +1,7 @@
-"""Two tenants share a process and its few connections: requests interleave, fail and are cut off at any point, and no
-answer has a word of the other's.
+"""Two tenants share a process and its few connections: requests interleave, fail and are cancelled at any point, and no
+answer contains a word of the other tenant's.
 
-1,000 requests in the suite; KRONOS_TEST_DEEP=1 makes it 100,000, of which -s shows how many are done.
+1,000 requests in the suite; KRONOS_TEST_DEEP=1 makes it 100,000, and -s shows the progress.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ _AT_ONCE, _CONNECTIONS = 24, 3
 
 @dataclass
 class Tenant:
-    """A workspace all of whose texts hold its mark, which is its slug."""
+    """A workspace whose texts all contain its mark, which is its slug."""
 
     mark: str
     key: str
     jobs: list[str] = field(default_factory=list)
 
     def request(self, chance: random.Random, other: "Tenant") -> tuple[str, str, Any]:
-        """One of the things that a tenant does, or tries: method, path, body."""
+        """A random request that a tenant sends, allowed or not: method, path, body."""
         base, name = f"/v1/workspaces/{self.mark}", f"{self.mark}.{chance.randrange(30)}"
         known = chance.choice(self.jobs) if self.jobs else name
         theirs = chance.choice(other.jobs) if other.jobs else str(uuid.UUID(int=1))
@@ -78,7 +78,7 @@ _ENDPOINT = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
 
 
 async def ask(application: ASGIApp, method: str, path: str, key: str, body: Any) -> tuple[int, str]:
-    """Status and all of the answer, its headers too."""
+    """The status and the whole answer, including its headers."""
     sent: list[Message] = []
     content = b"" if body is None else json.dumps(body).encode()
 
@@ -178,13 +178,13 @@ async def fuzz(application: ASGIApp, tenants: tuple[Tenant, Tenant], count: int)
                     await asyncio.sleep(chance.random() * 0.004)
                 asked.cancel()
             try:
-                async with asyncio.timeout(120):  # each is answered within a minute, or was cut off
+                async with asyncio.timeout(120):  # each is answered within a minute, or was cancelled
                     status, told = await asked
             except asyncio.CancelledError:
                 outcomes["cut off"] += 1
                 continue
             outcomes[status] += 1
-            # The caller named the other itself where it asked for its workspace.
+            # The caller itself named the other tenant when it asked for its workspace.
             told = told.replace(f'"instance":"/v1/workspaces/{other.mark}', "").replace(f"'{other.mark}'", "")
             named = path.split("?")[0].split("/")[3] == other.mark or (
                 isinstance(body, dict) and other.mark in str(body)
@@ -201,7 +201,7 @@ async def fuzz(application: ASGIApp, tenants: tuple[Tenant, Tenant], count: int)
 
 
 async def settled(pool: Pool) -> None:
-    """Every connection of the pool is as a new one: in no workspace, in no transaction."""
+    """Every connection of the pool is like a new one: in no workspace, in no transaction."""
     async with pool.connection() as first, pool.connection() as second, pool.connection() as third:
         for connection in (first, second, third):
             assert connection.info.transaction_status.name == "IDLE"
@@ -213,7 +213,7 @@ async def settled(pool: Pool) -> None:
 
 
 def foreign(superuser: Connection, slug: str, mark: str) -> list[Any]:
-    """Rows of one workspace that hold the other's mark."""
+    """Rows of one workspace that contain the other's mark."""
     tables = values(
         superuser,
         "select relname from pg_class join pg_attribute on attrelid = pg_class.oid and attname = 'workspace_id'"

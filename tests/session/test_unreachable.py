@@ -1,5 +1,5 @@
-"""Why a connection failed is told, by each command and in the log, with what to do; no password is, and callers are
-told no names."""
+"""The cause of a failed connection is reported by each command and in the log, with a remedy; without passwords, and to
+callers without names."""
 
 import os
 import re
@@ -34,7 +34,7 @@ SECRET = "s3kret-of-the-test"
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """With logins for what can go wrong with one, and no TLS."""
+    """A cluster with logins for each way in which a login can fail, and without TLS."""
     home = Path(tempfile.mkdtemp(prefix="kronos-causes-"))
     home.chmod(0o711)
     made = Cluster(home, durable=False)
@@ -68,8 +68,7 @@ def of(cluster: Cluster, **changed: str | int) -> str:
 
 
 def cause(url: str) -> Unreachable:
-    """Why `url` does not work: the same over the two drivers that there are, with no secret in it, and no name for
-    callers."""
+    """Return why `url` does not work: the same from both drivers, without secrets, and for callers without names."""
     with pytest.raises(errors.Unconnected) as raised:
         session.connect(url, session.wanted(None))
     why = raised.value.why
@@ -115,7 +114,7 @@ def test_the_cause_is_reported(cluster: Cluster, case: str) -> None:
 
 @contextmanager
 def listening(answer: bytes | None) -> Iterator[int]:
-    """A port at which something answers so, or never."""
+    """A port at which a server sends this answer, or never answers."""
 
     with closing(socket.create_server(("127.0.0.1", 0))) as serving:
 
@@ -160,13 +159,13 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
 async def test_a_host_or_port_of_the_environment_that_is_none_is_reported(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, kind: str
 ) -> None:
-    """Psycopg looks names up in Python, which raises of these what is no psycopg.Error."""
+    """Psycopg resolves names in Python, which raises an error for these that is not a psycopg.Error."""
     monkeypatch.setenv("PGHOST", "127.0.0.1")
     monkeypatch.setenv(variable, value)
     url = f"postgresql:///app?user=app&password={SECRET}"
 
     async def nothing(_: Connection) -> None:
-        """Is asked."""
+        """Never called."""
 
     assert cause(url).kind == kind
     with pytest.raises(errors.Unconnected) as raised:
@@ -244,7 +243,7 @@ def test_tls_that_cannot_be_trusted_is_reported(cluster: Cluster) -> None:
 
 
 def test_of_several_servers_the_most_telling_cause_is_reported(cluster: Cluster) -> None:
-    """`localhost` is two addresses, and one of them often refuses."""
+    """`localhost` has two addresses, and one of them often refuses connections."""
     ports = f"{held_port()},{cluster.port}"
     why = cause(of(cluster, host="127.0.0.1,127.0.0.1", port=ports, password="wrong"))
     assert why.kind == "password"
@@ -355,7 +354,7 @@ async def test_a_request_is_answered_with_the_cause_without_names(cluster: Clust
 
 
 async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
-    """API and workers connect without blocking; the names of hosts are then looked up by psycopg."""
+    """API and workers connect without blocking; psycopg then resolves the host names."""
 
     async def asked_of(_: psycopg.AsyncConnection) -> None:
         raise AssertionError("no connection can be made")
@@ -374,7 +373,7 @@ async def test_the_other_driver_says_the_same(cluster: Cluster) -> None:
 
 
 def test_what_a_stranger_wrote_is_no_sequence_that_a_terminal_obeys() -> None:
-    """libpq quotes the name in a certificate as it is."""
+    """libpq quotes the name in a certificate unchanged."""
     said = 'connection failed: server certificate for "a\x1b[2J\u202eb" does not match host name "db"'
     why = unreachable.why(psycopg.OperationalError(said), "host=db user=app")
     assert (why.kind, why.inside.isprintable()) == ("certificate", True)

@@ -1,5 +1,6 @@
-"""Connections for tests of the SQL: a database per test from the root, one per module for tests that only read or
-add."""
+"""Connections for tests of the SQL. A test's own database comes from the root conftest.py; tests that only read or add
+rows share one per module.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -40,20 +41,20 @@ def shared(kept_shared: Kept) -> Iterator[psycopg.Connection]:
 
 @pytest.fixture
 def tick(superuser: Connection) -> datetime:
-    """The present minute: due, and on time (90 s), whenever in the test it is fired."""
+    """The current minute: due, and on time (90 s) whenever it is fired during the test."""
     return minute_with_time_left(superuser)
 
 
 @pytest.fixture
 def worker(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection as a worker's."""
+    """A connection with the worker's role."""
     with as_worker(database_url) as connection:
         yield connection
 
 
 @pytest.fixture
 def endpoint(superuser: Connection) -> EndpointRow:
-    """An endpoint, in a workspace of its own."""
+    """An endpoint, in a new workspace."""
     return add_endpoint(superuser)
 
 
@@ -65,7 +66,7 @@ def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
 
 @pytest.fixture
 def ticking(superuser: Connection, worker: psycopg.Connection) -> Callable[..., Ticking]:
-    """Makes a job with this rule of overlaps, and more columns."""
+    """Make a job with this overlap rule, and other columns."""
 
     def make(overlap: str, *, endpoint: EndpointRow | None = None, **columns: object) -> Ticking:
         return Ticking(
@@ -81,7 +82,7 @@ def ticking(superuser: Connection, worker: psycopg.Connection) -> Callable[..., 
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[Connection]:
-    """A second connection, in a transaction that holds what it locks until the test ends."""
+    """A second connection, in a transaction that keeps its locks until the test ends."""
     with psycopg.connect(database_url) as connection:
         yield connection
         connection.rollback()
@@ -89,13 +90,13 @@ def other(database_url: str) -> Iterator[Connection]:
 
 @pytest.fixture
 def app(shared: Connection, module_database_url: str) -> Iterator[App]:
-    """An application that may make jobs by SQL, in a workspace of its own."""
+    """An application that may make jobs by SQL, in its own workspace."""
     with granted_app(shared, module_database_url) as made:
         yield made
 
 
 @pytest.fixture
 def other_app(shared: Connection, module_database_url: str) -> Iterator[App]:
-    """Another one, in another workspace."""
+    """Another application, in another workspace."""
     with granted_app(shared, module_database_url) as made:
         yield made

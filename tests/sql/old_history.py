@@ -1,4 +1,4 @@
-"""Years of history, filled by SQL, and the reads of it (test_history.py)."""
+"""Years of history, inserted by SQL, and the statements that read it (test_history.py)."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,9 @@ select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.en
 
 
 class Old:
-    """A workspace that is years old: 15,000 finished one-shots, 5,000 CRON jobs, one of which ran each hour."""
+    """A workspace that is years old, with 15,000 finished one-shots and 5,000 CRON jobs, one of which ran every
+    hour.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -108,7 +110,7 @@ class Old:
         self.connection.execute(statement.replace("$1", f"'{self.job_id}'").encode())
 
     def an_execution(self) -> Mapping[str, Any]:
-        """One of half a year ago, of the hourly job."""
+        """An execution of the hourly job, half a year old."""
         (found,) = records(
             self.connection,
             "select execution_id, created_at, scheduled_at from kronos.execution_done"
@@ -134,12 +136,11 @@ _FILTERS = (
     "before_id",
 )
 JOBS_PAGE = dict.fromkeys(_FILTERS) | {"limit": 50, "bytes": 1_048_576}
-# A day or an hour until now: this week's and, on a Monday, the one before; eight to come; the default.
+# The partitions that a window of the last day or hour may touch: this week's and, on a Monday, last week's; the eight
+# made ahead; the default.
 RECENT = 11
 _TICKS = {"job": "job_id", "from_at": datetime.now(UTC) - 200 * DAY, "to_at": datetime.now(UTC) - 196 * DAY}
-READS: dict[
-    str, tuple[str, dict[str, Any], int]
-] = {  # and how many partitions of execution_done it may look into at most
+READS: dict[str, tuple[str, dict[str, Any], int]] = {  # and how many partitions of execution_done it may scan at most
     "an execution": ("executions.get_execution", {"execution_id": "execution_id"}, 1),
     "its attempts": (
         "executions.list_attempts",

@@ -1,5 +1,6 @@
-"""What a statement really reads: the plans of it and of every statement within the functions that it calls, as
-PostgreSQL ran them."""
+"""What a statement really reads: its plan, and the plans of every statement within the functions that it calls, as
+PostgreSQL executed them.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,8 +15,8 @@ from psycopg.pq import ExecStatus
 from kronos import sql
 from sql_factory import Connection, value
 
-# auto_explain reports each statement, nested ones included, as a message to the client: EXPLAIN shows a function as one
-# node.
+# auto_explain sends each statement's plan, nested ones included, to the client as a message. EXPLAIN shows a function
+# as one node.
 _TELL = """
 load 'auto_explain';
 set local auto_explain.log_min_duration = 0;
@@ -26,8 +27,8 @@ set local auto_explain.log_level = notice;
 set local client_min_messages = notice;
 set local jit = off;
 """
-# Not the indexes of tables that are no partition: planning locks them all and a kept plan none, so they count how many
-# indexes there are, and what the session ran before.
+# The locks, except those on the indexes of unpartitioned tables. Planning locks all of these indexes and a cached plan
+# none, so they depend on the number of indexes and on the session's history.
 LOCKS = """
 select count(*) from pg_locks join pg_class on pg_class.oid = relation
  where pid = pg_backend_pid() and locktype = 'relation' and (relkind not in ('i', 'I') or relispartition)
@@ -36,7 +37,7 @@ select count(*) from pg_locks join pg_class on pg_class.oid = relation
 
 @contextmanager
 def told_plans(connection: Connection) -> Iterator[list[str]]:
-    """The plans of what runs inside, as text; the transaction is rolled back."""
+    """Collect the plans of the statements in the block, as text; the transaction is rolled back."""
     plans: list[str] = []
 
     def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -54,7 +55,9 @@ def told_plans(connection: Connection) -> Iterator[list[str]]:
 
 @contextmanager
 def overheard(connection: Connection, role: str) -> Iterator[list[str]]:
-    """The plans of what a superuser's session runs inside as the role, in the plans that it keeps, as text."""
+    """Collect the plans of the statements that a superuser's session runs in the block as the role, with its cached
+    plans, as text.
+    """
     plans: list[str] = []
 
     def hear(diagnostic: psycopg.errors.Diagnostic) -> None:
@@ -80,7 +83,7 @@ def run_statement(
     workspace_id: object = None,
     plan: str = "auto",
 ) -> list[tuple[object, ...]]:
-    """Run a statement of the code as the role that runs it, prepared, for a workspace; its rows."""
+    """Prepare and run one of the product's statements as the role that runs it, for a workspace. Return its rows."""
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", sql.texts()[name])))
     query = PostgresQuery(Transformer(connection))
     query.convert(sql.texts()[name].encode(), dict.fromkeys(names))
@@ -106,14 +109,14 @@ def plan_of(
     plan: str = "custom",
     role: str = "kronos_api",
 ) -> str:
-    """The plans of a statement of the code, nested ones included, with the rows that were really read."""
+    """The plans of one of the product's statements, nested ones included, with the rows actually read."""
     with told_plans(connection) as plans:
         run_statement(connection, name, params, role=role, workspace_id=workspace_id, plan=plan)
     return "\n".join(plans)
 
 
 def rows_read(plan: str, table: str) -> int:
-    """The most rows that one scan of the table or of one of its partitions returned and threw away."""
+    """The most rows that one scan of the table, or of one of its partitions, returned and discarded."""
     most = 0
     lines = plan.splitlines()
     for number, line in enumerate(lines):
@@ -129,7 +132,7 @@ def rows_read(plan: str, table: str) -> int:
 
 
 def thrown_away(plan: str) -> int:
-    """The most rows that one join looked at and threw away, all its loops together."""
+    """The most rows that one join examined and discarded, over all of its loops."""
     loops, most = 1, 0
     for line in plan.splitlines():
         if found := re.search(r"\(actual rows=\d+ loops=(\d+)\)", line):
@@ -140,7 +143,7 @@ def thrown_away(plan: str) -> int:
 
 
 def seq_scans(plan: str, *tables: str) -> list[str]:
-    """The sequential scans of these tables, or of partitions of them, that are in the plan."""
+    """The plan's sequential scans of these tables or of their partitions."""
     return [
         line.strip()
         for line in plan.splitlines()
@@ -150,11 +153,11 @@ def seq_scans(plan: str, *tables: str) -> list[str]:
 
 
 def partitions_in(plan: str, table: str) -> set[str]:
-    """The partitions of the table that the plans name, whether or not they were run."""
+    """The partitions of the table that the plans name, whether or not they were scanned."""
     return set(re.findall(rf"on ({table}_(?:\d+|default))\b", plan))
 
 
 def locks(connection: Connection) -> int:
-    """The locks on tables, and on the indexes of partitions, that the connection's transaction holds."""
+    """How many locks on tables, and on the indexes of partitions, the connection's transaction holds."""
     held: int = value(connection, LOCKS)
     return held

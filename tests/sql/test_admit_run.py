@@ -1,4 +1,4 @@
-"""What is there of a job whose runs must not overlap, to the letter: when it is lost, and that nobody overtakes it."""
+"""Exact admission of runs that must not overlap: what happens to a lost run, and that no run overtakes another."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -76,7 +76,7 @@ def test_a_newer_run_replaces_none_of_another_job(ticking: Callable[..., Ticking
 
 @pytest.mark.parametrize("overlap", POLICIES)
 def test_a_run_waits_for_none_of_another_job(ticking: Callable[..., Ticking], overlap: str) -> None:
-    """Which has come after the last one of its own."""
+    """Even if that is newer than the last run of its own job."""
     one = ticking(overlap)
     token = one.run_one()
     (first,) = live(one.connection, one.job_id)

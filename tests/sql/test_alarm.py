@@ -1,4 +1,4 @@
-"""alarm rings at least at each tick, in a text that the installed pg_cron takes."""
+"""The alarm rings at least at each tick, and its text is one that the installed pg_cron accepts."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -95,8 +95,9 @@ def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list
 
 
 def test_what_a_special_day_can_be_in_28_years_is_its_alarm(superuser: Connection) -> None:
-    """28 years hold each length of each month with each weekday; for the nearest weekday the alarm has no day too
-    many."""
+    """28 years contain each length of each month with each weekday. For the nearest weekday, the alarm has no
+    superfluous day.
+    """
     days = [date(2001, 1, 1) + timedelta(days=n) for n in range(28 * 365 + 7)]
     before = [f"0 0 L-{n}{near} * *" for n in range(1, 31) for near in ("", "W")]
     texts = ["0 0 LW * *", "0 0 L * *", *(f"0 0 {n}W * *" for n in range(1, 32)), *before]
@@ -146,7 +147,7 @@ def interval_alarm(connection: Connection, every: str, anchor: datetime, zone: s
 
 
 def stored(connection: Connection, alarm: str) -> str:
-    """What pg_cron stores of an alarm that it takes."""
+    """What pg_cron stores for an alarm that it accepts."""
     with connection.transaction(force_rollback=True):
         jobid = connection.execute("select cron.schedule('x', %s, 'select')", [alarm]).fetchone()
         (schedule,) = connection.execute("select schedule from cron.job where jobid = %s", jobid).fetchone() or (None,)
@@ -201,7 +202,7 @@ def test_pg_cron_takes_the_alarm_of_whatever_we_accept(cron_superuser: Connectio
     assert [schedule for (schedule,) in stored] == alarms(cron_superuser, texts)
 
 
-# What both 1.4.2 and 1.6 take: a tail that they ignore, a tick that is no time.
+# Texts that both 1.4.2 and 1.6 accept: with an ignored tail, or with a field that is not a time.
 PG_CRON_ONLY = [
     "* * * * * *",
     "* * * * * foo",

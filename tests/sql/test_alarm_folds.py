@@ -1,4 +1,4 @@
-"""A fold that is set, or taken back, while a transaction that makes or ends a job waits for its alarm's lock."""
+"""A fold is set or removed while a transaction that makes or ends a job waits for its alarm's lock."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ _LOCK = "hashtext('kronos.alarms'), kronos.alarm_lock(kronos.alarm_name(%s))"
 def other(superuser: Connection) -> Iterator[Connection]:
     with psycopg.connect(
         superuser.info.dsn, password=superuser.info.password, autocommit=True
-    ) as connection:  # who makes or ends a job
+    ) as connection:  # the session that makes or ends a job
         yield connection
 
 
@@ -38,7 +38,9 @@ def _fold(connection: Connection, folded: int) -> None:
 def test_who_ends_a_job_leaves_the_others_what_rings_for_them_until_the_fold_does(
     superuser: Connection, other: Connection
 ) -> None:
-    """It saw the fold, and not that its entry was not there, and removed what rang for the others."""
+    """The ending transaction saw the fold, but not that the fold's entry did not exist yet, and used to remove what
+    rang for the other jobs.
+    """
     share(superuser)
     first, _ = add(superuser, _ALARM), add(superuser, _ALARM)
     with ThreadPoolExecutor(1) as pool:
@@ -56,7 +58,7 @@ def test_who_ends_a_job_leaves_the_others_what_rings_for_them_until_the_fold_doe
 def test_who_makes_a_job_writes_what_rings_for_it_where_the_fold_was_taken_back(
     superuser: Connection, other: Connection
 ) -> None:
-    """It counted on the fold's entry, which the reaper removed while it waited, and wrote none."""
+    """The transaction relied on the fold's entry, which the reaper removed while it waited, and used to write none."""
     share(superuser)
     _fold(superuser, 1 << 40)
     reap(superuser)

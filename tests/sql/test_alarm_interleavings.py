@@ -1,4 +1,4 @@
-"""Whatever is done to jobs, and in whatever order: pg_cron's entries are those that a plain look at the jobs says."""
+"""Whatever is done to jobs, in whatever order: pg_cron's entries are those that follow from the jobs' rows."""
 
 import random
 import uuid
@@ -15,7 +15,7 @@ _ALARMS = ("0 9 * * *", "0 10 * * *", "*/15 * * * *", "30 6 * * 1", "20 seconds"
 
 @dataclass
 class _Instance:
-    """One instance and what has been done to it."""
+    """An instance, and random operations on it."""
 
     connection: Connection
     drawn: random.Random
@@ -60,7 +60,7 @@ class _Instance:
                     self.connection.execute("select kronos.register_pg_cron(%s)", [job_id])
 
     def patch(self) -> None:
-        """The version in force is retired and the next made, in one transaction."""
+        """Retire the current version and make the next one, in one transaction."""
         if job_id := self.pick("ACTIVE"):
             (workspace_id,) = values(
                 self.connection, "select workspace_id from kronos.jobs where job_id = %s", [job_id]
@@ -74,7 +74,7 @@ class _Instance:
                     self.connection.execute("select kronos.register_pg_cron(%s)", [made])
 
     def turn(self) -> None:
-        """A workspace is suspended or resumed, and its jobs follow in steps."""
+        """Suspend or resume a workspace; its jobs follow in steps."""
         workspace_id = self.drawn.choice(self.endpoints).workspace_id
         with self.connection.transaction():
             self.connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(workspace_id)])
@@ -91,7 +91,7 @@ class _Instance:
         reap(self.connection)
 
     def fold(self) -> None:
-        """As if the judge had come to this."""
+        """Set the fold, as the reaper would."""
         self.connection.execute(
             "update kronos.alarm_setting set folded = %s, folded_at = kronos.now() where is_shared",
             [self.drawn.choice([0, 1, 1 | 1 << 30, (1 << 60) - 1])],

@@ -1,4 +1,4 @@
-"""alarm of a zone's schedule: a text in UTC that rings in the minute of each tick for the coming two years."""
+"""The alarm of a schedule in a zone: a text in UTC that rings in the minute of each tick for the next two years."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -26,7 +26,7 @@ def alarm(connection: Connection, cron: str, zone: str, gap: str = "SHIFT") -> s
     return str(row[0])
 
 
-# Worked out by hand from the zones' distances from UTC.
+# Computed by hand from the zones' offsets from UTC.
 TABLE = [
     ("Asia/Kolkata", "0 9 * * 1", "30 3 * * 1"),
     ("Asia/Kolkata", "15 * * * *", "45 * * * *"),
@@ -40,7 +40,7 @@ TABLE = [
     ("Europe/Berlin", "0 */6 * * *", "0 4,5,10,11,16,17,22,23 * * *"),
     ("Europe/London", "0 9-17 * * mon-fri", "0 8-17 * * mon-fri"),
     ("Pacific/Chatham", "0 12 * * *", "15 22,23 * * *"),
-    # Where clocks are put forward, at 01:00 UTC on a Sunday in March, a tick in the gap moves there.
+    # When clocks go forward, at 01:00 UTC on a Sunday in March, a tick in the gap moves to that time.
     ("Europe/Berlin", "30 2 * * *", "0,30 0,1 * * *"),
     ("Europe/Berlin", "30 2 * * 0", "0,30 0,1 * * 0"),
     ("Europe/Berlin", "30 2 * * 1-5", "30 0,1 * * 1-5"),
@@ -51,7 +51,7 @@ TABLE = [
     ("Australia/Lord_Howe", "15 2 * * *", "15-45/15 15 * * *"),
     ("Australia/Lord_Howe", "30 2 * * *", "0,30 15,16 * * *"),
     ("America/Santiago", "0 0 * * *", "0 3,4 * * *"),
-    # Over midnight.
+    # Across midnight.
     ("America/New_York", "0 22 * * 5", "0 2,3 * * 6"),
     ("America/New_York", "0 22 * * sat", "0 2,3 * * 0"),
     ("America/New_York", "0 19 * * 5", "0 0,23 * * 5,6"),
@@ -60,7 +60,7 @@ TABLE = [
     ("Pacific/Chatham", "0 13 * * 1", "15 0,23 * * 0,1"),
     ("Europe/Berlin", "*/15 * * * 1-5", "*/15 * * * 0-5"),
     ("Pacific/Kiritimati", "0 9 * * 1", "0 19 * * 0"),
-    # Over the end of a month or a year.
+    # Across the end of a month or a year.
     ("Europe/Berlin", "0 1 1 * *", "0 0,23 1,28-31 * *"),
     ("Asia/Kolkata", "0 1 1 3 *", "30 19 28,29 2 *"),
     ("Asia/Kolkata", "0 1 1 1 *", "30 19 31 12 *"),
@@ -96,7 +96,7 @@ TABLE = [
     ("Asia/Kolkata", "0 1 1-31 * 1", "30 19 * * *"),
     ("Asia/Kolkata", "0 1 1 6 0-6", "30 19 * 5,6 *"),
     ("Asia/Kolkata", "0 9 1-31/2 * 1", "30 3 1-31/2 * 1"),
-    # A day of the month and a weekday: a field begins with a star, though it be for one value that is one too many.
+    # A day of the month and a weekday: a field begins with a star, even if it names one value too many.
     ("Asia/Kolkata", "0 9 */2 * 1", "30 3 */2 * 1"),
     ("Asia/Kolkata", "0 1 */2 * 1", "30 19 2-28/2,29-31 * */7"),
     ("Asia/Kolkata", "0 1 */2 * 3", "30 19 */31,2-28/2,29-31 * 2"),
@@ -194,7 +194,7 @@ NEAR_THE_CHANGES = [
     "30 22-3 L-1,L-30 * ?",
     "0 1 L-1W,L-30W,29-2 nov-mar fri-sun",
 ]
-# Every tick of each schedule in (from, to], set by set in one statement.
+# Every tick of each schedule in (from, to], all of them in one statement.
 _TICKS = """
 with recursive given as (
     select n, kronos.read_schedule(cron, null, null, %(zone)s, gap, overlap) as schedule, cron
@@ -219,7 +219,7 @@ select kronos.alarm(given.cron, given.schedule), coalesce(array_agg(chain.tick) 
 def alarms_and_ticks(
     connection: Connection, zone: str, texts: list[str], spans: list[tuple[datetime, datetime]], *, random: Random
 ) -> list[tuple[str, list[datetime]]]:
-    """Of each text, under some policy for clock changes, its alarm and its ticks within the spans."""
+    """The alarm of each text, under random policies for clock changes, and its ticks within the spans."""
     given = {
         "zone": zone,
         "texts": texts,
@@ -232,7 +232,7 @@ def alarms_and_ticks(
 
 
 def silent(rings: Reading, ticks: list[datetime]) -> list[datetime]:
-    """The ticks in whose minute nothing rings."""
+    """The ticks in whose minute no alarm rings."""
     has_day = cache(rings.has_day)
     utc = [tick.astimezone(UTC) for tick in ticks]
     return [at for at in utc if at.minute not in rings.minutes or at.hour not in rings.hours or not has_day(at.date())]
@@ -245,7 +245,9 @@ def two_years() -> tuple[datetime, datetime]:
 
 @cache
 def turns(zone: str) -> list[datetime]:
-    """The changes of the zone's clocks within two years, found by walking hour by hour, and two turns of a month."""
+    """The changes of the zone's clocks within two years, found by walking hour by hour, and the beginnings or ends of
+    two months.
+    """
     start, end = two_years()
     hours = [start + timedelta(hours=n) for n in range(int((end - start) / timedelta(hours=1)))]
     offsets = [at.astimezone(ZoneInfo(zone)).utcoffset() for at in hours]
@@ -254,8 +256,9 @@ def turns(zone: str) -> list[datetime]:
 
 
 def spans_for(times_a_day: int, zone: str) -> list[tuple[datetime, datetime]]:
-    """All of two years for few ticks; for many, what is around the turns: a text with a tick a minute has a million in
-    two years."""
+    """All of the two years if there are few ticks a day. If there are many, only the time around the turns: a text with
+    a tick per minute has a million in two years.
+    """
     if times_a_day <= 2:
         return [two_years()]
     around = timedelta(hours=30) if times_a_day <= 60 else timedelta(hours=4)

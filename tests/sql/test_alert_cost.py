@@ -1,4 +1,4 @@
-"""What an evaluation reads does not grow with what was before: no history, no table of jobs as a whole."""
+"""The cost of an evaluation does not grow with the past: it reads no history, and not the whole table of jobs."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ _KINDS: list[dict[str, object]] = [
 
 
 def _read(connection: Connection) -> dict[str, int]:
-    """Rows that were read of tables, whole or by an index, by all sessions that have reported."""
+    """Rows read from each table, by scans or by an index, in all sessions that have reported their statistics."""
     connection.execute("select pg_stat_force_next_flush()")
     return dict(
         connection.execute(
@@ -37,7 +37,7 @@ def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(s
     for job_id in jobs[:50]:
         end_runs(superuser, job_id, "SS")
     evaluate(superuser)
-    clock.step(timedelta(minutes=30))  # what was made lately is looked at again
+    clock.step(timedelta(minutes=30))  # recent jobs are read once more
     evaluate(superuser)
     end_runs(superuser, jobs[0], "SF")
     superuser.execute("analyze")
@@ -70,7 +70,7 @@ def test_where_nothing_ended_next_to_nothing_is_read(superuser: Connection) -> N
 
 
 def test_rules_of_others_cost_an_end_one_look(superuser: Connection) -> None:
-    """A workspace without rules notes nothing, and its ends are in no table of alerts."""
+    """A workspace without rules notes nothing: its ends are in none of the tables for alerts."""
     add_rule(superuser, add_endpoint(superuser))
     job_id = make_cron_job(superuser)
     end_runs(superuser, job_id, "SF")

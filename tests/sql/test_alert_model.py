@@ -1,5 +1,6 @@
-"""Alerts against a small reference: whatever ends in whatever order, however often it is looked at and whatever dies,
-each time that a condition is broken is one incident, which is told once and over once."""
+"""Alerts against a small reference model. Whatever ends, in whatever order, however often it is evaluated and whatever
+crashes, each violation of a condition is one incident, reported once when it begins and once when it is over.
+"""
 
 import random
 from dataclasses import dataclass, field
@@ -60,7 +61,7 @@ class Reference:
 
 
 def _evaluated(connection: Connection, url: str, chance: random.Random) -> None:
-    """Now and then one that dies before it, or another beside it."""
+    """Evaluate, sometimes after an evaluation that crashed or during another one."""
     match chance.randrange(4):
         case 0:
             with psycopg.connect(url) as dying:

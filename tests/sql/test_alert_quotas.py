@@ -1,5 +1,6 @@
-"""Heartbeats and alert rules of one name that an apply which makes many and a route that makes one want at once: who
-takes turns, for a quota and where there is none."""
+"""Heartbeats and alert rules with one name that an apply, which makes many, and a route, which makes one, want at the
+same time: which of them waits, with and without a quota.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,17 +28,19 @@ def _rule(connection: Connection, endpoint: EndpointRow, name: str) -> object:
 
 @contextmanager
 def _another(superuser: Connection) -> Iterator[Connection]:
-    """A session in which no deadlock is found out: nobody may be in one."""
+    """A session in which PostgreSQL's deadlock check comes too late: no session may be in a deadlock."""
     with psycopg.connect(
         superuser.info.dsn, password=superuser.info.password, options="-c deadlock_timeout=60s -c lock_timeout=30s"
     ) as connection:
-        connection.execute("select")  # what follows is one transaction, until somebody ends it
+        connection.execute("select")  # begins a transaction, which the test ends
         yield connection
 
 
 @pytest.mark.parametrize("make", [_beat, _rule])
 def test_who_waits_for_an_apply_has_no_name_that_it_wants(superuser: Connection, make: Make) -> None:
-    """One of a name that the apply makes later: it waits, and finds that name taken. They were a deadlock."""
+    """A single one whose name the apply makes later: it waits, and then finds the name taken. This used to be a
+    deadlock.
+    """
     endpoint = add_endpoint(superuser)
     _beat(superuser, add_endpoint(superuser), "there")
     superuser.execute(
@@ -48,7 +51,7 @@ def test_who_waits_for_an_apply_has_no_name_that_it_wants(superuser: Connection,
 
 
 def test_so_it_is_of_the_first_heartbeats_that_there_are(superuser: Connection) -> None:
-    """Each opens the door, before it has a name."""
+    """Each of them opens the door before it has a name."""
     _both_want_second(superuser, add_endpoint(superuser), _beat, waits_for="transactionid")
 
 
@@ -64,7 +67,7 @@ def test_without_a_quota_nobody_takes_turns(superuser: Connection, make: Make) -
 
 
 def test_a_heartbeat_that_another_made_meanwhile_is_changed(superuser: Connection) -> None:
-    """As by a PUT that came a moment later: nobody is told to call again."""
+    """As by a PUT that came a moment later. No caller is told to repeat the call."""
     endpoint = add_endpoint(superuser)
     _beat(superuser, endpoint, "there")
     beat = {"name": "new", "tags": ["late"], "period_seconds": 60, "grace_seconds": 5, "max_run_seconds": 5}

@@ -1,4 +1,4 @@
-"""What becomes of a rule's ends and incidents while somebody changes it, or what it selects."""
+"""Ends and incidents of a rule while the rule, or what it selects, is being changed."""
 
 from datetime import timedelta
 from typing import LiteralString
@@ -15,7 +15,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 def test_an_end_that_comes_while_somebody_changes_a_rule_is_judged_by_it_afterwards(superuser: Connection) -> None:
-    """What others have meanwhile is judged."""
+    """Meanwhile the ends of other rules are judged."""
     endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
     job_id, others = make_cron_job(superuser, endpoint), make_cron_job(superuser, other)
     rule_id = add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1})

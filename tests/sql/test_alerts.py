@@ -1,4 +1,4 @@
-"""Rules are judged by what has ended: one incident while something lasts, told once, whatever crashes."""
+"""Rules judge ended runs: one incident per violation, reported once, whatever crashes."""
 
 from datetime import timedelta
 from typing import Any
@@ -131,7 +131,7 @@ def test_a_run_that_began_late(shared: Connection, endpoint: EndpointRow, late: 
 
 
 def queue(connection: Connection, job_id: object, *, seconds: int, is_running: bool = False) -> object:
-    """A run of the job that was due so long ago; claimed then."""
+    """Insert a run of the job that was due that long ago; with is_running, it was claimed then."""
     return value(
         connection,
         "insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,"
@@ -191,7 +191,7 @@ def test_a_run_that_was_too_long_between_two_looks_is_an_incident(shared: Connec
 
 
 def test_a_run_is_too_long_for_its_job(shared: Connection, endpoint: EndpointRow) -> None:
-    """Nine runs say nothing yet of what is usual."""
+    """Nine runs are too few to say what is usual."""
     short, new = make_cron_job(shared, endpoint, name="short"), make_cron_job(shared, endpoint, name="new")
     long = make_cron_job(shared, endpoint, name="long")
     rule_id = add_rule(shared, endpoint, {"type": "RUNNING", "factor": 3, "seconds": 5})

@@ -1,4 +1,4 @@
-"""The audit in the database: what is in it, who cannot touch it, and that its chains show what was changed."""
+"""The audit in the database: its contents, who cannot touch it, and that its chains reveal changes."""
 
 import re
 import uuid
@@ -22,7 +22,7 @@ _ROWS = """
             select action, actor, object_id, object, before, after, database_user, workspace_id, at
               from kronos.audit) as row
 """
-# Tables whose rows nobody configures, and why a change of one is no row of the audit.
+# Tables whose rows are not configuration, and why a change to them is not audited.
 _NO_CONFIGURATION = {
     **dict.fromkeys(["audit", "audit_pending", "audit_chains"], "the audit itself"),
     **dict.fromkeys(["execution_live", "execution_done", "attempt", "attempt_late"], "history; note_execution"),
@@ -90,7 +90,9 @@ def _hidden_of_a_job() -> set[str]:
 
 
 def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_gives(shared: Connection) -> None:
-    """Of note_new_job, which names them: what it leaves out are those that note_change hides of a job, and few more."""
+    """note_new_job names the columns that it shows. Those that it leaves out are the ones that note_change hides, and a
+    few more.
+    """
     folder = sql.root() / "functions" / "audit"
     made = (folder / "note_new_job.sql").read_text() + (folder / "further_terms.sql").read_text()
     hidden = _hidden_of_a_job()
@@ -103,13 +105,13 @@ def test_every_column_of_a_job_is_shown_when_it_is_made_or_is_none_that_a_user_g
     )
     shown = set(re.findall(r"'(\w+)',\s+(?:new|p_job|kronos|jsonb_build_object)\b", made))
     assert columns - shown - hidden == _NOT_OF_A_NEW_JOB
-    # and whoever has one of the further ones, or lacks one that nearly all have, is shown whole
+    # a job that has one of the further terms, or lacks one of the usual ones, is shown in full
     asked = set(re.findall(r"new\.(\w+)", made.partition("num_nonnulls(")[2].partition(") = 0")[0]))
     assert asked == set(re.findall(r"p_job\.(\w+)", made))
 
 
 def test_a_new_job_is_shown_as_any_change_is_whatever_terms_it_has(superuser: Connection) -> None:
-    """As note_change would, which leaves out what is null."""
+    """As note_change would show it, which leaves out nulls."""
     endpoint = add_endpoint(superuser)
     given: tuple[dict[str, Any], ...] = (
         {},

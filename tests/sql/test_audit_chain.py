@@ -1,4 +1,6 @@
-"""The audit's chain of hashes: sealed in the order of commits, and what was changed past all triggers is found."""
+"""The audit's chain of hashes: sealed in the order of commits, so that changes that bypass all triggers are
+detected.
+"""
 
 from datetime import timedelta
 
@@ -18,7 +20,7 @@ def test_a_transaction_that_commits_late_comes_into_the_chain_late(superuser: Co
     with psycopg.connect(database_url) as late:
         early_by_id = make_cron_job(late, endpoint)
         after_it = make_cron_job(superuser, endpoint)
-        assert seal(superuser) > 0, "it waits for nobody"
+        assert seal(superuser) > 0, "sealing does not wait for the late transaction"
         late.commit()
     assert seal(superuser) == 1
     chain = values(
@@ -35,7 +37,7 @@ def test_what_is_being_sealed_is_sealed_once(superuser: Connection, database_url
     with psycopg.connect(database_url) as other:
         assert seal(other) > 0
         add_endpoint(superuser)
-        assert seal(superuser) == 0, "another session is at it"
+        assert seal(superuser) == 0, "another session is sealing"
         other.commit()
     assert seal(superuser) > 0
     assert all(each.fault is None for each in audit.verify(database_url))
@@ -96,7 +98,7 @@ def test_what_is_changed_past_all_triggers_is_found(superuser: Connection, datab
 def test_a_chain_that_was_written_anew_holds_and_is_not_the_one_that_was_noted(
     superuser: Connection, database_url: str
 ) -> None:
-    """What a superuser can do who knows the code; who kept a head elsewhere sees it."""
+    """A superuser who knows the code can do this. Anyone who stored a head elsewhere detects it."""
     endpoint = add_endpoint(superuser)
     for _ in range(4):
         make_cron_job(superuser, endpoint)
@@ -166,7 +168,7 @@ def test_what_retention_cuts_off_leaves_a_chain_that_holds(superuser: Connection
     )
     assert [each["action"] for each in actions] == ["job.create", "audit.cut", "audit.cut"]
     assert actions[0]["object_id"] == str(kept)
-    # what is left of an idle chain is not cut for ever
+    # the rest of an idle chain is not cut again and again
     clock.step(timedelta(days=500))
     value(superuser, "select audit_rows from kronos.retain_audit(1000)")
     seal(superuser)

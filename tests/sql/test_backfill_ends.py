@@ -1,5 +1,6 @@
-"""How a backfill ends, waits and goes on: cancelled, with its job or workspace, beside runs that must not overlap, in
-spite of errors."""
+"""How a backfill ends, waits and continues: cancelled, with its job or workspace, together with runs that must not
+overlap, and despite errors.
+"""
 
 import uuid
 from datetime import timedelta
@@ -218,7 +219,7 @@ def test_it_waits_for_a_run_of_the_schedule_that_must_not_be_overlapped(
 ) -> None:
     endpoint, job_id = endpoint_and_job(superuser)
     backfill_id = make_backfill(superuser, job_id, ticks=3)
-    newer = next_version(superuser, job_id, overlap="QUEUE")  # the newest version's policy is the one that counts
+    newer = next_version(superuser, job_id, overlap="QUEUE")  # the newest version's policy applies
     make_run(superuser, newer, NOON + HOUR, status="QUEUED")
     superuser.execute("update kronos.execution_live set overlap_key = %s", [job_id])
     assert advance(superuser, backfill_id) == 0
@@ -282,7 +283,7 @@ def test_an_execution_that_fails_stays_its_backfills_no_matter_who_ends_it(
 
 
 def begun_by_key(connection: Connection, job_id: uuid.UUID, *, ticks: int = 10, max_active: int = 10) -> uuid.UUID:
-    """A backfill that a key of its workspace began."""
+    """A backfill that was begun with a key of its workspace."""
     public_id = uuid.uuid4().hex[:12]
     backfill_id = make_backfill(connection, job_id, ticks=ticks, max_active=max_active)
     connection.execute(
@@ -318,7 +319,7 @@ def test_it_goes_no_further_than_the_key_that_began_it(superuser: Connection, wo
     assert (stopped["status"], stopped["status_reason"], stopped["created"]) == ("CANCELLED", reason, 5)
     assert (stopped["progress"]["cancelled"], stopped["progress"]["running"]) == (4, 1)
     protocol.finalize(worker, token, claimed)
-    assert advance(superuser, others) == 9  # its key works; one tick has been run
+    assert advance(superuser, others) == 9  # its key still works; one tick has been run
 
 
 def test_where_its_job_is_held_a_backfill_without_its_key_does_nothing_until_it_is_not(

@@ -1,5 +1,6 @@
-"""Backfills that take what had become of a tick into account: a run that FAILED is due again under its own id, and only
-once."""
+"""Backfills that depend on what had become of a tick: a run that FAILED is due again under its own id, and only
+once.
+"""
 
 import uuid
 from datetime import datetime
@@ -266,7 +267,7 @@ def test_nothing_or_anything_else_cannot_be_asked_for(superuser: Connection, inc
 def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stopped(
     superuser: Connection, worker: psycopg.Connection, stop: str, is_again: bool
 ) -> None:
-    """Cancelled, it was neither delivered nor found among what had failed."""
+    """After the cancellation, it used to be neither delivered nor among the dead letters."""
     _, job_id = endpoint_and_job(superuser)
     for tick in minutes(2):
         make_run(superuser, job_id, tick, status="FAILED")
@@ -280,9 +281,9 @@ def test_what_a_backfill_made_due_again_is_a_dead_letter_again_when_it_is_stoppe
     assert [status_of(superuser, tick_id(superuser, job_id, tick)) for tick in minutes(2)] == ["FAILED", "FAILED"]
     assert live(superuser, job_id) == []
     cancelled = "select count(*) from kronos.execution_done where backfill_id = %s and status = 'CANCELLED'"
-    assert value(superuser, cancelled, [backfill_id]) == 1  # what it had made itself
+    assert value(superuser, cancelled, [backfill_id]) == 1  # the execution that the backfill itself made
     again = records(superuser, "select * from kronos.dead_letters order by execution_id")
     assert [each["execution_id"] for each in again] == [each["execution_id"] for each in before]
     assert {(each["error_type"], each["message"]) for each in again} == {("x", "no")}
-    if is_again:  # and the next one takes them
+    if is_again:  # the next backfill takes them
         assert advance(superuser, including(superuser, job_id, "FAILED", ticks=3)) == 2

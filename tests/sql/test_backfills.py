@@ -1,4 +1,6 @@
-"""Backfills: each tick of a past window is run once, unless it was run before; so many at a time; through any crash."""
+"""Backfills: each tick of a past window is run once, unless it was run before; a limited number at a time; despite any
+crash.
+"""
 
 import threading
 import uuid
@@ -165,7 +167,7 @@ def test_ticks_in_a_zone_are_those_of_its_clocks(superuser: Connection) -> None:
     )
     advance(superuser, spring)
     advance(superuser, autumn)
-    # 31 March: 02:30 is in the gap, and moves to 03:00+02:00. 27 October: 02:30+02:00 and 02:30+01:00.
+    # 31 March: 02:30 is in the gap and moves to 03:00+02:00. 27 October: 02:30+02:00 and 02:30+01:00.
     assert [tick.astimezone(UTC).strftime("%m-%d %H:%M") for tick in ticks_of(superuser, spring)] == [
         "03-30 01:30",
         "03-31 01:00",
@@ -340,7 +342,7 @@ def test_a_session_that_dies_while_it_advances_leaves_nothing_and_the_next_makes
     dying = psycopg.connect(database_url)
     assert advance(dying, backfill_id) == 20
     lost = [row["execution_id"] for row in unfinished(dying, backfill_id)]
-    assert advance(superuser, backfill_id) == 0  # it is locked: nobody waits
+    assert advance(superuser, backfill_id) == 0  # it is locked, and not waited for
     superuser.execute("select pg_terminate_backend(%s, 5000)", [dying.info.backend_pid])
     dying.close()
     assert (unfinished(superuser, backfill_id), records(superuser, "select * from kronos.backfills")) == ([], before)

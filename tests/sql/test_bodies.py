@@ -1,5 +1,6 @@
-"""The bodies of SQL functions, read by plpgsql_check and by PostgreSQL: what they name is there, and they use what they
-declare."""
+"""The bodies of SQL functions, checked by plpgsql_check and by PostgreSQL: what they name exists, and they use what
+they declare.
+"""
 
 import re
 
@@ -7,55 +8,54 @@ import pytest
 
 from sql_factory import Connection, value, values
 
-# What is no fault, each with its reason. Whoever writes a new line here has looked at what it lets through.
+# Findings that are not faults, each with the reason. Before you add one, check what else its pattern lets through.
 _FALSE = (
-    # Counts are bigint, and what they are kept in is integer: the assignment checks the range, and costs nanoseconds a
-    # call.
+    # Counts are bigint and are stored in integers. The assignment checks the range, and costs nanoseconds a call.
     re.compile(
         r'\w+: performance 42804 .* cast "(integer|bigint|numeric)" value to "(integer|bigint|double precision)" type '
     ),
-    # They depend on the rules of time zones, which change under us: STABLE promises no more than is true.
+    # They depend on time zone rules, which may change while the database runs: STABLE promises no more than is true.
     re.compile(
         r"(alarm_times|anchor_of|check_dates|next_ticks): performance 00000 routine is marked as STABLE, should be "
         r"IMMUTABLE "
     ),
-    # Its query is dynamic SQL, into which plpgsql_check does not look.
+    # Its query is dynamic SQL, which plpgsql_check does not read.
     re.compile(r'find_dead_letters: warning extra 00000 OUT variable "\w+" is maybe unmodified '),
-    # They change tables by dynamic SQL, into which plpgsql_check does not look.
+    # They change tables by dynamic SQL, which plpgsql_check does not read.
     re.compile(r"(add_partition|drop_partition): performance 00000 routine is marked as VOLATILE, should be STABLE "),
-    # Called again once rows are locked, it is to see what was committed meanwhile: as STABLE it might not.
+    # It is called again once rows are locked, to see what was committed meanwhile. As STABLE it might not.
     re.compile(
         r"(oldest_day|due_jobs|folded_texts|is_alarm_needed|new_jobs_run|ring_texts|shared_names): performance 00000 "
         r"routine is marked as VOLATILE, should be STABLE "
     ),
-    # Said by newer versions of plpgsql_check. PostgreSQL calls format(), concat(), to_char(), array_to_string(), and
-    # arithmetic with intervals STABLE because some arguments depend on settings: texts, whole numbers, instants without
-    # a zone and intervals in hours do not, and others our IMMUTABLE functions do not give them.
+    # Reported by newer versions of plpgsql_check. PostgreSQL marks format(), concat(), to_char(), array_to_string() and
+    # arithmetic with intervals as STABLE because some arguments depend on settings. Texts, whole numbers, instants
+    # without a zone and intervals in hours do not, and our IMMUTABLE functions pass no others.
     re.compile(r"\w+: warning 00000 .* routine is marked as IMMUTABLE, but expression is STABLE"),
-    # kronos.clock() in a function that is called once a statement, or once a job with what no other call has; and a
-    # set_config that is local to a function.
+    # kronos.clock() in a function that is called once per statement, or once per job with arguments that no other call
+    # has; and a set_config that is local to a function.
     re.compile(
         r"(enqueue_fault|is_zone_name|overdue_ticks|pg_cron_health|sound_ledgers|system_status): warning 00000 .* "
         r"routine is marked as STABLE, but expression is VOLATILE"
     ),
-    # A loop without a condition, left by its returns alone.
+    # A loop without a condition that only its returns leave.
     re.compile(
         r"(next_local_tick|is_alarm_needed): warning extra 2F005 control reached end of function without RETURN"
     ),
-    # A row that is given, changed and handed back, beside other answers.
+    # A row that is passed in, changed and returned together with other results.
     re.compile(
         r'(claim_beat_tick|count_beat_end|count_beat_start): warning extra 00000 composite OUT variable "p_pointer" '
     ),
-    # It tells the entries apart in pg_cron's log, and nothing else.
+    # It distinguishes entries in pg_cron's log, and nothing else.
     re.compile(r'ring: warning extra 00000 unused parameter "p_alarm"'),
-    # Of kronos.jobs it is a trigger of deletions alone, which have returned before.
+    # On kronos.jobs it is a trigger of deletions only, which have returned before.
     re.compile(r'require_job: error 42703 .* record "new" has no field "cause"'),
-    # Triggers of several tables, which ask first whose they are: what one has another may lack.
+    # Triggers of several tables, which first check which table it is: one table's columns may be missing in another.
     re.compile(r'note_live_operation: error 42703 .* record "new" has no field "(operation|backfill|workspace)_id"'),
     re.compile(r'note_live_rows: error 42703 .* column "trigger" does not exist'),
-    # Its rows have "trigger" in jobs alone, so that the statement cannot be static.
+    # Only the rows of jobs have "trigger", so the statement cannot be static.
     re.compile(r"note_live_rows: performance 00000 .* EXECUTE command is not necessary"),
-    # What follows a block whose exception is caught.
+    # Code after a block whose exception is caught.
     re.compile(r"take_executions: warning extra 00000 .* unreachable code"),
 )
 
@@ -112,7 +112,9 @@ def test_plpgsql_check_finds_an_unused_variable_and_a_column_that_is_not_there(c
 
 
 def test_functions_in_sql_hold_what_is_there(superuser: Connection) -> None:
-    """A migration makes them with check_function_bodies off, for they may name what comes after them."""
+    """A migration creates them with check_function_bodies off, because they may name functions that are created
+    later.
+    """
     definitions = values(
         superuser,
         """
@@ -140,8 +142,9 @@ select format('select * from kronos.%I(%s)', proname,
 
 
 def test_functions_that_answer_with_rows_of_a_table_go_on_once_it_has_another_column(superuser: Connection) -> None:
-    """A body that is kept parsed (begin atomic) has the columns of when it was made, and is made again only where its
-    own file has changed: after a migration of kronos.jobs neither the load nor an apply was answered."""
+    """A body that is stored parsed (begin atomic) has the columns of the time when it was created, and is created again
+    only if its own file changes. After a migration of kronos.jobs, requests for the load and applies used to fail.
+    """
     asked = values(superuser, _ANSWER_WITH_ROWS)
     assert len(asked) > 4
     with superuser.transaction(force_rollback=True):

@@ -1,5 +1,6 @@
-"""Broken rows among those that are due say so, stay behind and cost the others little; a passing shortage is nobody's
-fault."""
+"""Broken rows among due ones are reported, left behind and cost the others little; a temporary shortage is blamed on no
+job.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -19,7 +20,7 @@ BROKEN = OVERDUE // 1000
 
 
 def add_overdue(connection: Connection, endpoint: EndpointRow, count: int) -> list[uuid.UUID]:
-    """Jobs that were due at noon, a millisecond apart, and next are in a day; the most overdue first."""
+    """Insert jobs that were due at noon, a millisecond apart, and next tick in a day. Return the most overdue first."""
     return values(
         connection,
         """
@@ -47,7 +48,7 @@ def make_unreadable(connection: Connection, job_ids: list[uuid.UUID]) -> None:
 
 
 def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23514") -> None:
-    """No execution of these jobs can be written."""
+    """Make writes of these jobs' executions fail."""
     connection.execute(
         "create table if not exists public.refused (job_id uuid primary key); grant select on public.refused to public"
     )
@@ -67,14 +68,16 @@ def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23
 
 
 def give_time(connection: Connection) -> None:
-    """An hour in place of ten seconds after the first failure: what is counted below is the same on a slow machine."""
+    """Allow an hour instead of ten seconds after the first failure, so that the counts below are the same on a slow
+    machine.
+    """
     (body,) = values(connection, "select pg_get_functiondef('kronos.account_each(uuid[], timestamptz)'::regprocedure)")
     assert body.count("interval '10 seconds'") == 1
     connection.execute(body.replace("interval '10 seconds'", "interval '1 hour'"))
 
 
 def count_calls(connection: Connection) -> None:
-    """Counts, from now on, how many jobs account_ticks is called with, in calls that are undone as well."""
+    """Count how many jobs account_ticks is called with from now on, including calls that are rolled back."""
     connection.execute("""
         create sequence public.accounted minvalue 0 start 0;
         grant all on public.accounted to public;
@@ -112,18 +115,18 @@ def test_a_broken_job_in_each_thousand_costs_no_more_than_twice_their_number_aga
     give_time(superuser)
     count_calls(superuser)
     assert catch_up(superuser) == OVERDUE - BROKEN
-    # Each alone was as many calls, over all partitions; now it is the batch, the batch again, and ten parts of a
-    # hundred in tenths.
+    # Trying each job by itself used to take as many calls, over all partitions. Now it is the batch, the batch again,
+    # and ten parts of a hundred in tenths.
     assert accounted(superuser) <= 2.5 * OVERDUE
     assert faults(superuser) == set(broken)
 
     superuser.execute(
         "update kronos.job_faults set failed_at = failed_at - interval '1 minute'"
-    )  # they are tried again by then
+    )  # by then they are tried again
     before = accounted(superuser)
     more = add_overdue(superuser, add_endpoint(superuser), 500)
     assert catch_up(superuser) == 500
-    assert accounted(superuser) - before <= 500 + BROKEN, "what the first call found out the second does not pay for"
+    assert accounted(superuser) - before <= 500 + BROKEN, "the second call reuses what the first one found out"
     assert faults(superuser) == set(broken)
     assert value(superuser, "select count(*) from kronos.execution_live where job_id = any (%s)", [more]) == 500
 
@@ -141,7 +144,7 @@ def test_the_order_of_the_wave_holds_where_a_batch_is_tried_in_parts(superuser: 
 
 
 def test_what_it_cannot_end_in_time_it_keeps_and_leaves_the_rest(superuser: Connection) -> None:
-    """Each failing try takes its time: a slow disk, a lock that is waited for."""
+    """Each failing attempt takes time, as with a slow disk or a lock."""
     jobs = add_overdue(superuser, add_endpoint(superuser), 400)
     refuse(superuser, jobs[200:])
     superuser.execute("""
@@ -153,13 +156,13 @@ def test_what_it_cannot_end_in_time_it_keeps_and_leaves_the_rest(superuser: Conn
             end if;
             return new;
         end $$""")
-    superuser.execute("set statement_timeout = '30s'")  # of the role that pg_cron rings as
+    superuser.execute("set statement_timeout = '30s'")  # as for the role that pg_cron uses
     assert catch_up(superuser) == 200
     found = faults(superuser)
     assert found
     assert found < set(jobs[200:])
     assert catch_up(superuser) == 0
-    assert len(faults(superuser)) > len(found), "the next call goes on"
+    assert len(faults(superuser)) > len(found), "the next call continues"
 
 
 @pytest.mark.parametrize("sqlstate", ["53200", "53100", "55P03", "57P03", "58030", "40001", "08006"])
@@ -185,14 +188,14 @@ def test_which_errors_may_pass_is_said_once(superuser: Connection) -> None:
 
 
 def poison(connection: Connection, job_id: uuid.UUID) -> None:
-    """A schedule that no code of ours writes: next_tick fails on it."""
+    """Set a schedule that Kronos never writes: next_tick fails on it."""
     connection.execute(
         "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s", [job_id]
     )
 
 
 def send_back(connection: Connection, job_id: uuid.UUID) -> None:
-    """An interval whose next tick is an earlier one."""
+    """Set an interval whose next tick is before the last one."""
     connection.execute(
         "update kronos.jobs set schedule.every_days = -7, schedule.anchor_local = '2026-01-01' where job_id = %s",
         [job_id],
@@ -200,7 +203,7 @@ def send_back(connection: Connection, job_id: uuid.UUID) -> None:
 
 
 def point_to_no_time(connection: Connection, job_id: uuid.UUID) -> None:
-    """As a hand makes it due at once."""
+    """Make it due immediately, as an operator might."""
     connection.execute("update kronos.jobs set catch_up_policy = 'ALL' where job_id = %s", [job_id])
     connection.execute("update kronos.pointers set next_tick_at = '-infinity' where job_id = %s", [job_id])
 
@@ -243,7 +246,7 @@ def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_is_tried_alone_f
     assert fire(superuser, rung) == 1
     assert (len(live(superuser, another)), [warning for warning in warnings if "together" in warning]) == (1, [])
     superuser.execute("update kronos.jobs set schedule = kronos.parse_cron(cron) where job_id = %s", [broken])
-    assert fire(superuser, broken) == 1  # mended, it goes on where it stood
+    assert fire(superuser, broken) == 1  # once repaired, it continues where it was
     assert [execution["scheduled_at"] for execution in live(superuser, broken)] == [tick]
 
 

@@ -1,4 +1,6 @@
-"""What works until a time does a first piece of it however busy the machine is: else it never comes to an end there."""
+"""Work with a time limit always does its first piece, however busy the machine is. Otherwise it would never finish
+there.
+"""
 
 import pytest
 
@@ -17,14 +19,14 @@ return pg_catalog.clock_timestamp() + nextval('public.minutes') * interval '1 mi
 
 @pytest.fixture
 def slow(superuser: Connection) -> Connection:
-    """A database each of whose looks at the clock comes a minute after the one before."""
+    """A database in which each reading of the clock is a minute later than the one before."""
     superuser.execute(_SLOW)
     return superuser
 
 
 @pytest.mark.parametrize("is_all", [True, False])
 def test_what_is_parked_is_let_go(slow: Connection, is_all: bool) -> None:
-    """Two keys, of which a call comes to one: the next call goes on behind it."""
+    """There are two keys, and a call reaches one of them. The next call continues with the other."""
     endpoint = add_endpoint(slow)
     ids = add_executions(slow, endpoint, 4)
     for place, execution_id in enumerate(ids):
@@ -38,7 +40,7 @@ def test_what_is_parked_is_let_go(slow: Connection, is_all: bool) -> None:
     assert value(slow, waits) < len(ids)
     for _ in ids:
         slow.execute("select kronos.release_all_parked(true)")
-        slow.execute("select kronos.release_all_parked(true)")  # once at the end, it begins again
+        slow.execute("select kronos.release_all_parked(true)")  # a call at the end; then it begins again
     assert value(slow, waits) == 0
 
 
@@ -50,7 +52,7 @@ def test_operations_come_to_their_end_and_one_that_cannot_go_on_stops_no_other(s
     steps = 0
     while value(slow, "select kronos.advance_operations(1)") is not None:
         steps += 1
-        assert steps < 20, "it stands where it stood"
+        assert steps < 20, "it makes no progress"
     assert sorted(values(slow, "select status from kronos.operations")) == ["COMPLETED", "FAILED"]
     assert value(slow, "select count(*) from kronos.execution_live") == 3
 

@@ -1,5 +1,6 @@
-"""Calendar intervals: days, weeks, months and years on a zone's wall clock, against a slow reading of the rules in
-Python."""
+"""Calendar intervals: days, weeks, months and years on a zone's wall clock, compared with a slow implementation of the
+rules in Python.
+"""
 
 import calendar
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def readings(interval: Interval) -> Iterator[datetime]:
-    """The local times, one by one from the anchor: a month without such a day has its last in its place."""
+    """The local times, one by one from the anchor. A month without such a day uses its last one."""
     anchor = datetime.fromisoformat(interval.anchor)
     number, unit = int(interval.every.rstrip("dwmoy")), interval.every.lstrip("0123456789")
     for n in range(200_000):
@@ -61,12 +62,12 @@ def readings(interval: Interval) -> Iterator[datetime]:
 
 
 def instants(local: datetime, interval: Interval) -> list[datetime]:
-    """When the clocks show a local time, by the interval's policies."""
+    """The instants at which the clocks show a local time, according to the interval's policies."""
     clock = ZoneInfo(interval.zone)
     first, second = (local.replace(tzinfo=clock, fold=fold).astimezone(UTC) for fold in (0, 1))
     if (
         first.astimezone(clock).replace(tzinfo=None, fold=0) != local
-    ):  # no clock shows it; fold 0 goes by the distance before the gap
+    ):  # no clock shows it; with fold 0, Python uses the offset from before the gap
         if interval.gap != "SHIFT":
             return [first] if interval.gap == "SHIFT_BY_GAP" else []
         low, high = second, first
@@ -91,7 +92,7 @@ def oracle(interval: Interval, until: datetime) -> list[datetime]:
 
 @cache
 def agrees(url: str, zone: str) -> bool:
-    """Whether PostgreSQL's time zone data and Python's say the same of the hundred years."""
+    """Whether the time zone data of PostgreSQL and Python agree for the hundred years."""
     days = [datetime(2000, 1, 1, tzinfo=UTC) + timedelta(days=n) for n in range(0, 36_525, 3)]
     query = (
         "select array_agg(extract(epoch from at at time zone %s - at at time zone 'UTC')::integer order by at) "
@@ -105,7 +106,7 @@ def agrees(url: str, zone: str) -> bool:
 
 
 def cases(zone: str) -> list[Interval]:
-    """Times around the hours at which clocks are changed, ends of months, and spans of all kinds."""
+    """Times near clock changes, ends of months, and spans of all lengths."""
     random = Random(zone)
     days = ["2000-01-03", "2000-01-31", "2000-02-29", "2000-03-26", "2000-10-29", "2001-12-30", "2003-08-30"]
     times = ["02:30", "02:00", "00:00", "00:30", "01:30", "02:15", "23:30", "09:00", "03:00"]
@@ -135,7 +136,7 @@ def test_the_ticks_of_decades_are_those_of_the_calendar(
     with shared.transaction(force_rollback=True):
         shared.execute(_CHAIN)
         for interval in cases(zone):
-            # those of single days for ten years: more for each of three policies would be all that the test does
+            # only ten years for intervals of single days: more, for each of three policies, would dominate the test
             begin = datetime(end.year - 10 if interval.every in ("1d", "2d") else 1999, 1, 1, tzinfo=UTC)
             expected = [tick for tick in oracle(interval, end) if tick > begin]
             found = value(
@@ -159,7 +160,7 @@ def test_the_ticks_of_decades_are_those_of_the_calendar(
 @pytest.mark.parametrize(
     ("interval", "after", "expected"),
     [
-        # every other Monday at nine, over both changes of 2026
+        # every other Monday at nine, across both clock changes of 2026
         (Interval("2w", "2026-03-16T09:00"), "2026-03-01", "2026-03-16 08:00, 2026-03-30 07:00, 2026-04-13 07:00"),
         (Interval("2w", "2026-03-16T09:00"), "2026-10-13", "2026-10-26 08:00, 2026-11-09 08:00"),
         (Interval("1d", "2026-03-28T02:30"), "2026-03-28", "2026-03-28 01:30, 2026-03-29 01:00, 2026-03-30 00:30"),
@@ -175,7 +176,7 @@ def test_the_ticks_of_decades_are_those_of_the_calendar(
             "2026-10-24 12:00",
             "2026-10-25 00:30, 2026-10-25 01:30, 2026-10-26 01:30",
         ),
-        # the end of each month, never drifting
+        # the end of each month, without drifting
         (
             Interval("1mo", "2026-01-31T12:00", "UTC"),
             "2026-02-01",
@@ -192,9 +193,9 @@ def test_the_ticks_of_decades_are_those_of_the_calendar(
             "2096-02-01",
             "2096-02-29 12:00, 2100-02-28 12:00, 2104-02-29 12:00",
         ),
-        # the anchor is the first tick, also where it is far ahead
+        # the anchor is the first tick, even if it is far in the future
         (Interval("1mo", "2090-05-31T09:00"), "2026-01-01", "2090-05-31 07:00, 2090-06-30 07:00"),
-        # a day that there never was: the 30th of December 2011
+        # a day that never existed: 30 December 2011
         (
             Interval("1d", "2011-12-29T09:00", "Pacific/Apia"),
             "2011-12-29",
@@ -227,8 +228,7 @@ def test_a_calendar_interval_ticks_at_its_local_time(
 
 @pytest.mark.parametrize("interval", [Interval("1d", "1970-01-01T09:00"), Interval("1mo", "1970-01-31T09:00")])
 def test_the_next_tick_is_not_walked_to(shared: Connection, interval: Interval) -> None:
-    """A tick a thousand years after the anchor costs what the second one does: counted in rows of what PostgreSQL
-    calls."""
+    """A tick a thousand years after the anchor costs as much as the second one, counted in function calls."""
 
     def calls(after: str) -> int:
         with psycopg.connect(
@@ -287,7 +287,7 @@ def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words:
                 "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
             ],
         ),
-        (Interval("2w", "2026-03-22T02:30"), []),  # neither Sunday is one of them
+        (Interval("2w", "2026-03-22T02:30"), []),  # neither Sunday is one of the ticks
         (
             Interval("1mo", "2026-01-30T09:00"),
             ["day 30 is not in each month that it comes to: there it runs on the month's last day"],

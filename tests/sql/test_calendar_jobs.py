@@ -1,5 +1,6 @@
-"""Jobs with calendars, tick by tick: what is in the ledger, when the pointer is due, and what a change does to ticks
-that wait for another day."""
+"""Jobs with calendars, tick by tick: the ledger's rows, when the pointer is due, and what a change does to ticks that
+wait for another day.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ _WEEKEND: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 
 @pytest.fixture
 def endpoint(shared_superuser: Connection) -> EndpointRow:
-    """In a workspace of its own, with a calendar `week` that closes weekends."""
+    """An endpoint in a new workspace with a calendar `week` that closes weekends."""
     made = add_endpoint(shared_superuser)
     put_calendar(shared_superuser, made.workspace_id, "week", week=_WEEKEND)
     return made
@@ -30,7 +31,7 @@ def endpoint(shared_superuser: Connection) -> EndpointRow:
 def job_at(
     connection: Connection, endpoint: EndpointRow, cron: str, on_blackout: str, *, since: datetime, **columns: Any
 ) -> uuid.UUID:
-    """A job whose pointer is at its first tick later than `since`, as first_place puts it."""
+    """A job whose pointer is at its first tick later than `since`, where first_place would put it."""
     job_id = make_cron_job(
         connection, endpoint, cron=cron, calendars=columns.pop("calendars", ["week"]), on_blackout=on_blackout,
         ticks_from=since, created_at=since, **columns,
@@ -50,7 +51,7 @@ def due(connection: Connection, job_id: uuid.UUID) -> tuple[datetime, datetime |
 
 
 def ring_until(connection: Connection, job_id: uuid.UUID, until: datetime) -> list[datetime]:
-    """Rings at each instant at which the pointer is due, as an alarm does; the instants."""
+    """Ring whenever the pointer is due, as an alarm does, until `until`. Return the instants."""
     rings: list[datetime] = []
     while (at := due(connection, job_id)[0]) <= until:
         account(connection, job_id, now=at)
@@ -66,7 +67,7 @@ def ledger(connection: Connection, job_id: uuid.UUID, since: datetime, until: da
 
 
 def runs(connection: Connection, job_id: uuid.UUID) -> list[tuple[datetime, datetime]]:
-    """Of the executions their ticks, and when they are to run."""
+    """The tick of each live execution, and when it is to run."""
     return [(each["scheduled_at"], each["run_at"]) for each in live(connection, job_id)]
 
 
@@ -109,7 +110,7 @@ def test_a_tick_that_rolls_on_is_due_on_its_day_and_keeps_its_identity(
     assert made["execution_id"] == value(shared_superuser, "select kronos.tick_id(%s, %s)", [job_id, _SATURDAY + _NINE])
     assert made["deadline_at"] == _MONDAY + _NINE + timedelta(seconds=60)
     shared_superuser.execute("delete from kronos.execution_live where job_id = %s", [job_id])
-    # the tick of Saturday evening waited its turn, and met no run of the morning's
+    # Saturday evening's tick waited its turn, and did not meet the morning's run.
     assert due(shared_superuser, job_id) == (_MONDAY + timedelta(hours=17), _SATURDAY + timedelta(hours=17))
     account(shared_superuser, job_id, now=_MONDAY + timedelta(hours=17))
     assert runs(shared_superuser, job_id) == [(_SATURDAY + timedelta(hours=17), _MONDAY + timedelta(hours=17))]
@@ -169,7 +170,7 @@ def test_late_is_counted_from_the_day_that_a_tick_rolls_to(
 def test_very_many_closed_and_missed_ticks_are_a_row_a_run_of_them(
     shared_superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """Four days of a minute's job: each of the calls takes 10,000 ticks, and what follows is due still."""
+    """Four days of a job that ticks every minute. Each call takes up to 10,000 ticks; the rest remains due."""
     job_id = job_at(shared_superuser, endpoint, "* * * * *", "SKIP", since=_FRIDAY - timedelta(days=4))
     now = _SUNDAY + timedelta(days=1, minutes=30)
     account(shared_superuser, job_id, now=now)
@@ -208,7 +209,7 @@ def test_a_calendars_change_moves_what_waits(
         shared_superuser, endpoint.workspace_id, "week", week=_WEEKEND, days=[day(each) for each in after]
     )
     assert (due(shared_superuser, job_id), left) == (expected, 0)
-    # and back: open on the tick's own day
+    # and back again: open on the tick's own day
     put_calendar(shared_superuser, endpoint.workspace_id, "week")
     assert due(shared_superuser, job_id) == (_SATURDAY + _NINE, None)
 
@@ -224,7 +225,7 @@ def test_a_change_moves_nothing_of_other_workspaces(shared_superuser: Connection
 @pytest.mark.parametrize(
     ("on_blackout", "until", "expected"),
     [
-        # due within the pause, though its own time is later
+        # due within the pause, although the tick's own time is later
         ("PREVIOUS", _FRIDAY + timedelta(hours=12), [(_SATURDAY + _NINE, "paused", 1)]),
         ("NEXT", _MONDAY + timedelta(hours=12), [(_SATURDAY + _NINE, "paused", 1)]),
         ("SKIP", _MONDAY, [(_SATURDAY + _NINE, "paused", 1)]),
@@ -244,7 +245,7 @@ def test_what_was_due_while_paused_is_skipped(
 def test_a_tick_whose_earlier_day_had_passed_is_skipped_and_said_so(
     shared_superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """Of a job that was made after it: it was another version's, or nobody's."""
+    """The job was created after that day, so the run belonged to another version or to none."""
     job_id = job_at(shared_superuser, endpoint, "0 9 2 * *", "PREVIOUS", since=_FRIDAY + timedelta(hours=12))
     account(shared_superuser, job_id, now=_FRIDAY + timedelta(hours=12, minutes=1))
     assert codes(shared_superuser, job_id) == [(_SATURDAY + _NINE, "blackout_passed", 1)]
@@ -264,7 +265,7 @@ def test_a_job_that_ends_accounts_for_what_it_held_back(shared_superuser: Connec
 def test_a_version_that_is_replaced_answers_for_what_it_ran_before_its_time(
     shared_superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """And for no more: it was in force until then, not until its next tick, a month ahead."""
+    """And for nothing more: it was in force until then, not until its next tick a month later."""
     job_id = job_at(shared_superuser, endpoint, "0 9 2 * *", "PREVIOUS", since=_FRIDAY)
     account(shared_superuser, job_id, now=_FRIDAY + _NINE)
     shared_superuser.execute(

@@ -1,4 +1,4 @@
-"""The load to come of jobs with calendars is the sum of what each job says of its own next runs."""
+"""The coming load of jobs with calendars is the sum of each job's own next runs."""
 
 import random
 import uuid
@@ -19,7 +19,7 @@ from sql_factory import Connection, make_cron_job, records, values
 MINUTE = timedelta(minutes=1)
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 _ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York")
-# A Friday before a weekend, a Saturday amid one, and days on which clocks are put forward and back in two of the zones.
+# A Friday before a weekend, a Saturday within one, and days on which clocks go forward and back in two of the zones.
 SINCE = (
     datetime(2027, 3, 5, 13, 7, tzinfo=UTC),
     datetime(2027, 6, 12, 2, 30, tzinfo=UTC),
@@ -57,7 +57,7 @@ update kronos.pointers as pointer
 
 
 def calendars(connection: Connection, workspace_id: uuid.UUID, since: datetime) -> None:
-    """Weekends, office hours in another zone, and days that are closed or open after all."""
+    """Store calendars with weekends, office hours in another zone, and days that are closed or exceptionally open."""
     near = [f"{since + timedelta(days=n):%Y-%m-%d}" for n in range(5)]
     put_calendar(connection, workspace_id, "week", week=_WEEK)
     put_calendar(
@@ -76,7 +76,7 @@ def calendars(connection: Connection, workspace_id: uuid.UUID, since: datetime) 
 
 
 def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
-    """How a job may tick: by each kind of schedule, rarely or often."""
+    """A job's schedule, of any kind, ticking rarely or often."""
     hour, minute, weekday = choose.randrange(24), choose.randrange(45), choose.randrange(7)
     anchor = (since - timedelta(days=choose.randrange(40), minutes=minute)).replace(second=0)
     crons = [
@@ -91,7 +91,7 @@ def schedules(choose: random.Random, since: datetime) -> dict[str, object]:
 
 
 def written(connection: Connection, endpoint: EndpointRow, choose: random.Random, since: datetime) -> None:
-    """A job that was there long before, with calendars and perhaps a window or a pause that ends."""
+    """Insert a job that has existed for long, with calendars and perhaps a window or a pause that ends."""
     names: Sequence[str] = choose.choice(
         [[], ["week"], ["office"], ["fair", "week"], ["week", "fair", "office"], ["mornings"]]
     )
@@ -136,7 +136,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
 def test_a_tick_between_two_midnights_of_a_day_is_moved_as_any(
     superuser: Connection, cron: str, on_blackout: str, hours: int
 ) -> None:
-    """On the Azores 0:30 comes twice on that Sunday, and the first time is the tick."""
+    """On the Azores, 0:30 comes twice on that Sunday. The first one is the tick."""
     since = datetime(2027, 10, 31, 0, 0, tzinfo=UTC) + timedelta(hours=hours)
     Clock(superuser).set(since)
     endpoint = add_endpoint(superuser)
@@ -172,7 +172,7 @@ select job.name
 
 
 def test_the_jobs_of_a_minute_are_those_that_run_in_it(superuser: Connection) -> None:
-    """Also those that calendars move there, of a tick that came before the job or after it."""
+    """Including those that calendars move into it, from a tick before or after the job's creation."""
     since = datetime(2027, 6, 12, 12, 0, tzinfo=UTC)  # a Saturday
     Clock(superuser).set(since)
     endpoint = add_endpoint(superuser)
@@ -223,14 +223,16 @@ def test_a_plan_of_the_load_knows_what_calendars_move(superuser: Connection) -> 
         "join kronos.jobs as job using (job_id) order by 1",
         params,
     )
-    monday, friday = ((4 * 24 - 3) * 60, (24 - 3) * 60)  # from two days before on
+    monday, friday = ((4 * 24 - 3) * 60, (24 - 3) * 60)  # two days from the beginning
     assert [(each["name"], each["hours"], each["minutes"]) for each in spread] == [
         ("NEXT", [monday], [1 << 30]), ("PREVIOUS", [friday], [1 << 30]),
     ]  # fmt: skip
 
 
 def test_what_would_move_too_much_is_left_out_and_said_so(superuser: Connection) -> None:
-    """Schedules of each minute of a Saturday, which all roll on: 10,000 ticks are asked for, the others not."""
+    """Schedules that tick every minute of a Saturday and all roll forward: 10,000 ticks are computed, the others are
+    left out.
+    """
     since = datetime(2027, 6, 11, 0, 0, tzinfo=UTC)  # a Friday
     endpoint = add_endpoint(superuser)
     calendars(superuser, endpoint.workspace_id, since)
@@ -249,7 +251,7 @@ def test_jobs_that_roll_alike_are_each_counted_however_they_were_written(superus
     calendars(superuser, endpoint.workspace_id, since)
     for text in ("30 9 * * 0", "30 9 * * 0", "30 09 * * 0", "30 9 * * sun"):
         job_at(superuser, endpoint, text, "NEXT", since=since - timedelta(days=9), calendars=["week"])
-    monday = (2 * 24 - 3) * 60 + 30  # from the Saturday's noon on
+    monday = (2 * 24 - 3) * 60 + 30  # from noon on Saturday
     params = {"workspace": endpoint.workspace_id, "from": since, "to": since + timedelta(days=4), "schedules": 1000}
     found = of_rows([LoadRow(**row) for row in records(superuser, _COMING, params)], 4 * 1440)
     assert {nth: runs for nth, runs in enumerate(found.runs) if runs} == {monday: 4}
@@ -258,7 +260,9 @@ def test_jobs_that_roll_alike_are_each_counted_however_they_were_written(superus
 
 
 def test_a_tick_that_waits_is_taken_off_an_hour_that_begins_at_half_past(superuser: Connection) -> None:
-    """In India the hours of a day are other ones than those in UTC: what waits was less than none of them."""
+    """In India, hours begin at half past an hour in UTC. The waiting tick used to be subtracted from an hour without
+    ticks.
+    """
     since = datetime(2027, 6, 11, 12, 0, tzinfo=UTC)  # a Friday
     Clock(superuser).set(since)
     endpoint = add_endpoint(superuser)

@@ -1,5 +1,6 @@
-"""A changed calendar is followed in steps: which jobs have followed, what becomes of ticks meanwhile, and that no step
-waits for anybody."""
+"""Jobs follow a changed calendar in steps: which ones have followed, what becomes of ticks meanwhile, and that no step
+waits for a lock.
+"""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -48,7 +49,7 @@ select count(*)
 
 @pytest.fixture
 def endpoint(superuser: Connection) -> EndpointRow:
-    """In a workspace with a calendar `bank` that closes nothing, on a Friday."""
+    """An endpoint in a workspace with a calendar `bank` that closes nothing. It is Friday."""
     Clock(superuser).set(_FRIDAY)
     made = add_endpoint(superuser)
     put_calendar(superuser, made.workspace_id, "bank")
@@ -56,7 +57,7 @@ def endpoint(superuser: Connection) -> EndpointRow:
 
 
 def jobs(connection: Connection, endpoint: EndpointRow, number: int, cron: str = "0 9 * * 6") -> uuid.UUID:
-    """So many jobs that roll on; one of them."""
+    """Insert `number` jobs that roll forward. Return one of them."""
     job_id = job_at(connection, endpoint, cron, "NEXT", since=_FRIDAY, calendars=["bank"])
     connection.execute(_COPIES, {"job_id": job_id, "copies": number - 1})
     return job_id
@@ -67,7 +68,7 @@ def close(connection: Connection, endpoint: EndpointRow, *days: str) -> int:
 
 
 def move(connection: Connection, endpoint: EndpointRow, limit: int) -> int:
-    """A step; how many jobs it got on with."""
+    """Take one step. Return how many jobs it advanced."""
     found = value(
         connection,
         "select document_id from kronos.calendars where workspace_id = %s and name = 'bank'",
@@ -87,7 +88,7 @@ def test_few_jobs_follow_with_the_change_and_others_in_steps(superuser: Connecti
     assert (move(superuser, endpoint, 2), left(superuser)) == (2, [3])
     assert value(superuser, "select kronos.move_all(kronos.clock())") == 0
     assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([], 0)
-    assert close(superuser, endpoint) == 5  # and back
+    assert close(superuser, endpoint) == 5  # and back again
     assert value(superuser, "select (kronos.move_further('bank')).jobs_left") == 0
     assert value(superuser, _WRONG, [endpoint.workspace_id]) == 0
 
@@ -99,7 +100,7 @@ def test_a_step_that_dies_has_done_nothing_and_is_done_again(
     close(superuser, endpoint, "2027-06-12")
     with psycopg.connect(database_url) as dying:
         assert move(dying, endpoint, 2) == 2
-        assert move(superuser, endpoint, 2) == 0  # another is at it
+        assert move(superuser, endpoint, 2) == 0  # another session is running a step
         superuser.execute("select pg_terminate_backend(%s)", [dying.info.backend_pid])
         with pytest.raises(psycopg.OperationalError):
             dying.commit()
@@ -123,7 +124,9 @@ def test_a_change_that_comes_meanwhile_begins_anew(superuser: Connection, endpoi
 def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
     superuser: Connection, database_url: str, endpoint: EndpointRow
 ) -> None:
-    """Who changes a job locks it first and its calendars then, and a change of a calendar the other way round."""
+    """A change of a job locks the job first and then its calendars. A change of a calendar locks in the
+    opposite order.
+    """
     job_id = jobs(superuser, endpoint, 3)
     with psycopg.connect(database_url) as holder:
         holder.execute("select from kronos.jobs where job_id = %s for update", [job_id])
@@ -132,7 +135,7 @@ def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
             assert close(superuser, endpoint, "2027-06-12") == 1
         holder.execute("select from kronos.calendars where workspace_id = %s for share", [endpoint.workspace_id])
         assert (move(superuser, endpoint, 10), left(superuser)) == (0, [1])
-    assert move(superuser, endpoint, 10) == 0  # tried half a second ago
+    assert move(superuser, endpoint, 10) == 0  # it was tried less than half a second ago
     Clock(superuser).step(timedelta(seconds=1))
     assert (move(superuser, endpoint, 10), left(superuser)) == (1, [])
     assert due(superuser, job_id) == (_SATURDAY + timedelta(days=1) + _NINE, _SATURDAY + _NINE)
@@ -141,12 +144,12 @@ def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
 def test_a_job_that_is_held_for_long_brings_no_other_job_to_be_read_again(
     superuser: Connection, database_url: str, endpoint: EndpointRow
 ) -> None:
-    """Each step looked through all jobs that roll behind the last one that was asked, those of other calendars."""
+    """Each step used to scan all rolling jobs after the last one tried, including those with other calendars."""
     put_calendar(superuser, endpoint.workspace_id, "other")
     other = job_at(superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY, calendars=["other"])
     superuser.execute(_COPIES, {"job_id": other, "copies": 3_000})
     job_id = jobs(superuser, endpoint, 1)
-    superuser.execute("set session_replication_role = replica")  # its id is the first: all others stand behind it
+    superuser.execute("set session_replication_role = replica")  # Its id is the lowest: all others come after it.
     first = {"first": uuid.UUID(int=1), "job_id": job_id}
     superuser.execute(
         "update kronos.jobs set job_id = %(first)s, first_version_id = %(first)s where job_id = %(job_id)s", first
@@ -158,9 +161,9 @@ def test_a_job_that_is_held_for_long_brings_no_other_job_to_be_read_again(
     with psycopg.connect(database_url) as holder:
         holder.execute("select from kronos.jobs where job_id = %s for update", [uuid.UUID(int=1)])
         assert close(superuser, endpoint, "2027-06-12") == 1
-        step = "select kronos.move_some((select document_id from kronos.calendar_moves), 500)"  # there are two
+        step = "select kronos.move_some((select document_id from kronos.calendar_moves), 500)"  # of two calendars
         read = []
-        for _ in range(3):  # the first loads what a session keeps
+        for _ in range(3):  # the first one fills the session's caches
             clock.step(timedelta(seconds=1))
             superuser.execute("update kronos.calendar_moves set next_at = '-infinity'")
             read.append(buffers(superuser, step))
@@ -170,7 +173,7 @@ def test_a_job_that_is_held_for_long_brings_no_other_job_to_be_read_again(
 
 
 def test_a_tick_meanwhile_is_judged_by_the_present_version(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Whether its job has followed or not: one that has not is looked at when the version before says."""
+    """Whether or not its job has followed. A job that has not is examined when the previous version is due."""
     first = jobs(superuser, endpoint, 203)
     close(superuser, endpoint, "2027-06-12")
     behind = values(
@@ -222,7 +225,7 @@ def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connecti
 def test_alike_jobs_follow_from_their_own_ticks_and_within_their_own_bounds(
     superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """What many jobs have in common is asked once: their ticks, their beginnings and their ends are their own."""
+    """What the jobs have in common is computed once. Their ticks, beginnings and ends are their own."""
 
     def job(**terms: object) -> uuid.UUID:
         return job_at(superuser, endpoint, "0 9 * * 6,1", "NEXT", since=_FRIDAY, calendars=["bank"], **terms)
@@ -234,7 +237,7 @@ def test_alike_jobs_follow_from_their_own_ticks_and_within_their_own_bounds(
     assert close(superuser, endpoint, "2027-06-12", "2027-06-20") == 0
     week, sunday = timedelta(days=7), _SATURDAY + timedelta(days=1) + _NINE
     assert due(superuser, plain) == (sunday, _SATURDAY + _NINE)
-    assert due(superuser, ends) == (_SATURDAY + _NINE, None)  # on Sunday it has ended
+    assert due(superuser, ends) == (_SATURDAY + _NINE, None)  # on Sunday the job has ended
     assert due(superuser, later) == (_SATURDAY + week + _NINE, None)
 
 
@@ -255,8 +258,9 @@ def test_a_step_is_of_one_calendar(superuser: Connection, database_url: str, end
 def test_jobs_of_two_workspaces_follow_each_its_own_calendar(
     superuser: Connection, database_url: str, endpoint: EndpointRow
 ) -> None:
-    """Their calendars have one name, their jobs one schedule: where both followed at once, as when both end, each
-    could have been where the other's calendar says."""
+    """The calendars have the same name and the jobs the same schedule. If both followed together, as at the end of
+    both, each could be placed by the other's calendar.
+    """
     other = add_endpoint(superuser)
     put_calendar(superuser, other.workspace_id, "bank")
     mine, theirs = (jobs(superuser, each, 1) for each in (endpoint, other))
@@ -271,8 +275,9 @@ def test_jobs_of_two_workspaces_follow_each_its_own_calendar(
 
 @pytest.fixture
 def behind(superuser: Connection, database_url: str, endpoint: EndpointRow) -> uuid.UUID:
-    """A job that waits for Monday with the tick of a Saturday of which its calendar says, at noon, that it was open;
-    somebody held it when that was written."""
+    """A job with a Saturday tick that waits for Monday. At noon on Saturday its calendar was changed to say that
+    Saturday is open, while another session held the job.
+    """
     close(superuser, endpoint, "2027-06-12", "2027-06-13")
     job_id = jobs(superuser, endpoint, 1)
     superuser.execute("update kronos.jobs set catch_up_policy = 'ALL', catch_up_window_seconds = 86400")
@@ -285,14 +290,14 @@ def behind(superuser: Connection, database_url: str, endpoint: EndpointRow) -> u
 
 
 def _settle(connection: Connection, job_id: uuid.UUID) -> None:
-    """What comes first in each change of a job."""
+    """Settle the job's ticks, as each change of a job does first."""
     value(connection, "select kronos.settle_ticks(%s)", [job_id])
 
 
 def test_who_changes_a_job_that_has_not_followed_accounts_for_what_is_due_by_now(
     superuser: Connection, behind: uuid.UUID
 ) -> None:
-    """Else the tick is neither version's: the next one begins after it."""
+    """Otherwise the tick would belong to neither version, since the next one begins after it."""
     _settle(superuser, behind)
     assert [each["scheduled_at"] for each in live(superuser, behind)] == [_SATURDAY + _NINE]
     assert due(superuser, behind) == (_SATURDAY + timedelta(days=7) + _NINE, None)

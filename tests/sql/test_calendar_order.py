@@ -1,4 +1,6 @@
-"""Ticks of one day that calendars close for different lengths: who is accounted for later waits for the one before."""
+"""Ticks of one day that calendars close for different lengths of time: a tick that is accounted for later waits for the
+one before it.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,8 +31,9 @@ _NEXT = (
 @pytest.mark.parametrize(
     ("on_blackout", "closed"),
     [
-        # Nine and five o'clock are on two days of a calendar that is twelve hours ahead: of the 29th the morning is
-        # closed until the 31st and the evening until the 30th; backwards the morning is open, the evening is not.
+        # Nine and five o'clock are on two different days of a calendar that is twelve hours ahead. On the 29th, the
+        # morning is closed until the 31st and the evening until the 30th. Backwards, the morning is open and the
+        # evening is not.
         ("NEXT", [day("2027-03-29", "2027-03-30")]),
         ("PREVIOUS", [day("2027-03-30", "2027-03-30")]),
     ],
@@ -47,7 +50,7 @@ def test_what_is_to_come_is_listed_as_it_comes(
     within = value(superuser, _WITHIN, [job_id])
     assert within == listed[: len(within)]
     came: list[datetime] = []
-    for expected in sorted(set(listed)):  # one ring accounts for all that is due
+    for expected in sorted(set(listed)):  # one ring accounts for everything that is due
         assert value(superuser, _NEXT, [job_id]) == expected
         came += ring_until(superuser, job_id, expected + timedelta(minutes=1))
     assert came == sorted(set(listed))
@@ -56,8 +59,8 @@ def test_what_is_to_come_is_listed_as_it_comes(
 _FRIDAY = datetime(2027, 6, 11, tzinfo=UTC)
 _NINE, _SEVENTEEN = timedelta(hours=9), timedelta(hours=17)
 _SATURDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=3)
-# One of Saturday's two ticks waits for the other: on Monday is open what is closed on Saturday before noon, and on
-# Friday what is closed after it.
+# One of Saturday's two ticks waits for the other. Before noon, Saturday is closed and Monday is open; after noon,
+# Saturday is closed and Friday is open.
 _HELD = [
     ("NEXT", ("2027-06-12", "2027-06-12T12:00"), day("2027-06-13"), _MONDAY + _NINE),
     ("PREVIOUS", ("2027-06-12T12:00", "2027-06-13"), None, _SATURDAY + _NINE),
@@ -79,8 +82,9 @@ select kronos.next_run_of(job, pointer) as first,
 def test_what_waits_for_the_tick_before_it_is_promised_and_is_not_late(
     superuser: Connection, on_blackout: str, closed: tuple[str, str], besides: CalendarDay | None, runs_at: datetime
 ) -> None:
-    """It was MISSED, or expired by its deadline, when its turn came; once its own time, or that of the other day, had
-    passed, next_run_at, the list and the plan did not have it."""
+    """It used to be MISSED, or to expire by its deadline, when its turn came. Once its own time, or the other day's,
+    had passed, next_run_at, the list and the plan used to omit it.
+    """
     clock = Clock(superuser)
     clock.stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
@@ -99,7 +103,9 @@ def test_what_waits_for_the_tick_before_it_is_promised_and_is_not_late(
 
 
 def test_a_tick_that_is_skipped_at_its_time_is_waited_for_as_well(superuser: Connection) -> None:
-    """At nine it is closed on each day; at five Saturday's tick is to run on Friday, but stands behind it."""
+    """Nine o'clock is closed on every day. At five, Saturday's tick would run on Friday, but must wait for the nine
+    o'clock tick.
+    """
     clock = Clock(superuser)
     clock.stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
@@ -116,8 +122,9 @@ def test_a_tick_that_is_skipped_at_its_time_is_waited_for_as_well(superuser: Con
 
 
 def test_a_few_runs_are_those_that_come_first(superuser: Connection) -> None:
-    """Of a day whose ticks may move as many were asked of as runs were wanted: where nine o'clock is skipped, the one
-    run that max_runs leaves, at five, was in no plan."""
+    """If a day's ticks can move, only as many used to be examined as runs were wanted. With nine o'clock skipped, the
+    one run that max_runs leaves, at five, was in no plan.
+    """
     Clock(superuser).stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
     hours = BusinessHours(opens="10:00", closes="18:00")

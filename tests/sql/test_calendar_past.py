@@ -1,4 +1,4 @@
-"""A calendar that is changed for days that have passed: what was accounted for stays, and what waited is late."""
+"""A calendar that is changed for past days: ticks that were accounted for stay, and ticks that waited are late."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ _NINE = timedelta(hours=9)
 
 @pytest.fixture
 def endpoint(shared_superuser: Connection) -> EndpointRow:
-    """In a workspace with a calendar `bank` that closes the Saturday and the Sunday."""
+    """An endpoint in a workspace with a calendar `bank` that closes a Saturday and Sunday."""
     made = add_endpoint(shared_superuser)
     put_calendar(shared_superuser, made.workspace_id, "bank", days=[day("2026-05-02", "2026-05-03", "Fair")])
     return made
@@ -56,7 +56,7 @@ def test_what_has_run_stays_though_its_day_is_closed_now(shared_superuser: Conne
 def test_a_tick_that_waits_and_should_have_run_is_late(
     shared_superuser: Connection, endpoint: EndpointRow, policy: str, window: int, is_run: bool
 ) -> None:
-    """On Sunday it waits for Monday, and the calendar says now that Saturday was open."""
+    """On Sunday it waits for Monday. Then the calendar is changed to say that Saturday was open."""
     job_id = job_at(
         shared_superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY, calendars=["bank"], catch_up_policy=policy,
         catch_up_window_seconds=window,
@@ -78,7 +78,9 @@ def test_a_tick_that_waits_and_should_have_run_is_late(
 def test_a_tick_that_should_have_run_before_its_time_is_late_then(
     shared_superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """On Saturday the calendar closes the coming Monday, whose run belongs on Friday: that is a day late."""
+    """On Saturday, the calendar is changed to close the coming Monday. Its run belongs on Friday, and is now a day
+    late.
+    """
     job_id = job_at(
         shared_superuser, endpoint, "0 9 * * 1", "PREVIOUS", since=_FRIDAY - timedelta(days=3), calendars=["bank"],
         catch_up_window_seconds=172800,
@@ -89,7 +91,7 @@ def test_a_tick_that_should_have_run_before_its_time_is_late_then(
     assert due(shared_superuser, job_id) == (_FRIDAY + _NINE, _MONDAY + _NINE)
     account(shared_superuser, job_id, now=_SATURDAY + _NINE)
     assert [tick for tick, _ in runs(shared_superuser, job_id)] == [_MONDAY + _NINE]
-    open_all(shared_superuser, endpoint)  # it has run: not again on Monday
+    open_all(shared_superuser, endpoint)  # it has run, so it does not run again on Monday
     ring_until(shared_superuser, job_id, _MONDAY + timedelta(days=1))
     assert ([tick for tick, _ in runs(shared_superuser, job_id)], codes(shared_superuser, job_id)) == (
         [_MONDAY + _NINE], [],

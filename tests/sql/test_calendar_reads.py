@@ -1,4 +1,4 @@
-"""How often large calendars are read: what asks of many jobs, or of a year, reads each once."""
+"""How often large calendars are read: a query about many jobs, or about a year, reads each calendar once."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ def calls(connection: Connection, function: str, asked: str, *params: Any) -> in
     called = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = %s"
     with connection.transaction():
         connection.execute("set local track_functions = 'all'")
-        before = value(connection, called, [function])  # what of other transactions is not passed on yet
+        before = value(connection, called, [function])  # calls of earlier transactions that have not been flushed
         connection.execute(asked, params)
         return int(value(connection, called, [function]) - before)
 
@@ -40,7 +40,9 @@ def endpoint(superuser: Connection) -> EndpointRow:
 
 @pytest.mark.parametrize("asked", ["coming_hours", "movable_jobs"])
 def test_a_calendar_that_many_jobs_name_is_read_once(superuser: Connection, endpoint: EndpointRow, asked: str) -> None:
-    """Each set of calendars read all of its own: of two thousand jobs of ten that took longer than a statement may."""
+    """Each set of calendars used to read all of its calendars. For two thousand jobs with sets of ten, that took longer
+    than the statement timeout.
+    """
     sets = [[one, two] for one in _NAMES for two in _NAMES if one != two]
     for nth, names in enumerate(sets):
         job_at(superuser, endpoint, f"{nth} 9 * * *", "SKIP", since=_SINCE, calendars=names, spread="5m")
@@ -52,7 +54,7 @@ def test_a_calendar_that_many_jobs_name_is_read_once(superuser: Connection, endp
 
 
 def test_the_changes_of_a_zone_are_asked_for_once_a_calendar(superuser: Connection, endpoint: EndpointRow) -> None:
-    """They were for each of a year's days, six times: ten calendars of 5,000 days took 1.8 s."""
+    """They used to be queried for each day of the year, six times: ten calendars of 5,000 days took 1.8 s."""
     within = "select kronos.open_times(%s, %s, %s, %s)"
     found = calls(
         superuser, "zone_changes", within, endpoint.workspace_id, _NAMES, _SINCE, _SINCE + timedelta(days=365)
@@ -64,7 +66,7 @@ def test_the_changes_of_a_zone_are_asked_for_once_a_calendar(superuser: Connecti
 def test_a_time_that_is_closed_on_each_day_is_asked_of_a_few(
     superuser: Connection, endpoint: EndpointRow, on_blackout: str
 ) -> None:
-    """On 366 of them, for each tick that was looked at: what skip_next is to skip of such a job took 12 s."""
+    """They used to be 366, for each tick that was examined: finding what skip_next skips took 12 s for such a job."""
     job_id = job_at(superuser, endpoint, "0 12 1 1 *", on_blackout, since=_SINCE, calendars=["mornings"], skip_next=2)
     for look, most in (
         ("kronos.fate_of(job, kronos.next_tick(job.schedule, kronos.now()))", 7),

@@ -1,5 +1,6 @@
-"""What plans say of the runs of the coming week of jobs with calendars: each run, none twice, and none of a tick that
-is accounted for."""
+"""The coming week in plans, for jobs with calendars: each run exactly once, and none for a tick that is
+accounted for.
+"""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ _WEEK = timedelta(days=7)
 _MINUTE = timedelta(minutes=1)
 _FRIDAY = datetime(2027, 6, 11, 12, 0, tzinfo=UTC)
 _SATURDAY, _SUNDAY, _MONDAY = _FRIDAY + timedelta(days=1), _FRIDAY + timedelta(days=2), _FRIDAY + timedelta(days=3)
-_NINE = timedelta(hours=-3)  # from noon
+_NINE = timedelta(hours=-3)  # from noon on
 _TICK_BY_TICK = """
 select (run ->> 'at')::timestamptz
   from kronos.coming_runs(%(workspace)s, %(calendars)s, %(on_blackout)s, %(schedule)s, %(starts_at)s, %(ends_at)s,
@@ -62,8 +63,9 @@ def test_a_week_is_told_at_once_as_it_is_tick_by_tick(superuser: Connection, sin
 
 
 def test_a_week_of_minutes_looks_at_no_tick_that_is_open(superuser: Connection) -> None:
-    """Each of 10,080 ticks was asked for twice: a plan of five jobs that run each minute took longer than a statement
-    may, and files that had them could not be applied."""
+    """Each of 10,080 ticks used to be examined twice. A plan of five jobs that run every minute took longer than the
+    statement timeout, and files with such jobs could not be applied.
+    """
     Clock(superuser).set(_FRIDAY)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-14")])
@@ -82,7 +84,7 @@ def test_a_week_of_minutes_looks_at_no_tick_that_is_open(superuser: Connection) 
 
 
 def _planned(connection: Connection, workspace_id: object, job_id: object) -> list[datetime]:
-    """As apply lists them of a job."""
+    """The job's coming runs as apply lists them."""
     connection.execute("select set_config('kronos.workspace_id', %s, false)", [str(workspace_id)])
     text = texts()["managed.list_coming_runs"]
     (found,) = records(connection, text, {"job_ids": [job_id], "within": _WEEK, "shown": 20})
@@ -102,7 +104,7 @@ def _before(connection: Connection, job_id: object) -> int:
 
 
 def test_a_plan_has_no_run_of_a_tick_that_came_before_its_job(superuser: Connection) -> None:
-    """Made on a Sunday, a job of Saturdays has no run on Monday: it answers for no tick before it."""
+    """A job of Saturdays that is created on a Sunday has no run on Monday: it does not answer for earlier ticks."""
     Clock(superuser).set(_SUNDAY)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"))
@@ -113,7 +115,7 @@ def test_a_plan_has_no_run_of_a_tick_that_came_before_its_job(superuser: Connect
 
 
 def test_a_plan_has_no_run_of_a_tick_that_ran_before_its_time(superuser: Connection) -> None:
-    """Saturday's tick ran on Friday; then the calendar opened its own day: it does not run again."""
+    """Saturday's tick ran on Friday. Then the calendar opened Saturday; the tick does not run again."""
     Clock(superuser).set(_FRIDAY - timedelta(days=1))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-12")])
@@ -127,8 +129,9 @@ def test_a_plan_has_no_run_of_a_tick_that_ran_before_its_time(superuser: Connect
 @pytest.mark.parametrize("cron", ["0 9 * * 6", "0 9 * * 4,6"])
 @pytest.mark.parametrize("resume", ["select kronos.reap()", "select kronos.settle_ticks(%(id)s)"])
 def test_what_waits_beyond_a_pause_runs_whoever_ends_it(superuser: Connection, cron: str, resume: str) -> None:
-    """Paused until Sunday, Saturday's tick runs on Monday: the list of the next runs said so, next_run_at did not, and
-    it depended on who ended the pause and on whether another tick was skipped with it."""
+    """With a pause until Sunday, Saturday's tick runs on Monday. The list of next runs used to say so but next_run_at
+    did not, and the outcome depended on what ended the pause and on whether another tick was skipped with it.
+    """
     Clock(superuser).set(_FRIDAY - timedelta(days=2))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"))
@@ -148,7 +151,7 @@ def test_what_waits_beyond_a_pause_runs_whoever_ends_it(superuser: Connection, c
 
 
 def test_what_would_run_within_a_pause_is_skipped_with_it(superuser: Connection) -> None:
-    """Wednesday's tick was, and Saturday's, which was to run on Friday, ran late when the pause was over."""
+    """Wednesday's tick was skipped. Saturday's, which was to run on Friday, used to run late after the pause."""
     wednesday = _FRIDAY - timedelta(days=2)
     Clock(superuser).set(wednesday - timedelta(days=1))
     endpoint = add_endpoint(superuser)
@@ -164,7 +167,7 @@ def test_what_would_run_within_a_pause_is_skipped_with_it(superuser: Connection)
 
 
 def test_a_run_within_a_pause_is_not_the_next(superuser: Connection) -> None:
-    """Monday's tick would run on Friday, in the pause, which ends on Saturday."""
+    """Monday's tick would run on Friday, within the pause, which ends on Saturday."""
     Clock(superuser).set(_FRIDAY - timedelta(days=1))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-12", "2027-06-14")])
@@ -175,7 +178,7 @@ def test_a_run_within_a_pause_is_not_the_next(superuser: Connection) -> None:
 
 
 def test_a_job_that_is_behind_shows_its_next_runs(superuser: Connection) -> None:
-    """2,000 ticks from the pointer on were looked at, and 200 of the day that has begun: there was no next run."""
+    """2,000 ticks from the pointer on used to be examined, and 200 of the current day, so no next run was found."""
     Clock(superuser).set(_FRIDAY)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-13")])
@@ -185,7 +188,7 @@ def test_a_job_that_is_behind_shows_its_next_runs(superuser: Connection) -> None
 
 
 def test_what_cannot_run_before_the_end_holds_back_nothing(superuser: Connection) -> None:
-    """At nine it is closed, and the next day comes when the job has ended; at five it is open."""
+    """Nine o'clock is closed, and the next day comes after the job's end. Five o'clock is open."""
     Clock(superuser).set(_FRIDAY - timedelta(hours=5))
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one", days=[day("2027-06-11T08:00", "2027-06-11T13:00")])
@@ -205,7 +208,7 @@ def test_what_cannot_run_before_the_end_holds_back_nothing(superuser: Connection
 def test_a_tick_at_the_end_of_a_pause_is_the_next_run(
     superuser: Connection, calendars: list[str], on_blackout: str
 ) -> None:
-    """Paused until nine, it runs at nine: the list of its next runs began a day later than next_run_at."""
+    """With a pause until nine, it runs at nine. The list of next runs used to begin a day later than next_run_at."""
     Clock(superuser).set(_FRIDAY + 2 * _NINE)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "one")

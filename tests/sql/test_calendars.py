@@ -1,5 +1,6 @@
-"""Which instants calendars close, and what becomes of the ticks there, against plain Python
-(tests/calendar_oracle.py)."""
+"""Which instants calendars close, and what becomes of the ticks there, compared with plain Python
+(tests/calendar_oracle.py).
+"""
 
 import uuid
 from dataclasses import replace
@@ -21,7 +22,7 @@ from sql_factory import Connection, records, values
 
 _ZONES = [
     *["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "America/Santiago"],
-    *["Pacific/Kiritimati", "Etc/GMT+12", "Pacific/Apia"],  # 14 h before UTC, 12 h behind it, without 2011-12-30
+    *["Pacific/Kiritimati", "Etc/GMT+12", "Pacific/Apia"],  # 14 h ahead of UTC, 12 h behind it, and without 2011-12-30
 ]
 _FROM = datetime(2026, 1, 1)  # noqa: DTZ001 - readings of a zone's clocks
 _NAMED = st.builds(
@@ -49,8 +50,8 @@ _CALENDARS = st.builds(
     _HOURS,
     st.lists(_NAMED, max_size=8),
 )
-# Into which days a calendar is moved: none; the clocks' changes of both halves of the world; a day that is none; a year
-# before a leap day
+# The dates to which a calendar is moved: unchanged; clock changes of both hemispheres; a day that does not exist; a
+# year before a leap day.
 _BY = st.sampled_from(
     [date(2026, 1, 1), date(2026, 3, 5), date(2026, 10, 8), date(2011, 12, 5), date(2027, 12, 10)]
 ).map(lambda begins: datetime.combine(begins, time()) - _FROM)
@@ -67,13 +68,13 @@ select each.tick, fate.run_at, fate.reason ->> 'code' as code,
 
 
 def moved(calendar: PlainCalendar, by: timedelta) -> PlainCalendar:
-    """Its named days as many days later."""
+    """The calendar with its named days shifted."""
     named = [replace(each, starts=each.starts + by, ends=each.ends + by) for each in calendar.named]
     return replace(calendar, named=tuple(named))
 
 
 def stored(connection: Connection, workspace_id: uuid.UUID, calendar: PlainCalendar, name: str) -> None:
-    """As a row."""
+    """Store it as a row."""
     put_calendar(
         connection,
         workspace_id,
@@ -122,7 +123,7 @@ def test_a_calendar_closes_the_instants_that_its_days_and_its_week_say(
         {"instants": instants, "workspace_id": workspace_id},
     )
     assert [each["is_closed"] for each in found] == [calendar.closes_at(at) for at in instants]
-    # nothing is open before the end that a closure names: previews leap to it
+    # Nothing is open before the end that a closure names: previews skip to it.
     for each in found:
         if each["is_closed"]:
             assert each["until"] > each["at"]
@@ -182,7 +183,7 @@ def test_ticks_run_where_plain_python_says(
         if each["run_at"] is None:
             assert each["following"] > each["tick"]
             leapt = [other for other in found[place + 1 :] if other["tick"] < each["following"]]
-            assert [other["run_at"] for other in leapt] == [None] * len(leapt), (each, "looks leap over no run")
+            assert [other["run_at"] for other in leapt] == [None] * len(leapt), (each, "no run is skipped over")
     runs = [each["run_at"] for each in found if each["run_at"] is not None]
     if (
         all(calendar.opens == time() and calendar.closes == time() for calendar in calendars)
@@ -191,14 +192,14 @@ def test_ticks_run_where_plain_python_says(
         )
         and {calendar.zone for calendar in calendars} == {zone}
     ):
-        assert runs == sorted(set(runs)), "where whole days are closed, no run overtakes another and none are one"
+        assert runs == sorted(set(runs)), "when whole days are closed, runs neither overtake each other nor coincide"
 
 
 @pytest.mark.parametrize(("on_blackout", "step"), [("NEXT", 1), ("PREVIOUS", -1)])
 def test_the_first_of_the_month_rolls_to_the_trading_days_of_new_york(
     shared_superuser: Connection, workspace_id: uuid.UUID, on_blackout: str, step: int
 ) -> None:
-    """As the package `holidays` knows its days, and says which is the next and the one before."""
+    """According to the `holidays` package, which knows the exchange's days and computes the next and previous one."""
     exchange = holidays.financial_holidays("NYSE", years=range(2025, 2031))
     put_calendar(
         shared_superuser, workspace_id, "bank", days=[day(str(each), name=name) for each, name in exchange.items()],
@@ -226,16 +227,16 @@ def test_the_first_of_the_month_rolls_to_the_trading_days_of_new_york(
 @pytest.mark.parametrize(
     ("cron", "on_blackout", "days", "expected"),
     [
-        # over the end of a year
+        # across the end of a year
         ("0 9 1 1 *", "NEXT", [day("2026-12-24", "2027-01-03")], "2027-01-04T09:00:00+01:00"),
         ("0 9 1 1 *", "PREVIOUS", [day("2026-12-24", "2027-01-03")], "2026-12-23T09:00:00+01:00"),
-        # onto a day on which the clocks leave its time out, and one that has it twice
+        # onto a day on which clocks skip its time, and one on which they show it twice
         ("30 2 27 3 *", "NEXT", [day("2027-03-27")], "2027-03-28T03:00:00+02:00"),
         ("30 2 30 10 *", "NEXT", [day("2027-10-30")], "2027-10-31T02:30:00+02:00"),
-        # no day within a year
+        # no open day within a year
         ("0 9 1 1 *", "NEXT", [day("2026-01-01", "2028-12-31")], None),
         ("0 9 1 1 *", "NEXT", [day("2027-01-01", "2027-12-30")], "2027-12-31T09:00:00+01:00"),
-        # of several closed days in a row the nearest is taken
+        # of several closed days in a row, the nearest is taken
         ("0 9 1,2 1 *", "NEXT", [day("2027-01-01", "2027-01-02")], None),
         ("0 9 31,1 12,1 *", "PREVIOUS", [day("2026-12-31", "2027-01-01")], None),
     ],
@@ -265,9 +266,9 @@ def test_rolls_at_their_edges(
 @pytest.mark.parametrize(
     ("cron", "on_blackout", "runs"),
     [
-        # the last day with ticks moves on though the one before does not
+        # the last day with ticks moves although the one before it does not
         ("0 13 1,2 6 *", "NEXT", [None, 4]),
-        # none of the mornings is open; the evenings of the same day move
+        # none of the mornings is open; the later ticks of the same day move
         ("0 9,13,17 2 6 *", "NEXT", [None, 4, 4]),
         ("0 9,13,17 2 6 *", "PREVIOUS", [None, 0, 0]),
         ("0 13 1,2 6 *", "PREVIOUS", [0, None]),
@@ -281,7 +282,7 @@ def test_what_a_look_leaps_over_ends_where_the_next_may_run(
     on_blackout: str,
     runs: list[int | None],
 ) -> None:
-    """Of the first three days of June 2027, which are closed, as the mornings are of each; 0 is the last of May."""
+    """The first three days of June 2027 are closed, and so is every morning. Run 0 is the last day of May."""
     put_calendar(
         shared_superuser, workspace_id, "shut", days=[day("2027-06-01", "2027-06-03")], timezone=zone,
         hours=BusinessHours(opens="12:00", closes="24:00"),

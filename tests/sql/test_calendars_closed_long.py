@@ -1,4 +1,6 @@
-"""Closures that are long, or have no end: every look through a job's ticks ends, and finds what comes after them."""
+"""Closures that are long or never end: every search through a job's ticks ends, and finds what comes after the
+closure.
+"""
 
 import random
 import uuid
@@ -36,12 +38,12 @@ def endpoint(superuser: Connection) -> EndpointRow:
 
 
 def looked_at(connection: Connection, job_id: uuid.UUID, look: str) -> int:
-    """How many ticks a look judges."""
+    """How many ticks a query examines."""
     judged = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where funcname = 'when_runs'"
     with connection.transaction():
         connection.execute("set local track_functions = 'all'")
         connection.execute("set local statement_timeout = '20s'")
-        before = value(connection, judged)  # what of other transactions is not passed on yet
+        before = value(connection, judged)  # calls of earlier transactions that have not been flushed
         connection.execute(f"{look} from kronos.jobs as job where job.job_id = %s", [job_id])
         return int(value(connection, judged) - before)
 
@@ -50,8 +52,9 @@ def looked_at(connection: Connection, job_id: uuid.UUID, look: str) -> int:
 def test_a_job_that_never_runs_costs_each_look_little(
     superuser: Connection, endpoint: EndpointRow, on_blackout: str
 ) -> None:
-    """A list of a hundred such jobs took longer than a statement may; and the runs of a week of one that rolls back
-    were looked for until the year 2999."""
+    """A list of a hundred such jobs used to exceed the statement timeout, and the coming week of a job that rolls back
+    was searched until the year 2999.
+    """
     for cron in ("* * * * *", "0 9 * * *", "0 9 * * 1", "0 9 1 * *", "*/5 9 1 1 *"):
         for calendars in (["for-ever"], ["even", "odd"]):
             job_id = job_at(superuser, endpoint, cron, on_blackout, since=_FRIDAY, calendars=calendars)
@@ -64,7 +67,7 @@ def test_a_job_that_never_runs_costs_each_look_little(
 
 
 def test_a_list_of_jobs_that_never_run_finds_that_out_once(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Each of them had 200 of its ticks looked at: a list of two hundred, of ten large calendars, took 4 s."""
+    """200 ticks of each used to be examined: a list of two hundred such jobs with ten large calendars took 4 s."""
     jobs = [
         job_at(superuser, endpoint, cron, on_blackout, since=_FRIDAY, calendars=["even", "odd"])
         for on_blackout in ("SKIP", "NEXT", "PREVIOUS")
@@ -78,12 +81,12 @@ def test_a_list_of_jobs_that_never_run_finds_that_out_once(superuser: Connection
         assert values(superuser, listed, [jobs]) == [None] * len(jobs)
         looks, reads = (value(superuser, judged, [name]) for name in ("when_runs", "open_times"))
     assert (looks - before[0], reads - before[1]) <= (15, 21)
-    put_calendar(superuser, endpoint.workspace_id, "odd", week=["mon"])  # what was found out is not true any more
+    put_calendar(superuser, endpoint.workspace_id, "odd", week=["mon"])  # the cached result is no longer true
     assert None not in values(superuser, listed, [jobs])
 
 
 def test_why_nothing_runs_is_said(superuser: Connection, endpoint: EndpointRow) -> None:
-    """The list of runs was empty, and said of no tick more than which calendar closes it."""
+    """The list of runs used to be empty, with no explanation except which calendar closes each tick."""
     put_calendar(superuser, endpoint.workspace_id, "mornings", hours=BusinessHours(opens="06:00", closes="11:00"))
     said = "select (kronos.runs_to_come(job, 3)).lints from kronos.jobs as job where job.job_id = %s"
     for calendars, ends_at, expected in (
@@ -115,7 +118,9 @@ select kronos.next_run_of(job, pointer) as next_run, (coming.next_runs -> 0 ->> 
 
 @pytest.mark.parametrize("seed", range(depth(2, deep=40)))
 def test_what_comes_after_time_that_calendars_close_together_is_found(superuser: Connection, seed: int) -> None:
-    """Leapt over as one, by jobs that run at most once a day and by those of each minute: runs_within leaps nothing."""
+    """Closures of several calendars are skipped as one, by jobs that run at most once a day and by those that run every
+    minute. runs_within skips nothing.
+    """
     choose = random.Random(seed)
     Clock(superuser).set(_FRIDAY)
     endpoint = add_endpoint(superuser)
@@ -138,7 +143,7 @@ def test_what_comes_after_time_that_calendars_close_together_is_found(superuser:
 def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
     superuser: Connection, endpoint: EndpointRow, on_blackout: str
 ) -> None:
-    """Of a job that rolls on 2,000 ticks were looked at: on Fridays nobody knew when it runs next."""
+    """For a job that rolls forward, 2,000 ticks used to be examined: on Fridays its next run was unknown."""
     put_calendar(superuser, endpoint.workspace_id, "spring", days=[day("2026-05-01", "2026-07-31")])
     for name, opens in (("week", datetime(2026, 5, 4, tzinfo=UTC)), ("spring", datetime(2026, 8, 1, tzinfo=UTC))):
         since = datetime(2026, 5, 2, tzinfo=UTC)
@@ -155,8 +160,9 @@ def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
 
 
 def test_an_outage_of_days_is_caught_up_on_in_steps(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Of a job with calendars each tick is asked for, whatever its policy: those of a hundred jobs took longer than a
-    ring may, so all of it was undone, and begun again, and no job of the instance caught up."""
+    """For a job with calendars each tick is computed, whatever its policy. For a hundred jobs that used to take longer
+    than a ring may. Everything was rolled back and started again, and no job of the instance caught up.
+    """
     behind = [
         job_at(superuser, endpoint, "* * * * *", policy, since=_FRIDAY - timedelta(days=9), calendars=["for-ever"])
         for policy in ("SKIP", "NEXT", "PREVIOUS", "NEXT")
@@ -169,8 +175,9 @@ def test_an_outage_of_days_is_caught_up_on_in_steps(superuser: Connection, endpo
 
 
 def test_a_note_that_is_cut_is_none(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Notes are cut where there are 20,000 characters of them: a list of some 300 sets of calendars, of which it asked
-    one again, failed with a time that is none."""
+    """Notes are cut at 20,000 characters. A list of some 300 sets of calendars, one of which it queried again, used to
+    fail with an invalid time.
+    """
     asked = "select kronos.next_open(%s, array['even', 'odd'], kronos.now(), %s)::text"
     notes = "select set_config('kronos.closed_sets', %s, true)"
     with superuser.transaction():

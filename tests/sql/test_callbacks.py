@@ -1,4 +1,6 @@
-"""What the end of a run sets off: once, whatever ends it and whatever crashes, and apart from the run itself."""
+"""What the end of a run triggers: once, whatever ends the run and whatever crashes, and separately from the run
+itself.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -18,7 +20,7 @@ _CANCELLED = Jsonb({"code": "cancelled", "detail": "by hand"})
 
 
 def expire(connection: Connection, execution_id: uuid.UUID) -> None:
-    """Its worker died in its last attempt."""
+    """Its worker died during its last attempt."""
     connection.execute(
         "update kronos.execution_live set visible_at = kronos.now() - interval '1 s' where execution_id = %s",
         [execution_id],
@@ -36,18 +38,18 @@ def cancel(connection: Connection, execution_id: uuid.UUID) -> None:
 
 
 def succeed_alone(connection: Connection, execution_id: uuid.UUID) -> None:
-    """By the statement that ends what is of a limited or a watched endpoint."""
+    """Finalize by the statement for endpoints with limits or on watch."""
     end(connection, sql.texts()["results.finalize_executions"], "SUCCESS", execution_id)
 
 
 def grow_too_old(connection: Connection, execution_id: uuid.UUID) -> None:
-    """It would be tried again, but is too old by then."""
+    """It would be retried, but is too old by then."""
     connection.execute("update kronos.execution_live set max_attempts = 9 where execution_id = %s", [execution_id])
     fail(connection, execution_id, is_retryable=True, retry_ms=5000, max_age_ms=1000)
 
 
 def pass_deadline(connection: Connection, execution_id: uuid.UUID) -> None:
-    """It waits for its second attempt, and its deadline comes."""
+    """Its deadline passes while it waits for its second attempt."""
     connection.execute("update kronos.execution_live set max_attempts = 9 where execution_id = %s", [execution_id])
     fail(connection, execution_id, is_retryable=True, retry_ms=5000)
     connection.execute(
@@ -57,19 +59,19 @@ def pass_deadline(connection: Connection, execution_id: uuid.UUID) -> None:
 
 
 def tear(connection: Connection, execution_id: uuid.UUID) -> None:
-    """It is cancelled under way, and its worker ends the request."""
+    """It is cancelled while it runs, and its worker aborts the request."""
     connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
     fail(connection, execution_id, errors=Jsonb({"type": "cancelled", "message": "it was cancelled"}))
 
 
 def die_cancelled(connection: Connection, execution_id: uuid.UUID) -> None:
-    """It is cancelled under way, and its worker dies."""
+    """It is cancelled while it runs, and its worker dies."""
     connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
     expire(connection, execution_id)
 
 
 def give_back_cancelled(connection: Connection, execution_id: uuid.UUID) -> None:
-    """It is cancelled when its worker has it and has not begun."""
+    """It is cancelled after its worker claimed it and before it has begun."""
     connection.execute("select kronos.cancel_executions(array[%s::uuid], %s)", [execution_id, _CANCELLED])
     connection.execute(
         sql.texts()["results.release_executions"],
@@ -79,7 +81,7 @@ def give_back_cancelled(connection: Connection, execution_id: uuid.UUID) -> None
 
 
 def replace(connection: Connection, execution_id: uuid.UUID) -> None:
-    """A newer run of its job takes its place."""
+    """A newer run of its job replaces it."""
     key = value(
         connection, "update kronos.execution_live set overlap_key = job_id where execution_id = %s"
         " returning overlap_key", [execution_id]
@@ -89,7 +91,7 @@ def replace(connection: Connection, execution_id: uuid.UUID) -> None:
 
 @dataclass
 class Calling:
-    """A workspace with an endpoint that jobs go to and one that callbacks go to."""
+    """A workspace with an endpoint for jobs and one for callbacks."""
 
     connection: Connection
     endpoint: EndpointRow = field(init=False)
@@ -107,7 +109,7 @@ class Calling:
         return to_endpoint(self.connection, self.hook)
 
     def chained(self, **columns: object) -> tuple[uuid.UUID, uuid.UUID]:
-        """Two jobs of which the first runs the second when it succeeds."""
+        """Make two jobs; when the first succeeds, it runs the second."""
         second = self.job(name="second", **columns)
         return self.job(name="first", on_success={"job": "second", "input": "run"}), second
 
@@ -196,7 +198,7 @@ def test_the_run_stays_as_it_ended_when_its_callback_fails_which_is_a_dead_lette
         "FAILED",
     ]
     assert values(calling.connection, "select execution_id from kronos.dead_letters") == [made["execution_id"]]
-    assert callbacks_of(calling.connection, made["execution_id"]) == [], "a callback has none"
+    assert callbacks_of(calling.connection, made["execution_id"]) == [], "callbacks have no callbacks"
 
 
 def test_a_batch_of_many_jobs_calls_back_for_those_that_have_callbacks(calling: Calling) -> None:

@@ -1,5 +1,6 @@
-"""A job with very many unfinished executions is cancelled at once: from then on nobody claims them, and they end in
-steps, whoever takes these, whatever happens between two."""
+"""Cancelling a job with very many unfinished executions takes effect immediately: none is claimed any more. The
+executions end in steps, whoever runs these and whatever happens in between.
+"""
 
 import uuid
 from typing import Any
@@ -14,7 +15,7 @@ from worker.protocol import claim, expire, finalize, release
 
 MANY = 1_010
 FEW = 1_000
-# A job that has no tick of its own while it is cancelled.
+# A schedule that does not tick while the job is cancelled.
 SELDOM = "0 0 29 2 *"
 _RUNS = """
 insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
@@ -34,12 +35,12 @@ def job_id(superuser: Connection, endpoint: EndpointRow) -> uuid.UUID:
 
 
 def add_runs(superuser: Connection, job_id: uuid.UUID, count: int, *, is_held: bool = False) -> None:
-    """Due executions, three for each millisecond; or one that is and others that wait for it."""
+    """Insert due executions, three per millisecond; or, with is_held, one that is due and others that wait for it."""
     superuser.execute(_RUNS, {"job_id": job_id, "count": count, "is_held": is_held})
 
 
 def cancel(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> bool:
-    """As the request does, in one transaction; whether there is more to do."""
+    """Cancel as the request does, in one transaction. Return whether there is more to do."""
     with superuser.transaction():
         superuser.execute("set local role kronos_api")
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -49,7 +50,7 @@ def cancel(superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID) -> b
 
 
 def cancel_in_steps(superuser: Connection, job_id: uuid.UUID) -> None:
-    """As a cancellation of a job with very many executions, whatever this one has."""
+    """Cancel in steps, as for a job with very many executions, whatever this one has."""
     superuser.execute(
         """
         with cancelled as (
@@ -109,7 +110,7 @@ def test_of_more_none_is_claimed_from_then_on_and_a_step_ends_no_more_than_it_ma
     assert cancel(superuser, endpoint, job_id)
     assert (status_of(superuser, job_id), left(superuser, job_id)) == ("RETIRED", MANY)
     assert values(superuser, "select jobid from cron.job where jobname = 'kronos:' || %s", [job_id]) == []
-    assert claim(worker, endpoint, quota=50)[1] == [other]  # due after all of them
+    assert claim(worker, endpoint, quota=50)[1] == [other]  # it is due after all of them
     gone = []
     while (ended := step(superuser, job_id, 400)) > 0:
         gone.append(ended)
@@ -122,7 +123,7 @@ def test_of_more_none_is_claimed_from_then_on_and_a_step_ends_no_more_than_it_ma
 def test_what_a_worker_has_ends_with_its_attempt_whichever_comes_first(
     superuser: Connection, worker: psycopg.Connection, endpoint: EndpointRow, job_id: uuid.UUID, is_stepped_first: bool
 ) -> None:
-    """Of four claims one fails, one is given back, the worker of one is dead, and one succeeds."""
+    """Of four claims, one fails, one is given back, one has a worker that died, and one succeeds."""
     add_runs(superuser, job_id, MANY)
     (failing, a), (given_back, b), (_, c), (succeeding, d) = [claim(worker, endpoint, quota=1) for _ in range(4)]
     cancel(superuser, endpoint, job_id)
@@ -161,7 +162,7 @@ def test_what_somebody_holds_is_passed_over_and_ends_when_it_is_free(
 def test_those_that_cannot_be_written_stop_no_other_and_are_told_of(
     superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID
 ) -> None:
-    """More of them than a step takes, at one instant."""
+    """There are more of them than a step takes, at the same instant."""
     add_runs(superuser, job_id, 30)
     superuser.execute(
         "update kronos.execution_live set input = '{\"is_bad\": true}', scheduled_at = now() where execution_id in "
@@ -193,8 +194,8 @@ def test_runs_that_wait_for_one_another_end_without_one_of_them_being_let_go(
     assert len(claimed) == 1
     cancel_in_steps(superuser, job_id)
     step(superuser, job_id, 10)
-    assert finalize(worker, token, claimed, "FAILED") == {claimed[0]: "RETRY"}  # no step has come to it
-    expire(worker)  # lets go what waits for nothing
+    assert finalize(worker, token, claimed, "FAILED") == {claimed[0]: "RETRY"}  # no step has reached it yet
+    expire(worker)  # releases held runs that no longer wait for another
     assert claim(worker, endpoint)[1] == []
     end_all(superuser)
     assert cancelled(superuser, job_id) == 30
@@ -224,7 +225,7 @@ def test_a_step_that_is_undone_is_done_again_and_workers_and_the_reaper_take_the
 def test_versions_and_backfills_of_the_job_end_with_it(
     superuser: Connection, worker: psycopg.Connection, endpoint: EndpointRow, job_id: uuid.UUID, who: str
 ) -> None:
-    """An older version that left runs, and a backfill that has more than may end at once."""
+    """An older version that left runs, and a backfill with more executions than can end in one step."""
     backfill_id = make_backfill(superuser, job_id)
     add_runs(superuser, job_id, MANY)
     superuser.execute("update kronos.execution_live set backfill_id = %s", [backfill_id])

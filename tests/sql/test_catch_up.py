@@ -1,5 +1,6 @@
-"""Ticks that were missed by many jobs at once: exact rows, most overdue first, some at once and the rest one by one;
-and nothing twice."""
+"""Many jobs' missed ticks: exact rows, most overdue first, a few delivered immediately and the rest one by one, and
+none twice.
+"""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ def starts(connection: Connection) -> list[tuple[datetime, datetime]]:
 def overdue_jobs(
     connection: Connection, count: int, *, tick: datetime = NOON, policy: str = "LATEST"
 ) -> list[uuid.UUID]:
-    """Jobs that were due a minute apart from `tick` on, the newest first; each is next due in a year or so."""
+    """Jobs that were due a minute apart from `tick` on, newest first. Each is next due in about a year."""
     endpoint = add_endpoint(connection)
     ticks = [tick + n * MINUTE for n in reversed(range(count))]
     return [
@@ -186,7 +187,7 @@ def test_jobs_that_are_not_active_are_not_caught_up_on(superuser: Connection) ->
 def test_a_week_of_every_minute_is_accounted_for_in_one_call_and_one_row_each(superuser: Connection) -> None:
     jobs = [make_cron_job(superuser, next_tick_at=NOON + n * MINUTE) for n in range(45)]
     now = NOON + timedelta(days=8, seconds=35)
-    assert catch_up(superuser, now) == 45  # the newest tick of each, which alone is on time
+    assert catch_up(superuser, now) == 45  # the newest tick of each, the only one that is on time
     counts = {job_id: [row["tick_count"] for row in done(superuser, job_id)] for job_id in jobs}
     assert counts == {job_id: [8 * 1440 - n] for n, job_id in enumerate(jobs)}
 

@@ -1,4 +1,4 @@
-"""A run whose end sets off a run of another job: what it takes, when it cannot be, and that no chain is long."""
+"""A run whose end triggers a run of another job: what that needs, when it is impossible, and that chains are short."""
 
 import threading
 import uuid
@@ -87,7 +87,7 @@ def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, datab
         other.execute("select from kronos.jobs where job_id = %s for update", [second])
         run_chained(calling.connection)
         assert callbacks_of(calling.connection, execution_id)[0]["status"] is None
-        other.rollback()  # its lock is gone with the answer; a session that is closed ends when its server sees it
+        other.rollback()  # releases the lock now; close() returns before the server does
     calling.connection.execute("update kronos.callbacks set due_at = kronos.now()")
     run_chained(calling.connection)
     assert callbacks_of(calling.connection, execution_id)[0]["status"] == "QUEUED"
@@ -97,7 +97,7 @@ def test_a_chained_run_whose_job_is_locked_is_made_later(calling: Calling, datab
 def test_a_run_ends_while_the_endpoint_that_it_calls_back_is_locked(
     calling: Calling, database_url: str, *, is_deleted: bool
 ) -> None:
-    """The callback is noted as due, and made once the lock is gone."""
+    """The callback is noted as due, and made once the lock is released."""
     job_id = calling.job(on_success=calling.to_hook)
     runs = [run(calling.connection, job_id) for _ in range(2)]
     calling.connection.execute("set lock_timeout = '2 s'")
@@ -163,7 +163,7 @@ def test_a_chain_is_no_longer_than_ten_jobs_wherever_it_grows(calling: Calling) 
 def test_whatever_is_changed_no_job_comes_to_call_itself_back(
     superuser: Connection, edits: list[tuple[int, int, str]]
 ) -> None:
-    """Edges are added version by version; what is taken is what a search in the graph finds to be without a cycle."""
+    """Edges are added version by version. An edit is accepted if a search of the graph finds no cycle."""
     connection = superuser
     endpoint = add_endpoint(connection, add_workspace(connection))
     present = {nth: make_job(connection, endpoint, name=f"j{nth}") for nth in range(6)}

@@ -1,5 +1,6 @@
-"""The ledger of all jobs together tells of each what check_ledger tells of it alone, whatever its rows are, at the cost
-of its window."""
+"""The ledger of all jobs together gives each job the verdict that check_ledger gives it alone, whatever its rows are.
+Its cost depends on its window only.
+"""
 
 import random
 import uuid
@@ -31,8 +32,7 @@ SOUND = (
     "select job_id from kronos.sound_ledgers(array(select job_id from kronos.jobs where trigger = 'CRON'), "
     "%(since)s, %(until)s)"
 )
-# What may befall rows: by the second they are as the clock of the test would have made them, prompt and not ten days
-# late.
+# Changes to the rows. With the second, the rows are prompt, as if made when their ticks were due, not ten days late.
 BEFALLS = (
     "select",
     "update kronos.execution_done set created_at = scheduled_at",
@@ -52,7 +52,7 @@ BEFALLS = (
 
 @pytest.fixture
 def lived(superuser: Connection, monkeypatch: pytest.MonkeyPatch) -> Life:
-    """Some jobs to which everything happened, from ten days ago on; the last of them."""
+    """Some jobs with a ten-day history of every kind of event. Return the last of them."""
     monkeypatch.setattr(lives, "T0", (datetime.now(UTC) - 10 * DAY).replace(second=0, microsecond=0))
     chance = random.Random(20261128)
     for _ in range(11):
@@ -71,11 +71,13 @@ def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection
                 window = {"since": since, "until": since + chance.choice([90 * MINUTE, DAY, 9 * DAY])}
                 assert records(superuser, TOGETHER, window) == records(superuser, ALONE, window)
                 sound += len(values(superuser, SOUND, window))
-    assert sound > 50, "most are told by one statement"
+    assert sound > 50, "one statement judges most of them"
 
 
 def test_one_shots_take_no_jobs_place(superuser: Connection) -> None:
-    """A call whose answer is empty is the last: it holds the next jobs that have a ledger, whatever lies between."""
+    """An empty result marks the last call. So each call must return the next jobs that have a ledger, whatever lies in
+    between.
+    """
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     one_shots = [add_named_one_shot(superuser, endpoint) for _ in range(3)]
@@ -111,7 +113,7 @@ def test_one_shots_take_no_jobs_place(superuser: Connection) -> None:
 def test_rows_are_plainly_right_where_each_tick_has_one(
     superuser: Connection, ticks: int, rows: list[tuple[int, int, int]], is_plain: bool
 ) -> None:
-    """Each row: from which tick to which, and how many it says it counts."""
+    """Each row: its first and last tick, and the count that it states."""
     at = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(ticks + 1)]
     firsts, lasts, counts = ([row[part] for row in rows] for part in range(3))
     given = [at[:ticks], [at[nth] for nth in firsts] or None, [at[nth] for nth in lasts] or None, counts or None]
@@ -120,7 +122,7 @@ def test_rows_are_plainly_right_where_each_tick_has_one(
 
 
 def test_a_run_of_ticks_that_began_before_the_window_reaches_into_it(superuser: Connection) -> None:
-    """Where it ended before, or is a single tick, it does not, and its job is looked at with the others."""
+    """If it ended before, or is a single tick, it does not; its job is checked with the others."""
     began: datetime = value(superuser, "select date_trunc('hour', now()) - interval '3 days'")
     endpoint = add_endpoint(superuser)
     hourly, single = (
@@ -141,7 +143,9 @@ def test_a_run_of_ticks_that_began_before_the_window_reaches_into_it(superuser: 
 
 @pytest.mark.parametrize("says_so_since", [False, True])
 def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connection, says_so_since: bool) -> None:
-    """By hand, or before the server's clock was set back: it was made before the window, and lies in it."""
+    """It was inserted by hand, or before the server's clock was set back: its execution is older than the window, its
+    tick lies within it.
+    """
     tick = (datetime.now(UTC) - timedelta(hours=3)).replace(minute=0, second=0, microsecond=0)
     job_id = make_cron_job(
         superuser, cron=f"0 {tick.hour} * * *", ticks_from=tick - timedelta(hours=1), next_tick_at=tick
@@ -168,7 +172,7 @@ def test_a_row_that_tells_of_a_tick_long_before_it_is_found(superuser: Connectio
 
 @pytest.fixture
 def many(superuser: Connection) -> psycopg.Connection:
-    """Four hundred jobs, each with the tick of the last 24 hours and a row for it."""
+    """Four hundred jobs, each with one tick in the last 24 hours and a row for it."""
     fill_cron_jobs(superuser, 400, endpoint=add_endpoint(superuser), is_registered=False)
     superuser.execute(
         "update kronos.jobs set ticks_from = now() - interval '5 days', created_at = now() - interval '5 days' where "
@@ -211,6 +215,6 @@ def test_what_a_job_did_before_the_window_costs_nothing(many: Connection) -> Non
         """
     )
     many.execute("analyze kronos.execution_done")
-    assert value(many, sound) == 400  # planned anew: the catalogs that this reads are none of its rows
+    assert value(many, sound) == 400  # planned first: reads of the catalogs do not count
     assert buffers(many, asked) < before * 1.1 + 50
     assert before < 400 * 60

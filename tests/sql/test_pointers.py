@@ -202,7 +202,7 @@ def test_once_an_hour_what_is_below_the_floor_is_found_and_reported(scene: Scene
 
 def test_a_job_has_one_pointer_and_none_once_it_is_over(scene: Scene) -> None:
     ahead = scene.params["ahead"]
-    with pytest.raises(psycopg.errors.UniqueViolation, match="has a pointer already"):
+    with pytest.raises(psycopg.errors.UniqueViolation, match="already has a pointer"):
         scene.one.execute(
             "insert into kronos.pointers (job_id, workspace_id, next_tick_at) select job_id, workspace_id, now() from "
             "kronos.pointers"

@@ -80,7 +80,7 @@ def test_months_without_an_anchor_are_counted_from_the_zones_present_minute(shar
 def test_a_malformed_one_is_reported(shared: Connection, field: str, fault: str) -> None:
     name, wrong = field.split(" = ")
     query = f"select kronos.schedule_fault(jsonb_populate_record({SCHEDULE}, jsonb_build_object('{name}', {wrong})))"
-    assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval cannot be: {fault}"
+    assert value(shared, query, Interval("2w", "2026-12-07T09:00").params()) == f"its interval is invalid: {fault}"
 
 
 @pytest.mark.parametrize(

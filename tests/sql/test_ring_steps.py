@@ -102,7 +102,8 @@ def test_a_job_that_is_held_for_too_long_is_left_and_said(noon: Connection, data
         holder.execute("select from kronos.jobs where job_id = %s for update", [job_id])
         assert value(noon, "select kronos.lock_own(%s)", [job_id]) is False
     assert said == [
-        f"kronos: job {job_id} is held by another session for longer than a firing waits; other jobs' ticks go on"
+        f"kronos: another session has held job {job_id} for longer than a firing waits; the ticks of other jobs "
+        "continue"
     ]
     assert value(noon, "select kronos.lock_own(%s)", [job_id]) is True
 

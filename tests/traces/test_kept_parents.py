@@ -1,5 +1,5 @@
-"""What the API keeps of a caller's traceparent, whether or not it makes traces itself, and what a worker is told of
-it."""
+"""What the API stores of a caller's traceparent, whether or not it creates traces itself, and what it passes on to a
+worker."""
 
 import secrets
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def _asked(api: httpx.Client, method: str, path: str, body: object, traceparent:
 
 
 def _facts(connection: psycopg.Connection, execution_id: str) -> tuple[str | None, bool]:
-    """The span that made it, and whether it is a part of that trace."""
+    """The span that created it, and whether it is a part of that trace."""
     (found,) = records(
         connection, "select traceparent, is_part from kronos.trace_facts(array[%s::uuid])", [execution_id]
     )

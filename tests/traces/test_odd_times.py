@@ -1,5 +1,5 @@
-"""Rows whose times no clock shows are delivered, and told of, like any other: a worker's loop has no error that a row
-brings."""
+"""Rows with times that no clock shows are delivered and reported like any other: no row raises an error in a worker's
+loop."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,5 @@
-"""How spans come to a collector: what is read of a caller, when anything is made at all, and that nothing waits."""
+"""How spans reach a collector: reading a caller's header, when spans are created at all, and that nothing waits for
+them."""
 
 import subprocess
 import sys
@@ -157,7 +158,7 @@ def test_a_collector_that_does_not_answer_holds_up_nobody_and_what_it_costs_is_c
     _make(pipeline, 500)
     counts = pipeline.counts
     assert counts.ended + counts.overflowed == 500
-    assert counts.overflowed > 400  # twenty wait, ten are on their way: had it waited for the collector, all would be
+    assert counts.overflowed > 400  # twenty wait, ten are in transit: it did not wait for the collector
     collector.answers.set()
     pipeline.end()
     assert counts.waiting == 0
@@ -244,7 +245,7 @@ async def test_what_a_process_asks_for_itself_is_no_trace(monkeypatch: pytest.Mo
 
 
 def _tick_id(number: int) -> int:
-    """Of an execution: a UUID of version 7 (kronos.tick_id)."""
+    """The id of an execution: a UUID of version 7 (kronos.tick_id)."""
     return UUID(int=(uuid4().int & ~(15 << 76) & ~(3 << 62)) | 7 << 76 | 2 << 62 | number & 1).int
 
 

@@ -41,25 +41,25 @@ class Scene:
         return [each for each in self.receiver.requests if each.headers["kronos-execution-id"] == execution_id]
 
     def lines(self, event: str, trace: str) -> list[dict[str, object]]:
-        """Of both logs, those of this event in this trace."""
+        """The lines of both logs with this event and trace."""
         written = [*self.api_lines, *self.worker_log.read_text().splitlines()]
         found = [json.loads(line) for line in written if line.startswith("{")]
         return [each for each in found if each["event"] == event and each.get("trace_id") == trace]
 
     async def spans(self, trace: str, *names: str) -> dict[str, Span]:
-        """The trace's spans, once all of these are there."""
+        """The trace's spans, once all of these have arrived."""
         await until(lambda: set(names) <= self.collector.named(trace).keys(), f"the spans {names} of {trace}")
         return self.collector.named(trace)
 
 
 def _traceparent(flags: str = "01") -> tuple[str, str, str]:
-    """A caller's: trace, span and header."""
+    """A caller's trace, span and header."""
     trace, span = secrets.token_hex(16), secrets.token_hex(8)
     return trace, span, f"00-{trace}-{span}-{flags}"
 
 
 async def _answer(talk: Talk) -> None:
-    """Refuses the first attempt of what says that it is to be tried twice."""
+    """Reject the first attempt of a request whose body contains "twice"."""
     is_first = talk.request.headers["kronos-attempt"] == "1" and b"twice" in talk.request.body
     status = "503 Busy" if is_first else "200 OK"
     await talk.send(f"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok".encode())

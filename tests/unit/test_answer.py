@@ -1,4 +1,6 @@
-"""The verdict on an answer does not depend on how TCP cut it, and nothing a receiver sends is kept without bound."""
+"""The verdict on a receiver's answer does not depend on how TCP splits it, and nothing a receiver sends is kept without
+a bound.
+"""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def _read(pieces: list[bytes]) -> tuple[object, ...]:
     except NotHttp:
         return ("not http",)
     head = parser.head
-    # Whether the connection may be used again depends on whether stray bytes came with the answer or after it.
+    # Whether the connection may be reused depends on whether stray bytes came with the answer or after it.
     return head and (head.status, head.headers), bytes(parser.body), parser.is_cut
 
 

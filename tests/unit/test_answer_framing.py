@@ -1,5 +1,6 @@
-"""Where an answer ends, and whether its connection may carry another request: a wrong yes gives one receiver's bytes to
-the next delivery."""
+"""Where an answer ends, and whether its connection may carry another request. A wrong yes would pass one receiver's
+bytes to the next delivery.
+"""
 
 import pytest
 
@@ -12,7 +13,7 @@ _IN_ONE = b"5\r\nhello\r\n0\r\n\r\n"
 
 
 def _read(wire: bytes, *, in_pieces: bool) -> tuple[bytes, bool, bool]:
-    """Its body, whether the connection is kept, and whether the answer was cut."""
+    """Return the body, whether the connection is kept, and whether the answer was truncated."""
     parser = AnswerParser()
     for piece in [wire[at : at + 1] for at in range(len(wire))] if in_pieces else [wire]:
         if not parser.is_complete:

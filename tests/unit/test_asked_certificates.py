@@ -1,4 +1,4 @@
-"""The status does not wait for certificates of servers whose names nobody resolves."""
+"""The status does not wait for the certificates of servers whose names do not resolve."""
 
 import threading
 from datetime import datetime
@@ -13,7 +13,9 @@ _WELL = Finding(check="database certificates", ok=True, detail="all is well")
 
 
 async def test_a_look_that_hangs_is_not_waited_for_and_looks_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A resolver that answers nobody takes 10 s and longer, in a thread of those that all of the process shares."""
+    """A resolver that does not answer takes 10 s or more, and blocks a thread of the pool that the whole process
+    shares.
+    """
     goes_on, began = threading.Event(), list[str]()
 
     def hanging(url: str, _: datetime) -> Finding:

@@ -1,4 +1,6 @@
-"""What benchmarks run by name still takes what they give it: they are run by people, long after it was changed."""
+"""Statements that benchmarks run by name still accept the parameters that the benchmarks pass. Benchmarks are run by
+hand, often long after such a statement changed.
+"""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The commands of bin/ that write: what they write is what the project reads."""
+"""The commands of bin/ that write files write what the project reads."""
 
 import re
 import shutil
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What bin/migration reads, in a folder of its own."""
+    """A separate folder with the files that bin/migration reads."""
     for folder in ("bin", "alembic"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -25,7 +25,7 @@ def migration(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def history(checkout: Path) -> list[tuple[str, str]]:
-    """(revision, first line of what it does), the newest first, as alembic reads them."""
+    """(revision, first line of its docstring), newest first, as alembic reads them."""
     config = Config()
     config.set_main_option("script_location", str(checkout / "alembic"))
     return [
@@ -60,7 +60,7 @@ def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> N
     assert {"bin/check", "bin/test"} <= set(re.findall(r"- run: (\S+)", text))
     assert (
         "fetch-depth: 0" in text.partition("  suite:")[2]
-    )  # else the test of the release before has no history, and is skipped
+    )  # without the history, the previous release's test would be skipped
     assert "entry: bin/check" in (ROOT / ".pre-commit-config.yaml").read_text()
     assert "bin/check" in (ROOT / "bin" / "test").read_text()
 

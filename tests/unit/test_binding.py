@@ -1,4 +1,4 @@
-"""Plain routes are served by their binding, and what it leaves to FastAPI is what FastAPI has to say."""
+"""Plain routes are served by their own binding; only routes with a query are left to FastAPI."""
 
 import sys
 import threading
@@ -15,7 +15,7 @@ from kronos.model import Role
 
 
 def test_every_route_without_a_query_is_served_by_its_binding() -> None:
-    """Were FastAPI to have something new for a parameter, its routes would be slower without a word."""
+    """If FastAPI added a new kind of parameter, the routes that use it would silently become slower."""
     routes = [
         each for each in app.create(config.load(database_url="postgresql://")).routes if isinstance(each, Operation)
     ]
@@ -32,7 +32,7 @@ async def _nothing(call: Call) -> Response:
 
 
 def test_a_route_is_made_once_whoever_asks_for_it_first() -> None:
-    """The document is made in a thread of its own, while the first requests come."""
+    """The OpenAPI document is built in a separate thread while the first requests arrive."""
     router = Router(tags=["made"])
     for number in range(40):
         router.get(f"/{number}", needs=Role.VIEWER)(_nothing)

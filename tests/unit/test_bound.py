@@ -1,4 +1,4 @@
-"""A test that hangs ends, and says where it stood."""
+"""A test that hangs is ended, and its stack is printed."""
 
 import os
 import subprocess

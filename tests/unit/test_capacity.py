@@ -1,4 +1,4 @@
-"""What an instance of given size can do: the sums, and that more work never needs less."""
+"""The capacity of an instance of a given size: the arithmetic, and that more work never needs less of anything."""
 
 import json
 import random
@@ -45,7 +45,7 @@ def test_a_workload_takes_the_sum_of_its_parts() -> None:
 
 
 def test_each_cost_counts() -> None:
-    """One that is left out of the sums would be measured for nothing."""
+    """A cost that the arithmetic ignored would have been measured for nothing."""
     work = Workload(seconds=1, rings=1, rows=1, alone=1, creations=1, deliveries=1, payload_bytes=10_000)
     for each in fields(Costs):
         dearer = replace(COSTS, **{each.name: 2 * getattr(COSTS, each.name)})

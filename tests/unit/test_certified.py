@@ -1,4 +1,6 @@
-"""Certificates by which PostgreSQL is trusted, and how long they hold: against a server that speaks TLS as it does."""
+"""The certificates that PostgreSQL is trusted by, and how long they are valid, against a server that speaks TLS as
+PostgreSQL does.
+"""
 
 import contextlib
 import socket
@@ -18,19 +20,19 @@ from kronos.doctor import certified, handshakes
 
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine's own has in ~/.postgresql counts for nothing."""
+    """Ignore the machine's own ~/.postgresql."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
 
 
 def certificate(directory: Path, name: str, days: int, by: Certificate | None = None) -> Path:
-    """A file with one and its key."""
+    """Write a certificate and its key to a file."""
     one = made(name, days, by)
     return written(directory / f"{name}.pem", one.key, one.pem)
 
 
 @contextmanager
 def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
-    """PostgreSQL, as far as the end of TLS' beginning: its port."""
+    """Act as PostgreSQL until the TLS handshake is done. Yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -38,7 +40,7 @@ def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
                 plain, _ = listener.accept()
                 with plain:
                     if plain.recv(8) != handshakes._SSL_REQUEST:
-                        return  # who leaves
+                        return  # the client that ends this thread
                     plain.sendall(answer)
                     if file is not None:
                         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -47,7 +49,7 @@ def serving(answer: bytes, file: Path | None = None) -> Iterator[int]:
                             tls.recv(1)
 
         thread = threading.Thread(target=serve)
-        listener.settimeout(60)  # where nobody comes
+        listener.settimeout(60)  # if no client connects
         thread.start()
         try:
             yield listener.getsockname()[1]
@@ -101,7 +103,7 @@ def test_what_the_environment_says_counts_as_it_does_for_libpq(tmp_path: Path, m
 
 
 def test_servers_that_do_not_answer_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Six of them took longer than a scrape waits, and what the doctor finds was never a metric."""
+    """Six such servers used to take longer than a scrape waits, so the doctor's findings never became metrics."""
     asked: list[str] = []
 
     def silent(address: tuple[str, int], **_: object) -> None:
@@ -109,7 +111,7 @@ def test_servers_that_do_not_answer_are_waited_for_together(monkeypatch: pytest.
         raise TimeoutError
 
     monkeypatch.setattr(socket, "create_connection", silent)
-    monkeypatch.setattr(time, "monotonic", lambda: float(len(asked)))  # a second each
+    monkeypatch.setattr(time, "monotonic", lambda: float(len(asked)))  # a second per server
     assert certified.database("host=a,b,c,d,e,f sslmode=verify-full", NOW).ok
     assert asked == ["a", "b"]
 
@@ -123,7 +125,7 @@ def test_a_server_that_is_not_there_is_another_checks_to_say() -> None:
 
 
 def test_of_many_authorities_of_a_server_that_is_away_the_one_that_ends_last_counts(tmp_path: Path) -> None:
-    """A system's file, or a cloud's, has some that have long ended: nobody was to be woken for these."""
+    """A bundle of the system or a cloud contains authorities that expired long ago. These must not alert anyone."""
     bundle, well = tmp_path / "bundle.pem", "1 of PostgreSQL's, valid for at least 14 more days"
     for held, told in (
         ([("old", -300), ("mine", 900)], well),
@@ -135,7 +137,7 @@ def test_of_many_authorities_of_a_server_that_is_away_the_one_that_ends_last_cou
 
 
 def test_of_those_who_are_not_trusted_what_was_sent_and_whose_it_is_are_looked_at(tmp_path: Path) -> None:
-    """Renewed at last, the server's own is no use while its authority's ends the day after."""
+    """A renewed server certificate is useless if its authority's certificate expires the day after."""
     mine = made("mine", 3)
     server = made("server", 2, mine)
     file = written(tmp_path / "server.pem", server.key, server.pem)
@@ -167,7 +169,7 @@ def test_a_name_that_a_stranger_wrote_is_no_sequence_that_a_terminal_obeys(tmp_p
 
 @pytest.mark.parametrize("names", ["30048202ff61", "3007820161a3020500", "3009820161a504a1020c00", "30058703616263"])
 def test_names_that_nobody_can_read_are_a_finding_and_no_error(tmp_path: Path, names: str) -> None:
-    """As an address of X.400, or of EDI: OpenSSL passes over them."""
+    """Such as an X.400 or EDI address, which OpenSSL skips."""
     root = made("root", 90)
     server = made("server", 90, root, hosts=("unread",), raw=bytes.fromhex(names))
     file = written(tmp_path / "server.pem", server.key, server.pem)
@@ -178,7 +180,7 @@ def test_names_that_nobody_can_read_are_a_finding_and_no_error(tmp_path: Path, n
 
 
 def test_a_long_chain_that_has_ended_is_one_sentence(tmp_path: Path) -> None:
-    """Who answers at that address may send 100 kB of them."""
+    """The server at that address may send 100 kB of certificates."""
     root = made("root", 90)
     server, *more = [made(f"n{nth}", -nth, root, hosts=("db",)) for nth in range(1, 60)]
     file = written(tmp_path / "server.pem", server.key, server.pem, *(each.pem for each in more))
@@ -212,7 +214,7 @@ def test_files_of_libpqs_own_folder_are_looked_at(tmp_path: Path) -> None:
     ("was", "now"), [("a003020102", "a003020104"), ("0c0162", "1301ff")], ids=["a version", "a letter"]
 )
 def test_what_only_openssl_can_read_is_a_finding_and_no_error(tmp_path: Path, was: str, now: str) -> None:
-    """It was an error of each scrape and of the status."""
+    """This used to be an error of every scrape and of the status."""
     file = certificate(tmp_path, "b", 90)
     key, _, text = file.read_text().partition(ssl.PEM_HEADER)
     der = ssl.PEM_cert_to_DER_cert(ssl.PEM_HEADER + text).replace(bytes.fromhex(was), bytes.fromhex(now))

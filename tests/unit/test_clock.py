@@ -1,4 +1,4 @@
-"""One clock: SQL of the product asks kronos.clock() and kronos.now() for the time, and nothing else."""
+"""There is one clock: the product's SQL reads the time only through kronos.clock() and kronos.now()."""
 
 import re
 from pathlib import Path
@@ -13,36 +13,36 @@ _ASKS = re.compile(
     r"|'(?:now|today|tomorrow|yesterday)'",
     re.IGNORECASE,
 )
-# What asks PostgreSQL itself, and why.
+# The places that read PostgreSQL's clock directly, and why.
 _MAY = {
-    ("sql/functions/ground/clock.sql", "pg_catalog.clock_timestamp()"),  # the clock
-    ("sql/functions/ground/now.sql", "pg_catalog.now()"),  # its start of the transaction
+    ("sql/functions/ground/clock.sql", "pg_catalog.clock_timestamp()"),  # defines kronos.clock()
+    ("sql/functions/ground/now.sql", "pg_catalog.now()"),  # defines kronos.now()
     (
         "sql/functions/ground/is_alone.sql",
         "statement_timestamp()",
-    ),  # how long a transaction has run: two readings of the true clock,
-    ("sql/functions/ground/is_alone.sql", "now()"),  # which a step between them must not part
-    # which statement of its transaction this is: no time is decided by it
+    ),  # how long a transaction has run: two readings of the real clock,
+    ("sql/functions/ground/is_alone.sql", "now()"),  # between which a step of the test clock must not fall
+    # tells the statements of a transaction apart; decides no time
     ("sql/functions/quotas/check_cron_quotas.sql", "statement_timestamp()"),
     (
         "sql/queries/doctor.sql",
         "clock_timestamp()",
-    ),  # compares the server's clock with this machine's, and there may be no schema yet
+    ),  # compares the server's clock with this machine's; the schema may not exist yet
     (
         "kronos/session.py",
         "clock_timestamp()",
-    ),  # what a new connection reads the true time by, before it is known whether there is a schema
+    ),  # a new connection reads the real time before it knows whether the schema exists
     (
         "kronos/cli/import_pg_cron.py",
         "clock_timestamp()",
-    ),  # what pg_cron rings by, in a database that need not be Kronos's
+    ),  # pg_cron rings by it, in a database that need not be Kronos's
     (
         "kronos/ringing.py",
         "clock_timestamp()",
-    ),  # how long until pg_cron's launcher rings, which has the machine's clock
+    ),  # how long until pg_cron's launcher rings; the launcher uses the machine's clock
 }
 _PYTHON = re.compile(r"(?<![\w.])(?:now|clock_timestamp)\(\)")
-# The grace and the silence: said in kronos.grace() and in readiness.SILENT_AFTER.
+# The grace and the silence. They are defined in kronos.grace() and readiness.SILENT_AFTER.
 _NINETY = re.compile(r"'(?:90|150) ?s(?:ec\w*)?'|'1\.5 min\w*'|'(?:00:)?01:30|(?:seconds|secs) ?(?:=>?) ?(?:90|150)\b")
 _MAY_BE_NINETY = {("sql/functions/ground/grace.sql", "'90 seconds'"), ("kronos/readiness.py", "seconds=90")}
 
@@ -64,16 +64,16 @@ def test_the_time_is_asked_for_in_one_place() -> None:
     found = {each for path in _sql() for each in _found(_ASKS, path, "--")}
     found |= {each for path in sorted((_ROOT / "kronos").rglob("*.py")) for each in _found(_PYTHON, path, "#")}
     assert found - _MAY == set(), "write kronos.now() (the transaction's start) or kronos.clock() (read by each call)"
-    assert _MAY - found == set(), "no longer there: take it out of the list"
+    assert _MAY - found == set(), "no longer in the code: remove it from the list"
 
 
-# Where Python reads this machine's clock, and why. What is decided goes by server_time.CLOCK, PostgreSQL's.
+# The places where Python reads this machine's clock, and why. Decisions use PostgreSQL's clock, server_time.CLOCK.
 _OWN_CLOCK = re.compile(r"\b(?:datetime\.now|datetime\.utcnow|date\.today|time\.time|time\.time_ns)\(")
 _MAY_READ_IT = {
-    "kronos/server_time.py",  # before PostgreSQL was ever asked
-    "kronos/doctor/__init__.py",  # compares the two clocks; and looks at what is in the past of either
+    "kronos/server_time.py",  # before PostgreSQL has been queried
+    "kronos/doctor/__init__.py",  # compares the two clocks, and checks what is in the past of either
     "kronos/system.py",  # whether time zone data is a year old
-    "kronos/cli/demo.py",  # shows a person when something arrived on this machine
+    "kronos/cli/demo.py",  # shows a person when a request arrived on this machine
 }
 
 

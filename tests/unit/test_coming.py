@@ -1,4 +1,6 @@
-"""What is kept of the load to come: as of which change, how long, how much, and that it is found once."""
+"""The cache of the coming load: which change it is valid for, how long, how much it holds, and that each entry is
+computed once.
+"""
 
 import asyncio
 from uuid import UUID
@@ -15,7 +17,7 @@ def as_of(changes: int, workspace_id: UUID | None = _ACME) -> AsOf:
 
 
 class Looks:
-    """Counts how often something is found. It takes until it is let go."""
+    """Counts how often a result is computed. Each computation waits until `may_go` is set."""
 
     def __init__(self, *, jobs: int = 5000, rows: int = 0) -> None:
         self.number = 0
@@ -39,8 +41,8 @@ async def test_it_is_found_again_after_each_change_and_after_a_while(monkeypatch
     assert await coming.once(as_of(7), str, ("week",), find) == "found 2"
     assert await coming.once(as_of(7, _OTHER), str, ("day",), find) == "found 3"
     assert await coming.once(as_of(8), str, ("day",), find) == "found 4"
-    assert await coming.once(as_of(7), str, ("day",), find) == "found 4", "it was asked for before the change"
-    assert await coming.once(as_of(8), str, ("week",), find) == "found 5", "what was found before the change is gone"
+    assert await coming.once(as_of(7), str, ("day",), find) == "found 4", "a newer result answers it"
+    assert await coming.once(as_of(8), str, ("week",), find) == "found 5", "results from before the change are gone"
     monkeypatch.setattr(Coming, "_SECONDS", -1.0)
     assert await coming.once(as_of(8), str, ("day",), find) == "found 6"
 
@@ -52,7 +54,7 @@ async def test_who_asks_while_it_is_found_waits_for_it() -> None:
     asking = [asyncio.create_task(coming.once(as_of(2), str, (), find)) for _ in range(20)]
     other = asyncio.create_task(coming.once(as_of(1, _OTHER), str, (), find))
     assert {await find.begun.get() for _ in range(3)} == {1, 2, 3}
-    asking.pop(0).cancel()  # who found it gave up: the next one does
+    asking.pop(0).cancel()  # the caller that computed it gave up: the next one computes it
     assert await find.begun.get() == 4
     find.may_go.set()
     assert set(await asyncio.gather(*asking)) == {"found 4"}
@@ -82,5 +84,5 @@ async def test_of_few_jobs_nothing_is_kept_and_of_many_it_has_a_bound() -> None:
         await coming.once(as_of(1), str, (nth,), many)
     for nth in range(16, 20):
         await coming.once(as_of(1), str, (nth,), many)
-    assert many.number == 20, "four megabytes, the newest"
+    assert many.number == 20, "the newest four megabytes are kept"
     assert await coming.once(as_of(1), str, (15,), many) == "found 21"

@@ -1,4 +1,6 @@
-"""Settings come from KRONOS_* variables; what is wrong is named, and never quoted where it could be a secret."""
+"""Settings come from KRONOS_* variables. An error names the wrong one, and never quotes a value that could be a
+secret.
+"""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A process has the file descriptors that its settings need, or does not start."""
+"""A process has the file descriptors that its settings need, or it does not start."""
 
 import resource
 

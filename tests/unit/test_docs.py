@@ -1,4 +1,4 @@
-"""The documentation names what is there: files by their links, folders and decisions by their lists."""
+"""The documentation names only what exists, and completely: files by links, folders and decisions in lists."""
 
 import re
 from collections.abc import Iterator
@@ -32,8 +32,9 @@ def test_each_test_that_a_page_gives_as_evidence_is_there() -> None:
 
 
 def test_comments_name_files_that_are_there() -> None:
-    """A function's file is moved to another floor, and what names it is not: sql/schema sent its readers to a folder
-    without it."""
+    """A function's file was moved to another floor but references to it were not: sql/schema sent its readers to a
+    folder that did not contain it.
+    """
     named = re.compile(r"\b(?:alembic|functions|kronos|queries|schema|sql|tests|views)/[\w/]+\.(?:py|sql)\b")
     files = [
         path
@@ -87,7 +88,7 @@ def test_each_setting_and_command_is_documented() -> None:
 
 
 def _commands() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Each command, and each verb of one that has some; another name of a verb is none."""
+    """Each command, and each verb of the commands that have verbs. Aliases of a verb do not count."""
     context = click.Context(main)
     for name in main.list_commands(context):
         command = main.get_command(context, name)
@@ -97,7 +98,7 @@ def _commands() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def test_the_index_lists_each_page_once() -> None:
-    """Where a page is added: a row of docs/README.md, in the part that it belongs to."""
+    """When you add a page, add a row to docs/README.md, in the section where it belongs."""
     index = (ROOT / "docs" / "README.md").read_text()
     listed = re.findall(r"^\| \[([\w/-]+\.md)\]\(\1\) \| \S", index, re.MULTILINE)
     there = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")]
@@ -136,8 +137,9 @@ def test_the_glossary_has_each_word_once_and_in_order() -> None:
 
 
 def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
-    """The API and the workers log in as the roles that can be nothing else; each `KRONOS_…` that it sets is
-    documented."""
+    """The API and the workers log in with roles that cannot become any other role. Each `KRONOS_…` variable that it
+    sets is documented.
+    """
     text = (ROOT / "docker-compose.yml").read_text()
     services = re.split(r"^  (?=\w+:$)", text.partition("\nservices:\n")[2], flags=re.MULTILINE)
     users = {each.partition(":")[0]: re.findall(r"KRONOS_DATABASE_URL: postgresql://(\w+):", each) for each in services}
@@ -154,12 +156,12 @@ def test_docker_compose_gives_the_superuser_to_the_migration_alone() -> None:
 
 
 def test_each_file_of_ours_that_a_text_names_is_there() -> None:
-    """A file that moved is looked for in vain where its old path stands: in comments, docstrings and pages."""
+    """A comment, docstring or page that names the old path of a moved file misleads its readers."""
     files = [str(path.relative_to(ROOT)) for path in _texts(ROOT)]
     absent = [
         f"{file}: {named}"
         for file in files
-        if not file.startswith(("tests/", "bin/"))  # which make files of their own, and name them
+        if not file.startswith(("tests/", "bin/"))  # these create and name files of their own
         for named in _NAMED.findall((ROOT / file).read_text())
         if not any(f"/{there}".endswith(f"/{named}") for there in files)
     ]
@@ -167,7 +169,7 @@ def test_each_file_of_ours_that_a_text_names_is_there() -> None:
 
 
 def _texts(folder: Path) -> Iterator[Path]:
-    """The SQL, Python and pages of the repository."""
+    """The repository's SQL, Python and pages."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.name.startswith((".", "__", "node_modules")):
             yield from _texts(path)

@@ -1,4 +1,4 @@
-"""In which order files of tests are run."""
+"""The order in which test files run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The address table, URL forms and KRONOS_EGRESS_ALLOW; the sockets are in tests/delivery."""
+"""The address table, the forms of URLs and KRONOS_EGRESS_ALLOW. The sockets are tested in tests/delivery."""
 
 import socket
 from collections.abc import Callable
@@ -132,7 +132,7 @@ REFUSED_URLS = {
         "http://168.63.129.16/",
         "http://[fe80::1%25eth0]/",
     ],
-    # Unicode forms of 127.0.0.1 and localhost, and an escaped one: which code they meet is the URL parser's affair.
+    # Unicode forms of 127.0.0.1 and localhost, and an escaped one. Which error code they get is up to the URL parser.
     "": ["http://①②⑦.⓪.⓪.①/", "http://127。0。0。1/", "http://ⓛocalhost/", "http://%31%32%37.0.0.1/"],
 }
 REACHED_URLS = [

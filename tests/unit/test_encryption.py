@@ -1,4 +1,4 @@
-"""The encryption keys: where they are read from, what is said of those that are wrong, and what is sealed with them."""
+"""The encryption keys: where they are read from, the errors about wrong ones, and sealing with them."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ import pytest
 from kronos import encryption
 from kronos.encryption import CurrentKeys, Keyring, KeysInvalid, KeySource, KeyUnknown, Place, Sealed, Unopened
 
-# The names of tests hold them: the same in each process that runs some.
+# Test names contain them, so they must be the same in every process that runs tests.
 _KEY, _OTHER = (base64.b64encode(hashlib.sha256(text).digest()).decode() for text in (b"one", b"other"))
 _PLACE = Place(workspace_id=uuid4(), name="token", version=3)
 
@@ -88,7 +88,7 @@ def test_a_file_that_others_may_touch_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_of_roots_may_be_its_readers_by_their_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """How Kubernetes and systemd hand it to a process that is not root; PostgreSQL has the same rule."""
+    """Kubernetes and systemd pass such a file to a process that does not run as root. PostgreSQL has the same rule."""
     if os.geteuid() != 0:
         pytest.skip("only root makes files that are root's")
     of_roots = key_file(tmp_path / "keys", _KEY, 0o640)
@@ -177,7 +177,9 @@ def test_a_command_that_hangs_is_stopped_with_its_children(monkeypatch: pytest.M
 
 
 def test_an_output_that_a_daemon_holds_open_is_not_waited_for() -> None:
-    """In a session of its own no signal to the command reaches it, and the command's end closes nothing."""
+    """A daemon in its own session gets no signal sent to the command, and the end of the command does not close its
+    output.
+    """
     reading, writing = os.pipe()
     try:
         os.write(writing, b"a key")

@@ -1,4 +1,4 @@
-"""An execution's log is told from its row and its attempts, in order."""
+"""An execution's log is built from its row and its attempts, in order."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,5 +1,6 @@
-"""A migration adds, and takes away a release later (decision 0038): what takes something from the release before, or
-holds history locked while it works, is found as it is written."""
+"""Migrations expand first and contract one release later (decision 0038). A statement that removes something the
+previous release uses, or that locks history while it works, is reported when it is written.
+"""
 
 import re
 
@@ -8,9 +9,9 @@ import pytest
 from conftest import ROOT
 
 _VERSIONS = ROOT / "alembic" / "versions"
-# The rule begins here; what is older was applied before there was a release.
+# The rule applies from here on; older migrations ran before the first release.
 _FIRST = 55
-# Each with the word that lifts it: a comment in the line before, which says why the release before can do without.
+# Each with the word that permits it, in a comment on the line before that says why the previous release can do without.
 _TAKES_AWAY = {
     "drops a table": r"\bdrop table\b",
     "drops a column": r"\bdrop column\b",
@@ -32,7 +33,7 @@ _LIFTED = re.compile(r"-- contract: .{20,}")
 
 
 def faults(text: str) -> list[str]:
-    """What a migration does that it may not, but where a comment `-- contract: …` stands right before."""
+    """The statements that a migration may not contain, unless a comment `-- contract: …` is directly before them."""
     found = []
     for statement in re.split(r";[ \t]*(?:--[^\n]*)?\n", text.lower()):
         bare = re.sub(r"--[^\n]*", "", statement)

@@ -1,4 +1,4 @@
-"""What the facts say, where no test can make them so over HTTP."""
+"""The answer of explain for facts that no test can create over HTTP."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ TICK = NOW - timedelta(minutes=5)
 
 
 def facts(**known: Any) -> Facts:
-    """A CRON job whose tick is five minutes overdue, and nothing wrong."""
+    """A CRON job with nothing wrong whose tick is five minutes overdue."""
     usual: dict[str, Any] = {
         "job_id": UUID(int=1),
         "version_id": UUID(int=1),
@@ -128,7 +128,7 @@ def test_a_tick_that_its_job_has_still_to_follow_its_workspace_for_is_told_by_th
     before, after, minute = TICK - timedelta(seconds=30), TICK + timedelta(seconds=30), timedelta(minutes=1)
     suspended = {"workspace_status": "SUSPENDED", "suspended_at": after, "turns": [after]}
     answer = explained(facts(**suspended))
-    assert (answer.decision, answer.code) == ("OVERDUE", "workspace_turning")  # it was due before
+    assert (answer.decision, answer.code) == ("OVERDUE", "workspace_turning")  # the tick was due before the suspension
     answer = explained(facts(**suspended | {"suspended_at": before, "turns": [before]}))
     assert (answer.decision, answer.code) == ("SKIPPED", "workspace_suspended")
     answer = explained(facts(turns=[before, after]))

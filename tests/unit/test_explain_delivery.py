@@ -1,4 +1,4 @@
-"""What is said of a tick's execution for each thing that can be the matter with it."""
+"""What explain says about a tick's execution, for each possible problem with it."""
 
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,7 @@ def _run(status: str, **known: Any) -> JsonObject:
 
 
 def _of(run: JsonObject, **known: Any) -> Explanation:
-    """With a worker that is free, and nothing in the way."""
+    """The answer when a worker is free and nothing blocks the delivery, except for `changed`."""
     usual: dict[str, Any] = {
         "next_tick_at": NOW + timedelta(days=1),
         "workspace": "acme",

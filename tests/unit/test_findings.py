@@ -1,5 +1,6 @@
-"""What the doctor says of what it found, and what puts it right; what it finds is looked for in
-tests/cli/test_doctor.py and test_doctor_schema.py."""
+"""The doctor's findings: their wording and their fixes. tests/cli/test_doctor.py and test_doctor_schema.py test the
+checks themselves.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace

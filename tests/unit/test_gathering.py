@@ -1,4 +1,4 @@
-"""Requests that wait together are asked for in one call, in order; one that is alone waits for nobody."""
+"""Requests that wait at the same time are sent in one call, in order; a single request waits for no other."""
 
 import asyncio
 from collections import Counter
@@ -14,7 +14,7 @@ from kronos.gathering import Gatherer, Request
 
 
 class Calls:
-    """What is asked for, by call; each call ends when it is let go."""
+    """Records what each call asks for. A call ends when the test sets its result."""
 
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
@@ -41,7 +41,7 @@ def played(scene: Scene) -> Calls:
         gatherer = Gatherer()
         async with asyncio.timeout(30):
             await scene(gatherer, calls)
-        assert len(gatherer) == 0, "a line that is empty is forgotten"
+        assert len(gatherer) == 0, "an empty line is forgotten"
 
     asyncio.run(play())
     return calls
@@ -55,7 +55,7 @@ def asking(
 
 
 async def busy(gatherer: Gatherer, calls: Calls) -> list[asyncio.Task[str]]:
-    """As many calls under way as may be."""
+    """Start as many calls as may run at once."""
     tasks: list[asyncio.Task[str]] = []
     for number in range(gathering.MOST_CALLS):
         tasks += asking(gatherer, calls, f"first {number}")
@@ -64,7 +64,7 @@ async def busy(gatherer: Gatherer, calls: Calls) -> list[asyncio.Task[str]]:
 
 
 async def settled() -> None:
-    """All that is ready has run."""
+    """Let everything that is ready run."""
     for _ in range(10):
         await asyncio.sleep(0)
 
@@ -281,8 +281,9 @@ _STEPS = st.lists(
 
 
 class Trial:
-    """Any order of callers that come and leave and of calls that end, fail or are cancelled, and what must hold at each
-    of them."""
+    """Any order of callers arriving and leaving and of calls ending, failing or being cancelled, and the invariants at
+    each step.
+    """
 
     def __init__(self) -> None:
         self.gatherer = Gatherer()
@@ -293,7 +294,7 @@ class Trial:
         self.ended_badly: set[str] = set()
 
     async def call(self, together: Sequence[str]) -> list[str]:
-        """Names are number:line:apart."""
+        """A name is number:line:apart."""
         assert together
         (line,) = {each.split(":")[1] for each in together}
         apart = [each.split(":")[2] for each in together if each.split(":")[2]]
@@ -336,7 +337,7 @@ class Trial:
                 end.cancel()
 
     async def finish(self) -> None:
-        """Every call ends: then every caller has its own answer, and nothing is kept."""
+        """End every call. Then every caller has its own answer, and the gatherer keeps nothing."""
         while not all(task.done() for _, task in self.callers):
             for end in self.under_way:
                 if not end.done():
@@ -344,7 +345,7 @@ class Trial:
             await asyncio.sleep(0)
         await settled()
         assert (len(self.gatherer), self.gatherer._calls, self.under_way) == (0, set(), [])
-        assert len(set(self.asked)) == len(self.asked), "nothing is asked for twice"
+        assert len(set(self.asked)) == len(self.asked), "no request is sent twice"
         for name, task in self.callers:
             if not task.cancelled() and task.exception() is None:
                 assert task.result() == f"{name} made"

@@ -1,4 +1,4 @@
-"""Wrong keys are slowed by address and by public id, in bounded memory, and keys that were right are not."""
+"""Wrong keys are slowed down per address and per public id, in bounded memory; keys that were right are not."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ from kronos.api.guesses import Guess, Guesses
 
 
 def wrong(kept: Guesses, host: str, public_id: str, secret: str, now: float) -> float | None:
-    """How long it has to wait; None: it was looked at, and is wrong."""
+    """How many seconds the caller must wait; None if the key was checked and is wrong."""
     begun = kept.begin(host, public_id, hashlib.sha256(secret.encode()).digest(), now)
     if isinstance(begun, float):
         return begun
@@ -67,7 +67,7 @@ def test_a_key_that_was_right_goes_on_beside_one_who_guesses_and_a_newcomer_wait
 def test_the_holder_of_an_id_that_many_addresses_guess_is_let_in_from_an_address_of_its_own() -> None:
     kept = Guesses()
     tried = sum(looked_at(kept, f"198.51.{n // 250}.{n % 250}", 5, 0.0, ids=1) for n in range(500))
-    assert tried <= 100 + 500  # each address once, at most
+    assert tried <= 100 + 500  # at most once per address
     assert tried < 5 * 500 / 4
     assert right(kept, "192.0.2.1", "id0", 0.0)
 

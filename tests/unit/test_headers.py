@@ -1,4 +1,4 @@
-"""Which headers an endpoint's author may set, and those that say what a delivery is."""
+"""Which headers an endpoint's author may set, and the headers that describe a delivery."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -163,7 +163,7 @@ def _scheduled(at: datetime) -> str:
 
 
 def test_the_time_that_a_delivery_is_for_is_in_utc_whoever_came_before() -> None:
-    """The last one is kept: it stands for the same instant alone, by whatever clock that was told."""
+    """The last rendered time is cached. It may only be reused for the same instant, in whatever zone that is given."""
     noon = datetime(2026, 11, 29, 12, tzinfo=UTC)
     in_delhi = noon.astimezone(timezone(timedelta(hours=5, minutes=30)))
     later = noon + timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""`kronos --help` and each group's: a line for each command, whole on a terminal of eighty columns."""
+"""`kronos --help` and each group's help have one line per command, untruncated on a terminal of eighty columns."""
 
 import click
 import pytest

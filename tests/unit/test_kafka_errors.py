@@ -1,4 +1,6 @@
-"""What keeps a client from a Kafka broker, and what that means: it is tried again, or its author has to correct it."""
+"""Errors between a client and a Kafka broker, and what each means: the delivery is retried, or the endpoint's author
+must fix it.
+"""
 
 import pytest
 from aiokafka.errors import (

@@ -18,8 +18,9 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import answered, described_request
 from kronos.kept import Cache
 
-# Where there is a cache; each is filled below with the worst that anybody can choose, or holds only what we write.
-_OURS = {  # asked by names of ours alone
+# The modules with caches. Each is filled below with the worst input that anyone could choose, or contains only what
+# Kronos writes.
+_OURS = {  # only Kronos's own names are keys
     "kronos/sql.py",
     "kronos/floors.py",
     "kronos/repeatable_files.py",
@@ -35,7 +36,7 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 
 def names(seed: int, count: int, length: int) -> list[str]:
-    """Distinct ones."""
+    """Distinct names."""
     return [f"n{seed:06d}{number:04d}".ljust(length, "x") for number in range(count)]
 
 
@@ -100,7 +101,7 @@ def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], No
     try:
         before, _ = tracemalloc.get_traced_memory()
         fill()
-        gc.collect()  # what nobody holds is no cache, and goes when Python looks for it
+        gc.collect()  # unreferenced objects are not cached, and go at the next collection
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -108,7 +109,7 @@ def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], No
 
 
 def test_each_cache_is_known_here() -> None:
-    """Whoever adds one thinks of its budget, and fills it above."""
+    """If you add a cache, give it a budget and fill it in the test above."""
     root = Path(kronos.__file__).parents[1]
     with_cache = set()
     for path in Path(kronos.__file__).parent.rglob("*.py"):
@@ -136,4 +137,4 @@ def test_what_is_kept_stays_within_its_budget_and_the_oldest_goes() -> None:
     kept.put(2, "too large now", 41)
     kept.put(7, "a", 40)
     kept.put(8, "b", 30)
-    assert [key for key in range(9) if key in kept] == [5, 7, 8]  # its bytes are free again
+    assert [key for key in range(9) if key in kept] == [5, 7, 8]  # the bytes of 2 are free again

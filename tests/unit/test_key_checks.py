@@ -1,4 +1,4 @@
-"""Those who wait for a key's check, and those who come just as it ends."""
+"""Requests that wait for the check of a key, and requests that arrive just as it ends."""
 
 import asyncio
 import hashlib
@@ -18,12 +18,13 @@ _SECRET = "s" * 43
 
 
 def test_who_comes_as_a_check_ends_and_finds_nothing_left_has_another_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The check has ended, and its end is not noted yet: who waited for it once more kept the loop for itself, for
-    good."""
+    """The check has ended but its end is not recorded yet. A request that waited for it again used to occupy the event
+    loop forever.
+    """
     looks = itertools.count()
 
     def monotonic() -> float:
-        assert next(looks) < 1000, "it goes round and round"
+        assert next(looks) < 1000, "it loops forever"
         return 1000.0
 
     async def requests() -> int:
@@ -63,7 +64,7 @@ def test_who_comes_as_a_check_ends_and_finds_nothing_left_has_another_made(monke
         await begun.wait()
         others = [asyncio.create_task(request_at_its_end()) for _ in range(3)]
         await asyncio.sleep(0)
-        answered.set()  # they all go on in one turn of the loop, after the check, before its end is noted
+        answered.set()  # all resume in one turn of the loop: after the check, before its end is recorded
         await asyncio.gather(first, *others)
         return len(asked)
 

@@ -1,4 +1,4 @@
-"""Tests leave nothing behind, and signal nobody who is gone."""
+"""Tests leave nothing behind, and do not signal processes that may have ended."""
 
 import ast
 import re
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-# What it does after its block is a part of what it tests, and nothing where the block failed.
+# What they do after the block is part of what they test, and must not happen if the block failed.
 _NO_CLEANING = {"stopped_in", "uncommitted_catch_up"}
-# They signal children of their own, which stay until they are waited for.
+# They signal their own children, which exist until they are waited for.
 _MAY_SIGNAL = {"killing.py", "forked.py", "forking.py"}
 
 
@@ -19,14 +19,14 @@ def _files_with(word: str) -> Iterator[tuple[Path, str]]:
 
 
 def _goes_on_after_its_yield(body: list[ast.stmt]) -> bool:
-    """Whether a statement follows the yield that an exception of the block would skip."""
+    """Whether a statement follows the yield that an exception in the block would skip."""
     for at, statement in enumerate(body):
         if not any(isinstance(node, ast.Yield) for node in ast.walk(statement)):
             continue
         if isinstance(statement, ast.Try) and statement.finalbody:
             return False
         if isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return):
-            continue  # a way of its own
+            continue  # a separate branch
         if body[at + 1 :]:
             return True
         return isinstance(statement, ast.With) and _goes_on_after_its_yield(statement.body)
@@ -43,7 +43,7 @@ def test_what_a_block_began_is_ended_whatever_happens_in_it() -> None:
         and made.name not in _NO_CLEANING
         and _goes_on_after_its_yield(made.body)
     ]
-    assert found == [], "put what follows the yield into a finally"
+    assert found == [], "put the statements after the yield into a finally"
 
 
 def test_a_process_that_has_ended_meanwhile_fails_no_test() -> None:

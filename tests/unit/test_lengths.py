@@ -1,5 +1,6 @@
-"""A file is cut by idea before it has more than 400 lines, a SQL function before its body has more than sixty. The
-longer ones have a reason."""
+"""A file has at most 400 lines and the body of a SQL function at most sixty; beyond that, split it by idea. The
+exceptions state their reason.
+"""
 
 import re
 from pathlib import Path

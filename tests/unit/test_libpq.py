@@ -1,5 +1,6 @@
-"""A connection string is judged once, in a sentence without a secret; libpq's environment variables reach what they are
-meant for."""
+"""A connection string is checked once, and its error is one sentence without a secret. libpq's environment variables
+affect only the connections that they are meant for.
+"""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Modules are imported without the garbage collector."""
+"""Modules are imported with the garbage collector off."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""What a line of the log says besides its words, and that docs/logs.md lists each event, as it is written."""
+"""The fields of a log line besides its message. docs/logs.md lists each event as it is written."""
 
 import ast
 import asyncio
@@ -21,21 +21,21 @@ _EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
 def _modules() -> Iterator[tuple[Path, ast.Module]]:
-    """All that may log: the client is a distribution of its own."""
+    """All modules that may log. The client is a separate distribution."""
     for path in sorted((ROOT / "kronos").rglob("*.py")):
         if "client" not in path.relative_to(ROOT / "kronos").parts[:1]:
             yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _is_log(node: ast.expr) -> bool:
-    """_log, or Log("kronos")."""
+    """Whether it is _log or Log("kronos")."""
     return (isinstance(node, ast.Name) and node.id == "_log") or (
         isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Log"
     )
 
 
 def _written() -> Iterator[tuple[str, str, str]]:
-    """Event, level and place of each line that is written."""
+    """The event, level and place of each log call."""
     for path, module in _modules():
         for node in ast.walk(module):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_log(node.func.value):
@@ -59,7 +59,9 @@ def test_each_line_has_an_event_of_one_level_that_is_in_the_table() -> None:
 
 
 def test_nothing_is_logged_but_as_an_event() -> None:
-    """A logger of the standard library writes lines without one: logs.py sets up those of others, lines.py has ours."""
+    """The standard library's loggers write lines without an event. logs.py configures the loggers of other packages;
+    lines.py has Kronos's own.
+    """
     own = {"kronos/lines.py", "kronos/logs.py", "kronos/traces/pipeline.py"}
     loggers = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
@@ -75,7 +77,7 @@ Written = Callable[[], list[str]]
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Written]:
-    """The lines that were logged, as JSON or, by the parameter, as text."""
+    """The logged lines, as JSON or, with the fixture's parameter, as text."""
     root, stream = logging.getLogger(), io.StringIO()
     kept = root.handlers, root.level
     for name, value in (("logThreads", True), ("logProcesses", True), ("logMultiprocessing", True), ("_srcfile", "")):

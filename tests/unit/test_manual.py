@@ -1,4 +1,4 @@
-"""What the commands say of themselves: each has a line, an example that parses and its place in the manual."""
+"""The commands' own documentation: each has a summary line, an example that parses and its place in the manual."""
 
 import re
 import shlex
@@ -28,7 +28,7 @@ def ids(path: object) -> str | None:
 
 
 def calls_of(example: str) -> Iterator[list[str]]:
-    """What `kronos` is given in an example, each time that it is called, without the pipes and files around it."""
+    """The arguments of each call of `kronos` in an example, without the surrounding pipes and files."""
     lexer = shlex.shlex(example, posix=True, punctuation_chars="|<>;")
     lexer.whitespace_split = True
     words = list(lexer)
@@ -38,7 +38,7 @@ def calls_of(example: str) -> Iterator[list[str]]:
 
 
 def parsed(words: list[str]) -> click.Context:
-    """The context of the command that these words call, which is not run. Raises UsageError."""
+    """The context of the command that these words call, without running it. Raises UsageError."""
     context = main.make_context("kronos", words)
     command: click.Command = main
     while isinstance(command, click.Group):
@@ -50,7 +50,7 @@ def parsed(words: list[str]) -> click.Context:
 
 
 def called_by(words: list[str]) -> str:
-    """The command that these words call. A file that is not here was understood to be one."""
+    """The command that these words call. An argument that names a missing file still parses."""
     try:
         return parsed(words).command_path
     except click.BadParameter as error:

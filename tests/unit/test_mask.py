@@ -1,4 +1,4 @@
-"""Secrets' values are not found in what is stored, in whichever form a receiver gave them back."""
+"""The values of secrets never appear in what is stored, in whatever form a receiver returns them."""
 
 import base64
 import html
@@ -48,7 +48,7 @@ def test_a_value_is_hidden_in_base64_behind_whatever(value: str, before: str) ->
         text = encode(f"{before}{value} and more".encode()).decode()
         masked = Mask([value]).text(text)
         assert "***" in masked
-        # what is left of it beside what stands around is less than its last two bytes
+        # what remains of it, next to the surrounding text, is less than its last two bytes
         found = base64.b64encode(value.encode()).decode()
         assert found[4:-4] not in masked
 
@@ -76,7 +76,9 @@ def test_of_base64_each_letter_that_is_of_the_value_alone_is_hidden(value: str, 
     ],
 )
 def test_a_value_is_hidden_wherever_it_begins(value: str, text: str, masked: str) -> None:
-    """At the text's beginning too, where a form overlaps itself, and where only its last letter was cut off."""
+    """Including at the beginning of the text, when a form overlaps itself, and when only its last letter was
+    cut off.
+    """
     assert Mask([value]).text(text) == masked
 
 
@@ -153,7 +155,7 @@ def test_values_side_by_side_are_hidden_as_one() -> None:
 
 def test_a_document_without_a_value_is_left_as_it_is() -> None:
     outcome = failed("template", "why")
-    outcome.response = '{"status":  500}'  # as nobody of ours would write it
+    outcome.response = '{"status":  500}'  # in a layout that Kronos itself never writes
     assert Mask(["canary-value"]).outcome(outcome) is outcome
 
 
@@ -182,7 +184,9 @@ def _masked(mask: Mask, request: str, response: str) -> tuple[str | None, str | 
 
 
 def test_documents_that_repeat_the_last_ones_are_clean_and_no_others_are() -> None:
-    """What was clean is not looked at again, each of the two for itself; what hides a value beside it is."""
+    """A request or response that was clean last time is not checked again, each of the two independently. One that
+    contains a value is still masked.
+    """
     masked = partial(_masked, Mask(["kingfisher"]))
     clean, hidden = '{"body":"all is well"}', '{"body":"the kingfisher"}'
 
@@ -202,7 +206,7 @@ def test_documents_that_repeat_the_last_ones_are_clean_and_no_others_are() -> No
 def test_a_value_is_hidden_wherever_it_stands_in_a_request_whose_other_parts_are_as_in_the_last_one(
     value: str, place: str
 ) -> None:
-    """After requests that differ in URL, names or size alone, each masks as one that has seen nothing does."""
+    """After requests that differ only in URL, header names or size, a mask works as a new one does."""
 
     def request(url: str, *names: str, size: int = 12) -> str:
         return described(described_request("POST", f"http://receiver.example/{url}", ["Host", *names]), size)

@@ -1,4 +1,4 @@
-"""Commands that a remedy or a page names are there, with the options that it gives them."""
+"""Commands named by a fix or a page exist, with the options that are given."""
 
 import re
 from pathlib import Path
@@ -10,9 +10,9 @@ from conftest import ROOT
 from kronos.__main__ import main
 
 _NAMED = re.compile(r"`kronos ([a-z][^`{]*)`")
-# What a person might type, which is answered with what to write.
+# What a person might type by mistake; the error says what to write instead.
 _MISTAKES = {"get job"}
-_JOINT = re.compile(r'"\s*\n\s*f?"')  # of a text that is written in several
+_JOINT = re.compile(r'"\s*\n\s*f?"')  # joins a literal that is written as several
 SAYING = [
     *sorted((ROOT / "kronos").rglob("*.py")),
     *sorted((ROOT / "docs").glob("*.md")),
@@ -27,7 +27,9 @@ def _named(path: Path) -> set[str]:
 
 
 def _fault(text: str) -> str | None:
-    """What of it is not there; None where all is. `a|b`, and what stands for something else, is not looked at."""
+    """What is wrong with a named command; None if it exists. Alternatives such as `a|b` and placeholders are not
+    checked.
+    """
     words = text.split()
     command: click.Command = main
     while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z-]+", words[0]):

@@ -1,4 +1,4 @@
-"""A name says one thing: nobody who searches for a class finds two."""
+"""Class names are unique, so that a search for one finds only one."""
 
 import ast
 from collections import defaultdict
@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """The client's are apart: it is another distribution, whose Job is what the server's API answers."""
+    """The client is excluded: it is a separate distribution, and its Job is what the server's API returns."""
     named: dict[str, list[str]] = defaultdict(list)
     client = ROOT / "kronos" / "client"
     for path in sorted((ROOT / "kronos").rglob("*.py")):

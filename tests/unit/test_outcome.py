@@ -1,4 +1,4 @@
-"""Retry-After in all its forms, what is stored of answers, and signatures against the published vector."""
+"""Retry-After in all its forms, what is stored of answers, and signatures against the published test vector."""
 
 import json
 from datetime import timedelta
@@ -97,7 +97,7 @@ def test_bad_signing_secret_is_refused_without_naming_it(secret: str) -> None:
 
 
 def _stored(head: bytes, body: bytes) -> dict[str, object]:
-    """What attempts store of an answer, read in one piece, as it comes where its head is known."""
+    """What an attempt stores of an answer that is read in one piece, as happens when its head is known."""
     answer = AnswerParser()
     answer.feed(head + body)
     answer.end()
@@ -108,7 +108,7 @@ def _stored(head: bytes, body: bytes) -> dict[str, object]:
 
 
 def test_an_answer_that_repeats_the_last_one_is_stored_as_that_and_no_other_is() -> None:
-    """The last short body of a head is kept as it is stored: it stands for the same bytes alone."""
+    """The last short body of each head is cached in its stored form. It may only be reused for identical bytes."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Test: repeats\r\n\r\n"
     bodies = [b"one!", b"one!", b"two!", b"one!", b"a\x00\xff\x22", b"a\x00\xff\x22"]
     found = [_stored(head, body) for body in bodies]
@@ -118,7 +118,7 @@ def test_an_answer_that_repeats_the_last_one_is_stored_as_that_and_no_other_is()
 
 
 def test_an_answer_that_was_cut_is_not_taken_for_a_whole_one_with_the_same_bytes() -> None:
-    """A head without a length is read to the connection's end; a length may promise more than comes."""
+    """An answer without a length is read until the connection ends; a length may promise more than arrives."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Test: cut\r\n\r\n"
     assert _stored(head, b"whole") == _stored(head, b"whole")
     assert (_stored(head, b"whol")["truncated"], _stored(head, b"whol")["body"]) == (True, "whol")

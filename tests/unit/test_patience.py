@@ -1,4 +1,4 @@
-"""Transactions that give way to others are tried again, so often and no more."""
+"""Transactions that yield to others are retried a limited number of times."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from kronos import patience
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Those that were made, in no time."""
+    """The pauses that were made, without waiting."""
     made: list[float] = []
     monkeypatch.setattr("kronos.patience.time.sleep", made.append)
     return made
 
 
 def attempts(*ends: int | type[Exception] | None) -> Callable[[], int | None]:
-    """One after the other."""
+    """Attempts with these results, one after another."""
     left = list(ends)
 
     def attempt() -> int | None:
@@ -31,7 +31,7 @@ def attempts(*ends: int | type[Exception] | None) -> Callable[[], int | None]:
 
 def test_it_is_tried_again_until_it_is_made(pauses: list[float]) -> None:
     tried = attempts(psycopg.errors.LockNotAvailable, None, psycopg.errors.DeadlockDetected, 0, 1)
-    assert patience.patiently(tried, tries=9) == 0  # which is something
+    assert patience.patiently(tried, tries=9) == 0  # 0 is a result
     assert (pauses, tried()) == ([1.0] * 3, 1)
 
 

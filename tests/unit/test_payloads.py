@@ -1,4 +1,4 @@
-"""Payload specs: what a schema may be, what an input is told, and that neither can hold up a process."""
+"""Payload specs: which schemas are allowed, what an invalid input is told, and that neither can block a process."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from kronos.payloads import MAX_EFFORT, MAX_WEIGHT, compiled, may_have
 
 
 def laughs(keyword: str, levels: int) -> dict[str, Any]:
-    """A schema whose parts are applied two to the power of `levels` times to one value."""
+    """A schema that applies its parts two to the power of `levels` times to one value."""
     parts: dict[str, Any] = {"a0": {"type": "integer"}}
     for level in range(1, levels + 1):
         parts[f"a{level}"] = {keyword: [{"$ref": f"#/$defs/a{level - 1}"}] * 2}
@@ -103,7 +103,7 @@ def test_an_input_is_told_what_is_wrong_where_and_by_which_rule_and_never_its_va
 
 
 def test_the_faults_of_a_large_input_are_not_collected() -> None:
-    """43 s and 5.7 GB, for what anybody may send: the first fault says enough."""
+    """Collecting them took 43 s and 5.7 GB, for input that anyone may send. The first fault is enough."""
     validator = compiled({"properties": {"list": {"items": {"required": [f"p{n}" for n in range(200)]}}}})
     faults = validator.faults({"list": [{}] * 20_000}, pointer="/input")
     assert [each.pointer for each in faults] == ["/input/list/0"]

@@ -1,4 +1,4 @@
-"""Which line of pg_hba.conf decides on pg_cron's login, and what to write where it is refused."""
+"""Which line of pg_hba.conf decides on pg_cron's login, and what to write when the login is rejected."""
 
 from dataclasses import replace
 
@@ -51,7 +51,8 @@ LET_IN = rule(0, "host", "trust", database="app", user="kronos_cron", address="s
         ([replace(LET_IN, database=["sameuser"]), *DEBIAN], CALLER, "refused", 3),
         ([rule(0, "local", "trust", user="kronos_cron"), *DEBIAN], SOCKET, "accepted", 0),
         ([rule(0, "local", "trust", user="kronos_cron"), *DEBIAN], CALLER, "refused", 3),
-        ([rule(9, "host", "trust", address="127.0.0.1/255.255.255.255")], CALLER, "unknown", None),  # and ::1?
+        # localhost may also be ::1
+        ([rule(9, "host", "trust", address="127.0.0.1/255.255.255.255")], CALLER, "unknown", None),
         ([rule(9, "host", "trust", address="127.0.0.0/255.0.0.0")], replace(CALLER, host="127.0.0.1"), "accepted", 9),
         ([rule(9, "host", "trust", address="10.0.0.0/255.0.0.0")], replace(CALLER, host="10.1.2.3"), "accepted", 9),
         ([rule(9, "host", "trust", address="db.example")], CALLER, "unknown", 9),

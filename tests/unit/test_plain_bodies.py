@@ -1,4 +1,4 @@
-"""A large body is read as a small one is, whichever way: the same value, or the same refusal."""
+"""A large body is read exactly as a small one: the same value, or the same error."""
 
 import json
 
@@ -18,7 +18,7 @@ VALUES = [
 
 
 def outcome(text: str) -> object:
-    """What is read, as text, which tells 1 from 1.0 and True; or what is said."""
+    """The value as text, which tells 1 from 1.0 and True; or the error."""
     try:
         return json.dumps(body.parse(text.encode("utf-8", "surrogatepass"))["v"])
     except errors.InvalidRequest as error:

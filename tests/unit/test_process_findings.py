@@ -1,4 +1,4 @@
-"""What the doctor says of the process that asks, and of servers that no test can have."""
+"""The doctor's findings about its own process, and about servers that no test can have."""
 
 import shutil
 from dataclasses import replace

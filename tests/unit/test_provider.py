@@ -1,4 +1,4 @@
-"""What an identity provider says, however it says it: odd tokens, odd keys, answers in many pieces or without end."""
+"""Strange answers of an identity provider: odd tokens, odd keys, answers in many pieces or without end."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ Tokens = Callable[[str], dict[str, Any]]
 
 
 def claims(issuer: str, **changed: Any) -> bytes:
-    """An ID token's claims, but for what is changed; ... leaves one out."""
+    """The claims of an ID token, with changes; ... removes a claim."""
     now = int(time.time())
     who = {"iss": issuer, "aud": "kronos", "sub": "ada", "email": "ada@example.com", "groups": ["ops"]}
     all_of_them = who | {"exp": now + 600, "iat": now, "nonce": _ATTEMPT.nonce} | changed
@@ -34,7 +34,7 @@ def claims(issuer: str, **changed: Any) -> bytes:
 
 
 def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes | None = None, **changed: Any) -> Tokens:
-    """What the exchange of a code gives, once the issuer is known."""
+    """The answer to the exchange of a code, once the issuer is known."""
 
     def made(issuer: str) -> dict[str, Any]:
         text = payload or claims(issuer, **changed)
@@ -44,7 +44,7 @@ def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes |
 
 
 def identity(given: Tokens, keys: object = None) -> Identity:
-    """Whom a provider that answers so, over a connection, says that somebody is."""
+    """The identity that a provider with these answers reports, over a real connection."""
     answers: dict[str, object] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,7 +76,7 @@ def identity(given: Tokens, keys: object = None) -> Identity:
 
 def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:
     assert identity(tokens()) == _ADA
-    assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # no socket holds so much
+    assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # more than a socket's buffers hold
     with pytest.raises(errors.ProviderUnavailable, match="its response has more than 1048576 bytes"):
         identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
 

@@ -1,4 +1,4 @@
-"""Which mutants are made of a file of Python, and that one is in place for as long as it is tried."""
+"""Which mutants are made of a Python file, and that a mutant is in place only while it is tried."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _HEAD = "LIMIT = 7\n\ndef f(a, b: int=3):\n    "
 
 
 def changed(folder: Path, body: str) -> set[str]:
-    """What stands in the body's place."""
+    """The bodies that replace this one."""
     path = folder / "f.py"
     path.write_text(_HEAD + body)
     texts = [mutant.text for mutant in mutants_of(path)]

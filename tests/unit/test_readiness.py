@@ -1,4 +1,4 @@
-"""When /readyz gives up waiting for PostgreSQL."""
+"""When /readyz stops waiting for PostgreSQL."""
 
 import asyncio
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from kronos.api import system
 
 
 def test_a_probe_that_waits_as_long_as_it_may_take_hears_the_cause() -> None:
-    """Not at the end of KRONOS_READY_SECONDS, when a load balancer that waits as long has gone."""
+    """It answers before KRONOS_READY_SECONDS are over: a load balancer with the same timeout would be gone by then."""
 
     async def says_nothing(_: object, seconds: float) -> None:
         return None

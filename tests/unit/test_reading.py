@@ -1,4 +1,4 @@
-"""What PostgreSQL holds is read in a form that can be written again."""
+"""Values from PostgreSQL are read in a form that can be written again."""
 
 from datetime import UTC, datetime
 
@@ -31,7 +31,7 @@ def test_numbers_without_bound_are_doubles_and_beyond_them_null(text: bytes, val
 
 
 def test_what_is_wide_is_given_as_it_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A page may hold a megabyte of empty lists: they are not looked at one by one."""
+    """A page may hold a megabyte of empty lists; they are not walked one by one."""
     monkeypatch.setattr(reading, "_pruned", lambda value, levels: pytest.fail("a flat document was walked through"))
     assert json_value(b"[" + b"[]," * 10_000 + b"1]") == [*([[]] * 10_000), 1]
 

@@ -1,4 +1,6 @@
-"""Templates made ready fill what they fill as template.py renders it, byte by byte, and leave it the rest."""
+"""Ready templates fill in whatever they can exactly as template.py renders it, byte by byte, and leave the rest
+to it.
+"""
 
 from itertools import product
 
@@ -106,7 +108,7 @@ def _all_of(one: Envelope) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("config", [None, _context(None)["config"]])
 def test_a_head_is_filled_as_it_is_rendered_or_not_at_all(config: Json) -> None:
-    """Whether what is of the config was written before, as it is, or not."""
+    """Whether or not the config's values were filled in beforehand."""
     filled = refused = 0
     for url, headers in product(URLS, HEADERS):
         try:
@@ -156,7 +158,7 @@ def test_a_body_is_bounded_as_where_it_is_rendered(template: Json) -> None:
     body = ReadyBody(template)
     fits = MAX_RENDERED_BYTES // 9 - 2
     assert body.fill(_of(fits - 9)) == render_body(template, _of(fits - 9))
-    assert body.fill(_of(fits)) in (None, render_body(template, _of(fits))), "it has a literal's bytes to spare"
+    assert body.fill(_of(fits)) in (None, render_body(template, _of(fits))), "the bound leaves room for a literal"
     assert body.fill(_of(fits + 1)) is None
     with pytest.raises(TemplateError):
         render_body(template, _of(fits + 1))

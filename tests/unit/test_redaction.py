@@ -1,4 +1,4 @@
-"""A key is found in any URL, and taken out of any text: of its secret nothing is left."""
+"""A key is found in any URL and removed from any text, so that nothing of its secret remains."""
 
 import logging
 from urllib.parse import quote

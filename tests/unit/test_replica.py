@@ -1,4 +1,6 @@
-"""Which server a read may be answered by, where one URL leads to several, or to one that is nobody's replica."""
+"""Which server may answer a read, when one URL leads to several servers or to one that is not a replica of the
+primary.
+"""
 
 import asyncio
 from collections import deque
@@ -20,7 +22,7 @@ BOUND = 10
 
 @dataclass
 class Server:
-    """What one says of its log: to a Pool that leads to it, and as the connection, the cursor and their contexts."""
+    """A server's report about its log. It also stands for its own connection, cursor and their contexts."""
 
     row: LogWritten | LogReplayed
     is_closed: bool = False
@@ -44,7 +46,7 @@ class Server:
 
 @dataclass
 class Servers:
-    """In a pool's place: its next connection leads to the first of these."""
+    """Stands for a pool whose next connection leads to the first of these servers."""
 
     of: list[Server] = field(default_factory=list)
 
@@ -54,7 +56,7 @@ class Servers:
 
 @dataclass
 class Fleet:
-    """A primary, and what the replicas' URL leads to, at a time that the test sets."""
+    """A primary, and the servers behind the replicas' URL, at a time that the test sets."""
 
     replica: Replica
     primary: Server
@@ -62,12 +64,12 @@ class Fleet:
     at: list[float]
 
     def passes(self, seconds: float) -> None:
-        """Time, in which the primary and what stands first behind the URL are looked at."""
+        """Let time pass, then check the primary and the first server behind the URL."""
         self.at[0] += seconds
         asyncio.run(self.replica.look())
 
     def reads_from(self, *servers: Server) -> str:
-        """The header of an answer where the URL leads to these."""
+        """The header of an answer when the URL leads to these servers."""
         self.behind_the_url.of = list(servers)
         reads = ReplicaReads(self.replica, is_primary_asked=False)
 
@@ -85,7 +87,9 @@ def standby(position: int | None, *, system: int = SYSTEM, timeline: int | None 
 
 @pytest.fixture
 def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
-    """Looked at twice: at 0 the primary had written 100 bytes, 6 s later 200; the replica has all of them."""
+    """A fleet that was checked twice. At 0 s the primary had written 100 bytes, at 6 s 200; the replica has all of
+    them.
+    """
     at = [0.0]
     monkeypatch.setattr(replica, "time", SimpleNamespace(monotonic=lambda: at[0]))
     primary, fresh = Server(LogWritten(system=SYSTEM, position=100, timeline=1)), standby(200)
@@ -100,13 +104,13 @@ def fleet(monkeypatch: pytest.MonkeyPatch) -> Fleet:
 
 
 def test_each_read_is_judged_by_the_server_that_it_is_on(fleet: Fleet) -> None:
-    """A connection of the pool may lead to another server than the one that was looked at."""
+    """The pool's connection may lead to a different server than the one that was checked."""
     assert fleet.reads_from(standby(200)) == "replica; lag_seconds=0.000"
     assert fleet.reads_from(standby(199)) == "replica; lag_seconds=6.000"
     fleet.at[0] += 5
     assert fleet.reads_from(standby(200)) == "replica; lag_seconds=5.000"
     assert fleet.reads_from(standby(199)) == "primary; lag_seconds=5.000; because=lag", "it is 11 s old"
-    assert fleet.reads_from(standby(99)) == "primary; lag_seconds=5.000; because=lag", "nobody knows how old"
+    assert fleet.reads_from(standby(99)) == "primary; lag_seconds=5.000; because=lag", "its age is unknown"
 
 
 @pytest.mark.parametrize(

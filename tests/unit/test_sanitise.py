@@ -1,4 +1,4 @@
-"""What jsonb refuses is replaced, and sizes are kept, whatever comes in."""
+"""Characters that jsonb rejects are replaced and sizes are limited, whatever the input."""
 
 import json
 from collections.abc import Callable

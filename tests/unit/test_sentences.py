@@ -1,4 +1,4 @@
-"""Sentences of plain English become cron texts or intervals, and what is not understood is said."""
+"""Plain English sentences become cron texts or intervals; the error names what is not understood."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What an API process knows of sessions, while PostgreSQL is slow or has none left."""
+"""What an API process knows about sessions while PostgreSQL is slow or has no connection left."""
 
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -13,7 +13,7 @@ from kronos.api.sessions import Sessions
 
 @pytest.mark.parametrize("granted", [10, 1, 0])
 async def test_an_answer_that_comes_late_is_one(monkeypatch: pytest.MonkeyPatch, granted: int) -> None:
-    """Later than a session is trusted for: it is not asked for again and again."""
+    """It arrives later than a session is trusted for. The process must not ask for it again and again."""
     now, asked = [1000.0], 0
 
     async def find(view: object, digest: bytes, wanted: int) -> people.SignIn:

@@ -1,4 +1,4 @@
-"""What is said of pg_cron's silence, and that it is said once."""
+"""The log line about pg_cron's silence, and that it is logged once."""
 
 from dataclasses import replace
 

@@ -1,4 +1,6 @@
-"""A plan of the load moves what may be moved, no further than it may, and only where fewer are due at once then."""
+"""A plan of the load moves only jobs that may be moved, no further than they allow, and only if fewer runs are then due
+at once.
+"""
 
 import random
 from dataclasses import replace
@@ -15,7 +17,7 @@ MINUTES = 24 * 60
 
 
 def job(number: int, ticks: list[int], seconds: int, offset: int = 0, *, of: int = 1) -> SpreadJob:
-    """One whose ticks are so many minutes after the beginning."""
+    """A job whose ticks are that many minutes after the beginning."""
     hours: dict[int, int] = {}
     for tick in ticks:
         hours[tick - tick % 60] = hours.get(tick - tick % 60, 0) | 1 << tick % 60
@@ -37,7 +39,7 @@ def job(number: int, ticks: list[int], seconds: int, offset: int = 0, *, of: int
 
 
 def load_of(jobs: list[tuple[list[int], int]]) -> list[int]:
-    """Runs a minute, of ticks and the minutes that they are moved by."""
+    """Runs per minute, from each job's ticks and the minutes by which it is moved."""
     runs = [0] * MINUTES
     for ticks, moved in jobs:
         for tick in ticks:
@@ -68,7 +70,7 @@ def test_who_allows_little_is_given_a_place_first() -> None:
 
 
 def test_what_runs_alike_is_told_once() -> None:
-    """The first of these jobs has the hours of all, and the plan is that of each told by itself."""
+    """The first of these jobs carries the hours of all. The plan is the same as if each carried its own."""
     ticks = [[30, 95], [30], [30, 95], [30, 95], [30]]
     jobs = [job(nth, one, 600) for nth, one in enumerate(ticks)]
     told = [
@@ -80,7 +82,9 @@ def test_what_runs_alike_is_told_once() -> None:
 
 
 def test_jobs_that_run_alike_go_where_each_would_by_itself() -> None:
-    """Each where the busiest of its minutes is least busy, though only the place that changed is looked at again."""
+    """Each goes where the busiest of its minutes is least busy, although only the place that changed is
+    computed again.
+    """
     choose = random.Random("alike")
     compared = 0
     for _ in range(40):

@@ -1,4 +1,4 @@
-"""Which mutants are made of a text of SQL: each is a mistake that somebody could have made, in one place of it."""
+"""Which mutants are made of a SQL text: each is a mistake that a person could have made, in one place."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ _HEAD = "-- f: at most 7 of them, and where\ncreate or replace function kronos.f
 
 
 def changed(folder: Path, body: str) -> set[str]:
-    """What stands in the body's place, its spaces made single."""
+    """The bodies that replace this one, with runs of spaces collapsed."""
     path = folder / "f.sql"
     path.write_text(f"{_HEAD}{body}\n$$;")
     texts = [text for _, text, _ in mutants_of(path)]

@@ -1,4 +1,4 @@
-"""Templates: what they take, what they refuse where, and that no value gets out of its place."""
+"""Templates: what they accept, what they reject and where, and that no value leaves its place."""
 
 import re
 import time
@@ -296,7 +296,7 @@ def test_escaped_braces_are_parsed_in_linear_time() -> None:
     started = time.process_time()
     check(text)
     assert render(text, {}) == "{{" * 250_000
-    assert time.process_time() - started < 5  # no benchmark: quadratic time would be minutes at this size
+    assert time.process_time() - started < 5  # not a benchmark: quadratic time would take minutes at this size
 
 
 def test_values_that_make_a_step_together_are_refused() -> None:

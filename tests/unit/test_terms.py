@@ -1,4 +1,4 @@
-"""A job's terms stand once: what requests hold, what a job is made of and what a change may name are the same."""
+"""A job's terms are defined once: requests, new jobs and changes have the same fields."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ from kronos.changes import CHANGEABLE
 from kronos.model import Job, JsonObject
 from kronos.new_jobs import JOB_TERMS, TERMS, NewJob
 
-_CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # `catch_up` of a request
-_OF_A_PLAN = {"offset_seconds"}  # a job is moved once it is there, and no file says by how much
+_CATCH_UP = {"catch_up_policy", "catch_up_window_seconds"}  # from a request's `catch_up`
+_OF_A_PLAN = {"offset_seconds"}  # only an existing job can be moved, and no file sets the offset
 
 
 def test_each_field_of_a_request_is_one_of_a_new_job() -> None:
@@ -56,7 +56,7 @@ def test_a_statement_that_names_a_row_has_its_columns() -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """As one of kronos.model."""
+    """A row like those of kronos.model."""
 
     name: str | None
     tags: list[str]

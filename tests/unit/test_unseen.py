@@ -1,4 +1,4 @@
-"""Characters that are not seen: what is refused where a text is a name, and what every script needs is not."""
+"""Invisible characters: which are rejected in names, while those that some script needs are accepted."""
 
 import pytest
 

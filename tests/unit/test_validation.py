@@ -1,4 +1,4 @@
-"""What is said of wrong input speaks of JSON, as its caller does, and never of the Python that read it."""
+"""Errors about wrong input use JSON's terms, as the caller does, and never those of the Python that reads it."""
 
 import re
 

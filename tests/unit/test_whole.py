@@ -1,4 +1,4 @@
-"""A short answer is one write; what comes before its head, and what is long, is not held back or copied."""
+"""A short answer is one write. What precedes its head, and long answers, are neither held back nor copied."""
 
 import asyncio
 from typing import cast
@@ -7,7 +7,7 @@ from kronos.api.whole import Whole
 
 
 class Written:
-    """A transport that keeps what it is given."""
+    """A transport that records what is written to it."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []

@@ -1,4 +1,6 @@
-"""What people read beside an editor's tree is 110 columns wide: all of SQL, and pages' paragraphs."""
+"""Texts that people read next to an editor's file tree are at most 110 columns wide: all SQL, and the paragraphs of
+pages.
+"""
 
 import re
 from pathlib import Path
@@ -23,7 +25,7 @@ def test_sql() -> None:
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_paragraphs_of_a_page(page: Path) -> None:
-    """Tables, headings and what stands between fences have the width that they need; so has a word."""
+    """Tables, headings, code blocks and single long words may be wider."""
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     lines = [line for line in prose.splitlines() if not line.startswith(("|", "#"))]
     assert [line for line in lines if len(line) > _WIDE and " " in line.strip().removeprefix("- ")] == []

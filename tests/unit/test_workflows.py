@@ -1,4 +1,6 @@
-"""GitHub's workflows, by GitHub's own schema: what is misspelt there is seen only when it does not run."""
+"""GitHub's workflows, checked with GitHub's own schema: a misspelling there only shows when the workflow does
+not run.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The JSON Schema of a workspace's files, and the examples that stand beside it."""
+"""The JSON Schema of workspace files, and the examples next to it."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def judged(file: Path) -> tuple[int, str]:
 
 
 def test_the_schema_is_the_models() -> None:
-    """Where it fails: python -c 'from kronos.api.apply_schemas import file_schema; …' writes it anew."""
+    """If it fails, write the schema again: python -c 'from kronos.api.apply_schemas import file_schema; …'."""
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == file_schema()
 
 
@@ -51,5 +51,5 @@ def test_the_workflow_is_as_github_reads_it() -> None:
     workflow = ROOT / "docs" / "examples" / "kronos-apply.yml"
     code, said = judged_by_github(workflow)
     assert code == 0, said
-    # else GitHub's shell has no pipefail, and an apply that fails before a pipe is a green job
+    # otherwise GitHub's shell has no pipefail, and an apply that fails before a pipe leaves the job green
     assert yaml.safe_load(workflow.read_text())["defaults"]["run"]["shell"] == "bash"

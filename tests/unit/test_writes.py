@@ -1,4 +1,4 @@
-"""What a caller is told of an error depends on what has become of the writes before it."""
+"""The error that a caller gets depends on what became of the writes before it."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_a_write_that_answers_no_row_has_changed_nothing() -> None:
     writes.answered((WRITE, []), (READ, [1]))
     assert writes.explained(BUSY) is BUSY
     writes.send(WRITE)
-    assert writes.explained(BUSY).code == "outcome_unknown"  # it may still be under way
+    assert writes.explained(BUSY).code == "outcome_unknown"  # it may still be in progress
 
 
 def test_what_was_written_before_one_that_changes_nothing_stays_written() -> None:
@@ -68,7 +68,7 @@ def test_what_was_written_before_one_that_changes_nothing_stays_written() -> Non
     writes.send(WRITE)
     writes.end()
     writes.answered((WRITE, [1]))
-    for _ in range(2):  # the first is committed, the second is refused
+    for _ in range(2):  # the first was committed, the second rejected
         writes.send(WRITE)
         writes.end()
         writes.answered((WRITE, []))

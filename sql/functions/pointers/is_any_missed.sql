@@ -1,7 +1,7 @@
--- is_any_missed: whether a job's due tick is older than the grace, but for those that have just failed: work
--- for catch_up. Internal jobs wait for alarms of their own, an hourly one for an hour. It begins at the floor
--- (kronos.pointers_floor): below it are only entries of ticks that are accounted for, which nothing may
--- remove while another session reads in an old snapshot.
+-- is_any_missed: whether a job's due tick is older than the grace, so that catch_up has work. Jobs that have
+-- just failed do not count, nor do internal jobs, which wait for their own alarms: an hourly one for an hour.
+-- The search begins at the floor (kronos.pointers_floor). Below it are only entries of ticks that are
+-- accounted for, which cannot be removed while another session reads in an old snapshot.
 create or replace function kronos.is_any_missed(p_now timestamptz) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

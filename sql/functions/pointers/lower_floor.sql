@@ -1,12 +1,15 @@
--- lower_floor: a tick that is awaited from now on, by a pointer that is new, was set back, or is not halted
--- or paused any more, is not below the floor (kronos.pointers_floor), no matter who writes it. A pointer that
--- moves on needs nothing: until that is committed, everybody sees it where it was. It holds a lock, shared,
--- until its transaction ends: raise_floor, which cannot see this row before, has ended or does not begin
--- meanwhile. Then it looks at the floor in a statement of its own, so as it is now. In a transaction that
--- sees the past as it was at its beginning, the floor's row is locked, which fails (40001) where it has moved
--- since. Not lower than ten minutes ago where that will do, so that many such ticks, after clocks were set
--- back say, do not all wait for one row. A job's second pointer is refused. By the keys: a plan that was made
--- while there were few pointers is kept while thousands come. As the owner.
+-- lower_floor: make sure that a tick that is awaited from now on is not below the floor
+-- (kronos.pointers_floor), no matter which session writes it: the pointer is new, was set back, or is no
+-- longer halted or paused. A pointer that moves forward needs nothing: until that is committed, all sessions
+-- see it at its old place.
+-- Locks: a shared lock until the transaction ends, so that raise_floor, which cannot see this row yet, either
+-- has ended or does not begin meanwhile. A separate statement then reads the floor as it is now. In a
+-- transaction that sees only the data of its beginning, it locks the floor's row, which fails (40001) if the
+-- floor has moved since.
+-- The floor is lowered to ten minutes ago if that is low enough, so that many such ticks, for example after
+-- clocks were set back, do not all wait for one row.
+-- A second pointer of a job is rejected. Uses keys only, because a plan that was made while there were few
+-- pointers is kept when thousands are added. Runs as the owner.
 create or replace function kronos.lower_floor() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -17,7 +20,7 @@ declare
     v_is_below  boolean;
 begin
     if new.is_awaited then
-        -- an expression, which costs no statement
+        -- an expression, so it costs no statement
         v_is_locked := pg_advisory_xact_lock_shared(hashtext('kronos.pointers_floor')) is not null;
         if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
             perform from kronos.pointers_floor for update;
@@ -29,7 +32,7 @@ begin
                and exists (select from kronos.pointers_floor where only_row and lowest_at > new.next_tick_at)
       into v_is_second, v_is_below;
     if v_is_second then
-        raise exception 'job % has a pointer already', new.job_id using
+        raise exception 'job % already has a pointer', new.job_id using
             errcode = 'unique_violation',
             schema = 'kronos',
             table = 'pointers';

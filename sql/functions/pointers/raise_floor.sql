@@ -1,13 +1,13 @@
--- raise_floor: moves the floor of the pointers on to the oldest tick that is awaited, and no further than two
--- minutes before what is on time: so new jobs never meet it. About once a minute, no matter who rings; the
--- last thing that a ring does, for while its transaction lasts no pointer can be added: so not where a person
--- may hold it open by hand (is_alone).
--- A floor that is too high would lose a tick for ever, so it is raised only where nobody is adding a pointer
--- (lower_floor's lock; where one is, the next ring tries again), and by what a statement sees that
--- begins after that lock. A floor that is too low costs pages, and nothing else.
--- p_looks_at_all: and once an hour, all pointers are looked at. One below the floor would be there only by a
--- fault of ours, or where triggers were switched off; the floor goes down to it, and the server's log
--- says so.
+-- raise_floor: move the floor of the pointers up to the oldest awaited tick, but no further than two minutes
+-- before the ticks that are on time, so that new jobs never meet it. Runs about once a minute, no matter
+-- which session rings, as the last step of a ring. While its transaction lasts no pointer can be added, so it
+-- is not called where a person may hold the transaction open by hand (is_alone).
+-- A floor that is too high would lose a tick forever. So it is raised only while no session is adding a
+-- pointer (the lock of lower_floor; otherwise the next ring tries again), and by the result of a statement
+-- that begins after that lock is taken. A floor that is too low only costs pages.
+-- p_looks_at_all: check all pointers, which also happens once an hour. Only a bug in Kronos, or disabled
+-- triggers, could leave a pointer below the floor. The floor is then lowered to it, with a warning in the
+-- server's log.
 create or replace function kronos.raise_floor(p_now timestamptz, p_looks_at_all boolean default false)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -25,7 +25,7 @@ begin
     if not v_looks_at_all and v_floor.lowest_at > v_bound - c_least then
         return;
     end if;
-    -- A transaction that sees the past as it was at its beginning cannot know what is there now.
+    -- A transaction that sees only the data of its beginning cannot know the present state.
     if current_setting('transaction_isolation') in ('repeatable read', 'serializable')
        or not pg_try_advisory_xact_lock(hashtext('kronos.pointers_floor')) then
         return;

@@ -1,4 +1,4 @@
--- suspension_reason: why a tick is SKIPPED that came while its workspace was suspended.
+-- suspension_reason: the reason of a tick that is SKIPPED because its workspace was suspended.
 create or replace function kronos.suspension_reason(p_suspended_at timestamptz) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

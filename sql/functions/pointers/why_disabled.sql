@@ -1,5 +1,6 @@
--- why_disabled: why an endpoint is disabled, and since when, as the ticks that are skipped meanwhile say it.
--- Returns: null where it is not.
+-- why_disabled: why an endpoint is disabled, and since when, as the reason of the ticks that are skipped
+-- meanwhile.
+-- Returns: null if it is not disabled.
 create or replace function kronos.why_disabled(p_endpoint_id uuid) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- why_halted: the reason for which a live job's ticks are skipped and not run: it is paused (by whom, since
--- when, with what note), or its workspace is not ACTIVE.
--- Returns: null when nothing halts it.
+-- why_halted: why a live job's ticks are skipped instead of run: it is paused (by whom, since when, with
+-- which note), or its workspace is not ACTIVE.
+-- Returns: null if nothing halts it.
 create or replace function kronos.why_halted(p_job kronos.jobs) returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,7 +1,7 @@
--- alarm_peak: how many of a workspace's entries in pg_cron may ring in one and the same minute, at the most
--- crowded minute of the day; where p_job_ids are given, of the minutes in which one of these rings. Judged by
--- minute and hour alone: an entry of the first of the month counts on each day, so the number is never too
--- low. Each distinct text is read once.
+-- alarm_peak: how many of a workspace's entries in pg_cron may ring in the same minute, at the most crowded
+-- minute of the day. If p_job_ids is given, only minutes in which one of these jobs rings count. Considers
+-- only minute and hour: an entry for the first of the month counts on every day, so the number is never too
+-- low. Each distinct alarm is read once.
 create or replace function kronos.alarm_peak(p_workspace_id uuid, p_job_ids uuid[] default null)
 returns integer
 language sql stable set search_path = pg_catalog, pg_temp
@@ -22,7 +22,7 @@ as $$
     ), mask as materialized (
         select read.minutes, read.hours, sum(text.entries) as entries, bool_or(text.is_asked) as is_asked
           from text
-         -- most name one minute and one hour: parse_cron takes 0.1 ms a text; null: each of them
+         -- most name one minute and one hour, and parse_cron takes 0.1 ms per text; null: every one
          cross join lateral (select regexp_match(text.alarm, '^([0-9]+|\*) ([0-9]+|\*) \S+ \S+ \S+$') as field
                               offset 0) as plain
          cross join lateral (select case when plain.field is null then (parsed.schedule).minutes

@@ -1,5 +1,5 @@
--- alert_usage_of: the heartbeats and alert rules that the transaction's workspace has, and its limits; null:
--- there is none.   As the caller: row level security holds.
+-- alert_usage_of: how many heartbeats and alert rules the transaction's workspace has, and its limits (null:
+-- none). Runs with the caller's rights, so row level security holds.
 create or replace function kronos.alert_usage_of()
 returns table (heartbeats bigint, max_heartbeats integer, alert_rules bigint, max_alert_rules integer)
 language sql stable security invoker rows 1 set search_path = pg_catalog, pg_temp

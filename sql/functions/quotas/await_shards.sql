@@ -1,8 +1,8 @@
--- await_shards: locks all shards of a workspace's day, and waits for who holds them as long as it takes, or
--- as lock_timeout says: first for those below the highest that this transaction holds (kronos.quota_shard),
--- which is against the order, and then for the others in their order. Against the order it waits half a
--- second at a time, and gives way where others wait for this transaction by then (is_awaited).
--- Raises: 40P01 where it gives way, 55P03 after lock_timeout.
+-- await_shards: lock all shards of a workspace's day. Waits for sessions that hold them without limit, or up
+-- to lock_timeout: first for the shards below the highest that this transaction holds (kronos.quota_shard),
+-- which is against the lock order, then for the others in order. Against the order it waits half a second at
+-- a time, and gives way if other transactions wait for this one by then (is_awaited).
+-- Raises: 40P01 if it gives way, 55P03 after lock_timeout.
 create or replace function kronos.await_shards(p_workspace_id uuid) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -34,7 +34,7 @@ begin
                     errcode = 'deadlock_detected',
                     message = 'other transactions hold the last executions of the workspace''s day, and '
                               'wait for those that this one holds',
-                    hint = 'do it again: roll back, and begin anew';
+                    hint = 'roll back and run the transaction again';
             end if;
         end;
     end loop;

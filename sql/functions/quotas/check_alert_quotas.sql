@@ -1,7 +1,7 @@
--- check_alert_quotas: that a workspace has no more heartbeats, or alert rules, than it may, after one was
--- made. One session at a time, and each sees what those before it have committed, so counting is exact. A
--- session takes its turn before it has a row: who waits for it, as an apply that makes many, waits for no
--- name of theirs meanwhile. Where the workspace has no such quota nothing is locked or counted.
+-- check_alert_quotas: check, after an insert, that a workspace has no more heartbeats or alert rules than its
+-- quota allows. One session at a time, and each sees what earlier ones have committed, so the count is exact.
+-- A session takes its turn before it inserts a row. So a session that waits, such as an apply that creates
+-- many, does not also wait for their names. A workspace without such a quota locks and counts nothing.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_alert_quotas() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -1,10 +1,10 @@
--- check_cron_quotas: that a workspace has no more live CRON jobs than it may, and no more entries in one
--- minute, after a job was made or resumed in the transaction of a request. Once a statement of the request:
--- its first row looks for all. An apply makes and changes jobs by many, each under a savepoint of its own,
--- whose number its rows have in place of the transaction's. One session at a time, and each sees what those
--- before it have committed, so counting is exact; what is counted is the jobs themselves, so nothing has to
--- be kept, and who ends a job makes room.
--- Only what makes it more is refused: a change of a job is none, but its minutes are looked at.
+-- check_cron_quotas: check that a workspace has no more live CRON jobs, and no more entries in one minute,
+-- than its quotas allow, after a request's transaction has created or resumed a job. Runs once per statement
+-- of the request: its first row checks for all. An apply creates and changes many jobs, each under its own
+-- savepoint, whose number their rows carry instead of the transaction's.
+-- One session at a time, and each sees what earlier ones have committed, so the count is exact. It counts the
+-- jobs themselves, so no counter has to be kept, and ending a job makes room.
+-- Only an increase is rejected: changing a job is none, but its minutes are checked.
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_cron_quotas() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -1,4 +1,4 @@
--- check_inputs: that no input is longer, as JSON, than its workspace takes (max_input_bytes).
+-- check_inputs: check that no input is longer, as JSON, than its workspace accepts (max_input_bytes).
 -- Raises: KR041; the detail has the numbers, as JSON.
 create or replace function kronos.check_inputs(p_workspace_id uuid, p_inputs jsonb[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -17,7 +17,7 @@ begin
         v_refusal := jsonb_build_object('quota', 'input_bytes', 'asked', v_longest, 'limit', v_limit);
         raise exception using errcode = 'KR041', message = kronos.refusal_text(v_refusal),
                               detail = v_refusal::text, column = 'input',
-                              hint = 'store what is large elsewhere, and send where it is';
+                              hint = 'store large data elsewhere, and send a reference to it';
     end if;
 end
 $$;

@@ -1,10 +1,11 @@
--- count_executions: take_executions, for whom an exception undoes what it was asked for. Where others hold
--- what the day has left, they are waited for: what is left is known exactly then. Shards are waited for in
--- their order: of two transactions that hold one each, and come for the other's, one waits in the order. The
--- other, for those below the highest that it holds, gives way within half a second, before PostgreSQL finds
--- a deadlock after a second; where nobody waits for it, it waits as long as it takes (await_shards).
--- Raises: KR040 where it fits later, KR041 where it never does; the detail has the numbers, as JSON. 40P01
--- where it gives way.
+-- count_executions: take_executions for callers that an exception undoes. If other sessions hold what the day
+-- has left, it waits for them, because only then is the remainder known exactly. It waits for shards in their
+-- order. If two transactions hold one shard each and want the other's, one of them waits in order. The other
+-- one, which waits for shards below the highest that it holds, gives way within half a second, before
+-- PostgreSQL finds a deadlock after a second. If no session waits for it, it waits without limit
+-- (await_shards).
+-- Raises: KR040 if the number fits later, KR041 if it never does; the detail has the numbers, as JSON. 40P01
+-- if it gives way.
 create or replace function kronos.count_executions(p_workspace_id uuid, p_number bigint) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- count_run: a run by hand, or of a one-shot that has a row in jobs, is counted in its transaction, and its
--- input is looked at (require_job asks, where the transaction's workspace has quotas). Ticks, backfills,
--- callbacks and retries are counted where they are made: their makers serve all workspaces, and say why not.
+-- count_run: count a run by hand, or of a one-shot that has a row in jobs, in its own transaction, and check
+-- its input. require_job calls it if the transaction's workspace has quotas. Ticks, backfills, callbacks and
+-- retries are counted where they are created: that code serves all workspaces, and records the reason.
 -- Raises: KR040, KR041.
 create or replace function kronos.count_run(p_workspace_id uuid, p_input jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

@@ -1,4 +1,4 @@
--- day_left: how many seconds the day has left, in UTC, at least one.
+-- day_left: how many seconds are left of the day, in UTC; at least one.
 create or replace function kronos.day_left() returns integer
 language sql stable
 as $$

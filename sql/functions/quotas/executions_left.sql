@@ -1,4 +1,4 @@
--- executions_left: how many executions a workspace may still make today; null: any number. Nothing is locked.
+-- executions_left: how many executions a workspace may still create today; null: no limit. Locks nothing.
 create or replace function kronos.executions_left(p_workspace_id uuid) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,5 @@
--- has_daily_quota: whether executions of a workspace are counted; of null, whether those of any are.
+-- has_daily_quota: whether executions of a workspace are counted; for null, whether those of any workspace
+-- are.
 create or replace function kronos.has_daily_quota(p_workspace_id uuid) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$

@@ -1,5 +1,6 @@
--- is_awaited: whether a transaction that has to do with shards of a day waits for this one, through others or
--- not. Who holds a row is not to be seen; but who waits for one of ours, in the order, holds all below it.
+-- is_awaited: whether a transaction that uses shards of a day waits for this one, directly or through others.
+-- PostgreSQL does not show which session holds a row. But a session that waits for one of our rows, in the
+-- lock order, holds all below it.
 create or replace function kronos.is_awaited() returns boolean
 language sql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- keep_shards: a workspace that has a max_executions_per_day has its sixteen counters, which begin with
--- nothing used; where the limit changes, what was used today stays used. One whose limit is taken away has
--- none. Locks all of them, in their order.
+-- keep_shards: give a workspace with max_executions_per_day its sixteen counters, which start with nothing
+-- used. If the limit changes, the executions used today stay used. If the limit is removed, so are the
+-- counters. Locks all of them, in their order.
 create or replace function kronos.keep_shards() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +20,7 @@ begin
      where workspace_id = new.workspace_id;
     update kronos.quota_shards
        set used = case when day >= v_today then used else 0 end, day = greatest(day, v_today),
-           -- all of the day in one, and then shared out
+           -- all of the day in one shard, then shared out
            share = case when shard = 0 then new.max_executions_per_day else 0 end
      where workspace_id = new.workspace_id;
     perform kronos.share_out(new.workspace_id, v_today, 0,

@@ -1,4 +1,4 @@
--- quota_reason: why an execution is not made that a quota has no room for, as its status_reason says it.
+-- quota_reason: why an execution for which a quota has no room is not created, as its status_reason.
 create or replace function kronos.quota_reason(p_refusal jsonb) returns jsonb
 language sql immutable
 return (p_refusal - 'retry_after_seconds')

@@ -1,7 +1,7 @@
--- quota_room: what the transaction's workspace has room for now, for those who refuse part of what they are
--- asked for (a batch of which each job is for itself). Nothing is locked: the write judges again.
--- Returns: null without quotas; else executions (as take_executions would refuse one more), executions_left,
--- cron_jobs, max_cron_jobs, max_input_bytes; null: no limit.
+-- quota_room: how much room the transaction's workspace has now, for callers that reject part of a request (a
+-- batch whose jobs are independent). Locks nothing: the write checks again.
+-- Returns: null without quotas; otherwise executions (as take_executions would reject one more),
+-- executions_left, cron_jobs, max_cron_jobs, max_input_bytes; null: no limit.
 create or replace function kronos.quota_room() returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$

@@ -1,4 +1,4 @@
--- room_in: how much room some of a workspace's shards have on a day, together.
+-- room_in: how much room some of a workspace's shards have on a day, in total.
 create or replace function kronos.room_in(p_workspace_id uuid, p_day date, p_shards smallint[]) returns bigint
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- share_out: counts p_number more in the first of some of a workspace's shards, and shares what room they
--- have left among them, evenly: what all have together stays the same. Its caller has locked them.
+-- share_out: count p_number more in the first of some of a workspace's shards, and divide the remaining room
+-- evenly among them; their total stays the same. The caller has locked them.
 create or replace function kronos.share_out(p_workspace_id uuid, p_day date, p_number bigint,
                                             p_shards smallint[])
 returns void

@@ -1,17 +1,17 @@
--- take_executions: counts executions that are about to be made against their workspace's
+-- take_executions: count executions that are about to be created against their workspace's
 -- max_executions_per_day. Nearly always one shard of sixteen has room, and is locked until the transaction
--- ends; one that somebody holds is passed over. Where none has room for all, those that nobody holds share
--- theirs out anew. Where that is too little too, there is room in those that are held, or none: so no two
--- sessions together make more than the day allows, and none is refused what there is room for. It waits for
--- nobody: it is asked by rings and by ends of deliveries, which serve all workspaces, and an application's
--- transaction holds its shard for as long as it likes. The two looks are a subtransaction: what they have
--- locked in vain they give back.
--- The day is kronos.now()'s, in UTC: a counter for the whole day costs a row, where the last 24 hours would
--- cost one for each bucket of them; and all of a workspace's callers know when it begins again.
--- Returns: null where they are counted, or there is no limit; else why not: quota, used, limit, asked,
--- resets_at, retry_after_seconds; with is_held where it is not known yet, because others hold what is left:
--- then nothing is counted, and whoever asks asks again (count_executions waits for them). The setting
--- kronos.quota_shard is the highest that the transaction has locked (await_shards).
+-- ends; locked shards are skipped. If none has room for all, the shards that no other session holds divide
+-- their room anew. If that is too little as well, only the locked shards may have room. So sessions together
+-- never create more than the day allows, and none is rejected while there is room.
+-- It does not wait: rings and the ends of deliveries call it, which serve all workspaces, and an
+-- application's transaction may hold its shard for any time. The two searches are a subtransaction, so that
+-- locks taken in vain are released.
+-- The day is that of kronos.now(), in UTC. A counter for the whole day costs one row, while the last 24 hours
+-- would cost one per bucket; and all callers of a workspace know when it restarts.
+-- Returns: null if they are counted, or there is no limit; otherwise the reason: quota, used, limit, asked,
+-- resets_at, retry_after_seconds. With is_held, it is not known yet, because other sessions hold the
+-- remainder: nothing is counted, and the caller tries again (count_executions waits for them). The setting
+-- kronos.quota_shard is the highest shard that the transaction has locked (await_shards).
 create or replace function kronos.take_executions(p_workspace_id uuid, p_number bigint) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -57,7 +57,7 @@ begin
         end if;
         raise exception using errcode = c_none;
     exception when sqlstate 'KR043' then
-        null;      -- and no shard is held
+        null;      -- no shard is locked
     end;
     select sum(case when day >= v_today then used else 0 end), sum(day_share),
            sum(case when day >= v_today then share - used else day_share end) into v_used, v_limit, v_room

@@ -1,5 +1,5 @@
--- usage_of: what the transaction's workspace has used of each quota, and its limits; null: not counted, as
--- there is no limit, or none.
+-- usage_of: how much the transaction's workspace has used of each quota, and its limits. Null usage: not
+-- counted, because there is no limit. Null limit: no limit.
 create or replace function kronos.usage_of()
 returns table (workspace text, version integer, cron_jobs bigint, max_cron_jobs integer, executions bigint,
                max_executions_per_day bigint, resets_at timestamptz, max_input_bytes integer,

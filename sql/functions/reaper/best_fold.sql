@@ -1,6 +1,7 @@
--- best_fold: the minutes of the hour at which alarms are folded (folded_alarms) so that pg_cron rings least
--- often: none, those whose own rings are more than the 48 a day of folded ones by a quarter, or all.
--- Returns: bits 0-59, 0 for none; and how often pg_cron rings for jobs a day, with none and with these.
+-- best_fold: the minutes of the hour at which to fold alarms (folded_alarms) so that pg_cron rings least
+-- often: none, those whose own rings exceed the 48 a day of folded ones by a quarter, or all.
+-- Returns: bits 0-59, 0 for none; and how often pg_cron rings for jobs per day, with no fold and with this
+-- one.
 create or replace function kronos.best_fold(out folded bigint, out rings_apart double precision,
                                             out rings_folded double precision)
 language plpgsql stable set search_path = pg_catalog, pg_temp

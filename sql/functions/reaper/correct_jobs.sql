@@ -1,7 +1,7 @@
--- correct_jobs: gives jobs their alarms, with their entries, and, where p_changed_from is given, the pointers
--- that their zone's present rules say.
--- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody.
--- Returns: how many alarms and pointers were other ones before, and which jobs somebody holds.
+-- correct_jobs: give jobs their alarms and entries and, if p_changed_from is given, the pointers that follow
+-- from their zone's present rules.
+-- Lock order: the workspace, the jobs' rows, cron.job. Does not wait for locks.
+-- Returns: how many alarms and pointers were changed, and which jobs other sessions hold.
 create or replace function kronos.correct_jobs(p_job_ids uuid[], p_alarms text[], p_changed_from timestamptz,
                                                out alarms integer, out pointers integer,
                                                out busy uuid[])
@@ -11,7 +11,7 @@ declare
     v_held       uuid[] := array(select job_id from kronos.hold_jobs(p_job_ids, false));
     v_registered uuid[];
     v_alarms     text[];
-    v_old_alarms text[];      -- that an entry is shared for no more, perhaps
+    v_old_alarms text[];      -- whose shared entries may no longer be needed
 begin
     busy := array(select unnest(p_job_ids) except select unnest(v_held));
     with fresh as materialized (

@@ -1,7 +1,8 @@
--- decide_alarms: shares the alarms of the instance, or parts them, as its setting wants it; auto shares them
--- from 2,000 jobs on (decision 0110), and parts them never: whoever wants that says so. Once an hour it
--- judges which minutes are folded, and after each of these changes; a fold that saves less than a fifth is
--- left. The entries follow (repair_pg_cron).
+-- decide_alarms: share the alarms of the instance, or give each job its own entry, according to the
+-- instance's setting. `auto` shares them from 2,000 jobs on (decision 0110) and never separates them again;
+-- that takes an explicit setting. Once an hour, and after each of these changes, it decides which minutes are
+-- folded; the fold changes only if that saves at least a fifth of the rings. The entries follow
+-- (repair_pg_cron).
 create or replace function kronos.decide_alarms(p_now timestamptz) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

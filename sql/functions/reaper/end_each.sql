@@ -1,7 +1,7 @@
--- end_each: what end_jobs does, for a batch of jobs. Where one of them fails, its half of the batch is tried
--- apart, and so on.
--- Returns: how many were retired; what somebody holds, or fails, is left for the next run, and so is a job
--- whose ticks cannot be accounted for at this moment, or are too many for one run (account_upto).
+-- end_each: end_jobs for a batch of jobs. If one of them fails, each half of the batch is tried separately,
+-- and so on.
+-- Returns: how many were retired. Jobs that another session holds, or that fail, are left for the next run.
+-- So is a job whose ticks cannot be accounted for at this moment, or are too many for one run (account_upto).
 create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,15 +1,17 @@
--- end_jobs: retires CRON jobs whose ends_at has come, after their last ticks are accounted for: as
--- executions, or as skipped where the job or its workspace was halted; of a pause that ran out before, each
--- its own. A row that cannot be accounted for is retired all the same. A hundred at a time, or 10,000 ticks
--- that may be delivered, until p_until, and at least those; the next minute goes on.
--- The reaper removes their entries after it.   Returns: how many were retired.
+-- end_jobs: retire CRON jobs whose ends_at has come, after their last ticks are accounted for: as executions,
+-- or as skipped if the job or its workspace was halted. If a pause ran out before that, its ticks are
+-- skipped, and those after it run. A job whose ticks cannot be accounted for because its row is malformed is
+-- retired all the same.
+-- Works in batches of a hundred jobs, or 10,000 ticks that may be delivered, until p_until and at least once;
+-- the run of the next minute continues. The reaper removes their entries afterwards.
+-- Returns: how many were retired.
 create or replace function kronos.end_jobs(p_now timestamptz, p_until timestamptz default 'infinity')
 returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
-    c_ticks   constant integer := 10000;      -- of one job ticks_at_most says no more
+    c_ticks   constant integer := 10000;      -- ticks_at_most counts no further for one job
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
                                                        where job.trigger = 'CRON'

@@ -1,8 +1,8 @@
--- hold_jobs: locks those of the jobs that nobody else holds, and their workspaces' status, until the
--- transaction ends; waits for nobody. p_spares: and not those that are due soon.
+-- hold_jobs: lock those of the jobs that no other session holds, and the status of their workspaces, until
+-- the transaction ends. Does not wait. p_spares: except jobs that are due soon.
 -- Lock order: the workspace, the jobs' rows, like every operation on a job.
--- Returns: them, with the alarm that they must be rung by: null unless it is an ACTIVE CRON job of an ACTIVE
--- workspace.
+-- Returns: the locked jobs, with the alarm by which they must be rung: null unless it is an ACTIVE CRON job
+-- of an ACTIVE workspace.
 create or replace function kronos.hold_jobs(p_job_ids uuid[], p_spares boolean)
 returns table (job_id uuid, alarm text)
 language plpgsql volatile set search_path = pg_catalog, pg_temp

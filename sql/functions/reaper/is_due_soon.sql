@@ -1,6 +1,6 @@
--- is_due_soon: whether a job's tick falls into the coming 15 s, or is due and on time: its row is then left
--- alone, for a firing passes over a row that is held, and the reaper holds what it has repaired until its
--- transaction ends, some seconds later at most. Inlined.
+-- is_due_soon: whether a job's tick falls within the next 15 s, or is due and on time. The reaper then leaves
+-- its row alone: a firing skips a locked row, and the reaper holds the rows that it has repaired until its
+-- transaction ends, at most some seconds later. Inlined.
 create or replace function kronos.is_due_soon(p_status text, p_next_tick_at timestamptz) returns boolean
 language sql volatile parallel safe
 return p_status = 'ACTIVE'

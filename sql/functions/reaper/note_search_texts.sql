@@ -1,7 +1,8 @@
--- note_search_texts: gives rows of jobs that a release before made the text that q is looked for in
--- (search_text), two hundred at a time until p_until, and at least those; the next minute goes on where this
--- one stopped. Rows that somebody holds come then. Once there are none left it costs a look into an empty
--- index. Returns: whether there are any left.
+-- note_search_texts: fill in search_text, the text that `q` searches, for rows of jobs that an earlier
+-- release created. Two hundred at a time until p_until, and at least once; the run of the next minute
+-- continues. Rows that another session holds are done then. When none are left, it costs one lookup in an
+-- empty index.
+-- Returns: whether any are left.
 create or replace function kronos.note_search_texts(p_until timestamptz) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off set enable_bitmapscan = off set jit = off

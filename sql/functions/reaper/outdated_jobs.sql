@@ -1,13 +1,13 @@
--- outdated_jobs: which of these live CRON jobs have an alarm, or, where the rules of their time zones have
--- changed (p_changed_from), a pointer that is not as it would be made now; each with the alarm that it should
--- have.
+-- outdated_jobs: those of these live CRON jobs whose alarm differs from the one that they would be given now
+-- or, if the rules of their time zone have changed (p_changed_from), whose pointer does; each with the alarm
+-- that it should have.
 create or replace function kronos.outdated_jobs(p_job_ids uuid[], p_changed_from timestamptz)
 returns table (job_id uuid, alarm text)
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query
-        -- alarm takes 0.1 to 0.2 ms; most jobs of many have a schedule that others have too
+        -- computing an alarm takes 0.1 to 0.2 ms, and most of many jobs share their schedule with others
         with alike as materialized (
             select alike.*, kronos.alarm(alike.cron, alike.schedule) as alarm
               from (select job.cron, job.schedule, array_agg(job.job_id) as job_ids

@@ -1,21 +1,21 @@
--- reap: the task of the internal job reaper: makes pg_cron's entries and the ACTIVE CRON jobs the same set,
--- and touches nobody else's.
+-- reap: the task of the internal job reaper. Makes pg_cron's entries and the ACTIVE CRON jobs the same set,
+-- and never touches the entries of other applications. Runs every minute, and after each migrate.
 --   1. retires jobs whose ends_at has come, after accounting for their last ticks, and resumes those whose
---      pause has run out;
---   2. has jobs follow their workspaces that were suspended or resumed, and ends what is left of cancelled
---      jobs, and of what deleted workspaces held;
---   3. reads time zones again, and puts right the alarms and pointers that this changes;
+--      pause has ended;
+--   2. lets jobs follow workspaces that were suspended or resumed, and ends what is left of cancelled jobs
+--      and of deleted workspaces;
+--   3. reads time zones again, and corrects the alarms and pointers that this changes;
 --   4. decides whether jobs share entries (decide_alarms);
---   5. gives rows of a release before the text that q is looked for in;
+--   5. fills in the text that `q` searches, for rows of an earlier release;
 --   6. removes entries of jobs that are not ACTIVE (or whose workspace is not), of no job at all, of another
---      role, or edited by hand; registers what an ACTIVE job lacks;
---   7. has pg_cron read its entries again.
--- A difference is only a suspicion: kronos.repair_entries looks again under the job's row lock, so a request
--- under way is never undone. A function cannot commit, and what it has changed it holds until it ends: so
--- each task stops by the clock and keeps what it has done, all of them so that rows are held for about
--- p_budget, less than a request waits for a row that is held (2 s), and the next minute goes on. A task that
--- fails stops no other. Runs every minute, and after each migrate.   Returns: counts, the execution's output;
--- left: how much is still to be done.
+--      role, or edited by hand; registers the missing entries of ACTIVE jobs;
+--   7. makes pg_cron read its entries again.
+-- A difference is only a suspicion: kronos.repair_entries checks again under the job's row lock, so a request
+-- in progress is never undone.
+-- A function cannot commit, and holds the rows that it has changed until it ends. So each task stops by the
+-- clock and keeps what it has done, and the next minute continues. Together they hold rows for about
+-- p_budget, which is less than a request waits for a locked row (2 s). A task that fails stops no other.
+-- Returns: counts, the execution's output. left: how much is still to be done.
 create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -79,7 +79,7 @@ begin
                 when 'decide_alarms' then
                     perform kronos.decide_alarms(v_began);
                 when 'settle_alarms' then
-                    -- before any of their locks is held: from here on they are only tried
+                    -- before it holds any of their locks; from here on it only tries to lock
                     perform kronos.settle_alarms();
                 when 'note_search_texts' then
                     perform kronos.note_search_texts(v_until);

@@ -1,9 +1,9 @@
--- reask_each: what reask_local_one_shots does, for a batch of jobs. Jobs of the same local time are asked for
--- once: it takes 0.1 ms.
+-- reask_each: reask_local_one_shots for a batch of jobs. The instant of each local time is computed once for
+-- all jobs that have it, because it takes 0.1 ms.
 -- Returns: how many were moved, and the first of those that another session holds.
 create or replace function kronos.reask_each(p_job_ids uuid[], out moved integer, out first_busy uuid)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
--- the planner does not know how few they are
+-- the planner cannot know how few rows there are
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 begin

@@ -1,12 +1,12 @@
--- reask_local_one_shots: after a time zone's rules have changed, moves what is to run once at a local time of
--- that zone to the instant at which its clocks show that time now: the job's run_at and its execution's
--- times. One that a worker has begun with stays as it is, and so does one that a request or a worker holds at
--- this moment, for the next call.
--- Each call looks first at those that run soonest; then at all in the order of their ids, from
--- zones.one_shots_from on, p_at_once at a time until p_until, and at least those; the next minute goes on
--- where this one stopped.
--- An instant that has passed meanwhile is due at once. Lock order: executions, then jobs, as when a worker
--- ends one.
+-- reask_local_one_shots: after a change of a time zone's rules, move one-shots at a local time of that zone
+-- to the instant at which its clocks now show that time: the job's run_at and the times of its execution. A
+-- one-shot that a worker has started stays as it is. One that a request or a worker holds at this moment is
+-- left for the next call.
+-- Each call first checks those that run soonest, then all in the order of their ids, from
+-- zones.one_shots_from on, p_at_once at a time until p_until, and at least once; the run of the next minute
+-- continues.
+-- An instant that has passed by then is due immediately.
+-- Lock order: executions, then jobs, as when a worker ends one.
 -- Returns: how many were moved, and whether none is left to move.
 create or replace function kronos.reask_local_one_shots(p_timezone text,
                                                         p_until timestamptz default 'infinity',

@@ -1,11 +1,11 @@
--- refresh_each: puts right what a time zone's present rules say otherwise than some of its live CRON jobs
--- have it: the alarm with its entry, and, where the rules have changed (p_changed_from), the pointer, asked
--- again from the last tick that is accounted for: all of it in one transaction. A pointer that the new rules
--- put into the past is due now. Ticks that the old rules made are what happened: the job's ledger begins
--- after the last of them that is later than p_changed_from.
--- Only jobs that need it are locked. Where one of them fails, its half of the batch is tried apart, and so
--- on: it keeps what it has.
--- Returns: how many alarms and pointers were corrected, which jobs somebody holds, and what failed.
+-- refresh_each: correct live CRON jobs that do not match the present rules of their time zone: the alarm with
+-- its entry and, if the rules have changed (p_changed_from), the pointer, computed again from the last tick
+-- that is accounted for. All in one transaction. A pointer that the new rules put into the past is due now.
+-- Ticks of the old rules stay in the history: the job's ledger begins after the last of them that is later
+-- than p_changed_from.
+-- Locks only the jobs that need a correction. If one of them fails, each half of the batch is tried
+-- separately, and so on; the job that fails keeps its old values.
+-- Returns: how many alarms and pointers were corrected, which jobs other sessions hold, and what failed.
 create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz,
                                                out alarms integer, out pointers integer, out busy uuid[],
                                                out errors jsonb)
@@ -27,7 +27,7 @@ begin
           into v_job_ids, v_alarms
           from kronos.outdated_jobs(p_job_ids, p_changed_from) as outdated;
         if array_position(v_alarms, null) is not null then
-            raise exception 'the schedule gives no alarm' using errcode = 'data_exception';
+            raise exception 'no alarm can be made for the schedule' using errcode = 'data_exception';
         end if;
         select * into v_part from kronos.correct_jobs(v_job_ids, v_alarms, p_changed_from);
         alarms := v_part.alarms;

@@ -1,7 +1,7 @@
 -- refresh_jobs: refresh_each for a time zone's live CRON jobs in the order of their ids, from
--- zones.from_job_id on: two hundred at a time until p_until, and at least those; the next minute goes on
--- where this one stopped. Those that another session holds come again then, with all after them.
--- Returns: how many alarms and pointers were corrected, how many jobs are still to be looked at, and what
+-- zones.from_job_id on: two hundred at a time until p_until, and at least once; the run of the next minute
+-- continues. If another session holds jobs, the next run begins with them and does all after them again.
+-- Returns: how many alarms and pointers were corrected, how many jobs are still to be checked, and what
 -- failed.
 create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer,
                                                out pointers integer, out remaining integer, out errors jsonb)

@@ -1,16 +1,15 @@
--- refresh_zones: sees that the live CRON jobs, and one-shots at a local time, go by the rules that PostgreSQL
--- has for their time zones now.
--- Each minute the distances from UTC at the instants that were noted (zones.probes) are asked again, 0.1 ms a
--- zone: where one differs, the time zone data has been updated. Then the zone is read again, and the alarms,
--- entries and pointers of its jobs are put right. For fifteen minutes they are looked at again and again:
--- sessions that have the old rules still, which PostgreSQL keeps until a session ends, may write what these
--- say. The workers are notified (kronos_zones) and the API asks (zones.changed_at), and both go on with new
+-- refresh_zones: make live CRON jobs, and one-shots at a local time, follow PostgreSQL's present rules for
+-- their time zones.
+-- Each minute it computes the UTC offsets at the recorded instants (zones.probes) again, 0.1 ms per zone. If
+-- one differs, the time zone data has been updated: the zone is read again, and the alarms, entries and
+-- pointers of its jobs are corrected. For fifteen minutes they are checked repeatedly, because PostgreSQL
+-- keeps the old rules until a session ends, and such sessions may still write values that follow from them.
+-- The workers are notified (kronos_zones), the API polls (zones.changed_at), and both continue with new
 -- sessions.
--- Once a day each zone is read again, for the two years that alarms are made for go on; UTC too, for
--- cron.timezone may have changed.
--- A zone that no live job has is forgotten when it is a day old.
--- It stops at p_until; the next minute goes on.
--- Returns: how many zones were read, alarms and pointers corrected, jobs are still to be looked at, and what
+-- Once a day each zone is read again, because the two years for which alarms are made move on; UTC too,
+-- because cron.timezone may have changed. A zone that no live job uses is removed when it is a day old.
+-- It stops at p_until; the run of the next minute continues.
+-- Returns: how many zones were read, alarms and pointers corrected, and jobs still to be checked, and what
 -- failed; the rest is done all the same.
 create or replace function kronos.refresh_zones(p_until timestamptz default 'infinity', out zones integer,
                                                 out alarms integer, out pointers integer,
@@ -64,7 +63,7 @@ begin
             alarms := alarms + v_done.alarms;
             pointers := pointers + v_done.pointers;
             remaining := remaining + v_done.remaining;
-            -- the next minute goes on
+            -- the run of the next minute continues
             if not (select asked.is_complete
                       from kronos.reask_local_one_shots(v_old.timezone, p_until) as asked) then
                 update kronos.zones

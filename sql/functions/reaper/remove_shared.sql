@@ -1,7 +1,7 @@
--- remove_shared: removes the shared entries that ring for nobody any more, some hundreds at a time, until
--- p_until and at least once; those whose lock another session has are left for the next minute. None at all
--- while a job that such an entry may still ring for lacks the one that takes its place, after alarms were
--- shared, parted or folded anew; but for jobs whose alarms nobody can read.
+-- remove_shared: remove shared entries that no longer ring for any job, some hundreds at a time, until
+-- p_until and at least once. Entries whose lock another session holds are left for the next minute.
+-- It removes none while a job for which such an entry may still ring lacks the entry that replaces it, after
+-- alarms were shared, separated or folded anew. Jobs whose alarms cannot be read do not count.
 -- Returns: how many, and how many differences of shared entries are left.
 create or replace function kronos.remove_shared(p_until timestamptz, out removed integer,
                                                 out remaining integer)
@@ -12,7 +12,7 @@ declare
     v_place  constant record := kronos.entry_place();
     v_jobids bigint[];
     v_names  text[];
-    v_missing uuid[];      -- null for one that jobs share
+    v_missing uuid[];      -- null for a shared entry
     v_at     integer := 1;
     v_some   bigint[];
 begin
@@ -27,13 +27,13 @@ begin
     if v_names is null then
         return;
     end if;
-    -- as it is now that they are locked
+    -- again, now that they are locked
     select array_agg(drift.jobid) filter (where drift.difference = 'an entry that jobs shared has none'
                                             and drift.jobname = any (v_names)),
            array_agg(drift.job_id) filter (where drift.jobid is null)
       into v_jobids, v_missing
       from kronos.pg_cron_drift() as drift;
-    -- one that pg_cron never takes has no shared entry either, and would keep them all for ever
+    -- a job that pg_cron never accepts has no shared entry either, and would keep them all forever
     if exists (select
                  from unnest(v_missing) as missing (job_id)
                  left join kronos.jobs as job on job.job_id = missing.job_id

@@ -1,11 +1,11 @@
--- repair_entries: puts the entries of some suspected differences right, each looked at again with its job's
--- row locked. Where one of them fails, its half of the batch is tried apart, and so on, so that it stops no
--- other; not where it is no row's fault, such as a table that another session has locked.
--- p_spares: jobs that are due soon are left alone; else only they are meant, and of them only those that tick
--- again within the grace, and so would be due soon whenever the reaper comes.
--- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each there were, absent where
--- none. busy: a request holds the job, or its workspace is being suspended or resumed. spared_*: those that
--- were left alone.
+-- repair_entries: correct the entries of some suspected differences, each checked again with its job's row
+-- locked. If one of them fails, each half of the batch is tried separately, and so on, so that it stops no
+-- other. An error that no single row causes, such as a table that another session has locked, is not divided.
+-- p_spares: jobs that are due soon are left alone. Without it only those are handled, and of them only jobs
+-- that tick again within the grace, and so would be due soon whenever the reaper comes.
+-- Returns: {unscheduled, registered, corrected, busy, failed}: how many of each, absent if none. busy: a
+-- request holds the job, or its workspace is being suspended or resumed. spared_*: those that were left
+-- alone.
 create or replace function kronos.repair_entries(p_job_ids uuid[], p_jobids bigint[], p_spares boolean,
                                                  out counts jsonb, out errors jsonb,
                                                  out spared_job_ids uuid[], out spared_jobids bigint[])
@@ -19,7 +19,7 @@ declare
     v_jobids  bigint[];
     v_alarms  text[];
     v_done    text[];
-    v_held    integer[];      -- which of them
+    v_held    integer[];      -- their indexes
     v_mended  text[];
     v_part    record;
 begin

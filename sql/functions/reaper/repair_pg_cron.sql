@@ -1,12 +1,12 @@
--- repair_pg_cron: makes pg_cron's entries and the ACTIVE CRON jobs the same set: batch after batch for so
--- long from the first of them on, when rows begin to be held, and at least one; the next minute goes on. A
--- batch begins where chance has it, so that differences that cannot be repaired, however many, keep no other
--- from its turn. Rows of jobs that are due soon are not held. Those that tick each minute, or more often,
--- are always due soon: they come last, for half a second (repair_spared). Not more than 1,000 workspaces a
--- call: each is a lock in PostgreSQL's shared table of locks. Entries that jobs share are written first and
--- removed last.
--- Returns: {unscheduled, registered, corrected, busy, failed}, absent where none; how many differences are
--- left; and what failed, up to 100 of it.
+-- repair_pg_cron: make pg_cron's entries and the ACTIVE CRON jobs the same set, batch after batch, and at
+-- least one. The time limit counts from the first batch, when rows begin to be held; the run of the next
+-- minute continues. Each batch begins at a random place, so that differences that cannot be repaired, however
+-- many, do not keep others from their turn.
+-- Rows of jobs that are due soon are not held. Jobs that tick each minute or more often are always due soon:
+-- they come last, for half a second (repair_spared). At most 1,000 workspaces per call, because each is a
+-- lock in PostgreSQL's shared lock table. Shared entries are written first and removed last.
+-- Returns: {unscheduled, registered, corrected, busy, failed}, absent if none; how many differences are left;
+-- and what failed, up to 100 entries.
 create or replace function kronos.repair_pg_cron(p_for interval, out counts jsonb, out remaining integer,
                                                  out errors jsonb)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -40,7 +40,7 @@ begin
                                           drift.job_id < v_from, drift.job_id) as nth
                   from kronos.pg_cron_drift() as drift
                  where drift.jobname not like 'kronos:@%') as told
-         where told.nth <= 20000      -- more than a call does
+         where told.nth <= 20000      -- more than one call does
          group by (told.nth - 1) / c_at_once
          order by (told.nth - 1) / c_at_once
     loop
@@ -63,7 +63,7 @@ begin
     select * into v_part from kronos.remove_shared(v_began + p_for);
     counts := kronos.added(counts, jsonb_build_object('unscheduled', v_part.removed));
     errors := jsonb_path_query_array(errors, '$[0 to 99]');
-    -- busy and failed ones are differences still
+    -- busy and failed ones still differ
     remaining :=
         remaining + coalesce((counts ->> 'busy')::integer, 0) + coalesce((counts ->> 'failed')::integer, 0)
         + v_part.remaining;

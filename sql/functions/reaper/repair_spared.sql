@@ -1,5 +1,5 @@
--- repair_spared: repair_entries for the differences that repair_pg_cron spared, as their jobs were due soon:
--- some at a time, for half a second.
+-- repair_spared: repair_entries for the differences that repair_pg_cron spared because their jobs were due
+-- soon: some at a time, for half a second.
 -- Returns: counts and errors, as repair_entries.
 create or replace function kronos.repair_spared(p_job_ids uuid[], p_jobids bigint[], out counts jsonb,
                                                 out errors jsonb)

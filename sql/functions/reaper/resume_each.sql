@@ -1,6 +1,7 @@
--- resume_each: what resume_jobs_in_time does, for a batch of jobs. Where one of them fails, its half of the
--- batch is tried apart, and so on.
--- Returns: how many were resumed, held by somebody, made due executions; and what failed.
+-- resume_each: resume_jobs_in_time for a batch of jobs. If one of them fails, each half of the batch is tried
+-- separately, and so on.
+-- Returns: how many were resumed, how many other sessions hold, how many due executions were created; and
+-- what failed.
 create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz, out resumed integer,
                                               out busy integer, out delivered integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
--- resume_jobs_in_time: ends pauses whose resume_at has come: the ticks of the pause are recorded as skipped,
--- those from resume_at on run, and the entry is registered; each job whole or not at all. In a suspended
--- workspace the job is ACTIVE without an entry.
--- A hundred at a time, or 10,000 ticks that may be delivered, until p_until, and at least those; the next
--- minute goes on.
--- Lock order: the workspace, the jobs' rows, cron.job; waits for nobody: who holds a job changes it, and its
--- pause ends there (settle_ticks).
+-- resume_jobs_in_time: end pauses whose resume_at has come. The ticks of the pause are recorded as skipped,
+-- those from resume_at on run, and the entry is registered; each job completely or not at all. In a suspended
+-- workspace the job becomes ACTIVE without an entry.
+-- Works in batches of a hundred jobs, or 10,000 ticks that may be delivered, until p_until and at least once;
+-- the run of the next minute continues.
+-- Lock order: the workspace, the jobs' rows, cron.job. Does not wait: a session that holds a job changes it,
+-- and ends its pause itself (settle_ticks).
 -- Returns: how many were resumed, how many were held by another session, and what failed: job_id, type and
 -- message.
 create or replace function kronos.resume_jobs_in_time(p_now timestamptz,
@@ -14,7 +14,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
-    c_ticks   constant integer := 10000;      -- of one job ticks_at_most says no more
+    c_ticks   constant integer := 10000;      -- ticks_at_most counts no further for one job
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
                                                        where job.status = 'PAUSED'

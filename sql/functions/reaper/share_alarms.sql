@@ -1,8 +1,8 @@
--- share_alarms: writes the shared entries of those of the jobs that share one, unless they are there, so
--- that the jobs' own can go. The locks are only tried: where another session has one, the job keeps its own
--- entry until the next look. p_alarms: what each is rung by; null where by nothing. The caller holds the
--- jobs' rows.
--- Returns: what each job's own entry must ring by, in their order; null where it must have none.
+-- share_alarms: write the missing shared entries of those of the jobs that share one, so that the jobs' own
+-- entries can be removed. Locks are only tried: if another session holds one, the job keeps its own entry
+-- until the next check. p_alarms: the alarm of each job; null for none. The caller holds the jobs' rows.
+-- Returns: the alarm that each job's own entry must have, in the order of the jobs; null if it must have no
+-- entry.
 create or replace function kronos.share_alarms(p_job_ids uuid[], p_alarms text[]) returns text[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

@@ -1,6 +1,6 @@
--- write_shared: writes the shared entries that are missing or not right, some hundreds at a time, until
--- p_until and at least once. The locks are only tried: what another session has is left for the next minute.
--- Returns: {registered, corrected}, absent where none.
+-- write_shared: write shared entries that are missing or wrong, some hundreds at a time, until p_until and at
+-- least once. Locks are only tried: entries that another session has locked are left for the next minute.
+-- Returns: {registered, corrected}, absent if none.
 create or replace function kronos.write_shared(p_until timestamptz) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

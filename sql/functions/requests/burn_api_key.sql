@@ -1,5 +1,6 @@
--- burn_api_key: notes when a key first stood in a URL, where this is its secret's digest. It goes on working:
--- docs/decisions/0073 says why. Nobody learns from it whether there is such a key. Holds the key's row.
+-- burn_api_key: record when a key, given by its secret's digest, was first seen in a URL. The key keeps
+-- working (docs/decisions/0073 explains why). The caller does not learn whether such a key exists. Locks the
+-- key's row.
 create or replace function kronos.burn_api_key(p_public_id text, p_digest bytea)
 returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp

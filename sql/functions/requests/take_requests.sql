@@ -1,10 +1,11 @@
--- take_requests: up to p_wanted requests of a key's present minute, for an API process that is to serve them;
--- none where p_is_right is not true, so that nobody uses up what a key has without its secret. Of what is
--- left of the minute at most an eighth, but one at least: processes that take at the same time all have some
--- to its end. A minute begins with the first request after the one before. A server that takes no writes
--- counts nothing, and gives what is asked for. Holds the key's row of request_rates.
--- Returns: one row. quota: requests a minute, null where there is no limit; left_over: what nobody has taken;
--- seconds: until the minute ends.
+-- take_requests: reserve up to p_wanted requests of a key's current minute for an API process that is to
+-- serve them. Reserves none unless p_is_right is true, so that a caller without the secret cannot use up a
+-- key's quota. A call gets at most an eighth of what is left of the minute, but at least one, so that
+-- processes that call at the same time all have some until its end.
+-- A minute begins with the first request after the previous one. A server that accepts no writes counts
+-- nothing, and grants what is requested. Locks the key's row of request_rates.
+-- Returns: one row. quota: requests per minute, null for no limit; left_over: those that no process has
+-- reserved; seconds: until the minute ends.
 create or replace function kronos.take_requests(p_key_id uuid, p_is_right boolean, p_wanted integer,
                                                 out quota integer, out granted integer,
                                                 out left_over integer, out window_at timestamptz,
@@ -38,7 +39,8 @@ begin
             select now_at.window_at, now_at.taken + given.n, given.n
               from (select case when is_new then v_now else rate.window_at end as window_at,
                            case when is_new then 0 else rate.taken end as taken
-                      -- One a little ahead was begun by somebody who came later, and had the row first.
+                      -- A minute that begins slightly in the future was begun by a later call that got the
+                      -- row first.
                       from (values (rate.window_at <= v_now - interval '60 s'
                                     or rate.window_at > v_now + interval '60 s')) as age (is_new)) as now_at
              cross join lateral (values (greatest(least(p_wanted, greatest((quota - now_at.taken) / 8, 1),

@@ -1,7 +1,7 @@
--- drop_partition: one of drop_partitions, which holds the tables locked: a last look, since its first was
--- without a lock, then it goes, and its attempts'.
--- Returns: whether it went; not where something came to be kept, or another session (autovacuum) has it
--- locked.
+-- drop_partition: one step of drop_partitions, which holds the tables locked. Checks again, because the first
+-- check was without a lock, then drops the partition and the partitions of its attempts.
+-- Returns: whether it was dropped. It is not if there is something to keep by now, or if another session
+-- (autovacuum) has it locked.
 create or replace function kronos.drop_partition(p_old jsonb, p_drop_days integer) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms'
 as $$

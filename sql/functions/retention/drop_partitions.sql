@@ -1,10 +1,11 @@
--- drop_partitions: drops the oldest partitions in which nothing is to be kept, and the attempts of their
--- executions with them. The tables are locked ACCESS EXCLUSIVE for it, so: only when that is to be had at
--- once (nobody ever waits behind us; forty tries, a few milliseconds apart), for one partition or 10 ms, and
--- as the last thing that a transaction does. Whatever can be found out before is. Lock order, as everywhere:
--- execution_done, attempt.
+-- drop_partitions: drop the oldest partitions in which nothing is to be kept, and the attempts of their
+-- executions with them. The tables are locked ACCESS EXCLUSIVE for this. So it locks only if that is possible
+-- immediately (no session ever waits behind it; forty tries, a few milliseconds apart), for one partition or
+-- 10 ms, as the last step of a transaction, and finds out everything else beforehand. Lock order, as
+-- everywhere: execution_done, attempt.
 -- Returns: one row. partitions: of execution_done; executions: about how many were in them; is_left: there
--- may be more, or another session had the tables locked; and what hung on those that went is the next run's.
+-- may be more, or another session had the tables locked. Rows that depend on the dropped executions are left
+-- to the next run.
 create or replace function kronos.drop_partitions(out partitions integer, out executions bigint,
                                                   out is_left boolean)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set lock_timeout = '10ms'

@@ -1,6 +1,6 @@
--- get_retention: the ages that hold for the workspace that the transaction has entered, its own ones and the
--- instance's, and since when its history is whole.
--- Returns: no row where no workspace was entered. retained_from: null where nothing was ever taken.
+-- get_retention: the ages that apply to the workspace that the transaction has entered, its own and the
+-- instance's, and the time since which its history is complete.
+-- Returns: no row if no workspace was entered. retained_from: null if nothing was ever removed.
 create or replace function kronos.get_retention()
 returns table (workspace text, success_days integer, failure_days integer, own_success_days integer,
                own_failure_days integer, instance_success_days integer, instance_failure_days integer,

@@ -1,7 +1,7 @@
--- has_history: whether an execution of a retired version is kept that ended after p_success_since, or, where
--- it failed, p_failure_since. They have ids of the time in which the version was in force: ticks, and runs by
--- hand; a backfill keeps its version by itself. Month by month, each planned for its own ids, and its locks
--- are given back: a version may have been in force for years.
+-- has_history: whether an execution of a retired version is kept: one that ended after p_success_since or, if
+-- it failed, after p_failure_since. Ticks and runs by hand have ids from the time in which the version was in
+-- force; a backfill itself keeps its version. Searches month by month, because a version may have been in
+-- force for years: each search is planned for its own ids, and its locks are released.
 create or replace function kronos.has_history(p_job_id uuid, p_from timestamptz, p_to timestamptz,
                                               p_success_since timestamptz, p_failure_since timestamptz)
 returns boolean
@@ -10,7 +10,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     c_slack constant interval    := interval '1 hour';
-    v_upper          timestamptz := p_to + c_slack;      -- newest first: what is kept is new
+    v_upper          timestamptz := p_to + c_slack;      -- newest first: kept executions are new
     v_first          uuid;
     v_end            uuid;
     v_found          boolean     := false;
@@ -26,7 +26,7 @@ begin
                                   and done.completed_at >= case when kronos.is_success(done.status)
                                                                 then p_success_since
                                                                 else p_failure_since end);
-            raise sqlstate 'KR020' using message = 'the month is done: its locks are given back';
+            raise sqlstate 'KR020' using message = 'the month is done: its locks are released';
         exception when sqlstate 'KR020' then
             null;
         end;

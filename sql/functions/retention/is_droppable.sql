@@ -1,8 +1,8 @@
 -- is_droppable: whether nothing in a partition of execution_done finished within p_drop_days, and none of its
--- executions is unfinished. Asked by old_partitions, and once more by drop_partition under the lock. A
--- summary of each 64 pages (execution_done_ended) answers it, so it does not read what is in there. Nor does
--- it ask other machines: of a week that lies there it is known when its newest ended (moved_partitions), and
--- the tables' locks are held while this is asked.
+-- executions is unfinished. old_partitions calls it, and drop_partition again under the lock. A summary per
+-- 64 pages (execution_done_ended) answers it, so the partition itself is not read. Nor are other machines:
+-- for a week that is stored there, moved_partitions records when its newest execution ended, because the
+-- tables' locks are held during this check.
 create or replace function kronos.is_droppable(p_partition text, p_from uuid, p_to uuid, p_drop_days integer)
 returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp

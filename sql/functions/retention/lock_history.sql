@@ -1,6 +1,6 @@
--- lock_history: locks execution_done, then attempt, with their default partitions, for a change of their
--- partitions. Never in the queue: a session that waits for such a lock makes all others wait behind it.
--- Returns: whether it has them, until the transaction ends.
+-- lock_history: lock execution_done, then attempt, with their default partitions, for a change of their
+-- partitions. Never queues: a session that waits for such a lock makes all others wait behind it.
+-- Returns: whether it has the locks, until the transaction ends.
 create or replace function kronos.lock_history() returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

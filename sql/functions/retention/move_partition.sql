@@ -1,12 +1,13 @@
--- move_partition: puts the rows of one partition of execution_done or attempt onto other machines: a table of
--- server kronos_history takes its place for what ended before p_until, and holds those rows already
--- (kronos/distribution.py copied and compared them). Here stay, in the same week, what did not succeed, as it
--- may be retried, and what ends from now on: a delivery never writes to another machine.
--- p_until: just after the end of the newest row over there, so what ended later is known without asking.
--- Locks the partition against writers until the transaction ends, which its caller held before it compared.
--- All who write to the week in between wait; nobody else does: what takes its place is made beside it, rows,
--- keys and indexes, and the tables' locks are taken last, only if they are free, to put it there.
--- Returns: whether it moved; not where the tables were in use, and then its caller rolls back.
+-- move_partition: move the rows of one partition of execution_done or attempt to other machines. A table of
+-- server kronos_history takes its place for rows that ended before p_until, and holds them already
+-- (kronos/distribution.py copied and compared them). Of the same week, executions that did not succeed stay
+-- here, because they may be retried, and so do those that end from now on: a delivery never writes to another
+-- machine.
+-- p_until: just after the end of the newest row over there, so later ends are known without a query.
+-- Locks: the partition against writers until the transaction ends; the caller locked it before it compared.
+-- All writers of the week wait meanwhile, and no others do. The replacement is prepared separately, with
+-- rows, keys and indexes. The tables' locks are taken last, and only if they are free.
+-- Returns: whether it moved. If the tables were in use it did not, and the caller rolls back.
 create or replace function kronos.move_partition(p_parent text, p_partition text, p_until timestamptz)
 returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp set timezone = 'UTC'
@@ -26,7 +27,7 @@ begin
      where each.partition = p_partition;
     execute format('create table kronos.%I (like kronos.%I including all) partition by %s', v_new, p_parent,
                    v_by);
-    -- so that PostgreSQL need not look whether its rows belong there
+    -- so that PostgreSQL need not check whether its rows belong there
     execute format('alter table kronos.%I add constraint %I check (execution_id >= %L and execution_id < %L)',
                    v_new, v_new, v_from_id, v_to_id);
     if v_is_done then

@@ -1,7 +1,8 @@
 -- old_partitions: the oldest p_limit partitions of execution_done in which nothing is to be kept: all ids are
--- below p_old, nothing in them finished within p_drop_days (a delayed job's execution has the id of long
--- ago), and no execution of theirs is unfinished. One that another role owns cannot be dropped, nor can that
--- of its attempts: it is passed over, so that it keeps no other, and `kronos doctor` names it.
+-- below p_old, nothing in them finished within p_drop_days (a delayed job's execution may have a much older
+-- id), and none of their executions is unfinished. A partition that another role owns, or whose attempts'
+-- partition another role owns, cannot be dropped. It is skipped, so that it does not block the others, and
+-- `kronos doctor` reports it.
 create or replace function kronos.old_partitions(p_drop_days integer, p_old uuid, p_limit integer)
 returns table (partition text, from_id uuid, to_id uuid)
 language plpgsql stable rows 1 set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- oldest_day: the day, in UTC, of the oldest id that the history of executions may hold: where its first
--- partition begins, or an older row of the default partition. Volatile: each call looks again.
+-- oldest_day: the day, in UTC, of the oldest id that the history of executions may hold: the beginning of its
+-- first partition, or an older row of the default partition. Volatile: each call checks again.
 create or replace function kronos.oldest_day() returns date
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

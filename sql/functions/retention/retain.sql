@@ -1,11 +1,12 @@
--- retain: the task of the internal job retention: ages history out, oldest first, for p_seconds at most, and
--- makes and drops partitions. What is left then is the next run's. Each part alone: one that fails is
--- reported in errors, and undoes its own writes only.
--- It waits for nobody, and nobody for it: what it deletes is used no more, and what changes
--- partitions takes its locks last, and only if they are free.
--- Runs hourly; `kronos retention run` runs it over and over until nothing is left, with p_is_anew the first
--- time: all is looked through once more.   Returns: counts, the execution's output. is_left: whether a
--- further run has something to do now. {"busy": true}: another run is at it.
+-- retain: the task of the internal job retention. Removes old history, oldest first, for at most p_seconds,
+-- and creates and drops partitions. The next run does the rest. Each part is separate: one that fails is
+-- reported in errors, and undoes only its own writes.
+-- It waits for no session, and none waits for it: the rows that it deletes are no longer used, and changes of
+-- partitions take their locks last, and only if they are free.
+-- Runs hourly. `kronos retention run` repeats it until nothing is left, with p_is_anew the first time, which
+-- checks everything again.
+-- Returns: counts, the execution's output. is_left: whether a further run has something to do now. {"busy":
+-- true}: another run is in progress.
 create or replace function kronos.retain(p_seconds double precision default 10,
                                          p_is_anew boolean default false)
 returns jsonb
@@ -33,7 +34,7 @@ begin
     foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'alerts', 'workspaces',
                                   'beats', 'executions', 'jobs', 'notes', 'audit', 'add_partitions',
                                   'drop_partitions'] loop
-        continue when v_part = 'jobs' and v_is_left;      -- theirs go first
+        continue when v_part = 'jobs' and v_is_left;      -- their executions go first
         begin
             if v_part = 'keys' then
                 select * into v_step
@@ -64,7 +65,7 @@ begin
                   from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
             elsif v_part = 'jobs' then
                 select * into v_step from kronos.retain_finished_jobs(v_until);
-            elsif v_part = 'notes' then      -- late: who notes one of these days again waits for the end
+            elsif v_part = 'notes' then      -- late: sessions that note these days again wait
                 select false as is_left into v_step from kronos.retain_notes(10000);
             elsif v_part = 'audit' then
                 select * into v_step from kronos.retain_audit(5000);

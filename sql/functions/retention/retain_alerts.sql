@@ -1,5 +1,5 @@
--- retain_alerts: up to p_limit incidents that ended longer ago than their workspace's failure_days, and what
--- was said of incidents, of the weeks of which no history is kept any more.
+-- retain_alerts: delete up to p_limit incidents that ended longer ago than their workspace's failure_days,
+-- and the notifications of incidents from weeks of which no history is kept.
 -- Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_alerts(p_limit integer, p_dry_run boolean, out incidents bigint,
                                                 out notifications bigint)

@@ -1,5 +1,5 @@
--- retain_dead_letters: up to p_limit dead letters that failed longer ago than their workspace's failure_days,
--- whose executions go too, and operations that ended as long ago.
+-- retain_dead_letters: delete up to p_limit dead letters that failed longer ago than their workspace's
+-- failure_days, with their executions, and operations that ended as long ago.
 -- Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_dead_letters(p_limit integer, p_dry_run boolean,
                                                       out dead_letters bigint, out operations bigint)

@@ -1,7 +1,7 @@
--- retain_executions: deletes finished executions that are older than their age, until p_until: first, for
--- each age in use, what has reached it since the last run (retention_sweeps: each row is looked at once an
--- age); then, once a day, all that is old enough for the shortest age, for what ended long after its id's
--- time. What lies in partitions that drop_partitions is about to take is passed over.
+-- retain_executions: delete finished executions that are older than their age, until p_until. First, for each
+-- age in use, those that reached it since the last run (retention_sweeps: each row is checked once per age).
+-- Then, once a day, all that are old enough for the shortest age, because some end long after the time in
+-- their id. Rows in partitions that drop_partitions is about to drop are skipped.
 -- Returns: one row of counts; is_left: the time was up.
 create or replace function kronos.retain_executions(p_until timestamptz, out executions bigint,
                                                     out attempts bigint, out late_results bigint,
@@ -24,7 +24,7 @@ begin
     if exists (select from kronos.old_partitions(v_bounds.drop_days, v_bounds.old, 1)) then
         v_floor := v_bounds.old;
     end if;
-    -- Told before anything is taken.
+    -- Recorded before anything is removed.
     insert into kronos.retention_sweeps as sweep (days, cutoff_at)
     select age.days, kronos.now() - make_interval(days => age.days) from kronos.retention_ages() as age
         on conflict (days) do update set cutoff_at = greatest(sweep.cutoff_at, excluded.cutoff_at);
@@ -39,7 +39,7 @@ begin
                                                  where age.days < v_bounds.drop_days)
          order by sweep.days = 0, sweep.days
     loop
-        -- once they are gone: what lies below them is looked at then
+        -- after the others are gone: ids below theirs are checked then
         if v_sweep.days = 0 and v_floor > c_lowest then
             is_left := true;
             exit;

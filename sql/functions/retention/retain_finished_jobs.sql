@@ -1,4 +1,4 @@
--- retain_finished_jobs: retain_jobs until p_until, from where the last run left off; all of them once a day.
+-- retain_finished_jobs: retain_jobs until p_until, from where the last run stopped; once a day, all of them.
 -- Returns: one row; is_left: the time was up.
 create or replace function kronos.retain_finished_jobs(p_until timestamptz, out jobs bigint,
                                                        out is_left boolean)

@@ -1,14 +1,14 @@
--- retain_jobs: looks at the next p_limit jobs that are over, longest ago first, after (p_after, p_after_id),
--- and deletes those that are older than their workspace's success_days and of which nothing else is kept:
--- one-shots, and retired versions. Kept all the same:
---   one with an execution, unfinished or kept, or a backfill;
---   the version before a live one, so that no live row is touched; and the one that holds the idempotency
+-- retain_jobs: check the next p_limit jobs that are over, those that ended first, after (p_after,
+-- p_after_id). Delete one-shots and retired versions that are older than their workspace's success_days,
+-- except
+-- - a job with an execution, unfinished or kept, or with a backfill;
+-- - the version before a live one, so that no live row is touched, and the version that holds the idempotency
 --   key of a job with a live version.
--- Returns: one row. last_at, last_id: where the next call goes on after; null at the end.
--- With p_dry_run it counts, and executions that are older than their age are as if they had gone.
--- A one-shot's execution has an id of the job's creation, so the creations of those at hand bound the
--- partitions that are looked into; a version's executions are looked for by has_history, over the time in
--- which it was in force.
+-- Returns: one row. last_at, last_id: the position after which the next call continues; null at the end. With
+-- p_dry_run it only counts, as if executions that are older than their age had gone.
+-- A one-shot's execution has an id from the job's creation, so the creation times of these jobs bound the
+-- partitions that are searched. A version's executions are searched by has_history, over the time in which it
+-- was in force.
 create or replace function kronos.retain_jobs(p_after timestamptz, p_after_id uuid, p_limit integer,
                                               p_dry_run boolean, out last_at timestamptz, out last_id uuid,
                                               out jobs bigint)
@@ -17,7 +17,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 as $$
 declare
     v_doomed   uuid[];
-    v_first    uuid;      -- no one-shot at hand has an execution with an id below
+    v_first    uuid;      -- no execution of these one-shots has a lower id
     v_end      uuid;
     v_seen     integer;
     v_youngest timestamptz :=

@@ -1,5 +1,5 @@
--- retain_keys: idempotency keys that are older than 24 hours, oldest first, until p_until. A key that came
--- back meanwhile was answered from its row.
+-- retain_keys: delete idempotency keys that are older than 24 hours, oldest first, until p_until. A call that
+-- repeated a key meanwhile was answered from its row.
 -- Returns: one row; is_left: the time was up.
 create or replace function kronos.retain_keys(p_until timestamptz, out idempotency_keys bigint,
                                               out is_left boolean)

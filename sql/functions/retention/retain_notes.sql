@@ -1,11 +1,12 @@
--- retain_notes: forgets the late days and the weeks of history that is gone, up to p_limit of each: nothing
--- is kept whose id is of a day before the oldest. Who stores a row of such an id meanwhile notes its day and
--- its week with it, or finds both noted. So they are locked first, those that somebody has found just now
--- excepted, and then the oldest is looked for, in a new snapshot: what came before the locks is seen by it,
--- and what comes later does not count on what is locked (note_finished). Who stores a row of these two weeks
--- locks no note that it finds: those of the last four are kept, whatever is left of them. Of callbacks whose
--- executions went with a partition the links go here; those of others go with their rows (sweep_executions).
--- It waits for nobody, for there is who waits for its locks.
+-- retain_notes: delete up to p_limit late days and up to p_limit weeks of history that is gone: no row is
+-- kept whose id is from a day before the oldest one.
+-- A session that stores a row with such an id meanwhile notes its day and week as well, or finds both noted.
+-- So the notes are locked first, except those that a session has just found. Then the oldest day is
+-- determined in a new snapshot: it sees rows that were stored before the locks, and rows that are stored
+-- later do not rely on the locked notes (note_finished). A session that stores a row of the last two weeks
+-- locks no notes that it finds, so notes of the last four weeks are kept, whatever is left of them.
+-- It also deletes the links of callbacks whose executions went with a partition; other links go with their
+-- rows (sweep_executions). It waits for no session, because sessions wait for its locks.
 create or replace function kronos.retain_notes(p_limit integer) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- retain_remains: what is left over of jobs, up to p_limit of each: backfills that ended (older than their
--- outcome's age, and nothing of their executions is kept), and faults of jobs that are over.
+-- retain_remains: delete leftovers of jobs, up to p_limit of each kind: backfills that ended (older than the
+-- age of their outcome, with none of their executions kept), and faults of jobs that are over.
 -- Returns: one row of counts. With p_dry_run it only counts.
 create or replace function kronos.retain_remains(p_limit integer, p_dry_run boolean, out backfills bigint,
                                                  out job_faults bigint)

@@ -1,4 +1,4 @@
--- retain_run_details: drop_run_details for the next p_limit rows, from where the last run left off.
+-- retain_run_details: drop_run_details for the next p_limit rows, from where the last run stopped.
 -- Returns: one row; is_left: there may be more.
 create or replace function kronos.retain_run_details(p_limit integer, out run_details bigint,
                                                      out is_left boolean)

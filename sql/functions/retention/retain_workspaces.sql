@@ -1,7 +1,8 @@
--- retain_workspaces: up to p_limit workspaces that were deleted longer ago than the instance's failure_days
--- and of which no job is kept, with their endpoints. Nor is an execution then: retain_jobs keeps a job for as
--- long as one of its executions is kept, and one-shots that have no row there are looked for.
--- What a deletion takes in steps (kronos.deletions) is left to it; once it is over, its row goes as late.
+-- retain_workspaces: delete up to p_limit workspaces that were deleted longer ago than the instance's
+-- failure_days and of which no job is kept, with their endpoints. No execution is kept then either:
+-- retain_jobs keeps a job as long as one of its executions, and one-shots without a job row are checked here.
+-- Rows that a deletion removes in steps (kronos.deletions) are left to it; once it is over, its row is
+-- removed at the same age.
 -- Returns: how many. With p_dry_run it only counts.
 create or replace function kronos.retain_workspaces(p_limit integer, p_dry_run boolean) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

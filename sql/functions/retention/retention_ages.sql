@@ -1,4 +1,4 @@
--- retention_ages: the ages in days that are in use, of the instance and of workspaces that have their own.
+-- retention_ages: the ages in days that are in use, those of the instance and of workspaces with their own.
 create or replace function kronos.retention_ages() returns table (days integer)
 language sql stable rows 4 set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,9 @@
--- retention_bounds: what one run goes by, from the ages in use and the clock.
---   youngest   nothing with an id from here on is old enough for any age
---   drop_days  a partition may go whole once all of it is older than this: the longest age in use, and no
---              less than the longest catch-up window of a live job and a day, so that a pointer which was
---              set back still finds the ticks that it could deliver again
---   old        ids below are as old as that, and so is all of the partition that they lie in
+-- retention_bounds: the bounds of one run, from the ages in use and the clock.
+--  youngest   ids from here on are too young for every age
+--  drop_days  a whole partition may be dropped once all of it is older than this: the longest age in use,
+--             and at least the longest catch-up window of a live job plus a day, so that a pointer that was
+--             set back still finds the ticks that it could deliver again
+--  old        ids below this are as old as that, and so is all of the partition that contains them
 -- Returns: one row.
 create or replace function kronos.retention_bounds(out youngest uuid, out drop_days integer, out old uuid)
 language plpgsql stable set search_path = pg_catalog, pg_temp

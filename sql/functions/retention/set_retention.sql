@@ -1,7 +1,7 @@
--- set_retention: the ages of a workspace (null: the instance's), or, without a workspace, of the instance.
--- What the ages of before have taken stays recorded (forgotten_before); and what a new age would have taken
--- before now is looked at again.
--- Returns: nothing. The same ages again change nothing.
+-- set_retention: set the ages of a workspace (null: the instance's) or, without a workspace, of the instance.
+-- Removals under the earlier ages stay recorded (forgotten_before), and rows that a new age would have
+-- removed before now are checked again.
+-- Returns: nothing. Setting the same ages again changes nothing.
 create or replace function kronos.set_retention(p_workspace_id uuid, p_success_days integer,
                                                 p_failure_days integer)
 returns void

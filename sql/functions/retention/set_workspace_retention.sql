@@ -1,5 +1,5 @@
 -- set_workspace_retention: set_retention for the workspace that the transaction has entered.
--- Locks: the workspace's lock, so that nobody comes between match_retention and the ages.
+-- Locks: the workspace's lock, so that no other session comes between match_retention and the ages.
 create or replace function kronos.set_workspace_retention(p_success_days integer, p_failure_days integer)
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp

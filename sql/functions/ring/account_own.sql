@@ -1,6 +1,7 @@
--- account_own: accounts for a job that a pg_cron entry rings for, after the firing accounted for all: where
--- its tick is still due, because a thousand were before it, or it has just failed. Wakes the workers.
--- The caller holds the row's lock.   Returns: how many executions were made for delivery.
+-- account_own: account for the job that a pg_cron entry rings for, if its tick is still due after the firing
+-- accounted for all jobs. That happens when a thousand jobs came before it, or when it has just failed. Wakes
+-- the workers. The caller holds the lock on the job's row.
+-- Returns: how many executions were created for delivery.
 create or replace function kronos.account_own(p_job_id uuid, p_now timestamptz) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$

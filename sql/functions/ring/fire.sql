@@ -1,24 +1,23 @@
--- fire: what every pg_cron entry calls. pg_cron rings; the job row decides. A late, early, doubled or lost
--- alarm is harmless, because identity comes from the pointer (kronos.pointers) and never from the clock at
--- which somebody looked:
+-- fire: the command of every pg_cron entry. pg_cron only rings; the job's row decides. A late, early,
+-- duplicate or lost alarm is harmless, because an execution's identity comes from the pointer
+-- (kronos.pointers), never from the time at which it was found:
 --
 --   cron.job.command -> fire
---      -> line_up                                      one alarm of a full minute after another, so that the
---                                                      first do the work of all (a firing costs 20 ms, a row
---                                                      0.12)
+--      -> line_up                                      serializes the alarms of a full minute: the first does
+--                                                      the work of all (a firing costs 20 ms, a row 0.12)
 --      -> account_all -> account_due -> account_each   which jobs are due
---                     -> catch_up    -> account_each   whose ticks were missed
---                     -> pg_notify                     wake the workers, once a transaction
---      -> raise_floor                                  where the next look for missed ticks begins
+--                     -> catch_up    -> account_each   which ticks were missed
+--                     -> pg_notify                     wakes the workers, once per transaction
+--      -> raise_floor                                  where the next search for missed ticks begins
 --   account_each -> account_ticks -> due_ticks
---      -> next_tick                                    with which ticks, and what becomes of each
+--      -> next_tick                                    which ticks are due, and what becomes of each
 --
--- It waits for one row at most, its own job's, and with no other locked: what other sessions hold is passed
--- over, and is theirs to account for.
+-- Locks: waits for at most one row, its own job's, and holds no other lock while it waits. Rows that other
+-- sessions hold are skipped; those sessions account for them.
 --
--- pg_cron calls it as kronos_cron. An operator may call it by hand: an internal job then runs at once.
--- Returns: the executions made for delivery. 0: nothing was due, the job or its workspace is not ACTIVE, or
--- the instance is held (is_held).
+-- pg_cron calls it as kronos_cron. An operator may call it by hand: an internal job then runs immediately.
+-- Returns: the executions created for delivery. 0 means that nothing was due, that the job or its workspace
+-- is not ACTIVE, or that the instance is held (is_held).
 create or replace function kronos.fire(p_job_id uuid) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -28,14 +27,14 @@ declare
     v_delivered     integer;
     v_has_own       boolean;
 begin
-    -- An internal job's ring is a heartbeat whatever is due, and takes its time.
+    -- The ring of an internal job is a heartbeat, whether or not anything is due, and may take its time.
     if not exists (select from kronos.heartbeats where job_id = p_job_id) then
         if kronos.is_held() then
             return 0;
         end if;
         perform kronos.line_up();
-        -- What most alarms of a full minute find: another's firing has done it all. Each comes in a session
-        -- of its own, which plans everything anew, so what follows is not even planned.
+        -- Most alarms of a full minute find that another firing has already done everything. Each alarm comes
+        -- in a new session, which plans every statement from scratch, so the rest is not even planned.
         if session_user = 'kronos_cron' and not kronos.is_any_due(p_job_id, kronos.clock()) then
             return 0;
         end if;
@@ -51,8 +50,8 @@ begin
         return 0;
     end if;
     if v_endpoint_type = 'INTERNAL' then
-        -- In a transaction of its own: what it locks, and how it ends, is nothing to other jobs' ticks. These
-        -- are the task catch-up's.
+        -- In a separate transaction: its locks, and how it ends, do not affect the ticks of other jobs. The
+        -- catch-up task accounts for those.
         perform from kronos.jobs where job_id = p_job_id and status = 'ACTIVE' for update;
         if found then
             perform kronos.run_internal_job(p_job_id, kronos.clock());

@@ -1,9 +1,9 @@
--- lock_own: locks the row of a job that a pg_cron entry rings for, where its tick is due and on time.
--- The job's own row first, while nothing else is locked: only then may a firing wait for one. It waited with
--- a thousand others locked, and two firings deadlocked where each had the other's job among them.
--- A tick that is overdue is catch_up's and its row is not locked here: a session that catches up on all
--- passes over what is locked, and it would be left behind.
--- Returns: whether it is locked; false, too, where another session holds it for longer than a firing waits.
+-- lock_own: lock the row of the job that a pg_cron entry rings for, if its tick is due and on time.
+-- A firing may wait only for its own job's row, and only before it locks anything else. When it waited while
+-- it held a thousand other rows, two firings deadlocked if each held the other's job.
+-- An overdue tick is left to catch_up, and its row is not locked here: a session that catches up on all jobs
+-- skips locked rows, so the job would be left behind.
+-- Returns: whether the row is locked. Also false if another session holds it for longer than a firing waits.
 create or replace function kronos.lock_own(p_job_id uuid) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -17,8 +17,8 @@ begin
         for update of job;
     return found;
 exception when lock_not_available then
-    raise warning 'kronos: job % is held by another session for longer than a firing waits; other '
-                  'jobs'' ticks go on', p_job_id;
+    raise warning 'kronos: another session has held job % for longer than a firing waits; the ticks '
+                  'of other jobs continue', p_job_id;
     return false;
 end
 $$;

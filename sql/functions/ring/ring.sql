@@ -1,16 +1,17 @@
--- ring: what a shared entry of pg_cron calls: for all jobs of its alarm, and whatever else is due. As with
--- fire, pg_cron rings and the jobs' rows decide. A thousand jobs after another, each in a transaction of its
--- own, so that the first are delivered while the last are accounted for, and no row is held for long:
+-- ring: the command of a shared pg_cron entry. Accounts for all jobs of its alarm and for everything else
+-- that is due. As with fire, pg_cron only rings and the jobs' rows decide. Each transaction accounts for up
+-- to a thousand jobs, so that the first are delivered while the last are accounted for, and no row is locked
+-- for long:
 --
 --   cron.job.command -> ring
 --      -> ring_some  -> line_up, due_jobs, account_each    until nothing is due
---      -> ring_held  -> lock_own, account_own              those whose rows others held
+--      -> ring_held  -> lock_own, account_own              jobs whose rows other sessions held
 --
--- It waits for one row at most, and with no other locked. By the clock: what its role's 30 s would cut off
--- the next ring does.
--- A procedure, since it commits, and so with its caller's rights and without a search_path of its own: all
--- that it calls has both. p_alarm is the digest in the entry's name; it tells pg_cron's rows apart, and
--- nothing else.
+-- Locks: waits for at most one row, and holds no other lock while it waits. It stops after 20 s by the clock;
+-- the next ring does what its role's limit of 30 s would otherwise cut off.
+-- It is a procedure because it commits. So it runs with its caller's rights and without its own search_path;
+-- all functions that it calls have both. p_alarm is the digest in the entry's name. It only distinguishes the
+-- entries in pg_cron's tables.
 create or replace procedure kronos.ring(p_alarm text)
 language plpgsql
 as $$

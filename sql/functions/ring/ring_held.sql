@@ -1,8 +1,8 @@
--- ring_held: a step of a shared alarm's ring (ring), for a job that is still due because another session held
--- its row: waits for it, with nothing else locked, as fire waits for its own job. One ring at a time does so:
--- pg_cron has 32 places, and would stand still if all of them waited.
--- p_after: the job of the step before.   Returns: the job that it waited for; null where none is left, or
--- another ring is at it.
+-- ring_held: one step of a shared alarm's ring (ring), for a job that is still due because another session
+-- held its row. Waits for that row while it holds no other lock, as fire waits for its own job. Only one ring
+-- at a time does this: pg_cron has 32 slots, and would stand still if all of them waited.
+-- p_after: the job of the previous step.
+-- Returns: the job that it waited for; null if none is left, or if another ring is already doing this.
 create or replace function kronos.ring_held(p_after uuid) returns uuid
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

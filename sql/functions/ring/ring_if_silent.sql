@@ -1,14 +1,14 @@
--- ring_if_silent: the ring of the workers, for when pg_cron does not ring. It accounts for all that is due or
--- was missed (account_all), in a transaction of its own that no internal task shares, one worker at a time:
--- a worker that finds another at it leaves it the work. It rings
---   while pg_cron has been silent for longer than p_after: a scheduler that is frozen cannot report itself,
---   so the judge is never one of its entries;
---   while pg_cron has not been heard since p_unheard_since, for a worker that has just started, had no
---   database or saw the clock set: pg_cron never fires the minute in which it starts, nor while a clock that
---   was set back has not caught up, and a tick would be a minute late, or missed.
+-- ring_if_silent: the ring of the workers, for when pg_cron does not ring. Accounts for everything that is
+-- due or was missed (account_all), in a separate transaction that no internal task shares. One worker does
+-- this at a time; the others leave the work to it. It rings
+-- - while pg_cron has been silent for longer than p_after. A frozen scheduler cannot report itself, so its
+--   entries never judge this;
+-- - while pg_cron has not been heard since p_unheard_since, for a worker that has just started, had lost the
+--   database or saw the clock change. pg_cron never fires in the minute in which it starts, nor after the
+--   clock was set back until it has caught up: a tick would be a minute late, or missed.
 -- Returns: one row. at: PostgreSQL's clock. is_heard: pg_cron rings. is_silent: for longer than p_after.
--- executions: made for delivery; null where it did not ring. is_left: something is still due. internal_jobs:
--- those that are due while pg_cron is silent, for run_internal_job_if_due.
+-- executions: the number created for delivery; null if it did not ring. is_left: something is still due.
+-- internal_jobs: those that are due while pg_cron is silent, for run_internal_job_if_due.
 create or replace function kronos.ring_if_silent(p_after interval, p_unheard_since timestamptz default null,
     out at timestamptz, out is_heard boolean, out is_silent boolean, out executions integer,
     out is_left boolean, out internal_jobs uuid[])

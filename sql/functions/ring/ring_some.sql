@@ -1,7 +1,7 @@
--- ring_some: a step of a shared alarm's ring (ring): accounts for up to 1,000 jobs that are due and on time,
--- whoever rings for them, as fire does: one ring of a full minute after another (line_up), so that the first
--- do the work of all. Rows that others hold are passed over.
--- Returns: how many jobs it found; 0 where nothing is due, or the instance is held.
+-- ring_some: one step of a shared alarm's ring (ring). Accounts for up to 1,000 jobs that are due and on
+-- time, no matter which entry rings for them, as fire does. The rings of a full minute run one after another
+-- (line_up), so that the first do the work of all. Rows that other sessions hold are skipped.
+-- Returns: how many jobs it found; 0 if nothing is due or the instance is held.
 create or replace function kronos.ring_some() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

@@ -1,9 +1,9 @@
--- delete_secret: deletes a secret of the transaction's workspace that no delivery needs: no endpoint as it is
--- now, and no unfinished execution, which goes to its endpoint's version. What needs it is looked for with
--- the secret's row locked: an endpoint that is saved at the same time has it (require_secrets), or finds it
--- gone.
--- Returns: one row: whether it was deleted, its version (null: there is none of that name), and who needs it:
--- up to ten endpoints, and how many there are. Not deleted and needed by none: its version is none of
+-- delete_secret: delete a secret of the transaction's workspace that no delivery needs: no current version of
+-- an endpoint, and no unfinished execution, which uses its own version of its endpoint. It searches for them
+-- with the secret's row locked: an endpoint that is saved at the same time either has the secret
+-- (require_secrets), or finds it gone.
+-- Returns: one row: whether it was deleted, its version (null: no secret has that name), and which endpoints
+-- need it: up to ten, and how many there are. If it was not deleted and is not needed, its version is not in
 -- p_if_match.
 create or replace function kronos.delete_secret(p_name text, p_if_match integer[], out is_deleted boolean,
                                                 out version integer, out used_by text[], out uses bigint)

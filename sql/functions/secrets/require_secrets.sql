@@ -1,7 +1,7 @@
--- require_secrets: an endpoint's version names secrets that are there, and signs with those that are signing
--- keys, no matter who writes. Each is held by its key share lock: a deletion at the same time waits, and
--- finds that it is needed.
--- Raises: KR015, whose column says which of the version's lists has the name.
+-- require_secrets: check that an endpoint's version names existing secrets, and signs only with signing keys,
+-- no matter which session writes it. Takes a key share lock on each: a deletion at the same time waits, and
+-- finds that the secret is needed.
+-- Raises: KR015; its column is the version's list that has the name.
 create or replace function kronos.require_secrets() returns trigger
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -16,12 +16,13 @@ begin
          where workspace_id = new.workspace_id and name = v_name
            for key share;
         v_fault := case when not found then 'does not exist in this workspace'
-                        when v_signs is null and v_name = any (new.signing_secrets) then 'is no signing key'
+                        when v_signs is null and v_name = any (new.signing_secrets)
+                             then 'is not a signing key'
                    end;
         if v_fault is not null then
             raise sqlstate 'KR015' using message = format('the secret %s %s', v_name, v_fault),
                 hint = case when v_signs is null and v_name = any (new.signing_secrets)
-                            then 'A signing key is whsec_ or whsk_ and base64: PUT such a secret first.'
+                            then 'A signing key is whsec_ or whsk_ and then base64: PUT it first.'
                             else 'PUT the secret first.'
                        end,
                 column = case when v_name = any (new.signing_secrets) then 'signing_secrets'

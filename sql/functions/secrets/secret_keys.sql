@@ -1,6 +1,6 @@
--- secret_keys: the ids of the keys that secrets of any workspace are sealed under, as a process must hold
--- them. One look into the index each, however many secrets there are.
--- Returns: one row each.
+-- secret_keys: the ids of the keys with which secrets of any workspace are encrypted; a process must have
+-- them all. One index lookup per key, however many secrets there are.
+-- Returns: one row per key.
 create or replace function kronos.secret_keys() returns table (key_id text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$

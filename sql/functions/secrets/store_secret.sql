@@ -1,8 +1,8 @@
--- store_secret: a value for a secret of the transaction's workspace, sealed for this version of it: the first
--- of a new secret, or the next one. Workers are told, so that what waits is delivered with it. A secret that
--- signs deliveries goes on to be a signing key.
--- Returns: one row: whether it was stored; not, where the secret is at another version, or is not there, or
--- is there already; or where `signs_for` is the name of an endpoint that it signs for.
+-- store_secret: store a value for a secret of the transaction's workspace, encrypted for this version of it:
+-- the first version of a new secret, or the next one. Notifies the workers, so that waiting deliveries use
+-- it. A secret that signs deliveries must stay a signing key.
+-- Returns: one row: whether it was stored. It is not if the secret is at another version, does not exist, or
+-- already exists, or if `signs_for` is the name of an endpoint that it signs for.
 -- Locks the secret's row.
 create or replace function kronos.store_secret(p_name text, p_version integer, p_key_id text, p_nonce bytea,
                                                p_ciphertext bytea, p_signs text, p_public_key text,
@@ -20,7 +20,8 @@ begin
             on conflict (workspace_id, name) do nothing;
     else
         if p_signs is null then
-            -- An endpoint saved at the same time, to sign with it, is seen below, or sees the new value.
+            -- An endpoint that is saved at the same time, to sign with it, is seen below, or sees the new
+            -- value.
             perform
                from kronos.secrets
               where workspace_id = v_workspace_id and name = p_name

@@ -1,6 +1,6 @@
--- few_ticks: the first of the jobs, in the order given, that have no more than p_at_most ticks up to
--- p_upto that may be delivered, all together; the first in any case. Of jobs with calendars each tick is
--- asked for, and counts twice, as in catch_up. It keeps a step within bounds.
+-- few_ticks: the first of the jobs, in the given order, that together have at most p_at_most ticks up to
+-- p_upto that may be delivered; always at least one job. For jobs with calendars each tick is computed, and
+-- counts twice, as in catch_up. This bounds one step.
 create or replace function kronos.few_ticks(p_job_ids uuid[], p_upto timestamptz, p_at_most integer)
 returns uuid[]
 language sql stable set search_path = pg_catalog, pg_temp

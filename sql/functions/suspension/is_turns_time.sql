@@ -1,5 +1,5 @@
--- is_turns_time: whether what was left behind of a workspace's jobs may be tried again: half a second after
--- it failed; at once where the clock was set back since.
+-- is_turns_time: whether the jobs of a workspace that were left behind may be tried again: half a second
+-- after they failed, or immediately if the clock was set back since.
 create or replace function kronos.is_turns_time(p_turn kronos.turns) returns boolean
 language sql volatile
 as $$

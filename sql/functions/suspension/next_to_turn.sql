@@ -1,5 +1,6 @@
--- next_to_turn: the next live CRON jobs of a workspace in the order of their age, whatever their status
--- is, so that one whose status changes keeps its place.   Returns: up to p_limit.
+-- next_to_turn: the next live CRON jobs of a workspace in the order of their age, in any status, so that a
+-- job whose status changes keeps its place.
+-- Returns: up to p_limit.
 create or replace function kronos.next_to_turn(p_workspace_id uuid, p_after_created_at timestamptz,
                                                p_after_job_id uuid, p_limit integer)
 returns table (created_at timestamptz, job_id uuid)

@@ -1,7 +1,7 @@
--- register_each: registers those of the jobs that are ACTIVE CRON jobs of an ACTIVE workspace, many at once.
--- One whose alarm pg_cron does not take is left without an entry, and the others are registered all the same:
--- somebody edited its row, and the reaper reports it each minute. The caller holds the jobs' rows and their
--- workspaces' status.
+-- register_each: register with pg_cron those of the jobs that are ACTIVE CRON jobs of an ACTIVE workspace,
+-- many at once. A job whose alarm pg_cron rejects is left without an entry, and the others are registered all
+-- the same: its row was edited by hand, and the reaper reports it each minute. The caller holds the jobs'
+-- rows and their workspaces' status.
 -- Raises: pg_cron's other errors, unchanged.
 create or replace function kronos.register_each(p_job_ids uuid[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -20,7 +20,7 @@ begin
     begin
         perform kronos.register_jobs(v_job_ids, v_alarms);
         return;
-    exception when invalid_parameter_value then      -- pg_cron's, for a schedule that it cannot read
+    exception when invalid_parameter_value then      -- pg_cron cannot parse the schedule
         if v_half = 0 then
             raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm,
                 sqlstate;

@@ -1,7 +1,8 @@
--- suspend_workspace: halts the workspace of the transaction at this instant (turn_workspace): nothing of
--- it is claimed from the commit on. Its jobs follow (turn_some): the ticks due until now are accounted
--- for, those after are SKIPPED, and no job has an entry. Jobs stay as they are: nothing is
--- changed in it meanwhile (takes_writes). Returns: 0, as the release before wants a number.
+-- suspend_workspace: suspend the workspace of the transaction now (turn_workspace): from the commit on
+-- nothing of it is claimed. Its jobs follow (turn_some): ticks due until now are accounted for, later ones
+-- are SKIPPED, and no job has an entry. The jobs themselves stay as they are, and cannot be changed meanwhile
+-- (takes_writes).
+-- Returns: 0, because the previous release expects a number.
 create or replace function kronos.suspend_workspace() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

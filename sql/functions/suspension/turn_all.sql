@@ -1,7 +1,7 @@
--- turn_all: has jobs follow their workspaces until p_until, and some of one in any case: the workspaces
--- with the fewest to do first. What the request that turned a workspace left goes on here: the workers'
--- upkeep does it several times a second, the reaper each minute. Not while the instance is held. Returns:
--- how many jobs have still to follow.
+-- turn_all: let jobs follow their workspaces until p_until, and at least some of one: the workspaces with the
+-- fewest jobs to do first. It continues the work that the request left: the workers' upkeep calls it several
+-- times a second, the reaper each minute. Does nothing while the instance is held.
+-- Returns: how many jobs have yet to follow.
 create or replace function kronos.turn_all(p_until timestamptz) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

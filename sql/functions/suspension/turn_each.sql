@@ -1,9 +1,9 @@
--- turn_each: has some jobs of a workspace follow its last suspension or resumption: their ticks (p_ticks),
--- and a pause that has run out ends; their entries (p_entries). Where one of them fails, its half of the
--- batch is tried apart, and so on, so that it stops no other; the last failure is kept (last_error). The
--- caller holds the workspace's lock, shared, and its row of kronos.turns. Lock order: the jobs' rows,
--- cron.job, shared entries; waits for no row.
--- Returns: those that are left behind: held by somebody, or failed.
+-- turn_each: let some jobs of a workspace follow its last suspension or resumption: their ticks, including
+-- the end of a pause whose time has come (p_ticks), and their entries (p_entries). If one of them fails, each
+-- half of the batch is tried separately, and so on, so that it stops no other; the last failure is kept
+-- (last_error). The caller holds a shared lock on the workspace, and its row of kronos.turns.
+-- Lock order: the jobs' rows, cron.job, shared entries. Waits for no row.
+-- Returns: the jobs that are left behind: locked by other sessions, or failed.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
                                             p_entries boolean)
 returns uuid[]
@@ -44,7 +44,7 @@ begin
             perform kronos.register_each(v_held);
         end if;
         if p_entries then
-            perform kronos.settle_alarms_soon();      -- entries that jobs share: what fails is left behind
+            perform kronos.settle_alarms_soon();      -- shared entries; failures are left behind
         end if;
         if cardinality(v_held) = cardinality(p_job_ids) then
             return '{}'::uuid[];
@@ -57,7 +57,7 @@ begin
                       order by asked.nth);
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            raise warning 'kronos: % jobs, of % among them, cannot follow their workspace yet: % (%)',
+            raise warning 'kronos: % jobs, including %, cannot follow their workspace yet: % (%)',
                 cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
             update kronos.turns
                set last_error = jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,

@@ -1,6 +1,6 @@
--- turn_further: turn_some, for the workspace of the transaction: what a request does that suspended or
--- resumed it, again and again, each in a transaction of its own. Returns: how many jobs it got on with,
--- and how many have still to follow.
+-- turn_further: turn_some for the workspace of the transaction. The request that suspended or resumed it
+-- calls this repeatedly, each time in a separate transaction.
+-- Returns: how many jobs it handled, and how many have yet to follow.
 create or replace function kronos.turn_further(out done integer, out jobs_left integer)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

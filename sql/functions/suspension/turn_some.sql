@@ -1,21 +1,20 @@
--- turn_some: has up to p_limit more jobs of a workspace follow its last suspension or resumption, oldest
--- first, then those that were left behind. Where it goes on, the ticks of all come first, for these are
--- wanted on time, then the entries of all: until a job has its own, other rings account for it. One
--- session at a time; who finds another at it leaves it the work. A job that is made or changed meanwhile
--- sees the workspace as it is now and follows by itself (settle_ticks), so going through them once by age
--- meets all of the others. Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. It
--- waits for none but pg_cron's. Returns: how many it got on with; 0 where nothing can be done at this
--- moment.
+-- turn_some: let up to p_limit more jobs of a workspace follow its last suspension or resumption, oldest
+-- first, then those that were left behind. On a resumption the ticks of all jobs come first, because they are
+-- wanted on time, then the entries of all: until a job has its own, other rings account for it.
+-- One session at a time; others leave the work to it. A job that is created or changed meanwhile sees the
+-- workspace as it is now and follows by itself (settle_ticks), so one pass by age reaches all others.
+-- Lock order: the workspace's lock, shared; kronos.turns; jobs, cron.job. Waits for no lock but pg_cron's.
+-- Returns: how many jobs it handled; 0 if nothing can be done at this moment.
 create or replace function kronos.turn_some(p_workspace_id uuid, p_limit integer default 500) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most_behind constant integer := 5000;      -- before going on: pg_cron is out of order, say
-    c_ticks   constant integer := 10000;         -- of one job ticks_at_most says no more
+    c_most_behind constant integer := 5000;      -- more: retry them first, pg_cron may be broken
+    c_ticks   constant integer := 10000;         -- ticks_at_most counts no further for one job
     v_turn    kronos.turns;
     v_is_suspended boolean;
     v_found   uuid[];
-    v_job_ids uuid[];      -- the first of these, as many as a step may take
+    v_job_ids uuid[];      -- the first of v_found, as many as a step may take
     v_behind  uuid[];
     v_is_behind boolean;
     v_at_once integer;
@@ -35,14 +34,14 @@ begin
                         where workspace.workspace_id = p_workspace_id);
     v_is_behind := v_turn.phase = 'BEHIND' or cardinality(v_turn.behind) >= c_most_behind;
     if v_is_behind then
-        -- A few at a time where some have just failed: what keeps one from it keeps few others with it.
+        -- A few at a time if some have just failed: an error that stops one then stops few others with it.
         v_at_once := case when v_turn.next_at = '-infinity' then p_limit
                           else least(greatest(cardinality(v_turn.behind) / 4, 1), 10) end;
         v_found := v_turn.behind[:v_at_once];
         v_job_ids := kronos.few_ticks(v_found, v_turn.turned_at, c_ticks);
         v_behind := kronos.turn_each(v_job_ids, v_is_suspended, true, true);
         v_turn.behind := v_turn.behind[cardinality(v_job_ids) + 1:] || v_behind;
-        if v_behind <> '{}' then      -- the others at once; where there are none, after a while
+        if v_behind <> '{}' then      -- the others now; if none are left, after a while
             v_turn.next_at := kronos.clock() + case when cardinality(v_turn.behind) > cardinality(v_behind)
                                                     then interval '0'
                                                        else interval '0.5 seconds' end;

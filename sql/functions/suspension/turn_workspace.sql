@@ -1,10 +1,10 @@
--- turn_workspace: a workspace becomes SUSPENDED, or ACTIVE again, at this instant, and
--- that alone, whatever it holds: from the commit on workers and rings go by its row. Its jobs follow, so many
--- at a time (turn_some), and each one's ticks are decided by the instant (follow_turns).
--- A firing whose transaction begins while this one commits comes before it.
+-- turn_workspace: set a workspace to SUSPENDED, or to ACTIVE again, at this instant. It does only that,
+-- whatever the workspace contains: from the commit on workers and rings go by its row. Its jobs follow in
+-- steps (turn_some), and the instant decides their ticks (follow_turns). A firing whose transaction begins
+-- while this one commits counts as earlier.
 -- Lock order: the workspace's lock, its row.
--- Returns: whether it turned; not where it was so already, or is deleted.
--- Raises: 55P03 where it has turned twenty times and its jobs have still to follow the first.
+-- Returns: whether it changed the status; false if it already had that status, or is deleted.
+-- Raises: 55P03 if its jobs have yet to follow twenty earlier suspensions and resumptions.
 create or replace function kronos.turn_workspace(p_workspace_id uuid, p_status text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -26,11 +26,11 @@ begin
                                for update),
                            array_remove(array[v_workspace.suspended_at], null));
     if cardinality(v_instants) >= c_at_most then
-        raise exception 'the jobs of workspace % still follow its last % suspensions and resumptions: wait '
-                        'until jobs_left is 0', v_workspace.slug, cardinality(v_instants)
+        raise exception 'the jobs of workspace % are still following its last % suspensions and resumptions: '
+                        'wait until jobs_left is 0', v_workspace.slug, cardinality(v_instants)
             using errcode = 'lock_not_available';
     end if;
-    -- somebody has written its row by hand
+    -- its row was written by hand
     if (cardinality(v_instants) % 2 = 0) <> (p_status = 'SUSPENDED') then
         v_instants := v_instants || greatest(coalesce(v_workspace.suspended_at, kronos.clock()),
                                              v_instants[cardinality(v_instants)] + interval '1 microsecond');

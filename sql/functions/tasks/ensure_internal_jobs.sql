@@ -1,8 +1,9 @@
--- ensure_internal_jobs: the workspace kronos-system and its jobs: job rows, entries and executions like any
--- other's, but their endpoints are functions of this schema, run by fire inside PostgreSQL. Idempotent.
--- In a transaction of its own: pg_cron may never notice an entry that is scheduled together with many new
--- tables.
--- Returns: how many jobs were made.
+-- ensure_internal_jobs: create the workspace kronos-system and its jobs. They have rows, entries and
+-- executions like any other job, but their endpoints are functions of this schema, which fire runs inside
+-- PostgreSQL. Idempotent.
+-- Call it in a separate transaction: pg_cron may never notice an entry that is scheduled together with many
+-- new tables.
+-- Returns: how many jobs were created.
 create or replace function kronos.ensure_internal_jobs() returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -21,7 +22,7 @@ begin
     for v_name, v_cron in
         values ('reaper', '* * * * *'), ('lease-keeper', '* * * * *'), ('catch-up', '* * * * *'),
                ('alerts', '* * * * *'),
-               ('retention', '17 * * * *')      -- a minute at which nobody else's jobs are due
+               ('retention', '17 * * * *')      -- a minute at which few other jobs are due
     loop
         v_schedule := kronos.read_schedule(v_cron, null, null, 'UTC', 'SHIFT', 'FIRST');
         insert into kronos.endpoints (workspace_id, name, type) values (v_workspace_id, v_name, 'INTERNAL')

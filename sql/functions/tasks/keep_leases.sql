@@ -1,10 +1,12 @@
--- keep_leases: the task of the internal job lease-keeper: what dead workers held goes on although no worker
--- is left to notice. It looks through all that waits for a claim as well, and notes from when on there is
--- any: who asks how long something has waited begins there, and reads nothing of what was delivered before
--- while another session reads in an old snapshot. What comes to wait before it, as a run of a transaction
--- that was long under way, is seen by that question a minute later. Of more than 10,000 endpoints with
--- something to claim it notes nothing. Where another part of upkeep fails, leases end all the same, and the
--- error is in the output. Runs every minute.   Returns: counts, the execution's output.
+-- keep_leases: the task of the internal job lease-keeper. Executions that dead workers held continue, even if
+-- no worker is left to notice. Runs every minute.
+-- It also scans everything that waits for a claim, and records the time before which nothing waits. Queries
+-- for how long something has waited begin there, and read nothing of what was delivered earlier while another
+-- session reads in an old snapshot. An execution that comes to wait before that time, such as a run from a
+-- long transaction, is seen by that query a minute later. If more than 10,000 endpoints have something to
+-- claim, it records nothing.
+-- If another part of upkeep fails, leases are ended all the same, and the error is in the output.
+-- Returns: counts, the execution's output.
 create or replace function kronos.keep_leases() returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -16,7 +18,7 @@ declare
 begin
     begin
         select * into v_counts from kronos.upkeep(10000);
-    exception when others then      -- told, in the output
+    exception when others then      -- reported in the output
         v_error := jsonb_build_object('task', 'upkeep', 'type', sqlstate, 'message', sqlerrm);
         select expired.requeued, expired.failed into v_counts
           from kronos.expire_leases(10000, '-infinity') as expired;

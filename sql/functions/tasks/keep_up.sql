@@ -1,5 +1,5 @@
--- keep_up: the task of the internal job catch-up, the net under pg_cron: ticks that no alarm accounted for,
--- missed or not, those of heartbeats, backfills and operations. Runs every minute.
+-- keep_up: the task of the internal job catch-up, the safety net below pg_cron: ticks that no alarm accounted
+-- for, missed or not, those of heartbeats, backfills and operations. Runs every minute.
 -- Returns: counts, the execution's output.
 create or replace function kronos.keep_up() returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -18,7 +18,7 @@ begin
        and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
        and pointer.next_tick_at < v_now - kronos.grace();
     perform kronos.raise_floor(kronos.clock(), true) where kronos.is_alone();
-    -- last, and for a second: pings wait for what it holds, for two at most
+    -- last, and for one second: pings wait for the rows that it locks, for at most two seconds
     perform kronos.account_beats(1000);
     return jsonb_build_object('delivered', v_delivered, 'backfilled', v_backfilled, 'overdue', v_overdue);
 end

@@ -1,4 +1,4 @@
--- record_internal_tick: the row of an internal job's tick that was not run, with the reason.
+-- record_internal_tick: insert the row of an internal job's tick that was not run, with the reason.
 create or replace function kronos.record_internal_tick(p_job kronos.jobs, p_tick timestamptz, p_status text,
                                                        p_tick_count integer, p_reason jsonb)
 returns void

@@ -1,8 +1,8 @@
--- run_internal_job: runs an internal job's newest due tick here and now, inside PostgreSQL, and records the
--- run like any execution. Internal work is about the present, so of several due ticks the newest stands for
--- all: older ones are SKIPPED, or MISSED beyond the grace. Rung by pg_cron when nothing is due, it does
--- nothing; called by hand then, it runs once more as a MANUAL execution. The caller holds the job's row lock.
--- Raises: nothing of the task's: a task that fails is a FAILED execution.
+-- run_internal_job: run an internal job's newest due tick inside PostgreSQL, and record the run like any
+-- execution. Internal work is about the present, so the newest of several due ticks stands for all: older
+-- ones are SKIPPED, or MISSED beyond the grace. If nothing is due, a ring of pg_cron does nothing, and a call
+-- by hand runs the job again as a MANUAL execution. The caller holds the lock on the job's row.
+-- Raises: no errors of the task; a task that fails is a FAILED execution.
 create or replace function kronos.run_internal_job(p_job_id uuid, p_now timestamptz) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -30,7 +30,7 @@ begin
             if v_newest is not null then
                 perform kronos.record_internal_tick(v_job, v_newest, 'SKIPPED', 1,
                             jsonb_build_object('code', 'superseded',
-                                               'detail', 'a newer tick was due with it and stood for both'));
+                                               'detail', 'a newer tick was due too, and ran in its place'));
             end if;
             v_newest := v_tick.scheduled_at;
         end if;

@@ -1,6 +1,6 @@
--- run_internal_job_if_due: runs one internal job in silent pg_cron's place, after the ring and in a
--- transaction of its own: a task that fails or hangs takes neither ticks nor another task with it.
--- Returns: whether it ran; not where it is not due any more, or another session is at it.
+-- run_internal_job_if_due: run one internal job in place of a silent pg_cron, after the ring and in a
+-- separate transaction, so that a task that fails or hangs affects neither ticks nor other tasks.
+-- Returns: whether it ran. It does not run if it is no longer due, or if another session is running it.
 create or replace function kronos.run_internal_job_if_due(p_job_id uuid) returns boolean
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$

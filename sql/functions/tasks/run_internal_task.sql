@@ -1,6 +1,6 @@
--- run_internal_task: calls an internal job's function and records its execution and attempt, with what it
--- returned or how it failed. What it changes the audit has as done by the job.
--- Returns: nothing. A failure is recorded and warned of, and undoes the task's own writes only.
+-- run_internal_task: call an internal job's function and record its execution and attempt, with its result or
+-- its error. The audit attributes the task's changes to the job.
+-- Returns: nothing. A failure is recorded, raises a warning, and undoes only the task's own writes.
 create or replace function kronos.run_internal_task(p_job kronos.jobs, p_tick timestamptz, p_cause text)
 returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp

@@ -1,7 +1,7 @@
--- anchor_of: the instant that an interval is counted from: its anchor, or, of one that is counted on a wall
--- clock, when the zone's clocks show that time.
--- Returns: null for other jobs; and where the zone is none any more, by hand or with the server's time zone
--- data: reading a job never fails for its sake.
+-- anchor_of: the instant from which an interval is counted: its anchor or, for an interval on a wall clock,
+-- the instant at which the zone's clocks show the anchor's local time.
+-- Returns: null for other jobs, and if the zone no longer exists, after an edit by hand or an update of the
+-- server's time zone data. Reading a job never fails because of that.
 create or replace function kronos.anchor_of(p_job kronos.jobs) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

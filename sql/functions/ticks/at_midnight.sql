@@ -1,5 +1,5 @@
--- at_midnight: a cron schedule's days, with one tick each, at midnight. What days it has is the same for
--- schedules that differ in hours and minutes alone.
+-- at_midnight: the days of a cron schedule, with one tick each, at midnight. Schedules that differ only in
+-- their hours and minutes have the same days.
 create or replace function kronos.at_midnight(p_schedule kronos.schedule) returns kronos.schedule
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- calendar_dates: the months that an interval of months from an anchor comes to, and the days of the month
--- that its day can be there: the 31st is also the 28th, 29th or 30th, where a month is as short.
+-- calendar_dates: the months in which an interval of months from an anchor has ticks, and the days of the
+-- month on which they can fall. The 31st can also be the 28th, 29th or 30th, if a month is that short.
 -- Returns: bits 1-12, bits 1-31.
 create or replace function kronos.calendar_dates(p_every_months integer, p_anchor timestamp,
                                                  out months integer, out days bigint)

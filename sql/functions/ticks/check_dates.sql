@@ -1,6 +1,6 @@
--- check_dates: p_schedule, where it names a date that comes: what a preview answers for must be what a job
--- could be made of.
--- Raises: KR002 where no clock will ever show what it names.
+-- check_dates: return p_schedule if it names a date that will come. A preview must accept only schedules with
+-- which a job could be created.
+-- Raises: KR002 if no clock will ever show a time that the schedule names.
 create or replace function kronos.check_dates(p_schedule kronos.schedule, p_after timestamptz)
 returns kronos.schedule
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,11 +1,11 @@
--- clock_change: what a change of clocks does to a run: 'shifted' where a local time that does not exist was
--- moved to it; 'repeated' where the zone's clocks show its local time twice; else null. p_tick is a tick of
--- the schedule.
+-- clock_change: the effect of a clock change on a run. 'shifted': its local time does not exist, and the run
+-- was moved to this tick. 'repeated': the zone's clocks show its local time twice. Otherwise null. p_tick
+-- must be a tick of the schedule.
 --
--- A gap has no local times of its own, so what was moved is found by the calendar: the named minutes between
--- the readings before and at the tick. Of a reading that is there twice PostgreSQL's `at time zone` takes the
--- later instant (DetermineTimeZoneOffset); the earlier one is as much earlier as the clocks were put back,
--- which shows in their distance from UTC a day before.
+-- A gap has no local times, so a moved run is found by the calendar: the schedule names minutes between the
+-- readings just before and at the tick. For a local time that occurs twice, PostgreSQL's `at time zone` takes
+-- the later instant (DetermineTimeZoneOffset). The earlier one precedes it by as much as the clocks were put
+-- back, which is the difference between their UTC offsets now and a day before.
 create or replace function kronos.clock_change(p_schedule kronos.schedule, p_tick timestamptz) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

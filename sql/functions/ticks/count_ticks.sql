@@ -1,23 +1,23 @@
--- count_ticks: how many ticks a schedule has from p_first, which is one, up to and including p_upto; the last
--- of them, and the first one after. A week of every minute has 10,080 of them, and a thousand jobs may ask at
--- once, so they are counted by the day: on a day on which the clocks are left alone one tick stands for all
--- of the day's hours and minutes, and next_tick says which day is the next. Near a change of the clocks each
--- is asked for.
--- Returns: one row; 0, null, p_first where p_first is null or later than p_upto.   Raises: 22xxx where the
--- schedule is malformed.
+-- count_ticks: how many ticks a schedule has from p_first, which is a tick, up to and including p_upto; also
+-- the last of them, and the first one after p_upto. A week of every minute has 10,080 ticks, and a thousand
+-- jobs may need a count at the same time, so ticks are counted by the day. On a day without a clock change
+-- one tick stands for all of the day's hours and minutes, and next_tick finds the next day. Near a clock
+-- change ticks are counted one by one.
+-- Returns: one row; 0, null, p_first if p_first is null or later than p_upto.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.count_ticks(p_schedule kronos.schedule, p_first timestamptz,
                                               p_upto timestamptz, out ticks bigint, out last_tick timestamptz,
                                               out following_tick timestamptz)
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- More than clocks are put back by, for a local day may begin twice; and, where ticks are moved by it, no
-    -- less than a gap.
+    -- More than clocks are ever put back by, because a local day may begin twice. If gaps move ticks by their
+    -- length, also at least as long as a gap.
     c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours'
                                           else interval '3 hours' end;
     v_zone      text   := p_schedule.timezone;
     v_in_hour   bigint := bit_count(p_schedule.minutes::bit(64));
-    -- the zone's clocks show this, and the following three
+    -- readings of the zone's clocks: this and the following three
     v_tick      timestamp;
     v_upto      timestamp;
     v_day       timestamp;
@@ -27,7 +27,7 @@ declare
     v_hours     bigint;
     v_minutes   bigint;
 begin
-    if p_first = '-infinity' then      -- a pointer that a hand set
+    if p_first = '-infinity' then      -- a pointer that was set by hand
         raise exception 'no tick is at -infinity' using errcode = 'datetime_field_overflow';
     end if;
     ticks := 0;
@@ -44,11 +44,11 @@ begin
         v_day_after := v_day + interval '1 day';
         v_from_at := (v_day at time zone v_zone) - c_margin;
         v_until_at := (v_day_after at time zone v_zone) + c_margin;
-        if p_schedule.anchor_local is null      -- at most one a day: each is asked for
+        if p_schedule.anchor_local is null      -- at most one tick a day: one by one
            and (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
            and v_until_at - v_from_at = interval '1 day' + 2 * c_margin then
             v_upto := least(v_day_after - interval '1 microsecond', p_upto at time zone v_zone);
-            -- Those of the day up to v_upto ...
+            -- The day's ticks up to v_upto ...
             v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_upto)::integer) - 1);
             v_minutes := case when (p_schedule.hours >> date_part('hour', v_upto)::integer) & 1 = 1
                               then p_schedule.minutes
@@ -61,7 +61,7 @@ begin
                               else v_day + make_interval(hours => kronos.highest_bit(v_hours),
                                                          mins => kronos.highest_bit(p_schedule.minutes))
                          end at time zone v_zone;
-            -- ... without those before v_tick, whose hour is one of the schedule's.
+            -- ... minus those before v_tick, whose hour is one of the schedule's.
             v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_tick)::integer) - 1);
             v_minutes := p_schedule.minutes & ((1::bigint << date_part('minute', v_tick)::integer) - 1);
             ticks := ticks - v_in_hour * bit_count(v_hours::bit(64)) - bit_count(v_minutes::bit(64));

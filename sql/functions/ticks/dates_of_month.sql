@@ -1,5 +1,5 @@
--- dates_of_month: the days of one month that the day-of-month field names: bit n for day n, beyond the
--- month's end too. p_first is its first day, p_length its number of days. Inlined, as next_tick is.
+-- dates_of_month: the days of one month that the day-of-month field names: bit n for day n, even beyond the
+-- end of the month. p_first is the month's first day, p_length its number of days. Inlined, as next_tick is.
 create or replace function kronos.dates_of_month(p_schedule kronos.schedule, p_first date, p_length integer)
 returns bigint
 language sql immutable parallel safe

@@ -1,7 +1,7 @@
--- first_tick: a new job's pointer: its first tick after now, not before starts_at and before ends_at. A new
--- version's now is the instant up to which settle_ticks accounted for the version before it.
--- Raises: KR002 when there is none at all, KR003 when
--- there is none before ends_at: the job would never run.
+-- first_tick: the pointer of a new job: its first tick after now that is not before starts_at and is before
+-- ends_at. For a new version, now is the instant up to which settle_ticks accounted for the previous version.
+-- Raises: KR002 if there is no tick at all; KR003 if there is none before ends_at, so that the job would
+-- never run.
 create or replace function kronos.first_tick(p_schedule kronos.schedule, p_starts_at timestamptz,
                                              p_ends_at timestamptz)
 returns timestamptz
@@ -15,9 +15,9 @@ begin
     if v_tick is null then
         perform kronos.check_dates(p_schedule, v_now);
         raise sqlstate 'KR002' using
-            message = 'the schedule never fires: clocks are put forward over all its times, and dst_gap is '
+            message = 'the schedule never fires: clock changes skip all its times, and dst_gap is '
                       'SKIP',
-                                     hint = 'let dst_gap be SHIFT, or name times that are there';
+                                     hint = 'set dst_gap to SHIFT, or name local times that exist';
     elsif v_tick >= p_ends_at then
         raise sqlstate 'KR003' using
             message = format('the schedule does not fire before ends_at: its next run would be %s',

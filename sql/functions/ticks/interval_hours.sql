@@ -1,11 +1,11 @@
--- interval_hours: as tick_hours, of an interval of real time: every p_seconds from p_anchor on. One of less
--- than a minute has each minute.
+-- interval_hours: tick_hours for an interval of real time: every p_seconds from p_anchor on. An interval of
+-- less than a minute has a tick in every minute.
 create or replace function kronos.interval_hours(p_seconds integer, p_anchor timestamptz, p_from timestamptz,
                                                  p_to timestamptz)
 returns table (hour timestamptz, minutes bigint)
 language sql stable rows 50 set search_path = pg_catalog, pg_temp
 as $$
-    -- what divides an hour has the same minutes in each
+    -- an interval that divides an hour has the same minutes in each hour
     with alike as materialized (
         select sum(1::bigint << each.minute) as minutes
           from generate_series(0, 59) as each (minute)

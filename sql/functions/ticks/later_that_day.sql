@@ -1,5 +1,5 @@
--- later_that_day: the first minute later than p_after, on its own day, that the hour and minute fields name;
--- null where none is left. Inlined, as next_tick is.
+-- later_that_day: the first minute later than p_after, on the same day, that the hour and minute fields name;
+-- null if none is left. Inlined, as next_tick is.
 create or replace function kronos.later_that_day(p_schedule kronos.schedule, p_after timestamp)
 returns timestamp
 language sql immutable parallel safe

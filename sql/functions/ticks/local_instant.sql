@@ -1,5 +1,6 @@
--- local_instant: the instant at which a zone's clocks show a local time; where they show it twice, the first;
--- where they never do, as p_dst_gap has it, SKIP being SHIFT here, for what happens once is not left out.
+-- local_instant: the instant at which a zone's clocks show a local time. If they show it twice, the first
+-- one. If they never show it, p_dst_gap decides; SKIP acts as SHIFT here, because an event that happens once
+-- is never dropped.
 create or replace function kronos.local_instant(p_local timestamp, p_timezone text, p_dst_gap text)
 returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,8 +1,8 @@
--- match_fields: how each field of a cron schedule stands to one minute of a wall clock: the calendar of
--- next_local_tick, field by field.
+-- match_fields: compare each field of a cron schedule with one minute of a wall clock, by the calendar search
+-- of next_local_tick.
 -- Returns: {minute, hour, day_of_month, month, weekday: {is, matches}, days_rule: and|or, day_matches,
--- matches}; matches where next_local_tick finds that minute. Null for an interval of either kind, which has
--- no fields.
+-- matches}. matches is true if next_local_tick finds that minute. Null for intervals of either kind, which
+-- have no fields.
 create or replace function kronos.match_fields(p_schedule kronos.schedule, p_local timestamp) returns jsonb
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -20,7 +20,7 @@ begin
     if p_schedule.every_seconds is not null or p_schedule.anchor_local is not null then
         return null;
     end if;
-    -- Which days a field names is next_local_tick's to say: asked with the other fields open, and with the
+    -- next_local_tick decides which days a field names. It is called with the other fields open, and with the
     -- other day field out of the way.
     v_only_day.minutes := 1;
     v_only_day.hours := 1;

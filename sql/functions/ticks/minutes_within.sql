@@ -1,4 +1,4 @@
--- minutes_within: of the minutes of an hour, as bits 0 to 59, those that begin in [p_from, p_to). Inlined.
+-- minutes_within: those minutes of an hour, as bits 0 to 59, that begin in [p_from, p_to). Inlined.
 create or replace function kronos.minutes_within(p_minutes bigint, p_hour timestamptz, p_from timestamptz,
                                                  p_to timestamptz)
 returns bigint

@@ -1,10 +1,11 @@
--- moved_tick: under dst_gap SHIFT_BY_GAP, the first tick at p_from or later of those that a gap before p_from
--- moves: a local time that the clocks never show is moved by the gap's length, so it is the instant at which
--- they would have shown it, had they not been put forward.
--- Returns: null where there is none, and where ticks are not moved by their gap's length.
+-- moved_tick: for dst_gap SHIFT_BY_GAP, the first tick at or after p_from that a gap before p_from moves. A
+-- local time that the clocks never show is moved by the length of the gap: to the instant at which they would
+-- have shown it, had they not been put forward.
+-- Returns: null if there is none, and if ticks are not moved by the length of their gap.
 --
--- No gap is longer than 24 hours, and no zone changes its clocks twice within three days, so a distance from
--- UTC that is greater than a day ago is one gap's, and its ticks lie within its length after it.
+-- No gap is longer than 24 hours, and no zone changes its clocks twice within three days. So if the UTC
+-- offset is greater than it was a day ago, a single gap caused that, and the ticks that it moves lie within
+-- its length after it.
 create or replace function kronos.moved_tick(p_schedule kronos.schedule, p_from timestamptz)
 returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -22,7 +23,7 @@ begin
         return null;
     end if;
     v_at := kronos.next_local_tick(p_schedule, v_from + v_before - interval '1 microsecond') - v_before;
-    -- One that is not in the gap is a reading of the clocks after it.
+    -- A tick outside the gap is a reading of the clocks after it.
     return case
         when v_at < v_from + v_gap
              and (v_at - v_gap) at time zone 'UTC' at time zone v_zone = v_at - v_gap + v_before

@@ -1,7 +1,7 @@
--- named_days: the local days of a cron schedule that have ticks, of those from p_from's up to p_to's, both
--- included: asked of next_tick by a schedule that has these days and ticks at midnight. So it is right for
--- days near which no clocks are changed.
--- Returns: ascending; none where the schedule is malformed.
+-- named_days: the local days on which a cron schedule has ticks, from the day of p_from up to the day of
+-- p_to, both included. Calls next_tick with a schedule that has these days and ticks at midnight, so it is
+-- right only for days that have no clock change near them.
+-- Returns: ascending; none if the schedule is malformed.
 create or replace function kronos.named_days(p_schedule kronos.schedule, p_from timestamptz, p_to timestamptz)
 returns setof timestamp
 language plpgsql stable rows 8 set search_path = pg_catalog, pg_temp

@@ -1,10 +1,10 @@
--- nearest_days: the days of one month that 15W, LW, L-3 and L-3W name: W is, for each day of the mask, the
--- day from Monday to Friday that is nearest to it and in its month.
+-- nearest_days: the days of one month that 15W, LW, L-3 and L-3W name. W is, for each day of the mask, the
+-- nearest day from Monday to Friday in the same month.
 -- Returns: bit n for day n. A day that the month does not have names none.
 --
--- L-n is bit 64 - n, so that shifted to the month's end it is the day; the day L itself, which a sign drags
--- along where L-1 is set, is masked away. Saturday's is the day before, or the 3rd where that is another
--- month's; Sunday's the day after, or else two days before. LW is so the last day's.
+-- L-n is bit 64 - n, so that shifting it to the end of the month gives the day. The day L itself, which the
+-- sign bit drags along if L-1 is set, is masked away. A Saturday becomes the day before, or the 3rd if that
+-- is in another month; a Sunday the day after, or else two days before. LW is W of the last day.
 create or replace function kronos.nearest_days(p_schedule kronos.schedule, p_first date) returns bigint
 language plpgsql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,10 +1,10 @@
 -- next_calendar_reading: the first of p_anchor + n * p_days days, or n * p_months months, n = 0, 1, 2 ...,
--- that is later than p_after: readings of one wall clock. p_anchor itself is the first. Where a month has no
--- such day its last one stands in, and the next is counted from the anchor again: 31 January, 28 February, 31
--- March.
--- Returns: null after the year 9980.   No step is walked: months and days are counted.
--- Raises: 22xxx where the interval is none, as only a hand or a disk writes it: one that goes back would have
--- every ring look for a later tick without end.
+-- that is later than p_after. All are readings of one wall clock. p_anchor itself is the first. If a month
+-- has no such day, its last day is used, and the next is counted from the anchor again: 31 January, 28
+-- February, 31 March. Steps are computed, not walked.
+-- Returns: null after the year 9980.
+-- Raises: 22xxx if the interval is not positive, which only an edit by hand or a damaged disk can cause. A
+-- negative interval would make every ring search endlessly for a later tick.
 create or replace function kronos.next_calendar_reading(p_days integer, p_months integer, p_anchor timestamp,
                                                         p_after timestamp)
 returns timestamp

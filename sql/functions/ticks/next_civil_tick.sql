@@ -1,22 +1,23 @@
--- next_civil_tick: the first tick strictly later than p_after of a schedule whose zone changes its clocks.
--- Returns: null when there is none within 41 years, and outside the years 1 to 9999.
+-- next_civil_tick: the first tick strictly later than p_after, for a schedule whose zone changes its clocks.
+-- Returns: null if there is none within 41 years, and outside the years 1 to 9999.
 --
--- A tick is an instant at which the zone's clocks read what the schedule names. Where they are put back, they
--- read it twice: unless the hour field begins with a star or dst_overlap is BOTH, the second is none. Where
--- they are put forward, what they never read becomes one tick at the first instant after the gap, or, where
--- dst_gap is SHIFT_BY_GAP, each moves by the gap's length (and is one with a tick that is there anyway):
--- unless the hour field begins with a star or dst_gap is SKIP.
+-- A tick is an instant at which the zone's clocks show a time that the schedule names. When the clocks are
+-- put back, they show a time twice: the second is no tick, unless the hour field begins with a star or
+-- dst_overlap is BOTH. When the clocks are put forward, the times that they never show become one tick at the
+-- first instant after the gap. With dst_gap SHIFT_BY_GAP, each of them moves by the length of the gap
+-- instead, and merges with a tick that exists anyway. With dst_gap SKIP, or if the hour field begins with a
+-- star, they are dropped.
 --
--- The search follows one distance from UTC: from v_from on, the clocks read v_offset more than UTC's, and
--- v_named is the next reading that the schedule names, so its instant is v_named - v_offset, if the distance
--- is still the same there. If it is not, the change between is found, and the search begins again at the
--- change, its own instant included. Two equal distances up to 48 hours apart have no change between them, for
--- no zone has changed its clocks twice within three days (the shortest is Freetown's four, in 1939), nor by
--- more than 24 hours; from a reading that is further away, what lies between is leapt over: after 48 hours no
--- change can bring back readings before v_from's, and 26 hours before v_named's instant none can have reached
--- v_named.
--- `at time zone` with a zone's name is immutable to PostgreSQL; readings of UTC's clock are timestamps here,
--- so that no session's TimeZone counts.
+-- The search follows one UTC offset: from v_from on, the clocks are v_offset ahead of UTC, and v_named is the
+-- next reading that the schedule names. Its instant is v_named - v_offset, if the offset is still the same
+-- there. If it is not, the change in between is found, and the search begins again at the change, including
+-- its own instant.
+-- Two equal offsets up to 48 hours apart have no change between them: no zone has changed its clocks twice
+-- within three days (the shortest interval is Freetown's four days, in 1939), nor by more than 24 hours. If
+-- the reading is further away, the time in between is skipped: after 48 hours no change can bring back
+-- readings before v_from's, and 26 hours before v_named's instant none can have reached v_named.
+-- `at time zone` with the name of a zone is immutable to PostgreSQL. Readings of UTC's clock are timestamps
+-- here, so the session's TimeZone does not matter.
 create or replace function kronos.next_civil_tick(p_schedule kronos.schedule, p_after timestamptz)
 returns timestamptz
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -42,7 +43,7 @@ begin
     if v_named is null then
         return null;
     end if;
-    -- of a schedule whose every reading is in a gap, too
+    -- also for a schedule whose every reading falls into a gap
     v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';
     v_offset := v_reading - v_from;
     if v_by_gap then
@@ -71,7 +72,8 @@ begin
             or (v_at - v_back) at time zone 'UTC' at time zone v_zone <> v_named then
                 return v_at at time zone 'UTC';
             end if;
-            -- A second time: so are all readings until the clocks are where they were put back from.
+            -- A second time. So are all readings until the clocks show again the time from which they were
+            -- put back.
             v_reading := kronos.zone_change(v_zone, v_at - c_day, v_at) + v_offset + v_back;
             v_named := kronos.next_local_tick(p_schedule, v_reading - interval '1 microsecond');
             continue;

@@ -1,6 +1,7 @@
 -- next_interval_tick: the first of p_anchor + n * p_seconds, n = 0, 1, 2 ..., that is strictly later than
--- p_after: p_anchor itself is the first tick. PostgreSQL inlines it into next_tick.
--- Returns: null after the year 9998. Elapsed time: no zone and no clock change has a part in it.
+-- p_after. p_anchor itself is the first tick. Counts elapsed time: zones and clock changes have no effect.
+-- PostgreSQL inlines it into next_tick.
+-- Returns: null after the year 9998.
 create or replace function kronos.next_interval_tick(p_seconds integer, p_anchor timestamptz,
                                                      p_after timestamptz)
 returns timestamptz

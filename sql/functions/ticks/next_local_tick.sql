@@ -1,7 +1,7 @@
--- next_local_tick: the calendar search: the first local minute later than p_after that the schedule names, by
--- its fields or as a calendar interval. It knows no zone: p_after and the answer are readings of one wall
--- clock that never jumps.
--- Returns: a whole minute; null when the fields name none within 41 years (29 February on one weekday
+-- next_local_tick: the calendar search. Finds the first local minute later than p_after that the schedule
+-- names, by its fields or as a calendar interval. It ignores zones: p_after and the result are readings of
+-- one wall clock that never jumps.
+-- Returns: a whole minute; null if the fields name none within 41 years (29 February on a given weekday
 -- recurs within 40), and outside the years 1 to 9999.
 --
 -- A month is one mask of its days, so that empty months, days and hours are never visited one by one.

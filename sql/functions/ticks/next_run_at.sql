@@ -1,7 +1,8 @@
--- next_run_at: when a live CRON job runs next whose pointer does not say so: the first tick from now on where
--- an alarm is late, from resume_at on where it is paused until then, and after those that it is to skip.
--- Returns: null where there is none, or more than 100 are to be skipped (0.5 ms), or the schedule is
--- malformed: reading a job never fails for its sake.
+-- next_run_at: the next run of a live CRON job whose pointer does not hold it: the first tick from now on if
+-- an alarm is late, from resume_at on if the job is paused until then, and after the ticks that it is to
+-- skip.
+-- Returns: null if there is none, if more than 100 are to be skipped (0.5 ms), or if the schedule is
+-- malformed. Reading a job never fails because of that.
 create or replace function kronos.next_run_at(p_job kronos.jobs, p_pointer kronos.pointers)
 returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

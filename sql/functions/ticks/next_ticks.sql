@@ -1,5 +1,5 @@
 -- next_ticks: the next p_count ticks of a schedule, strictly later than p_after.
--- Returns: up to p_count rows, ascending; fewer where the schedule ends.
+-- Returns: up to p_count rows, ascending; fewer if the schedule ends.
 create or replace function kronos.next_ticks(p_schedule kronos.schedule, p_after timestamptz, p_count integer)
 returns setof timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp

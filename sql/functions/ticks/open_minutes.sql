@@ -1,4 +1,4 @@
--- open_minutes: the minutes of an hour, as bits 0 to 59, that begin within some times.
+-- open_minutes: the minutes of an hour, as bits 0 to 59, that begin within p_times.
 create or replace function kronos.open_minutes(p_times tstzmultirange, p_hour timestamptz) returns bigint
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,4 +1,4 @@
--- schedule_hours: tick_hours of any schedule, an interval of real time too. Inlined.
+-- schedule_hours: tick_hours for any schedule, including intervals of real time. Inlined.
 create or replace function kronos.schedule_hours(p_schedule kronos.schedule, p_from timestamptz,
                                                  p_to timestamptz)
 returns table (hour timestamptz, minutes bigint)

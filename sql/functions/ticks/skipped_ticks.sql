@@ -1,6 +1,6 @@
--- skipped_ticks: the local times that a schedule names, that do not exist, and that dst_gap SKIP therefore
+-- skipped_ticks: the local times that a schedule names but that do not exist, and that dst_gap SKIP therefore
 -- drops.
--- Returns: in order, for the gaps that end after p_after and not after p_until: the end of the gap, at which
+-- Returns: for the gaps that end after p_after and not after p_until, in order: the end of the gap, at which
 -- SHIFT would run it, and the local time.
 create or replace function kronos.skipped_ticks(p_schedule kronos.schedule, p_after timestamptz,
                                                 p_until timestamptz)

@@ -1,5 +1,5 @@
--- tick_after: a live job's pointer once its ticks up to an instant are accounted for: the first one later,
--- not before starts_at; null where it is none before ends_at.
+-- tick_after: the pointer of a live job once its ticks up to an instant are accounted for: the first later
+-- tick that is not before starts_at; null if there is none before ends_at.
 create or replace function kronos.tick_after(p_job kronos.jobs, p_after timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

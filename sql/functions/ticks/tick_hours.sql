@@ -1,10 +1,10 @@
--- tick_hours: the ticks of a schedule from p_from up to, and without, p_to, an hour of them in one number, so
--- that a week of every minute is 168 rows and not 10,080. From a tick to the end of its day, or until the
--- clocks are changed, an hour that the schedule names has all of its minutes; what a gap of the clocks moves
--- is asked for tick by tick.
--- Returns: an instant at which an hour begins, on the zone's clocks (as they go from the tick on) or on
--- UTC's, and the minutes after it that have a tick, as bits 0 to 59; an instant may come twice. Of intervals
--- of real time: interval_hours.   Raises: 22xxx where the schedule is malformed.
+-- tick_hours: the ticks of a schedule in [p_from, p_to), one number for each hour: a week of every minute is
+-- 168 rows instead of 10,080. From a tick to the end of its day, or until the clocks change, an hour that the
+-- schedule names has all of its minutes. Ticks that a gap moves are found one by one.
+-- Returns: an instant at which an hour begins, on the zone's clocks (at the offset that holds from the tick
+-- on) or in UTC, and the minutes after it that have a tick, as bits 0 to 59. An instant may occur twice. For
+-- intervals of real time see interval_hours.
+-- Raises: 22xxx if the schedule is malformed.
 create or replace function kronos.tick_hours(p_schedule kronos.schedule, p_from timestamptz, p_to timestamptz)
 returns table (hour timestamptz, minutes bigint)
 language plpgsql stable rows 50 set search_path = pg_catalog, pg_temp
@@ -28,8 +28,8 @@ begin
         v_tick := kronos.next_tick(p_schedule, v_tick);
         exit when v_tick >= p_to or v_tick is null;
         v_local := v_tick at time zone v_zone;
-        -- by how much the clocks were put forward since, and whether they were where a tick may be moved to:
-        -- by the gap's length, or to its end
+        -- by how much the clocks were put forward in the last day, and whether they were at the place from
+        -- which a tick may be moved: by the length of the gap, or to its end
         v_gap := v_local - c_day - (v_tick - c_day) at time zone v_zone;
         if p_schedule.dst_gap <> 'SHIFT_BY_GAP' then
             v_gap := least(v_gap, c_least);

@@ -1,6 +1,6 @@
--- tick_near: the tick of a schedule that a question about p_at is about: of those within p_at's minute the
--- last one up to p_at, else the first.
--- Returns: null where the minute has none, or where the schedule is malformed.
+-- tick_near: the tick that a question about p_at refers to: of the ticks within p_at's minute the last one up
+-- to p_at, otherwise the first one.
+-- Returns: null if the minute has none, or if the schedule is malformed.
 create or replace function kronos.tick_near(p_schedule kronos.schedule, p_at timestamptz) returns timestamptz
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

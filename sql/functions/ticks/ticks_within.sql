@@ -1,5 +1,5 @@
--- ticks_within: the ticks of a schedule from p_from up to, and without, p_to: the first p_limit of them.
--- Returns: ascending; none where there is no schedule.
+-- ticks_within: the first p_limit ticks of a schedule in [p_from, p_to).
+-- Returns: ascending; none if there is no schedule.
 create or replace function kronos.ticks_within(p_schedule kronos.schedule, p_from timestamptz,
                                                p_to timestamptz, p_limit integer)
 returns setof timestamptz

@@ -1,7 +1,8 @@
--- upcoming_runs: what a schedule will do: its next p_count runs after p_after and before p_until, and the
--- ticks up to the last of them that do not run because their local time does not exist (dst_gap SKIP); where
--- there is no run at all, such ticks of five years, p_count at most. The first p_passed ticks are no runs.
--- Returns: next_runs and skipped, JSON lists of {at, local, dst}; p_until null: no end.
+-- upcoming_runs: preview a schedule: its next p_count runs after p_after and before p_until (null: no end),
+-- and the ticks up to the last of them that do not run because their local time does not exist (dst_gap
+-- SKIP). If there is no run at all, such ticks of the next five years, at most p_count. The first p_passed
+-- ticks are not runs.
+-- Returns: next_runs and skipped, JSON lists of {at, local, dst}.
 create or replace function kronos.upcoming_runs(
     p_schedule kronos.schedule, p_after timestamptz, p_until timestamptz, p_passed integer, p_count integer,
     out next_runs jsonb, out skipped jsonb

@@ -1,6 +1,6 @@
--- weekdays_of_month: the days of one month that the weekday field names: bit n for day n, beyond the month's
--- end too. The seven weekday bits are turned so that the 1st comes first (0001-01-07 was a Sunday), five
--- times over, from bit 1. Inlined, as next_tick is.
+-- weekdays_of_month: the days of one month that the weekday field names: bit n for day n, even beyond the end
+-- of the month. The seven weekday bits are rotated so that the 1st comes first (0001-01-07 was a Sunday), and
+-- repeated five times, from bit 1. Inlined, as next_tick is.
 create or replace function kronos.weekdays_of_month(p_schedule kronos.schedule, p_first date) returns bigint
 language sql immutable parallel safe
 return ((((p_schedule.weekdays | (p_schedule.weekdays << 7)) >> (p_first - '0001-01-07'::date + 7) % 7) & 127)

@@ -1,6 +1,6 @@
--- describe_before_last: the days that a mask's bits 34-63 count from the month's end, in words: "the 3rd day
--- before the last day of the month".
--- Bit 64 - n is the n-th before the last.   Returns: null for none.
+-- describe_before_last: the days that bits 34-63 of a mask count from the end of the month, in words: "the
+-- 3rd day before the last day of the month". Bit 64 - n is the n-th before the last.
+-- Returns: null for none.
 create or replace function kronos.describe_before_last(p_bits bigint) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

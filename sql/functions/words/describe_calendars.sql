@@ -1,5 +1,5 @@
--- describe_calendars: what calendars make of a schedule, in words that follow its description; '' where it
--- has none.
+-- describe_calendars: the effect of calendars on a schedule, in words that follow its description; '' if it
+-- has no calendars.
 create or replace function kronos.describe_calendars(p_calendars text[], p_on_blackout text) returns text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp
 as $$

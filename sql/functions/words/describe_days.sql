@@ -1,6 +1,6 @@
--- describe_days: the days of a schedule in words, with the blank or comma that joins them to what precedes: "
--- on Monday".
--- Returns: p_months alone where every day of the month matches.
+-- describe_days: the days of a schedule in words, with the blank or comma that joins them to the preceding
+-- text: " on Monday".
+-- Returns: only p_months if every day of the month matches.
 create or replace function kronos.describe_days(p_schedule kronos.schedule, p_months text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -22,7 +22,7 @@ begin
         when v_step = 1 then 'every ' || p_unit
         else 'every ' || kronos.english_ordinal(v_step) || ' ' || p_unit
     end;
-    -- Only an even division goes on across the end of the hour or the day; anything else needs its ends said.
+    -- Only an even division continues across the end of the hour or day; anything else must state its ends.
     if p_values[1] = 0 and v_count * v_step = v_size then
         return v_each;
     end if;

@@ -1,8 +1,7 @@
--- describe_month_days: what a schedule's day-of-month field names, in words, each ending in "of the month":
--- "days 1 and 15 of the month and the last day of the month".
+-- describe_month_days: the days that a schedule's day-of-month field names, in words, each ending in "of the
+-- month": "days 1 and 15 of the month and the last day of the month".
 --
--- W is described as what it is, from Monday through Friday, and not as a working day: no calendar of holidays
--- is known here.
+-- W is described literally, as Monday through Friday, not as a working day: holidays are not known here.
 create or replace function kronos.describe_month_days(p_schedule kronos.schedule) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -1,5 +1,5 @@
--- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday"; it reads alike however its fields are
--- written, and its zone is no part of it.
+-- describe_schedule: a schedule in English, e.g. "At 09:00 on Monday". The text does not depend on how the
+-- fields are written, and does not include the zone.
 create or replace function kronos.describe_schedule(p_schedule kronos.schedule) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

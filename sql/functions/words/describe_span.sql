@@ -1,5 +1,5 @@
--- describe_span: the first and the last time of a run: " from 22:00 through 06:55"; an hour of 24 and more is
--- one of the next day.
+-- describe_span: the first and last time of a run: " from 22:00 through 06:55". Hours of 24 and more belong
+-- to the next day.
 create or replace function kronos.describe_span(p_hour integer, p_minute integer, p_last_hour integer,
                                                 p_last_minute integer)
 returns text

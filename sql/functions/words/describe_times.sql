@@ -1,8 +1,8 @@
 -- describe_times: the minutes and hours of a schedule in words, e.g. "At 09:00", "Every 5 minutes", "Every
 -- hour from 09:00 through 17:00".
--- p_is_daily: it runs on every day, so that hours around midnight may be described as one run, 22:00 through
--- 06:00. On certain days that would be understood of the night after them, where their own first hours are
--- meant.
+-- p_is_daily: the schedule runs every day, so that hours around midnight may be described as one run, 22:00
+-- through 06:00. On certain days only, a reader would take that for the following night, while the first
+-- hours of the same days are meant.
 create or replace function kronos.describe_times(p_minutes bigint, p_hours integer, p_is_daily boolean)
 returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -13,7 +13,7 @@ declare
     v_in_hour   constant integer   := cardinality(v_minutes);
     v_in_day    constant integer   := cardinality(v_hours);
     v_times     constant integer   := v_in_hour * v_in_day;
-    -- The distance of neighbours where it is always the same. An even division, 0, 5, ... 55, may be called
+    -- The distance of neighbors if it is always the same. An even division, 0, 5, ... 55, may be called
     -- "every 5 minutes" without its ends.
     v_per_hour  constant integer   := kronos.cron_step(v_minutes);
     v_per_day   constant integer   := kronos.cron_step(v_hours);

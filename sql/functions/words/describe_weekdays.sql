@@ -1,5 +1,5 @@
--- describe_weekdays: what a schedule's weekday field names, in words: "Monday through Friday", "the second
--- Friday of the month". p_join is the word before the last of several.
+-- describe_weekdays: the days that a schedule's weekday field names, in words: "Monday through Friday", "the
+-- second Friday of the month". p_join is the word before the last of several.
 create or replace function kronos.describe_weekdays(p_schedule kronos.schedule, p_join text) returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -10,7 +10,7 @@ declare
     v_last  integer := coalesce(p_schedule.last_weekdays, 0);
     v_words text[];
 begin
-    -- A week is described from Monday on, with Sunday as its 7th day, unless days go over its end: Friday
+    -- A week is described from Monday on, with Sunday as its 7th day, unless a run crosses its end: Friday
     -- through Monday.
     v_words := kronos.english_items(
         kronos.turned_run(

@@ -1,4 +1,4 @@
--- english_join: words as "a, b and c". plpgsql: PostgreSQL would plan it anew in each statement.
+-- english_join: words as "a, b and c". plpgsql, because PostgreSQL would plan sql again in each statement.
 create or replace function kronos.english_join(p_words text[], p_join text default 'and') returns text
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

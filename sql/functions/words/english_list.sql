@@ -1,5 +1,5 @@
--- english_list: numbers, ascending, as "1, 3 through 7 and 9"; three or more in a row become a run.
--- p_names[n] stands for n where given; p_join is the word before the last item.
+-- english_list: ascending numbers as "1, 3 through 7 and 9"; three or more in a row become a run. If p_names
+-- is given, p_names[n] replaces n; p_join is the word before the last item.
 create or replace function kronos.english_list(
     p_values integer[], p_names text[] default null, p_join text default 'and'
 ) returns text

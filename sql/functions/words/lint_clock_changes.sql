@@ -1,8 +1,8 @@
 -- lint_clock_changes: the runs that a zone's clock changes move, drop or repeat between two instants, and
 -- what happens to them.
 --
--- Nothing is said of a schedule that runs every hour, as its hour field is *: each real instant that matches
--- is as good as the next.
+-- Reports nothing for a schedule that runs every hour because its hour field is *: each real instant that
+-- matches is as good as the next.
 create or replace function kronos.lint_clock_changes(p_schedule kronos.schedule, p_after timestamptz,
                                                      p_until timestamptz)
 returns text[]
@@ -11,7 +11,7 @@ as $$
 declare
     c_every_hour constant integer := 16777215;     -- bits 0-23
     v_change record;
-    v_old    timestamp;     -- what the clocks would show at the change without it, and ...
+    v_old    timestamp;     -- what the clocks would show without the change, and ...
     v_new    timestamp;     -- ... what they show
     v_first  timestamp;
     v_lints  text[] := '{}'::text[];

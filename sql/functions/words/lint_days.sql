@@ -1,5 +1,5 @@
--- lint_days: days that only some months have, and the two day fields together.
--- p_fields are the five texts of p_schedule.
+-- lint_days: report days that only some months have, and the effect of both day fields together. p_fields are
+-- the five texts of p_schedule.
 create or replace function kronos.lint_days(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -17,8 +17,8 @@ declare
     v_lints   text[] := '{}'::text[];
 begin
     for v_day in 29..31 loop
-        -- Told where the day stands for itself, or a range begins with it, as 30-2 does: 25-31 means the
-        -- month's end, whichever day that is.
+        -- Reported if the day stands by itself, or begins a range, as in 30-2. 25-31 means the end of the
+        -- month, whichever day that is.
         continue when p_fields[3] !~ '(29|30|31)' or not exists (
             select from regexp_split_to_table(p_fields[3], ',') as item,
                         regexp_match(item, '^(29|30|31)(?:-(\d+))?(?:[wW]|$)') as part

@@ -1,6 +1,6 @@
--- lint_gap: what happens to the ticks whose local time does not exist because clocks are put forward.
--- p_first is the first such local time, p_end the one that the clocks show first after the gap, p_gap by how
--- much they are put forward.
+-- lint_gap: what happens to the ticks whose local time does not exist because clocks are put forward. p_first
+-- is the first such local time, p_end the first one that the clocks show after the gap, p_gap the length of
+-- the gap.
 create or replace function kronos.lint_gap(p_schedule kronos.schedule, p_first timestamp, p_end timestamp,
                                            p_gap interval)
 returns text

@@ -1,6 +1,6 @@
--- lint_moved: to where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap
--- SHIFT_BY_GAP)". p_first is the first of their local times, p_end the one that the clocks show first after
--- the gap, p_gap the gap's length.
+-- lint_moved: where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap
+-- SHIFT_BY_GAP)". p_first is the first of their local times, p_end the first one that the clocks show after
+-- the gap, p_gap the length of the gap.
 create or replace function kronos.lint_moved(p_schedule kronos.schedule, p_first timestamp, p_end timestamp,
                                              p_gap interval)
 returns text
@@ -11,7 +11,7 @@ declare
     v_last    timestamp;
     v_minutes integer   := (extract(epoch from p_gap) / 60)::integer;
     v_count   integer   := 0;
-    v_merged  integer   := 0;      -- with a tick that is there anyway
+    v_merged  integer   := 0;      -- with a tick that exists anyway
     v_form    text      := case when (p_end - interval '1 microsecond' + p_gap)::date = p_first::date
                                 then 'HH24:MI'
                                 else 'YYYY-MM-DD HH24:MI' end;

@@ -1,5 +1,6 @@
--- lint_nth_days: weekdays that only some months have five of, days before the last that some months are too
--- short for, and W at a month's end, where the nearest weekday is not the nearest of all.
+-- lint_nth_days: report weekdays that only some months have five of, days before the last for which some
+-- months are too short, and W at the end of a month, where the nearest weekday of the month is not the
+-- nearest of all.
 create or replace function kronos.lint_nth_days(p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

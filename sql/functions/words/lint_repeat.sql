@@ -1,5 +1,5 @@
--- lint_repeat: what happens to the ticks whose local time is there twice because clocks are put back.
--- p_first is the first such local time, p_end the one at which clocks are put back.
+-- lint_repeat: what happens to the ticks whose local time occurs twice because clocks are put back. p_first
+-- is the first such local time, p_end the one at which clocks are put back.
 create or replace function kronos.lint_repeat(p_schedule kronos.schedule, p_first timestamp, p_end timestamp)
 returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- lint_schedule: what a schedule does that its user may not expect, a sentence each.
--- Returns: {} for an ordinary schedule. p_cron is the text as it was given, null for an interval; p_until
--- null: no end. Clock changes are reported for one year from p_after on.
+-- lint_schedule: behavior of a schedule that its user may not expect, one sentence each.
+-- Returns: {} for an ordinary schedule. p_cron is the original text, null for an interval; p_until null: no
+-- end. Clock changes are reported for one year from p_after on.
 create or replace function kronos.lint_schedule(p_cron text, p_schedule kronos.schedule, p_after timestamptz,
                                                 p_until timestamptz)
 returns text[]

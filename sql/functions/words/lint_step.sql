@@ -1,8 +1,8 @@
--- lint_step: what is to be said of a field that is one step over its whole range and does not divide it, as
--- */7 in the minute field. p_low..p_high are the field's values, p_next is where it begins again.
--- Returns: null for any other field, and where the distance stays the same, as in */15 and 5-59/10.
--- A range that goes round, as 5-4/7, begins again within the hour; the one over a month's end counts 31 days
--- for each month.
+-- lint_step: report a field that is one step over its whole range and does not divide it evenly, such as */7
+-- in the minute field. p_low..p_high are the field's values, p_next is where it begins again.
+-- Returns: null for any other field, and if the distance stays the same, as in */15 and 5-59/10. A range that
+-- wraps around, such as 5-4/7, begins again within the hour; one across the end of a month counts 31 days for
+-- each month.
 create or replace function kronos.lint_step(p_text text, p_field text, p_unit text, p_low integer,
                                             p_high integer, p_next text)
 returns text
@@ -25,7 +25,7 @@ begin
         v_last := v_last + v_size;
     end if;
     v_last := v_last - (v_last - v_first) % v_step;
-    -- A range that leaves out more than a step at either end is meant to end there.
+    -- A range that leaves out more than one step at either end is meant to end there.
     if v_step is null or v_first = v_last then
         return null;
     elsif v_is_round and p_field = 'day of month' and v_step > 1 and v_last > p_high then

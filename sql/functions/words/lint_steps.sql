@@ -1,7 +1,7 @@
--- lint_steps: steps that do not go on across the end of the hour, day, month, year or week, and a minute
--- field left at *. p_fields are the five texts of p_schedule.
+-- lint_steps: report steps that do not continue across the end of the hour, day, month, year or week, and a
+-- minute field left at *. p_fields are the five texts of p_schedule.
 --
--- A step is reported only where what follows has ticks too: */7 9 * * * is every 7 minutes for as long as it
+-- A step is reported only if the following period has ticks too: */7 9 * * * is every 7 minutes while it
 -- lasts.
 create or replace function kronos.lint_steps(p_fields text[], p_schedule kronos.schedule) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
@@ -13,7 +13,7 @@ declare
     v_weekdays integer := p_schedule.weekdays;
     v_is_any_day     boolean := v_days = c_every_day;
     v_is_any_weekday boolean := v_weekdays = 127;
-    -- Whether an hour, a day, a month that is named is followed by one that is named.
+    -- Whether a named hour, day or month is followed by another named one.
     v_next_hour  boolean := v_hours & (v_hours >> 1) <> 0;
     v_next_day   boolean := (v_is_any_day or v_days & (v_days >> 1) <> 0)
                             and (v_is_any_weekday

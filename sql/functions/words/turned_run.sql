@@ -1,9 +1,7 @@
--- turned_run: values, ascending, of a field that goes round, from the first after their last gap on, where
--- three or more in a row go over its end: hours
--- 0, 1, 5, 23 are 23, 24, 25 and 5 of the next day, 29.
--- p_low..p_high are the values that the
--- field can have.
--- Returns: p_values where nothing goes over the end, and where there is no gap.
+-- turned_run: reorder the ascending values of a field that wraps around, if three or more in a row cross its
+-- end. The result begins after their last gap: hours 0, 1, 5, 23 become 23, 24, 25 and 5 of the next day, 29.
+-- p_low..p_high are the values that the field can have.
+-- Returns: p_values if no run crosses the end, or if there is no gap.
 create or replace function kronos.turned_run(p_values integer[], p_low integer, p_high integer)
 returns integer[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

@@ -1,11 +1,11 @@
--- check_zone: the zone's name, if it is one that a schedule can have: an exact IANA name that `at time zone`
--- reads as that zone.
+-- check_zone: return the zone's name, if a schedule can have it: an exact IANA name that `at time zone` reads
+-- as that zone.
 -- Raises: KR004 with a hint.
 --
--- PostgreSQL takes more than names: any case, abbreviations, POSIX texts ("Foo+3", three hours west of UTC).
--- pg_timezone_names has the names, and reads 1,200 files for it: 40 ms. is_zone_name knows most without them,
--- and zones that jobs use are in kronos.zones: 0.05 ms. An abbreviation wins over a name: `at time zone
--- 'CET'` is an hour ahead of UTC all year, which is not what the zone CET is.
+-- PostgreSQL accepts more than names: any case, abbreviations, POSIX texts ("Foo+3", three hours west of
+-- UTC). pg_timezone_names has the names, but reads 1,200 files for them: 40 ms. is_zone_name recognizes most
+-- names without it, and zones that jobs use are in kronos.zones: 0.05 ms. An abbreviation takes precedence
+-- over a name: `at time zone 'CET'` is an hour ahead of UTC all year, which the zone CET is not.
 create or replace function kronos.check_zone(p_timezone text) returns text
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$

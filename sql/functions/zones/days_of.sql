@@ -1,6 +1,6 @@
 -- days_of: the local days of a zone that [p_from, p_to] touches: when each begins and ends, and whether the
--- zone's clocks are left alone from a day before to a day after it. Where midnight comes twice a day begins
--- with the second, and what is between is of the day before. So no two days have an instant in common.
+-- zone's clocks do not change from a day before to a day after it. If midnight occurs twice, the day begins
+-- with the second one, and the time in between belongs to the day before. So no two days share an instant.
 create or replace function kronos.days_of(p_zone text, p_from timestamptz, p_to timestamptz)
 returns table (day timestamp, begins timestamptz, ends timestamptz, is_calm boolean)
 language sql stable rows 8 set search_path = pg_catalog, pg_temp

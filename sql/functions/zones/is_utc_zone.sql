@@ -1,5 +1,5 @@
--- is_utc_zone: whether a zone's name is one of the aliases of UTC (null and '' too: pg_cron's default is
--- GMT).
+-- is_utc_zone: whether a zone's name is one of the aliases of UTC. So are null and '', because pg_cron's
+-- default is GMT.
 create or replace function kronos.is_utc_zone(p_zone text) returns boolean
 language sql immutable parallel safe
 return coalesce(lower(p_zone collate "C"), '') in (

@@ -1,6 +1,6 @@
--- read_zone: what alarm needs of a time zone, from PostgreSQL's time zone data: from a day ago until two
+-- read_zone: read what alarm needs of a time zone from PostgreSQL's time zone data: from a day ago until two
 -- years from now.
--- Raises: invalid_parameter_value where there is no such zone.
+-- Raises: invalid_parameter_value if there is no such zone.
 create or replace function kronos.read_zone(p_timezone text) returns kronos.zones
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -21,8 +21,8 @@ begin
                         filter (where change.new_offset > change.old_offset), '{}')
       into v_zone.offsets, v_zone.gaps, v_zone.gap_seconds
       from kronos.zone_changes(p_timezone, v_from, kronos.now() + interval '17520 hours') as change;
-    -- Two years' weeks, and the last second before and the first one after each change of the clocks: other
-    -- rules show in one of these.
+    -- Two years of weeks, and the last second before and the first one after each clock change: a change of
+    -- the rules shows at one of these.
     v_zone.probes := array(select at from generate_series(v_from, kronos.now() + interval '17520 hours',
                                                           interval '168 hours') as at
                             union

@@ -1,6 +1,6 @@
--- reread_zone: writes down what PostgreSQL says of a time zone now, for its jobs to be looked at from the
--- first on (refresh_jobs). Where that is something else than before, it warns, notifies those who remember
--- schedules (kronos_zones), and notes since when the rules differ.
+-- reread_zone: record what PostgreSQL knows of a time zone now, so that its jobs are checked from the first
+-- one on (refresh_jobs). If the rules have changed, it raises a warning, notifies processes that keep
+-- schedules in memory (kronos_zones), and records since when the rules differ.
 create or replace function kronos.reread_zone(p_timezone text) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -8,7 +8,7 @@ declare
     c_first constant uuid := '00000000-0000-0000-0000-000000000000'::uuid;
     v_old       kronos.zones;
     v_zone      kronos.zones := kronos.read_zone(p_timezone);
-    v_distances integer[];      -- at the instants that were noted before
+    v_distances integer[];      -- at the instants recorded before
 begin
     select * into v_old from kronos.zones where timezone = p_timezone;
     v_distances := kronos.zone_distances(p_timezone, v_old.probes);
@@ -16,7 +16,7 @@ begin
         v_zone.changed_at := kronos.now();
         v_zone.changed_from :=
             least(v_old.changed_from, kronos.last_agreement(v_old.probes, v_old.distances, v_distances));
-        raise warning 'kronos: the rules of time zone % are other ones now: its jobs are scheduled again',
+        raise warning 'kronos: the rules of time zone % have changed: its jobs are scheduled again',
             p_timezone;
         perform pg_notify('kronos_zones', '');
     else

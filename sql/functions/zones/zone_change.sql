@@ -1,7 +1,6 @@
--- zone_change: the first instant at which a zone's distance from UTC is no longer what it is at p_from, by
--- halving.
--- Returns: a whole second, as a reading of UTC's clock, later than p_from. The distance at p_to is another
--- one than at p_from.
+-- zone_change: the first instant at which a zone's UTC offset differs from that at p_from, by bisection. The
+-- offset at p_to must differ from that at p_from.
+-- Returns: a whole second, as a reading of UTC's clock, later than p_from.
 create or replace function kronos.zone_change(p_timezone text, p_from timestamp, p_to timestamp)
 returns timestamp
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp

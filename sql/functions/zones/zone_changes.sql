@@ -1,9 +1,9 @@
--- zone_changes: when a zone's clocks are put forward or back between two instants.
--- Returns: ascending, (the first instant of the new distance from UTC, the distance before it, the distance
--- from then on).
+-- zone_changes: the times between two instants at which a zone's clocks are put forward or back.
+-- Returns: ascending, (the first instant of the new UTC offset, the offset before it, the offset from then
+-- on).
 --
--- PostgreSQL lists no changes, so weeks are compared. Clocks that are changed and changed back within one
--- week are not seen; since 1970 the shortest such time was a month, Ramadan in Egypt and Morocco.
+-- PostgreSQL does not list changes, so weeks are compared. If clocks are changed and changed back within one
+-- week, it is not noticed; since 1970 the shortest such period was a month, Ramadan in Egypt and Morocco.
 create or replace function kronos.zone_changes(p_timezone text, p_after timestamptz, p_until timestamptz)
 returns table (at timestamptz, old_offset interval, new_offset interval)
 language plpgsql stable strict set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- zone_hint: what to write instead of a text that names no time zone: the name that differs in case or blanks
--- only, or the one of this city.
+-- zone_hint: a suggestion for a text that names no time zone: the name that differs only in case or blanks,
+-- or the zone of this city.
 create or replace function kronos.zone_hint(p_timezone text) returns text
 language plpgsql stable strict set search_path = pg_catalog, pg_temp
 as $$
@@ -8,7 +8,7 @@ declare
     v_name  text;
 begin
     if p_timezone ~* '^(utc|gmt)?[+-]?[0-9:]+$' then
-        return 'a distance from UTC knows no daylight saving time: use an IANA name, such as Europe/Berlin';
+        return 'a UTC offset has no daylight saving time: use an IANA name, such as Europe/Berlin';
     end if;
     select zone.name
       into v_name

@@ -1,6 +1,6 @@
--- zone_shifts: what alarm needs of a time zone: the reaper's reading of it, or, where there is none of the
--- last day, one of its own.
--- Raises: invalid_parameter_value where there is no such zone.
+-- zone_shifts: what alarm needs of a time zone: the reaper's reading of it or, if there is none from the last
+-- day, a new reading.
+-- Raises: invalid_parameter_value if there is no such zone.
 create or replace function kronos.zone_shifts(p_timezone text) returns kronos.zones
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

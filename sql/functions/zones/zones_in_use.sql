@@ -1,5 +1,5 @@
--- zones_in_use: the time zones of the live CRON jobs and of the one-shots at a local time, one look into
--- jobs_by_zone and jobs_local_one_shots each, however many jobs they have.
+-- zones_in_use: the time zones of the live CRON jobs and of the one-shots at a local time. One lookup per
+-- zone in jobs_by_zone and in jobs_local_one_shots, however many jobs they have.
 -- Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp

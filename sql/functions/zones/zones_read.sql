@@ -1,5 +1,5 @@
--- zones_read: the zones in use as PostgreSQL reads them in this session: their distances from UTC at the
--- instants that the reaper noted.
+-- zones_read: the zones in use as PostgreSQL reads them in this session: their UTC offsets at the instants
+-- that the reaper recorded.
 create or replace function kronos.zones_read()
 returns table (timezone text, probes timestamptz[], distances integer[])
 language sql stable security definer set search_path = pg_catalog, pg_temp
