@@ -218,5 +218,5 @@ def from_database(error: psycopg.Error) -> KronosError:
     if _OF_PG_CRON.search(context):
         return PgCronUnavailable(f"pg_cron rejected the change: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):
-        return DatabaseUnavailable(f"PostgreSQL is unavailable: {message}", sqlstate=sqlstate)
+        return DatabaseUnavailable(f"PostgreSQL could not do this now: {message}", sqlstate=sqlstate)
     return KronosError(f"unexpected database error {sqlstate}")

@@ -166,7 +166,7 @@ def privileges(found: list[MissingPrivilege]) -> Finding:
         ok=not found,
         detail=some(texts) if found else "each role has the privileges it needs, and none bypasses row level security",
         meaning="alarms, requests or deliveries fail, or workspaces are not isolated from each other",
-        fix=f"{MIGRATE}; where a role bypasses row level security it has to be a superuser's",
+        fix=f"{MIGRATE}; if a role bypasses row level security, it must be a superuser's",
     )
 
 
