@@ -31,8 +31,8 @@ class Consent:
             return
         if not _is_anyone_there():
             raise Ended(
-                f"nothing was done: this would {deed} {name}, which cannot be undone, and no terminal to ask on. "
-                f"Pass --confirm {shlex.quote(name)}, or --yes",
+                f"nothing was done: this would {deed} {name}, which cannot be undone, and there is no "
+                f"terminal to confirm on. Pass --confirm {shlex.quote(name)}, or --yes",
                 Exit.USAGE,
             )
         typed = click.prompt(

@@ -171,7 +171,8 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
         (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
         (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),
         (("job", "trigger", "j", "--input", '"\udcff"'), "not valid JSON"),
-        (("job", "trigger", "j", "--input", "@"), "not valid JSON"),
+        (("job", "trigger", "j", "--input", "@"), "the file '' cannot be read"),
+        (("job", "trigger", "j", "--input", "@no.json"), "the file 'no.json' cannot be read: No such file"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )

@@ -34,7 +34,7 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     _open(page, scene)
     page.page.get_by_role("link", name="Pause…").click()
     page.page.get_by_label("Note").fill("until the audit")
-    page.page.get_by_role("button", name="Pause", exact=True).click()
+    page.page.get_by_role("button", name="Pause the job").click()
     expect(page.page.locator("#notices")).to_contain_text("Paused.")
     expect(page.page.locator("main")).to_contain_text("“until the audit”")
     expect(page.page.locator(".head .badge").first).to_contain_text("paused")
@@ -43,7 +43,7 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     expect(page.page.locator(".head .badge").first).to_contain_text("active")
     page.page.get_by_text("Skip the next ticks").click()
     page.page.get_by_label("How many").fill("2")
-    page.page.get_by_role("button", name="Skip").click()
+    page.page.get_by_role("button", name="Skip ticks").click()
     expect(page.page.locator("#notices")).to_contain_text("The next 2 ticks will be skipped.")
     expect(page.page.locator("a.tick[title*='to be skipped']")).to_have_count(2)
 
@@ -113,5 +113,5 @@ def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched,
     scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
     expect(page.page.locator("#live")).to_have_text(re.compile("Waiting for your form"))  # it was heard
     expect(page.page.get_by_label("Note")).to_have_value("until the")
-    page.page.get_by_role("button", name="Pause", exact=True).click()
+    page.page.get_by_role("button", name="Pause the job").click()
     expect(page.page.locator("main")).to_contain_text("“until the”")

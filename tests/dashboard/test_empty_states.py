@@ -1,0 +1,43 @@
+"""Pages of a workspace without anything in it: the commands they suggest work as printed."""
+
+import shlex
+
+import httpx
+from click.testing import CliRunner
+
+from conftest import Api
+from dashboard.conftest import Reader
+from kronos.__main__ import main
+
+_PARTS = (
+    "endpoints", "jobs", "executions", "alerts", "calendars", "heartbeats", "keys", "secrets", "operations", "load",
+    "load/plan", "",
+)  # fmt: skip
+
+
+def test_each_command_on_an_empty_page_works_as_printed(
+    api: httpx.Client, shared_api: Api, origin: str, reader: Reader, workspace: str
+) -> None:
+    """Placeholders in capitals are filled in. The workspace's endpoint sink is deleted, so that all pages are empty."""
+    api.delete(f"/v1/workspaces/{workspace}/endpoints/sink").raise_for_status()
+    found = [
+        (part, command)
+        for part in _PARTS
+        for command in reader(f"/w/{workspace}/{part}".rstrip("/")).xpath("//main//code/text()")
+        if command.startswith("kronos ") and "-w " in command
+    ]
+    assert {part for part, _ in found} == set(_PARTS)
+    for number, (part, command) in enumerate(found):
+        filled = command.replace("ENDPOINT", "hooks").replace("JOB", "weekly-report").replace("NAME", "any")
+        if "job create" in filled:
+            filled = filled.replace("nightly-report", f"nightly-{number}")
+        elif "nightly-report" in filled:
+            filled = filled.replace("nightly-report", "weekly-report")
+        words, _, stdin = filled.partition(" < ")
+        ran = CliRunner().invoke(
+            main,
+            shlex.split(words)[1:],
+            input="a token" if stdin else None,
+            env={"KRONOS_URL": origin, "KRONOS_API_KEY": shared_api.key},
+        )
+        assert ran.exit_code == 0, (part, command, ran.output)
