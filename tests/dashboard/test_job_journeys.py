@@ -35,7 +35,7 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     page.page.get_by_role("link", name="Pause…").click()
     page.page.get_by_label("Note").fill("until the audit")
     page.page.get_by_role("button", name="Pause the job").click()
-    expect(page.page.locator("#notices")).to_contain_text("Paused.")
+    expect(page.page.locator("#notices")).to_contain_text("Job paused.")
     expect(page.page.locator("main")).to_contain_text("“until the audit”")
     expect(page.page.locator(".head .badge").first).to_contain_text("paused")
     expect(page.page.locator("a.tick").last).to_have_attribute("title", re.compile("to be skipped"))
@@ -71,13 +71,13 @@ def test_a_backfill_is_counted_started_and_found_again(page: Watched, scene: Sce
     page.page.get_by_role("button", name="Count first").click()
     expect(page.page.locator("#counted")).to_contain_text("20 of 20 ticks would run")
     page.page.get_by_role("button", name="Start: 20 ticks").click()
-    expect(page.page.locator("#notices")).to_contain_text("Started: 20 ticks.")
+    expect(page.page.locator("#notices")).to_contain_text("Backfill started: 20 ticks.")
     _open(page, scene)  # left, and found again
     row = page.page.locator("section[aria-labelledby=backfills] tbody tr")
     expect(row).to_contain_text("running")
     expect(row.locator("progress")).to_have_attribute("max", "20")
-    row.get_by_role("button", name="Stop").click()
-    expect(page.page.locator("#notices")).to_contain_text("Backfill stopped.")
+    row.get_by_role("button", name="Cancel the backfill").click()
+    expect(page.page.locator("#notices")).to_contain_text("Backfill cancelled.")
     expect(row).to_contain_text("cancelled")
 
 
@@ -90,7 +90,7 @@ def test_a_job_is_cancelled_by_who_writes_its_name(page: Watched, scene: Scene) 
     expect(button).to_be_disabled()
     page.page.get_by_label("Type report to confirm").fill("report")
     button.click()
-    expect(page.page.locator("#notices")).to_contain_text("Cancelled. This job will not run again.")
+    expect(page.page.locator("#notices")).to_contain_text("Job cancelled. It will not run again.")
     expect(page.page.locator(".head .badge").first).to_contain_text("retired")
 
 
