@@ -6,7 +6,7 @@ from typing import TypeAlias
 from click.testing import Result
 
 Kronos: TypeAlias = Callable[..., Result]
-"""Runs a command against the session's API, in the test's workspace; `stdin` is its standard input."""
+"""Run a command against the session's API, in the test's workspace; `stdin` is its standard input."""
 
 
 def shown(result: Result) -> dict[str, str]:

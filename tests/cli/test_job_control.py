@@ -18,9 +18,9 @@ from killing import kill
 
 _STOP: Final = b"\x1a"
 _LEFT: Final = b"\x1b[?1049l"
-"""The screen that was there before."""
+"""Back to the previous screen."""
 _ENTERED: Final = b"\x1b[?1049h"
-"""The screen of a program that has all of it."""
+"""To the screen of a full-screen program."""
 
 
 class Shell:

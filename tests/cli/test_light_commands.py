@@ -14,7 +14,7 @@ _ON_THE_SERVER = {
     *("audit", "doctor", "import", "key", "mcp", "migrate", "next", "psql", "retention", "secrets"),
     *("serve", "support-bundle", "up", "worker"),
 }
-"""Some or all of what these do is done in the database, or is the server itself."""
+"""Commands that work in the database, at least partly, or are the server itself."""
 _LOADED = """
 import sys
 from kronos.__main__ import main

@@ -107,7 +107,7 @@ def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code
     ready = tmp_path / "ready"
     script = f"trap 'exit {code}' TERM INT HUP QUIT ALRM; touch {ready}; while :; do read line; done"
     made = run("sh", "-c", script, url=heard.url)
-    await_condition(ready.exists, "the command runs")
+    await_condition(ready.exists, "the command to run")
     made.send_signal(number)
     made.communicate(timeout=30)
     assert made.returncode == code
@@ -119,9 +119,9 @@ def test_what_stops_it_stops_the_command_and_both_go_on_together(heard: Heard) -
     assert made.stdout is not None
     command = int(made.stdout.readline())
     made.send_signal(signal.SIGTSTP)
-    await_condition(lambda: state(command) == state(made.pid) == "T", "both are stopped")
+    await_condition(lambda: state(command) == state(made.pid) == "T", "both to be stopped")
     made.send_signal(signal.SIGCONT)
-    await_condition(lambda: state(command) != "T", "the command goes on")
+    await_condition(lambda: state(command) != "T", "the command to continue")
     made.communicate(b"\n")
     assert (made.returncode, heard.said) == (5, ["start", "5"])
 

@@ -205,7 +205,7 @@ def test_what_is_late_is_a_lag_and_reddens_it() -> None:
 
 
 _NORMAL = b"\x1b[?1049l"
-"""The screen that was there before."""
+"""Back to the previous screen."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT, signal.SIGUSR1])

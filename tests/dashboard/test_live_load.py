@@ -68,7 +68,7 @@ def test_the_load_follows_what_people_change_and_stays_where_its_reader_is(
 
     def soon() -> None:
         """End the page's pause before its next request."""
-        await_condition(lambda: browser.evaluate(_STILL), "it goes on asking")
+        await_condition(lambda: browser.evaluate(_STILL), "the page to stop asking")
         browser.evaluate("live.next = 0")
 
     _make(api, base, "fifth")
@@ -107,12 +107,12 @@ def test_the_load_rests_after_it_was_asked_for_and_misses_no_change(
     _make(api, base, "fifth")
     _of_jobs(browser, 5)
     began = "performance.getEntriesByType('resource').findLast(each => each.name.endsWith('/load')).startTime"
-    await_condition(lambda: browser.evaluate(_STILL), "it goes on asking")
+    await_condition(lambda: browser.evaluate(_STILL), "the page to stop asking")
     assert browser.evaluate(f"live.next - {began}") > 2900, "three seconds, from the start of the request"
     browser.evaluate("live.next = performance.now() + 1e6")
     before = len(asked)
     _make(api, base, "sixth")
-    await_condition(lambda: browser.evaluate("live.waiting !== null"), "it has not heard of it")
+    await_condition(lambda: browser.evaluate("live.waiting !== null"), "the page to receive the event")
     _make(api, base, "seventh")
     assert len(asked) == before
     browser.evaluate("clearTimeout(live.waiting); live.waiting = null; live.next = 0; refresh()")
@@ -141,7 +141,7 @@ def test_a_form_that_waits_says_which_of_its_rows_are_out_of_date(
     number = rows.count()
     browser.get_by_label("Move nine-2").uncheck()
     api.put(f"{base}/configs/other", json={"values": {}}).raise_for_status()
-    await_condition(lambda: browser.evaluate(_STILL) and asked, "it has not asked")
+    await_condition(lambda: browser.evaluate(_STILL) and asked, "the page to ask")
     assert browser.locator(".outdated:visible").count() == 0, "nothing of it was changed"
     browser.evaluate("live.next = 0")
     api.patch(f"{base}/jobs/nine-1", json={"title": "theirs"}).raise_for_status()
@@ -188,6 +188,6 @@ def test_who_was_not_answered_for_a_minute_does_not_rest_for_four(
     if status != 200:
         browser.route("**/load", lambda route: route.fulfill(status=status, body="away"))
     browser.evaluate("live.waiting = null; htmx.trigger(mainOf(), 'kronos:changed')")
-    await_condition(lambda: browser.evaluate("live.next > 0 && !live.isAsking") and asked, "it has no answer")
+    await_condition(lambda: browser.evaluate("live.next > 0 && !live.isAsking") and asked, "the page to get its answer")
     assert least <= browser.evaluate("live.next - performance.now()") <= most
     page.wrong[:] = [each for each in page.wrong if "503" not in each]

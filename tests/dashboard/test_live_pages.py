@@ -76,7 +76,7 @@ def test_a_tab_behind_asks_nothing_and_holds_no_stream(
     browser = opened(page, f"/w/{workspace}/jobs")
     browser.evaluate(_HIDE, True)
     assert browser.evaluate("live.source === null && live.waiting === null")
-    await_condition(lambda: not browser.evaluate("live.isAsking"), "what it had asked before")
+    await_condition(lambda: not browser.evaluate("live.isAsking"), "its earlier requests")
     before = len(asked)
     make(api, workspace, name="second")
     browser.evaluate("listen(); refresh()")  # as a page does that is loaded in the background, or too late
@@ -97,7 +97,7 @@ def test_a_page_that_is_paused_asks_nothing_when_one_comes_back_to_it_either(
     live.click()
     expect(live).to_have_text(re.compile("Paused"))
     expect(live).to_have_attribute("aria-pressed", "false")
-    await_condition(lambda: not browser.evaluate("live.isAsking"), "what it had asked before")
+    await_condition(lambda: not browser.evaluate("live.isAsking"), "its earlier requests")
     before = len(asked)
     make(api, workspace, name="second")
     browser.evaluate(_HIDE, True)

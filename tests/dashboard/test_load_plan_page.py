@@ -153,7 +153,7 @@ def test_a_person_comes_to_the_plan_reads_it_and_moves_the_jobs(api: httpx.Clien
         assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], (width, theme)
         assert page.page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.page.get_by_role("button", name="Move the selected jobs").click()
-    assert set(offsets(api, crowd).values()) == {(0, 1)}, "the browser asks for the confirmation first"
+    assert set(offsets(api, crowd).values()) == {(0, 1)}, "the browser asks for confirmation first"
     page.page.get_by_label("Move the selected jobs, one change each").check()
     page.page.get_by_role("button", name="Move the selected jobs").click()
     expect(page.page.get_by_text("3 of 3 jobs moved.")).to_be_visible()

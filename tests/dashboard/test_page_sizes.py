@@ -130,7 +130,7 @@ def test_texts_are_cut_alike_between_characters(text: str) -> None:
 
 
 def test_what_kronos_itself_says_and_short_forms_stay_as_they_are() -> None:
-    """Where rows have to be cut shorter than its sentences are."""
+    """Even when rows must be cut shorter than Kronos's own sentences."""
     said = "Long texts are cut, to keep the page small: see the whole."
     form = f"<form><textarea>{'a' * 60}</textarea><button>Give the ticked jobs these new times</button></form>"
     rows = "<tr><td>{}</td></tr>".format("n" * 60) * 1300

@@ -29,7 +29,7 @@ def library() -> ctypes.CDLL | None:
     return loaded
 
 
-MISSING = "librdkafka is not on this machine: confluent-kafka's wheel (requirements-dev.lock) brings it"
+MISSING = "librdkafka is not installed: it comes with confluent-kafka's wheel (requirements-dev.lock)"
 IS_MISSING = library() is None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import redis
 
 BINARY = shutil.which("redis-server")
-MISSING = "redis-server is not on this machine: bin/install gets it by apt-get install redis-server"
+MISSING = "redis-server is not installed: run bin/install, or apt-get install redis-server"
 
 
 class RedisProcess:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 ENDED_BY_TIME = ("silence", "a status line by drops", "headers by drops", "a body by drops", "chunks by drops")
 EACH = 100 // len(SHAPES)
 SHAPE: ContextVar[str] = ContextVar("SHAPE")
-"""Of the hostile delivery that a callback of the loop belongs to."""
+"""The shape of the hostile delivery that a callback of the loop belongs to."""
 PATIENCE, LONG = timedelta(seconds=4), timedelta(seconds=60)
 MB = 1_000_000
 # Once a status line was read, it decides the outcome; without one the delivery fails.

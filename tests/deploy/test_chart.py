@@ -19,7 +19,7 @@ CHART = ROOT / "deploy" / "helm" / "kronos"
 HELM = shutil.which("helm", path=str(Path(sys.executable).parent)) or shutil.which("helm")
 pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not installed (bin/install brings it on Linux, x86-64)")
 OLDEST = "1.27"
-"""The oldest Kubernetes that the chart is for."""
+"""The oldest Kubernetes that the chart supports."""
 EVERYTHING = {
     "admin": {"existingSecret": "kronos-admin"},
     "database": {"existingSecret": "db", "caConfigMap": "rds-ca"},
@@ -69,12 +69,12 @@ def _env(pod: Manifest) -> dict[str, Manifest]:
 
 
 def _kubernetes() -> ModuleType:
-    """Kubernetes' schemas. Loading them takes 0.1 s: each of pytest's processes collects this file, one runs it."""
+    """Kubernetes' schemas. Loading them takes 0.1 s: all of pytest's processes collect this file, only one runs it."""
     return importlib.import_module("kubernetes_validate")
 
 
 def _validate(manifest: Manifest, version: str | None = None) -> None:
-    """By the schemas of this version of Kubernetes, or of the newest that is known. Raises ValidationError."""
+    """Validate with the schemas of this version of Kubernetes, or of the newest known. Raises ValidationError."""
     _kubernetes().validate(manifest, version or _kubernetes().latest_version(), strict=True)
 
 

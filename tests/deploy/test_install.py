@@ -46,4 +46,4 @@ def test_for_tests_it_installs_all_of_it() -> None:
 def test_what_it_does_not_know_it_refuses(options: tuple[str, ...]) -> None:
     ended = _called(*options)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"it knows --to-run, and not {' '.join(options)}" in ended.stderr
+    assert f"unknown option: {' '.join(options)}" in ended.stderr

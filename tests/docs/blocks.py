@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = ("console", "bash", "sh")
 PARSED = ("json", "yaml", "toml", "python")
 SHOWN = ("text", "mermaid", "ini", "nginx", "http", "typescript")
-"""What is there to be read: nothing could be run or parsed."""
+"""Blocks for reading only: nothing in them can be run or parsed."""
 _MARK = re.compile(r"<!-- (not run|run by|run until): (.+?) -->\s*\Z", re.DOTALL)
 _HAS_FENCE = re.compile(r"```|~~~")
 

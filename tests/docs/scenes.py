@@ -75,7 +75,7 @@ class Scene:
     """How a page's words map to what is run, and which parts of its output vary."""
 
     prepare: Callable[[Stage], Mapping[str, str]] = lambda stage: {}
-    """Makes what the page speaks of; what it answers with are words of the page and what is typed for them."""
+    """Create the things that the page uses; return the words of the page and what to type for them."""
     rules: Rules = field(default=())
 
 
@@ -211,7 +211,7 @@ SCENES: Mapping[str, Scene] = {
     "docs/tutorials/three-in-the-morning.md": Scene(prepare=_at_night, rules=[(r"after [\d,]+ ms", "after N ms")]),
     "docs/worker-groups.md": Scene(prepare=_render),
 }
-"""Of the pages that need more than the workspace with an endpoint `hook`."""
+"""The scenes of pages that need more than the workspace with an endpoint `hook`."""
 
 
 def set_stage(stage: Stage) -> None:

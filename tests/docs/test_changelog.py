@@ -8,7 +8,7 @@ import pytest
 from docs.blocks import ROOT
 
 _LEAST_OF_A_LINE = 60
-"""Characters before a line goes on in the next one."""
+"""The minimum length of a line that continues on the next one."""
 
 
 def _faults(text: str) -> Iterator[str]:

@@ -98,7 +98,9 @@ def _follow(block: Block, terminal: Terminal, typed: dict[str, str], rules: Rule
         assert (ran.code != 0) == is_refused, f"{where} ended with {ran.code}: {said}"
         if step.shown:
             ids = told_ids(step.shown, said, rules)
-            assert ids is not None, f"{where} says {as_shown(said, rules)}, the page {as_shown(step.shown, rules)}"
+            assert ids is not None, (
+                f"{where} prints {as_shown(said, rules)}, the page shows {as_shown(step.shown, rules)}"
+            )
             typed |= ids
 
 

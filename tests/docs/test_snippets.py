@@ -57,4 +57,4 @@ def test_what_another_test_runs_is_read_by_that_test() -> None:
     for block in elsewhere:
         test = ROOT / block.reason
         assert test.is_file(), block.place
-        assert block.page.rpartition("/")[2] in test.read_text(), f"{block.reason} does not read {block.place}"
+        assert block.page.rpartition("/")[2] in test.read_text(), f"{block.reason} does not cover {block.place}"

@@ -118,7 +118,7 @@ class Up:
 
 
 def processes_of(home: Path) -> list[int]:
-    """All processes that belong to a home: its PostgreSQL's, and those whose environment names its admin key file."""
+    """All processes that belong to a home: its PostgreSQL's, and those started with its admin key file or `--home`."""
     cluster = (home / "postgres").resolve() / "data"
     return [*processes.postgres_processes(cluster), *_told_of(home)]
 

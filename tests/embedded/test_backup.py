@@ -185,7 +185,7 @@ def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: R
     with psycopg.connect(empty.url, autocommit=True) as connection:
         connection.execute(
             "set deadlock_timeout = '1min'"
-        )  # pg_cron rings here, and `kronos up` reads: they are to give way
+        )  # pg_cron rings here, and `kronos up` queries: they are to give way
         connection.execute("drop schema kronos cascade")
         connection.execute("drop extension pg_cron cascade")
     subprocess.run([_BIN / "pg_restore", "--single-transaction", f"--dbname={empty.url}", dump], check=True)

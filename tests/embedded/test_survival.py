@@ -165,7 +165,7 @@ def small_disk(home: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=200m,mode=0711", "tmpfs", place], capture_output=True, text=True
     )
     if mounted.returncode != 0:
-        pytest.skip(f"this user may mount nothing: {mounted.stderr.strip()}")
+        pytest.skip(f"this user may not mount a file system: {mounted.stderr.strip()}")
     yield place
     subprocess.run(["umount", "--lazy", place], check=True)
 

@@ -182,7 +182,7 @@ async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
             row for row in rows if row["cause"] != "SCHEDULE" or row["created_at"] - row["scheduled_at"] > MINUTE
         ] == []
         await_condition(
-            lambda: entries(superuser) == wanted_entries(superuser), "one entry a job and no other", seconds=90
+            lambda: entries(superuser) == wanted_entries(superuser), "exactly one entry per job", seconds=90
         )
         assert active_jobs(superuser) == [
             "alerts",

@@ -282,7 +282,7 @@ def test_other_peoples_hanging_entries_take_all_of_pg_cron_and_no_tick_with_it(
         beat = last_beat(again)
         for _ in range(2):
             to_the_next_minute(clock, again)
-        assert last_beat(again) == beat, "pg_cron has no place for Kronos's alarms"
+        assert last_beat(again) == beat, "pg_cron has no free slot for Kronos's alarms"
         assert value(again, "select running from kronos.pg_cron_sessions()") >= 2
         assert rung_by_a_worker(again) is not None
         due = "select next_tick_at <= clock_timestamp() from kronos.pointers where job_id = %s"

@@ -230,7 +230,7 @@ def _fill(disk: Path) -> Path:
 
 def test_the_disk_of_the_data_is_full(ground: Ground) -> None:
     if ground.disk is None:
-        pytest.skip("this process may mount no disk of its own (it takes CAP_SYS_ADMIN)")
+        pytest.skip("this process may not mount a disk: it needs CAP_SYS_ADMIN")
     ballast = _fill(ground.disk)
     try:
         answer = refused(ground)
@@ -245,7 +245,7 @@ def test_the_disk_of_the_data_is_full(ground: Ground) -> None:
 def test_the_disk_of_the_log_is_full(ground: Ground) -> None:
     """PostgreSQL stops, and restarts until there is room."""
     if ground.disk is None:
-        pytest.skip("this process may mount no disk of its own (it takes CAP_SYS_ADMIN)")
+        pytest.skip("this process may not mount a disk: it needs CAP_SYS_ADMIN")
     ballast = _fill(ground.disk)
     try:
         with connected(ground.cluster) as superuser, pytest.raises(psycopg.OperationalError):

@@ -107,13 +107,13 @@ class Brokers:
         return found
 
     async def kill_redis(self) -> None:
-        """As a machine that loses power, and comes back immediately."""
+        """Kill Redis, like a machine that loses power and comes back immediately."""
         if self.redis is not None:
             self.redis.kill()
             await asyncio.to_thread(self.redis.start)
 
     async def fail_kafka(self, dice: random.Random) -> None:
-        """A broker is down for a moment, or answers with errors; the partition's leader moves."""
+        """Take a broker down for a moment, or let it answer with errors; the partition's leader moves."""
         if self.kafka is not None:
             broker = dice.randrange(1, 4)
             self.kafka.refuse(PRODUCE, [dice.choice([-1, 6, 7, 19, 20]) for _ in range(dice.randrange(4))])
@@ -143,7 +143,7 @@ class _Killer:
 
     @property
     def is_enough(self) -> bool:
-        """By chance, or because the server recovers slowly, there may be too few kills for a storm."""
+        """Whether there were enough kills: by chance, or if the server recovers slowly, there may be too few."""
         return self.killed["worker"] > 3 and self.killed["backend"] > 0 and self.killed["way"] > 0
 
     async def rage(self, seconds: float) -> None:
@@ -173,7 +173,7 @@ class _Killer:
         self.killed["worker"] += 1
 
     async def _stand_still(self) -> None:
-        """As a machine that sleeps, perhaps past its leases; what it does with them afterwards is judged."""
+        """Stop a worker, like a sleeping machine, perhaps past its leases; what it then does with them is judged."""
         worker = self._dice.choice(self.workers)
         worker.tell(signal.SIGSTOP)
         self.killed["stopped"] += 1
@@ -194,7 +194,7 @@ class _Killer:
         self.killed["way"] += self._way.cut()
 
     async def _end_sessions(self) -> None:
-        """As an administrator does: the workers' sessions end, and the server continues."""
+        """End the workers' sessions, as an administrator does; the server continues."""
         ended = await _asked(self._url, _end_workers_sessions)
         self.killed["session"] += len(ended)
 
@@ -261,7 +261,7 @@ async def test_a_storm_loses_nothing_and_explains_every_repetition(
             numbers = count(1)
 
             def start() -> Worker:
-                """Of each three, one connects through the proxy that is cut, and one logs to a full disk."""
+                """Start a worker. Of each three, one connects through the proxy, and one logs to a full disk."""
                 number = next(numbers)
                 return starting(
                     way.url if number % 3 == 1 else url,

@@ -84,13 +84,13 @@ def test_a_session_keeps_the_rules_that_it_has_read_and_the_next_one_has_the_new
     with psycopg.connect(zoned.url, autocommit=True) as later:
         assert offset_of(later) == timedelta(hours=-7)
     if before == timedelta(hours=-7):
-        pytest.skip("in the months of daylight saving time both files say the same now")
+        pytest.skip("during daylight saving time both files have the same offset")
 
 
 @pytest.fixture
 def winter(su: Connection) -> None:
     if offset_of(su) == timedelta(hours=-7):
-        pytest.skip("in the months of daylight saving time both files say the same now")
+        pytest.skip("during daylight saving time both files have the same offset")
 
 
 @pytest.mark.usefixtures("winter")

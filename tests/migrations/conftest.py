@@ -46,7 +46,7 @@ def files_of(named: Path, directory: Path) -> Path:
     """The files of the commit that `named` contains, from the history."""
     commit = named.read_text().strip()
     if shutil.which("git") is None:
-        pytest.skip("git is not on this machine, and the release before is in the history")
+        pytest.skip("git is not installed, and the previous release comes from the history")
     made = subprocess.run(
         ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False
     )

@@ -28,7 +28,7 @@ from sql_factory import Connection, acting_as, records, value, values
 
 _BLOCK = re.compile(r"^-- name: (\w+)\n(.*?)(?=^-- name:|\Z)", re.MULTILINE | re.DOTALL)
 _ROLES = dict.fromkeys(("system.ring_if_silent", "system.run_internal_job"), "kronos_worker")
-"""Of statements whose names have another place today."""
+"""The roles of statements that have other names today."""
 _OF_THE_COMMAND_LINE = ("doctor.", "ringing.", "retention.retain", "retention.get_bounds", "retention.count_")
 
 _OF_WORKSPACES = """
@@ -60,7 +60,7 @@ def test_a_function_that_its_role_may_not_call_any_more_is_named(superuser: Conn
 
 
 def statements_of(earlier: Path) -> dict[str, str]:
-    """The statements as its own processes read them: a statement may select a row's columns by its dataclass."""
+    """The statements as its own processes read them: a statement may name a dataclass instead of its columns."""
     asked = "import json; from kronos import sql; print(json.dumps(sql.texts()))"
     told = subprocess.run([sys.executable, "-c", asked], cwd=earlier, capture_output=True, text=True, check=True)
     texts: dict[str, str] = json.loads(told.stdout)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.pg_cron
 
 MINUTE = timedelta(minutes=1)
 FORWARD = datetime(2026, 3, 29, 1, tzinfo=UTC)
-"""Berlin's clocks go from 02:00 to 03:00, New York's have done so weeks before."""
+"""Berlin's clocks go from 02:00 to 03:00, New York's did so weeks before."""
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from kronos.round_trips import one_round_trip
 from sql_factory import Connection, value
 
 _MOST_TURNS = 12
-"""Turns of the event loop from a connection's return to the last step of the task that waits for it, or from a task's
-first step to its first statement."""
+"""The most turns of the event loop from a connection's return to the last step of the task that waits for it, or from a
+task's first step to its first statement."""
 
 
 @pytest.mark.parametrize("turns", range(_MOST_TURNS))

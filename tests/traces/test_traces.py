@@ -23,8 +23,8 @@ _SERVER, _CLIENT = 2, 3
 PLANTED = {
     name: f"planted-{name}-{secrets.token_hex(8)}" for name in ("body", "query", "header", "secret", "key", "path")
 }
-"""What nobody may find in a span: an input, an endpoint's URL and header, a stored secret, a key that is none, and
-what somebody who was not let in wrote into a path, which the log has."""
+"""Values that must be in no span: an input, an endpoint's URL and header, a stored secret, an invalid key, and a path
+that an unauthorized caller requested, which is in the log."""
 
 
 @dataclass

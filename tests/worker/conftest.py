@@ -13,7 +13,7 @@ from worker.running import Worker, keep_from_ringing, workers
 
 @pytest.fixture
 def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Starts a worker process on the test's database that delivers, and does not ring."""
+    """Start a worker process on the test's database that delivers, and does not ring."""
     with workers() as starting:
 
         def started(**settings: object) -> Worker:
@@ -25,7 +25,7 @@ def start(superuser: psycopg.Connection, database_url: str, tmp_path: Path) -> I
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[psycopg.Connection]:
-    """A second connection, in a transaction that holds what it locks until the test ends."""
+    """A second connection, in a transaction that holds its locks until the test ends."""
     with psycopg.connect(database_url) as connection:
         yield connection
         connection.rollback()

@@ -1,4 +1,4 @@
-"""Claimers that end what they took, well or badly, give it back, or are never heard of again."""
+"""Claimers that finish their claims, with success or failure, give them back, or disappear with them."""
 
 import random
 import threading
@@ -11,11 +11,11 @@ from factory import EndpointRow
 from worker.protocol import as_worker, claim, finalize, release
 
 Lose = Callable[[psycopg.Connection, psycopg.Connection, UUID], object]
-"""What follows a crash: by the claimer's connection, the superuser's, the execution that was lost."""
+"""Called after a crash, with the claimer's connection, the superuser's, and the lost execution."""
 
 
 def six_claimers(database_url: str, endpoints: Sequence[EndpointRow], *, lose: Lose, watch: Callable[[], None]) -> None:
-    """Six of them empty these endpoints, while `watch` looks on. Raises what one of them raised."""
+    """Let six of them empty these endpoints, while `watch` runs alongside. Raises an error that one of them raised."""
     failures: list[BaseException] = []
 
     def work(seed: int) -> None:

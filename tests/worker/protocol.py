@@ -19,14 +19,15 @@ FULL_LOOK: dict[str, Any] = {"endpoint_ids": [], "floors": [], "since_seconds": 
 
 
 def as_worker(database_url: str) -> psycopg.Connection:
-    """A connection as a worker's, which a busy machine may make late: a worker's own would give up after 3 s."""
+    """A connection like a worker's, but patient: on a busy machine it may come late, and a worker's own gives up after
+    3 s."""
     connection = session.connect(database_url, worker_session(timedelta(seconds=5)), connect_timeout=60)
     connection.prepare_threshold = 0
     return connection
 
 
 def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefix: str = "") -> list[tuple[Any, ...]]:
-    """A statement of claims.sql or results.sql."""
+    """Run a statement of claims.sql or results.sql."""
     texts = sql.texts()
     text = texts.get(f"claims.{name}") or texts[f"results.{name}"]
     if "execution_ids" in params and "places" not in params:
@@ -35,7 +36,7 @@ def run(connection: psycopg.Connection, name: str, params: dict[str, Any], prefi
 
 
 def places(connection: psycopg.Connection, ids: Sequence[UUID]) -> list[str | None]:
-    """Of these executions' rows, as the claims that took them were told."""
+    """The places of these executions' rows, as returned by the claims that took them."""
     found = connection.execute(
         "select (select live.ctid::text from kronos.execution_live as live"
         "         where kronos.looked_up(live.execution_id, wanted.execution_id))"
@@ -63,7 +64,7 @@ def claim_params(
 def claim(
     connection: psycopg.Connection, *endpoints: EndpointRow, quota: int = 10, floor: datetime = EVERYTHING
 ) -> tuple[UUID, list[UUID]]:
-    """The token and what was claimed under it, in the order of due times."""
+    """Claim; return the token and the executions claimed under it, in the order of due times."""
     params = claim_params(endpoints, quota, floor=floor)
     rows = run(connection, "claim_executions", params)
     taken = [row for row in rows if row[0] is not None]
@@ -105,8 +106,8 @@ def finalize(
     retry: timedelta = timedelta(),
     **said: Any,
 ) -> dict[UUID, str]:
-    """The verdicts, those of judge_unapplied included. A status other than SUCCESS may be retried, unless it is
-    PERMANENT; `said` are other parameters of finalize_executions, the same for each."""
+    """The verdicts, including judge_unapplied's. A status other than SUCCESS may be retried, unless it is PERMANENT;
+    `said` are other parameters of finalize_executions, the same for each execution."""
     verdicts: dict[UUID, str] = {}
     left = list(ids)
     if status == "SUCCESS":
@@ -126,7 +127,7 @@ def finalize(
 
 
 def expire(connection: psycopg.Connection) -> tuple[int, int]:
-    """Leases ended: (due again, failed)."""
+    """End expired leases; return how many are (due again, failed)."""
     (row,) = run(connection, "upkeep", {"limit": 1000, "all_leases": True})
     return row[0], row[1]
 

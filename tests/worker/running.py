@@ -1,4 +1,4 @@
-"""Real worker processes, and waiting for what they do without stopping the receivers in this process."""
+"""Real worker processes, and waits for their work that do not stop the receivers in this process."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ class Worker:
         assert self.process.poll() is None, self.log
 
     async def takes_signals(self) -> None:
-        """Returns once SIGTERM has its handler: what the kernel says of it, for a log may be on a full disk."""
+        """Return once SIGTERM has its handler, as the kernel reports it: a worker's log may be on a full disk."""
         await until(self._takes_signals, "the worker to have its handlers", seconds=60)
         assert self.process.poll() is None, f"the worker ended with {self.process.returncode}"
 
@@ -64,13 +64,13 @@ class Worker:
 
 
 def seconds_without_a_core(pid: int) -> float:
-    """How long a process's first thread could run and did not: the machine's time, and not its own."""
+    """How long a process's first thread was ready but had no core: the machine's time, not its own."""
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
 
 
 @contextmanager
 def workers() -> Iterator[Callable[..., Worker]]:
-    """Starts workers; none of them outlives the block."""
+    """Start workers; none of them outlives the block."""
     started: list[Worker] = []
 
     def start(database_url: str, log: Path, **settings: object) -> Worker:
@@ -87,19 +87,18 @@ def workers() -> Iterator[Callable[..., Worker]]:
 
 
 def seem_rung(superuser: psycopg.Connection) -> None:
-    """As if pg_cron had just rung. In a copy it never does, and after 90 s it is called silent."""
+    """Make it look as if pg_cron had just rung. In a copy it never does, and after 90 s it counts as silent."""
     superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
 
 
 def keep_from_ringing(superuser: psycopg.Connection) -> None:
-    """No worker rings as long as this connection lives, as if another one were at it. Else each does when it starts,
-    and until pg_cron is heard, which in a copy it never is: jobs tick, internal jobs run.
-    """
+    """While this connection lives, no worker rings, as if another one were doing it. Otherwise each rings when it
+    starts and until pg_cron is heard, which in a copy never happens: jobs would tick and internal jobs run."""
     superuser.execute("select pg_advisory_lock(hashtext('kronos.ring_if_silent'))")
 
 
 async def until(holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
-    """Returns once `holds()` is true; fails with `what` after `seconds`."""
+    """Return once `holds()` is true; fail with `what` after `seconds`."""
     for pause in looks(seconds):
         if holds():
             return

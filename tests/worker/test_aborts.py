@@ -1,4 +1,4 @@
-"""A request under way whose execution is cancelled is torn from the wire, and its attempt says what is known."""
+"""When an execution is cancelled, its request in progress is aborted, and its attempt records what is known."""
 
 import asyncio
 import signal
@@ -20,11 +20,11 @@ from sql_factory import records, value
 from worker.running import Worker, until
 
 Start = Callable[..., Worker]
-_TIMEOUT_MS = 600_000  # no test waits so long
+_TIMEOUT_MS = 600_000  # no test waits this long
 
 
 class Hanging:
-    """Answers as far as it is told, then waits until the client has closed."""
+    """Sends the given part of an answer, then waits until the client has closed."""
 
     def __init__(self, sent: bytes = b"") -> None:
         self._sent, self.gone = sent, 0
@@ -37,7 +37,7 @@ class Hanging:
 
 
 def _endpoint(superuser: psycopg.Connection, own_api: Api, url: str, **changes: Any) -> tuple[EndpointRow, str]:
-    """An endpoint of a workspace of its own, and the URL of its executions."""
+    """An endpoint in its own workspace, and the URL of its executions."""
     slug = make_workspace(own_api.client)
     workspace_id = value(superuser, "select workspace_id from kronos.workspaces where slug = %s", [slug])
     row = add_endpoint(superuser, workspace_id, url=url, timeout_ms=_TIMEOUT_MS, **changes)
@@ -45,7 +45,7 @@ def _endpoint(superuser: psycopg.Connection, own_api: Api, url: str, **changes: 
 
 
 def _last_error(superuser: psycopg.Connection, execution_id: UUID) -> tuple[str, str, str]:
-    """Of its last attempt: status, and the error's type and message."""
+    """The status of its last attempt, and the error's type and message."""
     (found,) = records(
         superuser,
         "select status, error ->> 'type' as kind, error ->> 'message' as message from kronos.attempts"
@@ -58,7 +58,7 @@ def _last_error(superuser: psycopg.Connection, execution_id: UUID) -> tuple[str,
 async def test_what_is_cancelled_under_way_is_torn_from_the_wire_and_says_what_is_known(
     superuser: psycopg.Connection, own_api: Api, start: Start
 ) -> None:
-    """Sent and unanswered; never sent, for nobody takes the connection; answered before."""
+    """Sent and unanswered; never sent, because no connection is accepted; already answered."""
     hanging, dripping = Hanging(), Hanging(OK + b"Content-Length: 1000\r\n\r\nok")
     with full_backlog() as (_, port):
         async with Receiver(hanging) as silent, Receiver(dripping) as answered:
@@ -135,7 +135,7 @@ async def test_a_cancellation_that_nobody_told_and_a_claim_that_is_anothers_are_
 async def test_what_somebody_tells_without_its_being_so_ends_nothing(
     superuser: psycopg.Connection, own_api: Api, start: Start
 ) -> None:
-    """Any role of the database may write a NOTIFY."""
+    """Any role of the database may send a NOTIFY."""
     release = asyncio.Event()
 
     async def held(talk: Talk) -> None:
@@ -150,7 +150,7 @@ async def test_what_somebody_tells_without_its_being_so_ends_nothing(
         superuser.execute("select pg_notify('kronos_aborts', %s)", [f"{wanted},nonsense,'\u00e4"])
         superuser.execute("select pg_notify('kronos_aborts', '')")
         assert (await asyncio.to_thread(own_api.client.post, f"{url}/{cancelled}/cancel")).status_code == 202
-        # what was told before it was heard before it
+        # notifications arrive in order, so the earlier ones have been received
         await until(lambda: status_of(superuser, cancelled) == "CANCELLED", "the end of the one that was cancelled")
         assert status_of(superuser, wanted) == "RUNNING"
         release.set()

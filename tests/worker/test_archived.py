@@ -1,5 +1,5 @@
-"""What the history keeps of an execution: kronos.archived says it, and the three statements that end nearly every
-delivery, which spell it out, agree."""
+"""What the history keeps of an execution: kronos.archived defines it, and the three statements that end nearly every
+delivery, each of which spells it out, agree with it."""
 
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ _LIVE = """
                                         kronos.now()) as done
      where live.execution_id = %(execution_id)s
 """
-# What the statement that ends an execution decides.
+# The values that depend on the statement that ends an execution.
 _OF_THE_END = {"status", "status_reason", "output", "error", "completed_at"}
 _OF_THE_ATTEMPT = {"attempt_token", "attempt_ms", "attempt_request"}
 
@@ -41,7 +41,7 @@ _ENDS = ["finalize_successes", "finalize_limited_successes", "finalize_execution
 
 
 def _ended_by(connection: psycopg.Connection, ends: str) -> EndpointRow:
-    """An endpoint whose successes this statement ends: the last one has those of endpoints that are watched."""
+    """An endpoint whose successes this statement ends: finalize_executions ends those of watched endpoints."""
     endpoint = add_endpoint(connection, max_in_flight=None if ends == "finalize_successes" else 5)
     if ends == "finalize_executions":
         connection.execute(
@@ -72,7 +72,7 @@ def test_what_ends_a_delivery_keeps_all_that_archived_keeps(
 
 
 def _attempts(connection: psycopg.Connection, execution_id: UUID) -> list[dict[str, Any]]:
-    """As lists of attempts show them, and how many rows of kronos.attempt they take."""
+    """The attempts as lists show them, and how many rows of kronos.attempt they take."""
     return records(
         connection,
         """

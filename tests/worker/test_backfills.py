@@ -1,4 +1,4 @@
-"""A worker and a backfill: what comes next is made as soon as there is room for it."""
+"""A worker and a backfill: the next executions are created as soon as there is room for them."""
 
 from pathlib import Path
 

@@ -32,7 +32,7 @@ shaped = st.fixed_dictionaries(
 
 
 def reference(policy: dict[str, Any], attempt_number: int) -> int:
-    """The delay of a policy in milliseconds, without jitter: as docs/retries.md says it, in whole numbers."""
+    """The delay of a policy in milliseconds, without jitter: as defined in docs/retries.md, in whole numbers."""
     if policy.get("delays_ms"):
         delays: list[int] = policy["delays_ms"]
         return delays[attempt_number - 1] if attempt_number <= len(delays) else delays[-1]
@@ -175,7 +175,7 @@ def test_at_its_longest_a_listed_delay_is_spread_down_to_the_shortest_of_the_lis
     [(True, 0.2), (False, 0), ("none", 0), ("partial", 0.2), ("full", 1), (0, 0), (1, 1), (0.2, 0.2), (1.0, 1)],
 )
 def test_a_jitter_is_a_part_or_a_word_for_one(jitter: object, part: float) -> None:
-    """1 is no True, whose part is 0.2."""
+    """1 is a part, unlike True, whose part is 0.2."""
     assert Backoff.parse({"jitter": jitter}).jitter == part
     assert Backoff.parse({"jitter": jitter}).is_full == (jitter == "full")
 

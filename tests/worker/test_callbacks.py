@@ -1,4 +1,4 @@
-"""Callbacks that real workers deliver: the page's example as it stands, and a worker that is killed around the end of
+"""Callbacks delivered by real workers: the docs page's example as it is, and a worker that is killed around the end of
 a run."""
 
 import json
@@ -52,7 +52,7 @@ async def test_the_pages_example_runs_as_it_stands(
 async def test_workers_that_are_killed_around_the_end_of_a_run_leave_one_callback(
     superuser: psycopg.Connection, database_url: str, start: Start
 ) -> None:
-    """One while its result waits to be stored, one while it sends the callback."""
+    """One is killed while its result waits to be stored, one while it sends the callback."""
 
     async def first_never(talk: Talk) -> None:
         await (silent if len(hook.requests) == 1 else answer())(talk)

@@ -1,6 +1,6 @@
 """Claims against a model: random executions, priorities, keys, limits, rates, ends and changes, while the clock stands
-and is stepped. Each claim takes exactly what the model says, in its order; no limit is ever passed, counters are what
-there is, and in the end everything has been delivered."""
+still and is stepped. Each claim takes exactly the model's executions, in its order. No limit is ever exceeded, counters
+match the rows, and in the end everything has been delivered."""
 
 import os
 import random
@@ -27,7 +27,7 @@ _ENDS = ("SUCCESS", "SUCCESS", "FAILED", "PERMANENT", "release", "lost", "cancel
 
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """An execution, as the model has it. `token`: it is under way."""
+    """An execution, in the model. With a `token` it is in progress."""
 
     execution_id: UUID
     key: str
@@ -55,7 +55,7 @@ class _Place:
 
 
 class _World:
-    """The database and the model of it, changed together."""
+    """The database and its model, changed together."""
 
     def __init__(self, superuser: psycopg.Connection, worker: psycopg.Connection, seed: int) -> None:
         self.superuser, self.worker, self.chance = superuser, worker, random.Random(seed)
@@ -133,7 +133,7 @@ class _World:
         )
 
     def room(self, place: _Place, quota: int) -> int:
-        """How many may begin there."""
+        """How many deliveries may begin there."""
         most = self.shared[place.row.workspace_id]
         of_workspace = sum(
             len(each.under_way) for each in self.places if each.row.workspace_id == place.row.workspace_id
@@ -175,7 +175,8 @@ class _World:
             place.tokens -= len(expected)
 
     def _parked(self, place: _Place) -> set[UUID]:
-        """What waits for its key. None of it does where there is room that nobody who is due has."""
+        """The executions parked for their key. None is parked while its key has room that no due execution has
+        taken."""
         expire(self.worker)
         self.superuser.execute("select kronos.release_all_parked(true)")
         rows = records(
@@ -230,7 +231,7 @@ class _World:
             del place.runs[each]
 
     def check(self) -> None:
-        """The counters are what there is."""
+        """Assert that the counters match the rows."""
         gates: dict[UUID, int] = dict(
             self.superuser.execute("select endpoint_id, in_flight from kronos.endpoint_gate").fetchall()
         )

@@ -1,4 +1,4 @@
-"""What a claim takes and what it leaves: limits, pauses and the floor, under many claimers."""
+"""What a claim takes and what it leaves: limits, pauses and the floor, with many claimers."""
 
 import threading
 import uuid
@@ -89,9 +89,7 @@ def test_a_claim_never_waits(superuser: psycopg.Connection, worker: psycopg.Conn
     with psycopg.connect(database_url) as locker:
         for locked in ("kronos.endpoint_gate", "kronos.execution_live"):
             locker.execute(f"select from {locked} for update")
-            assert (
-                claim(worker, endpoint)[1] == []
-            )  # one that waited would end in the error of lock_timeout: the lock stays
+            assert claim(worker, endpoint)[1] == []  # waiting would fail by lock_timeout: the lock stays
             locker.rollback()
     assert len(claim(worker, endpoint)[1]) == 3
 
@@ -113,7 +111,7 @@ def test_a_paused_endpoint_and_a_later_execution_are_not_claimed(
 
 
 def test_nothing_of_a_cancelled_job_is_claimed(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    """Its executions are ended in steps; until then they stand in the queue with the others."""
+    """Its executions are ended in steps; until then they are in the queue with the others."""
     endpoint = add_endpoint(superuser)
     cancelled, other = add_executions(superuser, endpoint, 2)
     superuser.execute(
@@ -137,7 +135,8 @@ def test_nothing_of_a_cancelled_job_is_claimed(superuser: psycopg.Connection, wo
 def test_a_lease_is_the_timeout_and_a_margin_and_no_shorter_than_the_shortest(
     superuser: psycopg.Connection, worker: psycopg.Connection, timeout_ms: int, lease_ms: int
 ) -> None:
-    """Of a margin of 5 s and a shortest one of 15: who else claims it sooner delivers what is being delivered."""
+    """With a margin of 5 s and a minimum of 15 s. With a shorter lease, another worker would deliver it a second
+    time."""
     endpoint = add_endpoint(superuser)
     add_executions(superuser, endpoint)
     superuser.execute("update kronos.execution_live set timeout_ms = %s", [timeout_ms])
@@ -166,13 +165,13 @@ def test_an_execution_has_started_with_its_first_claim_and_each_is_an_attempt(
 def test_each_endpoint_with_something_to_claim_is_due_once_and_one_whose_work_is_claimed_is_not(
     superuser: psycopg.Connection, worker: psycopg.Connection, known: int
 ) -> None:
-    """Those that a worker knows, in whatever order, and the others between them."""
+    """Those that a worker knows, in any order, and the others between them."""
     endpoints = [add_endpoint(superuser) for _ in range(9)]
     for endpoint in endpoints:
         add_executions(superuser, endpoint, 2)
     taken = endpoints[::3]
     assert len(claim(worker, *taken)[1]) == 6
-    add_executions(superuser, endpoints[0])  # besides what is claimed
+    add_executions(superuser, endpoints[0])  # in addition to the claimed ones
     ids = [endpoint.endpoint_id for endpoint in endpoints[:known]]
     look = {"endpoint_ids": ids, "floors": [EVERYTHING] * known, "since_seconds": 3600.0}
     due = [row[0] for row in run(worker, "list_due_endpoints", look)]
@@ -208,7 +207,7 @@ def test_a_limit_can_be_switched_on_and_off_while_claims_run(
     counted, second = claim(worker, endpoint, quota=50)
     assert (len(second), in_flight(superuser, endpoint)) == (4, 4)
     finalize(worker, uncounted, first)
-    assert in_flight(superuser, endpoint) == 4  # those that were not counted give nothing back
+    assert in_flight(superuser, endpoint) == 4  # uncounted ones give nothing back
     superuser.execute(limit, [None, endpoint.endpoint_id])
     unlimited, third = claim(worker, endpoint, quota=5)
     finalize(worker, counted, second)

@@ -1,4 +1,4 @@
-"""What the statements' callers promise: no result stops its batch, rotation is exact, wakes are not lost."""
+"""The guarantees of the statements' callers: no result blocks its batch, rotation is exact, wakes are not lost."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -173,7 +173,7 @@ async def test_a_finalize_is_repeated_until_it_is_answered(
 
 
 class LossyLink(Link):
-    """PostgreSQL does what it is asked the nth time, and its answer is lost."""
+    """PostgreSQL executes the nth statement, but its answer is lost."""
 
     nth = 0
 
@@ -185,11 +185,10 @@ class LossyLink(Link):
         return found
 
     async def pause(self) -> None:
-        """It is there again at once."""
+        """The connection is back immediately."""
 
 
-# Of each result: what is odd about it, its verdict (ALREADY where the answer was lost), its execution's status and
-# attempts.
+# For each result: its peculiarity, its verdict (ALREADY if the answer was lost), its execution's status and attempts.
 _BROUGHT: dict[str, tuple[dict[str, Any], str, str, list[str]]] = {
     "well": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),
     "limited": ({}, "SUCCESS", "SUCCESS", ["SUCCESS"]),

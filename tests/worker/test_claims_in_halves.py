@@ -1,4 +1,4 @@
-"""A busy worker's next claim is under way while its deliveries are, and a delivery leaves nothing for the garbage
+"""A busy worker's next claim runs while its deliveries are in progress, and a delivery leaves nothing for the garbage
 collector."""
 
 import asyncio
@@ -22,11 +22,11 @@ from kronos.worker.loop import Loop
 from kronos.worker.wake import Wake
 from worker.running import until
 
-_LONG = 600_000  # ms: no test waits so long
+_LONG = 600_000  # ms: no test waits this long
 
 
 class CountingLink(Link):
-    """Remembers how many executions each claim asked for."""
+    """Records how many executions each claim asked for."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url, "test", Outage())
@@ -72,7 +72,7 @@ async def _working(database_url: str, *, concurrency: int) -> AsyncIterator[Coun
 async def test_a_claim_leaves_half_of_the_slots_to_the_next_one(
     superuser: psycopg.Connection, database_url: str, concurrency: int, asked: list[int]
 ) -> None:
-    """None of the receiver's answers has come when the next claim is sent."""
+    """The receiver has answered nothing when the next claim is sent."""
     released = asyncio.Event()
 
     async def hang(talk: Talk) -> None:
@@ -92,8 +92,8 @@ async def test_a_claim_leaves_half_of_the_slots_to_the_next_one(
 
 
 async def test_deliveries_leave_no_garbage_for_the_collector(superuser: psycopg.Connection, database_url: str) -> None:
-    """What they are made of goes with the last that knows it. Where two know each other, all of it waits for a
-    collection, of 2 us a delivery."""
+    """A delivery's objects are freed with their last reference. A reference cycle keeps all of them until a collection,
+    which takes 2 us per delivery."""
     async with Receiver(answer(), keep=True) as receiver, _working(database_url, concurrency=10):
         endpoint = add_endpoint(superuser, url=receiver.url, timeout_ms=_LONG)
         add_executions(superuser, endpoint, 20, is_told=True)
@@ -106,7 +106,7 @@ async def test_deliveries_leave_no_garbage_for_the_collector(superuser: psycopg.
                 found = gc.collect()
             finally:
                 gc.enable()
-    assert found < 100, "of the parts of a hundred deliveries"
+    assert found < 100, "garbage that a hundred deliveries left"
 
 
 def _is_stored(superuser: psycopg.Connection, count: int) -> bool:

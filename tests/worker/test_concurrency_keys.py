@@ -1,5 +1,5 @@
-"""concurrency_key: of what has the same key, so many are under way at once; what waits for one stands in nobody's
-way."""
+"""concurrency_key: a limited number of deliveries with the same key are in progress at once; those that wait for a key
+do not block others."""
 
 import uuid
 from collections import Counter
@@ -57,7 +57,7 @@ def test_of_a_key_no_more_are_claimed_than_may_be_and_the_others_pass_them(
     assert set(ids) == {*first[:2], *second[:2], *others}
     assert (_parked(superuser, endpoint), in_flight(superuser, endpoint)) == ([*first[2:], second[2]], 4)
     finalize(worker, token, [first[0]])
-    assert _parked(superuser, endpoint) == [*first[3:], second[2]], "the oldest of the key is let go"
+    assert _parked(superuser, endpoint) == [*first[3:], second[2]], "the oldest of the key is released"
     again, ids = claim(worker, endpoint)
     assert ids == [first[2]]
     finalize(worker, again, ids, "PERMANENT")
@@ -76,16 +76,16 @@ def test_whatever_ends_or_gives_back_an_execution_lets_the_next_of_its_key_go(
     assert ids == waiting[:1]
     finalize(worker, token, ids, "FAILED", retry=timedelta(hours=1))
     token, ids = claim(worker, endpoint)
-    assert ids == waiting[1:2], "one that waits for its retry holds no place"
+    assert ids == waiting[1:2], "one that waits for its retry holds no slot of the key"
     release(worker, token, ids)
     token, ids = claim(worker, endpoint)
-    assert ids == waiting[1:2], "what was given back unsent is first again"
+    assert ids == waiting[1:2], "an execution given back unsent is first again"
     end_leases(superuser, ids)
     assert expire(worker) == (1, 0)
     token, ids = claim(worker, endpoint)
     assert len(ids) == 1
     superuser.execute('select kronos.cancel_executions(%s, \'{"code": "by_hand"}\')', [ids])
-    assert claim(worker, endpoint)[1] == [], "it is under way until its worker says so"
+    assert claim(worker, endpoint)[1] == [], "it is in progress until its worker reports it"
     release(worker, token, ids)
     _, ids = claim(worker, endpoint)
     assert len(ids) == 1
@@ -95,10 +95,10 @@ def test_whatever_ends_or_gives_back_an_execution_lets_the_next_of_its_key_go(
 def test_what_waits_for_its_key_goes_in_the_order_of_its_priority_and_age(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    """A step of priority is a minute of waiting there as well."""
+    """A step of priority is worth a minute of waiting here as well."""
     endpoint = add_endpoint(superuser)
     _limit(superuser, endpoint, 1)
-    order = [(-10, 600), (0, 600), (10, 60), (0, 590), (3, 430), (-10, 30)]  # priority, due so many seconds ago
+    order = [(-10, 600), (0, 600), (10, 60), (0, 590), (3, 430), (-10, 30)]  # priority, due this many seconds ago
     made = {}
     for priority, age in order:
         (made[priority, age],) = _add(superuser, endpoint, 1, "a", due_in_seconds=-age)
@@ -162,7 +162,7 @@ def test_what_waits_for_its_key_expires_is_cancelled_and_is_shown_as_queued(
 def test_what_a_limit_held_back_goes_when_the_limit_is_raised_changed_or_taken_away(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    """It follows the template of now, and what is under way counts under the key that it was claimed with."""
+    """Waiting executions follow the current template; those in progress count under the key of their claim."""
     endpoint = add_endpoint(superuser)
     _limit(superuser, endpoint, 1)
     _add(superuser, endpoint, 8, "a")
@@ -208,7 +208,7 @@ def test_thousands_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
     assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 400
     assert _running(superuser, endpoint).total() == 9
     let_go = f"select kronos.release_parked('{endpoint.endpoint_id}', 'full')"
-    assert value(superuser, let_go) == 0, "and its statements are planned"
+    assert value(superuser, let_go) == 0, "including the planning of its statements"
     superuser.execute("update kronos.endpoint_gate set key_max = 3 where endpoint_id = %s", [endpoint.endpoint_id])
     assert buffers(superuser, let_go) < 150
     assert len(_parked(superuser, endpoint)) == 2_997
@@ -241,9 +241,9 @@ def test_the_sweep_goes_round_all_keys_and_costs_nothing_where_none_is_full(
 
 
 def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, database_url: str) -> None:
-    """Six claimers of two endpoints, one of which is limited in other ways too: they end what they took, well or badly,
-    give it back, or are never heard of again. Of no key are more under way than may be, and all is delivered without
-    the sweep."""
+    """Six claimers of two endpoints, one of which has other limits too: they finish their claims, with success or
+    failure, give them back, or disappear. The limit of a key is never exceeded, and everything is delivered without the
+    sweep."""
     workspace_id = add_workspace(superuser)
     endpoints = [
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100),
@@ -275,8 +275,8 @@ def _lose(_: psycopg.Connection, undertaker: psycopg.Connection, execution_id: U
 def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
 ) -> None:
-    """take_keyed has a newer snapshot than the claim that calls it: a slot for each that only it saw was never given
-    back."""
+    """take_keyed has a newer snapshot than the claim that calls it. A slot for an execution that only it saw was never
+    given back."""
     endpoint = add_endpoint(superuser, max_in_flight=3)
     _limit(superuser, endpoint, 2)
     (first,) = _add(superuser, endpoint, 1, "a")
@@ -296,7 +296,7 @@ def test_what_came_while_a_claim_was_under_way_holds_no_slot_until_it_is_claimed
 def test_what_is_changed_while_a_claim_is_under_way_is_left_to_the_next_under_the_key_that_it_has_then(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection
 ) -> None:
-    """It is not where the claim has seen it, and holds no slot."""
+    """Its row is no longer where the claim has seen it, and it holds no slot."""
     endpoint = add_endpoint(superuser, max_in_flight=3)
     _limit(superuser, endpoint, 1)
     (first,), (second,) = _add(superuser, endpoint, 1, "a"), _add(superuser, endpoint, 1, "b")
@@ -330,7 +330,7 @@ async def test_a_worker_delivers_all_of_a_key_one_at_a_time_without_waiting_for_
 def test_what_is_under_way_under_other_keys_is_not_read(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    """A hundred keys beside 300 under way: each row is read twice, and of what is under way its own key alone."""
+    """A hundred keys, with 300 in progress: each row is read twice, and of those in progress only its own key's."""
     endpoint = add_endpoint(superuser)
     _limit(superuser, endpoint, 2)
     ids = add_executions(superuser, endpoint, 400)
@@ -343,7 +343,7 @@ def test_what_is_under_way_under_other_keys_is_not_read(
     superuser.execute("vacuum (analyze) kronos.execution_live")
     assert len(claim(worker, endpoint, quota=300)[1]) == 300
     picked = f"select cardinality(places) from kronos.take_keyed('{endpoint.endpoint_id}', 100)"
-    assert value(superuser, picked) == 100, "and its statements are planned"
+    assert value(superuser, picked) == 100, "including the planning of its statements"
     assert buffers(superuser, picked) < 850
     assert _running(superuser, endpoint).total() == 300
 
@@ -393,7 +393,7 @@ def test_a_key_is_the_text_that_its_template_comes_to(
     _limit(superuser, endpoint, 2, template_text)
     add_executions(superuser, endpoint, 1, input=input)
     claim(worker, endpoint)
-    assert list(_running(superuser, endpoint)) == [found], "a claim puts short ones together itself"
+    assert list(_running(superuser, endpoint)) == [found], "a claim builds short keys itself"
     if key.startswith("sha256:"):
         assert (found[:7], len(found)) == ("sha256:", 71)
     else:

@@ -1,5 +1,5 @@
-"""A graceful end that cuts deliveries off tells of them, and gives their leases back: the next worker goes on without
-waiting for these."""
+"""A graceful shutdown that cuts deliveries off reports them, and gives their leases back: the next worker does not have
+to wait for the leases to end."""
 
 import os
 import signal
@@ -105,8 +105,8 @@ async def test_what_must_not_be_sent_again_is_failed(
 
 
 class _Watch:
-    """How long a worker takes to end, but for what it, and this process, waited for a core: at a load of 20 that is
-    most of it."""
+    """How long a worker takes to end, without the time that it, and this process, waited for a core: at a load of 20
+    that is most of it."""
 
     def __init__(self, worker: Worker) -> None:
         self._process = worker.process
@@ -114,7 +114,7 @@ class _Watch:
         self.seconds = 0.0
 
     def is_over(self) -> bool:
-        self.seconds = self._now() - self._began  # before it is reaped, for then nobody knows
+        self.seconds = self._now() - self._began  # before it is reaped, which loses the figure
         return self._process.poll() is not None
 
     def _now(self) -> float:
@@ -137,14 +137,14 @@ async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in
             worker.tell(signal.SIGINT)
             await until(took.is_over, "the worker to end")
             assert worker.process.returncode == 0
-            assert took.seconds < 7.5, "0.2 s and 4 s more: `kronos up` kills what is there 5 s after its time"
+            assert took.seconds < 7.5, "0.2 s and 4 s more: `kronos up` kills remaining processes 5 s after its time"
     assert "left to their leases" in worker.log
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
 
 
 @contextmanager
 def taking_no_connections(database_url: str) -> Iterator[None]:
-    """The database goes on for who is connected."""
+    """The database stays available to existing connections only."""
     name = sql.Identifier(str(conninfo_to_dict(database_url)["dbname"]))
     with psycopg.connect(make_conninfo(database_url, dbname="postgres"), autocommit=True) as elsewhere:
         elsewhere.execute(sql.SQL("alter database {} allow_connections false").format(name))

@@ -1,4 +1,5 @@
-"""What outcomes make of an endpoint: slowed down, gone, disabled after nothing but failures, tried, enabled again."""
+"""The effect of outcomes on an endpoint: slowed down, gone, disabled after nothing but failures, on trial, enabled
+again."""
 
 import threading
 from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ RULE = {"disable_after_seconds": 3600, "disable_after_attempts": 3, "probe_secon
 
 
 def shown(connection: psycopg.Connection, endpoint: EndpointRow) -> dict[str, Any]:
-    """Its health as GET has it."""
+    """Its health as GET returns it."""
     row = connection.execute(
         "select health from kronos.endpoint_details where endpoint_id = %s", [endpoint.endpoint_id]
     ).fetchone()
@@ -31,13 +32,13 @@ def state(connection: psycopg.Connection, endpoint: EndpointRow) -> tuple[str, b
 
 
 def fail(worker: psycopg.Connection, endpoint: EndpointRow, **said: Any) -> None:
-    """One attempt that fails, and is due again at once."""
+    """Let one attempt fail, and make it due again immediately."""
     token, (claimed,) = claim(worker, endpoint, quota=1)
     assert finalize(worker, token, [claimed], "FAILED", retry=timedelta(0), **said) == {claimed: "RETRY"}
 
 
 def disable(superuser: psycopg.Connection, worker: psycopg.Connection, clock: Clock, endpoint: EndpointRow) -> None:
-    """By its rule."""
+    """Disable it, by its rule."""
     fail(worker, endpoint)
     clock.step(HOUR)
     fail(worker, endpoint)
@@ -109,7 +110,7 @@ def test_an_endpoint_that_is_gone_is_disabled_until_it_is_enabled_by_hand(
     token, (first, second) = claim(worker, endpoint, quota=2)
     finalize(worker, token, [first], "PERMANENT", is_gone=True)
     assert (shown(superuser, endpoint)["state"], shown(superuser, endpoint)["reason"]["code"]) == ("DISABLED", "gone")
-    finalize(worker, token, [second])  # on its way when the other was answered: it proves nothing
+    finalize(worker, token, [second])  # in progress when the other was answered: it proves nothing
     clock.step(timedelta(days=7))
     assert state(superuser, endpoint)[:2] == ("DISABLED", False)
     assert claim(worker, endpoint)[1] == []
@@ -128,7 +129,7 @@ def test_nothing_but_failures_for_as_long_and_as_often_as_the_rule_says_disables
         clock.step(step)
         fail(worker, endpoint)
         fail(worker, without)
-    assert state(superuser, endpoint) == ("FAILING", False, 3)  # often enough, and not yet for so long
+    assert state(superuser, endpoint) == ("FAILING", False, 3)  # often enough, but not yet for long enough
     clock.step(2 * MINUTE)
     fail(worker, endpoint)
     fail(worker, without)
@@ -297,7 +298,7 @@ def test_a_success_on_its_way_when_the_rule_disabled_enables(
 def test_a_failure_and_a_success_that_are_finalized_together_leave_a_whole_state(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    """Whichever is stored last decides; slots are counted back, and neither waits for the other for ever."""
+    """The one that is stored last decides. Slots are given back, and neither waits for the other forever."""
     endpoint = add_endpoint(superuser, retry_policy={**RULE, "disable_after_seconds": 1, "disable_after_attempts": 1})
     others = [add_endpoint(superuser, max_in_flight=50) for _ in range(3)]
     errors: list[BaseException] = []

@@ -1,4 +1,5 @@
-"""No workspace takes all of a worker: what is kept for the others, and that they get it while its requests hang."""
+"""No workspace takes all of a worker's slots: how many are reserved for others, and that the others get them while its
+requests hang."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +29,7 @@ def test_a_workspace_alone_has_all_of_the_concurrency_and_a_tenth_more_is_kept(c
     free = shares.slots - shares.under_way
     assert concurrency / 10 <= free <= concurrency / 10 + 1
     assert not shares.has_room("a", free)
-    assert not shares.has_room(UNKNOWN, free), "it may be the same one"
+    assert not shares.has_room(UNKNOWN, free), "it may be the same workspace"
     assert shares.has_room("b", free)
     shares.ended("a")
     assert shares.share_out(["a"], free + 1) == [1]
@@ -36,7 +37,8 @@ def test_a_workspace_alone_has_all_of_the_concurrency_and_a_tenth_more_is_kept(c
 
 @given(concurrency=st.integers(1, 400), held=st.integers(0, 400), more=st.integers(1, 400))
 def test_who_asks_for_so_many_is_given_them_of_the_room_for_them(concurrency: int, held: int, more: int) -> None:
-    """One workspace alone, as claims of half of the slots ask for it: so many, or what it may have left."""
+    """One workspace on its own, as claims of half of the slots request it: the requested number, or what it may still
+    have."""
     shares, held = Shares(concurrency), min(held, concurrency)
     shares.began(["a"] * held)
     free = shares.slots - shares.under_way
@@ -63,7 +65,7 @@ def test_workspaces_that_hang_one_after_another_leave_something_each_time() -> N
     steps=st.lists(st.tuples(st.sets(st.integers(0, 11), min_size=1), st.lists(st.integers(0, 11))), max_size=12),
 )
 def test_shares_are_bounded_and_leave_nobody_out(concurrency: int, steps: list[tuple[set[int], list[int]]]) -> None:
-    """Some workspaces come and take what they may have, some deliveries end, and so on."""
+    """Some workspaces come and take their shares, some deliveries end, and so on."""
     shares, held = Shares(concurrency), Counter[str]()
     for come, ends in steps:
         free = shares.slots - shares.under_way
@@ -72,11 +74,11 @@ def test_shares_are_bounded_and_leave_nobody_out(concurrency: int, steps: list[t
         left = free - sum(quotas.values())
         assert left >= -shares.guests
         assert all(quota >= 0 for quota in quotas.values())
-        assert any(quotas.values()) == bool(sharing), "else the worker would turn"
+        assert any(quotas.values()) == bool(sharing), "otherwise the worker would spin"
         assert all(one in sharing or held[one] or left == -shares.guests for one in map(str, come))
         for one, quota in quotas.items():
             if held[one] == 0 and quota == 0:
-                assert left == -shares.guests, "only where there is nothing left has one nothing"
+                assert left == -shares.guests, "a workspace gets nothing only when nothing is left"
             if held[one] + quota > 1 and quota:
                 assert held[one] + quota <= (left + 1) * concurrency / shares.reserve
         filled = [held[one] + quota for one, quota in quotas.items() if quota]
@@ -100,7 +102,7 @@ def test_the_endpoints_of_a_full_workspace_wait_and_keep_their_turns() -> None:
     shares.began(["a"] * 10)
     assert (bool(rotation), rotation.has_turn(1), rotation.next(1)) == (True, False, [])
     rotation.offer_first(["new"])
-    assert not rotation.has_turn(1), "nobody knows whose it is"
+    assert not rotation.has_turn(1), "its workspace is unknown"
     rotation.offer({"a1": "a", "a2": "a", "new": "b"})
     assert [(one.endpoint_id, one.quota) for one in rotation.next(1)] == [("new", 1)]
     rotation.failed(rotation.next(1))
@@ -121,7 +123,7 @@ def test_whose_an_endpoint_is_is_known_of_those_claimed_last(monkeypatch: pytest
 
 
 async def test_a_worker_that_is_stuck_waits_and_does_not_turn(link: Link) -> None:
-    """With nobody in turn that may have what is free it goes round once for each delivery that ends."""
+    """If no workspace in turn may have the free slots, it goes round once for each delivery that ends."""
     wake = Wake(poll_seconds=60)
     loop, turns = _loop(link, wake, concurrency=100), 0
     wait = wake.wait
@@ -155,7 +157,7 @@ _LONG = 300_000  # ms: none ends while the test lasts
 
 
 class _Hanging:
-    """A receiver that answers when it is released; how many requests are open."""
+    """A receiver that answers when it is released, and counts the open requests."""
 
     def __init__(self) -> None:
         self.open = self.ended = 0
@@ -174,8 +176,8 @@ class _Hanging:
 async def test_a_tenant_with_500_hanging_requests_delays_nobody(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
-    """A concurrency of 100. One workspace's requests hang, on two endpoints, and then another's: a third one's are
-    delivered while all that were sent are open. When they are answered, all the others go."""
+    """With a concurrency of 100, one workspace's requests hang, on two endpoints, and then another's. A third one's are
+    delivered while all that were sent are open. When they are answered, all the others are delivered too."""
     first, second = _Hanging(), _Hanging()
     async with (
         Receiver(first, keep=True) as hanging,

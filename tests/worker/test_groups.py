@@ -1,4 +1,4 @@
-"""Endpoints that name a group are delivered to by the workers that serve it, the others by those that serve none."""
+"""Endpoints that name a group are served by the workers of that group, the others by the workers without a group."""
 
 from collections.abc import Callable, Iterator
 from uuid import UUID
@@ -36,7 +36,7 @@ def looked(worker: psycopg.Connection) -> set[UUID]:
 def test_a_worker_finds_and_claims_what_is_of_its_groups_alone(
     superuser: psycopg.Connection, worker: psycopg.Connection, served: psycopg.Connection
 ) -> None:
-    """One that names no group, as each of the release before, has never a delivery of one."""
+    """A worker without a group, like each of the previous release, never gets a delivery of one."""
     default, gpu, private, other = (in_group(superuser, name) for name in (None, "gpu", "private-net", "other"))
     ids = [add_executions(superuser, endpoint)[0] for endpoint in (default, gpu, private, other)]
     assert looked(worker) == {default.endpoint_id}
@@ -96,7 +96,8 @@ async def test_a_worker_of_a_group_is_seen_while_it_is_there_and_delivers(
 
 
 def served_groups(superuser: psycopg.Connection) -> tuple[list[str], bool, bool]:
-    """The groups for which something has waited for a minute without a worker; whether gpu is served, and none."""
+    """The groups for which an execution has waited for a minute without a worker; whether workers serve gpu, and no
+    group."""
     (row,) = records(
         superuser,
         "select unserved_groups as waiting, kronos.is_group_served('gpu') as gpu, kronos.is_group_served(null) as none "

@@ -1,4 +1,4 @@
-"""What a worker costs that has nothing to do, however many workspaces and endpoints there are."""
+"""The cost of an idle worker, however many workspaces and endpoints there are."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ insert into kronos.endpoint_gate (endpoint_id, workspace_id) select endpoint_id,
 
 
 def _pages(database_url: str, name: str, params: dict[str, object]) -> int:
-    """What a statement reads once its plan is kept."""
+    """The pages that a statement reads once its plan is kept."""
     with as_worker(database_url) as worker:
         for _ in range(6):
             run(worker, name, params)
@@ -37,7 +37,7 @@ def _pages(database_url: str, name: str, params: dict[str, object]) -> int:
 
 
 class _Recording(Link):
-    """Remembers which statements were run."""
+    """Records which statements were run."""
 
     def __init__(self, database_url: str) -> None:
         super().__init__(database_url, "test", Outage())
@@ -72,7 +72,7 @@ def test_a_look_and_the_upkeep_cost_the_same_with_thousands_of_idle_workspaces(
     before = [_pages(database_url, "list_due_endpoints", FULL_LOOK), _pages(database_url, "upkeep", upkeep)]
     superuser.execute(_MANY, [depth(4_000, deep=10_000)])
     while value(superuser, "select kronos.seal_audit(10000)"):
-        pass  # that they were made; then they are idle
+        pass  # seals the audit of their creation; then they are idle
     superuser.execute("vacuum analyze")
     after = [_pages(database_url, "list_due_endpoints", FULL_LOOK), _pages(database_url, "upkeep", upkeep)]
     assert after[0] <= before[0] + 4  # an index may have one level more

@@ -29,7 +29,7 @@ def _endpoint(connection: psycopg.Connection, cluster: MockCluster, **changes: A
 async def test_an_execution_becomes_a_record_and_its_place_the_output(
     superuser: psycopg.Connection, start: Callable[..., Worker], cluster: MockCluster
 ) -> None:
-    """An error of the broker costs an attempt; the next has the same key. SIGTERM ends the worker in order."""
+    """An error of the broker costs an attempt; the next one has the same key. SIGTERM ends the worker in order."""
     cluster.refuse(PRODUCE, [19])
     spec = {"key_template": "{{input.id}}", "value_template": {"order": "{{input.id}}"}, "headers": {"team": "a"}}
     (execution_id,) = add_executions(superuser, _endpoint(superuser, cluster, spec=spec), input={"id": 12})

@@ -1,5 +1,5 @@
-"""A batch of successes frees its concurrency keys by one call, after the lock of the gates; what else ends there, by
-the trigger."""
+"""A batch of successes frees its concurrency keys in one call, after locking the gates; for other ends the trigger
+does."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -39,12 +39,12 @@ def _parked(connection: psycopg.Connection) -> list[UUID]:
 
 
 def _succeed(connection: psycopg.Connection, token: UUID, ids: list[UUID]) -> list[tuple[Any, ...]]:
-    """What the statement for limited endpoints left to the others."""
+    """Run the statement for limited endpoints; return what it left to the others."""
     return run(connection, "finalize_limited_successes", finalize_params(token, ids, "SUCCESS", False, timedelta()))
 
 
 def test_a_batch_frees_the_keys_of_all_that_it_ends(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    """Two keyed endpoints, one of them with two of a key at once, and one that is limited and has no keys."""
+    """Two keyed endpoints, one of which allows two of a key at once, and one that is limited and has no keys."""
     single, double, limited = _keyed(superuser), _keyed(superuser, most=2), add_endpoint(superuser, max_in_flight=9)
     of_a, of_b = _add(superuser, single, 2, "a"), _add(superuser, single, 3, "b")
     of_two = _add(superuser, double, 5, "a")
@@ -52,7 +52,7 @@ def test_a_batch_frees_the_keys_of_all_that_it_ends(superuser: psycopg.Connectio
     token, ids = claim(worker, single, double, limited, quota=20)
     assert set(ids) == {of_a[0], of_b[0], *of_two[:2], *others}
     assert _succeed(worker, token, ids) == []
-    assert set(_parked(superuser)) == {of_b[2], of_two[4]}, "of each key as many are let go as have room"
+    assert set(_parked(superuser)) == {of_b[2], of_two[4]}, "for each key, as many are released as there is room for"
     token, ids = claim(worker, single, double, limited, quota=20)
     assert set(ids) == {of_a[1], of_b[1], *of_two[2:4]}
     assert _succeed(worker, token, ids) == []
@@ -63,7 +63,7 @@ def test_a_batch_frees_the_keys_of_all_that_it_ends(superuser: psycopg.Connectio
 def test_what_else_ends_in_the_transaction_frees_its_key_as_ever(
     superuser: psycopg.Connection, worker: psycopg.Connection, has_key: bool
 ) -> None:
-    """The trigger stands back for one statement, and not for what follows it."""
+    """The trigger is off for one statement, and not for the statements after it."""
     endpoint, limited = _keyed(superuser), add_endpoint(superuser, max_in_flight=9)
     of_a, of_b = _add(superuser, endpoint, 2, "a"), _add(superuser, endpoint, 2, "b")
     (other,) = add_executions(superuser, limited, 1)
@@ -91,8 +91,9 @@ def test_a_batch_that_ends_nothing_frees_nothing(superuser: psycopg.Connection, 
 def test_what_is_parked_while_a_batch_waits_for_the_gate_is_let_go_by_it(
     superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
 ) -> None:
-    """A claim holds the gate, sees the key in use and parks the next one; the batch that ends its use comes after it,
-    with a snapshot of before. Without a look at what is there then, it would wait for the sweep."""
+    """A claim holds the gate, sees the key in use and parks the next execution. The batch that frees the key comes
+    after it, with an older snapshot. If it did not read the current state, the parked execution would wait for the
+    sweep."""
     endpoint = _keyed(superuser)
     first, second = _add(superuser, endpoint, 2, "a")
     superuser.execute(

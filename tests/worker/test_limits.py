@@ -1,4 +1,4 @@
-"""Limits: rates of endpoints, how many deliveries of a workspace are under way; exact under claimers that crash."""
+"""Limits: rates of endpoints, and deliveries of a workspace in progress; exact with claimers that crash."""
 
 import time
 import uuid
@@ -26,7 +26,7 @@ from worker.crashing import six_claimers
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, run
 from worker.running import Worker, until
 
-_NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)  # what tests make is due then
+_NOON = datetime(2040, 1, 1, 12, tzinfo=UTC)  # executions of these tests are due then
 
 
 def _set_rate(connection: psycopg.Connection, endpoint: EndpointRow, count: int, seconds: int, burst: int) -> None:
@@ -48,7 +48,7 @@ def _counted(connection: psycopg.Connection, workspace_id: UUID) -> int | None:
 
 
 def _closed(connection: psycopg.Connection, *endpoints: EndpointRow, quota: int = 10) -> dict[UUID, float | None]:
-    """Which endpoints a claim says are closed, and for how many ms; it takes what there is."""
+    """The endpoints that a claim reports as closed, and for how many ms; it takes what there is."""
     rows = run(connection, "claim_executions", claim_params(endpoints, quota))
     return {row[3]: row[-1] for row in rows if row[0] is None}
 
@@ -95,7 +95,7 @@ def test_a_clock_that_is_set_back_or_forward_gives_no_flood_and_no_stop(
     clock.stand(_NOON - timedelta(hours=1))
     assert claim(worker, endpoint)[1] == []
     clock.stand(_NOON - timedelta(hours=1) + timedelta(seconds=1))
-    assert len(claim(worker, endpoint)[1]) == 1, "tokens come on the new time as well"
+    assert len(claim(worker, endpoint)[1]) == 1, "tokens arrive by the new clock as well"
     clock.stand(_NOON + timedelta(days=365))
     assert len(claim(worker, endpoint)[1]) == 2
 
@@ -111,8 +111,8 @@ def test_a_rate_is_a_token_bucket(
     rate: tuple[int, int, int],
     steps: list[tuple[int, int, bool]],
 ) -> None:
-    """Against a bucket in exact numbers: the clock moves by so many ms, back as well; so many are wanted of what is
-    due, by a claimer with or without another endpoint."""
+    """Compared with a bucket in exact numbers: the clock moves by these ms, also backwards; a claimer, with or without
+    another endpoint, requests this many of the due executions."""
     count, seconds, burst = rate
     endpoint, beside = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=1)
     add_executions(superuser, endpoint, 150)
@@ -131,8 +131,8 @@ def test_a_rate_is_a_token_bucket(
 
 
 def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, database_url: str) -> None:
-    """Six claimers of three endpoints of two workspaces: they end what they took, well or badly, give it back, or are
-    never heard of again. At no moment more than the limits are under way, and all is delivered."""
+    """Six claimers of three endpoints of two workspaces: they finish their claims, with success or failure, give them
+    back, or disappear. The limits are never exceeded, and everything is delivered."""
     workspaces = [add_workspace(superuser), add_workspace(superuser)]
     endpoints = [
         add_endpoint(superuser, workspaces[0], max_attempts=100, max_crashes=100),
@@ -172,7 +172,7 @@ def _lose(claimer: psycopg.Connection, undertaker: psycopg.Connection, execution
 def test_an_endpoint_on_trial_gives_one_delivery_whatever_limits_it_has_beside(
     superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
 ) -> None:
-    """Four claimers at once: one of its executions is under way, and of its workspace as many as may be."""
+    """Four claimers at once: one of its executions is in progress, and of its workspace as many as the limit allows."""
     clock, workspace_id = Clock(superuser), add_workspace(superuser)
     tried, sibling = add_endpoint(superuser, workspace_id, max_in_flight=5), add_endpoint(superuser, workspace_id)
     add_executions(superuser, tried, 10)
@@ -220,7 +220,7 @@ async def test_a_limit_that_was_changed_while_nobody_listened_holds_once_the_wor
         await until(lambda: value(superuser, left) == 1, "the only token")
         await until(lambda: value(superuser, "select rate_tokens < 1 from kronos.endpoint_gate"), "the claim")
         with superuser.transaction():
-            superuser.execute("set local session_replication_role = replica")  # nobody is notified
+            superuser.execute("set local session_replication_role = replica")  # without notifications
             _set_rate(superuser, endpoint, 1000, 1, 10)
         superuser.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity"
@@ -232,7 +232,7 @@ async def test_a_limit_that_was_changed_while_nobody_listened_holds_once_the_wor
 async def test_a_worker_delivers_at_the_rate_and_at_once_when_it_is_changed(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
-    """With a token a day, and then one in 25 ms: nothing of it waits for the poll."""
+    """With a token per day, and then one per 25 ms: nothing waits for the poll."""
     async with Receiver(answer(), keep=True) as receiver:
         endpoint, free = add_endpoint(superuser, url=receiver.url), add_endpoint(superuser, url=receiver.url)
         _set_rate(superuser, endpoint, 1, 86_400, 1)
@@ -268,7 +268,7 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
         return [one.endpoint_id for one in rotation.next(100)]
 
     rotation.claimed([], [], [Closed(rated, "a", 86_400_000.0)])
-    assert rotation.opens_at == 1060.0, "no longer, for a limit may be another by then"
+    assert rotation.opens_at == 1060.0, "no longer, because the limit may have changed by then"
     rotation.open_all()
     close()
     rotation.offer(dict.fromkeys(everyone, "a"))
@@ -282,7 +282,7 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
     close()
     now[0] += 1.0
     rotation.open_due()
-    assert set(turn()) == {rated, full, sibling}, "a slot that nobody reports is found after a second"
+    assert set(turn()) == {rated, full, sibling}, "a slot that is never reported is found after a second"
     close()
     rotation.open_all()
     assert set(turn()) == {rated, full, sibling}

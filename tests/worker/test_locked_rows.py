@@ -1,5 +1,5 @@
-"""A session that holds an execution's row, its endpoint's gate or its job keeps that result waiting and no other; one
-that holds an endpoint's row keeps none."""
+"""A session that locks an execution's row, its endpoint's gate or its job delays only that result; one that locks an
+endpoint's row delays none."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ async def test_what_somebody_has_locked_waits_alone_and_is_stored_once(
 def test_a_delivery_ends_while_somebody_has_its_endpoint_locked(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection, status: str
 ) -> None:
-    """Its first failure makes the endpoint's row of health."""
+    """Its first failure creates the endpoint's row of health."""
     endpoint = add_endpoint(superuser, max_in_flight=2)
     add_executions(superuser, endpoint, 2)
     token, ids = claim(worker, endpoint)

@@ -1,4 +1,4 @@
-"""When a worker looks for work, and what it asks for: its rotation of endpoints, its wakes, its slots."""
+"""When a worker looks for work, and what it requests: its rotation of endpoints, its wakes, its slots."""
 
 import asyncio
 import time
@@ -45,7 +45,7 @@ def test_an_endpoint_that_came_up_short_returns_when_one_of_its_runs_ends() -> N
 
 
 def test_what_is_due_before_all_clocks_has_no_floor_above_it() -> None:
-    """It is shown as of 1970, wherever it stands in the index."""
+    """It is shown as of 1970, wherever it is in the index."""
     rotation, first = Rotation(Shares(100)), datetime(1970, 1, 1, tzinfo=UTC)
     seen, taken = ids(2)
     rotation.look_fully([claims.DueEndpoint(seen, -1e12, first, "a")])
@@ -66,7 +66,7 @@ def test_a_look_begins_where_the_claims_of_the_last_endpoints_ended_and_where_ol
     )
     rotation.claimed([], [_claim(claimed[0], now - timedelta(hours=2))])
     assert rotation.floors.keys() == {old, claimed[0], *claimed[-63:]}
-    assert rotation.floors[claimed[0]] == now - timedelta(seconds=1), "a floor does not sink"
+    assert rotation.floors[claimed[0]] == now - timedelta(seconds=1), "a floor is never lowered"
     rotation.look_fully([])
     assert rotation.floors == {}
 
@@ -94,7 +94,7 @@ def _claim(endpoint_id: str, due_at: datetime) -> claims.Claim:
 
 
 class Clock:
-    """Stands in for the machine's monotonic clock: who stood still for 50 ms would see the two looks as one."""
+    """Replaces the machine's monotonic clock: after a stall of 50 ms, two looks would count as one."""
 
     now = 1000.0
 
@@ -172,7 +172,7 @@ def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
 
 
 class AwayLink(Link):
-    """PostgreSQL is away for ten minutes, on the clock given, when a connection is asked for the nth time."""
+    """PostgreSQL is down for ten minutes, by the given clock, at the nth request for a connection."""
 
     def __init__(self, database_url: str, clock: Clock, *, nth: int) -> None:
         super().__init__(database_url, "test", Outage())
@@ -198,14 +198,14 @@ async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_foll
     _add_old_work(superuser, endpoint)
     clock.now += 25
     await loop._look()
-    assert loop._rotation, "what came to wait further back is found half a minute later at the latest"
+    assert loop._rotation, "older work that started to wait is found half a minute later at the latest"
     await link.close()
 
 
 async def test_what_is_due_is_looked_for_though_upkeep_fails(
     superuser: psycopg.Connection, link: Link, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever one part of it meets, as a row that is broken: no worker would deliver anything."""
+    """Whatever error a part of upkeep meets, such as a broken row: otherwise no worker would deliver anything."""
     superuser.execute(
         "create or replace function kronos.seal_audit(p_limit integer) returns integer language plpgsql as"
         " $$ begin raise 'it is broken'; end $$"
@@ -229,8 +229,8 @@ async def test_what_is_due_is_looked_for_though_upkeep_fails(
 async def test_leases_end_at_each_full_look_though_another_part_of_upkeep_fails(
     superuser: psycopg.Connection, link: Link, clock: Clock
 ) -> None:
-    """Full looks came when upkeep was not tried, and tries when no full look was: a lease that had ended for longer
-    than three seconds waited half a minute."""
+    """Full looks used to come only when upkeep was not tried, and the other way round: a lease that had expired more
+    than three seconds ago waited half a minute."""
     superuser.execute(
         "create or replace function kronos.seal_audit(p_limit integer) returns integer language plpgsql as"
         " $$ begin raise 'it is broken'; end $$"
@@ -270,14 +270,14 @@ async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed
         (told,) = listener.notifies(timeout=60, stop_after=1)
     wake.now()
     await loop._look()
-    assert not loop._rotation, "a look that is not full reads what came since the last full one"
+    assert not loop._rotation, "a look that is not full only reads rows newer than the last full one"
     wake.now(is_old=told.payload == "old")
     await loop._look()
     assert loop._rotation
 
 
 def end(loop: Loop, held: int) -> None:
-    """One delivery, so that so many are left."""
+    """End one delivery, so that this many are left."""
     loop._shares.ended("a")
     loop._held = held
     loop._slot_freed()
@@ -286,7 +286,7 @@ def end(loop: Loop, held: int) -> None:
 def test_a_claim_waits_for_half_of_the_slots_or_for_three_milliseconds(link: Link) -> None:
     async def run() -> None:
         loop, clock = _loop(link, Wake(poll_seconds=30), concurrency=100), asyncio.get_running_loop()
-        assert loop._has_room, "a lone execution is claimed at once"
+        assert loop._has_room, "a lone execution is claimed immediately"
         loop._shares.began(["a"] * 100)
         loop._has_room, loop._held = False, 100
         for held in range(99, 50, -1):

@@ -1,4 +1,4 @@
-"""/metrics of a worker: what it delivered, and nothing where nobody asks for it."""
+"""/metrics of a worker: its deliveries, and no port unless it is configured."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ async def test_it_counts_what_it_delivered(superuser: psycopg.Connection, start:
     assert found["kronos_process_info", "worker", "0.1.0"] == 1
     assert found["kronos_statements_total", "results.finalize_successes"] >= 1
     assert found["kronos_statement_errors_total", "results.finalize_successes"] == 0
-    assert not any(name[0].startswith("kronos_spans") for name in found)  # nobody asked for traces
+    assert not any(name[0].startswith("kronos_spans") for name in found)  # traces are not configured
 
 
 async def test_a_port_that_is_taken_ends_the_start_with_a_sentence(

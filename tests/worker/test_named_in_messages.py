@@ -1,6 +1,5 @@
-"""What templates of messages name: config, job, execution and tick, of the version that there was when the execution
-was created, or of the latest; secrets, as they are when it is delivered; and endpoints that are streams and topics,
-tried out."""
+"""Values in templates of messages: config, job, execution and tick, of the version at the execution's creation or of
+the latest; secrets, as they are at delivery; and tests of endpoints that are streams and topics."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -47,7 +46,7 @@ def cluster() -> Iterator[MockCluster]:
 
 
 def endpoints(redis: RedisProcess, cluster: MockCluster) -> dict[str, dict[str, Any]]:
-    """A stream and a topic of each use, which are called as it is."""
+    """A stream and a topic for each use, with the use as their name."""
     made = {}
     for name, use in USES.items():
         stream = {"redis_url": redis.url, "stream": name, "fields_template": TOLD, "password": "{{secret.pw}}"}
@@ -59,7 +58,7 @@ def endpoints(redis: RedisProcess, cluster: MockCluster) -> dict[str, dict[str, 
 
 
 def make(client: httpx.Client, base: str, named: dict[str, dict[str, Any]]) -> None:
-    """A run of each, and then another config and other secrets, before anything is delivered."""
+    """Create a run of each, and then another config and other secrets, before anything is delivered."""
     for name in SECRETS:
         client.put(f"{base}/secrets/{name}", json={"value": "the value before"}).raise_for_status()
     client.post(f"{base}/configs", json={"name": "c", "values": {"region": "eu"}}).raise_for_status()
@@ -111,7 +110,7 @@ async def test_messages_name_what_they_are_of_and_keep_their_version(
         execution = tried.json()["execution"]
         assert (tried.status_code, execution["status"], place in execution["output"]) == (200, "SUCCESS", True)
         assert tried.json()["attempt"]["request"]["type"] in ("REDIS_STREAM", "KAFKA")
-    assert cluster.records("kept", 2)[1].key() is None  # it is the job's name, and a test has no job
+    assert cluster.records("kept", 2)[1].key() is None  # the key is the job's name, and a test has no job
     stored = records(superuser, "select to_jsonb(attempt)::text as text from kronos.attempts as attempt")
     assert len(stored) == 6
     assert not any("canary" in each["text"] for each in stored)

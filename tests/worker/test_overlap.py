@@ -1,4 +1,4 @@
-"""Real workers and runs that must not overlap: at the receiver there is one at a time, no matter who ends, dies or is
+"""Real workers and runs that must not overlap: the receiver sees one at a time, whichever run ends, dies or is
 replaced."""
 
 import asyncio
@@ -17,7 +17,7 @@ from worker.running import Worker, until
 
 @pytest.fixture
 def job_of(superuser: psycopg.Connection) -> Callable[..., UUID]:
-    """A job of this policy, whose ticks come when the test accounts for them."""
+    """A job with this policy, whose ticks come when the test accounts for them."""
 
     def make(endpoint: EndpointRow, overlap: str) -> UUID:
         due = value(superuser, "select date_trunc('minute', now()) - interval '30 days'")
@@ -27,7 +27,7 @@ def job_of(superuser: psycopg.Connection) -> Callable[..., UUID]:
 
 
 def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
-    """The execution of the job's next tick; workers are told."""
+    """Account for the job's next tick and notify the workers; return its execution."""
     at = job(superuser, job_id)["next_tick_at"]
     account(superuser, job_id, now=at)
     superuser.execute("notify kronos_work")
@@ -37,7 +37,7 @@ def tick(superuser: psycopg.Connection, job_id: UUID) -> UUID:
 
 
 class OneAtATime:
-    """A receiver's answer that takes a moment, and the most that were under way at once."""
+    """A receiver whose answer takes a moment, and the maximum of concurrent requests."""
 
     def __init__(self) -> None:
         self.now = self.peak = 0
@@ -99,7 +99,7 @@ async def test_what_waited_is_delivered_without_waiting_for_a_poll(
 async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(
     superuser: psycopg.Connection, start: Callable[..., Worker], job_of: Callable[..., UUID], overlap: str
 ) -> None:
-    """The tick after the lease's end runs, after what the dead worker held was delivered again: two deliveries, one
+    """The tick after the lease's end runs after the dead worker's execution was delivered again: two deliveries, one
     after the other."""
     hangs = True
     counting = OneAtATime()
@@ -121,13 +121,11 @@ async def test_a_worker_that_was_killed_blocks_no_tick_beyond_its_lease(
         superuser.execute(
             "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id]
         )
-        value(
-            superuser, "select kronos.fire(%s)", [job_id]
-        )  # nobody but the database's clock says that the run is lost
+        value(superuser, "select kronos.fire(%s)", [job_id])  # only the database's clock shows that the run is lost
         others = (
             "select execution_id from kronos.executions where job_id = %s and execution_id <> %s order by scheduled_at"
         )
-        next_one, *_ = values(superuser, others, [job_id, lost])  # where a minute has just begun, its tick is skipped
+        next_one, *_ = values(superuser, others, [job_id, lost])  # if a minute has just begun, its tick is skipped
         assert status_of(superuser, next_one) == "QUEUED"
         start()
         await until(lambda: is_idle(superuser), "the end")

@@ -1,5 +1,5 @@
-"""A success is ended where its claim has put its row; one that is elsewhere by then is ended all the same, by its key,
-and nobody else's row is."""
+"""A success is ended at the place of its row that its claim returned. A row that has moved is still ended, by its key,
+and no other row is."""
 
 from uuid import UUID
 
@@ -38,7 +38,7 @@ def _place(connection: psycopg.Connection, execution_id: str) -> str | None:
 
 
 def _move(connection: psycopg.Connection, execution_id: str) -> None:
-    """Whatever changes a row puts it elsewhere."""
+    """Any change of a row moves it."""
     connection.execute("update kronos.execution_live set crashes = crashes where execution_id = %s", [execution_id])
 
 

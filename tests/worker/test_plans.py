@@ -1,4 +1,5 @@
-"""The worker's statements read by index: with 10,000 executions waiting, a claim or a finalize reads its own few."""
+"""The worker's statements read by index: with 10,000 executions waiting, a claim or a finalize reads only its own
+few."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def _reads_by_index(nodes: list[dict[str, Any]]) -> set[str]:
 def test_a_claim_reads_the_ready_index_and_primary_keys(busy: Busy) -> None:
     endpoints, worker = busy
     nodes = _plan(worker, "claim_executions", claim_params(endpoints, quota=10))
-    # empty but while a job with very many executions is being cancelled, and read once a claim
+    # empty except while a job with very many executions is being cancelled, and read once per claim
     cancelled = [node for node in nodes if "cancelled_jobs" in f"{node.get('Relation Name')} {node.get('Index Name')}"]
     assert {(node["Actual Rows"], node["Actual Loops"]) for node in cancelled} == {(0, 1)}
     assert sum(node["Shared Hit Blocks"] for node in cancelled) <= 2
@@ -98,7 +99,7 @@ def test_successes_end_where_their_claims_have_put_them(busy: Busy) -> None:
 def test_a_look_reads_one_row_per_endpoint(busy: Busy) -> None:
     _, worker = busy
     nodes = _plan(worker, "list_due_endpoints", FULL_LOOK)
-    # where no endpoint names a group of workers, and none is kept off, no gate is asked for
+    # if no endpoint names a group of workers, and none is kept off, no gate is read
     gates = [node for node in nodes if node.get("Index Name") == "endpoint_gate_pkey"]
     assert {node["Actual Loops"] for node in gates} <= {0}
     nodes = [node for node in nodes if node not in gates]
@@ -147,7 +148,7 @@ def _release(worker: psycopg.Connection, token: UUID, ids: list[UUID]) -> None:
 def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended(
     superuser: psycopg.Connection, database_url: str, limits: dict[str, int], end: End, is_ranked: bool
 ) -> None:
-    """A worker's plans are made once, mostly beside an empty queue."""
+    """A worker's plans are made once, mostly while the queue is empty."""
     endpoint = add_endpoint(superuser, max_in_flight=limits.get("max_in_flight"))
     if "key_max" in limits:
         superuser.execute(
@@ -168,12 +169,12 @@ def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended
     assert len(ids) == 50
     assert plan.count(" on execution_live") >= 4
     assert thrown_away(plan) <= 50
-    # of each priority the first fifty may be looked at
+    # for each priority the first fifty may be read
     assert rows_read(plan, "execution_live") <= (21 * 50 if is_ranked else 2 * 50)
 
 
 def test_the_plans_that_end_leases_read_those_that_ran_out(superuser: psycopg.Connection, database_url: str) -> None:
-    """As above; one of each fate, so that nothing is left unplanned."""
+    """As above; one of each fate, so that everything is planned."""
     endpoint = add_endpoint(superuser, max_in_flight=1000)
     with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
         for count in (1, 2000):
@@ -195,8 +196,8 @@ DELIVERED = 20_000
 
 @pytest.fixture
 def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
-    """Of ten endpoints one has a single execution waiting; to two others 20,000 were delivered a quarter of an hour
-    ago, while somebody reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
+    """One of ten endpoints has a single execution waiting; to two others 20,000 were delivered a quarter of an hour
+    ago, while another session reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
     endpoints = [add_endpoint(superuser) for _ in range(10)]
     with psycopg.connect(database_url) as reader, as_worker(database_url) as worker:
         add_executions(superuser, endpoints[0], 1)
@@ -224,8 +225,8 @@ def _look(connection: psycopg.Connection, params: dict[str, Any]) -> int:
 def test_a_look_reads_little_of_what_was_delivered_while_somebody_reads(
     superuser: psycopg.Connection, kept: Kept
 ) -> None:
-    """From its claims a worker knows where to begin; of what others claimed minutes ago it reads the index's own
-    pages."""
+    """A worker knows from its claims where to begin. Of rows that others claimed minutes ago it reads only the pages of
+    the index."""
     endpoints, worker, reader = kept
     floor = value(superuser, "select now() - interval '10 minutes'")
     of_its_own = {
@@ -238,6 +239,6 @@ def test_a_look_reads_little_of_what_was_delivered_while_somebody_reads(
     reader.rollback()
     superuser.execute("vacuum kronos.execution_live")
     alone = {"own": _look(worker, of_its_own), "others'": _look(worker, of_others), "full": _look(worker, FULL_LOOK)}
-    assert under["full"] > 20 * alone["full"], "the reader keeps what was"
+    assert under["full"] > 20 * alone["full"], "the reader's snapshot keeps the old rows"
     assert under["own"] <= 2 * alone["own"]
     assert under["others'"] <= alone["others'"] + DELIVERED / 100

@@ -1,4 +1,4 @@
-"""Of an endpoint's due executions those of the higher priority go first; a minute of waiting is worth a step of it."""
+"""An endpoint's due executions of higher priority go first; a minute of waiting is worth one step of priority."""
 
 import random
 import uuid
@@ -25,7 +25,7 @@ COLUMNS = Claim._fields
 
 
 def add(connection: psycopg.Connection, endpoint: EndpointRow, priority: int, due_minutes_ago: float = 0) -> uuid.UUID:
-    """One execution, due so long ago."""
+    """Add one execution that has been due for this long."""
     (made,) = add_executions(connection, endpoint)
     connection.execute(
         "update kronos.execution_live set priority = nullif(%s, 0), visible_at = kronos.now() - %s * interval '1 min' "
@@ -36,7 +36,7 @@ def add(connection: psycopg.Connection, endpoint: EndpointRow, priority: int, du
 
 
 def taken(worker: psycopg.Connection, endpoint: EndpointRow, count: int) -> list[uuid.UUID]:
-    """What a worker with one slot gets, one after the other."""
+    """The executions that a worker with one slot gets, one after the other."""
     found = []
     for _ in range(count):
         _, ids = claim(worker, endpoint, quota=1)
@@ -57,7 +57,7 @@ def test_the_higher_priority_goes_first_and_equal_ones_in_the_order_of_time(
 def test_a_minute_of_waiting_is_worth_a_step_so_that_none_starves(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    """An execution of -10 is passed by those of 10 that become due in its first twenty minutes, and by none later."""
+    """Executions of priority 10 that become due in its first twenty minutes overtake one of -10; later ones do not."""
     clock, endpoint = Clock(superuser), add_endpoint(superuser)
     lowest = add(superuser, endpoint, -10)
     for _ in range(20):
@@ -74,7 +74,7 @@ def test_a_minute_of_waiting_is_worth_a_step_so_that_none_starves(
 def test_claims_take_in_the_order_of_a_sort(
     superuser: psycopg.Connection, worker: psycopg.Connection, seed: int
 ) -> None:
-    """Whatever is waiting and whatever the claims' sizes: with the floors that a worker keeps, as the sort has it."""
+    """Whatever is waiting and whatever the claims' sizes: the order with a worker's floors is the sorted order."""
     chance = random.Random(seed)
     clock, endpoint, kept = Clock(superuser), add_endpoint(superuser), Rotation(Shares(100))
     kept.offer({str(endpoint.endpoint_id): "a"})
@@ -101,7 +101,7 @@ def test_claims_take_in_the_order_of_a_sort(
 
 
 def claimed(worker: psycopg.Connection, kept: Rotation, quota: int) -> list[Claim]:
-    """What a worker claims by the floors that it keeps."""
+    """A worker's claims with its floors."""
     wanted: Sequence[Wanted] = kept.next(quota + 1)  # one stays free
     params = claim_params([], quota) | {
         "endpoint_ids": [one.endpoint_id for one in wanted],
@@ -158,7 +158,7 @@ def test_a_look_finds_what_is_due_first_whatever_its_priority(
 def test_what_is_not_due_yet_stands_in_no_claims_way(
     superuser: psycopg.Connection, database_url: str, priority: int
 ) -> None:
-    """10,000 of priority 10 for tomorrow, beside ten that are due: a claim reads a few pages."""
+    """10,000 of priority 10 for tomorrow, and ten that are due: a claim reads a few pages."""
     endpoint = add_endpoint(superuser)
     add_executions(superuser, endpoint, 10_000, due_in_seconds=86_400)
     superuser.execute("update kronos.execution_live set priority = %s", [priority])
@@ -173,8 +173,8 @@ def test_what_is_not_due_yet_stands_in_no_claims_way(
 
 
 def test_the_shares_are_those_of_a_sort_however_many_queues_they_are_of(superuser: psycopg.Connection) -> None:
-    """Of one queue alone, to the last of it and beyond; where the first queue has nothing but what is past its
-    deadline; of several, where a later queue's goes before what the first one has."""
+    """For one queue, up to its end and beyond; if the first queue only has executions past their deadline; and for
+    several queues, if a later queue's come before the first one's."""
     endpoint = add_endpoint(superuser)
 
     def shares(room: int) -> dict[int, int]:
@@ -205,7 +205,7 @@ def test_the_shares_are_those_of_a_sort_however_many_queues_they_are_of(superuse
 def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    """10,000 of priority -5 that are due, and each claim takes the ten of priority 0: a few pages."""
+    """10,000 of priority -5 are due, and each claim takes the ten of priority 0: it reads a few pages."""
     endpoint = add_endpoint(superuser)
     add_executions(superuser, endpoint, 10_000, due_in_seconds=-60)
     superuser.execute("update kronos.execution_live set priority = -5")

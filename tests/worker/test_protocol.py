@@ -27,7 +27,7 @@ def _gates_agree(superuser: psycopg.Connection) -> bool:
 
 
 def _die(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    """The worker's session is gone, and what it had not committed with it."""
+    """The worker's session ends, and its uncommitted work is lost."""
     pid = worker.info.backend_pid
     worker.close()
     gone = "select not exists (select from pg_stat_activity where pid = %s)"
@@ -179,7 +179,7 @@ def test_a_retry_waits_from_the_end_of_the_attempt(superuser: psycopg.Connection
     token, _ = claim(worker, endpoint)
     superuser.execute(
         "update kronos.execution_live set claimed_at = claimed_at - interval '8 s'"
-    )  # the attempt took so long
+    )  # the attempt took this long
     finalize(worker, token, [execution_id], "TIMED_OUT", retry=timedelta(seconds=30))
     waits = superuser.execute(
         "select live.visible_at - completed_at from kronos.execution_live as live join kronos.attempt using "

@@ -81,7 +81,7 @@ async def test_a_server_that_comes_back_gets_what_waited_under_the_same_key(
 async def test_a_clusters_redirect_is_refused_clearly_and_not_followed(
     superuser: psycopg.Connection, start: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    """Two nodes that know each other; the first sends each stream to the second."""
+    """Two nodes that know each other; the first redirects each stream to the second."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     options = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no", "--cluster-port")

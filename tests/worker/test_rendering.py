@@ -1,5 +1,5 @@
-"""What is large is rendered beside the event loop, in turn: what waited too long for its turn is not sent, but given
-back."""
+"""Large deliveries are rendered outside the event loop, one at a time. One that waited too long for its turn is given
+back unsent."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def renderer_at_work() -> Iterator[threading.Event]:
 
 
 def leased(*, seconds: float) -> Leased:
-    """A large claim whose lease has room for its delivery for so long."""
+    """A large claim whose lease leaves this much time for its delivery."""
     claim = Claim(
         execution_id=str(uuid4()),
         workspace_id=str(uuid4()),
@@ -66,7 +66,7 @@ def target(receiver: Receiver) -> HttpTarget:
 
 
 async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
-    """What became of it."""
+    """The result of the delivery."""
     ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
     begin(leased, to, transport, lambda _, result: ended.set_result(result), Streams(LOCAL))
     return await ended
@@ -169,7 +169,7 @@ async def test_an_error_of_our_own_ends_the_claim_and_is_reported(monkeypatch: p
         (
             f'{{"url": "http://x/", "expected_status_codes": [1{"0" * 400}.5]}}',
             "{}",
-        ),  # jsonb holds it, and no float does
+        ),  # valid in jsonb, too large for a float
         (f'{{"url": "http://x/", "expected_status_codes": [{"9" * 5000}]}}', "{}"),
         ('{"url": "http://x/", "expected_status_codes": [null]}', "{}"),
         ('{"url": "http://x/", "expected_status_codes": 5}', "{}"),

@@ -1,4 +1,4 @@
-"""Whose turn it is, as the rotation keeps it: without a database."""
+"""The rotation's order of turns, without a database."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def turn() -> Rotation:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The monotonic clock of the rotation: what stands in it."""
+    """The rotation's monotonic clock: a list that holds the time."""
     now = [1000.0]
     monkeypatch.setattr(rotation, "time", SimpleNamespace(monotonic=lambda: now[0]))
     return now
@@ -40,14 +40,14 @@ def asked(turn: Rotation, free: int) -> list[str]:
 
 
 def take(turn: Rotation, endpoint_id: str, workspace_id: str) -> None:
-    """A claim finds out whose it is, and that it has no more."""
+    """A claim learns the endpoint's workspace, and that the endpoint has no more."""
     turn.offer_first([endpoint_id])
     turn.claimed(turn.next(100), [claim(endpoint_id, workspace_id)])
     assert not turn
 
 
 def close(turn: Rotation, *closed: tuple[str, float | None], taken: Sequence[str] = ()) -> None:
-    """Endpoints of w, of which these gave one, are closed by their limits."""
+    """Limits close these endpoints of w; the claim took one from each of `taken`."""
     turn.offer({endpoint_id: "w" for endpoint_id, _ in closed})
     limits = [Closed(endpoint_id, "w", opens_in_ms) for endpoint_id, opens_in_ms in closed]
     turn.claimed(turn.next(100), [claim(endpoint_id) for endpoint_id in taken], limits)
@@ -63,13 +63,13 @@ def test_a_look_leaves_those_that_are_in_it_their_turn(turn: Rotation) -> None:
 
 def test_what_is_free_is_shared_out_to_the_last(turn: Rotation) -> None:
     turn.offer({"a": "w", "b": "w", "c": "w"})
-    assert [one.quota for one in turn.next(9)] == [3, 3, 2], "an eleventh is kept for others"
+    assert [one.quota for one in turn.next(9)] == [3, 3, 2], "an eleventh of the slots is kept for others"
 
 
 def test_who_is_told_of_comes_first_and_in_its_workspace_as_well(turn: Rotation) -> None:
     turn.offer({"c": "x", "a": "w", "b": "w"})
     turn.offer_first(["b"])
-    assert asked(turn, 2) == ["b", "c"], "one of each workspace: b is of w still"
+    assert asked(turn, 2) == ["b", "c"], "one of each workspace: b still belongs to w"
 
 
 def test_what_gave_less_is_asked_again_once_a_run_ends_until_a_look_finds_nothing_there(turn: Rotation) -> None:
@@ -96,7 +96,7 @@ def test_whose_a_told_endpoint_is_is_known_from_its_claim_on(turn: Rotation) -> 
     turn.offer_first(["a"])
     turn.claimed(turn.next(1), [claim("a")])
     turn.offer({"b": "w", "c": "x"})
-    assert sorted(asked(turn, 2)) == ["a", "c"], "a and b are of one workspace, and share what it has"
+    assert sorted(asked(turn, 2)) == ["a", "c"], "a and b are of one workspace, and share its room"
 
 
 def test_of_endpoints_those_are_remembered_that_were_claimed_of_last(
@@ -111,7 +111,7 @@ def test_of_endpoints_those_are_remembered_that_were_claimed_of_last(
     turn.claimed(turn.next(100), [])
     turn.offer({"d": "w"})
     turn.offer_first(["b"])
-    assert sorted(asked(turn, 1)) == ["b", "d"], "b was forgotten, and has a turn beside that of w"
+    assert sorted(asked(turn, 1)) == ["b", "d"], "b was forgotten, and has a turn in addition to w's"
 
 
 def test_who_waits_for_a_token_is_asked_at_its_time_and_not_before(turn: Rotation, clock: list[float]) -> None:
@@ -183,7 +183,7 @@ def test_a_full_look_says_from_where_on_the_indexes_of_old_work_are_read(turn: R
         ([(0, None), (60, None), (30, None)], 60, 60),
         ([(0, 2), (60, 3)], 60, -120),
         ([(0, -2), (60, None)], 60, 120),
-        ([(-60, None)], 0, 0),  # what was claimed before was newer
+        ([(-60, None)], 0, 0),  # an earlier claim was newer
         ([(-60, -2)], -60, 60),  # but not in its rank
     ],
 )

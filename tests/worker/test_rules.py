@@ -1,4 +1,5 @@
-"""What a retry policy says of outcomes: which are tried again, which slow their endpoint down, which say it is gone."""
+"""A retry policy's verdicts on outcomes: which are retried, which slow their endpoint down, which mean that it is
+gone."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +13,11 @@ from kronos.delivery.outcome import ErrorType, Outcome, failed
 from kronos.worker.backoff import Backoff
 from kronos.worker.rules import LONGEST_SLOW_DOWN, Rules
 
-CODES = st.sampled_from([404, 410, 429, 500, 503])  # so few that what is drawn is often in what is listed
+CODES = st.sampled_from([404, 410, 429, 500, 503])  # few values, so that a drawn code is often in a drawn list
 
 
 def answered(code: int, *, retry_after: timedelta | None = None) -> Outcome:
-    """As kronos.delivery.outcome makes it of an answer that is no success."""
+    """As kronos.delivery.outcome creates it for an answer that is not a success."""
     retryable = code >= 500 or code in (408, 425, 429)
     return replace(failed("http_status", "…"), retryable=retryable, status_code=code, retry_after=retry_after)
 

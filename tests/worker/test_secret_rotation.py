@@ -1,4 +1,4 @@
-"""What a worker knows of secrets and keys while they are rotated, added and lost."""
+"""A worker's view of secrets and keys while they are rotated, added and lost."""
 
 import os
 from base64 import b64encode
@@ -64,7 +64,7 @@ async def test_a_secret_is_read_once_until_it_is_rotated(superuser: psycopg.Conn
 async def test_a_rotation_while_a_secret_is_read_is_not_missed(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    """What was read before the worker heard of the rotation is used for this claim, and not kept."""
+    """A value read before the worker learned of the rotation is used for this claim, and not cached."""
     vault = Vault(keys=Keyring([os.urandom(32)]))
     (row,) = superuser.execute(
         "insert into kronos.workspaces (slug, name) values ('a', 'a') returning workspace_id"
@@ -109,7 +109,8 @@ async def test_a_key_that_was_added_since_the_start_is_found(
 async def test_a_key_that_is_gone_for_good_hides_none_that_is_new(
     superuser: psycopg.Connection, database_url: str, tmp_path: Path
 ) -> None:
-    """For what was looked for in vain the keys are not read again at once, for another they are."""
+    """After a search for one key in vain the keys are not read again immediately for it, but they are for another
+    one."""
     gone, new = os.urandom(32), os.urandom(32)
     count = tmp_path / "count"
     path = tmp_path / "keys"

@@ -1,5 +1,5 @@
-"""Secrets in deliveries: they are sent, they sign, a new value reaches what waits; and nothing that is written has
-them."""
+"""Secrets in deliveries: they are sent, they sign, a new value reaches waiting executions; and nothing that is stored
+contains them."""
 
 import base64
 import os
@@ -27,7 +27,7 @@ _OTHER = "canary-77aa01-rotated"
 
 
 class Scene:
-    """A workspace of the test's own, and what is done to it over the API."""
+    """A workspace for the test, and actions on it through the API."""
 
     def __init__(self, api: Api, workspace: str) -> None:
         self.client = api.client
@@ -63,7 +63,7 @@ def scene(own_api: Api, own_workspace: str) -> Scene:
 
 @pytest.fixture
 def started(start: Start, tmp_path: Path) -> Start:
-    """Starts a worker with the API's encryption keys."""
+    """Start a worker with the API's encryption keys."""
     return lambda **settings: start(encryption_key_file=tmp_path / "encryption.key", **settings)
 
 
@@ -94,7 +94,7 @@ async def test_secrets_are_sent_where_templates_name_them(
 
 
 def echo(request: Request, status: str = "500 No", body: bytes = b"") -> bytes:
-    """An answer that gives back all that came, in many forms: what a debugging receiver does."""
+    """An answer that returns everything received, in many forms, like a debugging receiver."""
     raw = request.line.encode("latin-1") + b"\n" + str(request.headers).encode("latin-1") + b"\n" + request.body + body
     token = request.headers.get("authorization", "none").encode("latin-1")
     content = b"\n".join([raw, base64.b64encode(b"user:" + token), token.hex().encode(), quote(raw, safe="").encode()])
@@ -110,7 +110,7 @@ async def _cut(talk: Talk) -> None:
 
 
 async def _cut_by_us(talk: Talk) -> None:
-    """The token stands where what is stored of a body ends."""
+    """The token is at the point where the stored part of a body ends."""
     token = talk.request.headers["authorization"].encode()
     content = b"x" * (4096 - 24) + token + b"y" * 5000
     await talk.send(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
@@ -130,7 +130,7 @@ async def _elsewhere(talk: Talk) -> None:
 
 
 async def _nothing(talk: Talk) -> None:
-    """Takes the request and closes."""
+    """Read the request and close."""
 
 
 _FAILURES: dict[str, Callable[[Talk], Awaitable[None]]] = {
@@ -145,7 +145,7 @@ _FAILURES: dict[str, Callable[[Talk], Awaitable[None]]] = {
 
 
 async def _fail(talk: Talk) -> None:
-    """As its path says; else everything is given back, with the status that the path names."""
+    """Fail as the path says; otherwise return everything, with the status that the path names."""
     kind = talk.request.line.split("/")[2].split("?")[0].split(" ")[0]
     if kind in _FAILURES:
         await _FAILURES[kind](talk)
@@ -154,7 +154,7 @@ async def _fail(talk: Talk) -> None:
 
 
 def written(connection: psycopg.Connection) -> Iterator[tuple[str, str]]:
-    """Every row of every table of Kronos, as text, and pg_cron's."""
+    """Every row of every table of Kronos and pg_cron, as text."""
     tables = connection.execute(
         "select oid::regclass::text from pg_class where relnamespace in ('kronos'::regnamespace, 'cron'::regnamespace)"
         " and relkind in ('r', 'p') and not relispartition"
@@ -166,7 +166,7 @@ def written(connection: psycopg.Connection) -> Iterator[tuple[str, str]]:
 
 
 def planted(text: str) -> list[str]:
-    """The secrets that stand in a text, as they are or in another form."""
+    """The secrets that a text contains, unchanged or in another form."""
     found = []
     for value in (_TOKEN, _ODD, _OTHER):
         core = value[:18]

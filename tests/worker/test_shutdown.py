@@ -1,4 +1,4 @@
-"""A worker that is stopped, killed, or cut off from PostgreSQL loses nothing."""
+"""A worker that is stopped, killed, or disconnected from PostgreSQL loses nothing."""
 
 import asyncio
 import signal
@@ -52,7 +52,7 @@ async def test_sigterm_gives_back_what_was_claimed_and_not_sent(
         with psycopg.connect(database_url) as locker:
             locker.execute(
                 "lock table kronos.endpoint_versions in access exclusive mode"
-            )  # what deliveries are made of cannot be read
+            )  # deliveries' endpoints cannot be read
             worker = start()
             await until(lambda: _count(superuser, "claim_token is not null") == 3, "the claim")
             worker.tell()
@@ -107,8 +107,7 @@ async def test_results_wait_for_postgresql_to_come_back(
         release.set()
         await until(lambda: is_idle(superuser), "the results")
         assert worker.process.poll() is None
-        # Each link may have found its connection dead before it used it: then it was replaced, and there is nothing to
-        # say.
+        # Each link may have found its connection dead before using it: then it was replaced, and nothing is logged.
         await until(
             lambda: "is unavailable" not in worker.log or "is available again" in worker.log, "the worker to say so"
         )

@@ -1,4 +1,4 @@
-"""What NOTIFY says reaches the claim by the shortest way, whatever is sent, and takes nothing away from the looks."""
+"""A NOTIFY's content reaches the claim by the shortest way, whatever it is, and takes nothing away from the looks."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ from worker.running import keep_from_ringing, until
 
 
 class RecordingLink(Link):
-    """Remembers which statements were run."""
+    """Records which statements were run."""
 
     names: list[str]
 
@@ -177,8 +177,8 @@ async def test_creations_and_runs_by_hand_say_of_which_endpoint_where_something_
 async def test_who_is_refused_or_asks_twice_takes_no_wake_from_what_is_made(
     superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run of a job whose runs may not overlap is asked for among others first, where it is not made; a set with a bad
-    one is undone."""
+    """A run of a non-overlapping job is requested before the others, and not created; a set with an invalid one is
+    rolled back."""
     monkeypatch.setattr("kronos.waking._WAKE_INTERVAL_SECONDS", 3600.0)
     endpoint = add_endpoint(superuser)
     ((slug, name),) = superuser.execute(

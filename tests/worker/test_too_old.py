@@ -1,4 +1,5 @@
-"""What is too old is not sent again, and what nobody knows of is not repeated against its endpoint's rules."""
+"""An execution that is too old is not retried, and an attempt with an unknown outcome is not repeated against its
+endpoint's rules."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,7 +40,8 @@ def test_no_attempt_follows_where_the_execution_would_be_older_than_max_age(
 def test_what_waited_until_it_was_too_old_is_not_sent_again_whatever_kept_it(
     superuser: psycopg.Connection, worker: psycopg.Connection, how: str
 ) -> None:
-    """Its retry was planned in time, and its endpoint was full, disabled or without a worker until it was too late."""
+    """Its retry was scheduled in time, but its endpoint was full, disabled or without a worker until it was too
+    late."""
     clock = Clock(superuser)
     endpoint = add_endpoint(superuser, retry_policy={"max_age_seconds": 60})
     execution, own, first = add_executions(superuser, endpoint, 3)

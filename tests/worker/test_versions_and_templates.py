@@ -1,5 +1,5 @@
-"""What is delivered: templates over input, config, job, execution and tick, of the version that there was when the
-execution was created, or of the latest; and an endpoint tried out by hand."""
+"""The content of deliveries: templates over input, config, job, execution and tick, of the version at the execution's
+creation or of the latest; and a test of an endpoint by hand."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ def endpoint(url: str, **more: Any) -> dict[str, Any]:
 
 
 async def call(client: httpx.Client, method: str, path: str, **given: Any) -> httpx.Response:
-    """Without stopping the receiver, which is in this process."""
+    """Send a request without blocking the receiver, which is in this process."""
     return await asyncio.to_thread(client.request, method, path, **given)
 
 
@@ -109,7 +109,7 @@ def test_a_config_makes_the_next_version_of_each_endpoint_that_names_it_and_copi
 def test_a_claim_of_the_latest_version_takes_it_and_never_an_older_one(
     own_api: Api, own_workspace: str, superuser: psycopg.Connection
 ) -> None:
-    """The release before changes an endpoint without a word to its gate."""
+    """The previous release changes an endpoint without updating its gate."""
     client, base = own_api.client, f"/v1/workspaces/{own_workspace}"
     made = client.put(
         f"{base}/endpoints/e", json={"type": "HTTP", "use": "latest", "spec": {"url": "http://127.0.0.1:9/"}}
@@ -155,7 +155,7 @@ async def test_an_endpoint_is_tried_out(own_api: Api, own_workspace: str, start:
     assert failed.json()["attempt"]["response"]["status"] == 500
     assert "FAILED after" in worker.log
     assert '(http_status: "the endpoint answered 500, expected 200 to 299"), FAILED' in worker.log
-    assert client.get(f"{base}/dead-letters").json()["data"] == []  # nobody wants a test to be sent again
+    assert client.get(f"{base}/dead-letters").json()["data"] == []  # a test is never sent again
 
 
 def test_a_test_that_no_worker_takes_is_cancelled_and_so_many_wait_at_once(
@@ -202,14 +202,14 @@ def test_a_test_that_a_worker_has_taken_goes_on_when_its_caller_has_waited_long_
     tried = own_api.client.post(f"{base}/endpoints/sink/test")
     assert (tried.status_code, tried.json()["execution"]["status"]) == (202, "RUNNING")
     assert values(superuser, "select cancel_reason from kronos.execution_live") == [None]
-    # what is left behind by an API process that dies expires, and is not delivered later
+    # the test of an API process that dies expires, and is not delivered later
     assert values(superuser, "select deadline_at - created_at between '1 s' and '26 s' from kronos.execution_live") == [
         True
     ]
 
 
 def test_an_endpoint_that_is_disabled_is_not_tried_out(api: httpx.Client, workspace: str) -> None:
-    """No worker would take it: that is said at once, and nothing is left behind."""
+    """No worker would take it: that is reported immediately, and nothing is left behind."""
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/endpoints/sink/disable")
     refused = api.post(f"{base}/endpoints/sink/test")

@@ -1,4 +1,4 @@
-"""Workers ring where pg_cron does not: at their start, when their database is back, when its clock was set, while
+"""Workers ring when pg_cron does not: at their start, when their database is back, after its clock was set, and while
 pg_cron is silent."""
 
 import asyncio
@@ -19,7 +19,7 @@ from worker.running import Worker, until, workers
 Start = Callable[[], Worker]
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-# What a reaper may do to its caller.
+# What a faulty reaper may do to its caller.
 REAPERS = {
     "raises": "begin raise exception 'injected'; end",
     "sleeps beyond the timeout": "begin perform pg_sleep(300); end",
@@ -38,13 +38,13 @@ async def watchdog(database_url: str) -> AsyncIterator[Watchdog]:
 
 @pytest.fixture
 def start(database_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Starts a worker process that rings."""
+    """Start a worker process that rings."""
     with workers() as starting:
         yield lambda: starting(database_url, tmp_path / "worker.log", poll_seconds=30)
 
 
 def silence(superuser: Connection, seconds: float) -> None:
-    """pg_cron has not rung for so long: in a copy it never does, and its server may be younger than that."""
+    """Make pg_cron's silence this long: in a copy it never rings, and its server may be younger than that."""
     superuser.execute(
         "create or replace function kronos.pg_cron_silence() returns interval language sql volatile security definer"
         f" as 'select interval ''{seconds} seconds'''"
@@ -59,12 +59,12 @@ def replace_reaper(superuser: Connection, body: str) -> None:
 
 
 def beat(superuser: Connection) -> None:
-    """pg_cron rings an internal job."""
+    """Let pg_cron ring an internal job."""
     superuser.execute("update kronos.heartbeats set rang_at = clock_timestamp()")
 
 
 def due_job(superuser: Connection) -> uuid.UUID:
-    """A job that is due since this moment and then not for a year."""
+    """A job that is due as of now and then not for a year."""
     job_id = make_cron_job(superuser, add_endpoint(superuser), cron="0 0 1 1 *")
     superuser.execute("update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s", [job_id])
     return job_id
@@ -87,7 +87,7 @@ def is_accounted_for(superuser: Connection, job_id: uuid.UUID) -> bool:
 async def test_it_rings_until_pg_cron_is_heard(superuser: Connection, link: Link, watchdog: Watchdog) -> None:
     beat(superuser)
     first, second, third = (due_job(superuser) for _ in range(3))
-    assert await watchdog.look(link) is True  # whatever pg_cron did before, nobody knows
+    assert await watchdog.look(link) is True  # whatever pg_cron did before is unknown
     assert [is_accounted_for(superuser, job_id) for job_id in (first, second, third)] == [True] * 3
     assert 0 < watchdog.seconds_to_look <= 1
 
@@ -98,7 +98,7 @@ async def test_it_rings_until_pg_cron_is_heard(superuser: Connection, link: Link
     beat(superuser)
     fifth = due_job(superuser)
     assert await watchdog.look(link) is False
-    assert not is_accounted_for(superuser, fifth), "pg_cron rings again: it is for its alarms to do"
+    assert not is_accounted_for(superuser, fifth), "pg_cron rings again: its alarms do this"
     assert watchdog.seconds_to_look > 3
 
     watchdog.distrust()
@@ -164,10 +164,10 @@ async def test_when_postgresqls_clock_was_set_it_rings(
     )
     await watchdog.look(link)
     if not is_accounted_for(superuser, job_id):
-        assert watchdog.is_due, "it looks again at once"
+        assert watchdog.is_due, "it looks again immediately"
         await watchdog.look(link)
     rows = live(superuser, job_id) + done(superuser, job_id)
-    assert len(rows) == (1 if step > timedelta(0) else 0), "of an older clock nothing is due yet"
+    assert len(rows) == (1 if step > timedelta(0) else 0), "by the older clock nothing is due yet"
     assert 0 < watchdog.seconds_to_look <= 1
 
 
@@ -199,7 +199,7 @@ async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_dat
 
 
 def _is_at_rest_under_beats(superuser: Connection) -> bool:
-    """Whether the worker, while pg_cron rings, has come to ask its question between two looks: it rings no more."""
+    """Whether the worker, while pg_cron rings, is idle after the query between two looks: it no longer rings."""
     beat(superuser)
     query = "select query from pg_stat_activity where application_name = 'kronos-worker-listen' and state = 'idle'"
     return values(superuser, query) == ["select 1"]
@@ -244,7 +244,7 @@ async def test_an_internal_task_in_trouble_takes_no_tick_with_it(
 
 
 def _reaper_has_begun(superuser: Connection, worker: Worker) -> bool:
-    """It is at it, or has failed."""
+    """It is running, or has failed."""
     under_way = values(
         superuser,
         "select pid from pg_stat_activity where application_name = 'kronos-worker-internal' and state = 'active'"

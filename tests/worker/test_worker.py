@@ -1,4 +1,4 @@
-"""A real worker process against real receivers: what it delivers, what it tries again, how it stops."""
+"""A real worker process against real receivers: what it delivers, what it retries, how it stops."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ async def test_a_notify_wakes_a_worker_long_before_it_polls(
         latencies = [float(BEFORE_A_POLL)]
         while min(latencies) >= 0.5:
             number = len(latencies)
-            assert number <= 100, "a few ms each on a quiet machine; a busy one delays many of them, and not all"
+            assert number <= 100, "a few ms each on a quiet machine; a busy one delays many of them, but not all"
             started = time.monotonic()
             add_executions(superuser, add_endpoint(superuser, url=receiver.url), is_told=True)
             await until(
@@ -48,7 +48,7 @@ def _is_listening(superuser: psycopg.Connection) -> bool:
 async def test_a_worker_goes_on_with_a_new_session_when_a_zones_rules_have_changed(
     superuser: psycopg.Connection, start: Callable[..., Worker]
 ) -> None:
-    """A session keeps what it has read of a time zone; the one that rings in pg_cron's place reads schedules."""
+    """A session caches a time zone's rules; the session that rings instead of pg_cron reads schedules."""
     worker = start(poll_seconds=60)
     await worker.started()
     await until(lambda: _is_listening(superuser), "the worker to listen")
@@ -286,7 +286,7 @@ async def test_content_of_any_kind_harms_nothing(superuser: psycopg.Connection, 
                 "good": good,
             }.items()
         }
-        # What no number of Python can be: 5,000 digits, which jsonb holds.
+        # Python can parse no such number: 5,000 digits, which jsonb stores.
         odd = add_executions(superuser, add_endpoint(superuser, url=good.url))
         superuser.execute(
             "update kronos.execution_live set input = jsonb_build_object('n', repeat('9', 5000)::numeric) where "
@@ -328,6 +328,6 @@ async def test_a_limit_holds_at_the_receiver_and_does_not_idle(
         endpoint = add_endpoint(superuser, url=receiver.url, max_in_flight=2)
         add_executions(superuser, endpoint, 40)
         await start(poll_seconds=60).started()
-        # 0.4 s of work: a slot that became free was used without waiting for the poll
+        # 0.4 s of work: a freed slot was used without waiting for the poll
         await until(lambda: is_idle(superuser), "the end", seconds=BEFORE_A_POLL)
     assert (peak, in_flight(superuser, endpoint)) == (2, 0)

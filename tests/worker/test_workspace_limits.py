@@ -1,4 +1,4 @@
-"""Deliveries of a workspace under way at once, exactly, over all of its endpoints; and locks of its gate."""
+"""An exact limit on a workspace's deliveries in progress, over all of its endpoints; and locks of its gate."""
 
 import threading
 from collections import Counter
@@ -63,7 +63,9 @@ def test_a_workspaces_limit_is_lowered_raised_and_taken_away_while_deliveries_ar
     before, first = claim(worker, free, limited, quota=6)
     assert len(first) == 10
     _limit(superuser, workspace_id, 6)
-    assert _counted(superuser, workspace_id) == 4, "what the endpoints count; what ran without a limit is not"
+    assert _counted(superuser, workspace_id) == 4, (
+        "those that the endpoints count; those that started without a limit do not"
+    )
     token, second = claim(worker, free, limited, quota=6)
     assert (len(second), _counted(superuser, workspace_id)) == (2, 6)
     _limit(superuser, workspace_id, 3)
@@ -84,7 +86,7 @@ def test_a_workspaces_limit_is_lowered_raised_and_taken_away_while_deliveries_ar
 def test_batches_of_failures_over_several_workspaces_take_their_gates_in_one_order(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    """Their endpoints' order is another than their workspaces'."""
+    """Their endpoints are in a different order than their workspaces."""
     low, high = sorted([add_workspace(superuser), add_workspace(superuser)])
     for workspace_id in (low, high):
         _limit(superuser, workspace_id, 10)
@@ -148,7 +150,7 @@ def test_another_claimers_lock_on_a_workspaces_gate_is_not_waited_for(
 def test_what_ends_in_two_workspaces_takes_their_gates_in_one_order(
     superuser: psycopg.Connection, worker: psycopg.Connection, other: psycopg.Connection, database_url: str
 ) -> None:
-    """Failures, whose endpoints' health is written one by one: two such batches would wait for each other."""
+    """For each failure the endpoint's health is written separately: two such batches could wait for each other."""
     first, last = sorted([add_workspace(superuser), add_workspace(superuser)])
     endpoints = [add_endpoint(superuser, last), add_endpoint(superuser, first)]
     while endpoints[0].endpoint_id > endpoints[1].endpoint_id:
