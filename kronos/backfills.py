@@ -152,8 +152,8 @@ async def list_page(
 
 
 async def cancel(view: WorkspaceView, backfill_id: UUID) -> Backfill:
-    """Stop a RUNNING backfill: its waiting executions are cancelled, running ones finish. An ended backfill stays as it
-    is. Raises BackfillNotFound."""
+    """Stop a RUNNING backfill: its waiting executions are cancelled, running ones aborted. An ended backfill stays as
+    it is. Raises BackfillNotFound."""
     params = {"backfill_id": backfill_id}
     _, present = await view.write_then_read(_CANCEL, params, _GET, params)
     if not present:

@@ -1,4 +1,4 @@
-"""An API process as `kronos serve` runs it, for tests of the process itself and of its sockets."""
+"""An API process, run as `kronos serve` runs it, for tests of the process itself and of its sockets."""
 
 import os
 import re
@@ -29,7 +29,7 @@ def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     for pause in looks(seconds):
         if found := holds():
             return found
-        time.sleep(pause)  # what is awaited is another process's
+        time.sleep(pause)  # the condition depends on another process
     found = holds()
     assert found, f"waited {seconds} s for {what}"
     return found
@@ -37,7 +37,7 @@ def wait_for(holds: Callable[[], Any], what: str, seconds: float = 60) -> Any:
 
 @dataclass
 class Process:
-    """A running API process and what it wrote."""
+    """A running API process and its log."""
 
     child: forked.Started
     stderr: IO[str]
@@ -59,7 +59,7 @@ class Process:
 
 @contextmanager
 def serving(database_url: str, **variables: str) -> Iterator[Process]:
-    """`serve.run` in a process of its own, on a free port. A busy machine answers late, not never: 60 s."""
+    """Run `serve.run` in a separate process, on a free port. Requests may take 60 s, because a busy machine is slow."""
     ours = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"}
     environment = {"KRONOS_REQUEST_SECONDS": "60"} | os.environ | ours | variables
     reading, writing = os.pipe()
@@ -72,7 +72,7 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
     reader.start()
     try:
         process.url = wait_for(lambda: process.found(r"listening on ([^\s\"]+)"), "the URL in the log")[1]
-        wait_for(lambda: answers(process.url), "an answer")
+        wait_for(lambda: answers(process.url), "the process to answer")
         yield process
     finally:
         child.kill()

@@ -1,13 +1,14 @@
-"""One PostgreSQL with pg_cron for the session, and the databases a test can have.
+"""One PostgreSQL with pg_cron for the session, and the databases and servers that a test can use.
 
-    database_url, superuser        a database of the test's own, as new: a copy of a migrated template, or one that the
-    test before had and from which what it wrote was taken back (tests/lent.py); nothing fires there
-    cron_database_url, cron_superuser   the one that pg_cron's launcher serves: what is scheduled there fires; one for
-    the session, in which nothing fires while a file runs that does not ask for it
-    api, workspace                 a real API server on a session-wide clone, with a workspace of the test's own
-    own_api                        a real API server on the test's own database, for tests that break things
+    database_url, superuser            the test's own database, as new, in which nothing fires: a copy of a migrated
+                                       template, or the previous test's database without its changes (tests/lent.py)
+    cron_database_url, cron_superuser  the session's database that pg_cron's launcher serves: what is scheduled there
+                                       fires, but only while a file runs that requests it
+    api, workspace                     a real API server on a copy that the session shares, and the test's own workspace
+    own_api                            a real API server on the test's own database, for tests that break things
 
-With --containers the server is PostgreSQL 17 with pg_cron 1.6 in the project's own image, else the system's packages.
+With --containers the server is PostgreSQL 17 with pg_cron 1.6 in the project's own image, otherwise the system's
+packages.
 """
 
 import os
@@ -44,11 +45,11 @@ from servers import EmbeddedServer, Server, remove_used_home, used_home
 
 ROOT = Path(__file__).parents[1]
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""`verify` of a client that speaks plain HTTP alone: else it reads the system's authorities, with 18 ms of CPU."""
+"""`verify` for a client that speaks only plain HTTP: otherwise it reads the system's authorities, in 18 ms of CPU."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """By files, in the order that keeps the cores at work (tests/durations.py)."""
+    """Sort the tests by file, in the order that keeps the cores busy (tests/durations.py)."""
     order = durations.order({item.path.relative_to(ROOT).as_posix() for item in items})
     place = {ROOT / file: number for number, file in enumerate(order)}
     items.sort(key=lambda item: place[item.path])
@@ -56,8 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Without the garbage collector: of 10,000 tests and what they import nothing is garbage, then or later. Tests look
-    for it as seldom as what they test does: to look at each 700 objects took a twentieth of all."""
+    """Collect without the garbage collector: nothing that 10,000 tests and their imports create is garbage, now or
+    later. Tests then collect as rarely as the code that they test. Collecting after every 700 objects took a twentieth
+    of the whole run.
+    """
     with loading():
         collected = yield
     garbage.leave_what_is_there()
@@ -103,7 +106,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made: Server
     if request.config.getoption("--containers"):
-        from container_server import ContainerServer  # here: it imports Docker's client
+        from container_server import ContainerServer  # imported here because it imports Docker's client
 
         made = ContainerServer(ROOT)
     else:
@@ -117,10 +120,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def template(server: Server) -> str:
-    """The name of a migrated database that nobody is connected to.
+    """The name of a migrated database without connections.
 
-    pg_cron's launcher holds a connection to the original, so it is ended for the moment of the copy. From 1.6 it comes
-    back by itself; before, the server has to start again.
+    pg_cron's launcher is connected to the original, so it is terminated for the moment of the copy. From 1.6 on it
+    restarts by itself; before, the server has to be restarted.
     """
     migrations.migrate(server.superuser_url)
     with psycopg.connect(server.superuser_url) as connection:
@@ -138,14 +141,14 @@ def template(server: Server) -> str:
                 assert time.monotonic() < deadline, "the migrated database was never free to be copied"
     with psycopg.connect(
         url_of(server.superuser_url, name)
-    ) as connection:  # a minute may have begun since the migration: pg_cron rang
+    ) as connection:  # a minute may have begun since the migration, so pg_cron may have rung
         connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
         connection.execute(KEEP_HOURLY_TICKS_AWAY)
         connection.execute(
             "update tests.jobs set ticks_from = next_tick_at - interval '1 minute'"
-        )  # what they ran is not owed
-    # The first connection that changes nothing leaves a file behind which spares each copy's first one 2 ms.
+        )  # what they ran is not due again
+    # The first connection that changes nothing leaves a file behind that saves each copy's first connection 2 ms.
     psycopg.connect(url_of(server.superuser_url, name)).close()
     _ring(server.superuser_url, False)
     server.wake_launcher()
@@ -153,14 +156,16 @@ def template(server: Server) -> str:
 
 
 def _ring(cron_database_url: str, is_active: bool) -> None:
-    """Whether pg_cron rings in the database that it serves: each minute 0.3 s of CPU of each of pytest's processes."""
+    """Let pg_cron ring in the database that it serves, or not. Ringing takes each pytest process 0.3 s of CPU a
+    minute.
+    """
     with psycopg.connect(cron_database_url) as connection:
         connection.execute("update cron.job set active = %s where jobname like 'kronos:%%'", [is_active])
 
 
 @contextmanager
 def cloned(server: Server, template: str) -> Iterator[str]:
-    """The superuser's URL of a new copy of the template, dropped afterwards."""
+    """The superuser's URL of a new copy of the template, which is dropped afterwards."""
     name = f"kronos_test_{uuid.uuid4().hex[:12]}"
     server.databases.copy(template, name)
     try:
@@ -187,13 +192,13 @@ def database_url(lent: Lent, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def superuser(lent: Lent, database_url: str) -> psycopg.Connection:
-    """One session for the tests of a file, as new for each."""
+    """One session for all tests of a file, as new for each of them."""
     return lent.connection
 
 
 @pytest.fixture(scope="module")
 def cron_database_url(server: Server, template: str) -> Iterator[str]:
-    """After `template`, so that a test's committed rows never reach another test's database."""
+    """Depends on `template`, so that a test's committed rows never reach another test's database."""
     _ring(server.superuser_url, True)
     yield server.superuser_url
     _ring(server.superuser_url, False)
@@ -207,8 +212,9 @@ def cron_superuser(cron_database_url: str) -> Iterator[psycopg.Connection]:
 
 @dataclass
 class Api:
-    """A running API server: `client` speaks to it with the administrator's key; `database_url` is its database, as
-    superuser."""
+    """A running API server. `client` has the administrator's key; `database_url` is the superuser's URL of its
+    database.
+    """
 
     client: httpx.Client
     database_url: str
@@ -226,7 +232,7 @@ def _settings(url: str, key_file: Path, more: dict[str, object]) -> config.Setti
         database_pool_size=10,
         database_wait_seconds=60,
         ready_seconds=60,
-        request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine answers late, not never
+        request_seconds=float(os.environ.get("KRONOS_REQUEST_SECONDS", "60")),  # a busy machine may be slow
     )
     return config.load(**(given | more))
 
@@ -239,8 +245,8 @@ def _encryption_key_file(path: Path) -> Path:
 
 @contextmanager
 def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
-    """A real server in a thread of this process, on a free port; with `more` settings."""
-    from kronos.api import app as api_app  # here, so that tests of the database alone do not load FastAPI
+    """A real server in a thread of this process, on a free port, with `more` settings."""
+    from kronos.api import app as api_app  # imported here, so that tests of the database alone do not load FastAPI
     from kronos.api import serve
     from kronos.dashboard import app as dashboard
 
@@ -253,7 +259,7 @@ def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
     thread = threading.Thread(target=serving.run, name="api", daemon=True)
     thread.start()
     await_condition(lambda: serving.started or not thread.is_alive(), "the API server to start")
-    assert thread.is_alive(), "the API server ended at its start"
+    assert thread.is_alive(), "the API server ended while it started"
     port = serving.servers[0].sockets[0].getsockname()[1]
     key = key_file.read_text().strip()
     try:
@@ -278,7 +284,7 @@ def shared_api(server: Server, template: str, tmp_path_factory: pytest.TempPathF
 
 @contextmanager
 def _patience() -> Iterator[None]:
-    """A statement of the API may take a minute, not 5 s: a busy machine answers late, not never."""
+    """Allow a statement of the API a minute instead of 5 s: a busy machine is slow."""
     terms = session.wanted(
         "kronos_api",
         statement_timeout=timedelta(minutes=1),
@@ -323,7 +329,7 @@ def holding(api: httpx.Client, key: str) -> Iterator[httpx.Client]:
 
 
 def make_workspace(client: httpx.Client) -> str:
-    """A new workspace with an endpoint `sink`; its slug."""
+    """Create a workspace with an endpoint `sink`. Return its slug."""
     slug = f"w-{uuid.uuid4().hex[:12]}"
     made = client.post("/v1/workspaces", json={"slug": slug, "name": slug})
     assert made.status_code == 201, made.text
@@ -337,7 +343,7 @@ def make_workspace(client: httpx.Client) -> str:
 
 @pytest.fixture(scope="session")
 def new_workspace(shared_api: Api) -> Iterator[Callable[[], str]]:
-    """Makes rows as make_workspace does, taken from one that it made."""
+    """Make workspaces as make_workspace does, by copying the rows of one that it made."""
     slug = make_workspace(shared_api.client)
     with psycopg.connect(shared_api.database_url, autocommit=True, prepare_threshold=0) as connection:
         yield NewWorkspaces(connection, slug).make
@@ -354,7 +360,7 @@ def own_workspace(own_api: Api) -> str:
 
 
 def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 60) -> None:
-    """Returns once `holds()` is true; fails with `what` after `seconds`."""
+    """Return once `holds()` is true. Fail with `what` after `seconds`."""
     for pause in looks(seconds):
         if holds():
             return
@@ -363,8 +369,9 @@ def await_condition(holds: Callable[[], object], what: str, *, seconds: float = 
 
 
 def minute_with_time_left(connection: psycopg.Connection) -> datetime:
-    """The present minute, outside its last six seconds: what a test does at once is over before the next minute, or
-    day, begins."""
+    """The current minute, but not within its last six seconds: a test's next steps end before the next minute, or day,
+    begins.
+    """
     minute: list[datetime] = []
 
     def comes() -> bool:
@@ -378,8 +385,8 @@ def minute_with_time_left(connection: psycopg.Connection) -> datetime:
     return minute[0]
 
 
-# How long a case takes, or takes to generate, says how busy the machine is: a test that names its own checks to
-# suppress names this one.
+# The time that a case takes, or takes to generate, depends on how busy the machine is. A test that sets its own
+# suppress_health_check must include this one.
 for name, examples in (("kronos", 30), ("kronos-deep", 100)):
     hypothesis.settings.register_profile(
         name, deadline=None, max_examples=examples, suppress_health_check=[hypothesis.HealthCheck.too_slow]

@@ -1,10 +1,11 @@
-"""The order in which files of tests are run, by what they took before (durations.txt).
+"""The order in which test files run, by their previous durations (durations.txt).
 
-pytest's processes take one file after the other. The longest come first, so that none of them is left alone at the end;
-those that mostly wait, for a minute's edge or for a server to give up, are spread among those that are at work, so that
-at no time all wait.
+Each pytest process takes one file after another. The longest files come first, so that none runs alone at the end.
+Files that mostly wait, for the end of a minute or for a server to give up, are spread among the busy ones, so that not
+all processes wait at the same time.
 
-durations.txt has a line a file: the seconds of CPU that it took, with all that it started, and those that it waited.
+durations.txt has one line per file: the seconds of CPU that it took, including everything that it started, and the
+seconds that it waited.
 """
 
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ _OF_A_NEW_FILE = (5.0, 0.0)
 
 
 def order(files: Iterable[str]) -> list[str]:
-    """These files, as they are to be begun."""
+    """These files, in the order in which to start them."""
     named = sorted(files, key=lambda file: (-sum(_of(file)), file))
     waiting = [file for file in named if _of(file)[1] > _of(file)[0]]
     working = [file for file in named if _of(file)[1] <= _of(file)[0]]
@@ -25,7 +26,9 @@ def order(files: Iterable[str]) -> list[str]:
 
 
 def _with_ends(files: list[str]) -> list[tuple[float, str]]:
-    """Each with the share of the whole that comes before it: shares of two kinds side by side end together."""
+    """Each file with the fraction of the total duration that precedes it. Merged by that fraction, two kinds of files
+    end together.
+    """
     whole, before = sum(sum(_of(file)) for file in files), 0.0
     placed = []
     for file in files:

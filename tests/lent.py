@@ -1,4 +1,4 @@
-"""A database that is lent to one test after the other, each of which finds it as new."""
+"""A database that is lent to one test after another. Each test finds it as new."""
 
 import time
 import uuid
@@ -14,20 +14,23 @@ from looking import looks
 from servers import Databases
 
 _MOST_CHANGES = 2_000
-"""Rows written by one test, beyond which a new copy is cheaper, and no bigger than another test would expect."""
+"""Rows written by one test. Beyond this number a new copy is cheaper, and the tables would be larger than the next test
+expects.
+"""
 _MOST_IN_ALL = 20_000
-"""Rows written and taken back by all tests of a copy: each left a dead one, and what is read past them has a cost."""
+"""Rows written and taken back by all tests that used a copy. Each left a dead row, which later reads have to skip."""
 _LEAVES_WITHIN = 1.0
-"""Seconds, in which a server process ends whose client has just left."""
+"""Seconds that a server process may take to end after its client has left."""
 _OURS = ("kronos", "cron")
 
-# What sessions leave behind in the shared statistics at their end, this one at once.
+# Writes what sessions otherwise add to the shared statistics only when they end.
 _FLUSH = "select pg_stat_force_next_flush()"
 _ALONE = """
     select not exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid())
 """
-# Rows that were ever written, rolled back ones too. Of a relation that was emptied or made anew the catalog tells; of
-# one that was vacuumed or analyzed empty it does not: its size, by which statements are planned, is written in place.
+# Rows that were ever written, including rolled back ones. The catalog shows if a relation was truncated or created
+# again. It does not show if a relation was vacuumed or analyzed while empty: its size, which plans depend on, is
+# updated in place.
 _WRITTEN = """
     select namespace.nspname, class.relname,
            pg_stat_get_tuples_inserted(class.oid) + pg_stat_get_tuples_updated(class.oid)
@@ -38,8 +41,8 @@ _WRITTEN = """
       join pg_namespace as namespace on namespace.oid = class.relnamespace
      where class.relkind = 'r' and not class.relisshared and (class.relname = any (%s)) is not false
 """
-# Of the catalogs that all databases share: what was set for this one, or said of it, or taken from it. And when its
-# statistics were begun anew: what was written before is not told any more.
+# The database's own part of the shared catalogs: its settings, comment and privileges. Also when its statistics were
+# reset, because earlier writes are no longer reported then.
 _OF_THE_DATABASE = """
     select format('%s', (database.datacl, database.datconnlimit, database.datallowconn, database.datdba,
                          (select array_agg(setting order by setting::text) from pg_db_role_setting as setting
@@ -57,7 +60,7 @@ Table = tuple[str, str]
 
 
 class _Told(NamedTuple):
-    """What the statistics tell of a table: rows that were written, and how often it was vacuumed or analyzed."""
+    """A table's statistics: how many rows were written, and how often it was vacuumed or analyzed."""
 
     rows: int
     looks: int
@@ -68,20 +71,19 @@ _NOTHING = _Told(0, 0)
 
 @dataclass(frozen=True)
 class _Seeds:
-    """What the template holds: tables' rows as COPY writes them, and what sets the sequences to where they are."""
+    """The template's contents: the tables' rows in COPY format, and the statement that sets the sequences."""
 
     rows: dict[Table, bytes]
     sequences: sql.Composed
 
 
 class Lent:
-    """A copy of the template. After a test, the rows that it wrote are taken back, and its session is cleaned: 5 ms of
-    CPU, where a new copy and a new session's first look at everything take 80.
+    """A copy of the template. After each test its rows are taken back and its session is reset. That takes 5 ms of CPU;
+    a new copy and a new session's first queries take 80 ms.
 
-    What cannot be taken back so is made anew: tables, functions, rights and settings that were changed, many rows, a
-    session that was left within a transaction, or somebody else's that is still there: who was left behind would write
-    into the next test's rows. Each file of tests begins with a new copy, so that what a test finds depends on its file
-    alone.
+    A new copy is made if the rest cannot be taken back: changed tables, functions, privileges or settings, many rows, a
+    session within a transaction, or another session that is still connected and could write into the next test's rows.
+    Each test file begins with a new copy, so that its results depend on that file only.
     """
 
     def __init__(self, databases: Databases, superuser_url: str, template: str) -> None:
@@ -97,20 +99,20 @@ class Lent:
 
     @property
     def url(self) -> str:
-        """The superuser's."""
+        """The superuser's URL."""
         assert self._name is not None, "no database is lent"
         return self._superuser_url.rsplit("/", 1)[0] + "/" + self._name
 
     @property
     def connection(self) -> psycopg.Connection:
-        """The superuser's, in no transaction; it stays."""
+        """The superuser's connection, outside a transaction. It is shared by the tests."""
         if self._connection is None:
             self._connection = psycopg.connect(self.url)
             _begin_anew(self._connection)
         return self._connection
 
     def lend(self, file: Path) -> None:
-        """To the next test, of this file."""
+        """Lend the database to the next test, of this file."""
         if self._file != file or self._name is None or not self._is_as_new():
             self._make()
             self._file = file
@@ -140,11 +142,11 @@ class Lent:
             connection.execute(_AS_NEW, prepare=False)
             _begin_anew(connection)
             return _is_alone(connection) and _said(connection) == self._is_said and self._take_back(connection)
-        except psycopg.Error:  # the test has closed or ended this session, or nobody may connect any more
+        except psycopg.Error:  # the test closed or terminated this session, or no session may connect any more
             return False
 
     def _take_back(self, connection: psycopg.Connection) -> bool:
-        """False where more was changed than rows of ours."""
+        """Take the written rows back. Return False if anything else was changed."""
         written = _written(connection)
         before = {table: self._written.get(table, _NOTHING) for table in written}
         changes = {
@@ -162,14 +164,14 @@ class Lent:
 
 
 def _begin_anew(connection: psycopg.Connection) -> None:
-    """What the client's side keeps of a session, too: handlers, how rows are made, notifications nobody has read."""
+    """Reset what the client library keeps of a session: handlers, row factories, unread notifications."""
     psycopg.Connection.__init__(connection, connection.pgconn)
     connection.autocommit = True
     connection.prepare_threshold = None
 
 
 def _is_alone(connection: psycopg.Connection) -> bool:
-    """Once all have left that are about to."""
+    """Wait until sessions that are about to end have ended. Return whether no other session is left."""
     for pause in looks(_LEAVES_WITHIN):
         ((is_alone,),) = connection.execute(_ALONE).fetchall()
         if is_alone:
@@ -180,7 +182,7 @@ def _is_alone(connection: psycopg.Connection) -> bool:
 
 def _restore(connection: psycopg.Connection, tables: Collection[Table], seeds: _Seeds) -> None:
     empty = [sql.SQL("delete from only {}").format(sql.Identifier(*table)) for table in tables]
-    # No trigger sees it, and no key holds it back.
+    # No trigger fires, and no foreign key is checked.
     begin = sql.SQL("; ").join([sql.SQL("set local session_replication_role = replica"), *empty, seeds.sequences])
     with connection.transaction():
         connection.execute(begin)
@@ -191,7 +193,7 @@ def _restore(connection: psycopg.Connection, tables: Collection[Table], seeds: _
 
 
 def _written(connection: psycopg.Connection, only: Collection[Table] | None = None) -> dict[Table, _Told]:
-    """By table, of all of them or of these."""
+    """The statistics of all tables, or of these, by table."""
     connection.execute(_FLUSH)
     names = None if only is None else [name for _, name in only]
     return {(schema, name): _Told(*told) for schema, name, *told in connection.execute(_WRITTEN, [names]).fetchall()}

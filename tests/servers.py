@@ -1,5 +1,6 @@
-"""The PostgreSQL servers that tests run against: the embedded cluster on the system's packages, or the project's image
-(container_server.py)."""
+"""The PostgreSQL servers that tests run against: the embedded cluster with the system's packages, or the project's
+image (container_server.py).
+"""
 
 import fcntl
 import hashlib
@@ -22,7 +23,7 @@ from jobs_view import KEEP_HOURLY_TICKS_AWAY
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 
-# A database for each test is a thousand files copied and removed: 70 ms of CPU on a disk's file system, 17 in memory.
+# Each test's database is a thousand files that are copied and removed: 70 ms of CPU on disk, 17 ms in memory.
 _MEMORY, _ROOM = Path("/dev/shm"), 640 << 20
 _OURS = "kronos-tests-"
 
@@ -32,7 +33,7 @@ class Server(Protocol):
 
     superuser_url: str
     databases: "Databases"
-    """Once it was started."""
+    """Available after start()."""
 
     def start(self) -> None: ...
 
@@ -43,10 +44,11 @@ class Server(Protocol):
 
 
 class Databases:
-    """Makes and drops databases of a server over one connection: a new one each time would cost 8 ms of CPU.
+    """Creates and drops databases of a server over one connection: a new connection each time would cost 8 ms of CPU.
 
-    A database goes once the next is made. A server process whose client has just left is there for a moment, and
-    PostgreSQL waits 100 ms for it: at a thousand databases, half of a minute of each of pytest's processes.
+    A database is dropped once the next one has been created. The server process of a client that has just left still
+    exists for a moment, and PostgreSQL would wait 100 ms for it: at a thousand databases, half a minute for each pytest
+    process.
     """
 
     def __init__(self, superuser_url: str) -> None:
@@ -55,8 +57,8 @@ class Databases:
         self._done_with: list[str] = []
 
     def copy(self, template: str, name: str) -> None:
-        # File by file, a third of the CPU time of writing 12 MB through the log: nobody else's pages wait to be written
-        # here.
+        # Copying file by file takes a third of the CPU time of writing 12 MB through the log. It needs a checkpoint,
+        # but no other session has dirty pages here.
         self._execute(f"create database {name} template {template} strategy file_copy")
         while self._done_with:
             self._execute(f"drop database {self._done_with.pop()} with (force)")
@@ -75,8 +77,9 @@ class Databases:
 
 
 class EmbeddedServer:
-    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, without fsync; in memory where there
-    is room. It begins as a copy of `used`."""
+    """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, but without fsync, and in memory if
+    there is room. It begins as a copy of `used`.
+    """
 
     def __init__(self, used: Path, home: Path) -> None:
         self._home = in_memory() or home
@@ -91,7 +94,7 @@ class EmbeddedServer:
         self.databases = Databases(self.superuser_url)
         with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             connection.execute("alter system set max_wal_size = '256MB'")
-            # A look at a lent database costs a session, and the next test a new copy (tests/lent.py).
+            # An autovacuum run in a lent database costs a session, and the next test needs a new copy (tests/lent.py).
             connection.execute("alter system set autovacuum_naptime = '1h'")
             connection.execute("select pg_reload_conf()")
 
@@ -101,7 +104,7 @@ class EmbeddedServer:
                 "select extversion from pg_extension where extname = 'pg_cron'"
             ).fetchall()
         if tuple(map(int, version.split("-")[0].split("."))) < (1, 6):
-            self._cluster.restart()  # terminated, its launcher stays away until the server starts again
+            self._cluster.restart()  # after being terminated, its launcher stays down until the server restarts
 
     def destroy(self) -> None:
         self.databases.close()
@@ -110,8 +113,9 @@ class EmbeddedServer:
 
 
 def _quick_verifier(password: str) -> str:
-    """As PostgreSQL stores a password, hashed once and not 4,096 times: of the 10 ms of CPU that a connection took,
-    these were 3."""
+    """A password as PostgreSQL stores it, but hashed once instead of 4,096 times. That saves 3 of the 10 ms of CPU that
+    a connection took.
+    """
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations=1)
     client_key = hmac.digest(salted, b"Client Key", "sha256")
@@ -122,8 +126,9 @@ def _quick_verifier(password: str) -> str:
 
 
 def used_home() -> Path:
-    """A home whose cluster was made and migrated, and is stopped; read only. One for all of pytest's processes: the
-    first to ask makes it, with 3 s of CPU that a copy spares; the first process removes it (`remove_used_home`)."""
+    """A home with a migrated, stopped cluster, read only and shared by all pytest processes. The first one to ask
+    creates it, in 3 s of CPU that each copy saves; the first process removes it (`remove_used_home`).
+    """
     ours = _place_of_all(_MEMORY if _has_room() else Path(tempfile.gettempdir()))
     ours.mkdir(mode=0o711, exist_ok=True)
     with (ours / "lock").open("w") as lock:
@@ -158,7 +163,9 @@ def _use(cluster: Cluster) -> None:
 
 
 def copy_home(used: Path, home: Path) -> None:
-    """Cluster and passwords of a home that is not in use, as docs/backup.md has it, on a port of its own."""
+    """Copy the cluster and passwords of a home that is not in use, as docs/backup.md describes, and give it its own
+    port.
+    """
     home.mkdir(mode=0o711, exist_ok=True)
     subprocess.run(["cp", "-a", used / "postgres", home], check=True)
     told = json.loads((used / "cluster.json").read_text())
@@ -167,20 +174,20 @@ def copy_home(used: Path, home: Path) -> None:
 
 
 def in_memory() -> Path | None:
-    """A new folder on a tmpfs; None where there is none, or not room for as many servers as run at once."""
+    """A new folder on a tmpfs; None if there is none, or no room for all servers that run at the same time."""
     if not _has_room():
         return None
     made = Path(tempfile.mkdtemp(prefix=f"{_OURS}{os.getpid()}-", dir=_MEMORY))
-    made.chmod(0o711)  # PostgreSQL's own user passes through
+    made.chmod(0o711)  # PostgreSQL's own user must be able to traverse it
     return made
 
 
 @cache
 def _has_room() -> bool:
-    """One answer for the whole of a process."""
+    """Whether there is room in memory; decided once per process."""
     if not _MEMORY.is_dir():
         return False
-    for left in _MEMORY.glob(f"{_OURS}*"):  # a session that was killed removes nothing
+    for left in _MEMORY.glob(f"{_OURS}*"):  # left behind by sessions that were killed
         if not Path(f"/proc/{left.name.split('-')[2]}").exists():
             shutil.rmtree(left, ignore_errors=True)
     needed = _ROOM * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

@@ -22,7 +22,7 @@ def reap(connection: Connection, *, times: int = 12) -> dict[str, Any]:
         assert "errors" not in done, done
         if done["left"]["entries"] == 0:
             return done
-    raise AssertionError(f"the reaper does not come to an end: {done}")
+    raise AssertionError(f"the reaper does not finish: {done}")
 
 
 def add(connection: Connection, cron: str, endpoint: EndpointRow | None = None, **columns: object) -> uuid.UUID:

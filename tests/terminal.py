@@ -133,7 +133,7 @@ class Terminal:
                 lines.append(line)
         finally:
             patience.cancel()
-        raise AssertionError(f"the shell ended, or was ended, in {command!r}: {''.join(lines)}")
+        raise AssertionError(f"the shell ended, or was killed, in {command!r}: {''.join(lines)}")
 
     def close(self) -> None:
         self._shell.communicate("exit\n", timeout=30)
@@ -160,7 +160,7 @@ def said_until(text: str, command: str, *, folder: Path, environment: Mapping[st
             lines.append(line.rstrip("\n"))
             if text in line:
                 return lines
-        raise AssertionError(f"{command!r} ended, or was ended, before {text!r}: {lines}")
+        raise AssertionError(f"{command!r} ended, or was killed, before {text!r}: {lines}")
     finally:
         patience.cancel()
         signalled(-process.pid, signal.SIGTERM)

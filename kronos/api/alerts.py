@@ -153,7 +153,7 @@ async def acknowledge_incident(
     caller: CallerOf,
     body: Annotated[IncidentAcknowledge, Body(default_factory=IncidentAcknowledge)],
 ) -> Response:
-    """Acknowledge an incident, which stops its notifications. The first acknowledgement is kept."""
+    """Acknowledge an incident: its notification is not repeated. The first acknowledgement is kept."""
     return answer(await alerts.acknowledge(view, incident_id, actor=caller.actor, note=body.note))
 
 
@@ -163,7 +163,7 @@ async def acknowledge_incident(
     responses=answers({200: Incident}) | problems(*_WRITE, alert_errors.IncidentNotFound),
 )
 async def snooze_incident(view: View, incident_id: IncidentId, caller: CallerOf, body: IncidentSnooze) -> Response:
-    """Stop an incident's notifications until a given time.
+    """Do not repeat an incident's notification until a given time.
 
     If the incident is still open and unacknowledged then, one more notification is sent."""
     if body.until is not None and body.seconds is not None:

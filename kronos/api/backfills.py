@@ -117,7 +117,7 @@ async def get_backfill(view: ReadView, backfill_id: BackfillId) -> Response:
 async def cancel_backfill(
     view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
-    """Cancel a backfill: waiting executions are cancelled, running ones finish."""
+    """Cancel a backfill: waiting executions are cancelled, running ones are aborted."""
     return answer(_shown(await backfills.cancel(view, backfill_id)))
 
 

@@ -246,7 +246,7 @@ def ack(api: Api, incident_id: str, note: str | None) -> None:
 @click.option("--until", help="Snooze until this time, such as 2026-12-01T09:00:00Z.")
 @click.option("--off", is_flag=True, help="End the snooze.")
 def snooze(api: Api, incident_id: str, span: int | None, until: str | None, off: bool) -> None:
-    """Snooze an incident's notifications. They resume afterwards if it is neither resolved nor acknowledged.
+    """Snooze an incident's notifications. Then one is sent if it is neither resolved nor acknowledged.
 
     kronos alert snooze 019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10 --for 2h
     """

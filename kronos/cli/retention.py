@@ -105,8 +105,8 @@ def get(api: Api) -> None:
 
 
 @command(retention)
-@click.option("--success-days", type=int, help="Days to keep successful executions.")
-@click.option("--failure-days", type=int, help="Days to keep other executions.")
+@click.option("--success-days", type=int, help="Days to keep SUCCESS, SKIPPED and CANCELLED executions.")
+@click.option("--failure-days", type=int, help="Days to keep FAILED, MISSED and EXPIRED executions.")
 @click.option(
     "--clear",
     multiple=True,

@@ -31,7 +31,9 @@ _SAID = "It contains no inputs, outputs, headers, keys, passwords or addresses; 
     type=click.Path(file_okay=False, exists=True, path_type=Path),
     help="Folder with Kronos logs (*.log).  [default: those of the local `kronos up`]",
 )
-@click.option("--with-names", is_flag=True, help="Include findings that name jobs, endpoints, roles and files.")
+@click.option(
+    "--with-names", is_flag=True, help="Include the details of findings that name jobs, endpoints, roles or files."
+)
 def support_bundle(*, output: Path | None, logs: Path | None, with_names: bool) -> None:
     """Write one file with what support needs first.
 

@@ -38,7 +38,7 @@ def test_a_ping_waits_for_no_apply_that_waits(api: httpx.Client, workspace: str,
                 "select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
                 [holder.info.backend_pid],
             ),
-            "the apply waits for the rule",
+            "the apply to wait for the rule",
         )
         for url in urls:  # of those to be changed, and of the one to be deleted
             assert api.get(url).raise_for_status().json()["outcome"] == "TAKEN"

@@ -117,7 +117,7 @@ def test_jobs_are_held_before_what_they_name(api: httpx.Client, workspace: str, 
                 "select count(*) from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
                 [holder.info.backend_pid],
             ),
-            "the apply waits for the job",
+            "the apply to wait for the job",
         )
         free = holder.execute("select name from kronos.documents where name = 'production' for update nowait")
         assert free.fetchone() is not None

@@ -1,4 +1,4 @@
-"""GET /v1/workspaces/{w}/events: what changes is heard within a moment, in order, and nothing is lost."""
+"""GET /v1/workspaces/{w}/events: changes arrive within a moment, in order, and none is lost."""
 
 import json
 import socket
@@ -182,7 +182,9 @@ def test_a_listener_hears_what_it_asked_for(api: httpx.Client, workspace: str) -
 
 
 def test_heartbeats_come_to_who_asks_for_them_as_they_are(api: httpx.Client, workspace: str) -> None:
-    """Made, pinged, failed and changed: the last state of each; and nothing of what the job said."""
+    """A heartbeat that was created, pinged, failed and changed: events show the last state of each, and nothing of what
+    the job printed.
+    """
     path = f"/v1/workspaces/{workspace}/heartbeats/backup"
     with (
         listening(api, workspace, types="heartbeat") as heard,

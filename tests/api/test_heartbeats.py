@@ -256,7 +256,7 @@ def test_api_processes_say_that_pings_can_be_received(own_api: Api, superuser: C
     superuser.execute("update kronos.ping_door set open_until = '-infinity'")  # creating it opened the door too
     await_condition(
         lambda: value(superuser, "select open_until > now() - interval '1 minute' from kronos.ping_door"),
-        "the door is said to be open",
+        "the door to be reported open",
     )
     assert value(superuser, "select count(*) from kronos.ping_gaps") == 0
 
@@ -274,7 +274,7 @@ def test_a_workspace_that_is_deleted_takes_its_heartbeats_along(own_api: Api, su
             value(superuser, "select coalesce(kronos.delete_further(kronos.clock() + interval '1 s'), 0)") == 0
             and value(superuser, "select count(*) from kronos.beats") == 0
         ),
-        "nothing is left of it",
+        "its rows to be gone",
     )
     for table in ("beats", "beat_pointers", "beat_ticks", "beat_pings"):
         assert superuser.execute(f"select count(*) from kronos.{table}".encode()).fetchone() == (0,)

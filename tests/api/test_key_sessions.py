@@ -1,4 +1,6 @@
-"""Signing in with a key creates a session in a cookie. It may do what the key may, for as long as the key works."""
+"""Signing in with a key creates a session in a cookie. The session has the key's rights, for as long as the key
+works.
+"""
 
 import hashlib
 import logging

@@ -1,4 +1,4 @@
-"""The most that calendars may be: lists of them, and files whose jobs run each minute."""
+"""Calendars of the largest allowed size: lists of them, and files with jobs that run every minute."""
 
 from typing import Any
 
@@ -41,8 +41,9 @@ def _pages(api: httpx.Client, path: str, **params: Any) -> list[int]:
 
 
 def test_a_list_of_the_largest_calendars_measures_each_once(own_api: Api, superuser: psycopg.Connection) -> None:
-    """Each row was measured with all before it: a page of a hundred took longer than a statement may, so that nobody
-    could list them."""
+    """Each row used to be measured together with all before it. A page of a hundred exceeded the statement timeout, so
+    the list could not be read.
+    """
     workspace = make_workspace(own_api.client)
     superuser.execute(_LARGE, {"slug": workspace, "many": _MANY})
     path = f"/v1/workspaces/{workspace}/calendars"
@@ -65,9 +66,10 @@ def test_small_calendars_fill_a_page(api: httpx.Client, workspace: str) -> None:
 def test_files_of_jobs_that_run_each_minute_are_applied(
     api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each tick of a week was asked for, twice for each job: from the fifth such job on an apply took longer than a
-    statement may, and was answered 503, whenever it was tried."""
-    monkeypatch.setattr(managed, "COMING_SECONDS", 60.0)  # a busy machine leaves no job without its runs
+    """Each tick of a week used to be computed, twice per job. From the fifth such job on, an apply exceeded the
+    statement timeout and always answered 503.
+    """
+    monkeypatch.setattr(managed, "COMING_SECONDS", 60.0)  # so that no job lacks its runs on a busy machine
     week = ["mon", "tue", "wed", "thu", "fri"]
     calendar = {"name": "b", "business_days": week, "business_hours": {"opens": "08:00", "closes": "20:00"}}
     jobs = [
@@ -85,7 +87,7 @@ def test_files_of_jobs_that_run_each_minute_are_applied(
 
 
 def test_a_change_of_calendars_shows_what_becomes_of_the_runs(api: httpx.Client, workspace: str) -> None:
-    """It changed the runs and said nothing of them."""
+    """It used to change the runs without showing it."""
     path = f"/v1/workspaces/{workspace}/apply"
     calendar = {"name": "shut", "days": [{"starts": "1970-01-01", "ends": "2999-12-31", "name": "for ever"}]}
     job = {"name": "daily", "endpoint": "sink", "cron": "0 9 * * *"}

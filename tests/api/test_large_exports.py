@@ -119,7 +119,7 @@ def slow(shared_api: Api, large: str) -> Iterator[socket.socket]:
 def test_who_reads_slowly_holds_no_session(
     client: httpx.Client, slow: socket.socket, shared_superuser: psycopg.Connection, large: str
 ) -> None:
-    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "no session to be held")
     client.delete(f"/v1/workspaces/{large}/configs/config-9").raise_for_status()  # the last of the configs
     rest = _rest(slow)
     assert rest.rstrip().endswith(b"0")  # the final chunk
@@ -133,7 +133,7 @@ def test_who_goes_away_leaves_nothing_behind(
     client: httpx.Client, slow: socket.socket, shared_superuser: psycopg.Connection, large: str
 ) -> None:
     slow.close()
-    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+    await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "no session to be held")
     assert client.get(f"/v1/workspaces/{large}").status_code == 200
 
 
@@ -153,7 +153,7 @@ def test_what_is_being_written_holds_no_session_and_nobody_up(
         try:
             asked = [threads.submit(client.get, f"/v1/workspaces/{large}/export?set=some") for _ in range(2)]
             assert begun.wait(60)
-            await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "a session is held")
+            await_condition(lambda: values(shared_superuser, _SESSIONS) == [], "no session to be held")
             assert client.get(f"/v1/workspaces/{large}").status_code == 200
         finally:
             may_end.set()
@@ -184,7 +184,7 @@ def test_a_key_that_is_revoked_gets_no_more_of_it(
             client.delete(f"{keys}/{made['key_id']}").raise_for_status()
             with holding(client, made["key"]) as revoked:
                 path = f"/v1/workspaces/{large}"
-                await_condition(lambda: revoked.get(path).status_code == 401, "the key is known still")
+                await_condition(lambda: revoked.get(path).status_code == 401, "the key to be rejected")
         finally:
             may_go_on.set()
         with pytest.raises(ConnectionResetError):  # so it is not taken for the whole, even without chunks

@@ -313,7 +313,7 @@ def test_what_is_answered_is_true_wherever_the_connection_is_cut(
             if not scene.proxy.disarm():
                 assert answer.is_success, answer.text
                 break
-            await_condition(scene.has_ended, "PostgreSQL to end what it was sent")
+            await_condition(scene.has_ended, "PostgreSQL to finish its requests")
             after = scene.state()
             if not answer.is_success:
                 problem = problem_of(answer)

@@ -1,4 +1,4 @@
-"""/metrics of an API process: who reads what, what it counts, and what it reads of the database."""
+"""/metrics of an API process: who may read which metrics, what it counts, and what it reads from the database."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ Figures = dict[tuple[str, ...], float]
 
 
 def figures(text: str) -> Figures:
-    """Each series by its name and the values of its labels, in the order of the labels' names."""
+    """Each series, by its name and the values of its labels, in the order of the labels' names."""
     return {
         (each.name, *(value for _, value in sorted(each.labels.items()))): each.value
         for family in text_string_to_metric_families(text)
@@ -44,13 +44,13 @@ def scraped(client: httpx.Client) -> Figures:
 
 
 def settled(client: httpx.Client) -> Figures:
-    """The same, with what is read beside the scrapes, of which the first one begins it."""
+    """Scrape until the figures that are read separately, which the first scrape starts, have arrived."""
     for pause in looks(60):
         found = scraped(client)
         if {("kronos_findings", "critical"), ("kronos_alarm_quota_used_ratio",)} <= set(found):
             return found
         time.sleep(pause)
-    raise AssertionError("it was never read")
+    raise AssertionError("the separately read figures never arrived")
 
 
 def test_it_is_for_the_instances_key_alone(own_api: Api, own_workspace: str) -> None:
@@ -77,7 +77,7 @@ def test_it_counts_requests_by_templates_and_never_by_what_callers_write(own_api
     assert not any(own_workspace in label or "heard" in label for key in found for label in key[1:])
     assert found["kronos_api_request_seconds_count", "GET", "/v1/workspaces/{w}"] >= 2
     assert found["kronos_api_pool_connections_max",] >= 1
-    assert found["kronos_api_requests_under_way",] == 1  # this one
+    assert found["kronos_api_requests_under_way",] == 1  # this request
 
 
 def test_it_says_how_the_instance_does(own_api: Api) -> None:
@@ -180,8 +180,9 @@ async def test_however_many_ask_the_database_is_asked_once_and_its_absence_is_sa
 
 
 def test_labels_are_bounded_by_construction() -> None:
-    """Each metric with labels says how many series it has at most, and only those for the instance's key name
-    tenants."""
+    """Each metric with labels states its maximum number of series, and only metrics for the instance's key name
+    tenants.
+    """
     for metric in (*catalog.PROCESSES, *catalog.APIS, *catalog.WORKERS, *instance.DATABASE):
         assert metric.most <= 2000
         assert bool(metric.bounds) == (metric.kind == "histogram")
@@ -212,7 +213,7 @@ def test_statements_are_counted_by_name_with_those_that_meet_an_error(own_api: A
     assert found["kronos_statements_total", name] - before.get(("kronos_statements_total", name), 0) == 3
     assert found["kronos_statement_errors_total", name] - before.get(("kronos_statement_errors_total", name), 0) == 2
     assert found["kronos_statement_seconds_total", name] > 0
-    # what ran since; a process of tests has run statements of its own before
+    # since then: the tests' process has run other statements before
     run = {key[1] for key, count in found.items() if key[0] == "kronos_statements_total" and count > before.get(key, 0)}
     assert run <= {each.name for each in statements}
 

@@ -43,7 +43,7 @@ class LastTwo:
             " and clock_timestamp() - query_start > make_interval(secs => %s)"
         )
         pid = who.info.backend_pid
-        await_condition(lambda: asked.done() or value(self.superuser, waiting, [pid, seconds]), "its wait")
+        await_condition(lambda: asked.done() or value(self.superuser, waiting, [pid, seconds]), "the call to wait")
 
 
 @contextmanager

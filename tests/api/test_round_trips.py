@@ -1,5 +1,5 @@
-"""What the API accepts is returned unchanged: in every answer, in every list, and at the receiver. What could not be is
-rejected when it arrives.
+"""Input that the API accepts is returned unchanged: in every answer, in every list, and at the receiver. Input that
+could not be returned is rejected when it arrives.
 """
 
 import json

@@ -21,13 +21,13 @@ from kronos import keys
 
 
 class Valve:
-    """A TCP relay to PostgreSQL that can be closed: then nothing listens, and what was connected is cut."""
+    """A TCP relay to PostgreSQL that can be closed: then it stops listening, and existing connections are cut."""
 
     def __init__(self, url: str) -> None:
         parts = conninfo_to_dict(url)
         self._target = (str(parts["host"]), int(str(parts.get("port") or 5432)))
         self._password = f":{parts['password']}" if parts.get("password") else ""
-        self.port = held_port()  # none that the system gives to others while the valve is closed
+        self.port = held_port()  # a port that the system does not give to others while the valve is closed
         self.url = f"postgresql://{parts['user']}{self._password}@127.0.0.1:{self.port}/{parts['dbname']}"
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
@@ -68,7 +68,7 @@ class Valve:
             while data := source.recv(65_536):
                 sink.sendall(data)
         for each in (source, sink):
-            with suppress(OSError):  # the other direction was first
+            with suppress(OSError):  # the other direction got here first
                 each.shutdown(socket.SHUT_RDWR)
 
 

@@ -173,7 +173,7 @@ def test_a_job_that_is_held_for_long_brings_no_other_job_to_be_read_again(
 
 
 def test_a_tick_meanwhile_is_judged_by_the_present_version(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Whether or not its job has followed. A job that has not is examined when the previous version is due."""
+    """Whether or not its job has followed. A job that has not is examined when the previous version says."""
     first = jobs(superuser, endpoint, 203)
     close(superuser, endpoint, "2027-06-12")
     behind = values(

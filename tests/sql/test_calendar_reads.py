@@ -66,7 +66,9 @@ def test_the_changes_of_a_zone_are_asked_for_once_a_calendar(superuser: Connecti
 def test_a_time_that_is_closed_on_each_day_is_asked_of_a_few(
     superuser: Connection, endpoint: EndpointRow, on_blackout: str
 ) -> None:
-    """They used to be 366, for each tick that was examined: finding what skip_next skips took 12 s for such a job."""
+    """All 366 days used to be checked, for each tick that was examined: finding the ticks that skip_next skips took 12
+    s for such a job.
+    """
     job_id = job_at(superuser, endpoint, "0 12 1 1 *", on_blackout, since=_SINCE, calendars=["mornings"], skip_next=2)
     for look, most in (
         ("kronos.fate_of(job, kronos.next_tick(job.schedule, kronos.now()))", 7),

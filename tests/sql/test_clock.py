@@ -1,4 +1,4 @@
-"""kronos.clock() and kronos.now(): what a plan has in their place, how a test steps them, and who cannot."""
+"""kronos.clock() and kronos.now(): their form in plans, how tests step them, and which roles cannot."""
 
 from datetime import datetime, timedelta
 
@@ -54,8 +54,9 @@ _READINGS = {
 
 
 def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection, database_url: str) -> None:
-    """Prepared, in functions that were called before, by generic plans: to replace a function ends every plan that it
-    is in."""
+    """Even prepared statements in functions called before, with generic plans: replacing a function invalidates every
+    plan that contains it.
+    """
     clock = Clock(superuser)
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as other:
         other.execute("set plan_cache_mode = force_generic_plan")
@@ -126,8 +127,9 @@ def test_no_role_of_ours_can_replace_it(shared: Connection, role: str, move: str
 
 @pytest.mark.parametrize("role", ["kronos_api", "kronos_worker", "kronos_cron"])
 def test_nothing_that_a_session_can_set_moves_it(shared: Connection, role: str) -> None:
-    """Settings of ours and PostgreSQL's, the search_path, functions and operators of a temporary schema or of one's
-    own."""
+    """Settings of Kronos and PostgreSQL, the search_path, and functions and operators in a temporary schema or one that
+    the role owns.
+    """
     schema = f"of_{role}"
     shared.execute(f"create schema {schema} authorization {role}".encode())
     try:
@@ -156,7 +158,7 @@ def test_nothing_that_a_session_can_set_moves_it(shared: Connection, role: str) 
             assert value(shared, "select kronos.now() = pg_catalog.now()") is True
             between = "select kronos.clock() between pg_catalog.statement_timestamp() and pg_catalog.clock_timestamp()"
             assert value(shared, between) is True
-            shared.execute("set search_path = pg_catalog")  # a leak would reach functions that lend rights
+            shared.execute("set search_path = pg_catalog")  # a leak would reach privileged functions
             assert (
                 value(shared, "select kronos.uuid7_time(kronos.uuid7()) > pg_catalog.now() - interval '1 minute'")
                 is True

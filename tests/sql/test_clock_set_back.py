@@ -1,4 +1,4 @@
-"""What was accounted for before the clock was set back is not to come, whoever is asked."""
+"""After the clock is set back, ticks that were accounted for do not appear as coming, in any query."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ _NINE = datetime(2027, 6, 11, 9, tzinfo=UTC)
 
 @pytest.mark.parametrize("calendars", [[], ["open"]])
 def test_a_tick_that_was_accounted_for_is_not_to_come_again(superuser: Connection, calendars: list[str]) -> None:
-    """The list of a job's next runs began with the tick that had just run."""
+    """The list of a job's next runs used to begin with the tick that had just run."""
     clock = Clock(superuser)
     clock.set(_EVE)
     endpoint = add_endpoint(superuser)

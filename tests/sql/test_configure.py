@@ -1,4 +1,4 @@
-"""What holds for the instance is stored once, by the session that migrates."""
+"""Settings of the whole instance are stored once, by the session that migrates."""
 
 import psycopg
 

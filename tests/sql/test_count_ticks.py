@@ -1,4 +1,4 @@
-"""Ticks are counted by the day, and the count is that of asking for each: over random schedules, zones and spans."""
+"""Ticks are counted per day. The count equals that of computing each tick, over random schedules, zones and spans."""
 
 import os
 import random
@@ -14,9 +14,9 @@ ZONES = [
     "UTC",
     "Europe/Berlin",
     "America/New_York",
-    "Australia/Lord_Howe",  # half an hour
-    "America/Santiago",  # at midnight
-    "America/Havana",  # back at 1:00 to 0:00: midnight comes twice
+    "Australia/Lord_Howe",  # changes by half an hour
+    "America/Santiago",  # changes at midnight
+    "America/Havana",  # back from 1:00 to 0:00, so that midnight comes twice
     "Africa/Cairo",
     "Asia/Beirut",
     "Africa/Casablanca",
@@ -25,8 +25,8 @@ ZONES = [
     "Pacific/Chatham",
     "Atlantic/Azores",
 ]
-# Each schedule is looked at over weeks within these, which hold changes of all the zones; the last holds the day that
-# Apia left out.
+# Each schedule is checked over weeks within these windows. They contain changes of all the zones; the last one contains
+# the day that Apia skipped.
 WINDOWS = [datetime(*day, tzinfo=UTC) for day in ((2026, 3, 1), (2026, 9, 1), (2026, 10, 20), (2011, 12, 15))]
 ASKED_FOR_EACH = """
 with recursive tick as (

@@ -1,5 +1,6 @@
-"""What the creation of a job must not cost, and what it keeps for all that: a sound row, its first tick, the lock of
-its workspace."""
+"""What a job's creation leaves out to be cheap, and what it still ensures: a sound row, its first tick, the lock of its
+workspace.
+"""
 
 import re
 import uuid
@@ -28,7 +29,7 @@ _NOTHING: dict[str, Any] = {
     "alarm": None,
     "description": None,
 }
-# Of each rule the columns that break it, in a CRON job that is sound without them.
+# For each rule, the columns that break it in an otherwise sound CRON job.
 _BREAKS: dict[str, dict[str, Any]] = {
     "jobs_catch_up_bounded": {"catch_up_window_seconds": 2678401},
     "jobs_catch_up_known": {"catch_up_policy": "FIRST"},
@@ -71,7 +72,7 @@ def sound(superuser: Connection) -> EndpointRow:
 
 
 def _insert(columns: dict[str, Any]) -> composed.Composed:
-    """A new row as the sound one, with these columns."""
+    """Insert a copy of the sound row with these columns."""
     copied = ("workspace_id", "endpoint_id", "trigger", "cron", "timezone", "schedule", "alarm", "description")
     shown: dict[str, composed.Composable] = {name: composed.Identifier("job", name) for name in copied}
     shown |= {name: composed.SQL("fresh.job_id") for name in ("job_id", "first_version_id")}
@@ -82,7 +83,7 @@ def _insert(columns: dict[str, Any]) -> composed.Composed:
 
 
 def _update(columns: dict[str, Any]) -> composed.Composed:
-    """These columns of the sound row."""
+    """Update these columns of the sound row."""
     sets = [
         composed.SQL("{} = {}").format(composed.Identifier(name), _shown(each, "job")) for name, each in columns.items()
     ]
@@ -96,7 +97,7 @@ def _shown(value: Any, row: str) -> composed.Composable:
 def _met(
     connection: Connection, endpoint: EndpointRow, write: composed.Composed, *settings: str
 ) -> tuple[str | None, str | None]:
-    """(SQLSTATE, constraint) of what a write meets."""
+    """(SQLSTATE, constraint) of the error that a write raises."""
     connection.execute("begin")
     try:
         connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -129,7 +130,7 @@ def test_rules_hold_for_rows_that_replication_writes(superuser: Connection, soun
 def test_each_rule_is_tried_and_none_is_read_again_by_each_statement(superuser: Connection) -> None:
     text = value(superuser, "select pg_get_functiondef('kronos.require_sound_job'::regproc)")
     assert sorted(re.findall(r"then\s+'(jobs_\w+)'", text)) == sorted(_BREAKS)
-    assert list(_BREAKS) == sorted(_BREAKS), "the first that is broken, by name, is told: as by a constraint"
+    assert list(_BREAKS) == sorted(_BREAKS), "the first broken rule by name is reported, as with constraints"
     assert (
         values(
             superuser, "select conname from pg_constraint where contype = 'c' and conrelid = 'kronos.jobs'::regclass"
@@ -146,7 +147,7 @@ def test_the_rules_are_looked_at_wherever_a_column_that_they_name_is_written(sup
         "tgname = 'jobs_stay_sound'",
     )
     named = set(re.findall(r"new\.(\w+)", text))
-    assert named - {"status", "search_text"} == set(watched)  # a new status: stamp_job; the text is made of the others
+    assert named - {"status", "search_text"} == set(watched)  # stamp_job checks a status; search_text is derived
 
 
 @pytest.mark.parametrize(
@@ -174,14 +175,14 @@ def test_a_creation_looks_by_keys_though_its_plans_were_made_while_there_was_not
         superuser.execute("select kronos.alarm_of(job_id) from kronos.jobs where endpoint_id = %s", [sound.endpoint_id])
         make_cron_job(superuser, sound)
     asked = [plan for plan in plans if "as workspace using" in plan or "kronos.pointers_floor where only_row" in plan]
-    assert len(asked) == 3  # alarm_of's twice, for no workspace was entered
+    assert len(asked) == 3  # twice in alarm_of, because no workspace was entered
     assert seq_scans("\n".join(asked), "jobs", "pointers", "pointers_floor") == []
 
 
 def test_a_creation_checks_its_foreign_keys_by_keys_though_there_were_few_jobs(
     superuser: Connection, sound: EndpointRow
 ) -> None:
-    """A session keeps the plans of these checks."""
+    """A session caches the plans of these checks."""
     superuser.execute("vacuum analyze kronos.jobs, kronos.pointers, kronos.endpoints")
     with told_plans(superuser) as plans:
         _created(superuser, sound)
@@ -191,7 +192,7 @@ def test_a_creation_checks_its_foreign_keys_by_keys_though_there_were_few_jobs(
 
 
 def _created(connection: Connection, endpoint: EndpointRow, **given: Any) -> tuple[Any, ...]:
-    """(what was answered, the pointer's tick) of a new job of the first minute of each year."""
+    """Create a job that runs in the first minute of each year. Return its reported next run and its pointer's tick."""
     slug, name = connection.execute(
         "select slug, endpoint.name from kronos.endpoints as endpoint join kronos.workspaces using (workspace_id) "
         "where endpoint_id = %s",
@@ -214,12 +215,12 @@ def test_the_first_tick_is_the_remembered_one_only_while_it_is_the_next(superuse
     minute, told = timedelta(minutes=1), now + timedelta(hours=5)
     assert _created(superuser, endpoint, read_at=now - minute, tick_then=told) == (told, told)
     assert _created(superuser, endpoint, read_at=now - 2 * minute, tick_then=now - minute) == (real, real), (
-        "it has passed"
+        "the tick has passed"
     )
     assert _created(superuser, endpoint, read_at=now + minute * 60, tick_then=told) == (real, real), (
-        "clocks were set back"
+        "the clock was set back"
     )
-    assert _created(superuser, endpoint, read_at=now - minute, tick_then=None) == (real, real), "there was none"
+    assert _created(superuser, endpoint, read_at=now - minute, tick_then=None) == (real, real), "no tick was read"
 
 
 @pytest.mark.parametrize("setting", ["", "its own", "another"])

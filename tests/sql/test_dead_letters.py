@@ -1,5 +1,6 @@
-"""Dead letters in the database: they follow the history, lists are by index, and operations hold whoever dies or
-waits."""
+"""Dead letters in the database: they follow the history, lists use indexes, and operations stay correct whatever
+crashes or waits.
+"""
 
 import json
 import uuid
@@ -59,7 +60,7 @@ def letters(connection: Connection, endpoint: EndpointRow) -> list[uuid.UUID]:
 
 
 def test_whatever_ends_an_execution_failed_makes_it_one(superuser: Connection) -> None:
-    """By a lease that ran out as well: the trigger follows the history, not who writes it."""
+    """Including by an expired lease: the trigger is on the history, not on a statement."""
     endpoint = add_endpoint(superuser, max_crashes=0)
     (execution_id,) = add_executions(superuser, endpoint)
     superuser.execute(
@@ -98,7 +99,7 @@ def test_retention_forgets_them_with_their_executions(superuser: Connection) -> 
 
 @pytest.fixture(scope="module")
 def many(kept_shared: Kept) -> EndpointRow:
-    """An endpoint with 20,000 dead letters of 20 kinds, and one beside it of the same workspace."""
+    """An endpoint with 20,000 dead letters of 20 kinds, and another one in the same workspace."""
     with kept_shared.connection() as shared:
         return _fill(shared)
 
@@ -161,7 +162,7 @@ def test_two_sessions_share_the_work_and_neither_waits(superuser: Connection, da
     with psycopg.connect(database_url) as first, psycopg.connect(database_url) as second:
         assert advance(first, operation_id, 4) == 4
         second.execute("set lock_timeout = '100ms'")
-        assert advance(second, operation_id, 4) == 0  # the first is at it
+        assert advance(second, operation_id, 4) == 0  # the first session is running a step
         first.commit()
         second.commit()
         assert advance(second, operation_id, 4) == 4
@@ -226,7 +227,7 @@ def test_one_that_cannot_go_on_ends_and_stops_no_other(superuser: Connection) ->
 
 
 def test_one_that_is_gone_meanwhile_is_no_letter_any_more(superuser: Connection) -> None:
-    """A partition that was dropped by hand tells no trigger."""
+    """Dropping a partition by hand fires no trigger."""
     endpoint = add_endpoint(superuser)
     (execution_id,) = add_executions(superuser, endpoint)
     fail(superuser, [execution_id])
@@ -240,7 +241,7 @@ def test_one_that_is_gone_meanwhile_is_no_letter_any_more(superuser: Connection)
 
 
 def failed_runs(connection: Connection, count: int) -> tuple[EndpointRow, uuid.UUID]:
-    """Of one CRON job, the first of which by id failed last."""
+    """Failed runs of one CRON job. The first of them by id failed last."""
     endpoint = add_endpoint(connection)
     job_id = make_cron_job(connection, endpoint, cron="0 0 1 1 *")
     connection.execute(
@@ -258,8 +259,9 @@ def failed_runs(connection: Connection, count: int) -> tuple[EndpointRow, uuid.U
 
 
 def test_a_row_that_somebody_holds_holds_up_nothing_but_its_operation(superuser: Connection, database_url: str) -> None:
-    """upkeep has leases, backfills and other operations to keep going: with a lock_timeout of minutes it goes on at
-    once."""
+    """upkeep also serves leases, backfills and other operations. Even with a lock_timeout of minutes it continues
+    immediately.
+    """
     endpoint, job_id = failed_runs(superuser, 2)
     held = operation(superuser, endpoint)
     free = operation(superuser, failed_runs(superuser, 2)[0])
@@ -282,8 +284,9 @@ def test_a_row_that_somebody_holds_holds_up_nothing_but_its_operation(superuser:
 def test_of_two_operations_over_the_same_one_deals_with_it(
     superuser: Connection, database_url: str, kinds: tuple[str, str]
 ) -> None:
-    """A second that comes while the first is at it gives way before either is a deadlock's victim; what it finds gone
-    it does not count as done."""
+    """If the second starts during a step of the first, it gives way before PostgreSQL ends either as a deadlock. It
+    does not count what it finds gone as done.
+    """
     endpoint, _ = failed_runs(superuser, 6)
     first, second = (operation(superuser, endpoint, kind) for kind in kinds)
     with psycopg.connect(database_url) as one, psycopg.connect(database_url, autocommit=True) as other:
@@ -331,7 +334,7 @@ def test_what_was_taken_between_an_operations_look_and_its_lock_is_somebody_else
 
 
 def test_no_operation_is_made_in_a_workspace_that_is_being_deleted(superuser: Connection, database_url: str) -> None:
-    """It would be RUNNING for ever: a redrive waits for its workspace to be ACTIVE."""
+    """It would be RUNNING forever: a redrive waits for its workspace to be ACTIVE."""
     endpoint = add_endpoint(superuser)
     with (
         psycopg.connect(database_url) as deleting,
@@ -350,7 +353,9 @@ def test_no_operation_is_made_in_a_workspace_that_is_being_deleted(superuser: Co
 
 
 def test_sessions_that_found_it_due_at_the_same_time_keep_its_pace(superuser: Connection) -> None:
-    """Each looks for what is due, and comes to it up to a second later: another may have taken the step."""
+    """Each session searches for due operations and reaches one up to a second later. Another session may have taken the
+    step meanwhile.
+    """
     operation_id = operation(superuser, failed_runs(superuser, 2)[0])
     superuser.execute("update kronos.operations set per_second = 1, next_at = now() + interval '1 hour'")
     assert advance(superuser, operation_id) == 0
@@ -359,7 +364,7 @@ def test_sessions_that_found_it_due_at_the_same_time_keep_its_pace(superuser: Co
 
 
 def test_one_that_waits_for_its_workspace_is_no_reason_to_hurry_and_hides_no_other(superuser: Connection) -> None:
-    """Workers whose upkeep answers null call it four times a second, else after each delivery."""
+    """When upkeep returns null, a worker calls it four times a second, otherwise after each delivery."""
     endpoint, _ = failed_runs(superuser, 2)
     for _ in range(30):
         operation(superuser, endpoint)

@@ -1,5 +1,6 @@
-"""An execution that has a deadline is not delivered from then on: no matter who looks, it is not claimed, and ends
-EXPIRED."""
+"""From its deadline on, an execution is not delivered: whichever session is first, it is not claimed, and it ends
+EXPIRED.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -23,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def late(connection: Connection, execution_id: uuid.UUID, interval: str = "-1 second") -> None:
-    """Its deadline is so far from now."""
+    """Set its deadline that far from now."""
     connection.execute(
         "update kronos.execution_live set deadline_at = kronos.now() + %s::interval where execution_id = %s",
         [interval, execution_id],
@@ -42,7 +43,7 @@ def ended(connection: Connection, execution_id: uuid.UUID) -> dict[str, Any]:
 def test_at_its_deadline_it_is_expired_and_not_claimed_and_a_moment_before_the_other_way(
     superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    with superuser.transaction():  # in which the time stands still
+    with superuser.transaction():  # time stands still within a transaction
         first, second = add_executions(superuser, endpoint, 2)
         late(superuser, first, "0 s")
         late(superuser, second, "1 us")
@@ -90,7 +91,7 @@ def test_no_retry_is_begun_and_what_was_tried_keeps_its_error(superuser: Connect
     with as_worker(database_url) as worker:
         token, _ = claim(worker, endpoint)
         late(superuser, execution_id)
-        assert expired(superuser) == 0  # it may end
+        assert expired(superuser) == 0  # the attempt may finish
         finalize(worker, token, [execution_id], "FAILED")
         assert claim(worker, endpoint)[1] == []
         assert expired(superuser) == 1
@@ -136,7 +137,7 @@ def test_a_queued_run_that_expires_lets_the_next_one_go(superuser: Connection, t
     assert second["visible_at"] < datetime.now(UTC) + MINUTE
     late(superuser, second["execution_id"])
     superuser.execute("update kronos.execution_live set visible_at = 'infinity'")
-    assert expired(superuser) == 1  # while it waits, too
+    assert expired(superuser) == 1  # also while it waits
     assert [row["status"] for row in done(superuser, job_id)] == ["EXPIRED", "EXPIRED"]
 
 
@@ -168,7 +169,7 @@ def test_a_held_instance_ends_nothing_and_does_so_once_it_goes_on(
 
 
 def test_a_tick_expires_no_other_jobs_run(ticking: Callable[..., Ticking]) -> None:
-    """Only those that stand in its own way: the rest are left to who looks for what is late."""
+    """A tick expires only the runs that block it. The others are left to the search for late executions."""
     one, other = ticking("SKIP", deadline_seconds=60), ticking("SKIP", deadline_seconds=60)
     one.tick()
     other.tick()
@@ -250,7 +251,7 @@ def test_the_one_shot_is_completed_and_a_retry_by_hand_has_a_deadline_of_its_own
 def test_who_has_no_deadline_is_not_looked_at(superuser: Connection, endpoint: EndpointRow) -> None:
     add_executions(superuser, endpoint, 3000)
     superuser.execute("vacuum analyze kronos.execution_live")
-    expired(superuser)  # its plans are made
+    expired(superuser)  # plans are cached
     assert buffers(superuser, "select kronos.expire_deadlines(1000)") < 20
 
 

@@ -1,4 +1,4 @@
-"""describe_schedule says in English what a schedule does; read back, its words are the schedule."""
+"""describe_schedule describes a schedule in English. Parsing its words gives the schedule again."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -82,7 +82,7 @@ def describe(shared: Connection, texts: list[str]) -> list[str]:
         ("0,10,20,30 9 * * *", "Every 10 minutes from 09:00 through 09:30"),
         ("0,7,9,30 11 * * *", "At 11:00, 11:07, 11:09 and 11:30"),
         ("0,7,9,30,31,40,50 11 * * *", "At minutes 0, 7, 9, 30, 31, 40 and 50 past hour 11"),
-        # over midnight, on all days: on certain ones 22:00 through 06:00 would be two nights' halves
+        # Across midnight on all days. On certain days only, 22:00 through 06:00 would be the halves of two nights.
         ("0 22-6 * * *", "Every hour from 22:00 through 06:00"),
         ("0 22-6 1-31 * *", "Every hour from 22:00 through 06:00"),
         ("*/5 23-1 * * *", "Every 5 minutes from 23:00 through 01:55"),
@@ -196,7 +196,7 @@ def test_a_refused_text_has_no_description(shared: Connection) -> None:
 
 
 def _list(words: str, names: list[str] | None = None) -> set[int]:
-    """The numbers that "1, 3 through 7 and 9" names."""
+    """The numbers in "1, 3 through 7 and 9"."""
 
     def number(word: str) -> int:
         return names.index(word) + 1 if names else int(word)
@@ -213,7 +213,7 @@ def _list(words: str, names: list[str] | None = None) -> set[int]:
 
 
 def _field(words: str, last: int) -> set[int]:
-    """The numbers that "every 2nd hour from 1 through 23", "minute 5" or "days 1 and 15" names."""
+    """The numbers in "every 2nd hour from 1 through 23", "minute 5" or "days 1 and 15"."""
     every = re.fullmatch(r"every (?:(\d+)(?:st|nd|rd|th) )?[a-z]+(?: from (\d+) through (\d+))?", words)
     if every:
         step, first, final = (int(group) if group else None for group in every.groups())
@@ -226,13 +226,13 @@ def _clock(word: str) -> tuple[int, int]:
 
 
 def _times(words: str) -> Times:
-    """The times of day that "Every 5 minutes during hours 1 and 9" names."""
+    """The times of day in "Every 5 minutes during hours 1 and 9"."""
     if every := re.fullmatch(r"Every (?:(\d+) )?(hour|minute)s?(?: from (\S+) through (\S+)| during (.+))?", words):
         step = int(every[1] or 1) * (60 if every[2] == "hour" else 1)
         first, last = (
             60 * hour + minute for hour, minute in (_clock(every[3] or "00:00"), _clock(every[4] or "23:59"))
         )
-        if last < first:  # over midnight
+        if last < first:  # across midnight
             last += 24 * 60
         assert not every[3] or (last - first) % step == 0, words
         times = sorted(divmod(minute % (24 * 60), 60) for minute in range(first, last + 1, step))
@@ -289,12 +289,12 @@ def _has_day(words: str, day: date) -> bool:
 
 
 def _told(description: str) -> tuple[Times, list[date]]:
-    """The times of day that a description names, and its days of more than two years, with a leap day in them."""
+    """The times of day of a description, and its days within more than two years that include a leap day."""
     parts = re.fullmatch(r"(.+?)(?: on (.+?))?(?:,? in (.+?))?(?:, only if it is (.+))?", description)
     assert parts, description
     times, on, months, only = parts.groups()
     if (span := re.search(r"from (\d\d:\d\d) through (\d\d:\d\d)", times)) and span[2] < span[1]:
-        assert (on, months, only) == (None, None, None), description  # a night's second half is the next day's
+        assert (on, months, only) == (None, None, None), description  # the second half of a night is on the next day
     return _times(times), [
         day
         for day in _DAYS

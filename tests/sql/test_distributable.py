@@ -1,5 +1,6 @@
-"""What `kronos migrate --distributed` needs of the tables of the history, asked without Citus (decisions 0116, 0117):
-whoever changes them finds here what would keep old weeks from going."""
+"""The properties of the history's tables that `kronos migrate --distributed` needs, tested without Citus (decisions
+0116, 0117). A change that would keep old weeks from moving fails here.
+"""
 
 import re
 from pathlib import Path
@@ -41,7 +42,7 @@ def test_the_key_here_is_the_one_that_goes(superuser: Connection, table: str) ->
         " and indisunique",
         [f"kronos.{table}"],
     )
-    assert key == [list(far_history.KEYS[table])]  # no other unique index: a foreign table can have none
+    assert key == [list(far_history.KEYS[table])]  # no other unique index: a foreign table cannot have one
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -57,8 +58,9 @@ def test_types_are_postgresqls_own(superuser: Connection, table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_no_trigger_stands_in_the_way(superuser: Connection, table: str) -> None:
-    """One for each row would be asked for a foreign table's, and be none of Citus'; one that reads what was deleted
-    lets nobody delete from a foreign table. Those that read what was inserted see what ends here."""
+    """Foreign partitions would need a row trigger too, and Citus supports none. A trigger that reads deleted rows
+    prevents deletions from foreign tables. Triggers that read inserted rows see the executions that end here.
+    """
     triggers = records(
         superuser,
         "select tgname, tgtype & 1 as for_each_row, tgtype & 8 as of_deletes, tgoldtable is not null as reads_old"
@@ -76,7 +78,7 @@ def test_nothing_refers_to_them(superuser: Connection, table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_api_is_confined_by_the_workspace_that_rows_lie_by(superuser: Connection, table: str) -> None:
-    """A comparison of that column with a setting, which goes to the other server with the rest of a query."""
+    """The policy compares that column with a setting, which is sent to the other server with the rest of a query."""
     confining = records(
         superuser,
         "select pg_get_expr(polqual, polrelid) as rule from pg_policy where polrelid = %s::regclass"
@@ -106,7 +108,9 @@ def _texts(path: Path) -> str:
 
 
 def test_no_statement_names_a_key_that_the_table_has_not() -> None:
-    """A key of each partition's own serves `on conflict do nothing`, and no `on conflict (execution_id)`."""
+    """Each partition has its own key. That suffices for `on conflict do nothing`, but not for `on conflict
+    (execution_id)`.
+    """
     named = [
         f"{path.relative_to(ROOT)}: {target[0]}"
         for path in SQL
@@ -119,12 +123,14 @@ def test_no_statement_names_a_key_that_the_table_has_not() -> None:
 
 
 def test_statements_that_change_history_are_known() -> None:
-    """Each takes rows that never go, or is fit for a foreign table: it deletes by id, and returns columns."""
+    """Each of them changes rows that never move, or works on a foreign table because it deletes by id and returns
+    columns.
+    """
     found = {path.stem for path in SQL if _CHANGE.search(_texts(path))}
     assert found == {
-        "delete_history",  # of a workspace that is deleted, over there too
-        "discard_dead_letters",  # FAILED
-        "sweep_executions",  # what kept_here found
-        "take_failed",  # FAILED
-        "take_up_again",  # what did not succeed
+        "delete_history",  # of a deleted workspace, on the other server too
+        "discard_dead_letters",  # FAILED rows
+        "sweep_executions",  # the rows that kept_here found
+        "take_failed",  # FAILED rows
+        "take_up_again",  # rows that did not succeed
     }

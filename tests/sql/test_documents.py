@@ -1,4 +1,6 @@
-"""Who changes a config, an endpoint or what an endpoint names locks in one order: documents, endpoints, gates."""
+"""Changes of a config, of an endpoint, or of what an endpoint names all lock in one order: documents,
+endpoints, gates.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -33,7 +35,7 @@ def as_api(url: str, workspace_id: uuid.UUID) -> Iterator[Connection]:
 
 
 def add_config(connection: Connection, workspace_id: uuid.UUID, *endpoints: EndpointRow) -> None:
-    """A config `c`, which these endpoints name, with use: latest."""
+    """Insert a config `c` that these endpoints use, with use: latest."""
     document_id = value(
         connection,
         "insert into kronos.documents (workspace_id, kind, name) values (%s, 'CONFIG', 'c') returning document_id",
@@ -53,12 +55,14 @@ def add_config(connection: Connection, workspace_id: uuid.UUID, *endpoints: Endp
 
 
 def test_a_configs_change_takes_gates_in_the_order_of_their_ids(superuser: Connection, database_url: str) -> None:
-    """As finalize_executions, which holds one and wants the next; whatever plan the change has."""
+    """As finalize_executions does, which holds one gate and wants the next. The order must not depend on the plan of
+    the change.
+    """
     workspace_id = add_workspace(superuser)
     endpoints = [add_endpoint(superuser, workspace_id, max_in_flight=10) for _ in range(8)]
     add_config(superuser, workspace_id, *endpoints)
     lowest, *others = sorted(endpoint.endpoint_id for endpoint in endpoints)
-    # written last, so that a scan of the table comes to it last
+    # written last, so that a scan of the table reaches it last
     superuser.execute("update kronos.endpoint_gate set max_in_flight = 9 where endpoint_id = %s", [lowest])
     lock = "select from kronos.endpoint_gate where endpoint_id = any (%s) for update"
     with (
@@ -81,7 +85,7 @@ def test_a_configs_change_takes_gates_in_the_order_of_their_ids(superuser: Conne
 def test_an_endpoint_that_is_to_name_a_payload_spec_lets_its_config_be_changed_first(
     superuser: Connection, database_url: str
 ) -> None:
-    """lock_endpoint takes the endpoint's row, which the config's change wants after the config's."""
+    """lock_endpoint locks the endpoint's row. The config's change wants that row after the config's."""
     workspace_id = add_workspace(superuser)
     endpoint = add_endpoint(superuser, workspace_id)
     add_config(superuser, workspace_id, endpoint)

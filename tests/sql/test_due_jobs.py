@@ -1,4 +1,4 @@
-"""Finding a thousand due jobs costs what a thousand cost, however many more are due."""
+"""Finding a thousand due jobs costs the same, however many more are due."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ DUE = "kronos.now() - interval '30 s'"
 
 @pytest.fixture(scope="module")
 def due_url(module_database_url: str) -> str:
-    """Four thousand jobs, none of them due; the tests undo what they do."""
+    """A database with four thousand jobs, none of them due. Tests roll back what they do."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill_cron_jobs(connection, JOBS, is_registered=False)
         connection.execute("alter table kronos.pointers set (autovacuum_enabled = false)")
@@ -30,15 +30,16 @@ def undone(due_url: str) -> Iterator[Connection]:
 
 
 def _pages(connection: Connection, count: int, at: str, query: str) -> int:
-    """What is read where so many jobs are due and PostgreSQL knows it: each ring's session plans its first calls for
-    what is due now."""
+    """How many pages the query reads when that many jobs are due and PostgreSQL's statistics know it: the session of
+    each ring plans its first calls for what is due at that moment.
+    """
     connection.execute(
         f"update kronos.pointers set next_tick_at = {at} where job_id in (select job_id from kronos.pointers "
         "where not is_internal order by job_id limit %s)",
         [count],
     )
     connection.execute("analyze kronos.pointers; set local plan_cache_mode = force_custom_plan")
-    buffers(connection, query)  # by the second call the functions themselves have been read
+    buffers(connection, query)  # by the second call, the functions' definitions are cached
     return buffers(connection, query)
 
 

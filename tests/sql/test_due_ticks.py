@@ -14,7 +14,7 @@ from sql_factory import Connection, done, job, live, make_cron_job
 GRACE = timedelta(seconds=90)  # kronos.grace()
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 
-# Half of them with more than a tick an hour, so that there is something to account for.
+# Half of the schedules tick more than once an hour, so that there are ticks to account for.
 _CRONS = st.one_of(
     cron_texts,
     st.sampled_from(["* * * * *", "*/5 * * * *", "7-59/13 * * * *", "0,59 * * * *", "*/2 */3 * * *", "0 0 $ * *"]),
@@ -23,7 +23,7 @@ _CRONS = st.one_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A job and how long it was not looked at."""
+    """A job, and how long its ticks were not accounted for."""
 
     cron: str
     since: datetime
@@ -49,14 +49,14 @@ _CASES = st.builds(
 
 
 def ticks_between(cron: str, first: datetime, last: datetime) -> list[datetime]:
-    """The ticks from first to last, both included, minute by minute."""
+    """The ticks from `first` to `last`, both included, found minute by minute."""
     reading = read(cron)
     minutes = (first + n * timedelta(minutes=1) for n in range((last - first) // timedelta(minutes=1) + 1))
     return [minute for minute in minutes if reading.has_minute(minute)]
 
 
 def delivered_of(case: Case, ticks: list[datetime], now: datetime) -> list[datetime]:
-    """What the policies say, in words of docs/ticks.md."""
+    """The ticks that are delivered under each policy, as docs/ticks.md describes it."""
     on_time = [tick for tick in ticks if now - tick <= GRACE]
     missed = [tick for tick in ticks if now - tick > GRACE]
     within = [tick for tick in missed if now - tick <= case.window]
@@ -83,7 +83,7 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
         catch_up_window_seconds=int(case.window.total_seconds()),
     )
     made = 0
-    for _ in range(2):  # the second time there is nothing left to do
+    for _ in range(2):  # the second call has nothing left to do
         (count,) = connection.execute("select kronos.account_ticks(array[%s::uuid], %s)", [job_id, now]).fetchone() or (
             0,
         )
@@ -102,7 +102,7 @@ def accounted_for_exactly_once(connection: Connection, endpoint: EndpointRow, ca
     following = next_tick(case.cron, max(now, pointer - timedelta(microseconds=1)))
     expected = following if following is None or ends_at is None or following < ends_at else None
     if now < pointer:
-        expected = pointer  # nothing was due, so nothing moved
+        expected = pointer  # nothing was due, so the pointer did not move
     assert job(connection, job_id)["next_tick_at"] == expected
 
 

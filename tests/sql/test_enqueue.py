@@ -1,5 +1,6 @@
-"""kronos.enqueue and kronos.enqueue_many: jobs that an application makes in its own transaction, of its own workspace,
-and nothing else."""
+"""kronos.enqueue and kronos.enqueue_many: jobs that an application makes in its own transaction, in its own workspace
+only.
+"""
 
 import json
 import uuid
@@ -242,7 +243,7 @@ def test_what_is_wrong_is_said_of_the_job_and_the_field_and_nothing_is_made(
 
 
 def test_the_api_takes_what_enqueue_takes(shared: Connection, app: App) -> None:
-    """Bounds at which both say yes."""
+    """Values at the limits that both accept."""
     number = {"input": {"a": [2**63 - 1, -(2**63), 1.5e300, 5e-324, 0, -0.0, 10**300, "1" * 40]}}
     deep = {"input": json.loads('{"a":' * 63 + "1" + "}" * 63)}
     for each in (number, deep, {"tags": ["x" * 64] * 20}, {"name": "x" * 127}, {"title": "x" * 200}):

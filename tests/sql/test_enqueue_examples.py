@@ -1,4 +1,4 @@
-"""The examples of docs/enqueue.md run as they are printed."""
+"""The examples of docs/enqueue.md run as printed."""
 
 import os
 import re
@@ -22,7 +22,9 @@ SQL, TRACED = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def application(shared: Connection, module_database_url: str) -> Iterator[dict[str, str]]:
-    """The environment of an application whose role has a workspace with the endpoint mail, and a table of its own."""
+    """The environment of an application whose role has a workspace with the endpoint mail, and which has its
+    own table.
+    """
     workspace_id = add_workspace(shared)
     shared.execute(
         "with made as (insert into kronos.endpoints (workspace_id, name, type) values (%s, 'mail', 'HTTP')"

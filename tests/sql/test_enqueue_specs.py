@@ -1,4 +1,4 @@
-"""What an application makes by SQL and an endpoint's payload spec."""
+"""Jobs made by SQL for an endpoint with a payload spec."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +16,7 @@ from sql_factory import Connection, value, values
 def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_its_input(
     shared: Connection, app: App
 ) -> None:
-    """SQL reads no JSON Schema, so nothing that it makes was validated."""
+    """SQL cannot check a JSON Schema, so no input given by SQL is validated."""
     bound = add_endpoint(shared, app.workspace_id)
     name = value(shared, "select name from kronos.endpoints where endpoint_id = %s", [bound.endpoint_id])
     spec = value(

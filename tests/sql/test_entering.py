@@ -1,5 +1,6 @@
-"""The statements that enter a workspace by themselves find its endpoint whatever plan PostgreSQL chooses, and nobody
-else's."""
+"""The statements that enter a workspace by themselves find its endpoint, and no other workspace's, whatever plan
+PostgreSQL chooses.
+"""
 
 import uuid
 from dataclasses import asdict
@@ -27,7 +28,7 @@ _PLANS = [
 
 
 def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False, **given: Any) -> dict[str, Any]:
-    """Of one job."""
+    """The parameters that create one job."""
     job: dict[str, Any] = {"job_id": uuid.uuid4(), "endpoint": endpoint, "input": {}, "tags": [], "priority": 0}
     if statement == "jobs.insert_one_shot_jobs":
         job |= {"trigger": "IMMEDIATE", "dst_gap": "SHIFT"} | given
@@ -54,7 +55,7 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
 @pytest.mark.parametrize("plan", _PLANS)
 @pytest.mark.parametrize("statement", ["jobs.insert_cron_jobs", "jobs.insert_one_shot_jobs"])
 def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: str, statement: str, plan: str) -> None:
-    for _ in range(20):  # other tenants' rows stand by
+    for _ in range(20):  # endpoints of other tenants
         add_endpoint(superuser)
     endpoint_id = add_endpoint(superuser).endpoint_id
     superuser.execute("analyze kronos.endpoints, kronos.endpoint_versions, kronos.workspaces")
@@ -64,10 +65,11 @@ def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: st
         [endpoint_id],
     )
     name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id])
-    # Without jit: a plan with a node that is switched off costs so much that PostgreSQL compiles it, for seconds.
+    # Without JIT: disabled plan nodes make a plan seem so expensive that PostgreSQL would compile it, which takes
+    # seconds.
     options = f"-c role=kronos_api -c jit=off {plan}"
     with psycopg.connect(make_conninfo(database_url, options=options), autocommit=True, prepare_threshold=0) as api:
-        for _ in range(7):  # the sixth run on, a generic plan may be taken
+        for _ in range(7):  # from the sixth run on, PostgreSQL may choose a generic plan
             made = api.execute(sql.texts()[statement], params(statement, workspace=slug, endpoint=name)).fetchall()
             assert len(made) == 1
         assert (

@@ -1,5 +1,6 @@
-"""Pages of executions hold each row once, by (created_at, execution_id), whatever the filter and however late a row was
-made."""
+"""The pages of executions contain each row once, by (created_at, execution_id), whatever the filter and however late a
+row was inserted.
+"""
 
 import random
 import uuid
@@ -44,11 +45,12 @@ _STATUSES = ("SUCCESS", "SUCCESS", "SUCCESS", "FAILED", "CANCELLED", "SKIPPED", 
 
 
 def _row(chance: random.Random) -> dict[str, Any]:
-    """A row as Kronos makes one: of a tick, on time or late; by hand, from a machine whose clock is wrong; of a
-    backfill; DELAYED."""
+    """A row as Kronos makes them: for a tick, on time or late; by hand, from a machine with a wrong clock; for a
+    backfill; DELAYED.
+    """
     at = BEGAN + DAY + chance.random() * 68 * DAY
     if chance.random() < 0.3:
-        at = at.replace(hour=0, minute=0, second=0)  # many share an instant, at a day's edge
+        at = at.replace(hour=0, minute=0, second=0)  # many share an instant, at the boundary of a day
     late = chance.choice([0 * HOUR, 0.01 * HOUR, 0.99 * HOUR, 1.01 * HOUR, 5 * HOUR, 25 * HOUR, 20 * DAY, 40 * DAY])
     kind = chance.choice(["on time", "on time", "on time", "late", "by hand", "backfill", "delayed"])
     times = {
@@ -69,7 +71,7 @@ def _row(chance: random.Random) -> dict[str, Any]:
 
 
 class Past:
-    """A workspace with two jobs and 1,500 executions of ten weeks, and a neighbour with some."""
+    """A workspace with two jobs and 1,500 executions of ten weeks, and a neighbor with some."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -97,7 +99,7 @@ class Past:
     def wanted(
         self, job_id: uuid.UUID | None, status: str | None, after: datetime | None, before: datetime | None
     ) -> list[uuid.UUID]:
-        """All of the list, by a query that reads everything."""
+        """The whole list, by a query that reads everything."""
         return values(
             self.connection,
             """
@@ -121,7 +123,7 @@ class Past:
         *,
         limit: int,
     ) -> list[Any]:
-        """All of the list, page by page, by the API's statement."""
+        """The whole list, page by page, by the API's statement."""
         found: list[Any] = []
         place: tuple[Any, Any] = (None, None)
         name = "executions.list_executions" if job_id is None else "executions.list_job_executions"
@@ -151,8 +153,7 @@ def past(server: Server, template: str) -> Iterator[Past]:
 
 @pytest.mark.parametrize("seed", range(depth(12, deep=24)))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
-    """Whether the weeks of all executions are noted, of those since an upgrade, or of none; whatever the session's time
-    zone."""
+    """With the weeks of all executions noted, of those since an upgrade, or of none; in any session time zone."""
     chance = random.Random(seed)
     past.connection.execute(f"set timezone = '{ZONES[seed // 3 % 3]}'")
     past.connection.execute(
@@ -294,13 +295,13 @@ def test_prompt_rows_note_no_day(superuser: Connection) -> None:
 def test_transactions_that_note_the_same_days_wait_for_none_of_each_other(
     superuser: Connection, database_url: str
 ) -> None:
-    """Two firings, each with two late days, the other's first: they deadlocked."""
+    """Two firings, each with two late days in opposite orders, used to deadlock."""
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     superuser.execute("update kronos.workspaces set created_at = %s", [BEGAN])
     row: dict[str, Any] = {"workspace_id": endpoint.workspace_id, "endpoint_id": endpoint.endpoint_id, "job_id": job_id}
     row |= {"cause": "CATCH_UP", "status": "MISSED", "created_at": NOW}
-    days = [NOW - 40 * DAY, NOW - 400 * DAY]  # of the second no note is trusted that retention might be forgetting
+    days = [NOW - 40 * DAY, NOW - 400 * DAY]  # old notes of the second day are not trusted
     with psycopg.connect(database_url) as one, psycopg.connect(database_url) as two:
         for connection in (one, two):
             connection.execute("set lock_timeout = '1ms'")
@@ -309,7 +310,7 @@ def test_transactions_that_note_the_same_days_wait_for_none_of_each_other(
                 connection.execute(_ROWS, row | {"id_at": at, "scheduled_at": at})
     noted = "select id_day, count(*)::integer from kronos.late_days group by id_day order by id_day"
     assert superuser.execute(noted).fetchall() == [(at.date(), 2) for at in reversed(days)]
-    for at in days:  # noted as often as they were noted at once, and no more
+    for at in days:  # as many notes as there were concurrent transactions, and no more
         superuser.execute(_ROWS, row | {"id_at": at, "scheduled_at": at})
     assert {row[1] for row in superuser.execute(noted).fetchall()} == {2}
     superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
@@ -320,8 +321,9 @@ def test_transactions_that_note_the_same_days_wait_for_none_of_each_other(
 
 
 def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: Connection) -> None:
-    """Ticks, one-shots, such as are their own job, and what was made late: restored by a DBA after retention forgot
-    their weeks."""
+    """Ticks, one-shots with and without a row in jobs, and late rows, restored by a DBA after retention forgot their
+    weeks.
+    """
     endpoint = add_endpoint(superuser)
     began = datetime(2024, 3, 4, tzinfo=UTC)
     job_id = make_cron_job(superuser, endpoint, created_at=began, ticks_from=began)

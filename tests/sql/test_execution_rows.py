@@ -1,4 +1,4 @@
-"""What the API reads of executions is what the view kronos.executions shows: of each state, the job's name with it."""
+"""The API reads executions as the view kronos.executions shows them: in every state, with the name of the job."""
 
 import uuid
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Firing: whatever rings, whenever and however often, each nominal tick becomes what its job's row says, once."""
+"""Firing: whatever rings, and however late or often, each nominal tick becomes what its job's row demands, once."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -211,7 +211,7 @@ def test_one_ring_accounts_for_a_thousand_due_jobs_and_its_own(superuser: Connec
         [first],
     )
     made = fire(superuser, first)
-    assert made in (1000, 1001)  # a thousand, and its own if it was not among them
+    assert made in (1000, 1001)  # a thousand, plus its own if that was not among them
     assert len(live(superuser, first)) == 1
     assert fire(superuser, first) == 1201 - made
     assert fire(superuser, first) == 0
@@ -222,7 +222,7 @@ def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Co
     endpoint = add_endpoint(superuser)
     rung = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     two_days: dict[str, Any] = {"catch_up_policy": "ALL", "catch_up_window_seconds": 3 * 86400}
-    ended = tick + timedelta(seconds=1)  # in the next minute they have no tick more
+    ended = tick + timedelta(seconds=1)  # so that they have no more ticks in the next minute
     behind = [
         make_cron_job(superuser, endpoint, next_tick_at=tick - timedelta(days=2), ends_at=ended, **two_days)
         for _ in range(20)
@@ -231,7 +231,7 @@ def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Co
     made = fire(superuser, rung)
     assert [job_id for job_id in on_time if not live(superuser, job_id)] == []
     caught_up = [job_id for job_id in behind if live(superuser, job_id)]
-    assert len(caught_up) == 17  # of 2,881 ticks each; about 50,000 is the most
+    assert len(caught_up) == 17  # 2,881 ticks each; a ring takes at most about 50,000
     assert made == 1 + 70 + 17 * 2881
     assert fire(superuser, rung) == 3 * 2881
     assert fire(superuser, rung) == 0
@@ -279,7 +279,7 @@ def test_a_ring_wakes_the_workers_once_and_only_for_something(
 def test_a_job_that_has_just_failed_is_tried_by_its_own_ring_which_counts_it_and_wakes_the_workers(
     superuser: Connection, other: Connection, tick: datetime
 ) -> None:
-    """Others' rings leave it alone; of two that are due its own makes both."""
+    """Other jobs' rings skip it. Its own ring accounts for both of the two that are due."""
     other.autocommit = True
     other.execute("listen kronos_work")
     failed, sound = (make_cron_job(superuser, cron=once(tick), next_tick_at=tick) for _ in range(2))
@@ -292,7 +292,7 @@ def test_a_job_that_has_just_failed_is_tried_by_its_own_ring_which_counts_it_and
     assert fire(superuser, failed) == 2
     assert [len(live(superuser, job_id)) for job_id in (failed, another)] == [1, 1]
     superuser.execute(fault, [late := make_cron_job(superuser, cron=once(tick), next_tick_at=tick)])
-    assert fire(superuser, late) == 1  # and nothing else
+    assert fire(superuser, late) == 1  # for this job only
     superuser.execute("notify kronos_work, 'the last'")
     heard = [notification.payload for notification in other.notifies(timeout=60, stop_after=5)]
     assert heard == ["", "between", "", "", "the last"]
@@ -324,8 +324,9 @@ def test_a_ring_touches_no_job_that_is_not_due(superuser: Connection, tick: date
 def test_a_pointer_set_back_to_a_tick_that_ends_at_this_moment_delivers_nothing(
     superuser: Connection, database_url: str, overlap: str
 ) -> None:
-    """Its execution is among the live ones when the firing begins, and among the finished when it inserts: never in
-    both."""
+    """Its execution is live when the firing begins, and finished when the firing inserts. The firing must not miss it
+    in both places.
+    """
     job_id = make_cron_job(superuser, next_tick_at=NOON, overlap=overlap)
     assert account(superuser, job_id, now=NOON) == 1
     superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [NOON, job_id])

@@ -1,4 +1,4 @@
-"""Rings beside locks and beside each other: none waits for another job's, and none counts a tick twice."""
+"""Rings with concurrent locks and concurrent rings: none waits for another job's row, and none counts a tick twice."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -45,7 +45,7 @@ def test_concurrent_rings_make_exactly_the_distinct_ticks(
         list(threads.map(ring, range(8)))
     fire(
         superuser, job_ids[0]
-    )  # who found another one catching up has left it the work, also of a pointer that was set back meanwhile
+    )  # a ring that finds another one catching up leaves the work to it, even for pointers set back meanwhile
     for job_id in job_ids:
         until = job(superuser, job_id)["next_tick_at"]
         expected = [start + n * MINUTE for n in range(int((until - start) / MINUTE))]
@@ -112,7 +112,7 @@ def test_ticks_that_fell_due_while_a_ring_waited_are_accounted_for(
     with ThreadPoolExecutor(1) as thread, psycopg.connect(database_url, autocommit=True) as ringing:
         ring = thread.submit(fire, ringing, job_id)
         await_lock(superuser, ringing)
-        # A tick of the time between: a moment after the ring began, as a job whose pointer was moved would have it.
+        # A tick just after the ring began, as for a job whose pointer was moved.
         due = value(
             other,
             "update tests.jobs set next_tick_at = clock_timestamp() where job_id = %s returning next_tick_at",

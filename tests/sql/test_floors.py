@@ -1,4 +1,4 @@
-"""The floors of sql/functions: a function calls its own floor and those below, and each is called by somebody."""
+"""The floors of sql/functions: a function calls only its own floor and those below, and each function is called."""
 
 import subprocess
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_no_function_calls_one_of_a_floor_above() -> None:
 
 
 _OF_THE_RELEASE_BEFORE = ["lookup/find_api_key", "delivery/pick_keyed", "deletion/delete_workspace"]
-"""Its processes alone call these: tests/migrations/test_previous_release.py."""
+"""Only processes of the previous release call these: tests/migrations/test_previous_release.py."""
 
 
 def test_each_function_is_called_by_somebody() -> None:
@@ -41,7 +41,7 @@ def test_each_function_is_called_by_somebody() -> None:
 
 
 def test_no_head_says_by_hand_who_calls_the_function() -> None:
-    """bin/callers says it, and is never out of date. Of 156 such lines kept by hand 40 were wrong."""
+    """bin/callers shows the callers and is never outdated. Of 156 such handwritten lines, 40 were wrong."""
     assert [path.name for _, path in floors.functions() if "called by:" in path.read_text().lower()] == []
 
 

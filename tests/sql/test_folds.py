@@ -1,5 +1,6 @@
-"""Alarms that are many and rare are folded into one that rings at their minutes of each hour, where that costs fewer
-rings."""
+"""Many alarms that ring rarely are folded into one that rings at their minutes of every hour, if that takes fewer
+rings.
+"""
 
 import pytest
 
@@ -21,7 +22,7 @@ ALL = 1152921504606846975
         ("0 9 * * 1-5", 5 / 7),
         ("0 9 1 * *", 12 / 365.25),
         ("0 9 1 1 *", 1 / 365.25),
-        ("0 9 1 * 1", 1 - (1 - 12 / 365.25) * 6 / 7),  # either day
+        ("0 9 1 * 1", 1 - (1 - 12 / 365.25) * 6 / 7),  # on either of the days
         ("30 seconds", 2880),
         ("edited by hand", 0),
     ],
@@ -53,7 +54,7 @@ def test_few_alarms_are_not_folded(superuser: Connection) -> None:
 
 
 def test_alarms_of_one_minute_are_folded_once_their_rings_are_more(superuser: Connection) -> None:
-    """5 days a week at each hour, and the same at weekends, and all of it in four other ways: 120 rings a day."""
+    """5 days a week at each hour, the same for weekends, and for four other sets of days: 120 rings a day."""
     endpoint = add_endpoint(superuser)
     for hour in range(24):
         for days in ("1-5", "6,0", "1-6", "*", "0", "2-4"):
@@ -81,7 +82,7 @@ def test_with_an_alarm_of_its_own_for_each_minute_of_the_day_all_are_folded_into
     assert value(superuser, "select kronos.rings_with(0)") == pytest.approx(1440 * (1 + 18 / 7))
     job_id = add(superuser, "13 13 * * *")
     assert value(superuser, "select kronos.pg_cron_entry(%s)", [job_id])["schedule"] == "* * * * *"
-    # all go: what is left of the fold goes with the next judgement
+    # when all other jobs are gone, the next judgment removes the rest of the fold
     superuser.execute("update kronos.jobs set status = 'RETIRED' where cron <> '13 13 * * *' and name is null")
     superuser.execute("update kronos.alarm_setting set folded_at = '-infinity'")
     reap(superuser)
@@ -89,7 +90,7 @@ def test_with_an_alarm_of_its_own_for_each_minute_of_the_day_all_are_folded_into
 
 
 def _four_for_each_minute(connection: Connection, endpoint_id: object) -> None:
-    """Four jobs for each minute of the day, each with an alarm of its own."""
+    """Insert four jobs for each minute of the day, each with its own alarm."""
     connection.execute(
         """
         insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone,

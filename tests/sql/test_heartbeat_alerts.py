@@ -1,4 +1,4 @@
-"""What heartbeats say, and what they do not, breaks alert rules as the runs of jobs do."""
+"""The reports of heartbeats, and missing ones, violate alert rules as the runs of jobs do."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def at(superuser: Connection) -> Callable[[datetime], None]:
-    """Stands the clock still, accounts for heartbeats, and has the rules judged."""
+    """Stop the clock at an instant, account for heartbeats, and evaluate the rules."""
     clock = Clock(superuser)
 
     def stand(instant: datetime) -> None:
@@ -38,7 +38,7 @@ def endpoint(superuser: Connection) -> EndpointRow:
 
 @pytest.fixture
 def beat(superuser: Connection, endpoint: EndpointRow, at: Callable[[datetime], None]) -> BeatRow:
-    """Each hour from noon on, five minutes of grace."""
+    """A heartbeat that is due every hour from noon on, with five minutes of grace."""
     return make_beat(superuser, endpoint.workspace_id, name="backup", cron="0 * * * *", tags=["db"])
 
 
@@ -174,10 +174,10 @@ def test_one_that_a_rule_selects_no_more_breaks_it_no_more(
 def test_one_that_gets_a_tag_later_is_waited_for_from_then(
     superuser: Connection, endpoint: EndpointRow, at: Callable[[datetime], None]
 ) -> None:
-    """Whether or not it ever pings; and so is one that loses the tag and gets it again."""
+    """Whether or not it ever pings. The same holds for one that loses the tag and gets it again."""
     beat = make_beat(superuser, endpoint.workspace_id, name="late", cron="0 * * * *")
     rule_id = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 7200}, selector="TAG", selected="db")
-    for minutes in (30, 60):  # all that were made before have been looked at
+    for minutes in (30, 60):  # after this, all that were made before have been evaluated
         at(NOON + minutes * MINUTE)
 
     def tag(*tags: str) -> None:

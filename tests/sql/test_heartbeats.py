@@ -1,4 +1,6 @@
-"""What becomes of a heartbeat's ticks: each is accounted for once, whoever looks first, and as a small model says."""
+"""Each tick of a heartbeat is accounted for exactly once, whichever process is first, with the status that a small
+model predicts.
+"""
 
 import random
 import threading
@@ -25,7 +27,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def at(superuser: Connection) -> Callable[[datetime], None]:
-    """Stands the clock still; pings can be received then, and could be since it stood before."""
+    """Stop the clock at an instant. Pings can be received at that instant, and could be since the last one."""
     clock = Clock(superuser)
 
     def stand(instant: datetime) -> None:
@@ -38,7 +40,7 @@ def at(superuser: Connection) -> Callable[[datetime], None]:
 
 @pytest.fixture
 def hourly(superuser: Connection, at: Callable[[datetime], None]) -> BeatRow:
-    """Each hour from noon on, five minutes of grace, an hour to run."""
+    """A heartbeat that is due every hour from noon on, with five minutes of grace and at most an hour to run."""
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
 
 
@@ -114,7 +116,7 @@ def test_a_run_that_never_ends_has_failed_and_ticks_while_it_ran_are_skipped(
 def test_a_run_whose_end_could_have_been_lost_is_unknown_until_it_is_heard(
     superuser: Connection, at: Callable[[datetime], None]
 ) -> None:
-    """Kronos was away while it ran: it may have ended well, and said so to nobody."""
+    """Kronos was down while it ran: it may have succeeded without being able to report it."""
     endpoint = add_endpoint(superuser)
     hourly = make_beat(superuser, endpoint.workspace_id, cron="0 * * * *")
     add_rule(superuser, endpoint)
@@ -171,7 +173,7 @@ def test_what_was_expected_while_no_ping_could_be_received_is_unknown(
 ) -> None:
     clock = Clock(superuser)
     clock.stand(NOON - 20 * SECOND)
-    assert value(superuser, "select kronos.hold_door_open()") is True  # nobody had said so for forty seconds
+    assert value(superuser, "select kronos.hold_door_open()") is True  # the first call after forty seconds
     clock.stand(NOON + 10 * SECOND)
     assert value(superuser, "select kronos.hold_door_open()") is True
     clock.stand(NOON + 400 * SECOND)
@@ -180,7 +182,7 @@ def test_what_was_expected_while_no_ping_could_be_received_is_unknown(
     at(NOON + 70 * MINUTE)
     account(superuser)
     assert [row["status"] for row in ticks_of(superuser, hourly)] == ["UNKNOWN", "MISSED"]
-    clock.stand(NOON + 126 * MINUTE)  # nobody receives now, and nobody has come back to say so
+    clock.stand(NOON + 126 * MINUTE)  # no process receives pings now, and none has returned to report the gap
     account(superuser)
     assert [row["status"] for row in ticks_of(superuser, hourly)] == ["UNKNOWN", "MISSED", "UNKNOWN"]
 
@@ -275,7 +277,7 @@ def test_a_ping_waits_for_the_task_and_the_task_passes_over_a_ping(
         waiting = pool.submit(ping, superuser, hourly)
         await_condition(
             lambda: values(other, "select 1 from pg_stat_activity where wait_event_type = 'Lock'") != [],
-            "the ping waits for the row",
+            "the ping to wait for the row",
         )
         assert account(other) == 1
         other.commit()
@@ -316,7 +318,9 @@ def test_a_broken_schedule_is_left_for_an_hour_and_stops_no_other(
 def test_ticks_are_what_a_small_model_says_whoever_accounts_for_them(
     superuser: Connection, at: Callable[[datetime], None], seed: int
 ) -> None:
-    """Random pings of two heartbeats that hear the same; for one the task looks at random instants, too."""
+    """Random pings of two heartbeats that receive the same ones. For one of them, the internal job also runs at random
+    instants.
+    """
     drawn = random.Random(seed)
     interval, grace, run = drawn.choice([(300, 60, 400), (300, 900, 200), (3600, 300, 5000), (60, 50, 3600)])
     workspace = add_endpoint(superuser).workspace_id
@@ -330,7 +334,7 @@ def test_ticks_are_what_a_small_model_says_whoever_accounts_for_them(
     for nth in range(25):
         now += timedelta(seconds=drawn.choice([1, 20, interval // 3, interval, interval - 10, 2 * interval + grace]))
         at(now)
-        if drawn.random() < 0.3:  # for the other one only pings do it
+        if drawn.random() < 0.3:  # the other is accounted for by pings only
             superuser.execute(
                 "select kronos.store_beat_pointer(kronos.account_beat(beat, pointer, kronos.clock()))"
                 " from kronos.beats as beat join kronos.beat_pointers as pointer using (heartbeat_id)"
@@ -358,7 +362,7 @@ def test_ticks_are_what_a_small_model_says_whoever_accounts_for_them(
 
 
 def expanded(connection: Connection, beat: BeatRow) -> list[tuple[datetime, str]]:
-    """Each tick with what became of it; a row of several is each of them."""
+    """Each tick and its status; a row that stands for several ticks is repeated."""
     found: list[tuple[datetime, str]] = []
     for row in ticks_of(connection, beat):
         step = (row["until_at"] - row["tick_at"]) / max(1, row["tick_count"] - 1)
@@ -369,7 +373,7 @@ def expanded(connection: Connection, beat: BeatRow) -> list[tuple[datetime, str]
 def test_a_run_s_id_that_is_used_again_is_another_run(
     superuser: Connection, hourly: BeatRow, at: Callable[[datetime], None]
 ) -> None:
-    """As by who writes a word in its place: what began and ended before is not what ends now."""
+    """As with a constant run id: the run that has ended is not the one that ends now."""
     at(NOON)
     ping(superuser, hourly, "START", run_id="backup")
     at(NOON + 5 * MINUTE)

@@ -1,4 +1,4 @@
-"""What is kept of heartbeats and for how long, what goes with them, and what no row of theirs can be."""
+"""What is kept of heartbeats and for how long, what is deleted with them, and which rows are impossible."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def hourly(superuser: Connection) -> BeatRow:
-    """Each hour from noon on; it is a minute before."""
+    """A heartbeat that is due every hour from noon on; the clock stands a minute before noon."""
     Clock(superuser).stand(NOON - MINUTE)
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
 
@@ -48,8 +48,9 @@ def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(
 def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(
     superuser: Connection, database_url: str, hourly: BeatRow
 ) -> None:
-    """Of a heartbeat with a thousand pings that all stay the first is read. Rows that another session has locked are
-    left to it, and those around them go."""
+    """If all of a heartbeat's thousand pings stay, only the first is read. Rows that another session has locked are
+    skipped, and those around them are deleted.
+    """
     superuser.execute(
         "insert into kronos.beat_pings (heartbeat_id, number, workspace_id, at, kind, method)"
         " select heartbeat_id, number, workspace_id, kronos.now(), 'SUCCESS', 'GET'"
@@ -57,7 +58,7 @@ def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(
     )
     superuser.execute("update kronos.beat_pointers set pings = 1000")
     superuser.execute("analyze kronos.beat_pings, kronos.beat_pointers, kronos.beats")
-    for _ in range(2):  # the first loads what a session keeps
+    for _ in range(2):  # the first run fills the session's caches
         read = buffers(superuser, "select * from kronos.retain_beats(5000)")
     assert read < 60, read
     assert value(superuser, "select count(*) from kronos.beat_pings") == 1000
@@ -69,13 +70,15 @@ def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(
         superuser.execute("update kronos.beats set deleted_at = kronos.now()")
         while value(superuser, "select count(*) from kronos.beat_pings") > 1:
             assert value(superuser, "select is_left from kronos.retain_beats(5000)") is True
-        assert values(superuser, "select heartbeat_id from kronos.beats") == [hourly.heartbeat_id]  # a row names it
+        assert values(superuser, "select heartbeat_id from kronos.beats") == [hourly.heartbeat_id]  # a ping names it
     superuser.execute("select kronos.retain_beats(5000)")
     assert value(superuser, "select count(*) from kronos.beats") == 0
 
 
 def test_what_is_over_right_after_the_doors_last_word_is_not_missed_before_it_is_known(superuser: Connection) -> None:
-    """Kronos went away ten seconds before the grace was over: the ping may have been lost, whoever looks when."""
+    """Kronos went down ten seconds before the end of the grace. The ping may have been lost, whenever this is
+    checked.
+    """
     clock = Clock(superuser)
     clock.stand(NOON - MINUTE)
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *", grace_seconds=20)
@@ -87,12 +90,12 @@ def test_what_is_over_right_after_the_doors_last_word_is_not_missed_before_it_is
 
     superuser.execute("update kronos.ping_door set open_until = %s", [NOON + timedelta(seconds=10)])
     assert (seconds(21), seconds(25)) == ([], [])
-    assert seconds(26) == ["UNKNOWN"]  # 15 s without a word
+    assert seconds(26) == ["UNKNOWN"]  # 15 s without a report
     superuser.execute("delete from kronos.beat_ticks")
     superuser.execute("update kronos.beat_pointers set next_tick_at = %s, due_at = %s", [NOON, NOON + MINUTE / 3])
     assert seconds(20) == []
     superuser.execute("update kronos.ping_door set open_until = %s", [NOON + timedelta(seconds=21)])
-    assert seconds(22) == ["MISSED"]  # it was there all the time
+    assert seconds(22) == ["MISSED"]  # the door was open all the time
 
 
 def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processes(superuser: Connection) -> None:
@@ -100,18 +103,18 @@ def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processe
     clock.stand(NOON)
 
     def hold() -> tuple[bool, bool]:
-        """Whether there was a gap, and whether the row was written or locked."""
+        """Hold the door open. Return whether there was a gap, and whether the row was written or locked."""
         before = value(superuser, "select (xmin, xmax, ctid)::text from kronos.ping_door")
         gap = value(superuser, "select kronos.hold_door_open()")
         return gap, before != value(superuser, "select (xmin, xmax, ctid)::text from kronos.ping_door")
 
-    assert hold() == (False, False)  # nobody is expected to ping
+    assert hold() == (False, False)  # no ping is expected
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, period_seconds=60)
 
     def seconds(count: int) -> None:
         clock.stand(NOON + timedelta(seconds=count))
 
-    assert value(superuser, "select open_until from kronos.ping_door") == NOON  # by who made it
+    assert value(superuser, "select open_until from kronos.ping_door") == NOON  # set by the creation
     for after, is_written in ((3, False), (4, False), (5, True), (8, False), (10, True), (24, True)):
         seconds(after)
         assert hold() == (False, is_written), after
@@ -120,7 +123,7 @@ def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processe
     superuser.execute("update kronos.beats set deleted_at = kronos.now()")
     seconds(4000)
     assert hold() == (False, False)
-    make_beat(superuser, beat.workspace_id, period_seconds=60)  # what nobody was expected to say is no gap
+    make_beat(superuser, beat.workspace_id, period_seconds=60)  # time without an expected ping is not a gap
     seconds(4005)
     assert hold() == (False, True)
     assert values(superuser, "select until_at from kronos.ping_gaps") == [NOON + timedelta(seconds=40)]
@@ -144,7 +147,9 @@ def test_a_deleted_heartbeat_goes_in_steps_and_frees_its_name(superuser: Connect
 
 
 def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Connection, hourly: BeatRow) -> None:
-    """Else each minute found it due again, and a run that was under way ended as FAILED, of what is no more."""
+    """Otherwise it would be found due again every minute, and its running run would end as FAILED although the
+    heartbeat is gone.
+    """
     ping(superuser, hourly, "START")
     with superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
@@ -157,7 +162,7 @@ def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Con
 
 
 def test_workers_account_for_those_that_fell_silent_together(superuser: Connection) -> None:
-    """A thousand a minute is what the internal job does: of a hundred thousand the last was told of after hours."""
+    """The internal job handles a thousand a minute. Of a hundred thousand, the last would be reported hours later."""
     Clock(superuser).stand(NOON)
     workspace = add_endpoint(superuser).workspace_id
     for _ in range(3):
@@ -165,14 +170,14 @@ def test_workers_account_for_those_that_fell_silent_together(superuser: Connecti
     Clock(superuser).stand(NOON + timedelta(minutes=3))
     superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
     missed = "select count(*) from kronos.beat_ticks where status = 'MISSED'"
-    superuser.execute("select kronos.upkeep(100, false)")  # a few times a second: not then
+    superuser.execute("select kronos.upkeep(100, false)")  # not in the calls that come a few times a second
     assert value(superuser, missed) == 0
     superuser.execute("select kronos.upkeep(100, true)")
     assert value(superuser, missed) == 3
 
 
 def test_a_run_whose_end_was_lost_hides_no_later_tick_that_was_missed(superuser: Connection, hourly: BeatRow) -> None:
-    """Both are accounted for in one step, where workers were away for hours: the heartbeat is down."""
+    """Both are accounted for in one step, if workers were down for hours. The heartbeat is then down."""
     superuser.execute("update kronos.beats set max_run_seconds = 1800")
     Clock(superuser).stand(NOON)
     ping(superuser, hourly, "START", run_id="a")
@@ -192,9 +197,10 @@ def test_a_run_whose_end_was_lost_hides_no_later_tick_that_was_missed(superuser:
 def test_after_a_long_outage_who_accounts_stops_by_the_clock_and_goes_on(
     superuser: Connection, seconds: str, step: str
 ) -> None:
-    """Of two that are due one is accounted for before the time is over, the other by the next run. The internal job
-    takes a second, as a ping waits for two; a worker's upkeep a fraction of one, as PostgreSQL ends it after five, and
-    then no lease ends and nothing is delivered."""
+    """Of two that are due, one is accounted for before the time is up, the other in the next run. The internal job
+    takes a second, because a ping waits up to two. A worker's upkeep takes a fraction of a second, because PostgreSQL
+    would cancel it after five, and then no lease would expire and nothing would be delivered.
+    """
     workspace = add_endpoint(superuser).workspace_id
     beats = [make_beat(superuser, workspace, period_seconds=60) for _ in range(2)]
     superuser.execute("update kronos.beat_pointers set next_tick_at = %s, due_at = %s", [NOON, NOON])
@@ -233,7 +239,7 @@ def test_the_table_takes_no_heartbeat_that_cannot_be(
 def test_who_waits_for_one_that_is_deleted_meanwhile_locks_the_one_in_its_place(
     superuser: Connection, hourly: BeatRow
 ) -> None:
-    """Else pings and changes of the new one would overwrite each other, and no ping be taken any more."""
+    """Otherwise pings and changes of the new one would overwrite each other, and no ping would be accepted any more."""
 
     def changed() -> tuple[object, list[object]]:
         with psycopg.connect(superuser.info.dsn, password=superuser.info.password) as changing:

@@ -1,4 +1,4 @@
-"""What nobody pinged for while a workspace was suspended goes by the instants of it, whenever somebody looks."""
+"""Ticks without pings during a suspension go by the instants of the suspension, whenever they are accounted for."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 
 
 class Minutes:
-    """Stands the clock so many minutes after noon; pings can be received all the time."""
+    """Stops the clock that many minutes after noon. Pings can be received all the time."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection, self._clock = connection, Clock(connection)
@@ -26,7 +26,7 @@ class Minutes:
         self._connection.execute("update kronos.ping_door set open_until = %s", [NOON + minutes * MINUTE])
 
     def look(self, minutes: float) -> None:
-        """The reaper's look at what is over."""
+        """Account for what is over, as the reaper does."""
         self.at(minutes)
         self._connection.execute("select kronos.account_beats(1000)")
 
@@ -42,7 +42,7 @@ def minutes(superuser: Connection) -> Minutes:
 
 @pytest.fixture
 def hourly(superuser: Connection, minutes: Minutes) -> BeatRow:
-    """Each hour from noon on, five minutes of grace."""
+    """A heartbeat that is due every hour from noon on, with five minutes of grace."""
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
 
 
@@ -52,7 +52,7 @@ def _each_minute(minutes: Minutes, since: float, until: float) -> None:
 
 
 def _seldom(minutes: Minutes, since: float, until: float) -> None:
-    """Kronos was busy, or the minute is not over."""
+    """Never look: Kronos was busy, or the minute is not over."""
 
 
 @pytest.mark.parametrize("look", [_each_minute, _seldom])
@@ -60,10 +60,10 @@ def _seldom(minutes: Minutes, since: float, until: float) -> None:
     ("suspended", "resumed", "became"),
     [
         (-10, -1, "MISSED"),
-        (-10, 0, "SKIPPED"),  # a resumption is in the suspension, as with the ticks of jobs
+        (-10, 0, "SKIPPED"),  # the instant of a resumption belongs to the suspension, as for ticks of jobs
         (-10, 1, "SKIPPED"),
         (0, 4, "MISSED"),
-        (1, 4, "MISSED"),  # silent at its tick and at the end of its grace
+        (1, 4, "MISSED"),  # not suspended at its tick or at the end of its grace
         (1, 5, "SKIPPED"),
         (4, 20, "SKIPPED"),
         (6, 20, "MISSED"),
@@ -104,7 +104,7 @@ def test_a_ping_after_the_resumption_finds_the_same(superuser: Connection, hourl
 
 
 def test_the_last_twenty_suspensions_are_known(superuser: Connection, hourly: BeatRow, minutes: Minutes) -> None:
-    """It may turn as often as somebody likes: its row stays small."""
+    """A workspace may be suspended any number of times: its row stays small."""
     for hour in range(23):
         minutes.turn(hourly, "SUSPENDED", hour * 60 - 1)
         minutes.turn(hourly, "ACTIVE", hour * 60 + 1)
@@ -125,7 +125,9 @@ def test_the_last_twenty_suspensions_are_known(superuser: Connection, hourly: Be
 def test_ticks_that_share_a_row_are_skipped_where_all_of_them_were_in_a_suspension(
     superuser: Connection, minutes: Minutes, resumed: float, became: str
 ) -> None:
-    """Of many the hundredth row stands for those in between; an alarm too much is better than one too few."""
+    """When there are many, the hundredth row stands for those in between. One alert too many is better than one too
+    few.
+    """
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="* * * * *", grace_seconds=10)
     minutes.at(0)
     ping(superuser, beat)

@@ -1,4 +1,6 @@
-"""What a hint says to write is taken, and means what was meant. Every hint is followed, or is known to be general."""
+"""The text that a hint says to write is accepted and means what was meant. Every hint is followed, or is known to be
+general.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from sql_factory import Connection, pg_cron, value
 
 FIELDS = ["minute", "hour", "day of month", "month", "weekday"]
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
-# Hints that say how something is written in general, and no text that could be put in its place.
+# Hints that explain the syntax in general, without a text to write instead.
 GENERAL = re.compile(
     "write a (number|step) from|write one of |.*write numbers? from|.*write a number from|write names of three letters"
     "|write \\*, a number from"
@@ -29,7 +31,7 @@ ADVICE = re.compile(
     r"write (?:its first value, )?(.+?)(?=$|;|, | in place of| for | and nothing| in plain| instead of)"
 )
 
-# A text, and what it means where it comes from: a cron text, or an interval.
+# A text, and what it means in the program that it comes from: a cron text, or an interval.
 MEANT = [
     ("0 9 * * fridayL", "0 9 * * 5L"),
     ("0 9 * * FridayL", "0 9 * * 5L"),
@@ -104,7 +106,7 @@ MEANT = [
     ("cron(0 9 ? * MON *)", "0 9 * * 1"),
     ("* * * * * *", "* * * * *"),
     ("*/10 * * * * *", "* * * * *"),
-    # what cron cannot say
+    # what cron cannot express
     ("@every 90m", "90m"),
     ("@every 1h30m", "90m"),
     ("@every 48h", "2d"),
@@ -127,7 +129,7 @@ MEANT = [
 
 
 def hint_of(connection: Connection, text: str) -> tuple[str, str] | None:
-    """The message and the hint that refuse a text; None where it is taken."""
+    """The message and hint for an invalid text; None if it is valid."""
     try:
         with connection.transaction():
             connection.execute("select kronos.parse_cron(%s)", [text])
@@ -143,7 +145,7 @@ def is_taken(connection: Connection, text: str) -> bool:
 
 
 def in_its_place(connection: Connection, text: str, field: str, advised: str, hint: str) -> str:
-    """The text with what is advised in place of the first item of the field that is refused."""
+    """The text with the advice in place of the field's first invalid item."""
     n = FIELDS.index(field)
     fields = text.split()
     items = fields[n].split(",")
@@ -157,7 +159,7 @@ def in_its_place(connection: Connection, text: str, field: str, advised: str, hi
 
 
 def advice(connection: Connection, text: str, message: str, hint: str) -> Iterator[tuple[str | None, str | None]]:
-    """Each cron text, or interval, that a hint says to write in place of a text."""
+    """Each cron text or interval that the hint says to write instead of the text."""
     field = re.match("cron field (.+?):", message)
     for advised in ADVICE.findall(hint):
         if every := re.fullmatch('"every": "(.+)"', advised):
@@ -179,7 +181,7 @@ def seconds(connection: Connection, every: str) -> int:
 
 @pytest.mark.parametrize(("text", "meant"), MEANT)
 def test_what_is_advised_first_means_what_was_meant(shared: Connection, text: str, meant: str) -> None:
-    """With a pg_cron of whole minutes; what one of seconds adds: test_seconds_are_advised_where_pg_cron_has_them."""
+    """With a pg_cron that knows whole minutes only; test_seconds_are_advised_where_pg_cron_has_them tests the other."""
     with pg_cron(shared, "1.4"):
         refusal = hint_of(shared, text)
         assert refusal, text
@@ -253,7 +255,7 @@ def test_seconds_are_advised_where_pg_cron_has_them(shared: Connection, text: st
 
 
 def hint_of_failed(connection: Connection, text: str) -> str:
-    """The hint that refuses a text, within a transaction that goes on."""
+    """The hint for an invalid text, within a transaction that continues."""
     with pytest.raises(psycopg.Error) as caught, connection.transaction():
         connection.execute("select kronos.parse_cron(%s)", [text])
     return caught.value.diag.message_hint or ""
@@ -271,8 +273,9 @@ def test_where_sunday_may_be_1_names_are_advised(shared: Connection) -> None:
 
 
 def followed(connection: Connection, text: str) -> int:
-    """How many texts and intervals the hint for a text advises, each of them taken, but for other items of the text; 0
-    for a valid text."""
+    """Check that each text and interval that the hint advises is accepted, except for other invalid items of the text.
+    Return their number; 0 for a valid text.
+    """
     refusal = hint_of(connection, text)
     if refusal is None:
         return 0
@@ -295,21 +298,22 @@ def followed(connection: Connection, text: str) -> int:
                 cron,
                 again,
             )
-            if again is not None:  # another item: in a text of its own, what is advised is taken
+            if again is not None:  # another item is wrong: by itself, the advice is accepted
                 assert is_progress(connection, text, cron), (text, hint, cron, again)
     assert count > 0, (text, hint)
     return count
 
 
 def is_there_twice(text: str, message: str) -> bool:
-    """Whether the item that a message quotes stands in the text more than once, as in ?,?: the advice was followed for
-    one of them."""
+    """Whether the item that the message quotes occurs more than once in the text, as in ?,?. The advice was followed
+    for one of them.
+    """
     quoted = re.search(r'"([^"]+)"', message)
     return quoted is not None and text.count(quoted[1]) > 1
 
 
 def is_progress(connection: Connection, before: str, after: str) -> bool:
-    """Whether fewer of the items are refused than before."""
+    """Whether fewer items are invalid than before."""
     return refused_items(connection, after) < refused_items(connection, before)
 
 
@@ -318,7 +322,7 @@ def refused_items(connection: Connection, text: str) -> int:
 
 
 def is_item(connection: Connection, item: str, n: int) -> bool:
-    """Whether an item may stand in the list of a field."""
+    """Whether an item may be in the list of a field."""
     stars = ["*"] * 5
     return is_taken(connection, " ".join([*stars[:n], f"{item},{item}", *stars[n + 1 :]]))
 
@@ -328,7 +332,7 @@ def test_what_a_hint_says_to_write_is_taken(shared: Connection, text: str) -> No
     followed(shared, text)
 
 
-# Words and signs that other crons have, at any place.
+# Words and signs of other crons, in any position.
 _FOREIGN = st.sampled_from(
     ["?", "L", "W", "#", "H", "~", "R", "/", "-", ",", "5/15", "L-3", "LW", "fridayL", "mon-friL", "friday", "1-5#2",
      "5#L", "W15", "29-L",
@@ -340,7 +344,7 @@ _FOREIGN = st.sampled_from(
 
 @st.composite
 def foreign_texts(draw: st.DrawFn) -> str:
-    """A valid text with items, parts of items, or fields of other crons."""
+    """A valid text with items, parts of items, or fields from other crons."""
     fields = draw(cron_texts.filter(lambda text: not text.startswith("@"))).split()
     for _ in range(draw(st.integers(1, 2))):
         at = draw(st.integers(0, len(fields) - 1))

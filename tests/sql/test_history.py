@@ -1,5 +1,6 @@
-"""Years of history cost a ring or a request what ten days do: reads and locks with 400 partitions, 750 with --deep, and
-20,000 jobs."""
+"""With years of history, a ring or a request costs what it does with ten days: reads and locks with 400 partitions (750
+with --deep) and 20,000 jobs.
+"""
 
 import threading
 import uuid
@@ -33,7 +34,9 @@ def old(old_url: str) -> Iterator[Old]:
 
 @pytest.mark.parametrize("plan", ["custom", "generic"])
 def test_days_are_counted_without_going_through_one_list_for_each_row_of_another(old: Old, plan: str) -> None:
-    """As a plan that is kept for any array does: 43,000 ticks of a month against as many rows are a minute."""
+    """A cached plan for arrays of any size would do that: for the 43,000 ticks of a month and as many rows it takes a
+    minute.
+    """
     name, params, _ = READS["a job's days"]
     plans = plan_of(old.connection, name, _params(old, params), workspace_id=old.workspace_id, plan=plan)
     (counting,) = [each for each in plans.split("Query Text: ") if each.startswith("with each as materialized")]
@@ -51,7 +54,7 @@ def _params(old: Old, params: Mapping[str, Any]) -> dict[str, Any]:
 def test_a_read_scans_no_history_and_looks_into_few_partitions(old: Old, read: str, plan: str) -> None:
     name, params, partitions = READS[read]
     plans = plan_of(old.connection, name, _params(old, params), workspace_id=old.workspace_id, plan=plan)
-    # Of jobs, explain's share is pg_cron_silence's, which reads no job of a user (tests/sql/test_reap.py).
+    # explain's scan of jobs is in pg_cron_silence, which reads no user's jobs (tests/sql/test_reap.py).
     assert seq_scans(plans, "execution_done", "attempt", *([] if read == "explain" else ["jobs"])) == []
     assert len(partitions_in(plans, "execution_done")) <= partitions
     assert len(partitions_in(plans, "attempt")) <= 1
@@ -97,7 +100,7 @@ def test_a_filter_that_nothing_matches_comes_to_its_end_by_index(old: Old, filte
 
 @pytest.mark.parametrize("of", ["workspace", "job"])
 def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str) -> None:
-    """Of all partitions those of two weeks, long ago; and of what is not there, none."""
+    """Two weeks' partitions out of all, long ago; and none if there are no such rows."""
     name, params = {
         "workspace": ("executions.list_executions", PAGE),
         "job": ("executions.list_job_executions", PAGE | {"job": str(old.job_id)}),
@@ -128,7 +131,7 @@ def test_what_is_rare_is_looked_for_in_the_weeks_that_have_it(old: Old, of: str)
 
 @pytest.mark.parametrize("edge", ["scheduled_after", "scheduled_before"])
 def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, edge: str) -> None:
-    """Of all partitions those about it, and the one with a run that was asked for long before."""
+    """Only the partitions near it, and the one with a run that was requested long before."""
     at = datetime.now(UTC) + (DAY if edge == "scheduled_after" else -DAYS * DAY / 2)
     odd = """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
@@ -161,7 +164,7 @@ def test_where_rows_are_prompt_a_scheduled_time_names_the_partitions(old: Old, e
 
 
 def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old: Old) -> None:
-    """Of the partitions of a day: not from the seven of each week."""
+    """From those days' partitions, not from all seven of each week."""
     runs = """
         insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
             cause, status,
@@ -182,18 +185,18 @@ def test_a_job_that_runs_once_a_week_is_read_from_the_partitions_of_its_runs(old
         )
     looked = [plan for plan in plans if "execution_done" in plan]
     assert len(rows) == 50
-    assert len(partitions_in("\n".join(looked), "execution_done")) <= 80  # the page's, and the walk's last few beyond
+    assert len(partitions_in("\n".join(looked), "execution_done")) <= 80  # the page's, and a few beyond
     assert seq_scans("\n".join(looked), "execution_done") == []
 
 
 def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
-    """What a ring of the job, due now, made, and the locks that its transaction held."""
+    """Ring the job, which is due now. Return how many executions were made, and how many locks the transaction held."""
     with connection.transaction(force_rollback=True):
         connection.execute(
             "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job_id]
         )
-        # A firing that is alone in its transaction also moves the pointers' floor, with three locks more: no matter of
-        # milliseconds here.
+        # A firing that is alone in its transaction also moves the pointers' floor, with three more locks. This must not
+        # depend on milliseconds here.
         await_condition(
             lambda: not value(connection, "select kronos.is_alone()"),
             "the transaction to be older than one statement's",
@@ -205,7 +208,7 @@ def _ring(connection: Connection, job_id: uuid.UUID) -> tuple[int, int]:
 def test_a_ring_locks_as_much_as_with_ten_partitions(old: Old, superuser: Connection) -> None:
     young = make_cron_job(superuser, cron="0 * * * *")
     for session, job_id in ((old.connection, old.job_id), (superuser, young)):
-        _ring(session, job_id)  # to plan a statement takes locks that its kept plan does not
+        _ring(session, job_id)  # planning takes locks that the cached plan does not
     assert _ring(old.connection, old.job_id) == _ring(superuser, young)
 
 
@@ -249,7 +252,7 @@ def test_a_run_by_hand_and_upkeep_lock_no_partition(old: Old) -> None:
 
 @pytest.mark.parametrize(("finalize", "left"), [("finalize_successes", []), ("finalize_executions", ["SUCCESS"])])
 def test_a_delivery_locks_the_partition_of_its_execution(old: Old, finalize: str, left: list[str]) -> None:
-    """Claim and finalize as the worker runs them, of an execution that is new."""
+    """Claim and finalize a new execution as the worker does."""
     execution_id = value(old.connection, "select kronos.uuid7()")
     trigger = {
         "job": "hourly",
@@ -272,11 +275,11 @@ def test_a_delivery_locks_the_partition_of_its_execution(old: Old, finalize: str
         }
         assert run(old.connection, finalize, ended) == [(execution_id, verdict) for verdict in left]
         assert run(old.connection, "judge_unapplied", ended) == [(execution_id, "ALREADY")]
-        assert locks(old.connection) <= 60  # however many partitions: tables of now, and one partition's indexes
+        assert locks(old.connection) <= 60  # always: the current tables, and one partition's indexes
 
 
 def test_every_statement_leaves_the_partitions_to_functions_that_name_them(old: Old) -> None:
-    """A plan that is kept locks every partition that is in it, whenever it runs."""
+    """A cached plan locks every partition that it contains whenever it runs."""
     over_history = []
     for statement in sql.texts().values():
         for table in ("execution_done", "attempt", "attempts", "executions"):

@@ -1,5 +1,4 @@
-"""A held instance stands still, as if all of it were down: nothing fires, is caught up or claimed, and no pointer
-moves."""
+"""A held instance stands still as if it were down: nothing fires, is caught up or claimed, and no pointer moves."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -17,7 +16,7 @@ from worker.protocol import as_worker, claim
 
 
 def hold(superuser: Connection, database_url: str, text: str | None) -> None:
-    """As an operator does on a server of their own: for sessions to come."""
+    """Set kronos.hold as an operator does, for future sessions."""
     database = conninfo_to_dict(database_url)["dbname"]
     superuser.execute(
         f"alter database {database} set kronos.hold = '{text}'".encode()
@@ -28,7 +27,7 @@ def hold(superuser: Connection, database_url: str, text: str | None) -> None:
 
 @pytest.fixture
 def held(superuser: Connection, database_url: str) -> Iterator[Connection]:
-    """A session of the database while it is held."""
+    """A session of the held database."""
     hold(superuser, database_url, "on")
     with psycopg.connect(database_url, autocommit=True) as connection:
         yield connection
@@ -68,7 +67,7 @@ def test_no_ring_of_anybody_accounts_for_a_tick(
     with psycopg.connect(database_url, autocommit=True) as let_go:
         assert fire(let_go, due) > 0
         assert len(live(superuser, due)) == 1
-        assert len(live(superuser, missed)) == 60  # as after three hours of downtime: ALL, and its window is an hour
+        assert len(live(superuser, missed)) == 60  # as after three hours of downtime: with ALL and a window of an hour
 
 
 async def test_no_worker_claims(

@@ -1,4 +1,4 @@
-"""What is told of incidents: once, together, again, and not to itself; and how they end."""
+"""Notifications of incidents: once, together, again, and not about themselves; and how incidents end."""
 
 from datetime import timedelta
 from typing import Any
@@ -45,8 +45,9 @@ def test_many_jobs_that_break_a_rule_together_are_told_together(
 def test_an_end_is_never_told_before_its_beginning_however_many_are_judged(
     shared: Connection, endpoint: EndpointRow, hook: EndpointRow
 ) -> None:
-    """One evaluation that judges in several steps, as of more than 2,000 subjects: what broke its rule and was over
-    again is not looked at twice."""
+    """An evaluation in several steps, as with more than 2,000 subjects: a subject that violated its rule and recovered
+    is not judged twice.
+    """
     conditions = ({"type": "FAILURES", "count": 1}, {"type": "FAILURE_RATE", "percent": 50, "window_seconds": 600})
     over, rate = [add_rule(shared, endpoint, condition | {"min_runs": 1}, tells=[hook]) for condition in conditions]
     for letters in ("FS", "FS", "FF"):

@@ -1,4 +1,4 @@
-"""What the instance's pages ask reads what it shows: not all executions, nor all jobs or dead letters."""
+"""The queries of the instance's pages read only what they show, not all executions, jobs or dead letters."""
 
 import pytest
 

@@ -1,5 +1,6 @@
-"""Internal jobs: run inside PostgreSQL, each run an execution; the lease-keeper, and the ring that workers make in
-pg_cron's place."""
+"""Internal jobs run inside PostgreSQL, and each run is an execution; the lease-keeper; and the ring that workers make
+in pg_cron's place.
+"""
 
 import uuid
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ def internal(connection: Connection, name: str) -> uuid.UUID:
 
 
 def ring(connection: Connection, name: str) -> Record:
-    """Ring the internal job by hand; the run's execution."""
+    """Ring the internal job by hand. Return the run's execution."""
     before = set(values(connection, "select execution_id from kronos.execution_done"))
     assert value(connection, "select kronos.fire(%s)", [internal(connection, name)]) == 0
     (made,) = [
@@ -37,7 +38,7 @@ def ring(connection: Connection, name: str) -> Record:
 
 
 def claim(connection: Connection, execution_id: uuid.UUID, *, holds_slot: bool = False) -> uuid.UUID:
-    """A worker has it, for another minute; its fencing token."""
+    """Claim the execution for a worker, for another minute. Return its claim token."""
     token = uuid.uuid4()
     connection.execute(
         """
@@ -106,7 +107,7 @@ def test_a_dead_workers_execution_fails_when_its_chances_are_used_up(
 
 
 def test_one_that_ends_takes_none_with_it(superuser: Connection) -> None:
-    """Beside it are one that is due again, one whose lease goes on, and one that waits."""
+    """The others are one that is due again, one whose lease is still valid, and one that waits."""
     strict, lenient = add_endpoint(superuser, max_crashes=0), add_endpoint(superuser)
     ends, again, runs = claimed(superuser, strict), claimed(superuser, lenient), claimed(superuser, lenient)
     (waits,) = add_executions(superuser, lenient)
@@ -223,7 +224,7 @@ def test_of_several_due_ticks_the_newest_is_run_and_each_other_is_recorded(super
 
 
 def counted(connection: Connection, job_id: uuid.UUID, *, since: datetime) -> dict[str, int]:
-    """Ticks by what became of them."""
+    """The number of ticks by status."""
     rows = [row for row in done(connection, job_id) if row["scheduled_at"] >= since]
     assert [row for row in rows if row["status"] != "SUCCESS" and row["status_reason"] is None] == []
     return {
@@ -248,7 +249,7 @@ def test_an_internal_job_runs_when_it_is_due_though_its_heartbeat_was_deleted(
 
 
 def in_its_place(connection: Connection, name: str) -> bool:
-    """Whether the internal job was run in silent pg_cron's place."""
+    """Whether the internal job was run in place of a silent pg_cron."""
     job_id = internal(connection, name)
     with acting_as(connection, "kronos_worker"):
         is_run: bool = value(connection, "select kronos.run_internal_job_if_due(%s)", [job_id])

@@ -1,4 +1,6 @@
-"""Intervals: what a text means, what is refused with a better one, and ticks at anchor + n times the interval."""
+"""Intervals: what a text means, the better text suggested for an invalid one, and ticks at anchor + n times the
+interval.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -92,7 +94,7 @@ def test_an_interval_is_whole_minutes(shared: Connection, every: str, seconds: i
     ],
 )
 def test_any_other_text_is_refused_with_a_better_one(shared: Connection, every: str, named: str, hint: str) -> None:
-    with pg_cron(shared, "1.4"):  # one of whole minutes
+    with pg_cron(shared, "1.4"):  # with whole minutes only
         error = refusal(shared, every)
     assert named in (error.diag.message_primary or "")
     assert hint in (error.diag.message_hint or "")
@@ -148,7 +150,7 @@ def test_on_an_older_pg_cron_less_than_a_minute_is_refused(shared: Connection, v
         ("90m", "2026-01-01 00:00", "2025-12-31 23:59:59.999999", "2026-01-01 00:00"),
         ("90m", "2026-01-01 00:00", "1950-01-01 00:00", "2026-01-01 00:00"),
         ("1d", "2030-05-05 05:05", "2026-01-01 00:00", "2030-05-05 05:05"),
-        # long ago
+        # an anchor long ago
         ("7m", "1970-01-01 00:00", "2026-01-01 00:00", "2026-01-01 00:07"),
         ("1w", "0001-01-01 00:00", "2026-01-01 00:00", "2026-01-05 00:00"),
         ("366d", "2024-01-01 00:00", "2024-01-01 00:00", "2025-01-01 00:00"),

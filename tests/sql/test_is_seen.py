@@ -1,4 +1,4 @@
-"""kronos.is_seen judges as the API does: each character alone, and beside letters of both kinds."""
+"""kronos.is_seen judges as the API does: each character by itself, and next to letters of both kinds."""
 
 from typing import LiteralString
 
@@ -12,7 +12,7 @@ _JUDGED: LiteralString = """
       from unnest(%s::int[]) as code
      where not kronos.is_seen(concat(%s::text, chr(code), %s::text))
 """
-# All that people write, and all planes that have characters without a look; no surrogates, no NUL.
+# The characters in common use, and all planes that contain invisible ones; no surrogates, no NUL.
 _CODES = [*range(1, 0x3400), *range(0xF900, 0x10000), *range(0x1BC00, 0x1BD00), *range(0x1D100, 0x1D200)]
 _CODES += range(0xE0000, 0xE0200)
 

@@ -1,4 +1,4 @@
-"""Why a job's ticks cannot be accounted for: what accounting met at its pointer, else what is plainly wrong with it."""
+"""Why a job's ticks cannot be accounted for: the error at its pointer, or else what is evidently wrong with the job."""
 
 import uuid
 
@@ -24,7 +24,7 @@ def fault(connection: Connection, job_id: uuid.UUID) -> Record | None:
 
 
 def met(connection: Connection, job_id: uuid.UUID) -> None:
-    """Accounting for its ticks has failed."""
+    """Record that accounting for the job's ticks failed."""
     connection.execute("select kronos.record_job_fault(array[%s::uuid], '22008', 'no such hour')", [job_id])
 
 

@@ -1,4 +1,6 @@
-"""Operations over jobs in the database: each job once, whoever dies, holds a job, or is at it at the same time."""
+"""Operations over jobs in the database: each job once, whatever crashes, holds a job, or works on it at the
+same time.
+"""
 
 import uuid
 from contextlib import closing
@@ -18,7 +20,7 @@ _COUNTS = "select status, done, failed, failures from kronos.operations where op
 
 
 def jobs(connection: Connection, number: int, endpoint: EndpointRow, **columns: object) -> list[uuid.UUID]:
-    """Their ids in order; the newest comes last."""
+    """Insert jobs. Return their ids, oldest first."""
     made = [make_cron_job(connection, endpoint, cron="0 0 1 1 *", is_registered=True, **columns) for _ in range(number)]
     connection.execute(
         "update kronos.jobs set created_at = now() - interval '1 hour' + nth * interval '1 s'"
@@ -140,7 +142,7 @@ def test_of_two_operations_over_the_same_jobs_one_gives_way_and_both_end(
     with psycopg.connect(database_url) as one:
         first = step(one, pausing)
         assert first > 0
-        assert step(superuser, cancelling) == 0  # its next job is held
+        assert step(superuser, cancelling) == 0  # its next job is locked
         one.commit()
     superuser.execute("update kronos.operations set next_at = '-infinity'")
     assert (to_the_end(superuser, cancelling)["done"], to_the_end(superuser, pausing)["status"]) == (3, "COMPLETED")
@@ -157,7 +159,7 @@ def test_a_job_that_is_held_is_waited_for_a_minute_and_then_stops_no_other(
     with psycopg.connect(database_url) as holder:
         holder.execute("select from kronos.jobs where job_id = %s for update", [held])
         assert (step(superuser, operation_id), statuses(superuser, [new])) == (1, ["PAUSED"])
-        assert step(superuser, operation_id) == 0  # not yet: half a second
+        assert step(superuser, operation_id) == 0  # not yet: it waits half a second
         superuser.execute(now)
         assert step(superuser, operation_id) == 0
         assert statuses(superuser, [old, held]) == ["ACTIVE"]
@@ -171,7 +173,7 @@ def test_a_job_that_is_held_is_waited_for_a_minute_and_then_stops_no_other(
 
 
 def test_what_one_is_refused_is_counted_and_the_first_fifty_are_listed(superuser: Connection) -> None:
-    """A trigger stands for what refuses a job: callbacks of others, a quota."""
+    """A trigger stands for what may reject a change: callbacks of other jobs, a quota."""
     endpoint = add_endpoint(superuser)
     made = jobs(superuser, 60, endpoint)
     superuser.execute(
@@ -320,7 +322,7 @@ def test_a_step_that_looks_for_a_text_reads_a_part_of_the_jobs_and_the_next_step
     endpoint = add_endpoint(superuser)
     made = jobs(superuser, 3, endpoint, title="The report")
     with superuser.transaction():
-        superuser.execute("set local session_replication_role = replica")  # rows alone
+        superuser.execute("set local session_replication_role = replica")  # rows only, without triggers
         superuser.execute(_OTHERS, [endpoint.workspace_id, endpoint.endpoint_id])
         for job_id, hours in zip(made, (1, 3, 20), strict=True):
             superuser.execute(
@@ -357,9 +359,9 @@ def test_a_search_ends_where_time_goes_on(superuser: Connection) -> None:
     assert edge("x", None, 2) == at[made[3]]
     assert edge("x", made[3], 2) == at[made[0]]
     assert edge("x", made[2], 2) is None  # no more are left
-    assert edge(None, None, 2) is None  # nothing is looked for
+    assert edge(None, None, 2) is None  # nothing is searched for
     assert edge("x", None, 2, trigger="DELAYED") is None
-    assert edge("x", None, 2, created_after=at[made[4]].isoformat()) is None  # it ends before
+    assert edge("x", None, 2, created_after=at[made[4]].isoformat()) is None  # the filter excludes the rest
     superuser.execute("update kronos.jobs set created_at = %s", [at[made[0]]])
     at = dict.fromkeys(made, at[made[0]])
-    assert edge("x", max(made), 2) is None  # all of one instant
+    assert edge("x", max(made), 2) is None  # all have the same creation time

@@ -1,5 +1,6 @@
-"""Pages of jobs hold each job once, by (created_at, job_id), whatever the filters; and only the caller's
-workspace's."""
+"""The pages of jobs contain each job once, by (created_at, job_id), whatever the filters, and only the caller's
+workspace.
+"""
 
 import random
 import uuid
@@ -27,7 +28,7 @@ _NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_aft
 
 
 class Jobs:
-    """A workspace with 500 jobs of every kind on three endpoints, and a neighbour with as many."""
+    """A workspace with 500 jobs of every kind on three endpoints, and a neighbor with as many."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -68,7 +69,7 @@ class Jobs:
         )
 
     def wanted(self, filters: dict[str, Any]) -> list[uuid.UUID]:
-        """All of the list, by a query that reads everything."""
+        """The whole list, by a query that reads everything."""
         return values(
             self.connection,
             """
@@ -92,7 +93,7 @@ class Jobs:
         )
 
     def paged(self, filters: dict[str, Any], *, limit: int) -> list[Any]:
-        """All of the list, page by page, by the API's statement."""
+        """The whole list, page by page, by the API's statement."""
         found: list[Any] = []
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:

@@ -1,4 +1,4 @@
-"""Lists of jobs by tag and by text: what is noted of a job's tags is what it has, and a page reads what it shows."""
+"""Lists of jobs by tag and by text: the notes of a job's tags match its tags, and a page reads only what it shows."""
 
 import uuid
 from typing import Any
@@ -46,7 +46,7 @@ def _noted(connection: Connection, job_id: uuid.UUID) -> set[tuple[str, str]]:
 
 
 def test_tags_are_noted_as_their_job_is(superuser: Connection, endpoint: EndpointRow) -> None:
-    """Whoever writes it: made, paused, given other tags or another time, retired, deleted."""
+    """Whatever writes the job: created, paused, given other tags or another time, retired, deleted."""
     job_id = make_cron_job(superuser, endpoint, tags=["a", "b", "a", "x" * 64, "y" * 65])
     assert _noted(superuser, job_id) == {("a", "ACTIVE"), ("b", "ACTIVE"), ("x" * 64, "ACTIVE")}
     for change, noted in (
@@ -81,7 +81,7 @@ def many(kept_shared: Kept) -> EndpointRow:
         ({"tag": "old"}, 10, 0, 12),
         ({"tag": "all", "status": "PAUSED"}, 0, 0, 0),
         ({"tag": "all", "endpoint": "none"}, 0, 0, 3000),
-        ({"q": "report"}, 10, 12, 1),  # a probe for each different tag
+        ({"q": "report"}, 10, 12, 1),  # one probe per distinct tag
         ({"q": "report", "tag": "all"}, 10, 12, 2012),
         ({"q": "report", "tag": "old"}, 10, 3000, 101),
         ({"q": "report", "trigger": "IMMEDIATE"}, 0, 0, 1),
@@ -91,7 +91,7 @@ def many(kept_shared: Kept) -> EndpointRow:
 def test_a_page_reads_what_it_shows(
     shared: Connection, many: EndpointRow, filters: dict[str, Any], found: int, jobs: int, tags: int
 ) -> None:
-    """Where nothing has the text, the names, in their index alone."""
+    """If no job has the text, only the names are read, in their index."""
     with shared.transaction(force_rollback=True):
         page = run_statement(
             shared, "job_reads.list_jobs", _PAGE | filters, role="kronos_api", workspace_id=many.workspace_id
@@ -101,8 +101,8 @@ def test_a_page_reads_what_it_shows(
     assert len(page) == found
     assert rows_read(plan, "job_tags") <= tags
     assert rows_read(search, "jobs") <= jobs
-    # Names come from their own index, and not from the jobs, unless no more of these are read than are shown (as
-    # PostgreSQL 17 plans a tag that few have).
+    # Names come from their own index and not from the jobs, unless no more jobs are read than are shown (PostgreSQL 17
+    # plans rare tags that way).
     assert "jobs_newest" not in search or rows_read(search, "jobs") <= 12
 
 

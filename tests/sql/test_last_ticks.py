@@ -1,5 +1,6 @@
-"""Whoever ends, changes or suspends a job accounts for its due ticks first, all of them: what is left would be
-nobody's, so a job with ticks that are too many at once, or cannot be written at this moment, stays as it is."""
+"""Ending, changing or suspending a job first accounts for all of its due ticks: any left over would belong to no
+version. A job whose ticks are too many for one call, or cannot be written now, stays unchanged.
+"""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ Make = Callable[..., uuid.UUID]
 
 @pytest.fixture
 def make(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Make:
-    """Makes a job whose ticks of the last ten minutes are due."""
+    """Make a job whose ticks of the last ten minutes are due."""
 
     def made(**columns: Any) -> uuid.UUID:
         given = {"next_tick_at": tick - 10 * MINUTE, "ticks_from": tick - 11 * MINUTE, **ALL, **columns}
@@ -31,7 +32,7 @@ def make(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Make:
 
 @pytest.fixture
 def few_a_call(superuser: Connection) -> None:
-    """A call takes three ticks in place of 10,000, and after five calls no time is left."""
+    """Let a call take three ticks instead of 10,000, and let the time run out after five calls."""
     for function, old, new in (
         ("passed_ticks(kronos.jobs, kronos.pointers, timestamptz)", "integer     := 10000;", "integer     := 3;"),
         ("account_upto(uuid[], timestamptz)", "interval '1 second'", "interval '0 seconds'"),
@@ -43,7 +44,7 @@ def few_a_call(superuser: Connection) -> None:
 
 @pytest.fixture
 def wave_held(superuser: Connection, database_url: str) -> Iterator[Connection]:
-    """Another session catches up meanwhile, for longer than anybody waits: until it is rolled back."""
+    """Another session is catching up for longer than any session waits, until it is rolled back."""
     superuser.execute("set lock_timeout = '50ms'")
     with psycopg.connect(database_url) as holder:
         holder.execute("select from kronos.catch_up_wave for update")
@@ -51,7 +52,7 @@ def wave_held(superuser: Connection, database_url: str) -> Iterator[Connection]:
 
 
 def ledger(superuser: Connection, job_id: uuid.UUID, since: datetime) -> tuple[int, int]:
-    """How many ticks are delivered, and how many unaccounted for."""
+    """How many ticks are delivered, and how many are unaccounted for."""
     (found,) = superuser.execute(
         "select delivered, unaccounted from kronos.check_ledger(%s, %s, clock_timestamp())", [job_id, since]
     ).fetchall()
@@ -119,7 +120,7 @@ def test_a_job_with_more_ticks_than_a_request_takes_is_not_changed_before_rings_
         superuser.execute("select kronos.account_all(%s)", [tick])
     change(superuser, endpoint, job_id)
     delivered, unaccounted = ledger(superuser, job_id, tick - 21 * MINUTE)
-    assert (delivered >= 21, unaccounted) == (True, 0)  # more, where a minute has passed meanwhile
+    assert (delivered >= 21, unaccounted) == (True, 0)  # more, if a minute has passed meanwhile
 
 
 @pytest.mark.usefixtures("few_a_call")
@@ -145,7 +146,7 @@ def test_a_job_with_more_ticks_than_a_step_takes_follows_its_workspace_in_severa
 def test_jobs_that_may_have_thousands_of_ticks_are_taken_one_by_one(
     superuser: Connection, make: Make, tick: datetime, columns: dict[str, Any]
 ) -> None:
-    """A hundred of them at once may be a million executions, which no 30 s hold."""
+    """A hundred of them together may be a million executions, which cannot be made within 30 s."""
     since = tick - timedelta(days=8)
     ends = {"resume_at": since} if columns else {"ends_at": tick}
     for _ in range(3):

@@ -1,5 +1,6 @@
-"""The ledger: whatever happens to a job, each tick of its schedule has exactly one row; and a row too few or too many
-is found."""
+"""The ledger: whatever happens to a job, each tick of its schedule has exactly one row, and a missing or surplus row is
+found.
+"""
 
 import itertools
 import random
@@ -22,7 +23,7 @@ def ledger(connection: Connection, job_id: uuid.UUID, since: datetime, until: da
 
 
 def told(found: Record) -> dict[str, int]:
-    """What must hold of every ledger, and its figures."""
+    """Check what must hold of every ledger. Return its nonzero figures."""
     assert found["expected"] == found["delivered"] + found["missed"] + found["skipped"] + found["unaccounted"]
     assert (found["first_unaccounted"] is None) == (found["unaccounted"] == 0)
     assert (found["first_surplus"] is None) == (found["surplus"] == 0)
@@ -34,7 +35,7 @@ def told(found: Record) -> dict[str, int]:
 
 
 def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
-    """Every row of the job, the unfinished first."""
+    """Every row of the job, unfinished ones first."""
     waiting = (
         "select execution_id, scheduled_at, cause from kronos.execution_live where job_id = %s order by scheduled_at"
     )
@@ -43,7 +44,7 @@ def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
 
 @pytest.mark.parametrize("seed", range(24))
 def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg.Connection, seed: int) -> None:
-    """Whatever the time zone of the session, which for pg_cron's is the server's."""
+    """In any time zone of the session. pg_cron's sessions have the server's."""
     chance = random.Random(seed)
     shared.execute(f"set timezone = '{('UTC', 'Pacific/Auckland', 'America/Los_Angeles')[seed % 3]}'")
     life = live_a_life(shared, chance)
@@ -56,7 +57,7 @@ def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg
         assert whole.get("missed", 0) == sum(
             row["tick_count"] for row in done(shared, job_id) if row["status"] == "MISSED"
         )
-        # A window that cuts a counted row in two counts its ticks on both sides of the cut.
+        # A window that cuts a counted row counts its ticks on both sides of the cut.
         cuts = sorted([T0, *(T0 + chance.random() * (end - T0) for _ in range(6)), end])
         parts = [told(ledger(shared, job_id, since, until)) for since, until in itertools.pairwise(cuts)]
         assert {name: sum(part.get(name, 0) for part in parts) for name in whole} == whole
@@ -67,7 +68,7 @@ def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg
 def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Connection, seed: int) -> None:
     chance = random.Random(seed)
     found: list[tuple[uuid.UUID, Record]] = []
-    while not found:  # some lives are over before their first tick
+    while not found:  # some lives end before their first tick
         life = live_a_life(shared, chance)
         found = [(each, row) for each in life.versions for row in rows_of(shared, each)]
     job_id, row = chance.choice(found)
@@ -106,7 +107,7 @@ def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Con
 
 @pytest.fixture
 def outage(shared: psycopg.Connection) -> Life:
-    """A job that was rung each minute for ten, and then not for an hour."""
+    """A job that was rung every minute for ten minutes, and then not for an hour."""
     life = Life(shared, catch_up_policy="SKIP")
     for _ in range(10):
         life.pass_time(MINUTE)
@@ -171,13 +172,15 @@ def test_ticks_that_are_due_are_overdue_and_not_unaccounted(shared: psycopg.Conn
     job_id = make_cron_job(shared, ticks_from=pointer - MINUTE, next_tick_at=pointer)
     found = ledger(shared, job_id, now - HOUR, now)
     assert told(found) == {}
-    assert found["overdue"] in (6, 7)  # the minute may have turned
+    assert found["overdue"] in (6, 7)  # a minute may have ended meanwhile
     shared.execute("update kronos.jobs set status = 'PAUSED' where job_id = %s", [job_id])
     assert ledger(shared, job_id, now - HOUR, now)["overdue"] == 0
 
 
 def test_overdue_are_the_ticks_from_the_pointers_own_on_and_before_the_end(shared: psycopg.Connection) -> None:
-    """Its tick, not the later instant at which that is due; and none at which the job has ended."""
+    """Counted from the pointer's tick, not from the later instant at which that tick is due, and only before the job's
+    end.
+    """
     first: datetime = value(shared, "select date_trunc('hour', now()) - interval '3 days 12 hours'")
     job_id = make_cron_job(
         shared, cron=f"0 {first.hour} * * *", ticks_from=first - MINUTE, next_tick_at=first + 26 * HOUR
@@ -189,7 +192,9 @@ def test_overdue_are_the_ticks_from_the_pointers_own_on_and_before_the_end(share
 
 
 def test_a_schedule_without_a_next_tick_has_an_end(shared: psycopg.Connection) -> None:
-    """Nobody can make one of 30 February; what cannot be is a fault, and no loop without an end."""
+    """No user can create one for 30 February. An impossible schedule must be reported as a fault, not cause an endless
+    loop.
+    """
     life = Life(shared)
     shared.execute(
         "update kronos.jobs set schedule.days = 1 << 30, schedule.months = 1 << 2 where job_id = %s", [life.job_id]
@@ -220,7 +225,7 @@ def test_a_malformed_schedule_has_an_error_in_place_of_figures(shared: psycopg.C
 
 
 def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
-    """Whether it has a row of its own or is its execution."""
+    """Whether it has a row in jobs or is its execution."""
     named = add_named_one_shot(shared, add_endpoint(shared))
     for job_id in (named, uuid.uuid4()):
         window = [job_id, T0, T0 + HOUR]
@@ -246,7 +251,7 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
         """,
         [cron, zone, *policies, life.job_id],
     )
-    # Apia left out 30 December 2011; the others' clocks change in these weeks.
+    # Apia skipped 30 December 2011; the other zones' clocks change in these weeks.
     weeks = [
         "2011-12-29",
         "2026-03-08",
@@ -257,7 +262,7 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
         "2026-02-14",
         "2026-03-21",
     ]
-    for around in chance.sample(weeks, depth(2, deep=8)):  # of ninety cases each has others
+    for around in chance.sample(weeks, depth(2, deep=8)):  # the ninety cases sample different weeks
         since = datetime.fromisoformat(f"{around}T00:00:00+00:00") + chance.random() * timedelta(days=1)
         until = since + timedelta(days=3)
         differ = value(
@@ -281,7 +286,7 @@ def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
 
 
 def test_ticks_that_no_row_tells_of_are_told_in_runs_between_the_rows(superuser: Connection) -> None:
-    """A row of four ticks, two without a row, one that was delivered, one without."""
+    """A row of four ticks, two ticks without a row, one delivered tick, one without a row."""
     since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
     job_id = make_cron_job(
         superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP"
@@ -299,7 +304,9 @@ def test_ticks_that_no_row_tells_of_are_told_in_runs_between_the_rows(superuser:
 
 @pytest.mark.parametrize("how", ["ring", "pause", "pauses"])
 def test_a_pointer_that_was_set_back_claims_no_tick_that_has_a_row(superuser: Connection, how: str) -> None:
-    """Delivered: the second, the third and the last of ten ticks; the rows of the others are made, and no more."""
+    """Of ten ticks, the second, the third and the last were delivered. Rows are made for the others, and for no
+    more.
+    """
     since: datetime = value(superuser, "select date_trunc('hour', now()) - interval '10 hours'")
     job_id = make_cron_job(
         superuser, cron="0 * * * *", next_tick_at=since, ticks_from=since - MINUTE, catch_up_policy="SKIP"

@@ -1,4 +1,6 @@
-"""A database that is lent again is as new: whatever a test did to it, the next one finds what the template holds."""
+"""A database that is lent again is as new: whatever a test did to it, the next test finds what the template
+contains.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,13 +34,13 @@ def kept_lent(server: Server, template: str) -> Iterator[Lent]:
 
 
 @pytest.fixture
-def lent(kept_lent: Lent) -> Lent:  # instead of the session's
+def lent(kept_lent: Lent) -> Lent:  # in place of the session's database
     kept_lent.lend(_A_FILE)
     return kept_lent
 
 
 def held(connection: psycopg.Connection) -> dict[str, object]:
-    """All rows of Kronos and of pg_cron, and where the sequences are."""
+    """All rows of Kronos and of pg_cron, and the positions of the sequences."""
     rows: dict[str, object] = {
         table: sorted(connection.execute(f"select whole::text from {table} as whole".encode()).fetchall())
         for (table,) in connection.execute(_TABLES).fetchall()
@@ -51,7 +53,7 @@ def test_rows_that_were_made_changed_and_deleted_are_taken_back(lent: Lent, serv
         expected = held(original)
     url, superuser = lent.url, lent.connection
     assert held(superuser) == expected
-    for _ in range(2):  # what is taken back once is not taken for a change the next time
+    for _ in range(2):  # a change that was taken back does not count as a change the next time
         make_cron_job(superuser)
         superuser.execute("update kronos.heartbeats set rang_at = now()")
         superuser.execute("delete from kronos.pointers")
@@ -63,7 +65,7 @@ def test_rows_that_were_made_changed_and_deleted_are_taken_back(lent: Lent, serv
 
 
 def test_a_template_that_is_made_as_an_hourly_job_is_due_has_its_entry_right(superuser: Connection) -> None:
-    """Its server is a copy, on another port than its entries name, and the reaper spares what is due."""
+    """Its server is a copy on another port than its entries name, and the reaper spares due jobs."""
     clock = Clock(superuser)
     clock.set(value(superuser, "select next_tick_at from tests.jobs where name = 'retention'"))
     superuser.execute("update cron.job set nodeport = nodeport + 1 where jobname like 'kronos:%'")
@@ -87,13 +89,13 @@ def test_what_another_session_wrote_last_is_taken_back(lent: Lent) -> None:
 
 
 def test_who_stays_writes_into_no_other_test(lent: Lent, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that a test left behind, and that connects again whenever its session is ended."""
+    """As with a process that a test left behind, and that reconnects whenever its session is ended."""
     monkeypatch.setattr("lent._LEAVES_WITHIN", 0.05, raising=False)
     url = lent.url
     with psycopg.connect(url, autocommit=True):
         lent.lend(_A_FILE)
         assert lent.url != url
-        lent.lend(_ANOTHER)  # by which what is done with is dropped
+        lent.lend(_ANOTHER)  # this drops databases that are no longer in use
         with pytest.raises(psycopg.OperationalError, match="does not exist"):
             psycopg.connect(url)
 
@@ -177,7 +179,7 @@ def test_many_tests_leave_no_more_dead_rows_than_one_may_meet(lent: Lent, monkey
     lent.lend(_ANOTHER)
     monkeypatch.setattr("lent._MOST_IN_ALL", 300, raising=False)
     url = lent.url
-    for is_as_before in (True, False):  # each leaves 100 that it wrote, and as many that were taken back
+    for is_as_before in (True, False):  # each leaves 100 rows that it wrote, and the 100 dead rows of taking them back
         lent.connection.execute("insert into cron.job (schedule, command) select '', '' from generate_series(1, 100)")
         lent.lend(_ANOTHER)
         assert (lent.url == url) is is_as_before

@@ -1,4 +1,4 @@
-"""The alarms of a full minute come one after another, in two lines, which save time and guard nothing."""
+"""The rings of a full minute queue up in two lines. The lines save time and guarantee nothing."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -13,7 +13,7 @@ AHEAD = "select pg_advisory_xact_lock(hashtext('kronos.fire'), line) from genera
 
 @pytest.fixture
 def patient(superuser: Connection) -> None:
-    """Nobody overtakes, however slow the test is, and what waits in vain fails."""
+    """No ring gives up its place, however slow the test is; a ring that waits in vain fails."""
     superuser.execute("alter function kronos.line_up() set lock_timeout = '1h'")
     superuser.execute("set statement_timeout = '60s'")
 

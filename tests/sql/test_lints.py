@@ -1,4 +1,4 @@
-"""Lints: what a preview says of a schedule that may surprise, and that it says nothing of ordinary ones."""
+"""Lints: a preview warns about a schedule that may surprise, and not about ordinary ones."""
 
 from datetime import UTC, datetime
 
@@ -78,8 +78,8 @@ def lints(
         "@weekly",
         "@monthly",
         "@yearly",
-        # what begins again where nothing follows is every 7 minutes while it lasts, and a range that is meant to end
-        # there ends there
+        # A step that starts again only after the last tick is exact while it lasts, and a range that is meant to end
+        # there ends there.
         "*/7 9 * * *",
         "*/7 9,17 * * *",
         "0 */5 * * 1",
@@ -295,7 +295,7 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
                 "(dst_overlap FIRST)",
             ],
         ),
-        # half an hour, at 02:00 and back from 02:00
+        # half an hour: forward at 02:00, and back at 02:00
         ("15 2 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
             "02:15 on 2026-10-04 does not exist in Australia/Lord_Howe: moved to 02:30 (dst_gap SHIFT)",
         ]),

@@ -1,5 +1,6 @@
-"""What changes is noted while somebody listens, of watched workspaces alone, and read whenever its transaction began
-and ended."""
+"""Changes in watched workspaces are noted while there are listeners, and are read whenever their transactions began and
+ended.
+"""
 
 import uuid
 from datetime import timedelta
@@ -20,7 +21,7 @@ _READ = "select * from kronos.read_live(%(ids)s::uuid[], %(after)s::pg_snapshot,
 
 
 def watch(connection: Connection, endpoint: EndpointRow) -> None:
-    """As an API process does with its first listener."""
+    """Watch the workspace as an API process does with its first listener."""
     with acting_as(connection, "kronos_api"):
         connection.execute("select kronos.watch_live(%s, interval '10 minutes')", [endpoint.workspace_id])
         connection.execute("select kronos.begin_live()")
@@ -40,7 +41,7 @@ def place(connection: Connection) -> str:
 def read(connection: Connection, endpoint: EndpointRow, after: str | None, limit: int = 100) -> list[Record]:
     with acting_as(connection, "kronos_api"):
         found = records(connection, _READ, {"ids": [endpoint.workspace_id], "after": after, "limit": limit})
-    return [each for each in found if each["object"] != "job"]  # of executions alone: each has a job of its own here
+    return [each for each in found if each["object"] != "job"]  # executions only: each has its own job here
 
 
 def test_each_change_of_a_watched_workspace_is_noted_once_a_statement_and_of_others_nothing(
@@ -53,7 +54,7 @@ def test_each_change_of_a_watched_workspace_is_noted_once_a_statement_and_of_oth
     one_shots = set(values(superuser, "select job_id from kronos.jobs where trigger = 'IMMEDIATE'"))
     add_executions(superuser, other, 2)
     superuser.execute("update kronos.jobs set title = 'x' where job_id = %s", [job_id])
-    superuser.execute("update kronos.execution_live set visible_at = now()")  # one row each: not by a claim
+    superuser.execute("update kronos.execution_live set visible_at = now()")  # each by its own row: not by a claim
     superuser.execute("update kronos.pointers set runs = 1 where job_id = %s", [job_id])
     superuser.execute(
         """
@@ -99,7 +100,7 @@ def test_what_is_committed_late_is_read_though_later_ones_were_read_before(
         (first,) = add_executions(late, endpoint, 1)
         (second,) = add_executions(superuser, endpoint, 1)
         before = read(superuser, endpoint, place(superuser))
-        after = before[0]["snapshot"]  # it could see the second, and not the first
+        after = before[0]["snapshot"]  # this snapshot could see the second, and not the first
         assert [each["ids"] for each in read(superuser, endpoint, after)] == [None]
         late.commit()
     (third,) = add_executions(superuser, endpoint, 1)
@@ -115,7 +116,7 @@ def test_a_transaction_that_keeps_to_an_old_snapshot_is_noted_though_it_cannot_s
     endpoint = add_endpoint(superuser)
     with psycopg.connect(database_url) as old:
         old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        old.execute("select from kronos.workspaces")  # its snapshot
+        old.execute("select from kronos.workspaces")  # takes its snapshot
         watch(superuser, endpoint)
         after = place(superuser)
         (execution_id,) = add_executions(old, endpoint, 1)
@@ -127,7 +128,7 @@ def test_a_transaction_that_keeps_to_an_old_snapshot_is_noted_though_it_cannot_s
 def test_a_watch_is_whole_once_what_began_before_it_has_ended(superuser: Connection, database_url: str) -> None:
     endpoint = add_endpoint(superuser)
     with psycopg.connect(database_url) as before:
-        add_executions(before, endpoint, 1)  # noted nowhere
+        add_executions(before, endpoint, 1)  # not noted anywhere
         watch(superuser, endpoint)
         snapshots = [place(superuser)]
         assert [each["is_whole"] for each in read(superuser, endpoint, snapshots[0])] == [False]
@@ -144,7 +145,7 @@ def test_a_place_that_something_may_be_missing_from_is_not_whole(superuser: Conn
     assert [each["is_whole"] for each in read(superuser, endpoint, after)] == [True]
     if what == "lapsed":
         clock.step(timedelta(minutes=11))
-    elif what == "crashed":  # what recovery does to unlogged tables
+    elif what == "crashed":  # as recovery does to unlogged tables
         superuser.execute("truncate kronos.live_changes, kronos.live_watches, kronos.live_marks, kronos.live_origin")
     elif what == "too old":
         for _ in range(40):
@@ -182,7 +183,7 @@ def test_a_look_reads_what_is_new_and_not_what_is_kept(superuser: Connection) ->
 
 
 def note(connection: Connection, endpoint: EndpointRow, number: int) -> None:
-    """So many rows of this transaction, as its statements would write them."""
+    """Insert that many notes in this transaction, as its statements would."""
     connection.execute(
         "insert into kronos.live_changes (workspace_id, object, change, ids)"
         " select %s, 'execution', 'created', array[gen_random_uuid()] from generate_series(1, %s)",
@@ -202,11 +203,11 @@ def test_what_a_transaction_under_way_has_noted_is_not_read_again_and_again_and_
     with psycopg.connect(database_url) as late:
         note(late, endpoint, 1)
         after = place(superuser)
-        look(after)  # what is read of the catalogs the first time
+        look(after)  # the first call also reads the catalogs
         few = look(after)
         note(late, endpoint, 3000)
         assert look(after) <= few + 5
-        add_executions(superuser, endpoint, 1)  # ended since: the other is one of those under way
+        add_executions(superuser, endpoint, 1)  # it has ended; the other transaction is still running
         assert look(place(superuser)) <= few + 5
         late.commit()
     assert len(read(superuser, endpoint, after, limit=10_000)) == 3002
@@ -218,13 +219,13 @@ def test_what_was_deleted_is_not_read_again_though_an_old_snapshot_keeps_it_from
     endpoint, clock = add_endpoint(superuser), Clock(superuser)
     with psycopg.connect(database_url) as old:
         old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        old.execute("select pg_current_snapshot()")  # as pg_dump
+        old.execute("select pg_current_snapshot()")  # as pg_dump does
         read_pages = []
         for _ in range(60):
             note(superuser, endpoint, 100)
             clock.step(timedelta(seconds=31))
             read_pages.append(buffers(superuser, f"select kronos.watch_live('{endpoint.workspace_id}', '10 min')"))
-        assert 1_900 < value(superuser, "select count(*) from kronos.live_changes") < 2_300  # of ten minutes
+        assert 1_900 < value(superuser, "select count(*) from kronos.live_changes") < 2_300  # ten minutes' worth
     assert max(read_pages[-5:]) < 1.3 * max(read_pages[22:27])
 
 
@@ -236,11 +237,13 @@ def test_no_more_is_given_than_is_asked_for_and_that_it_was_cut_off_shows(superu
     assert [len(each["ids"]) for each in read(superuser, endpoint, after, limit=10)] == [11]
     for _ in range(12):
         superuser.execute("update kronos.execution_live set crashes = 0")
-    assert len(read(superuser, endpoint, after, limit=10)) > 9  # with what is of jobs 11
+    assert len(read(superuser, endpoint, after, limit=10)) > 9  # 11 including those of jobs
 
 
 def test_what_people_configure_is_noted_once_where_its_audit_is_written(superuser: Connection) -> None:
-    """Whoever writes it. What is the instance's, or another workspace's, is not; a key is its workspace's affair."""
+    """Whichever session writes it. Changes of the instance or of other workspaces are not noted; keys belong to their
+    workspace.
+    """
     endpoint, other = add_endpoint(superuser), add_endpoint(superuser)
     watch(superuser, endpoint)
     ids: dict[str, object] = {
@@ -277,7 +280,7 @@ def test_what_people_configure_is_noted_once_where_its_audit_is_written(superuse
 
 
 def audited(connection: Connection) -> dict[uuid.UUID, int]:
-    """How often each workspace was told that its audit has grown."""
+    """How many notes each workspace got about new rows in its audit."""
     return {each["workspace_id"]: each["count"] for each in records(connection, _AUDITED)}
 
 
@@ -298,8 +301,8 @@ def test_that_the_audit_has_grown_is_noted_once_a_transaction_for_the_workspace_
             make_cron_job(superuser, endpoint)
             superuser.execute("update kronos.workspaces set max_cron_jobs = %s", [9 + nth])
     told = audited(superuser)
-    assert told.keys() == {endpoint.workspace_id}, "of those who listen"
-    # one of the jobs is noted in its statement, two workspaces change in turns: never one a row
+    assert told.keys() == {endpoint.workspace_id}, "only workspaces with listeners"
+    # one of the jobs is noted by its statement, and two workspaces alternate: never one note per row
     assert 1 <= told[endpoint.workspace_id] <= 6
     superuser.execute("delete from kronos.live_changes")
     with superuser.transaction():
@@ -313,7 +316,7 @@ def test_that_the_audit_has_grown_is_noted_once_a_transaction_for_the_workspace_
         superuser.execute("select kronos.watch_live(%s, interval '10 minutes')", [instance])
         superuser.execute("select kronos.begin_live()")
     superuser.execute("update kronos.endpoints set title = 'd' where endpoint_id = %s", [other.endpoint_id])
-    assert audited(superuser) == {instance: 1}, "the instance hears of all"
+    assert audited(superuser) == {instance: 1}, "the instance hears of every workspace"
 
 
 def test_an_audit_that_a_savepoint_takes_back_is_noted_by_the_next_change(superuser: Connection) -> None:
@@ -389,6 +392,6 @@ def test_much_of_one_workspace_takes_nothing_from_another(superuser: Connection)
     with acting_as(superuser, "kronos_api"):
         ids = [loud.workspace_id, calm.workspace_id]
         found = records(superuser, _READ, {"ids": ids, "after": after, "limit": 20})
-    assert sum(each["workspace_id"] == loud.workspace_id for each in found) == 21, "one more than is asked for"
+    assert sum(each["workspace_id"] == loud.workspace_id for each in found) == 21, "one more than was requested"
     heard = [each["ids"] for each in found if each["workspace_id"] == calm.workspace_id]
     assert [execution_id] in heard

@@ -1,4 +1,4 @@
-"""What jobs are going to do is counted by the hour, and the count is that of asking for each tick."""
+"""The coming load of jobs is counted per hour. The count equals that of computing each tick."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -106,7 +106,7 @@ _TWICE = {
     "Atlantic/Azores": datetime(2027, 10, 31, 0, 0, tzinfo=UTC),
     "America/Havana": datetime(2027, 11, 7, 4, 0, tzinfo=UTC),
 }
-"""Zones whose clocks go from 1:00 back to 0:00, and the first of the two midnights."""
+"""Zones whose clocks go back from 1:00 to 0:00, and the first of the two midnights."""
 
 
 @pytest.mark.parametrize("zone", _TWICE)
@@ -164,7 +164,9 @@ _ASKED = "select coalesce(sum(calls), 0) from pg_stat_xact_user_functions where 
 def test_near_a_change_of_clocks_what_many_workspaces_have_is_asked_once_and_hours_away_from_it_are_whole(
     shared: Connection,
 ) -> None:
-    """Or the load of two hundred tenants, each with a job of each minute, takes seconds twice a year."""
+    """Otherwise the load of two hundred tenants that each have a job of every minute would take seconds twice a
+    year.
+    """
     since = datetime(2027, 3, 27, 20, 0, tzinfo=UTC)
 
     def add() -> UUID:
@@ -257,7 +259,7 @@ def test_the_jobs_of_a_minute_are_those_that_tick_in_it_however_they_were_writte
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_jobs_of_a_coming_minute_are_those_that_have_a_tick_in_it(shared: Connection, seed: int) -> None:
-    """Of each kind of schedule, and with windows and pauses that begin and end in the middle of the minute."""
+    """With each kind of schedule, and with windows and pauses that begin and end in the middle of the minute."""
     choose = random.Random(f"minute {seed}")
     endpoint: EndpointRow = add_endpoint(shared)
     at: datetime = value(shared, "select date_trunc('minute', now())") + choose.randrange(1, 4000) * MINUTE
@@ -300,7 +302,7 @@ def test_the_jobs_of_a_coming_minute_are_those_that_have_a_tick_in_it(shared: Co
 
 
 def read(connection: Connection, job_id: UUID) -> None:
-    """Its schedule as the API reads it, with a zone."""
+    """Read its schedule as the API does, with a zone."""
     connection.execute(
         "update kronos.jobs set schedule = kronos.read_schedule(cron, null, null, timezone, 'SHIFT', 'FIRST')"
         " where job_id = %s",
@@ -337,7 +339,7 @@ def test_two_spellings_are_one_schedule_and_the_schedules_that_most_jobs_have_ar
 def test_a_schedule_is_looked_for_by_what_was_written_before_the_first_analyze_too(
     superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    fill_cron_jobs(superuser, 1000, endpoint=endpoint, is_registered=False)  # each a minute of its own
+    fill_cron_jobs(superuser, 1000, endpoint=endpoint, is_registered=False)  # each at its own minute
     superuser.execute("delete from pg_statistic where starelid = 'kronos.jobs'::regclass")
     looked = "select * from kronos.alike_terms(%s, now(), now() + interval '1 day')"
     assert len(values(superuser, looked, [endpoint.workspace_id])) == 1000

@@ -1,5 +1,6 @@
-"""What is to run once at a local time keeps it when its zone's rules change: run_at and the execution are asked for
-again."""
+"""A one-shot at a local time keeps that time when its zone's rules change: run_at and the execution are
+computed again.
+"""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -42,7 +43,9 @@ def one_shot(
     run_at: datetime = RIGHT + HOUR,
     dst_gap: str = "SHIFT",
 ) -> uuid.UUID:
-    """As it was made under other rules of the zone: an hour from where it is now, unless `run_at` says when."""
+    """A one-shot that was created under other rules of the zone: an hour off from what is right now, unless `run_at` is
+    given.
+    """
     made: uuid.UUID = value(
         connection,
         _MAKE,
@@ -59,7 +62,7 @@ def one_shot(
 
 
 def times(connection: Connection, job_id: uuid.UUID) -> set[datetime]:
-    """The job's run_at and its execution's times: one, where they agree."""
+    """The job's run_at and its execution's times; a single one if they agree."""
     (execution,) = live(connection, job_id)
     return {job(connection, job_id)["run_at"], execution["scheduled_at"], execution["run_at"], execution["visible_at"]}
 
@@ -100,7 +103,7 @@ def test_one_that_falls_into_a_new_gap_goes_by_its_policy(superuser: Connection)
     assert {dst_gap: times(superuser, job_id) for dst_gap, job_id in made.items()} == {
         "SHIFT": {gap},
         "SHIFT_BY_GAP": {gap + HOUR / 2},
-        "SKIP": {gap},  # nobody can ask for it; what runs once is not lost
+        "SKIP": {gap},  # SKIP is not offered for one-shots; a one-shot is not lost
     }
 
 
@@ -112,7 +115,7 @@ def test_one_that_falls_into_a_new_gap_goes_by_its_policy(superuser: Connection)
         " where job_id = %s",
         "update kronos.execution_live set attempt_count = 1,"
         " visible_at = now() + interval '1 minute' where job_id = %s",
-        "update kronos.execution_live set visible_at = now() where job_id = %s",  # by hand
+        "update kronos.execution_live set visible_at = now() where job_id = %s",  # retried by hand
         "update kronos.jobs set status = 'RETIRED' where job_id = %s",
     ],
 )
@@ -131,7 +134,7 @@ def test_the_reapers_reading_of_a_zone_asks_again_for_its_one_shots(superuser: C
     superuser.execute("update kronos.zones set read_at = now()")
     moved, held = one_shot(superuser, endpoint), one_shot(superuser, endpoint, zone="Asia/Kathmandu", run_at=RIGHT)
 
-    assert value(superuser, "select zones from kronos.refresh_zones()") >= 2  # though no CRON job has them
+    assert value(superuser, "select zones from kronos.refresh_zones()") >= 2  # although no CRON job uses them
 
     assert times(superuser, moved) == {RIGHT}
     assert times(superuser, held) == {datetime(2090, 7, 1, 3, 15, tzinfo=UTC)}
@@ -194,7 +197,7 @@ def test_one_that_is_held_for_long_keeps_no_other_from_its_turn(superuser: Conne
 
 
 def test_what_the_clock_leaves_no_time_for_is_left_for_the_next_call(superuser: Connection) -> None:
-    """One of 8 that runs soonest, and one more, in each call without time."""
+    """Each call without time moves at most the next one of the 8 to run, and one more."""
     endpoint = add_endpoint(superuser)
     made = [one_shot(superuser, endpoint, local=LOCAL + n * HOUR, run_at=RIGHT + n * HOUR + HOUR) for n in range(8)]
     superuser.execute(
@@ -205,7 +208,7 @@ def test_what_the_clock_leaves_no_time_for_is_left_for_the_next_call(superuser: 
     (first,) = records(superuser, late)
     assert first["moved"] <= 2
     assert not first["is_complete"]
-    assert times(superuser, made[0]) == {RIGHT}, "that runs soonest"
+    assert times(superuser, made[0]) == {RIGHT}, "the next one to run"
     calls = [first, *(records(superuser, late)[0] for _ in range(7))]
 
     assert [call["moved"] <= 2 for call in calls] == [True] * 8
@@ -233,7 +236,7 @@ def test_nobody_but_the_owner_may(superuser: Connection, role: str) -> None:
     "columns",
     [
         {"trigger": "DELAYED", "run_at": RIGHT, "run_at_local": LOCAL},  # without a zone
-        {"trigger": "DELAYED", "run_at": RIGHT, "timezone": "Europe/Berlin"},  # a zone of nothing
+        {"trigger": "DELAYED", "run_at": RIGHT, "timezone": "Europe/Berlin"},  # a zone without a local time
         {"trigger": "DELAYED", "run_at_local": LOCAL, "timezone": "Europe/Berlin"},  # without its instant
         {"trigger": "IMMEDIATE", "run_at_local": LOCAL, "timezone": "Europe/Berlin"},
     ],

@@ -1,4 +1,4 @@
-"""Logins: what each can become, and that a member of several roles is none of them until it says which."""
+"""Logins: which roles each can take, and that a member of several roles acts as none of them until it sets one."""
 
 import re
 import uuid
@@ -47,8 +47,9 @@ def filled(superuser: Connection) -> tuple[uuid.UUID, uuid.UUID]:
 
 @pytest.fixture
 def both(superuser: Connection) -> Iterator[str]:
-    """A login that is a member of kronos_api and of kronos_worker, as the documentation had it, with all of their
-    rights."""
+    """A login that is a member of both kronos_api and kronos_worker and inherits their rights, as the documentation
+    used to recommend.
+    """
     name = f"both_{uuid.uuid4().hex[:8]}"
     superuser.execute(f"create role {name} login inherit in role kronos_api, kronos_worker")
     yield name
@@ -76,7 +77,7 @@ def test_a_member_of_both_roles_that_became_neither_sees_no_workspace(
             except psycopg.errors.InsufficientPrivilege:
                 continue
     assert len(seen) > 12
-    seen.pop("zones")  # nobody's
+    seen.pop("zones")  # zones belong to no workspace
     assert {table: rows for table, rows in seen.items() if rows} == {}
 
 
@@ -103,7 +104,7 @@ def test_one_who_becomes_the_worker_serves_all(
 
 @pytest.fixture(scope="module")
 def logins(module_database_url: str) -> Iterator[dict[session.Role, str]]:
-    """URLs of the two roles' own logins, as `kronos up` and `kronos migrate` make them."""
+    """The URLs of the two roles' own logins, as `kronos up` and `kronos migrate` create them."""
     passwords: dict[session.Role, str] = {"kronos_api": "it's-a 'test", "kronos_worker": "test-only"}
     instance_settings.set_passwords(module_database_url, passwords)
     yield {
@@ -211,7 +212,7 @@ def test_whatever_the_api_stores_pg_cron_runs_nothing_but_fire(
 
 
 def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, database_url: str) -> None:
-    """No role of ours is a member of another, so none inherits what another may."""
+    """None of Kronos's roles is a member of another, so none inherits another's privileges."""
     migrations.migrate(database_url)
     assert (
         values(
@@ -225,8 +226,9 @@ def test_what_the_migrator_owns_is_not_the_logins(superuser: Connection, databas
 
 
 def test_where_a_role_of_ours_sees_all_rows_the_api_is_confined(superuser: Connection) -> None:
-    """A table that the API or a worker is let into has a restrictive policy for the API; but for the zones, which are
-    nobody's."""
+    """Every table that the API or a worker may read has a restrictive policy for the API, except zones, which belong to
+    no workspace.
+    """
     roles = "array['kronos_api', 'kronos_worker']::regrole[]::oid[]"
     open_to = f"select distinct polrelid::regclass::text from pg_policy where polroles && {roles}"
     confined = (

@@ -1,5 +1,6 @@
-"""A one-shot that is its execution has few entries in the queue's indexes, and is found all the same: by its job, by
-its endpoint, waiting and under way."""
+"""A one-shot that is its execution has few entries in the queue's indexes, and is still found: by its job, by its
+endpoint, waiting and running.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +23,7 @@ update kronos.execution_live
        visible_at = now() + interval '1 minute'
  where execution_id = any (%s)
 """
-# The indexes whose predicates the row meets.
+# The indexes whose predicates the row satisfies.
 _ENTRIES = """
 select relname from pg_index join pg_class on pg_class.oid = indexrelid
  where indrelid = 'kronos.execution_live'::regclass
@@ -58,10 +59,10 @@ def test_a_claim_of_a_lone_one_shot_writes_two_entries(superuser: Connection, da
 
 @pytest.fixture
 def crowd(superuser: Connection) -> tuple[EndpointRow, UUID]:
-    """2,000 one-shots of an endpoint, 40 of them under way, half as many of another, and a CRON job's execution."""
+    """2,000 one-shots of one endpoint, 40 of them running; half as many of another; and a CRON job's execution."""
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint=endpoint)
-    lone = sorted(_ids(make(superuser, endpoint, 2000)))  # ids of one millisecond are in no order
+    lone = sorted(_ids(make(superuser, endpoint, 2000)))  # ids within a millisecond have no order
     make(superuser, add_endpoint(superuser, endpoint.workspace_id), 1000)
     superuser.execute(_UNDER_WAY, [lone[::50]])
     superuser.execute(

@@ -1,5 +1,6 @@
-"""A job of 2,000 versions: its history by name is found by index, and a walk through it asks for each version about
-once."""
+"""A job of 2,000 versions: its history by name is found by index, and a walk through it queries each version about
+once.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -61,8 +62,9 @@ _PAGE = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_
 
 
 class Chain:
-    """A job that was edited every 36 minutes for 50 days, each version of which ran once; and neighbours that ran at
-    the same times."""
+    """A job that was edited every 36 minutes for 50 days, each version of which ran once; and neighbors that ran at the
+    same times.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -126,7 +128,7 @@ def test_the_pages_by_name_are_the_history_of_all_versions(chain: Chain, status:
     while True:
         page = chain.page(status=status, limit=200, before_created_at=place[0], before_id=place[1])
         found += [row[0] for row in page]
-        if not page or not page[-1][-1]:  # none follow
+        if not page or not page[-1][-1]:  # no page follows
             break
         place = (page[-1][CREATED_AT], page[-1][0])
     assert found == chain.wanted(status)
@@ -169,7 +171,7 @@ def test_what_an_old_versions_backfill_made_lately_is_among_the_newest(chain: Ch
 
 
 def probes(chain: Chain, **params: Any) -> int:
-    """How often the history was looked into for a version and a status, in a plan that scans nothing."""
+    """How many index lookups for a version and a status were made, in a plan without sequential scans."""
     with told_plans(chain.connection) as plans:
         run_statement(
             chain.connection,
@@ -188,10 +190,10 @@ def probes(chain: Chain, **params: Any) -> int:
 
 
 def test_a_walk_asks_for_each_version_about_once(chain: Chain) -> None:
-    # A version and a status, in the two partitions at most that its hour and a half may lie in; twice where a span
-    # ends.
+    # One lookup per version and status in each of at most two partitions, in which its hour and a half may lie; twice
+    # at the end of a span.
     assert 0 < probes(chain, status="EXPIRED") <= 4 * VERSIONS
-    assert 0 < probes(chain, status="SUCCESS") <= 1000  # a page of the newest: a day's or three days' versions
+    assert 0 < probes(chain, status="SUCCESS") <= 1000  # a page of the newest: the versions of one to three days
 
 
 def test_the_last_day_by_name_is_read_by_index(chain: Chain) -> None:

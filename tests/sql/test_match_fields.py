@@ -1,4 +1,4 @@
-"""How each field stands to a minute, told by the very calendar that finds the ticks."""
+"""How each field relates to a minute, according to the calendar that also finds the ticks."""
 
 import random
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ def test_all_fields_match_where_and_only_where_there_is_a_tick(shared: psycopg.C
     chance = random.Random(cron)
     first = datetime(2024, 1, 1)  # noqa: DTZ001  # a wall clock's reading
     minutes = [first + timedelta(minutes=chance.randrange(3 * 366 * 1440)) for _ in range(200)]
-    # Few minutes of a year are ticks, so some are asked for; and each one's neighbours.
+    # Few minutes of a year are ticks, so add some ticks and the minutes near them.
     ticks = [
         value(shared, "select kronos.next_local_tick(kronos.parse_cron(%s), %s)", [cron, minute])
         for minute in chance.sample(minutes, 40)

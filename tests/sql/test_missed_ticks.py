@@ -1,4 +1,4 @@
-"""Ticks that are accounted for late go by their job's policy; ticks with jitter run a little after their time."""
+"""Ticks that are accounted for late follow their job's policy; ticks with jitter run a little after their time."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -23,15 +23,15 @@ NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
         ("SKIP", timedelta(seconds=90, microseconds=1), [], (0, 0, 1)),
         ("LATEST", timedelta(seconds=90, microseconds=1), [0], None),
         ("ALL", timedelta(seconds=90, microseconds=1), [0], None),
-        # seven ticks, ten minutes apart, the last of them 100 s ago; the window lets the newest four in
+        # seven ticks, ten minutes apart, the last of them 100 s ago; the window contains the newest four
         ("SKIP", timedelta(minutes=61, seconds=40), [], (0, 60, 7)),
         ("LATEST", timedelta(minutes=61, seconds=40), [60], (0, 50, 6)),
         ("ALL", timedelta(minutes=61, seconds=40), [30, 40, 50, 60], (0, 20, 3)),
-        # the last of them on time: LATEST has nothing to catch up
+        # the last of them is on time: LATEST has nothing to catch up
         ("SKIP", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
         ("LATEST", timedelta(minutes=60, seconds=30), [60], (0, 50, 6)),
         ("ALL", timedelta(minutes=60, seconds=30), [30, 40, 50, 60], (0, 20, 3)),
-        # all of them beyond the window
+        # all of them before the window
         ("LATEST", timedelta(minutes=109), [], (0, 100, 11)),
         ("ALL", timedelta(minutes=109, seconds=59), [70, 80, 90, 100], (0, 60, 7)),
     ],
@@ -162,7 +162,7 @@ def offset_of(connection: Connection, job_id: uuid.UUID) -> timedelta:
 
 
 def next_version(connection: Connection, job_id: uuid.UUID, *, next_tick_at: datetime) -> uuid.UUID:
-    """As an edit of the input makes it: what a schedule is made of stays."""
+    """Make the next version, as an edit of the input does: its schedule does not change."""
     made: uuid.UUID = value(
         connection,
         """

@@ -112,8 +112,8 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("0 0 31W * *", "2026-05-01 00:00", "2026-05-29 00:00"),
         ("0 0 31W * *", "2026-01-01 00:00", "2026-01-30 00:00"),
         ("0 0 28W 2 *", "2026-01-01 00:00", "2026-02-27 00:00"),
-        ("0 0 30W * *", "2026-08-01 00:00", "2026-08-31 00:00"),  # a Sunday with a day after it
-        # no day of the month, no nearest one
+        ("0 0 30W * *", "2026-08-01 00:00", "2026-08-31 00:00"),  # a Sunday followed by another day of the month
+        # no such day in the month, no nearest one
         ("0 0 31W * *", "2026-05-29 00:00", "2026-07-31 00:00"),
         ("0 0 29W 2 *", "2026-01-01 00:00", "2028-02-29 00:00"),
         # days before the last: 2026-02 has 28, 2028-02 has 29, 2026-04 has 30
@@ -136,7 +136,7 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("0 0 L-3W * *", "2026-09-01 00:00", "2026-09-28 00:00"),
         ("0 0 L-30W * *", "2026-07-31 00:00", "2026-08-03 00:00"),  # 2026-08-01 is a Saturday
         ("0 0 L-30W * *", "2026-02-01 00:00", "2026-03-02 00:00"),  # 2026-03-01 is a Sunday
-        # ranges that go round: Friday is 2026-03-06
+        # wrapping ranges: Friday is 2026-03-06
         ("0 22-2 * * *", "2026-03-10 02:00", "2026-03-10 22:00"),
         ("0 22-2 * * *", "2026-03-10 23:00", "2026-03-11 00:00"),
         ("0 22-2/3 * * *", "2026-03-10 22:00", "2026-03-11 01:00"),
@@ -145,7 +145,7 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("0 0 * * fri-mon", "2026-03-09 00:00", "2026-03-13 00:00"),
         ("0 0 30-2 nov-feb ?", "2026-11-02 00:00", "2026-11-30 00:00"),
         ("0 0 30-2 nov-feb ?", "2027-02-02 00:00", "2027-11-01 00:00"),
-        # in lists, and with a weekday
+        # in lists, and together with a weekday
         ("0 0 1,15W,L * *", "2026-08-01 00:00", "2026-08-14 00:00"),
         ("0 0 1,15W,L * *", "2026-08-14 00:00", "2026-08-31 00:00"),
         ("0 0 15W * sat", "2026-08-08 00:00", "2026-08-14 00:00"),
@@ -180,7 +180,7 @@ def next_ticks(shared: Connection, pairs: list[tuple[str, datetime]]) -> list[ob
         ("0 0 29 2 *", "1999-03-01 00:00", "2000-02-29 00:00"),
         ("0 0 29 2 */7", "2088-02-29 00:00", "2128-02-29 00:00"),
         ("0 0 29 2 */7", "2026-01-01 00:00", "2032-02-29 00:00"),
-        # far from today
+        # far from the present
         ("0 12 * * *", "1969-12-31 23:59", "1970-01-01 12:00"),
         ("0 12 * * *", "0001-01-01 00:00", "0001-01-01 12:00"),
         ("59 23 31 12 *", "9998-12-31 23:59", "9999-12-31 23:59"),
@@ -227,8 +227,9 @@ def test_there_is_no_tick_beyond_the_calendar(shared: Connection, after: str) ->
 
 
 def row(**fields: str) -> str:
-    """A kronos.schedule as SQL: 00:00 on each day that is a first and a Sunday; other fields as given, the rest
-    null."""
+    """A kronos.schedule as SQL: 00:00 on each day that is both the first of a month and a Sunday. `fields` override it;
+    the rest is null.
+    """
     masks = {"minutes": "1", "hours": "1", "days": "2", "months": "8190", "weekdays": "1", "both_days": "true"} | fields
     return f"row({', '.join(masks.get(name, 'null') for name in FIELDS)})::kronos.schedule"
 
@@ -295,7 +296,7 @@ def test_25000_next_ticks_are_those_of_brute_force_over_minutes(
 
 
 def brute_force(text: str) -> tuple[list[int], list[date]]:
-    """The minutes of a day and the days of seven years at which the text has ticks, each looked at by itself."""
+    """The minutes of a day and the days of seven years at which the text has ticks, each tested by itself."""
     reading = read(text)
     minutes = [n for n in range(24 * 60) if n % 60 in reading.minutes and n // 60 in reading.hours]
     return minutes, [day for day in DAYS if reading.has_day(day)]

@@ -1,5 +1,6 @@
-"""While somebody reads in an old snapshot, a dump or a report, no vacuum removes what ticks leave; rings cost what they
-cost before."""
+"""While a session reads in an old snapshot, such as a dump or a report, vacuum removes nothing that ticks leave behind.
+Rings must not cost more than before.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -16,12 +17,12 @@ MINUTE = timedelta(minutes=1)
 MINUTES = 100
 JOBS = 150
 OVERDUE = 20
-# What a look costs however little it finds: its plans, a page of each index, the versions of rows that there is one of.
+# The cost of a query however little it finds: its plans, a page of each index, the versions of single-row tables.
 FEW = 50
 
 
 def add_jobs(connection: Connection, first: datetime, *, count: int = JOBS, overlap: str = "ALLOW") -> list[uuid.UUID]:
-    """Jobs of every minute whose first tick is `first`."""
+    """Insert jobs that tick every minute and whose first tick is `first`."""
     endpoint = add_endpoint(connection)
     return values(
         connection,
@@ -43,7 +44,7 @@ def add_jobs(connection: Connection, first: datetime, *, count: int = JOBS, over
 
 
 def ring(connection: Connection, now: datetime, *, due: int = JOBS) -> None:
-    """What an alarm does at `now`; and what it made is delivered."""
+    """Do what an alarm does at `now`, and deliver the executions."""
     with connection.transaction():
         assert value(connection, "select kronos.account_all(%s)", [now]) == due
         connection.execute("select kronos.raise_floor(%s)", [now])
@@ -52,7 +53,7 @@ def ring(connection: Connection, now: datetime, *, due: int = JOBS) -> None:
 
 @contextmanager
 def reading(database_url: str) -> Iterator[None]:
-    """Somebody reads in a snapshot of before."""
+    """Keep a session reading in a snapshot from before the block."""
     with psycopg.connect(database_url) as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from kronos.workspaces")
@@ -60,8 +61,9 @@ def reading(database_url: str) -> Iterator[None]:
 
 
 def costs(connection: Connection, job_ids: list[uuid.UUID], now: datetime) -> dict[str, int]:
-    """Pages that each kind of ring reads just after that of `now`, where nothing is due, and the next one, where all
-    are."""
+    """How many pages each kind of ring reads just after that of `now`, when nothing is due, and at the next one, when
+    all jobs are.
+    """
     ago, at = f"'{now.isoformat()}'", f"'{(now + MINUTE).isoformat()}'"
     found = {}
     with acting_as(connection, "kronos_cron"):
@@ -84,7 +86,7 @@ def costs(connection: Connection, job_ids: list[uuid.UUID], now: datetime) -> di
 
 
 def cost_of_the_overdue(connection: Connection, now: datetime) -> int:
-    """Pages that catch_up reads, where twenty jobs are behind."""
+    """How many pages catch_up reads when twenty jobs are behind."""
     with connection.transaction(force_rollback=True):
         read = buffers(connection, f"select kronos.catch_up('{now.isoformat()}')")
         assert value(connection, "select count(distinct job_id) from kronos.execution_live") == OVERDUE
@@ -95,7 +97,7 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
     superuser: Connection, database_url: str
 ) -> None:
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
-    # None is due by the server's own clock, which some rings go by.
+    # None is due by the server's own clock, which some rings use.
     last: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
     first = last - MINUTES * MINUTE
     job_ids = add_jobs(superuser, first)
@@ -106,7 +108,7 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
         superuser.execute("select kronos.keep_leases()")
         superuser.execute("vacuum analyze")
         assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, (
-            "the reader keeps what was"
+            "the reader keeps old row versions"
         )
         under_a_reader = costs(superuser, job_ids, last - MINUTE)
         with psycopg.connect(database_url) as holder:
@@ -126,20 +128,22 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
 
 
 def test_the_question_goes_by_the_index_of_what_is_due_whatever_the_statistics_say(superuser: Connection) -> None:
-    """They were made when all jobs were due, as by an autovacuum at the beginning of a minute, and then all were
-    moved."""
+    """The statistics date from when all jobs were due, as after an autovacuum at the beginning of a minute. Then all
+    were moved.
+    """
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
     add_jobs(superuser, value(superuser, "select clock_timestamp()"))
     superuser.execute("analyze kronos.jobs, kronos.pointers")
     superuser.execute("update kronos.pointers set next_tick_at = clock_timestamp() + interval '1 day'")
     for question in ("is_any_due(null, clock_timestamp())", "is_any_missed(clock_timestamp())"):
         assert value(superuser, f"select kronos.{question}") is False
-        assert buffers(superuser, f"select kronos.{question}") < JOBS + 50, question  # the entries, each once at most
+        assert buffers(superuser, f"select kronos.{question}") < JOBS + 50, question  # each index entry once at most
 
 
 def deliver(connection: Connection, *, but_newest: bool) -> None:
-    """What is due is claimed, and ends; without the newest run of each job, if that is still under way at the next
-    tick."""
+    """Claim and end what is due, except for each job's newest run if `but_newest`: that is still running at the next
+    tick.
+    """
     due = "visible_at < 'infinity'"
     newest = "(job_id, scheduled_at) in (select job_id, max(scheduled_at) from kronos.execution_live group by job_id)"
     connection.execute(
@@ -161,7 +165,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
     superuser.execute("vacuum analyze")
 
     def cost(now: datetime) -> dict[str, int]:
-        """Of a tick of all, of a run by hand, and of a run's end."""
+        """The cost of a tick of all jobs, of a manual run, and of a run's end."""
         at, ids = f"'{now.isoformat()}'", f"array{[str(job_id) for job_id in job_ids]}::uuid[]"
         with superuser.transaction(force_rollback=True):
             tick = buffers(superuser, f"select kronos.account_ticks({ids}, {at})")
@@ -189,7 +193,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
 def test_a_workers_upkeep_costs_the_same_whatever_had_a_deadline_or_was_chained(
     superuser: Connection, database_url: str
 ) -> None:
-    """While the reader reads: each run of the minutes before had its deadline, and was delivered, and set off one."""
+    """During an old snapshot, each earlier run had a deadline, was delivered, and triggered another run."""
     endpoint = add_endpoint(superuser)
     look = "select kronos.upkeep(1000, false, false)"
     superuser.execute(look)

@@ -1,4 +1,4 @@
-"""Lists of one-shots without a row in jobs: their pages, and the weeks in which they are looked for."""
+"""Lists of one-shots without a row in jobs: their pages, and the weeks that are searched for them."""
 
 import random
 import uuid
@@ -12,8 +12,9 @@ from sql_factory import Connection, make_cron_job, value, values
 
 
 class Listed:
-    """300 one-shots of every kind, made over some weeks on three endpoints, and CRON jobs and one-shots with rows among
-    them."""
+    """300 one-shots of every kind, made over some weeks on three endpoints, together with CRON jobs and one-shots that
+    have rows.
+    """
 
     def __init__(self, connection: Connection, seed: int) -> None:
         self.connection = connection
@@ -27,7 +28,7 @@ class Listed:
                 self._add(weeks)
 
     def _add(self, weeks: int) -> None:
-        """Some of one instant; then they are as old as that."""
+        """Add some of one instant, and make them that many weeks old."""
         endpoint = self.chance.choice(self.endpoints)
         run_at = self.chance.choice([None, datetime.now(UTC) + DAY])
         made = [each["job_id"] for each in make(self.connection, endpoint, self.chance.randint(1, 6), run_at=run_at)]
@@ -51,7 +52,7 @@ class Listed:
                 self.connection,
                 where=f"endpoint_id = '{endpoint.endpoint_id}' and created_at < now() - interval '1 hour'",
             )
-        if self.chance.random() < 0.5:  # some of those that are left are being delivered
+        if self.chance.random() < 0.5:  # some of the others are being delivered
             self.connection.execute(
                 "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = now(),"
                 " started_at = now(), attempt_count = 1, visible_at = now() + interval '1 minute'"
@@ -68,7 +69,7 @@ class Listed:
             )
 
     def wanted(self, filters: dict[str, Any]) -> list[uuid.UUID]:
-        """All of the list, by a query that reads everything."""
+        """The whole list, by a query that reads everything."""
         return values(
             self.connection,
             """
@@ -89,7 +90,7 @@ class Listed:
         )
 
     def paged(self, filters: dict[str, Any], *, limit: int) -> list[uuid.UUID]:
-        """All of the list, page by page, by the API's statement."""
+        """The whole list, page by page, by the API's statement."""
         found: list[uuid.UUID] = []
         place: dict[str, object] = {"before_created_at": None, "before_id": None}
         while True:
@@ -107,8 +108,9 @@ class Listed:
 
 
 def test_pages_are_the_list_cut_in_pieces(superuser: Connection) -> None:
-    """Endpoint by endpoint, as those of few; and in the workspace's order, as those of very many, where that fills the
-    page, and where it seldom does."""
+    """Endpoint by endpoint, as with few endpoints; and in the workspace's order, as with very many, both if that fills
+    a page and if it rarely does.
+    """
     listed = Listed(superuser, 5)
     everything = listed.wanted(NO_FILTER)
     assert len(everything) > 100
@@ -148,7 +150,9 @@ def _compare(listed: Listed, everything: list[uuid.UUID], *, times: int) -> None
 
 
 def test_a_page_reads_what_it_shows_and_looks_where_there_is_any(superuser: Connection) -> None:
-    """Two DELAYED ones among 3,000 IMMEDIATE, of one endpoint, beside as many of another, finished and not."""
+    """Two DELAYED ones among 3,000 IMMEDIATE ones of one endpoint, next to as many of another; some finished,
+    some not.
+    """
     endpoint = add_endpoint(superuser)
     other = add_endpoint(superuser, endpoint.workspace_id)
     for _ in range(2):
@@ -178,8 +182,9 @@ def test_a_page_reads_what_it_shows_and_looks_where_there_is_any(superuser: Conn
 
 
 def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Connection) -> None:
-    """What statement after statement noted is what the rows say, and what note_partition would note of them: two at
-    most."""
+    """The notes made statement by statement follow from the rows, and note_partition would make no others: at most two
+    each.
+    """
     listed = Listed(superuser, 7)
     job_id = make_cron_job(superuser, endpoint=listed.endpoint)
     superuser.execute(
@@ -214,13 +219,13 @@ def test_the_weeks_noted_are_those_of_the_rows_however_they_came(superuser: Conn
     superuser.execute("delete from kronos.history_weeks")
     for partition in values(superuser, "select partition from kronos.partitions() where parent = 'execution_done'"):
         superuser.execute("select kronos.note_partition(%s)", [partition])
-    again = superuser.execute(noted).fetchall()  # of what the default partition holds there is none
+    again = superuser.execute(noted).fetchall()  # rows in the default partition are not noted
     assert again
     assert set(again) <= set(before)
 
 
 def test_a_week_has_168_hours_in_whatever_time_zone_a_session_is(superuser: Connection) -> None:
-    """Made in the last half hour, in UTC, of a week in which New York's clocks were put forward."""
+    """Made in the last half hour, in UTC, of a week in which clocks went forward in New York."""
     endpoint = add_endpoint(superuser)
     at = datetime(2025, 3, 9, 23, 30, tzinfo=UTC)
     (job_id,) = values(

@@ -1,5 +1,6 @@
-"""One-shots that are their executions: made many at a time, read, listed, cancelled, retried and forgotten as any job
-is."""
+"""One-shots that are their executions: created many at a time, read, listed, cancelled, retried and deleted like any
+job.
+"""
 
 import threading
 import uuid
@@ -59,7 +60,7 @@ def test_what_is_no_list_of_jobs_is_refused(superuser: Connection, arguments: st
 
 
 def test_it_is_shown_as_a_job_with_a_row_is(superuser: Connection) -> None:
-    """Each column, while it waits and when it is over."""
+    """Every column, both while it waits and when it is over."""
     endpoint = add_endpoint(superuser)
     later = datetime.now(UTC) + DAY
     for run_at, trigger in ((None, "IMMEDIATE"), (later, "DELAYED")):
@@ -177,7 +178,7 @@ def test_a_failed_one_is_retried_and_active_again(superuser: Connection) -> None
 
 
 def test_an_execution_has_a_job_and_a_job_keeps_its_executions(superuser: Connection) -> None:
-    """What the foreign key said, for whatever has a row."""
+    """Triggers ensure this for jobs with a row, in place of a foreign key."""
     endpoint = add_endpoint(superuser)
     make(superuser, endpoint)
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
@@ -226,7 +227,7 @@ def test_an_endpoint_that_is_being_deleted_takes_none_and_one_that_has_some_is_n
 
 
 def test_one_whose_endpoint_was_deleted_is_not_retried_though_the_clock_was_set_back(superuser: Connection) -> None:
-    """Its creation lies ahead then, as if it had just been made."""
+    """Its creation is then in the future, as if it had just been created."""
     endpoint = add_endpoint(superuser)
     (made,) = make(superuser, endpoint)
     superuser.execute("update kronos.execution_live set created_at = created_at + interval '1 hour'")

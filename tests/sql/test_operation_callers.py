@@ -1,4 +1,4 @@
-"""Who began an operation may still do it, or not any more."""
+"""Whether the caller that began an operation may still do it."""
 
 import uuid
 from datetime import timedelta
@@ -52,7 +52,7 @@ def test_a_key_has_to_be_there_and_to_work(superuser: Connection) -> None:
 def test_a_person_has_to_have_a_role_as_long_as_that_is_known(superuser: Connection, email: str | None) -> None:
     endpoint, subject = add_endpoint(superuser), uuid.uuid4().hex
     caller = {"actor": f"oidc:{email or subject}"}
-    assert ended(superuser, endpoint, caller) is None  # not signed in: nobody knows
+    assert ended(superuser, endpoint, caller) is None  # not signed in: unknown
     superuser.execute(_MAPPING, [endpoint.workspace_id, "readers", "viewer"])
     superuser.execute(_SIGN_IN, [subject, email, ["readers"], HOUR])
     assert ended(superuser, endpoint, caller) == f"oidc:{email or subject} may no longer do it"
@@ -60,7 +60,7 @@ def test_a_person_has_to_have_a_role_as_long_as_that_is_known(superuser: Connect
     superuser.execute(_SIGN_IN, [subject, email, ["on-call"], 3 * HOUR])
     assert ended(superuser, endpoint, caller) is None
     superuser.execute("delete from kronos.role_mappings where group_name = 'on-call'")
-    superuser.execute(_MAPPING, [add_endpoint(superuser).workspace_id, "on-call", "operator"])  # elsewhere
+    superuser.execute(_MAPPING, [add_endpoint(superuser).workspace_id, "on-call", "operator"])  # in another workspace
     assert ended(superuser, endpoint, caller) is not None
     Clock(superuser).step(4 * HOUR)
     assert ended(superuser, endpoint, caller) is None

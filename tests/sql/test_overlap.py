@@ -1,5 +1,6 @@
-"""Runs of one job that must not overlap: what becomes of a tick while another run is there, and when one that waits may
-go."""
+"""Runs of a job that must not overlap: what becomes of a tick while another run is unfinished, and when a waiting run
+is released.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -103,7 +104,7 @@ def test_queue_lets_one_wait_and_skips_the_rest(ticking: Callable[..., Ticking])
 
 
 def test_what_waits_is_no_workers_business(ticking: Callable[..., Ticking], superuser: Connection) -> None:
-    """Whether it comes first, last or between in the order in which a look goes through the endpoints."""
+    """Whatever its position in the order in which a query walks through the endpoints."""
     endpoints = sorted((add_endpoint(superuser) for _ in range(3)), key=lambda endpoint: endpoint.endpoint_id)
     jobs = [ticking("QUEUE", endpoint=endpoint) for endpoint in endpoints]
     jobs[1].tick()
@@ -238,7 +239,7 @@ def test_replace_waits_for_nobody_and_ends_a_little_later_what_was_locked(
     (old,) = live(one.connection, one.job_id)
     with psycopg.connect(database_url) as holder:
         holder.execute(f"select from kronos.{locked} where workspace_id = %s for update", [workspace_id])
-        one.connection.execute("set lock_timeout = '5s'")  # it fails then, and does not wait for ever
+        one.connection.execute("set lock_timeout = '5s'")  # so that it fails instead of waiting forever
         new = one.one_tick()
         assert (new["status_reason"]["code"], new["status_reason"]["running"]) == (
             "overlap_waiting",
@@ -253,7 +254,7 @@ def test_replace_waits_for_nobody_and_ends_a_little_later_what_was_locked(
 
 
 def lose(one: Ticking, execution_id: uuid.UUID) -> None:
-    """Its lease ends, by the clock that ticks are accounted for with."""
+    """End its lease, by the clock that ticks are accounted for with."""
     one.connection.execute(
         "update kronos.execution_live set visible_at = %s where execution_id = %s", [one.now, execution_id]
     )
@@ -275,7 +276,7 @@ def test_a_dead_workers_run_costs_no_tick_beyond_its_lease(
     assert waits(one, next_one["execution_id"])
     upkeep(one.connection)
     token, claimed = one.claim()
-    assert claimed == [lost["execution_id"]]  # it is delivered again, and never at the same time as the next
+    assert claimed == [lost["execution_id"]]  # it is delivered again, but never at the same time as the next one
     one.end(token, lost["execution_id"])
     assert one.claim()[1] == [next_one["execution_id"]]
 
@@ -288,7 +289,7 @@ def test_a_lost_run_that_was_claimed_again_is_a_run_like_any_other(ticking: Call
     token, (again,) = one.claim()
     assert one.one_tick()["status"] == "SKIPPED"
     assert one.end(token, again, "FAILED") == "RETRY"
-    assert one.one_tick()["status"] == "SKIPPED"  # between attempts: it has a worker's word that it goes on
+    assert one.one_tick()["status"] == "SKIPPED"  # between attempts: a worker has reported that it continues
 
 
 @pytest.mark.parametrize(("old", "status"), [("SKIP", "SKIPPED"), ("ALLOW", "QUEUED")])
@@ -382,7 +383,7 @@ def test_a_tick_looks_at_no_run_that_ended_before_the_oldest_that_is_there(
     one.tick()
     running, held = value(superuser, numbers, [one.job_id])
     assert value(superuser, runs_from, [one.job_id]) <= running
-    one.tick()  # skipped: one waits
+    one.tick()  # skipped, because one is waiting
     assert value(superuser, runs_from, [one.job_id]) == running
     ran = value(superuser, "select execution_id from kronos.execution_live where overlap_nth = %s", [running])
     assert one.end(token, ran) == "SUCCESS"

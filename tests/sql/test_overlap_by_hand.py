@@ -1,5 +1,6 @@
-"""Runs of one job that must not overlap, where a hand or a catch-up adds one: retries, triggers, a pointer that was set
-back."""
+"""Runs of a job that must not overlap, when one is added by hand or by catching up: retries, triggers, a pointer that
+was set back.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -140,5 +141,5 @@ def test_two_hands_cannot_make_two_runs_to_be_delivered(
     assert value(superuser, "select count(*) from kronos.execution_live where job_id = %s", [one.job_id]) == 1
     superuser.execute("alter table kronos.execution_live disable trigger execution_live_waits_for_something")
     superuser.execute(INSERT_BY_HAND.replace("now(), now(), now()", "now(), now(), 'infinity'"), [one.job_id])
-    with pytest.raises(psycopg.errors.UniqueViolation):  # nor is the one that waits let go by hand
+    with pytest.raises(psycopg.errors.UniqueViolation):  # nor can the waiting run be released by hand
         superuser.execute("update kronos.execution_live set visible_at = now() where visible_at = 'infinity'")

@@ -1,5 +1,6 @@
-"""What lets runs go that wait under an overlap key: how many keys it looks at, what it answers, and which runs it sees:
-those from the oldest unfinished one on, that one included."""
+"""Releasing runs that wait under an overlap key: how many keys are checked, what is returned, and which runs are seen:
+those from the oldest unfinished one on, inclusive.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from sql_factory import Connection, value
 
 
 def _held(ticking: Callable[..., Ticking]) -> tuple[Ticking, uuid.UUID]:
-    """A job with a run under way and one that waits for it."""
+    """A job with a running execution and one that waits for it."""
     one = ticking("QUEUE")
     under_way = one.one_tick()["execution_id"]
     assert one.claim()[1] == [under_way]
@@ -22,7 +23,7 @@ def _held(ticking: Callable[..., Ticking]) -> tuple[Ticking, uuid.UUID]:
 
 
 def _end_unseen(one: Ticking, execution_id: uuid.UUID) -> None:
-    """The run ends, and no trigger lets the next one go."""
+    """End the run without the trigger that releases the next one."""
     one.connection.execute("set session_replication_role = replica")
     one.connection.execute("delete from kronos.execution_live where execution_id = %s", [execution_id])
     one.connection.execute("set session_replication_role = origin")
@@ -31,11 +32,11 @@ def _end_unseen(one: Ticking, execution_id: uuid.UUID) -> None:
 def test_only_what_waits_is_let_go_and_that_is_what_is_answered(ticking: Callable[..., Ticking]) -> None:
     one, under_way = _held(ticking)
     release = "select kronos.release_next(%s)"
-    assert value(one.connection, release, [one.job_id]) is False  # one is under way
+    assert value(one.connection, release, [one.job_id]) is False  # one is running
     _end_unseen(one, under_way)
     assert value(one.connection, release, [one.job_id]) is True
     assert waiting(one) == []
-    assert value(one.connection, release, [one.job_id]) is False  # none waits
+    assert value(one.connection, release, [one.job_id]) is False  # none is waiting
 
 
 def test_no_more_keys_are_looked_at_than_asked_for(ticking: Callable[..., Ticking], superuser: Connection) -> None:
@@ -63,7 +64,7 @@ def test_what_waits_under_an_older_version_is_let_go_by_the_newest_ones_lock(tic
 
 
 def test_the_oldest_unfinished_run_is_in_the_way_of_another(ticking: Callable[..., Ticking]) -> None:
-    """Its number is the one that looks begin at."""
+    """Its number is where searches begin."""
     one, _ = _held(ticking)
     one.connection.execute(
         "update kronos.pointers set runs_from = (select min(overlap_nth) from kronos.execution_live where job_id = %s)"

@@ -1,4 +1,6 @@
-"""parse_cron takes pg_cron's dialect where its versions agree, and says what to write instead of anything else."""
+"""parse_cron accepts pg_cron's dialect where pg_cron's versions agree, and says what to write instead of
+anything else.
+"""
 
 import psycopg
 import pytest
@@ -44,7 +46,7 @@ def parsed_or_refused(shared: Connection, text: str) -> list[tuple[object, ...]]
 
 
 def signed(mask: int) -> int:
-    """The bigint of these bits: the 64th is its sign."""
+    """The mask as a bigint, whose 64th bit is the sign."""
     return mask - 2**64 if mask >= 2**63 else mask
 
 
@@ -118,7 +120,7 @@ def masks(reading: Reading) -> tuple[object, ...]:
         ("* * * * 0L", 8, bits(0)),
         ("* * ? * *", 2, ALL["day"]),
         ("* * ? * ?", 4, ALL["weekday"]),
-        # ranges that go round, and whose step counts on
+        # wrapping ranges, whose step continues across the wrap
         ("55-5 * * * *", 0, bits(55, 56, 57, 58, 59, 0, 1, 2, 3, 4, 5)),
         ("55-5/2 * * * *", 0, bits(55, 57, 59, 1, 3, 5)),
         ("50-10/15,30 * * * *", 0, bits(50, 5, 30)),

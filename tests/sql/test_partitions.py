@@ -1,4 +1,4 @@
-"""Partitions: a week each, made eight weeks ahead, while others read and write, and never in anybody's way."""
+"""Partitions: one per week, created eight weeks ahead while other sessions read and write, without blocking them."""
 
 import threading
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def ranges(connection: Connection, table: str) -> list[tuple[datetime, datetime]
 
 
 def drop_last(connection: Connection) -> datetime:
-    """Drop the newest week's partitions, as if their time had not come; where that week begins."""
+    """Drop the newest week's partitions, as if it were too early for them. Return where that week begins."""
     newest = max(begins for begins, _ in ranges(connection, "attempt"))
     for table in TABLES:
         connection.execute(f"drop table kronos.{table}_{newest:%Y%m%d}")
@@ -42,8 +42,7 @@ def drop_last(connection: Connection) -> datetime:
 
 
 def drop_last_in_midweek(connection: Connection) -> datetime:
-    """As `drop_last`, in the middle of a week for the test: none begins meanwhile, nor has one since the database was
-    copied."""
+    """`drop_last` in the middle of a week: none begins during the test, nor has one since the database was copied."""
     week: datetime = value(connection, "select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC'")
     Clock(connection).set(week + timedelta(days=3, hours=12, seconds=10))
     make_all(connection)
@@ -51,7 +50,7 @@ def drop_last_in_midweek(connection: Connection) -> datetime:
 
 
 def make_all(connection: Connection) -> int:
-    """Run after run until there is nothing to make; how many were made."""
+    """Run until there is nothing to create. Return how many were created."""
     made = 0
     while step := value(connection, "select kronos.add_partitions()"):
         made += step
@@ -80,7 +79,9 @@ def test_two_years_are_fewer_than_120_partitions(superuser: Connection) -> None:
 
 @pytest.fixture
 def of_days(superuser: Connection) -> datetime:
-    """Partitions as earlier releases made them: a day each, from yesterday to a week ahead; where the last one ends."""
+    """Partitions of a day each, as earlier releases created them, from yesterday to a week ahead. Return the end of the
+    last one.
+    """
     begins: datetime = value(
         superuser, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'"
     ) - timedelta(days=1)
@@ -148,7 +149,7 @@ def test_a_week_that_began_without_its_partition_has_one_from_the_next_day_on(su
 
 @pytest.fixture
 def dump(database_url: str) -> Iterator[Connection]:
-    """What pg_dump does: one snapshot for as long as the test lasts."""
+    """One snapshot for the whole test, as pg_dump takes it."""
     with psycopg.connect(database_url) as connection:
         connection.execute("begin isolation level repeatable read")
         yield connection
@@ -156,8 +157,9 @@ def dump(database_url: str) -> Iterator[Connection]:
 
 
 def go_on(superuser: Connection, database_url: str, tick: datetime) -> None:
-    """Ring, claim, store and list: with a millisecond for any lock, so that a session that stands behind a waiting DDL
-    fails."""
+    """Ring, claim, store and list, with a lock timeout of a millisecond: a session that queues behind a waiting DDL
+    statement fails.
+    """
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, next_tick_at=tick)
     with psycopg.connect(database_url, autocommit=True) as ringing:
@@ -174,7 +176,7 @@ def go_on(superuser: Connection, database_url: str, tick: datetime) -> None:
 
 @contextmanager
 def making(database_url: str) -> Iterator[list[int]]:
-    """Partitions are made over and over beside what the test does; how many each time."""
+    """Create partitions repeatedly during the block. Yield how many were created each time."""
     made: list[int] = []
     is_over = threading.Event()
 
@@ -238,7 +240,7 @@ def test_next_weeks_rows_have_their_partition_while_a_dump_is_open(superuser: Co
     assert values(superuser, "select count(*) from kronos.execution_done_default") == [0]
 
 
-# What waits for the endpoint, as if a worker had claimed it and died: its leases have ended, and one of them was its
+# Make the endpoint's waiting executions look claimed by a worker that died: their leases have ended, and one had its
 # last attempt.
 _CLAIMED_BY_THE_DEAD = """
     with free as (
@@ -259,11 +261,10 @@ ROUNDS = depth(150, deep=1000)
 
 
 def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_url: str) -> None:
-    """Both write history: upkeep the attempts and executions of dead workers. Hundreds of times each week is made, and
-    taken back.
+    """Both write history: upkeep writes attempts and executions of dead workers. The week's partitions are created and
+    rolled back hundreds of times.
 
-    Each time while two upkeeps are at it: all three begin at once, every other time with a statement to go before
-    upkeep.
+    Two upkeeps run each time. All three begin together; every other time, upkeep has another statement to run first.
     """
     drop_last(superuser)
     endpoints = [add_endpoint(superuser, max_crashes=100, max_attempts=100) for _ in range(2)]
@@ -284,7 +285,7 @@ def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_ur
                     rounds[number] += sum(run(worker, "upkeep", {"limit": 1000, "all_leases": True})[0][:2]) > 0
                     add_executions(clock, endpoints[number], 1)
             except threading.BrokenBarrierError:
-                pass  # another has failed, and says so
+                pass  # another thread has failed and reports it
             except BaseException:
                 begin.abort()
                 raise
@@ -304,6 +305,6 @@ def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_ur
             raise
         for keeper in keepers:
             keeper.result()
-    assert sum(rounds) >= ROUNDS  # one may find that the other has done it
+    assert sum(rounds) >= ROUNDS  # one may find that the other has done the work
     assert made > ROUNDS // 2
     assert value(superuser, "select deadlocks from pg_stat_database where datname = current_database()") == 0

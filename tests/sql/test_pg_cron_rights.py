@@ -1,4 +1,4 @@
-"""Entries of pg_cron are written by Kronos alone, for active jobs alone."""
+"""Only Kronos writes its entries of pg_cron, and only for active jobs."""
 
 import uuid
 
@@ -14,13 +14,13 @@ _TABLES = [*_TENANT_TABLES, "workspaces", "api_keys", "attempt_late", "heartbeat
 
 @pytest.fixture
 def ours(shared: Connection) -> EndpointRow:
-    """A workspace of the test's own, with a job, a waiting execution, a finished one, an attempt and a backfill."""
+    """The test's own workspace, with a job, a waiting execution, a finished one, an attempt and a backfill."""
     return furnished(shared)
 
 
 @pytest.fixture
 def theirs(shared: Connection) -> EndpointRow:
-    """A neighbour's, with the same."""
+    """A neighbor's workspace with the same contents."""
     return furnished(shared)
 
 

@@ -1,5 +1,6 @@
-"""No tick that is awaited is ever below the floor that looks for missed ticks begin at, no matter who writes, and
-whenever it is raised."""
+"""No awaited tick is ever below the floor where searches for missed ticks begin, whichever session writes a pointer and
+whenever the floor is raised.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from sql_factory import Connection, await_lock, live, make_cron_job, value, valu
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
-# How a pointer comes to be awaited at a tick of an hour ago: made, paused or halted no more, set back.
+# The ways in which a pointer becomes awaited at a tick an hour ago: created, resumed, no longer halted, set back.
 WRITES = {
     "create": "insert into tests.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron, timezone, "
     "schedule, alarm,"
@@ -31,7 +32,7 @@ WRITES = {
     "back": "update kronos.pointers set next_tick_at = next_tick_at + interval '1 day' where job_id = %(ahead)s;"
     " update kronos.pointers set next_tick_at = %(old)s where job_id = %(ahead)s",
 }
-# What takes a pointer from where it is awaited, for as long as it is not rolled back.
+# The ways in which a pointer stops being awaited, unless they are rolled back.
 LEAVES = {
     "pause": "update kronos.jobs set status = 'PAUSED' where job_id = %(due)s",
     "suspend its workspace": "update kronos.pointers set is_halted = true where job_id = %(due)s",
@@ -42,7 +43,7 @@ LEAVES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """Two sessions, and jobs that are ahead, due since an hour ago, paused or halted there."""
+    """Two sessions, and jobs that are ahead, due for an hour, paused or halted."""
 
     one: Connection
     other: Connection
@@ -62,7 +63,7 @@ class Scene:
 
 
 def below_floor(connection: Connection) -> list[uuid.UUID]:
-    """The jobs whose awaited tick no look for missed ticks would find."""
+    """The jobs whose awaited tick no search for missed ticks would find."""
     return values(
         connection,
         "select pointer.job_id from kronos.pointers as pointer, kronos.pointers_floor as floor"
@@ -89,15 +90,15 @@ def scene(superuser: Connection, database_url: str) -> Iterator[Scene]:
 def test_a_ring_raises_the_floor_to_the_oldest_tick_that_is_awaited(scene: Scene) -> None:
     rung = make_cron_job(scene.one, next_tick_at=scene.now)
     assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
-    # As pg_cron sends it, in one message: of two, the second may come late on a busy machine, as if somebody held it
-    # open by hand.
+    # One message, as pg_cron sends it. With two, the second may arrive late on a busy machine, as if an operator held
+    # the transaction open.
     psycopg.ClientCursor(scene.one).execute("select kronos.fire(%s)", [rung])
     assert scene.now - 10 * MINUTE < scene.floor() < scene.now - MINUTE
     due = make_cron_job(scene.one, next_tick_at=scene.old)
     assert scene.floor() <= scene.old
     for connection in (scene.one, scene.other):
         scene.raise_floor(connection)
-        assert scene.floor() <= scene.old  # it waits for its tick
+        assert scene.floor() <= scene.old  # its tick is still awaited
     scene.one.execute("select kronos.account_all(clock_timestamp())")
     assert live(scene.one, due) != []
     scene.raise_floor(scene.one)
@@ -108,8 +109,8 @@ def test_a_ring_raises_the_floor_to_the_oldest_tick_that_is_awaited(scene: Scene
 def test_a_firing_that_is_held_open_by_hand_keeps_nobody_from_making_jobs(scene: Scene) -> None:
     rung = make_cron_job(scene.one, next_tick_at=scene.now)
     with scene.other.transaction():
-        scene.other.execute("select pg_sleep(0.05)")  # nobody's hand is faster
-        assert value(scene.other, "select kronos.fire(%s)", [rung]) >= 1  # two, where a minute has ended since
+        scene.other.execute("select pg_sleep(0.05)")  # longer than one statement takes, as by hand
+        assert value(scene.other, "select kronos.fire(%s)", [rung]) >= 1  # two, if a minute has ended since
         scene.one.execute("set lock_timeout = '1s'")
         make_cron_job(scene.one)
         assert str(value(scene.one, "select lowest_at::text from kronos.pointers_floor")) == "-infinity"
@@ -123,7 +124,7 @@ def test_nothing_is_raised_while_somebody_writes_an_older_pointer(scene: Scene, 
     with psycopg.ClientCursor(scene.other) as cursor, scene.other.transaction():
         cursor.execute(WRITES[write], scene.params)
         scene.one.execute("select kronos.raise_floor(clock_timestamp() + interval '10 minutes')")
-        assert scene.floor() == before  # the other holds the lock
+        assert scene.floor() == before  # the other session holds the lock
     assert scene.floor() <= scene.old
     assert below_floor(scene.one) == []
     assert value(scene.one, "select kronos.is_any_missed(clock_timestamp())") is True
@@ -189,7 +190,7 @@ def test_once_an_hour_what_is_below_the_floor_is_found_and_reported(scene: Scene
     scene.one.add_notice_handler(lambda notice: told.append(f"{notice.severity_nonlocalized} {notice.message_primary}"))
     scene.one.execute("update kronos.pointers_floor set checked_at = clock_timestamp()")
     scene.one.execute("select kronos.keep_up()")
-    assert below_floor(scene.one) != []  # looked through within the last hour
+    assert below_floor(scene.one) != []  # the last check was less than an hour ago
     scene.one.execute("update kronos.pointers_floor set checked_at = checked_at - interval '2 hours'")
     scene.one.execute("select kronos.keep_up()")
     assert below_floor(scene.one) == []

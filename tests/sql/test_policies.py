@@ -1,4 +1,4 @@
-"""Who sees and does what: each role meets its walls, as PostgreSQL builds them."""
+"""Which rows each role sees and what it may do, as PostgreSQL enforces it."""
 
 import uuid
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ _LENDING = "select oid::regprocedure::text from pg_proc where pronamespace = 'kr
 
 @pytest.fixture
 def ours(shared: Connection) -> EndpointRow:
-    """A workspace of the test's own, with a job, a waiting execution, a finished one, an attempt and a backfill."""
+    """The test's own workspace, with a job, a waiting execution, a finished one, an attempt and a backfill."""
     return furnished(shared)
 
 
 @pytest.fixture
 def theirs(shared: Connection) -> EndpointRow:
-    """A neighbour's, with the same."""
+    """A neighbor's workspace with the same contents."""
     return furnished(shared)
 
 
@@ -62,7 +62,7 @@ def furnished(connection: Connection) -> EndpointRow:
 
 @contextmanager
 def in_workspace(connection: Connection, endpoint: EndpointRow) -> Iterator[None]:
-    """A request of the endpoint's workspace, undone at its end."""
+    """A request in the endpoint's workspace, rolled back at the end."""
     with acting_as(connection, "kronos_api"), connection.transaction(force_rollback=True):
         enter(connection, endpoint.workspace_id)
         yield

@@ -1,4 +1,4 @@
-"""The reaper: one run makes pg_cron's entries and the ACTIVE CRON jobs the same set, and touches nobody else's."""
+"""The reaper: one run makes pg_cron's entries match the ACTIVE CRON jobs, and touches no other entries."""
 
 import uuid
 from collections.abc import Callable
@@ -33,10 +33,10 @@ order by jobname
 
 @pytest.fixture
 def reaper(superuser: Connection, tick: datetime) -> Callable[[], Record]:
-    """Rings the reaper as an operator would and returns what its execution says it did.
+    """Ring the reaper as an operator would. Return the output of its execution.
 
-    A copied database's entries name the database they were copied from, so one run before the test puts them right. The
-    minute has time left: in the next one the ring would account for the test's jobs too.
+    A copied database's entries name the database that they were copied from, so one run before the test corrects them.
+    The current minute has time left: in the next one, the ring would account for the test's jobs too.
     """
     reaper_id = value(
         superuser,
@@ -87,7 +87,7 @@ def counts(*, left: int = 0, **changed: int) -> Record:
 
 @pytest.fixture
 def settled(superuser: Connection, reaper: Callable[[], Record]) -> tuple[uuid.UUID, uuid.UUID]:
-    """Two registered jobs of one workspace, and entries of other people."""
+    """Two registered jobs of one workspace, and entries that are not Kronos's."""
     superuser.execute("select cron.schedule('* * * * *', 'select 1')")
     superuser.execute("select cron.schedule('vacuum', '0 3 * * *', 'vacuum')")
     superuser.execute("select cron.schedule('kronos', '0 3 * * *', 'select ''ours in name only''')")
@@ -99,7 +99,7 @@ def settled(superuser: Connection, reaper: Callable[[], Record]) -> tuple[uuid.U
 
 
 def agreed(connection: Connection) -> list[tuple[int, str]]:
-    """Entries are what the jobs ask for, no more and no less; and those entries."""
+    """Check that the entries are exactly those that the jobs require. Return them."""
     wanted = records(
         connection,
         "select 'kronos:' || job_id as jobname, alarm as schedule, format('select kronos.fire(%L)', job_id) as command"
@@ -118,7 +118,7 @@ def agreed(connection: Connection) -> list[tuple[int, str]]:
 
 
 def nothing(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
-    """Leave all as it is."""
+    """Change nothing."""
 
 
 def entry_deleted(connection: Connection, a: uuid.UUID, b: uuid.UUID) -> None:
@@ -256,7 +256,7 @@ def test_a_job_that_a_request_holds_is_busy_and_left_to_it(
 def test_what_it_holds_is_what_it_was_asked_to_hold(
     superuser: Connection, other: Connection, settled: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
-    """Another job's row is free for its requests and its firing while an entry is repaired."""
+    """While an entry is repaired, another job's row is free for requests and firings."""
     with superuser.transaction():
         held = values(superuser, "select job_id from kronos.hold_jobs(array[%s::uuid], false)", [settled[1]])
         assert held == [settled[1]]
@@ -364,7 +364,7 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     for job_id in settled:
         entry_deleted(superuser, job_id, job_id)
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [settled[0]])
-    superuser.execute(  # in one batch: what is due soon comes later
+    superuser.execute(  # in one batch: entries of jobs that are due soon come later
         "update tests.jobs set next_tick_at = now() + interval '1 hour' where job_id = any (%s)", [list(settled)]
     )
     output = reaper()

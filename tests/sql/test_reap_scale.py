@@ -1,5 +1,6 @@
-"""The reaper with many differences: some in each run, all within a few, no firing delayed; and what it costs with
-none."""
+"""The reaper with many differences: each run repairs some, a few runs repair all, and no firing is delayed; and its
+cost with none.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ _DIFFERENCES = "select count(*) from kronos.pg_cron_drift()"
 
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[tuple[psycopg.Connection, EndpointRow]]:
-    """A database with thousands of registered jobs; each test undoes what it does."""
+    """A database with thousands of registered jobs; each test rolls back what it does."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute(
             "select kronos.reap()"
-        )  # a copied database's entries name the database they were copied from
-        # so many would share entries
+        )  # a copied database's entries name the database that they were copied from
+        # that many jobs would share entries
         connection.execute("update kronos.alarm_setting set wanted = 'own'")
         endpoint = fill_cron_jobs(connection, JOBS)
         connection.execute("analyze kronos.jobs, cron.job")
@@ -87,7 +88,7 @@ def test_an_entry_is_looked_up_and_not_looked_for(many: Connection) -> None:
                kronos.entry_place() as place
          group by place.database, place.nodename, place.nodeport
     """
-    assert buffers(many, mend) < 200 * 10 + 2 * pages  # of which finding the 200 jobs takes some
+    assert buffers(many, mend) < 200 * 10 + 2 * pages  # finding the 200 jobs takes some of it
 
 
 def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Connection) -> None:
@@ -96,7 +97,7 @@ def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Con
         "update kronos.jobs set alarm = 'never'"
         " where job_id in (select job_id from kronos.jobs where name is null order by job_id limit 120)"
     ).rowcount
-    for _ in range(100):  # of which a loaded machine needs some more
+    for _ in range(100):  # a loaded machine needs more of them
         output = reap(many, "1 second")
         if output["left"]["entries"] == broken:
             break
@@ -111,7 +112,7 @@ def test_differences_that_cannot_be_mended_keep_no_other_from_its_turn(many: Con
 def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(
     superuser: Connection, database_url: str, tick: datetime
 ) -> None:
-    """The reaper's transaction is still open: what it holds, a firing passes over."""
+    """The reaper's transaction is still open. A firing skips the rows that it holds."""
     superuser.execute("select kronos.reap()")
     endpoint = fill_cron_jobs(superuser, 500, is_registered=False)
     due = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
@@ -164,7 +165,7 @@ def test_the_reaper_says_how_many_are_still_to_end_or_to_resume(superuser: Conne
 
 
 def test_one_shots_at_a_local_time_are_asked_again_run_by_run(superuser: Connection) -> None:
-    """As many as that, each at a time of its own, would hold rows for seconds."""
+    """So many of them, each at its own time, would hold rows for seconds."""
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
@@ -241,7 +242,7 @@ def test_what_is_asked_each_minute_does_not_read_what_is_over(
     after = {name: buffers(many, query) for name, (query, _) in asked.items()}
     assert value(many, "select pg_relation_size('kronos.jobs') / 8192") - pages > before["right"] * 0.2 + 20
     assert {name: pages for name, pages in after.items() if pages > before[name] * asked[name][1] + 20} == {}
-    assert after["health"] < 250  # four internal jobs, each with its entry, and what the catalog says of functions
+    assert after["health"] < 250  # four internal jobs, each with its entry, and the catalog rows of functions
     assert after["silence"] < 50
 
 

@@ -1,4 +1,4 @@
-"""The last runs of jobs: of all versions that are near, however long ago the rare ones were."""
+"""The last runs of jobs: of all recent versions, however long ago rare ones ran."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def add_runs(connection: Connection, job_id: uuid.UUID, status: str, *ages: timedelta) -> list[uuid.UUID]:
-    """Runs that ended so long ago."""
+    """Insert runs that ended that long ago. Return their ids."""
     made = []
     for age in ages:
         ((execution_id,),) = connection.execute(

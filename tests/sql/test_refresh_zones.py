@@ -1,5 +1,4 @@
-"""refresh_zones: once a day each time zone of live jobs is read again, and alarms that are no longer right are
-corrected."""
+"""refresh_zones reads each time zone of live jobs again once a day, and corrects alarms that are no longer right."""
 
 import uuid
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[Connection]:
-    """A second session, that of a request."""
+    """A second session, for a request."""
     with psycopg.connect(database_url) as connection:
         yield connection
 
@@ -26,7 +25,7 @@ def other(database_url: str) -> Iterator[Connection]:
 def job_of(
     connection: Connection, zone: str, *, cron: str = "0 9 * * *", alarm: str = STALE, is_registered: bool = False
 ) -> uuid.UUID:
-    """An ACTIVE job of a zone, whose alarm is `alarm`."""
+    """An ACTIVE job in a zone, whose alarm is `alarm`."""
     job_id = make_cron_job(connection, cron=cron)
     connection.execute(
         "update kronos.jobs set timezone = %s, alarm = %s, schedule = kronos.read_schedule(cron, null, null, %s, "
@@ -45,7 +44,7 @@ def refresh(connection: Connection) -> Record:
 
 
 def age(connection: Connection, zone: str) -> None:
-    """A day goes by for a zone."""
+    """Let a day pass for a zone."""
     connection.execute("update kronos.zones set read_at = read_at - interval '1 day' where timezone = %s", [zone])
 
 
@@ -159,7 +158,7 @@ def test_the_alarms_of_many_jobs_are_corrected_run_by_run(superuser: Connection)
 
 
 def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_left(superuser: Connection) -> None:
-    """Both ran at nine; the rules that changed the evening before give the first one another next tick."""
+    """Both ran at nine. The rules that changed on the evening before give the first one another next tick."""
     nine: datetime = value(superuser, "select date_trunc('day', now() - interval '1 day') + interval '9 hours'")
     since, evening = nine - timedelta(days=3), nine - timedelta(hours=14)
     wrong, right = (
@@ -170,7 +169,7 @@ def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_l
     superuser.execute(
         "update tests.jobs set next_tick_at = next_tick_at + interval '1 hour' where job_id = %s", [wrong]
     )
-    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [nine, right])  # seen once before
+    superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [nine, right])  # checked once before
     before = job(superuser, right)
     corrected = "select alarms, pointers, busy, errors from kronos.refresh_each(array[%s::uuid, %s], %s)"
     nothing = {"alarms": 0, "pointers": 0, "busy": [], "errors": []}
@@ -184,12 +183,12 @@ def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_l
     assert records(superuser, corrected, [wrong, right, evening]) == [nothing]
     superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [since, right])
     written = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right])
-    assert records(superuser, corrected, [wrong, right, nine + SECOND]) == [nothing]  # rules that changed after both
+    assert records(superuser, corrected, [wrong, right, nine + SECOND]) == [nothing]  # the rules changed after both ran
     assert value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right]) == written
 
 
 def test_a_zone_of_which_nothing_was_noted_is_read_again(superuser: Connection) -> None:
-    """A release before this one noted no distances, so nobody would see that they change."""
+    """An earlier release recorded no offsets, so that a change of them would go unnoticed."""
     job_of(superuser, "Europe/Berlin", alarm=BERLIN)
     refresh(superuser)
     superuser.execute("update kronos.zones set probes = '{}', distances = '{}' where timezone = 'Europe/Berlin'")
@@ -198,7 +197,7 @@ def test_a_zone_of_which_nothing_was_noted_is_read_again(superuser: Connection) 
 
 
 def test_pg_crons_entries_follow(superuser: Connection) -> None:
-    """In the transaction that corrects the alarm."""
+    """In the same transaction that corrects the alarm."""
     superuser.execute("select kronos.reap()")
     stale = job_of(superuser, "Europe/Berlin", is_registered=True)
     entry = "select schedule from cron.job where jobname = 'kronos:' || %s"
@@ -216,7 +215,7 @@ def test_what_fails_stands_in_the_reapers_output(superuser: Connection) -> None:
 
 
 def test_a_tick_whose_row_was_aged_out_is_not_owed_again_where_rules_change(superuser: Connection) -> None:
-    """Last week's was skipped, and its row is gone: the rules that change later say nothing of it."""
+    """Last week's tick was skipped, and its row is gone. Rules that change later say nothing about it."""
     job_id = job_of(superuser, "Europe/Berlin", cron="0 9 * * mon")
     superuser.execute(
         "update tests.jobs set ticks_from = now() - interval '100 days', last_run_at = now() - interval '20 days', "
@@ -231,5 +230,5 @@ def test_a_tick_whose_row_was_aged_out_is_not_owed_again_where_rules_change(supe
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], now())", [job_id]) == 0
     superuser.execute(
         age_out.format("- interval '8 days'"), [job_id]
-    )  # what they say of last week's, nobody can have settled
+    )  # rules that changed before last week: its tick may not have been settled
     assert job(superuser, job_id)["next_tick_at"] < pointer

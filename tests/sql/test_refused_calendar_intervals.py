@@ -1,4 +1,4 @@
-"""Calendar intervals that cannot be: what is said of them, and what to write instead."""
+"""Impossible calendar intervals: the error, and what to write instead."""
 
 import psycopg
 import pytest
@@ -8,7 +8,7 @@ from sql_factory import Connection, value
 
 
 def refusal(connection: Connection, every: str, **given: object) -> tuple[str, str, str | None]:
-    """What is said, what to write instead, and which field it is about."""
+    """The message, the hint, and the field that it is about."""
     with pytest.raises(psycopg.Error) as caught:
         connection.execute(f"select {SCHEDULE}", Interval(every, "2026-12-07T09:00").params(**given))
     assert caught.value.sqlstate == "KR005"
@@ -87,7 +87,9 @@ def test_a_malformed_one_is_reported(shared: Connection, field: str, fault: str)
     "columns", ["row.every_days = -5", "row.every_days = 0", "row.every_days = null, row.every_months = -3"]
 )
 def test_one_that_goes_back_is_refused_as_it_is_read(shared: Connection, columns: str) -> None:
-    """By hand: a next tick that is not later than the one before would be looked for without end, by every ring."""
+    """As edited by hand: if the next tick were not later than the last one, every ring would search for it
+    without end.
+    """
     assignments = "; ".join(each.replace(" = ", " := ") for each in columns.split(", "))
     shared.execute(
         f"""

@@ -1,5 +1,6 @@
-"""A pause with an end ends by itself: the ticks before it are skipped, the one at it runs, and the entry is back, all
-in one run."""
+"""A pause with an end ends by itself: in one run, the ticks before the end are skipped, the one at the end runs, and
+the entry is back.
+"""
 
 import uuid
 from collections.abc import Callable
@@ -19,7 +20,7 @@ NOTHING = {"resumed": 0, "busy": 0, "errors": []}
 
 @pytest.fixture
 def paused(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Callable[..., uuid.UUID]:
-    """Makes a job that was paused ten minutes ago until the present minute, or until `until`."""
+    """Make a job that was paused ten minutes ago until the current minute, or until `until`."""
 
     def make(*, until: datetime | None = None, **columns: Any) -> uuid.UUID:
         reason = '{"code": "paused", "note": "audit", "actor": "k1", "at": "2026-01-01T00:00:00Z"}'
@@ -202,7 +203,7 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
     superuser: Connection, paused: Callable[..., uuid.UUID], tick: datetime
 ) -> None:
     reaper = value(superuser, "select job_id from kronos.jobs where name = 'reaper'")
-    superuser.execute("select kronos.reap()")  # a copied database's entries name the database they were copied from
+    superuser.execute("select kronos.reap()")  # its entries name the database they were copied from
     job_id, bad = paused(), paused()
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [bad])
 
@@ -220,7 +221,7 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
 
 @pytest.mark.parametrize("task", ["end_jobs", "resume_jobs_in_time"])
 def test_a_batch_has_no_more_ticks_than_a_step_may_take(superuser: Connection, task: str) -> None:
-    """Of three jobs, each with 12,000 ticks that may be delivered, a run takes one where its time is over."""
+    """Of three jobs with 12,000 ticks each that may be delivered, a run takes one if its time is over."""
     now: datetime = value(superuser, "select date_trunc('minute', kronos.now())")
     since = now - timedelta(minutes=12_000)
     is_paused = task == "resume_jobs_in_time"

@@ -1,4 +1,6 @@
-"""Retention: what is older than its age goes, whole partitions at once, and nothing else; and nobody waits for it."""
+"""Retention deletes what is older than its age, in whole partitions at a time, and nothing else. No session waits for
+it.
+"""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +45,9 @@ def test_attempts_and_late_results_go_with_their_execution_and_stay_with_it(
 def test_what_is_retried_by_hand_at_this_moment_keeps_its_attempts(
     superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
 ) -> None:
-    """Retention has looked at it and waits for its row; then it is live again, and not retention's any more."""
+    """Retention has selected the row and waits for its lock. Then the execution is live again, and not subject to
+    retention.
+    """
     own_ages(superuser, endpoint, None, 35)
     old = finished(superuser, job_id, "FAILED", days=40)
     with (
@@ -93,7 +97,7 @@ def test_nobody_comes_between_the_look_at_ages_and_their_change(
 
 
 def test_an_age_is_counted_from_the_end_not_from_the_id(superuser: Connection, endpoint: EndpointRow) -> None:
-    """A job delayed by a year has an execution whose id is of a year ago."""
+    """The execution of a job that was delayed by a year has an id that is a year old."""
     late = one_shot(superuser, endpoint, days=1, created=365)
     partition_of_days(superuser, first=400, days=1)
     retain_all(superuser)
@@ -171,7 +175,7 @@ def test_whole_partitions_go_with_their_attempts_and_cost_nothing_by_row(
 
 
 def test_the_longest_age_goes_by_partitions_only(superuser: Connection, job_id: uuid.UUID) -> None:
-    """A week's partition that is only partly old enough is left until all of it is: dropping it costs nothing."""
+    """A week's partition that is only partly old enough stays until all of it is, because dropping it costs nothing."""
     partition_of_days(superuser, first=93, days=1, each=7)
     finished(superuser, job_id, "FAILED", days=92)
     finished(superuser, job_id, "SUCCESS", days=91)
@@ -184,7 +188,7 @@ def test_each_row_is_looked_at_once_for_an_age(superuser: Connection, job_id: uu
     for number in range(31, 60):
         finished(superuser, job_id, "FAILED", days=number)
     retain(superuser, is_anew=True)
-    finished(superuser, job_id, "SUCCESS", days=45.5)  # came after the look, so only the second look finds it
+    finished(superuser, job_id, "SUCCESS", days=45.5)  # added after the first sweep, so only a second one finds it
     assert retain(superuser)["executions"] == 0
     (bounds,) = records(superuser, "select * from kronos.retention_bounds()")
     (front,) = records(superuser, "select swept_until, began_at from kronos.retention_sweeps where days = 30")
@@ -249,7 +253,7 @@ def test_the_log_goes_in_pieces(superuser: Connection) -> None:
 
 
 def keep_in_its_row(connection: Connection, execution_id: uuid.UUID) -> None:
-    """The execution's only attempt, as finalize_successes keeps it."""
+    """Store the execution's only attempt in its row, as finalize_successes does."""
     moved = connection.execute(
         """
         with alone as (
@@ -288,8 +292,9 @@ def test_unfinished_work_and_live_jobs_are_never_touched(
 
 
 def test_a_tick_within_its_jobs_catch_up_window_stays(superuser: Connection, endpoint: EndpointRow) -> None:
-    """A pointer that is set back finds it among the finished, whatever the ages are: it is not delivered a second
-    time."""
+    """A pointer that is set back finds its row in the history, whatever the ages are, so the tick is not delivered a
+    second time.
+    """
     own_ages(superuser, endpoint, 1, 1)
     now: datetime = value(superuser, "select date_trunc('minute', now())")
     at = now - 5 * DAY

@@ -1,4 +1,6 @@
-"""Jobs, their versions and backfills go once nothing of their history is kept; a deleted workspace goes whole."""
+"""Jobs, their versions and backfills are deleted once nothing of their history is kept; a deleted workspace is deleted
+as a whole.
+"""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +26,9 @@ def test_one_shots_go_with_their_execution(superuser: Connection, endpoint: Endp
 
 
 def versions(connection: Connection, job_id: uuid.UUID, *, retired: list[int]) -> list[uuid.UUID]:
-    """The chain of a job whose versions were replaced so many days ago; the last is live. Oldest first."""
+    """Make a job's chain of versions, replaced that many days ago; the last one is live. Return their ids, oldest
+    first.
+    """
     chain = [job_id]
     for days in retired:
         old, heir = chain[-1], make_cron_job(connection)
@@ -91,7 +95,7 @@ def test_the_idempotency_key_of_a_live_job_is_remembered(superuser: Connection, 
     superuser.execute("update kronos.jobs set status = 'RETIRED' where job_id = %s", [chain[-1]])
     retain_all(superuser)
     left = values(superuser, "select job_id from kronos.jobs where first_version_id = %s order by version", [job_id])
-    assert left == [chain[-1]]  # which ended just now
+    assert left == [chain[-1]]  # it ended just now
 
 
 def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uuid.UUID) -> None:
@@ -149,7 +153,7 @@ def test_nothing_is_left_of_a_workspace_that_was_deleted_long_ago(
 def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     superuser: Connection, other: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
 ) -> None:
-    """Not even those of a row with an old id, such as a DELAYED job's, that comes between two looks."""
+    """Not even those of a row with an old id, such as a DELAYED job's, that is inserted between two checks."""
     gone = {"job": job_id, "workspace": endpoint.workspace_id}
     superuser.execute(
         "insert into kronos.history_weeks values (%(workspace)s, %(job)s, 'FAILED', '2001-01-01', %(job)s)", gone
@@ -175,7 +179,7 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
 def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists(
     superuser: Connection, other: Connection, job_id: uuid.UUID, first: str
 ) -> None:
-    """Its day and its week have been noted by rows that are gone, and retention does not see it yet."""
+    """Its day and its week were noted by rows that are gone, and retention does not see the new row yet."""
     late = {"created_at": value(superuser, "select now() - interval '399 days'")}
     for days in (400, 400.01, 400.02):
         finished(superuser, job_id, "SUCCESS", days=days)
@@ -211,8 +215,9 @@ def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists
 
 
 def _noted_late(connection: Connection, job_id: uuid.UUID, days: float, name: str) -> str:
-    """A statement that stores a row of so many days ago, made a day late; its day and its weeks are noted by rows that
-    are gone."""
+    """A statement that inserts a row of that many days ago, made a day late. Its day and its weeks are already noted by
+    rows that are gone.
+    """
     connection.execute("update kronos.retention set weeks_from = '-infinity'")
     connection.execute("update kronos.jobs set created_at = now() - interval '500 days' where job_id = %s", [job_id])
     connection.execute("update kronos.workspaces set created_at = now() - interval '500 days'")
@@ -233,7 +238,7 @@ def _noted_late(connection: Connection, job_id: uuid.UUID, days: float, name: st
 
 
 def _listed(connection: Connection, job_id: uuid.UUID) -> list[int]:
-    """How many executions the lists of the workspace and of the job have."""
+    """How many executions the lists of the workspace and of the job contain."""
     connection.execute(
         "select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s",
         [job_id],
@@ -245,8 +250,9 @@ def _listed(connection: Connection, job_id: uuid.UUID) -> list[int]:
 def test_a_recent_row_that_finds_its_days_noted_while_they_are_forgotten_is_in_the_lists(
     superuser: Connection, other: Connection, job_id: uuid.UUID
 ) -> None:
-    """Two weeks ago may be before the oldest partition, where little is kept. Such notes are not locked by who relies
-    on them."""
+    """Two weeks ago may be before the oldest partition, if little history is kept. Statements that rely on such notes
+    do not lock them.
+    """
     row = _noted_late(superuser, job_id, 13, "others")
     other.execute(row)
     superuser.execute("select kronos.retain_notes(10000)")
@@ -257,8 +263,9 @@ def test_a_recent_row_that_finds_its_days_noted_while_they_are_forgotten_is_in_t
 def test_a_row_that_ends_again_while_its_own_note_is_forgotten_is_in_the_lists(
     superuser: Connection, other: Connection, job_id: uuid.UUID, database_url: str
 ) -> None:
-    """It was taken up again, and its notes are of its own id: what retention has locked, and then deletes, is no note
-    of it."""
+    """It was taken up again, and its notes have its own id. The note that retention has locked and then deletes must
+    not count as its note.
+    """
     row = _noted_late(superuser, job_id, 399, "its own")
     other.execute("select from kronos.late_days for update")
     other.execute("select from kronos.history_weeks for update")
@@ -274,7 +281,9 @@ def test_a_row_that_ends_again_while_its_own_note_is_forgotten_is_in_the_lists(
 def test_links_that_somebody_holds_are_left_to_the_next_run(
     superuser: Connection, other: Connection, endpoint: EndpointRow, job_id: uuid.UUID
 ) -> None:
-    """Who ends an old run may wait for the notes that retention forgets just now: it may not wait for them in turn."""
+    """A statement that ends an old run may wait for notes that retention is deleting. Retention must not wait for that
+    statement in turn.
+    """
     superuser.execute(
         "insert into kronos.callbacks (execution_id, workspace_id, caused_by, caused_by_job_id, event, depth,"
         " endpoint_id)"

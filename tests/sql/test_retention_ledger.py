@@ -1,4 +1,4 @@
-"""What the ledger says once history has been aged out: from where it is whole, and nothing unaccounted before."""
+"""The ledger after history was deleted by age: from when on it is complete, and nothing unaccounted before."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ def test_history_is_whole_where_nothing_ever_ran(superuser: Connection, endpoint
 
 
 def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
-    """The ledger of the last so many days."""
+    """The ledger of the last `days` days."""
     at = timedelta(days=days)
     (found,) = records(
         connection, "select * from kronos.check_ledger(%s, now() - %s, date_trunc('day', now()))", [job_id, at]
@@ -41,8 +41,8 @@ def ledger(connection: Connection, job_id: uuid.UUID, *, days: float) -> Record:
 
 
 def daily(connection: Connection, endpoint: EndpointRow, *, days: int) -> uuid.UUID:
-    """A job of every day that ran on each of so many days, up to yesterday."""
-    with connection.transaction():  # in which it is one minute
+    """A daily job that ran on each of that many days, up to yesterday."""
+    with connection.transaction():  # the minute does not change within it
         at: datetime = value(connection, "select date_trunc('minute', now()) - interval '1 minute'")
         job_id = make_cron_job(
             connection, endpoint, cron=f"{at.minute} {at.hour} * * *", ticks_from=at - days * DAY, next_tick_at=at + DAY
@@ -62,7 +62,7 @@ def test_the_ledger_begins_where_history_is_whole(superuser: Connection, endpoin
     assert 28 <= after["expected"] <= 30
     assert after["retained_from"] == value(superuser, "select kronos.retained_from(%s)", [endpoint.workspace_id])
     assert ledger(superuser, job_id, days=20)["retained_from"] is None
-    # What was deleted by hand within it is still missed.
+    # Rows deleted by hand within that time are still missed.
     superuser.execute(
         "delete from kronos.execution_done where job_id = %s and scheduled_at > now() - interval '5 days'", [job_id]
     )
@@ -84,7 +84,7 @@ def test_a_window_before_it_expects_nothing(superuser: Connection, endpoint: End
 def test_a_counted_row_stays_while_any_of_its_ticks_could_be_asked_for(
     superuser: Connection, endpoint: EndpointRow
 ) -> None:
-    """A row of a week's missed ticks has the id of the first of them, and goes by its end."""
+    """A row for a week's missed ticks has the id of the first of them. It is deleted by its end."""
     now: datetime = value(superuser, "select date_trunc('minute', now())")
     job_id = make_cron_job(
         superuser, endpoint, ticks_from=now - 95 * DAY, next_tick_at=now - 95 * DAY, catch_up_policy="SKIP"

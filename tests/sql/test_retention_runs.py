@@ -1,4 +1,4 @@
-"""A run of retention: bounded, one at a time, in nobody's way."""
+"""A run of retention is bounded, runs by itself, and blocks no other session."""
 
 import uuid
 from datetime import datetime
@@ -24,7 +24,7 @@ def test_a_run_stops_by_the_clock_and_the_next_goes_on(superuser: Connection, en
 def fill(
     connection: Connection, endpoint: EndpointRow, *, rows: int, status: str = "SUCCESS", days: int = 60
 ) -> uuid.UUID:
-    """So many finished executions with an attempt each of one job, a second each, up to so many days ago."""
+    """Insert finished executions of one job, with an attempt each, a second apart, the last one `days` days ago."""
     job_id = make_cron_job(connection, endpoint)
     connection.execute(
         """
@@ -115,8 +115,9 @@ def test_dry_runs_write_nothing_and_count_what_a_run_takes(
 def test_a_run_takes_no_lock_that_anybody_waits_for(
     superuser: Connection, endpoint: EndpointRow, database_url: str, tick: datetime
 ) -> None:
-    """While a run deletes by rows and holds what it has done, rings, claims, results and lists go on: none waits a
-    millisecond."""
+    """While a run holds its row-by-row deletions uncommitted, rings, claims, results and lists proceed without waiting
+    a millisecond.
+    """
     make_all(superuser)  # a week may have begun since the database was copied
     fill(superuser, endpoint, rows=20_000)
     with psycopg.connect(database_url) as running:
@@ -132,7 +133,7 @@ def test_partitions_are_dropped_only_when_nobody_has_them(
 ) -> None:
     partition_of_days(superuser, first=119, days=20)
     finished(superuser, job_id, days=110)
-    # Its own tick, at the minute's edge, would be in another's ring.
+    # Otherwise another ring might account for its tick at the edge of the minute.
     superuser.execute("update tests.jobs set next_tick_at = now() + interval '1 day' where job_id = %s", [job_id])
     with psycopg.connect(database_url) as dump:
         dump.execute("begin isolation level repeatable read")

@@ -1,5 +1,6 @@
-"""A shared alarm's ring accounts for all that is due, a thousand jobs after another, each thousand committed; it waits
-for one row at most, and with no other locked."""
+"""A shared alarm's ring accounts for everything that is due, in committed steps of a thousand jobs. It waits for at
+most one row at a time, and holds no other lock while it waits.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def noon(superuser: Connection) -> Connection:
 
 @pytest.fixture
 def ringing(database_url: str) -> Iterator[Connection]:
-    """A session as pg_cron opens it."""
+    """A session like those that pg_cron opens."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("set session authorization kronos_cron")
         yield connection
@@ -39,7 +40,7 @@ def ring(connection: Connection) -> None:
 
 
 def _many(connection: Connection, number: int) -> None:
-    """Jobs that are due at noon, as one statement."""
+    """Insert jobs that are due at noon, in one statement."""
     first = make_cron_job(connection, add_endpoint(connection), next_tick_at=NOON)
     connection.execute(
         """
@@ -94,7 +95,7 @@ def test_a_job_that_somebody_holds_is_waited_for_when_the_others_are_done(
         holder.execute("select from kronos.jobs where job_id = %s for update", [held])
         rung = pool.submit(ring, ringing)
         await_lock(noon, ringing)
-        # committed, and their rows free, while the ring waits
+        # committed and unlocked while the ring waits
         assert [len(live(noon, job_id)) for job_id in others] == [1, 1, 1]
         assert (
             len(values(noon, "select job_id from kronos.jobs where job_id = any (%s) for update nowait", [others])) == 3
@@ -108,7 +109,7 @@ def test_a_job_that_somebody_holds_is_waited_for_when_the_others_are_done(
 def test_one_ring_at_a_time_waits_for_rows_that_are_held(
     noon: Connection, ringing: Connection, database_url: str
 ) -> None:
-    """pg_cron has 32 places, and stands still when all of them wait."""
+    """pg_cron runs at most 32 commands at a time, and stops when all of them wait."""
     held = make_cron_job(noon, next_tick_at=NOON)
     with ThreadPoolExecutor(1) as pool, psycopg.connect(database_url) as holder:
         holder.execute("select from kronos.jobs where job_id = %s for update", [held])
@@ -116,7 +117,7 @@ def test_one_ring_at_a_time_waits_for_rows_that_are_held(
         await_lock(noon, ringing)
         with psycopg.connect(database_url, autocommit=True) as other:
             other.execute("set session authorization kronos_cron")
-            ring(other)  # would not return
+            ring(other)  # would not return if it waited
         assert not rung.done()
         holder.rollback()
         rung.result()
@@ -165,7 +166,9 @@ def test_a_ring_that_finds_nothing_moves_nothing(noon: Connection, ringing: Conn
 def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_clocks(
     superuser: Connection, ringing: Connection
 ) -> None:
-    """Berlin and New York, 02:30 each: the alarm rings at each of both distances, and only one of them is a tick."""
+    """02:30 in Berlin and in New York: the alarm rings for each of a zone's two offsets, and only one of the two is a
+    tick.
+    """
     share(superuser)
     clock = Clock(superuser)
     endpoint = add_endpoint(superuser)
@@ -190,7 +193,7 @@ def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_c
         """,
         {"zones": list(zones), "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
-    # what pg_cron does: the alarm is its schedule, read in UTC, day for day
+    # As pg_cron does: the alarm is its schedule, read in UTC, day by day.
     rings = values(
         superuser,
         "select distinct at from (select distinct alarm from kronos.jobs where timezone <> 'UTC') as job"
@@ -207,7 +210,7 @@ def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_c
         " where job.timezone = 'Europe/Berlin' group by job.timezone, live.scheduled_at order by 1",
     )
     expected = [
-        f"100 2026-03-{day:02} {'03:00:00' if day == 29 else '02:30:00'}"  # the clocks go forward over 02:30
+        f"100 2026-03-{day:02} {'03:00:00' if day == 29 else '02:30:00'}"  # clocks go forward across 02:30
         for day in range(7, 31)
     ]
     assert local == expected
@@ -223,16 +226,16 @@ def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_c
 
 
 def test_a_step_takes_the_next_job_that_others_held_and_no_other(noon: Connection) -> None:
-    """One after the other by their ids: of those that are due, on time and awaited."""
+    """One after another by id, of the jobs that are due, on time and awaited."""
     made = sorted(make_cron_job(noon, next_tick_at=NOON) for _ in range(3))
-    make_cron_job(noon, next_tick_at=NOON + 2 * SECOND)  # not yet
-    make_cron_job(noon, next_tick_at=NOON - 90 * SECOND)  # what is overdue is caught up with
+    make_cron_job(noon, next_tick_at=NOON + 2 * SECOND)  # not yet due
+    make_cron_job(noon, next_tick_at=NOON - 90 * SECOND)  # overdue ticks are caught up instead
     make_cron_job(noon, next_tick_at=NOON, status="PAUSED")
     failed = make_cron_job(noon, next_tick_at=NOON)
     noon.execute("select kronos.record_job_fault(array[%s::uuid], '22008', 'no such hour')", [failed])
     steps: list[uuid.UUID] = []
     step = "select kronos.ring_held(%s)"
-    with noon.transaction(force_rollback=True):  # one whose row stays held is not waited for again
+    with noon.transaction(force_rollback=True):  # a job whose row stays locked is not waited for again
         assert value(noon, step, [made[0]]) == made[1]
     while (taken := value(noon, step, [steps[-1] if steps else uuid.UUID(int=0)])) is not None:
         steps.append(taken)

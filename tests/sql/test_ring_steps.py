@@ -1,5 +1,6 @@
-"""A step of a shared alarm's ring: what it says it found, what it does beside what is due, and what it leaves; and
-what a worker's ring in pg_cron's place sees."""
+"""A step of a shared alarm's ring: how many jobs it reports, what it does besides, and what it leaves; and what a
+worker's ring in pg_cron's place sees.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -69,7 +70,7 @@ def test_a_step_raises_the_floor_where_nobody_holds_its_transaction_open(noon: C
     noon.execute("update kronos.pointers_floor set lowest_at = %s", [LONG_AGO])
     make_cron_job(noon, next_tick_at=NOON)
     with noon.transaction():
-        noon.execute("select pg_sleep(0.03)")  # longer than is_alone takes for one statement
+        noon.execute("select pg_sleep(0.03)")  # longer than is_alone allows for a single statement
         assert value(noon, STEP) == 1
     assert _floor(noon) == LONG_AGO
     make_cron_job(noon, next_tick_at=NOON)
@@ -78,7 +79,7 @@ def test_a_step_raises_the_floor_where_nobody_holds_its_transaction_open(noon: C
 
 
 def test_a_step_takes_no_job_whose_workspace_is_turning(noon: Connection) -> None:
-    """A tick from before its workspace was suspended or resumed is not a ring's to account for."""
+    """Ticks from before their workspace was suspended or resumed are not accounted for by rings."""
     turning = add_endpoint(noon)
     of_before = make_cron_job(noon, turning, next_tick_at=NOON)
     others = sorted(make_cron_job(noon, next_tick_at=NOON) for _ in range(2))

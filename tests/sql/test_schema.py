@@ -1,4 +1,4 @@
-"""The schema: its files to be read are what the migrations build, and the rules that every table and function keeps."""
+"""The schema: the schema files match what the migrations create, and every table and function follows the rules."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from kronos import floors, sql
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
-# In an order in which each finds what it refers to.
+# Ordered so that each file finds what it refers to.
 _SCHEMA = (
     "types",
     "organizations",
@@ -235,8 +235,8 @@ JOBS = depth(6_000, deep=20_000)
 
 @pytest.fixture(scope="module")
 def filled(module_database_url: str) -> Iterator[Connection]:
-    """A workspace with thousands of jobs and three executions of a day for each, and as much of a neighbour's. On a
-    Monday it is all of that day: this week's partition is large at any time of the week."""
+    """A workspace with thousands of jobs and three executions a day for each, and a neighbor with as many. On a Monday
+    all are of that day: this week's partition is always large."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill(connection)
         yield connection
@@ -347,7 +347,7 @@ def test_a_page_of_executions_reads_a_page_of_each_partition(filled: Connection,
 
 @pytest.mark.parametrize("plan", ["custom", "generic"])
 def test_an_execution_by_id_is_looked_for_in_one_partition(filled: Connection, plan: str) -> None:
-    # Of half a day ago: its partition is large at any time of the day; of a few rows a look would read them all.
+    # Half a day old: its partition is always large. A small one would be read completely.
     (one,) = records(
         filled,
         "select workspace_id, execution_id from kronos.execution_done order by created_at desc offset %s limit 1",

@@ -1,5 +1,6 @@
-"""What q is looked for in stands in one text a row, whoever wrote it: lists find what a plain look at names, titles and
-words finds, and rows of a release before are found until the reaper has given them theirs."""
+"""q is searched in one text per row, whoever wrote the row. Lists find what a plain search of names, titles and
+descriptions finds. Rows from an earlier release, which have no text, are found until the reaper has added it.
+"""
 
 import random
 import uuid
@@ -55,18 +56,18 @@ Asked: TypeAlias = dict[str, str | datetime | uuid.UUID | None]
 
 
 def one_shot(connection: Connection, endpoint: EndpointRow, title: str | None, tags: list[str]) -> str | None:
-    """A one-shot, which has no name and no words of a schedule; what is noted of it."""
+    """Insert a one-shot, which has no name and no description. Return its search text."""
     known = {"id": uuid.uuid4(), "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id}
     noted: str | None = value(connection, _ONE_SHOT, known | {"title": title, "tags": tags})
     return noted
 
 
 class Searched:
-    """Jobs of a workspace that anything may be called."""
+    """A workspace's jobs with arbitrary names and titles."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        endpoint = add_endpoint(connection)  # named by digits, which no q here is a part of
+        endpoint = add_endpoint(connection)  # its name is digits, which no q here matches
         other = add_endpoint(connection, endpoint.workspace_id)
         self.workspace_id = endpoint.workspace_id
         self.endpoint = value(
@@ -136,7 +137,7 @@ def _asked(searched: Searched, chance: random.Random) -> Asked:
 
 
 def _without_other_finds(searched: Searched, asked: Asked) -> bool:
-    """Whether q is found in no endpoint's name, tag or id, which the plain look does not look at."""
+    """Whether q matches no endpoint's name, tag or id, which the plain search ignores."""
     names = [*values(searched.connection, "select name from kronos.endpoints"), "t1"]
     return not any(str(asked["q"]).lower() in each.lower() for each in names)
 
@@ -184,7 +185,7 @@ def _bare(connection: Connection) -> int:
 
 @pytest.fixture
 def of_before(superuser: Connection) -> EndpointRow:
-    """450 rows of a release before, which noted no texts."""
+    """450 rows from an earlier release, without search texts."""
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, name="first")
     superuser.execute(
@@ -211,7 +212,7 @@ def test_the_reaper_gives_rows_of_before_their_texts_in_steps(superuser: Connect
     assert (_noted(superuser), _bare(superuser)) == (False, 0)
     texts = "select distinct search_text = name || E'\n\nevery minute' from kronos.jobs where workspace_id = %s"
     assert values(superuser, texts, [of_before.workspace_id]) == [True]
-    assert records(superuser, "select * from kronos.audit_pending") == []  # it changes nobody's job
+    assert records(superuser, "select * from kronos.audit_pending") == []  # it changes no job
 
 
 def test_rows_that_have_one_of_the_three_alone_get_their_texts_and_others_none(superuser: Connection) -> None:
@@ -223,7 +224,7 @@ def test_rows_that_have_one_of_the_three_alone_get_their_texts_and_others_none(s
         made[make_cron_job(superuser, endpoint)] = text
         others = ", ".join(f"{each} = {'%s' if each == alone else 'null'}" for each in ("name", "title", "description"))
         with superuser.transaction():
-            superuser.execute("set local session_replication_role = replica")  # no job is like this but a one-shot
+            superuser.execute("set local session_replication_role = replica")  # only one-shots may lack these columns
             superuser.execute("alter table kronos.jobs disable trigger user")
             superuser.execute(f"update kronos.jobs set {others} where job_id = %s".encode(), ["A", list(made)[-1]])
             superuser.execute("alter table kronos.jobs enable trigger user")
@@ -255,7 +256,7 @@ def test_a_run_of_the_reaper_does_it_and_tells_no_failure(superuser: Connection,
 
 
 def test_a_text_that_no_job_has_reads_no_job(superuser: Connection, of_before: EndpointRow) -> None:
-    assert value(superuser, "select kronos.note_search_texts('infinity')") is False  # it goes on while it has time
+    assert value(superuser, "select kronos.note_search_texts('infinity')") is False  # it continues while it has time
     assert _bare(superuser) == 0
     superuser.execute("vacuum analyze kronos.jobs")
     with told_plans(superuser) as plans:
@@ -267,4 +268,4 @@ def test_a_text_that_no_job_has_reads_no_job(superuser: Connection, of_before: E
     assert found == []
     (search,) = [plan for plan in plans if "v_text in" in plan]
     assert "Index Only Scan Backward using jobs_searched" in search
-    assert not any("lower(job.title)" in plan for plan in plans)  # there are no rows of before any more
+    assert not any("lower(job.title)" in plan for plan in plans)  # no rows of earlier releases are left

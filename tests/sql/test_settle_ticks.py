@@ -1,4 +1,4 @@
-"""Before a job changes, the ticks of the version in force are accounted for; the next version begins right there."""
+"""Before a job changes, the ticks of the current version are accounted for; the next version begins at that instant."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ def view(pool: Pool, endpoint: EndpointRow) -> WorkspaceView:
 
 @pytest.fixture
 def due(superuser: Connection, endpoint: EndpointRow) -> tuple[uuid.UUID, datetime]:
-    """A job whose one tick of the day is the present minute, not yet rung."""
+    """A job whose one tick of the day is the current minute, which has not been rung."""
     tick: datetime = value(superuser, "select date_trunc('minute', now())")
     return make_cron_job(
         superuser, endpoint, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick, is_registered=True
@@ -76,7 +76,7 @@ async def test_the_ticks_of_a_pause_are_skipped_as_one_row(
 async def test_a_suspended_workspaces_ticks_are_skipped_whatever_is_changed(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, due: tuple[uuid.UUID, datetime], change: str
 ) -> None:
-    """By the release before, or by hand: this one refuses it."""
+    """Only the previous release, or an operator, can make this change: this release rejects it."""
     suspend_by_hand(superuser, endpoint)
     if change == "cancel":
         await changes.cancel(view.even_suspended, str(due[0]))
@@ -103,8 +103,9 @@ async def test_a_suspended_workspaces_job_is_replaced_without_an_entry_and_its_d
 async def test_a_pause_that_has_run_out_ends_before_the_job_is_changed(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, tick: datetime
 ) -> None:
-    """Nobody has looked since: the ticks before its end are skipped, those from then on run, and the change meets an
-    ACTIVE job."""
+    """The end of the pause has not been noticed yet. Ticks before the end are skipped, those from then on run, and the
+    change applies to an ACTIVE job.
+    """
     hour = tick.replace(minute=0)
     job_id = paused_until(superuser, endpoint, hour, cron="*/30 * * * *", next_tick_at=hour - 3 * HOUR, **ALL)
     paused = await pauses.pause(view, str(job_id), {}, actor="k")
@@ -194,7 +195,7 @@ def test_the_next_version_begins_where_the_one_before_was_settled(superuser: Con
         superuser.execute("select kronos.settle_ticks(%s)", [job_id])
         settled_at = value(superuser, "select current_setting('kronos.settled_at')::timestamptz")
         assert before <= settled_at <= value(superuser, "select clock_timestamp()")
-        # Had the settling taken place at a minute's very beginning, the minute would be the old version's.
+        # If the settling took place exactly at the beginning of a minute, that minute would belong to the old version.
         superuser.execute("select set_config('kronos.settled_at', '2099-01-01 00:00:00.000001+00', true)")
         assert value(superuser, first) == datetime.fromisoformat("2099-01-01 00:01:00+00:00")
     assert value(superuser, first) <= value(superuser, "select now() + interval '1 minute'")
@@ -234,7 +235,7 @@ async def test_resuming_a_workspace_that_was_not_suspended_skips_nothing(
 async def test_a_tick_that_was_accounted_for_before_the_clock_was_set_back_is_no_other_versions(
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, change: str
 ) -> None:
-    """Found by the soak: a change after such a step had the tick a second time, by the new version."""
+    """Found by the soak test: after such a step, a change delivered the tick a second time, for the new version."""
     clock, noon = Clock(superuser), datetime(2026, 1, 1, 12, tzinfo=UTC)
     clock.stand(noon - timedelta(seconds=30))
     job_id = make_cron_job(

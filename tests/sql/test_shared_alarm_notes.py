@@ -1,5 +1,6 @@
-"""What a transaction notes of shared entries: what it gives and takes is done as a whole; and where nobody waits for an
-answer, what pg_cron refuses undoes nothing else."""
+"""A transaction's notes of shared entries: what it adds and removes is applied as a whole. Where no caller waits for an
+answer, an error of pg_cron undoes nothing else.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def sharing(superuser: Connection) -> Connection:
 
 @contextmanager
 def away(connection: Connection, of: str = "unschedule(bigint)") -> Iterator[None]:
-    """pg_cron has no such function: nobody can remove an entry, or write one."""
+    """Rename one of pg_cron's functions, so that entries cannot be removed, or not be written."""
     name, _, arguments = of.partition("(")
     connection.execute(f"alter function cron.{of} rename to away".encode())
     try:
@@ -40,7 +41,7 @@ def away(connection: Connection, of: str = "unschedule(bigint)") -> Iterator[Non
 def test_a_transaction_that_gives_an_alarm_a_job_and_takes_one_leaves_it_an_entry(
     sharing: Connection, gives_first: bool
 ) -> None:
-    """The one that goes had none: it was paused."""
+    """The one that ends had no entry, because it was paused."""
     paused = make_cron_job(sharing, cron=NINE, status="PAUSED")
     with sharing.transaction():
         if gives_first:
@@ -77,7 +78,7 @@ def test_a_ring_keeps_its_ticks_where_the_entry_of_a_job_that_ends_cannot_be_rem
 def test_a_ring_does_not_wait_for_who_holds_an_alarm(sharing: Connection, database_url: str) -> None:
     last = add(sharing, NINE, max_runs=1)
     sharing.execute("update kronos.pointers set next_tick_at = kronos.now() where job_id = %s", [last])
-    with psycopg.connect(database_url) as holder:  # as one whose commit takes for ever
+    with psycopg.connect(database_url) as holder:  # like a session whose commit never ends
         holder.execute(_HOLD, [NINE])
         assert value(sharing, "select kronos.ring_some()") == 1
         assert value(sharing, _EXECUTIONS, [[last]]) == 1
@@ -107,7 +108,7 @@ def test_an_answer_is_not_given_for_an_entry_that_could_not_be_removed(sharing: 
 def test_jobs_whose_shared_entries_pg_cron_refuses_have_still_to_follow_their_workspace(
     sharing: Connection, to: str, of: str
 ) -> None:
-    """As with entries of their own: the workspace has turned, jobs_left says what is missing, and why."""
+    """As with entries of their own: the workspace has changed, and jobs_left says what is missing and why."""
     endpoint = add_endpoint(sharing)
     made = [add(sharing, cron, endpoint) for cron in (NINE, "0 10 * * *")]
     if to == "resume":
@@ -136,7 +137,7 @@ select operation_id
 
 
 def _delete(connection: Connection, endpoint: EndpointRow) -> uuid.UUID:
-    """As the request does that begins a deletion."""
+    """Begin a deletion, as the request does."""
     with connection.transaction():
         connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
         return uuid_of(connection, _DELETE, [endpoint.workspace_id])
@@ -175,11 +176,12 @@ def test_a_deletions_step_that_cannot_remove_a_shared_entry_is_done_again(
 
 @pytest.mark.parametrize("folded", [0, 1], ids=["shared", "folded"])
 def test_a_session_plans_what_a_creation_asks_once(sharing: Connection, folded: int) -> None:
-    """For an array PostgreSQL plans each call anew, as it takes its length for a better guess: a third of a creation's
-    CPU time."""
+    """With an array as the parameter, PostgreSQL plans each call again, because its length gives a better estimate.
+    That was a third of a creation's CPU time.
+    """
     endpoint = add_endpoint(sharing)
     sharing.execute("update kronos.alarm_setting set folded = %s", [folded])
-    for _ in range(7):  # five with plans of their own, then PostgreSQL chooses
+    for _ in range(7):  # five custom plans, then PostgreSQL chooses
         add(sharing, NINE, endpoint)
     planned: list[str] = []
     sharing.add_notice_handler(
@@ -188,5 +190,5 @@ def test_a_session_plans_what_a_creation_asks_once(sharing: Connection, folded: 
     sharing.execute("set client_min_messages = log")
     sharing.execute("set log_planner_stats = on")
     add(sharing, NINE, endpoint)
-    assert planned, "PostgreSQL says what it plans"
+    assert planned, "PostgreSQL logs what it plans"
     assert [each for each in planned if "PL/pgSQL function" in each] == []

@@ -1,5 +1,6 @@
-"""Jobs that ring alike share one entry of pg_cron: written with the first, removed with the last, in the job's own
-transaction, no matter how many are made and ended at once."""
+"""Jobs with the same alarm share one entry of pg_cron: written with the first, removed with the last, in the job's own
+transaction, however many are created and ended at the same time.
+"""
 
 import random
 import threading
@@ -128,7 +129,7 @@ def test_an_answer_names_the_entry_and_its_number_once_it_has_one(sharing: Conne
 
 
 def test_no_text_in_the_transactions_setting_is_scheduled_unless_a_job_has_it(sharing: Connection) -> None:
-    """The API's role may set it; what is written comes from jobs' rows alone."""
+    """The API's role may set it, but entries are written only from jobs' rows."""
     endpoint = add_endpoint(sharing)
     with acting_as(sharing, "kronos_api"), sharing.transaction():
         sharing.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
@@ -141,7 +142,7 @@ def test_jobs_of_one_alarm_are_made_side_by_side(sharing: Connection, second: Co
     add(sharing, NINE)
     with sharing.transaction():
         make_cron_job(sharing, cron=NINE, is_registered=True)
-        add(second, NINE)  # would not return if it waited for the other, which is not over yet
+        add(second, NINE)  # would not return if it waited for the other transaction
     assert value(sharing, "select count(*) from kronos.jobs where alarm = %s", [NINE]) == 3
 
 
@@ -183,7 +184,7 @@ def test_a_job_that_is_made_while_the_last_ends_has_the_entry(sharing: Connectio
 def test_twenty_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_there_once_or_not(
     sharing: Connection, database_url: str
 ) -> None:
-    """Several alarms in one transaction, in any order: nobody waits in a circle."""
+    """Several alarms in one transaction, in any order, cause no deadlock."""
     endpoint = add_endpoint(sharing)
     together = threading.Barrier(20)
 
@@ -216,7 +217,7 @@ def test_twenty_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_ther
 
 
 def test_switching_there_and_back_leaves_no_job_without_a_ring(superuser: Connection) -> None:
-    """Step by step, as far as a run of the reaper comes; each step is committed, and what is left goes on later."""
+    """Step by step, as far as one run of the reaper gets. Each step is committed, and later runs continue."""
     drawn = random.Random(15)
     endpoint = add_endpoint(superuser)
     with superuser.transaction():
@@ -234,8 +235,8 @@ def test_switching_there_and_back_leaves_no_job_without_a_ring(superuser: Connec
             assert uncovered(superuser) == []
             if done["left"]["entries"] == 0:
                 break
-            add(superuser, "1 1 * * *")  # whatever happens meanwhile
-        assert steps > 2, "all of it was one step: the test saw no switch under way"
+            add(superuser, "1 1 * * *")  # changes go on meanwhile
+        assert steps > 2, "all of it was one step: the test saw no switch in progress"
         assert values(superuser, "select * from kronos.pg_cron_drift()") == []
         own = own_entries(superuser)
         assert (own == []) == (wanted == "shared")
@@ -245,7 +246,7 @@ def test_switching_there_and_back_leaves_no_job_without_a_ring(superuser: Connec
 def test_no_shared_entry_goes_while_one_is_missing_unless_nothing_was_switched_for_long(
     sharing: Connection, second: Connection
 ) -> None:
-    """Until the ring of each job is there again, the one that is left over may be what rings for it."""
+    """Until each job has its own ring again, the remaining shared entry may be what rings for it."""
     add(sharing, NINE)
     sharing.execute("delete from cron.job where schedule = %s", [NINE])
     with acting_as(sharing, "kronos_cron"):

@@ -1,5 +1,6 @@
-"""dst_gap SHIFT_BY_GAP: a local time that does not exist moves by the gap's length; worked out by hand, and by brute
-force over zones."""
+"""dst_gap SHIFT_BY_GAP: a local time that does not exist moves by the length of the gap. Computed by hand, and compared
+with brute force over many zones.
+"""
 
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -38,7 +39,7 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
         ("0 2 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:00 shifted", "30 02:00"]),
         ("0,30 2 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:00 shifted", "29 03:30 shifted", "30 02:00"]),
         ("*/20 2 * * *", "Europe/Berlin", "2026-03-29 01:10", ["29 03:20 shifted", "29 03:40 shifted", "30 02:00"]),
-        # one with a tick that is there anyway, and in its place among those
+        # one that coincides with an existing tick, and its order among those
         ("30 2,3 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:30 shifted", "30 02:30", "30 03:30"]),
         ("0 2-4 * * *", "Europe/Berlin", "2026-03-28 12:00", ["29 03:00 shifted", "29 04:00", "30 02:00"]),
         (
@@ -48,10 +49,10 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
             ["29 01:30", "29 03:00 shifted", "29 03:30 shifted", "30 01:00"],
         ),
         ("15 2,3 * * *", "Europe/Berlin", "2026-03-29 01:05", ["29 03:15 shifted", "30 02:15"]),
-        # the hour field begins with a star: real instants, of which none is missing
+        # the hour field begins with a star: real instants, none of which is missing
         ("30 * * * *", "Europe/Berlin", "2026-03-29 00:00", ["29 01:30", "29 03:30"]),
         ("30 */2 * * *", "Europe/Berlin", "2026-03-28 22:30", ["29 00:30", "29 04:30"]),
-        # by date and weekday of the time that is not there
+        # by the date and weekday of the missing time
         ("30 2 * 3 0L", "Europe/Berlin", "2026-03-01 00:00", ["29 03:30 shifted"]),
         # half an hour, at 02:00
         ("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 00:00", ["04 02:45 shifted", "05 02:15"]),
@@ -63,9 +64,9 @@ def given(cron: str, zone: str, after: str, count: int = 0) -> dict[str, object]
         ),
         # two hours, at 01:00 UTC
         ("30 1,2 * * *", "Antarctica/Troll", "2026-03-28 12:00", ["29 03:30 shifted", "29 04:30 shifted", "30 01:30"]),
-        # at midnight, into the same day
+        # at midnight, within the same day
         ("0 0 * * *", "America/Santiago", "2026-09-05 12:00", ["06 01:00 shifted", "07 00:00"]),
-        # whole days: the 30th of December 2011, the 21st of August 1993, New Year's Eve of 1994
+        # whole days: 30 December 2011, 21 August 1993, New Year's Eve 1994
         ("0 9 * * *", "Pacific/Apia", "2011-12-29 12:00", ["29 09:00", "31 09:00 shifted", "01 09:00"]),
         ("0 9 30 12 *", "Pacific/Apia", "2011-12-01 12:00", ["31 09:00 shifted"]),
         ("59 23 30 12 *", "Pacific/Apia", "2011-12-31 09:58", ["31 23:59 shifted"]),
@@ -158,7 +159,7 @@ def test_around_the_gaps_of_all_zones_each_minute_was_looked_at(shared: Connecti
             0,
             0,
         ):
-            continue  # Python's tzdata is of another release, or the zone has no whole minutes
+            continue  # Python's tzdata is of another release, or the zone has offsets with seconds
         cron = around(random, change + old, new - old)
         begin, end = change - random.randrange(1, 30 * 60) * 60, change + random.randrange(1, 50 * 60) * 60
         case = {
@@ -184,8 +185,9 @@ def offset(clock: ZoneInfo, second: int) -> int:
 
 
 def around(random: Random, local: int, gap: int) -> str:
-    """A text of fixed hours that names a time in the gap, which begins when the clocks would read `local`, and a few
-    after it."""
+    """A cron text with fixed hours that names a time in the gap, and some times after it. The gap begins where the
+    clocks would show `local`.
+    """
     inside = datetime.fromtimestamp(local + random.randrange(gap), UTC)
     minutes = {inside.minute, *random.choices(range(0, 60, 5), k=random.randrange(3))}
     hours = {inside.hour, *((inside.hour + n) % 24 for n in random.choices(range(4), k=random.randrange(3)))}
@@ -196,8 +198,9 @@ def around(random: Random, local: int, gap: int) -> str:
 
 
 def brute_force(cron: str, clock: ZoneInfo, begin: int, end: int) -> list[datetime]:
-    """Each minute from begin up to, but not, end at which the clocks show a named time, or would, had they not been put
-    forward."""
+    """Each minute from `begin` until `end`, exclusive, at which the clocks show a named time, or would show it if they
+    had not gone forward.
+    """
     reading = read(cron)
     found: list[datetime] = []
     shown: set[datetime] = set()
@@ -207,7 +210,7 @@ def brute_force(cron: str, clock: ZoneInfo, begin: int, end: int) -> list[dateti
         shown.add(local)
         before = offset(clock, second - 24 * 3600)
         would = at(second + before)
-        # It would show it, and no minute does: neither now nor, for this long gap is over by then, before or after.
+        # The clocks would show it, and no minute does: not now, nor (the gap has ended by then) before or after.
         is_left_out = (
             before < offset(clock, second) and offset(clock, second - (offset(clock, second) - before)) == before
         )

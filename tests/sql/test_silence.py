@@ -1,4 +1,4 @@
-"""Whether pg_cron rings is seen by its heartbeats, and a worker rings in its place while it does not."""
+"""pg_cron's heartbeats show whether it rings; while it does not, a worker rings in its place."""
 
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ SILENCE = timedelta(seconds=90)
 
 
 def silence(connection: Connection, *, since: timedelta) -> None:
-    """The last heartbeat was so long ago."""
+    """Make the last heartbeat that old."""
     connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
     connection.execute(
         "update kronos.heartbeats set rang_at = now() - %s where job_id = %s", [since, internal(connection, "reaper")]
@@ -33,7 +33,7 @@ def silence(connection: Connection, *, since: timedelta) -> None:
 
 
 def look(connection: Connection, after: timedelta, unheard_since: datetime | None = None) -> Record:
-    """What a worker's look at pg_cron finds and does."""
+    """Check pg_cron as a worker does. Return what it found and did."""
     with acting_as(connection, "kronos_worker"):
         (found,) = records(connection, "select * from kronos.ring_if_silent(%s, %s)", [after, unheard_since])
     return found
@@ -78,7 +78,7 @@ def test_a_heartbeat_ahead_of_the_clock_is_no_sign_of_life(superuser: Connection
 def test_one_ahead_by_what_a_clock_is_slewed_by_is(superuser: Connection) -> None:
     silence(
         superuser, since=-timedelta(seconds=4.9)
-    )  # below 5 s, and ahead for as long as can be: the clock catches up with it
+    )  # less than 5 s ahead, and for as long as possible: the clock catches up with it
     assert rung(superuser, timedelta(milliseconds=1)) is None
 
 
@@ -89,13 +89,14 @@ def test_a_worker_rings_in_silent_pg_crons_place_for_all_that_is_due(superuser: 
         "update tests.jobs set next_tick_at = %s where job_id = %s", [tick, internal(superuser, "reaper")]
     )
     silence(superuser, since=timedelta(days=1))
-    # The test's server is young, and silence begins at its start: so how long must be less than its age.
+    # The test's server is young, and silence begins at its start at the earliest, so the threshold must be less than
+    # its age.
     found = look(superuser, timedelta(milliseconds=1))
     assert (found["executions"], found["is_silent"], found["is_heard"], found["is_left"]) == (3, True, False, False)
     assert [len(live(superuser, job_id)) for job_id in job_ids] == [1, 1, 1]
-    assert internal(superuser, "reaper") in found["internal_jobs"]  # to be run after the ring, each alone
+    assert internal(superuser, "reaper") in found["internal_jobs"]  # to be run after the ring, each by itself
     assert in_its_place(superuser, "reaper") is True
-    assert in_its_place(superuser, "reaper") is False, "it is not due any more"
+    assert in_its_place(superuser, "reaper") is False, "it is no longer due"
     assert [row["status"] for row in done(superuser, internal(superuser, "reaper"))][-1:] == ["SUCCESS"]
     # Only pg_cron's own rings are its heartbeat.
     assert value(superuser, "select now() - max(rang_at) > interval '1 hour' from kronos.heartbeats") is True
@@ -113,7 +114,7 @@ def test_a_worker_rings_until_pg_cron_is_heard_after_what_may_have_kept_it(
     found = look(superuser, SILENCE, value(superuser, "select now() - interval '9 seconds'"))
     assert (found["executions"], found["is_silent"], found["is_heard"], found["internal_jobs"]) == (1, False, False, [])
     assert len(live(superuser, job_id)) == 1
-    silence(superuser, since=-timedelta(hours=1))  # of before the clock was set back
+    silence(superuser, since=-timedelta(hours=1))  # from before the clock was set back
     assert look(superuser, SILENCE, before)["is_heard"] is False
 
 
@@ -148,7 +149,9 @@ def test_readiness_counts_entries_and_silence(superuser: Connection) -> None:
 
 
 def test_only_alarms_of_entries_that_are_there_say_that_pg_cron_cannot_ring(superuser: Connection) -> None:
-    """After a move to another port the minute's edge may come before the new entries: those that failed are gone."""
+    """After a move to another port, a minute may begin before the new entries are written. The failed entries no longer
+    exist then.
+    """
     failed = """
         insert into cron.job_run_details (jobid, runid, username, command, status, return_message)
         values (%s, nextval('cron.runid_seq'), 'kronos_cron', %s, 'failed', 'connection failed')

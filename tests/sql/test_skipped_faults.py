@@ -1,5 +1,6 @@
-"""Ticks that are to be skipped and that nobody can name, as the schedule is malformed: the pointer stays, and why is
-said."""
+"""Ticks to be skipped that cannot be computed because the schedule is malformed: the pointer stays, and the fault is
+reported.
+"""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Live CRON jobs by name and by next tick: each order is an index's, page by page, whatever else there is."""
+"""Live CRON jobs by name and by next tick: each order comes from an index, page by page, whatever other jobs exist."""
 
 import uuid
 from dataclasses import fields
@@ -16,7 +16,7 @@ _NOTHING = dict.fromkeys(
     ("endpoint", "status", "tag", "q", "created_after", "created_before", "after_name", "after_at", "after_id")
 )
 _COLUMNS = [each.name for each in fields(SortedJob)]
-# As many as a planner sorts no more of its own accord.
+# So many that the planner does not choose to sort them.
 _MANY = """
 with job as (
     insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, input, cron, timezone,

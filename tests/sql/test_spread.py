@@ -1,4 +1,4 @@
-"""A job that a plan of the load has moved runs later by its offset; its ticks stay what they are."""
+"""A job that a plan of the load has moved runs later by its offset; its ticks do not change."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,7 +58,7 @@ _SPREAD = "select * from kronos.movable_jobs(%(from)s, %(to)s, %(limit)s)"
 def movable_jobs(
     connection: Connection, endpoint: EndpointRow, since: datetime, days: int, limit: int = 10
 ) -> list[dict[str, Any]]:
-    """As the API asks, of the endpoint's workspace."""
+    """The query of the API, for the endpoint's workspace."""
     with acting_as(connection, "kronos_api"), connection.transaction():
         connection.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
         return list(records(connection, _SPREAD, {"from": since, "to": since + timedelta(days=days), "limit": limit}))
@@ -77,13 +77,13 @@ def test_jobs_that_allow_it_and_when_they_tick(superuser: Connection) -> None:
     assert len(movable_jobs(superuser, endpoint, NOON - timedelta(days=1), 2, limit=1)) == 1
     assert set(found) == {daily, until}
     assert (found[daily]["spread_seconds"], found[daily]["offset_seconds"], found[daily]["number"]) == (600, 60, 2)
-    assert found[until]["spread_seconds"] == 89, "a run that is moved beyond its deadline is none"
+    assert found[until]["spread_seconds"] == 89, "a run must not move beyond its deadline"
     assert sum(bits.bit_count() for bits in found[until]["minutes"]) == 1
     assert sum(bits.bit_count() for bits in found[daily]["minutes"]) == 2
 
 
 def test_the_clocks_change_is_in_the_hours(superuser: Connection) -> None:
-    """On 29 March 2026 Berlin has no 02:30: the tick is at 03:00, an hour earlier in UTC than the day before."""
+    """On 29 March 2026 Berlin has no 02:30. The tick is at 03:00, an hour earlier in UTC than on the day before."""
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """

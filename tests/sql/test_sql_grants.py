@@ -1,4 +1,4 @@
-"""Who may make jobs by SQL, of which workspace, and that such a role reaches nothing else."""
+"""Which roles may make jobs by SQL, in which workspace, and that such a role reaches nothing else."""
 
 import uuid
 
@@ -65,7 +65,7 @@ def test_a_call_leaves_no_setting_behind(app: App) -> None:
 
 
 def test_the_role_reaches_nothing_else(shared: Connection, app: App) -> None:
-    """Of all tables, views and functions that lend rights: the two."""
+    """Of all tables, views and security definer functions, it reaches only the two."""
     reachable = values(
         shared,
         "select relname from pg_class where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p', 'v')"
@@ -143,7 +143,7 @@ def test_an_upgrade_grants_again_what_a_new_function_has_lost(shared: Connection
 
 
 def test_an_upgrade_grants_nothing_to_a_role_that_got_an_old_name(shared: Connection, app: App) -> None:
-    """The workspace is noted by the role's name, which outlives the role."""
+    """The grant is stored under the role's name, which outlives the role."""
     shared.execute(f"drop owned by {app.role}; drop role {app.role}; create role {app.role} login")
     shared.execute((sql.root() / "grants.sql").read_text(encoding="utf-8"))
     with psycopg.connect(shared.info.dsn, password=shared.info.password) as connection:

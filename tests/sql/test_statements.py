@@ -1,5 +1,6 @@
-"""Every statement that Python runs is prepared and planned as the role that runs it; its columns are its dataclass's
-fields."""
+"""Every statement that Python runs can be prepared and planned as the role that runs it, and its columns are its
+dataclass's fields.
+"""
 
 import dataclasses
 import datetime
@@ -41,7 +42,7 @@ _PYTHON = {
 
 
 def as_postgres_says(annotation: object) -> object:
-    """A field's type without None, Literal and parameters; JSON of any shape is a dict to PostgreSQL's jsonb."""
+    """A field's type without None, Literal and parameters. Any JSON is a dict, as for PostgreSQL's jsonb."""
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         parts = [part for part in typing.get_args(annotation) if part is not types.NoneType]
         if all(typing.get_origin(part) is typing.Literal for part in parts):
@@ -70,15 +71,15 @@ def test_a_statement_is_plannable_by_its_role_and_returns_its_dataclass(
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         connection.execute(f"set role {role_of(statement.name)}")
         parameters, columns = prepared_columns(connection, statement.text)
-        # PREPARE looks at names and types; privileges are looked at when the plan is about to run, which EXPLAIN does
-        # without running it.
+        # PREPARE checks names and types. Privileges are checked before a plan runs, which EXPLAIN does without running
+        # it.
         connection.execute("set plan_cache_mode = force_generic_plan")
         arguments = f"({', '.join(['null'] * parameters)})" if parameters else ""
         assert connection.execute(f"explain execute checked{arguments}").fetchall()
     hints = typing.get_type_hints(statement.row)
     fields = [(name, as_postgres_says(hint)) for name, hint in hints.items()]
     assert [name for name, _ in columns] == [name for name, _ in fields]
-    assert issubclass(statement.row, tuple) or dataclasses.is_dataclass(statement.row), "its columns make no row of it"
+    assert issubclass(statement.row, tuple) or dataclasses.is_dataclass(statement.row), "must be a tuple or dataclass"
     # The worker takes ids and JSON as PostgreSQL writes them, in tuples.
     python = _PYTHON | (dict.fromkeys(("uuid", "jsonb"), str) if issubclass(statement.row, tuple) else {})
     assert [(name, python[type_name]) for name, type_name in columns] == fields
@@ -88,11 +89,11 @@ _WRITING = re.compile(r"\b(?:insert|update|delete|merge|truncate|call|lock|nextv
 
 
 def test_what_counts_as_a_read_changes_nothing(module_database_url: str) -> None:
-    """It is sent again where its answer was lost, or told as "nothing was changed": it writes no table, and calls no
-    function that may.
+    """When the answer to a read is lost, the read is sent again, or the error says "nothing was changed". So it must
+    not write a table or call a function that may.
 
-    kronos.clock() is volatile because it reads a clock. A key that is asked for twice takes requests twice: the first
-    are lost until the minute ends.
+    kronos.clock() is volatile because it reads a clock. Asking for a key twice takes requests twice; the first ones are
+    lost until the minute ends.
     """
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         volatile = {
@@ -130,7 +131,7 @@ def test_each_block_tells_nothing_by_star_and_no_block_is_defined_twice() -> Non
 
 
 def test_what_is_asked_often_is_short_enough_for_the_driver_to_remember_how_it_read_it() -> None:
-    """Beyond 4,096 bytes or 50 parameters psycopg takes a statement apart each time that it is sent."""
+    """Beyond 4,096 bytes or 50 parameters, psycopg parses a statement each time it is sent."""
     rare = {"job_changes.replace_cron_job", "explain.get_facts"}
     often = [
         each
@@ -141,6 +142,6 @@ def test_what_is_asked_often_is_short_enough_for_the_driver_to_remember_how_it_r
 
 
 def test_no_statement_has_a_literal_over_several_lines() -> None:
-    """The layout of its lines is left out."""
+    """Otherwise, removing the layout of its lines would change it."""
     lines = [(name, re.sub(r"--[^']*$", "", line)) for name, text in sql.texts().items() for line in text.splitlines()]
     assert [(name, line) for name, line in lines if line.count("'") % 2] == []

@@ -1,11 +1,11 @@
-"""How full quotas of alarms are, as /metrics has it: bounded in workspaces, and never without the fullest."""
+"""How full quotas of alarms are, for /metrics: a limited number of workspaces, always including the fullest."""
 
 from factory import add_endpoint
 from sql_factory import Connection, make_cron_job, records, value
 
 
 def crowded(connection: Connection, slug: str, *, most: int | None, crons: tuple[str, ...]) -> None:
-    """A workspace with that quota, and a job for each of these."""
+    """A workspace with that quota, and a job for each cron text."""
     endpoint = add_endpoint(connection)
     for cron in crons:
         make_cron_job(connection, endpoint, cron=cron)
@@ -21,7 +21,7 @@ def told(connection: Connection, most: int) -> dict[str, tuple[int, int]]:
 
 
 def test_of_many_workspaces_those_that_can_be_full_are_told(superuser: Connection) -> None:
-    """Not the first by their names: of a fifty-first nobody was ever told."""
+    """Not the first by name: a fifty-first workspace would never be reported."""
     for nth in range(3):
         crowded(superuser, f"a-roomy-{nth}", most=100, crons=("0 * * * *",))
     crowded(superuser, "m-spread", most=4, crons=("1 * * * *", "2 * * * *", "3 * * * *"))

@@ -1,4 +1,4 @@
-"""Heartbeats and incidents in numbers, as /metrics has them."""
+"""The numbers of heartbeats and incidents, for /metrics."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def counted(connection: Connection, most: int = 10_000) -> dict[str, Any]:
 
 
 def test_each_heartbeat_is_counted_once_as_it_is_and_shown(superuser: Connection) -> None:
-    """As the API says of each."""
+    """In the state that the API shows for it."""
     clock = Clock(superuser)
     assert counted(superuser) == {"states": {}, "unaccounted_seconds": 0, "incidents": {}}
     clock.stand(NOON - 61 * MINUTE)
@@ -54,7 +54,7 @@ def test_each_heartbeat_is_counted_once_as_it_is_and_shown(superuser: Connection
     assert found["states"] == {row["state"]: row["number"] for row in records(superuser, shown)} == states
     assert found["unaccounted_seconds"] == 0
     assert sum(counted(superuser, 3)["states"].values()) == 3
-    clock.stand(NOON + 15 * MINUTE)  # late is due since ten minutes after noon
+    clock.stand(NOON + 15 * MINUTE)  # `late` has been due since ten minutes past noon
     assert counted(superuser)["unaccounted_seconds"] == 300
 
 

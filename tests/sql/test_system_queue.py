@@ -1,4 +1,4 @@
-"""What waits for a worker in numbers, as /metrics has it."""
+"""The number of executions that wait for a worker, for /metrics."""
 
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ def counted(connection: Connection, *, endpoints: int = 1000, most: int = 10_000
 
 
 def slug(connection: Connection, endpoint: EndpointRow) -> str:
-    """Of its workspace."""
+    """The slug of the endpoint's workspace."""
     found: str = value(
         connection, "select slug from kronos.workspaces where workspace_id = %s", [endpoint.workspace_id]
     )
@@ -61,7 +61,7 @@ def test_endpoints_of_one_workspace_are_one_row_a_transport(superuser: Connectio
 
 
 def test_what_waits_at_many_endpoints_is_read_once(superuser: Connection) -> None:
-    """Not once for each of them: 9,000 executions of 200 endpoints were 1,800,000 rows to compare."""
+    """Not once per endpoint: for 9,000 executions of 200 endpoints, that compared 1,800,000 rows."""
     for _ in range(_ENDPOINTS):
         add_executions(superuser, add_endpoint(superuser), _EACH)
     superuser.execute("analyze kronos.execution_live, kronos.endpoints, kronos.endpoint_gate, kronos.workspaces")

@@ -1,5 +1,4 @@
-"""A run that is both to be delivered and in the history stops nothing: the history stays, and what was done now is
-recorded."""
+"""A run that is both live and in the history stops nothing: the history stays, and the new result is recorded."""
 
 import uuid
 from collections.abc import Callable

@@ -1,5 +1,6 @@
-"""A workspace's jobs follow its suspension in steps: whatever happens between two of them, each tick is told once, by
-its instant."""
+"""A workspace's jobs follow its suspension in steps. Whatever happens between two of them, each tick is accounted for
+once, by its own instant.
+"""
 
 import random
 import uuid
@@ -20,7 +21,7 @@ ALL = {"catch_up_policy": "ALL", "catch_up_window_seconds": 86400}
 
 @pytest.fixture
 def jobs(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Callable[..., list[uuid.UUID]]:
-    """Makes jobs with entries whose next tick was ten minutes ago."""
+    """Make jobs with entries whose next tick was ten minutes ago."""
 
     def make(count: int, **columns: Any) -> list[uuid.UUID]:
         made: dict[str, Any] = {"next_tick_at": tick - 10 * MINUTE, "ticks_from": tick - 11 * MINUTE, **ALL, **columns}
@@ -33,7 +34,9 @@ def jobs(superuser: Connection, endpoint: EndpointRow, tick: datetime) -> Callab
 def test_ticks_go_by_the_instants_however_late_their_jobs_follow(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime, steps: int
 ) -> None:
-    """Suspended, resumed, suspended and resumed again before the jobs had followed the first."""
+    """The workspace is suspended, resumed, suspended and resumed again before the jobs have followed the first
+    suspension.
+    """
     made = jobs(2)
     for to, ago in (("suspend", 7.5), ("resume", 5.5), ("suspend", 3.5), ("resume", 1.5)):
         turn(superuser, endpoint, to, at=tick - ago * MINUTE)
@@ -41,7 +44,7 @@ def test_ticks_go_by_the_instants_however_late_their_jobs_follow(
             follow(superuser, endpoint, limit=1)
         superuser.execute(
             "select kronos.account_all(%s)", [tick - ago * MINUTE]
-        )  # a ring takes nothing that is not its own
+        )  # a ring takes only ticks that it may account for
     follow_all(superuser, endpoint)
     superuser.execute("select kronos.account_all(%s)", [tick])
     superuser.execute("select kronos.account_all(%s)", [tick])
@@ -106,7 +109,7 @@ def test_a_workspace_turns_while_a_step_is_under_way_only_after_it(
     turn(superuser, endpoint, "suspend")
     with psycopg.connect(database_url) as stepping, psycopg.connect(database_url) as turning:
         stepping.execute("select kronos.turn_some(%s, 1)", [endpoint.workspace_id])
-        assert follow(superuser, endpoint) == 0  # one at a time; and it waits for nobody
+        assert follow(superuser, endpoint) == 0  # one step at a time; another one does not wait
         turning.execute("select set_config('kronos.workspace_id', %s, true)", [str(endpoint.workspace_id)])
         turning.pgconn.send_query(b"select kronos.resume_workspace()")
         await_lock(superuser, turning, kind="advisory")
@@ -155,7 +158,7 @@ def test_what_was_left_behind_is_tried_again_at_once_where_the_clock_was_set_bac
     superuser.execute(
         "update kronos.turns set phase = 'BEHIND', behind = %s, next_at = now() + interval '1 hour'", [made]
     )
-    superuser.execute("select kronos.turn_all(clock_timestamp())")  # one of them, whatever the time
+    superuser.execute("select kronos.turn_all(clock_timestamp())")  # one of them, regardless of the time
     assert len(value(superuser, "select behind from kronos.turns")) == 1
     follow_all(superuser, endpoint)
 
@@ -196,7 +199,7 @@ def test_instants_are_in_turn_whatever_was_written_by_hand_and_where_no_job_was_
 def test_a_step_takes_no_more_ticks_than_it_may(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime
 ) -> None:
-    """Of jobs with 15,000 ticks each that may be delivered, one a step; those that are due later cost little."""
+    """Of jobs with 15,000 ticks each that may be delivered, it takes one. Jobs that are due later cost little."""
     since = tick - timedelta(days=11)
     made = jobs(2, next_tick_at=since, ticks_from=since - MINUTE, catch_up_window_seconds=20 * 86400)
     few = "select kronos.few_ticks(%s, %s, 10000)"
@@ -208,7 +211,7 @@ def test_a_step_takes_no_more_ticks_than_it_may(
 def test_whatever_happens_between_two_steps_each_tick_is_told_once(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], tick: datetime, seed: int
 ) -> None:
-    """Turns, steps, steps that are undone, rings, changes of jobs and the reaper, in any order."""
+    """Turns, steps, steps that are rolled back, rings, changes of jobs and the reaper, in any order."""
     chance = random.Random(seed)
     stranger = add_endpoint(superuser)
     made = [*jobs(3), *jobs(2, catch_up_policy="SKIP"), *jobs(1, max_runs=3)]

@@ -1,5 +1,6 @@
-"""Runs to come as their zone shows them, with the marks of clock changes and what is skipped, all as PostgreSQL reckons
-them."""
+"""Coming runs as their zone shows them, with the marks for clock changes and skipped times, all as PostgreSQL computes
+them.
+"""
 
 from datetime import UTC, date, datetime
 
@@ -25,7 +26,7 @@ def upcoming(
     overlap: str = "FIRST",
     count: int = 3,
 ) -> tuple[list[tuple[str, str | None]], list[tuple[datetime, str]]]:
-    """(local, dst) of the runs later than noon UTC of the day before, and (at, local) of what is skipped."""
+    """(local, dst) of the runs after noon UTC of the day before, and (at, local) of the skipped times."""
     after = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     given = {"cron": cron, "zone": zone, "gap": gap, "overlap": overlap, "after": after, "until": None, "count": count}
     row = connection.execute(_UPCOMING, given).fetchone()
@@ -34,7 +35,7 @@ def upcoming(
     assert isinstance(runs, list)
     assert isinstance(skipped, list)
     assert all(tick["dst"] == "skipped" for tick in skipped)
-    # What is shown is the instant itself: Python's own reading of the text, without its zone data.
+    # `local` denotes the instant itself: Python parses the text without its zone data.
     for run in runs:
         assert datetime.fromisoformat(run["local"]) == datetime.fromisoformat(run["at"]), run
     return [(run["local"], run["dst"]) for run in runs], [
@@ -49,7 +50,7 @@ def upcoming(
             "30 2 * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
             [("2026-03-29T03:00:00+02:00", "shifted"), ("2026-03-30T02:30:00+02:00", None)],
         ),
-        # 03:00 is named too: one run, and the mark tells that it stands for 02:00
+        # 03:00 is named too: it is one run, and the mark says that it stands for 02:00
         (
             "0 2,3 * * *", "Europe/Berlin", date(2026, 3, 28), "FIRST",
             [("2026-03-29T03:00:00+02:00", "shifted"), ("2026-03-30T02:00:00+02:00", None)],
@@ -70,7 +71,7 @@ def upcoming(
             "30 2 * * *", "Europe/Berlin", date(2026, 10, 24), "BOTH",
             [("2026-10-25T02:30:00+02:00", "repeated"), ("2026-10-25T02:30:00+01:00", "repeated")],
         ),
-        # 03:00 is where clocks are put back, and 02:00 the first reading that is there twice
+        # 03:00 is where clocks go back, and 02:00 the first time that they show twice
         (
             "0 2,3 * * *", "Europe/Berlin", date(2026, 10, 24), "BOTH",
             [("2026-10-25T02:00:00+02:00", "repeated"), ("2026-10-25T02:00:00+01:00", "repeated"),
@@ -92,7 +93,7 @@ def upcoming(
             "30 2 * * *", "Africa/Casablanca", date(2026, 2, 14), "FIRST",
             [("2026-02-15T02:30:00+01:00", "repeated"), ("2026-02-16T02:30:00+00:00", None)],
         ),
-        # a day that there never was
+        # a day that never existed
         (
             "0 9 * * *", "Pacific/Apia", date(2011, 12, 29), "FIRST",
             [("2011-12-29T09:00:00-10:00", None), ("2011-12-31T00:00:00+14:00", "shifted"),

@@ -1,5 +1,6 @@
 """What workers do four times a second costs the same, whatever waits, and whatever was delivered while a session reads
-an old snapshot."""
+in an old snapshot.
+"""
 
 import uuid
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ ALL = "select * from kronos.upkeep(1000)"
 
 
 def add_waiting(connection: Connection, count: int) -> uuid.UUID:
-    """So many jobs with a run that is under way and one that waits for it; the endpoint."""
+    """Insert jobs, each with a running execution and one that waits for it. Return the endpoint."""
     endpoint = add_endpoint(connection)
     connection.execute(
         """
@@ -54,7 +55,7 @@ def add_waiting(connection: Connection, count: int) -> uuid.UUID:
 
 @pytest.fixture(scope="module")
 def waiting_url(module_database_url: str) -> str:
-    """A database where ten thousand runs wait; each test undoes what it does."""
+    """A database in which ten thousand runs wait; each test rolls back what it does."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         add_waiting(connection, WAITING)
     return module_database_url
@@ -67,8 +68,9 @@ def waiting(waiting_url: str) -> Iterator[Connection]:
 
 
 def look_at_parts(connection: Connection) -> None:
-    """The session's looks are at a 32nd of what waits. By itself it finds a number that its machine needs a millisecond
-    or two for."""
+    """Make the session check a 32nd of the waiting runs at a time. By default it finds a number for which its machine
+    needs a millisecond or two.
+    """
     connection.execute("select set_config('kronos.held_parts', '32', false)")
 
 
@@ -84,7 +86,9 @@ def test_how_much_a_look_takes_follows_from_how_long_it_took(waiting: Connection
 
 @pytest.mark.parametrize("changing", [False, True])
 def test_each_that_waits_for_nothing_has_its_turn(waiting: Connection, changing: bool) -> None:
-    """Within 64 looks, though each takes another part than the one before, as on a machine that is busy at times."""
+    """Within 64 checks, even if each takes a different fraction than the one before, as on a machine that is busy at
+    times.
+    """
     waiting.execute("alter table kronos.execution_live disable trigger execution_live_releases_next")
     waiting.execute(
         "delete from kronos.execution_live where overlap_key in (select overlap_key from kronos.execution_live limit "
@@ -125,7 +129,7 @@ def test_a_workers_look_does_not_read_what_was_delivered_long_ago(superuser: Con
         superuser.execute(recent)
         assert buffers(superuser, recent) < 100
         look_at_parts(superuser)
-        assert buffers(superuser, BRIEF) * 8 < buffers(superuser, ALL), "the reader keeps what was"
+        assert buffers(superuser, BRIEF) * 8 < buffers(superuser, ALL), "the reader keeps old row versions"
 
 
 def test_a_lease_that_ended_long_ago_is_found_by_a_full_look(superuser: Connection) -> None:
@@ -150,7 +154,7 @@ def test_leases_end_each_minute_though_another_part_of_upkeep_fails(superuser: C
 
 
 def test_what_comes_to_wait_in_the_past_is_announced_a_minute_later(superuser: Connection) -> None:
-    """A transaction that was long under way, say: who asks goes by what the lease-keeper saw."""
+    """For example by a long transaction. Queries rely on what the lease-keeper has seen."""
     superuser.execute("update kronos.heartbeats set rang_at = now()")
     superuser.execute("select kronos.keep_leases()")
     assert value(

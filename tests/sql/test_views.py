@@ -1,4 +1,6 @@
-"""A view of the database: of a workspace, of the instance; nothing of either is left on the pool's connection."""
+"""A view of the database as one workspace or as the instance sees it; neither leaves anything on the pool's
+connection.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -16,19 +18,19 @@ from sql_factory import Connection, done, entries, job, live, value
 
 @pytest.fixture
 def ours(shared: Connection) -> EndpointRow:
-    """A workspace of the test's own, with a job, a waiting execution, a finished one, an attempt and a backfill."""
+    """The test's own workspace, with a job, a waiting execution, a finished one, an attempt and a backfill."""
     return furnished(shared)
 
 
 @pytest.fixture
 def theirs(shared: Connection) -> EndpointRow:
-    """A neighbour's, with the same."""
+    """A neighbor's workspace with the same contents."""
     return furnished(shared)
 
 
 @pytest.fixture
 async def pool(module_database_url: str) -> AsyncIterator[Pool]:
-    """One connection, so that each use follows the one before."""
+    """A pool of one connection, so that each use gets the same one."""
     made = Pool(module_database_url, size=1, wait_seconds=60)
     await made.open(wait=True)
     try:

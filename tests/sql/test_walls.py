@@ -1,5 +1,5 @@
-"""The walls between workspaces and roles, from the catalog: each table, role, verb and workspace; a new table without a
-stated expectation fails. And what no argument, however it is written, makes of pg_cron."""
+"""The walls between workspaces and roles: each table, role, verb and workspace; a new table without a stated
+expectation fails. And no argument, however written, changes pg_cron's commands."""
 
 import json
 import uuid
@@ -19,7 +19,7 @@ from sql.test_policies import furnished
 from sql_factory import Connection, acting_as, make_cron_job, records, value, values
 
 _ROLES = ("kronos_api", "kronos_worker", "kronos_cron")
-# s: select, i: insert, u: update, d: delete; in brackets what only some columns are open to.
+# s: select, i: insert, u: update, d: delete; in parentheses: only some columns.
 _MAY = {
     "active_executions": {"kronos_api": "s"},
     "attempts": {"kronos_api": "s"},
@@ -96,9 +96,9 @@ _MAY = {
     "workspaces": {"kronos_api": "siu", "kronos_worker": "s"},
     "zones": {"kronos_api": "s"},
 }
-"""What each role may do at all. Which rows that reaches, row level security says."""
+"""What each role may do at all. Row level security determines to which rows."""
 _OF_NOBODY = {"zones", "organizations"}
-"""Tables of no workspace that the API may reach."""
+"""Tables without a workspace that the API may access."""
 _VERBS = {"s": "select", "i": "insert", "u": "update", "d": "delete"}
 
 
@@ -147,7 +147,7 @@ def test_each_role_may_do_to_each_table_what_is_stated_here_and_nothing_else(sha
 
 
 def test_each_table_that_the_api_reaches_is_confined_for_every_verb(shared: Connection) -> None:
-    """One restrictive policy for all verbs, whose condition of reading is that of writing too."""
+    """One restrictive policy for all verbs, with the same condition for reading and writing."""
     confined = set(
         values(
             shared,
@@ -203,7 +203,7 @@ def test_no_verb_of_a_role_reaches_a_row_outside_the_workspace_that_was_entered(
                 allowed = letter in verbs
                 cursor, refused = _tried(shared, statement, params)
                 if refused is not None:
-                    # A rule of the row's own, or a trigger, may say no first where the role may: nothing was written.
+                    # A constraint or trigger may reject the row first, although the role may write.
                     is_denied = isinstance(refused, psycopg.errors.InsufficientPrivilege)
                     assert allowed or is_denied, (name, role, verb, refused)
                     assert not (allowed and is_denied) or verb in ("insert", "update") or "(" in verbs, (name, verb)
@@ -234,7 +234,7 @@ def _tried(
 
 
 def _rows(connection: Connection, table: str, columns: list[str], but: uuid.UUID | None) -> list[str]:
-    """All rows of a table but those of one workspace, each with the transaction that wrote it."""
+    """All rows of a table except one workspace's, each with the transaction that wrote it."""
     if "workspace_id" not in columns:
         return []
     is_table = value(connection, "select relkind from pg_class where oid = %s::regclass", [f"kronos.{table}"]) != "v"
@@ -249,7 +249,7 @@ def _rows(connection: Connection, table: str, columns: list[str], but: uuid.UUID
 def _statement(
     connection: Connection, verb: str, table: str, columns: list[str], other: uuid.UUID
 ) -> tuple[str, list[Any]]:
-    """Everything that the verb can do to the table; an insert makes a row of another workspace out of one of its."""
+    """All that the verb can do to the table. An insert copies a row of another workspace."""
     if verb == "select":
         return f"select {'workspace_id' if 'workspace_id' in columns else '1'} from kronos.{table}", []
     if verb == "update":
@@ -288,7 +288,7 @@ _ENTRIES = "select jobname, command, username, database, nodename, active from c
 
 
 def assert_entries(connection: Connection, others: list[Any]) -> None:
-    """Each of ours calls fire with the id in its name, as kronos_cron; others' are as they were."""
+    """Each Kronos entry calls fire with the id in its name, as kronos_cron; other entries are unchanged."""
     for entry in records(connection, _ENTRIES):
         if not entry["jobname"].startswith("kronos:"):
             continue
@@ -370,7 +370,7 @@ _TEXTS = st.one_of(
 )
 @given(texts=st.lists(_TEXTS, min_size=6, max_size=6), alarm=st.sampled_from(["*/2 * * * *", "5 4 * * *"]) | _TEXTS)
 def test_nothing_that_a_user_wrote_is_in_a_command_of_pg_cron(shared: Connection, texts: list[str], alarm: str) -> None:
-    """Written as the API's role can at the very worst: past every check of the API's own."""
+    """Written in the worst way that the API's role can, bypassing every check of the API."""
     endpoint = add_endpoint(shared)
     job_id = make_cron_job(shared, endpoint)
     others = _of_others(shared)

@@ -1,4 +1,4 @@
-"""is_zone_name knows exact names of zones without reading all of them, and takes nothing else for one."""
+"""is_zone_name knows the exact names of zones without reading all of them, and accepts nothing else."""
 
 import psycopg
 

@@ -1,4 +1,6 @@
-"""next_tick in zones against brute force: what Python's zoneinfo says that the clocks read, over three years."""
+"""next_tick in zones, compared with brute force over three years of what Python's zoneinfo says that the clocks
+show.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,8 +21,8 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 BEGIN, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 EPOCH = date(1970, 1, 1)
-# Shifts of 30 minutes, of one and of two hours; at midnight, at noon UTC, before the equator's spring and after; zones
-# that never change.
+# Shifts of 30 minutes, one hour and two hours; at midnight, at noon UTC, and in both hemispheres; and zones that never
+# change.
 ZONES = [
     *[
         "Europe/Berlin",
@@ -72,8 +74,9 @@ _GIVEN = "unnest(%s::text[], %s::text[], %s::text[], %s::text[]) with ordinality
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time without a change of clocks: from `begin` up to `end`, in minutes since 1970, they read `offset` minutes
-    more than UTC's."""
+    """A span without clock changes: from `begin` until `end`, exclusive, in minutes since 1970, the clocks are `offset`
+    minutes ahead of UTC.
+    """
 
     begin: int
     end: int
@@ -90,8 +93,9 @@ class Case:
 
 @cache
 def stretches(zone: str) -> list[Stretch]:
-    """The three years, read every hour, and every quarter of one in which clocks were changed: at no other minutes
-    since 1972."""
+    """The spans within three years. Offsets are read every hour, and every 15 minutes in an hour with a change: since
+    1972 clocks change at no other minutes.
+    """
     begin, end = (int(instant.timestamp()) // 60 for instant in (BEGIN, END))
     clock = ZoneInfo(zone)
     found: list[Stretch] = []
@@ -114,7 +118,7 @@ def offset_at(clock: ZoneInfo, minute: int) -> int:
 
 
 def readings(reading: Reading, first: int, last: int) -> Iterator[int]:
-    """The matching minutes of a wall clock that reads `first` up to, but not, `last`."""
+    """The matching minutes of a wall clock from `first` until `last`, exclusive."""
     times = [hour * 60 + minute for hour, minute in reading.times()]
     for n in range(first // 1440, last // 1440 + 1):
         if reading.has_day(EPOCH + timedelta(days=n)):
@@ -122,8 +126,9 @@ def readings(reading: Reading, first: int, last: int) -> Iterator[int]:
 
 
 def brute_force(case: Case) -> list[int]:
-    """The ticks of three years, in minutes since 1970: each minute that any clock shows, and each that none shows, is
-    looked at."""
+    """The ticks of three years, in minutes since 1970. Each minute that any clock shows, and each that none shows, is
+    tested.
+    """
     reading = read(case.cron)
     is_fixed = not case.cron.split()[1].startswith("*")
     ticks: list[int] = []
@@ -150,7 +155,7 @@ select zone, array_agg((extract(epoch from at at time zone zone - at at time zon
 
 @pytest.fixture(scope="module")
 def zones(module_database_url: str) -> list[str]:
-    """ZONES as far as the server's tzdata and Python's say the same of the three years, which two releases need not."""
+    """The ZONES for which the tzdata of the server and of Python agree on the three years; two releases may differ."""
     last = END - timedelta(hours=1)
     with psycopg.connect(module_database_url) as connection:
         offsets: dict[str, list[int]] = dict(connection.execute(_OFFSETS, [ZONES, BEGIN, last]).fetchall())
@@ -160,14 +165,14 @@ def zones(module_database_url: str) -> list[str]:
 
 
 def hourly_offsets(zone: str) -> list[int]:
-    """What Python's tzdata says of each whole hour."""
+    """The offset at each whole hour, according to Python's tzdata."""
     begin, end = (int(instant.timestamp()) // 60 for instant in (BEGIN, END))
     found = stretches(zone)
     return [next(stretch.offset for stretch in found if minute < stretch.end) for minute in range(begin, end, 60)]
 
 
 def random_case(random: Random, zones: list[str]) -> Case:
-    """A few ticks a week, rather near the hours at which clocks are changed."""
+    """A text with a few ticks a week, most of them near the hours of clock changes."""
 
     def some(low: int, high: int, at_most: int) -> str:
         return ",".join(str(n) for n in sorted(random.sample(range(low, high + 1), random.randint(1, at_most))))
@@ -237,13 +242,15 @@ order by given.n, after.k
 
 
 def _changes() -> st.SearchStrategy[datetime]:
-    """Reading the zones takes a second: not where a process only collects the tests."""
+    """Deferred, because reading the zones takes a second, which a process that only collects the tests should not
+    spend.
+    """
     return st.sampled_from(
         [datetime.fromtimestamp(stretch.begin * 60, UTC) for zone in ZONES[::5] for stretch in stretches(zone)[1:]]
     )
 
 
-# Within a day of a change of clocks, or any instant of two centuries.
+# Within a day of a clock change, or any instant of two centuries.
 _NEAR_CHANGES = st.builds(
     lambda at, seconds: at + timedelta(seconds=seconds), st.deferred(_changes), st.integers(-90_000, 90_000)
 )
@@ -251,7 +258,7 @@ _GAPS = st.sampled_from(["SHIFT", "SHIFT_BY_GAP", "SKIP"])
 _CASES = st.builds(Case, cron_texts, st.sampled_from(ZONES), _GAPS, st.sampled_from(["FIRST", "BOTH"]))
 
 
-@pytest.mark.usefixtures("zones")  # which reads them: no part of generating the first case
+@pytest.mark.usefixtures("zones")  # reads the zones before the first example is generated
 @settings(
     deadline=None,
     max_examples=depth(8, deep=30),

@@ -1,4 +1,4 @@
-"""Ticks in zones that change their clocks: tables worked out by hand, and which names a zone may have."""
+"""Ticks in zones with clock changes: tables computed by hand, and which names a zone may have."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _COUNT = f"select count(*) from kronos.next_ticks({_SCHEDULE}, %(after)s, 200) a
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A cron text in a zone; ticks are named in UTC."""
+    """A cron text in a zone, and its ticks in UTC."""
 
     zone: str
     cron: str
@@ -35,8 +35,9 @@ def ticks(connection: Connection, schedule: Zone, after: str, count: int) -> lis
 
 
 def full(after: str, texts: str) -> list[str]:
-    """Instants separated by commas, each beginning where it differs from the one before: '2026-03-28 01:30, 03-29
-    01:00, 02:00'."""
+    """Instants separated by commas, each beginning where it differs from the previous one: '2026-03-28 01:30, 03-29
+    01:00, 02:00'.
+    """
     instants = []
     for text in texts.split(", "):
         after = after[: 16 - len(text)] + text
@@ -44,19 +45,19 @@ def full(after: str, texts: str) -> list[str]:
     return instants
 
 
-# On 2026-03-29 at 01:00 UTC Berlin's clocks go from 02:00 to 03:00.
+# On 2026-03-29 at 01:00 UTC, Berlin's clocks go from 02:00 to 03:00.
 BERLIN_GAP = [
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-03-28 00:00", "03-28 01:30, 03-29 01:00, 03-30 00:30"),
     (Zone("Europe/Berlin", "30 2 * * *", gap="SKIP"), "2026-03-28 00:00", "03-28 01:30, 03-30 00:30"),
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-03-29 00:59", "03-29 01:00, 03-30 00:30"),
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-03-29 01:00", "03-30 00:30, 03-31 00:30"),
-    # several in the gap are one tick, and one with a tick that is there anyway
+    # several in the gap are one tick, and so is one that coincides with an existing tick
     (Zone("Europe/Berlin", "*/15 2 * * *"), "2026-03-28 01:40", "03-28 01:45, 03-29 01:00, 03-30 00:00, 00:15"),
     (Zone("Europe/Berlin", "*/15 2 * * *", gap="SKIP"), "2026-03-28 01:40", "03-28 01:45, 03-30 00:00"),
     (Zone("Europe/Berlin", "0 2,3 * * *"), "2026-03-28 03:00", "03-29 01:00, 03-30 00:00, 01:00"),
     (Zone("Europe/Berlin", "0 2,3 * * *", gap="SKIP"), "2026-03-28 03:00", "03-29 01:00, 03-30 00:00, 01:00"),
     (Zone("Europe/Berlin", "30 2,3 * * *"), "2026-03-28 03:00", "03-29 01:00, 01:30, 03-30 00:30"),
-    # the hour field begins with a star: neither moved nor skipped, it is just not there
+    # the hour field begins with a star: the tick is neither moved nor skipped, it does not exist
     (Zone("Europe/Berlin", "30 * * * *"), "2026-03-28 23:45", "03-29 00:30, 01:30, 02:30"),
     (Zone("Europe/Berlin", "30 */2 * * *"), "2026-03-28 22:30", "03-28 23:30, 03-29 02:30"),
     (Zone("Europe/Berlin", "*/30 * * * *"), "2026-03-29 00:00", "03-29 00:30, 01:00, 01:30"),
@@ -69,9 +70,9 @@ BERLIN_GAP = [
         Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"),
         "2026-01-01 00:00",
         "",
-    ),  # for ever in the gap, until the rule changes
+    ),  # in the gap forever, until the rules change
 ]
-# On 2026-10-25 at 01:00 UTC they go from 03:00 to 02:00.
+# On 2026-10-25 at 01:00 UTC, they go from 03:00 to 02:00.
 BERLIN_OVERLAP = [
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-10-24 12:00", "10-25 00:30, 10-26 01:30"),
     (Zone("Europe/Berlin", "30 2 * * *", overlap="BOTH"), "2026-10-24 12:00", "10-25 00:30, 01:30, 10-26 01:30"),
@@ -87,7 +88,7 @@ BERLIN_OVERLAP = [
     (Zone("Europe/Berlin", "0 2 * * *", overlap="BOTH"), "2026-10-24 12:00", "10-25 00:00, 01:00, 10-26 01:00"),
     (Zone("Europe/Berlin", "30 * * * *"), "2026-10-24 23:00", "10-24 23:30, 10-25 00:30, 01:30, 02:30"),
     (Zone("Europe/Berlin", "15 */2 * * *"), "2026-10-24 23:00", "10-25 00:15, 01:15, 03:15"),
-    # from between the two
+    # starting between the two
     (Zone("Europe/Berlin", "30 2 * * *"), "2026-10-25 01:10", "10-26 01:30"),
     (Zone("Europe/Berlin", "30 2 * * *", overlap="BOTH"), "2026-10-25 01:10", "10-25 01:30"),
     (Zone("Europe/Berlin", "15 2 25 10 *", overlap="BOTH"), "2026-10-25 00:40", "2026-10-25 01:15, 2027-10-25 00:15"),
@@ -132,7 +133,7 @@ CASABLANCA = [
     (Zone("Africa/Casablanca", "30 2 * * *", gap="SKIP"), "2026-03-21 12:00", "03-23 01:30"),
     (Zone("Africa/Casablanca", "0 9 15 * *"), "2026-01-20 00:00", "02-15 09:00, 03-15 09:00, 04-15 08:00"),
 ]
-# Friday 2011-12-30 never was: at 10:00 UTC on that day Thursday (-10:00) became Saturday (+14:00).
+# Friday 2011-12-30 never existed: at 10:00 UTC on that day, Thursday (-10:00) became Saturday (+14:00).
 APIA = [
     (Zone("Pacific/Apia", "0 9 * * *"), "2011-12-29 00:00", "12-29 19:00, 12-30 10:00, 19:00"),
     (Zone("Pacific/Apia", "0 9 * * *", gap="SKIP"), "2011-12-29 00:00", "12-29 19:00, 12-30 19:00"),
@@ -151,8 +152,8 @@ CHATHAM = [
     (Zone("Pacific/Chatham", "45 3 * * *", gap="SKIP"), "2026-09-26 00:00", "09-26 14:00, 09-27 14:00"),
     (Zone("Pacific/Chatham", "0,45 3 * * *"), "2026-09-26 00:00", "09-26 14:00, 09-27 13:15, 14:00"),
 ]
-# No change of clocks, and no whole hours; Kathmandu's went from 00:00 to 00:15 on 1986-01-01, at 18:30 UTC of the day
-# before.
+# Without clock changes, and with offsets that are not whole hours. Kathmandu's clocks went from 00:00 to 00:15 on
+# 1986-01-01, at 18:30 UTC of the day before.
 UNCHANGING = [
     (Zone("Asia/Kolkata", "0 9 * * 1"), "2026-11-20 00:00", "11-23 03:30, 11-30 03:30"),
     (Zone("Asia/Kolkata", "0 * * * *"), "2026-01-01 00:00", "01-01 00:30, 01:30"),
@@ -221,7 +222,7 @@ def test_there_is_no_tick_beyond_the_calendar_in_a_zone(shared: Connection, afte
 
 @pytest.fixture
 def needs_zone(shared: Connection) -> Callable[[str], None]:
-    """Skips the test where the server's tzdata lacks this name."""
+    """Skip the test if the server's tzdata does not have this zone."""
 
     def check(name: str) -> None:
         if shared.execute("select from pg_timezone_names where name = %s", [name]).fetchone() is None:
@@ -267,7 +268,7 @@ def test_a_zone_is_an_exact_iana_name(shared: Connection, needs_zone: Callable[[
         ("localtime", "use an IANA name"),
         ("Factory", "use an IANA name"),
         ("posixrules", "use an IANA name"),
-        # what PostgreSQL itself takes
+        # names that PostgreSQL itself accepts
         ("Foo+3", "use an IANA name"),
         ("America/Foo3", "use an IANA name"),
         ("CET-1CEST,M3.5.0,M10.5.0/3", "use an IANA name"),
@@ -328,7 +329,7 @@ def test_the_accepted_names_that_are_abbreviations_read_like_their_zone(shared: 
             assert shared.execute("select kronos.check_zone(%s)", [name]).fetchone() == (name,)
             shared.execute("select set_config('TimeZone', %s, true)", [name])
             for instant in instants:
-                # A cast reads the session's zone, which is never an abbreviation.
+                # A cast uses the session's zone, which is never an abbreviation.
                 row = shared.execute(
                     "select %(at)s::timestamptz::timestamp = %(at)s at time zone %(zone)s",
                     {"at": instant, "zone": name},

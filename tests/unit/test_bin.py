@@ -1,4 +1,4 @@
-"""The commands of bin/ that write files write what the project reads."""
+"""The commands of bin/ that write files produce files that the project can read."""
 
 import re
 import shutil

@@ -1,4 +1,6 @@
-"""The documentation names only what exists, and completely: files by links, folders and decisions in lists."""
+"""The documentation names only things that exist, and its lists are complete: files by links, folders and decisions in
+lists.
+"""
 
 import re
 from collections.abc import Iterator

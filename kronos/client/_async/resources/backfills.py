@@ -77,7 +77,7 @@ class AsyncBackfillsResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
     async def cancel(self, backfill: UUID | str) -> Backfill:
-        """Cancel a backfill: waiting executions are cancelled, running ones finish.
+        """Cancel a backfill: waiting executions are cancelled, running ones are aborted.
 
         Needs the role `operator`.
 

@@ -51,7 +51,7 @@ class AsyncIncidentsResource(AsyncResource):
         return await self._transport.call(read(path_of(*self._base, "incidents", incident)), Incident)
 
     async def acknowledge(self, incident: UUID | str, **fields: Unpack[IncidentAcknowledge]) -> Incident:
-        """Acknowledge an incident, which stops its notifications. The first acknowledgement is kept.
+        """Acknowledge an incident: its notification is not repeated. The first acknowledgement is kept.
 
         Needs the role `operator`.
 
@@ -63,7 +63,7 @@ class AsyncIncidentsResource(AsyncResource):
         )
 
     async def snooze(self, incident: UUID | str, **fields: Unpack[IncidentSnooze]) -> Incident:
-        """Stop an incident's notifications until a given time.
+        """Do not repeat an incident's notification until a given time.
 
         If the incident is still open and unacknowledged then, one more notification is sent.
 

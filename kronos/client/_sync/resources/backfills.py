@@ -75,7 +75,7 @@ class BackfillsResource(Resource):
         return self._transport.call(read(path_of(*self._base, "backfills", backfill)), Backfill)
 
     def cancel(self, backfill: UUID | str) -> Backfill:
-        """Cancel a backfill: waiting executions are cancelled, running ones finish.
+        """Cancel a backfill: waiting executions are cancelled, running ones are aborted.
 
         Needs the role `operator`.
 
