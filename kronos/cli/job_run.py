@@ -32,9 +32,9 @@ from kronos.model import Json
 def run(
     api: Api, job: str, wait: bool, timeout: float | None, idempotency_key: str | None, input_: Json, **own: Json
 ) -> None:
-    """Run a CRON job once, now, and with --wait, wait until it ends.
+    """Run a CRON job once, now, and optionally wait for its end.
 
-    The run is in addition to the job's schedule.
+    The run is in addition to the job's schedule. With --wait, the command waits until the run has ended.
 
     kronos job run report --wait --timeout 600
 
