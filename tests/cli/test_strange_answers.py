@@ -295,3 +295,16 @@ def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
         1,
         "Error: psql is not installed: on Debian, install postgresql-client\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https{}", "cannot be reached: it does not speak TLS: use http:// if the API has no certificate"),
+        ("http://127.0.0.1:1", "cannot be reached: Connection refused"),
+    ],
+)
+def test_an_address_that_cannot_be_reached_says_why(stranger: Stranger, url: str, told: str) -> None:
+    given = {"KRONOS_URL": url.format(stranger.url.removeprefix("http")), "KRONOS_API_KEY": "kr_live_a_b"}
+    asked = CliRunner().invoke(main, ["me"], env=given)
+    assert (asked.exit_code, told in asked.stderr) == (Exit.UNAVAILABLE, True), asked.output
