@@ -265,7 +265,7 @@ def terms_of(name: str, wanted: Expectation, read: ScheduleRead | None) -> JsonO
     }
     if wanted.schedule is None or read is None:
         nothing = ScheduleText(cron=None)
-        description = f"Within {wanted.period_seconds} s of the ping before"
+        description = f"Within {wanted.period_seconds} s of the previous ping"
         return terms | asdict(nothing) | {"schedule": None, "description": description}
     return terms | asdict(wanted.schedule) | {"schedule": read.schedule, "description": read.description}
 

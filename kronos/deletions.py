@@ -27,7 +27,7 @@ WORDS = {
     "heartbeats": ("heartbeat", "heartbeats"),
     "alert_rules": ("alert rule", "alert rules"),
     "sql_grants": ("role that creates jobs by SQL", "roles that create jobs by SQL"),
-    "keys": ("key that works", "keys that work"),
+    "keys": ("valid key", "valid keys"),
     "role_mappings": ("group with a role in it", "groups with a role in it"),
 }
 """What a workspace may hold, in singular and plural."""

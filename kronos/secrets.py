@@ -135,7 +135,7 @@ async def delete(view: WorkspaceView, name: str, *, if_match: Collection[int] | 
         raise _excluded(name, deletion.version)
     more = f" and {deletion.uses - len(deletion.used_by)} more" if deletion.uses > len(deletion.used_by) else ""
     raise errors.Conflict(
-        f"deliveries to the endpoint(s) {', '.join(deletion.used_by)}{more} need the secret {name!r}: change the "
+        f"deliveries need the secret {name!r}, to these endpoints: {', '.join(deletion.used_by)}{more}. Change the "
         "endpoints so that they do not need it, and wait until their earlier executions have ended",
         code="secret_in_use",
     )

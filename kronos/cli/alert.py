@@ -23,7 +23,7 @@ _RULES = {
     "condition": "CONDITION",
     "selects": "SELECTS",
     "per": "PER",
-    "tell": "TELLS",
+    "tell": "NOTIFIES",
     "severity": "SEVERITY",
     "enabled": "ENABLED",
 }
@@ -251,7 +251,7 @@ def snooze(api: Api, incident_id: str, span: int | None, until: str | None, off:
     kronos alert snooze 019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10 --for 2h
     """
     if [span is not None, until is not None, off].count(True) != 1:
-        raise click.UsageError("say how long: pass one of --for 2h, --until INSTANT and --off")
+        raise click.UsageError("say how long: pass exactly one of --for 2h, --until INSTANT or --off")
     body = given(until=until, seconds=span)
     api.show(api.send("POST", "incidents", incident_id, "snooze", body=body), _INCIDENT)
 
@@ -318,8 +318,8 @@ def _condition(asked: dict[str, Json]) -> JsonObject:
     ]
     if len(found) != 1:
         raise click.UsageError(
-            "say what breaks the rule: pass one of --failures 3, --missed 1, --late 5m, --running 1h or --factor 3, "
-            "--no-success 1d, and --failure-rate 20 --within 1h"
+            "say what breaks the rule: pass exactly one of --failures 3, --missed 1, --late 5m, --running 1h or "
+            "--factor 3, --no-success 1d, or --failure-rate 20 --within 1h"
         )
     return found[0]
 

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -169,7 +170,7 @@ class Client:
         elif may_be_done:
             said = f"{self.url} received the request, but its response was lost: {error or type(error).__name__}"
         else:
-            return LostError(self._named(f"{self.url} cannot be reached: {error or type(error).__name__}"))
+            return LostError(self._named(f"{self.url} cannot be reached: {_cause(error)}"))
         if may_be_done:
             said = f"{said}. The request may have taken effect: check before you repeat it"
         return LostError(self._named(said), Exit.TIMED_OUT)
@@ -194,6 +195,13 @@ class Client:
     def _named(self, said: str) -> str:
         """Append the context in use: a user with several must see which one it was."""
         return said if self.context is None else f"{said}\n(context {self.context}: {self.url})"
+
+
+def _cause(error: Exception) -> str:
+    """Return why a connection failed, without error numbers, and with what to do if the API does not speak TLS."""
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "it does not speak TLS: use http:// if the API has no certificate"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def require_names(path: Sequence[str]) -> None:

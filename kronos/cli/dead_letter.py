@@ -24,11 +24,11 @@ _LETTERS = {
 _GROUPS = {
     "endpoint": "ENDPOINT",
     "error_type": "ERROR",
-    "number": "LETTERS",
+    "number": "DEAD LETTERS",
     "jobs": "JOBS",
-    "first_failed_at": "FIRST",
-    "last_failed_at": "LAST",
-    "message": "THE LAST SAID",
+    "first_failed_at": "FIRST FAILED",
+    "last_failed_at": "LAST FAILED",
+    "message": "LATEST ERROR",
 }
 _NO_LETTER = "no dead letter matches: there is nothing to retry or discard"
 

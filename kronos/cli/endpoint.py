@@ -143,7 +143,9 @@ def _options(function: click.decorators.FC) -> click.decorators.FC:
             metavar="NAME:VALUE",
             help="HTTP, KAFKA: header to send in addition to Kronos's own; repeatable.",
         ),
-        click.option("--method", help="HTTP method: GET, POST, PUT, PATCH or DELETE.  [default: POST]"),
+        click.option(
+            "--method", help="HTTP method: GET, POST, PUT, PATCH or DELETE; new endpoints use POST by default."
+        ),
         click.option(
             "--to",
             "target",
@@ -253,7 +255,7 @@ def enable(api: Api, name: str) -> None:
 def disable(api: Api, name: str, note: str | None) -> None:
     """Stop deliveries to an endpoint until it is enabled.
 
-    kronos endpoint disable hook --note 'moving house'
+    kronos endpoint disable hook --note 'disk full, see incident 7'
     """
     api.show(api.send("POST", "endpoints", name, "disable", body=given(note=note)), _FIELDS)
 

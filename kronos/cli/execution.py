@@ -51,7 +51,7 @@ EMPTY = "no execution matches; a job creates one at each tick; to run one now: k
 
 @group
 def execution() -> None:
-    """Executions: one run of a job each, with its attempts."""
+    """Executions: runs of jobs, each with its attempts."""
 
 
 @command(execution)

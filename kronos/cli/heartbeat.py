@@ -33,23 +33,33 @@ def heartbeat() -> None:
     """
 
 
-def _terms(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
+def _terms(*, is_new: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options that define a heartbeat. Only a new one gets defaults: edit keeps what it has."""
+
+    def default(value: str) -> str:
+        return f"  [default: {value}]" if is_new else ""
+
+    options = (
         click.option("--tag", "tags", multiple=True, help="A tag to find the heartbeat by; repeatable."),
         click.option(
-            "--max-run-seconds", type=int, help="A run that takes longer counts as failed.  [default: one day]"
+            "--max-run-seconds", type=int, help=f"A run that takes longer counts as failed.{default('one day')}"
         ),
         click.option(
-            "--grace-seconds", type=int, help="How long after its tick a ping is still on time.  [default: 300]"
+            "--grace-seconds", type=int, help=f"How long after its tick a ping is still on time.{default('300')}"
         ),
         click.option("--period", "period_seconds", type=int, help="Maximum number of seconds between two pings."),
-        click.option("--tz", "timezone", help="Time zone of the schedule.  [default: UTC]"),
+        click.option("--tz", "timezone", help=f"Time zone of the schedule.{default('UTC')}"),
         click.option("--anchor", help="The instant that --every counts from."),
         click.option("--every", help="An interval, such as 90m."),
         click.option("--cron", help="A cron expression of five fields, such as '0 3 * * *'."),
-    ):
-        function = option(function)
-    return function
+    )
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        for option in options:
+            function = option(function)
+        return function
+
+    return add
 
 
 @command(heartbeat)
@@ -81,7 +91,7 @@ def get(api: Api, heartbeat: str) -> None:
 
 @command(heartbeat)
 @click.argument("name")
-@_terms
+@_terms(is_new=True)
 def create(api: Api, name: str, **terms: Json) -> None:
     """Create the heartbeat NAME. Its ping URL is shown only once; anyone who has it can ping.
 
@@ -93,7 +103,7 @@ def create(api: Api, name: str, **terms: Json) -> None:
 
 @command(heartbeat)
 @click.argument("heartbeat")
-@_terms
+@_terms(is_new=False)
 def edit(api: Api, heartbeat: str, **terms: Json) -> None:
     """Change the given fields of a heartbeat. Its ping URL does not change.
 
@@ -185,7 +195,7 @@ def ticks(api: Api, heartbeat: str, limit: int, status: str | None) -> None:
     kronos heartbeat ticks nightly-backup --status MISSED
     """
     columns = {
-        "tick_at": "TICK", "status": "STATUS", "reason": "REASON", "tick_count": "TICKS", "started_at": "BEGAN",
+        "tick_at": "TICK", "status": "STATUS", "reason": "REASON", "tick_count": "TICKS", "started_at": "STARTED",
         "ended_at": "ENDED", "duration_ms": "MS", "exit_code": "EXIT",
     }  # fmt: skip
     rows = api.rows("heartbeats", heartbeat, "ticks", limit=limit, status=status)

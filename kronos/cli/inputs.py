@@ -35,7 +35,9 @@ class JsonText(click.ParamType[Json]):
             self.fail(f"{error.detail}. {' '.join(fault.hint for fault in error.faults if fault.hint)}", param, ctx)
         except RecursionError:
             self.fail("it is nested too deeply: flatten it", param, ctx)
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            self.fail(f"the file {value.removeprefix('@')!r} cannot be read: {error.strerror}", param, ctx)
+        except ValueError as error:
             self.fail(
                 f'not valid JSON ({error}): write it like \'{{"team": "sales"}}\', or @FILE, or - for standard input',
                 param,

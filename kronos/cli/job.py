@@ -197,7 +197,7 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
     """
     is_cron = terms["cron"] is not None or terms["every"] is not None
     if is_cron + (at is not None) + now != 1:
-        raise click.UsageError("say when the job runs: pass one of --cron, --every, --at and --now")
+        raise click.UsageError("say when the job runs: pass exactly one of --cron, --every, --at or --now")
     trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
     body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
     _show(api, api.send("POST", "jobs", body=body))
@@ -269,7 +269,7 @@ def skip_next(api: Api, job: str, count: int) -> None:
     "--input", "input_", type=JsonText(), help="Input instead of the job's own: JSON, @FILE, or - for standard input."
 )
 @click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")
-@click.option("--deadline-seconds", type=int, help="Do not deliver later than this; replaces the job's own deadline.")
+@click.option("--deadline-seconds", type=int, help="Do not deliver later than this many seconds after now.")
 @click.option("--idempotency-key", type=IdempotencyKey(), help="The same key creates only one run.")
 def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> None:
     """Run a CRON job once, now, in addition to its schedule.
@@ -347,7 +347,7 @@ def versions(api: Api, job: str) -> None:
     """
     api.list(
         api.rows("jobs", job, "versions", limit=200),
-        {"version": "VERSION", **_COLUMNS, "created_at": "MADE"},
+        {"version": "VERSION", **_COLUMNS, "created_at": "CREATED"},
         empty="no version",
     )
 

@@ -128,7 +128,7 @@ def bulk(
         api.say(f"{_shown(found)} would be {_DONE[action]}", found)
         return
     if action == "cancel":
-        consent.require(f"cancel {'more jobs than' if found['is_more'] else 'jobs, in number'}", str(found["count"]))
+        consent.require(f"cancel the jobs, a total of{' more than' if found['is_more'] else ''}", str(found["count"]))
     if not jobs:
         body = {**bodies[0], **given(per_second=per_second)}
         _begin(api, body, found, idempotency_key, watch)

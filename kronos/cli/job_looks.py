@@ -26,13 +26,13 @@ _DIFF = (
     "first_removed",
     "first_moved",
 )
-_TICKS = {"tick": "TICK", "disposition": "DISPOSITION", "execution_id": "EXECUTION", "because": "BECAUSE"}
+_TICKS = {"tick": "TICK", "disposition": "DISPOSITION", "execution_id": "EXECUTION", "because": "WHY"}
 _GLANCES = {
     "name": "JOB",
     "success_rate": "SUCCESS",
     "p95_ms": "P95 MS",
     "overdue_since": "OVERDUE SINCE",
-    "runs": "LAST RUNS, THE NEWEST FIRST",
+    "runs": "LATEST RUNS, NEWEST FIRST",
 }
 _SIGNS = {"SUCCESS": "+", "FAILED": "x", "EXPIRED": "x", "MISSED": "m", "RUNNING": ">", "RETRYING": "~"}
 

@@ -21,7 +21,7 @@ from kronos.model import Json
     help="Input instead of the job's own: JSON, @FILE, or - for standard input.",
 )
 @click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")
-@click.option("--deadline-seconds", type=int, help="Do not deliver later than this; replaces the job's own deadline.")
+@click.option("--deadline-seconds", type=int, help="Do not deliver later than this many seconds after now.")
 @click.option("--wait", is_flag=True, help="Wait until the run has ended; the exit code tells how.")
 @timeout_option
 @click.option(
@@ -32,9 +32,9 @@ from kronos.model import Json
 def run(
     api: Api, job: str, wait: bool, timeout: float | None, idempotency_key: str | None, input_: Json, **own: Json
 ) -> None:
-    """Run a CRON job once, now, and wait for its end.
+    """Run a CRON job once, now, and optionally wait for its end.
 
-    The run is in addition to the job's schedule.
+    The run is in addition to the job's schedule. With --wait, the command waits until the run has ended.
 
     kronos job run report --wait --timeout 600
 

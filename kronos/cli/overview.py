@@ -9,10 +9,10 @@ from kronos.model import JsonObject
 
 _FAILING = {
     "job_name or job_id or endpoint": "FAILING",
-    "failures": "TIMES",
-    "last_failed_at": "LAST",
+    "failures": "FAILURES",
+    "last_failed_at": "LAST FAILED",
     "execution_id": "EXECUTION",
-    "message": "IT SAID",
+    "message": "LATEST ERROR",
 }
 _LATE = {"job_name or job_id": "LATE", "number": "RUNS", "since": "SINCE", "why": "WHY"}
 _PLAIN = ("at", "delivered", "failed", "coming_jobs", "queue", "dead_letters", "pg_cron", "failing", "late", "alerts")

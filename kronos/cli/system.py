@@ -27,7 +27,7 @@ _STATUS = (
     "alarm_failure",
     "steps",
 )
-_WORKERS = {"worker_id": "WORKER", "running": "RUNNING", "executions": "THE FIRST OF THEM"}
+_WORKERS = {"worker_id": "WORKER", "running": "RUNNING", "executions": "OLDEST CLAIMS"}
 _PARTITIONS = {
     "history": "HISTORY",
     "partition": "PARTITION",

@@ -19,7 +19,7 @@ from kronos.cli.client import printable
 from kronos.model import JsonObject
 
 _CURVES = ("delivered", "failed", "to come")
-_COLUMNS = {"failing": ("FAILING", "TIMES", "LAST", "IT SAID"), "late": ("LATE", "RUNS", "FOR", "WHY")}
+_COLUMNS = {"failing": ("FAILING", "FAILURES", "LAST", "LATEST ERROR"), "late": ("LATE", "RUNS", "FOR", "WHY")}
 _WIDTHS = (24, 5, 6, 200)
 """Of the columns: room for a typical name, and for a message, which scrolls with the left and right keys."""
 _ENDING = (

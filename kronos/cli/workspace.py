@@ -123,7 +123,7 @@ def rm(api: Api, slug: str, dry_run: bool, watch: bool | None, consent: Consent)
         api.show(api.send("DELETE", slug, query={"validate_only": "true"}), fields)
         return
     if consent.name is None:  # otherwise the API checks the name: it knows both
-        consent.require("delete the workspace, with everything in it,", slug)
+        consent.require("delete, with everything in it, the workspace", slug)
     found = api.send("DELETE", slug, query={"confirm": consent.name or slug})
     if isinstance(found, dict) and "operation_id" in found:
         OPERATION.begun(api.of(slug), found, watch)

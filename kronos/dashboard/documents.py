@@ -68,7 +68,7 @@ class DocumentPages(Generic[Create, Put]):
             await documents.create(view, self.kind, name, content, idempotency_key=given.once)
         except errors.KronosError as error:
             return await self.listed(call, view, PageQuery(), given.form.refused(error))
-        return done(call, f"{name} created.", "w", view.workspace, self.kind.routes, name)
+        return done(call, f"{self.kind.what.capitalize()} {name} created.", "w", view.workspace, self.kind.routes, name)
 
     async def one(self, call: Call, view: WorkspaceView, name: str, form: FilledForm | None = None) -> Response:
         """One document: its content, the endpoints that use it, and a form for its next version."""
@@ -109,7 +109,7 @@ class DocumentPages(Generic[Create, Put]):
             raise
         except errors.KronosError as error:
             return await self.one(call, view, name, FilledForm().refused(error))
-        return done(call, f"{name} deleted.", "w", view.workspace, self.kind.routes)
+        return done(call, f"{self.kind.what.capitalize()} {name} deleted.", "w", view.workspace, self.kind.routes)
 
 
 def version_of(given: SentForm) -> int:

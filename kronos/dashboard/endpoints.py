@@ -86,7 +86,7 @@ async def post_endpoint_on_page(call: Call, view: View) -> Response:
             raise
         kind = form.text("/type")
         return _new(call, kind if kind in _TYPES else "HTTP", form.form.refused(error))
-    return done(call, f"{made.name} created.", "w", view.workspace, "endpoints", made.name)
+    return done(call, f"Endpoint {made.name} created.", "w", view.workspace, "endpoints", made.name)
 
 
 @pages.get("/{name}", needs=Role.VIEWER)
@@ -143,14 +143,14 @@ async def try_endpoint_on_page(call: Call, view: View, name: EndpointName) -> Re
 
 @pages.post("/{name}/disable", needs=Role.ADMIN)
 async def disable_endpoint_on_page(call: Call, view: View, name: EndpointName, caller: CallerOf) -> Response:
-    """Stop deliveries until the endpoint is enabled by hand."""
+    """Disable it: nothing is delivered until the endpoint is enabled by hand."""
     form = await sent(call)
     try:
         body = await call.judged(EndpointDisable, form.document())
         await endpoints.disable(view, name, actor=caller.actor, note=body.note)
     except errors.KronosError as error:
         return await _refused(call, view, name, "disable", form.form, error)
-    return done(call, f"Deliveries to {name} are stopped until it is enabled.", "w", view.workspace, "endpoints", name)
+    return done(call, f"Endpoint {name} disabled. Nothing is delivered to it.", "w", view.workspace, "endpoints", name)
 
 
 @pages.post("/{name}/enable", needs=Role.ADMIN)
@@ -169,7 +169,7 @@ async def delete_endpoint_on_page(call: Call, view: View, name: EndpointName) ->
         await endpoints.delete(view, name, if_match={version_of(form)})
     except errors.KronosError as error:
         return await _refused(call, view, name, "delete", form.form, error)
-    return done(call, f"{name} deleted.", "w", view.workspace, "endpoints")
+    return done(call, f"Endpoint {name} deleted.", "w", view.workspace, "endpoints")
 
 
 class EndpointForms:

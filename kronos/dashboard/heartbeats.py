@@ -80,7 +80,7 @@ async def put_heartbeat(call: Call, view: View, name: HeartbeatName) -> Response
         raise
     except errors.KronosError as error:
         return await _one(call, view, name, given.form.refused(error), opened="edit")
-    return done(call, f"{name} saved.", "w", view.workspace, "heartbeats", name)
+    return done(call, f"Heartbeat {name} saved.", "w", view.workspace, "heartbeats", name)
 
 
 @pages.post("/{name}/pause", needs=Role.OPERATOR)

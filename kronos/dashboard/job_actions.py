@@ -38,7 +38,7 @@ async def pause_on_page(call: Call, view: View, ref: JobRef, caller: CallerOf) -
         body = await call.judged(JobPause, form.document())
         job = await pauses.pause(view, ref, pause_terms(body), actor=caller.actor)
         until = f" until {job.resume_at:%Y-%m-%d %H:%M} UTC" if job.resume_at else ""
-        return _of(job, ref, f"Paused{until}.")
+        return _of(job, ref, f"Job paused{until}.")
 
     return await _answered(call, view, ref, "pause", pause)
 
@@ -48,7 +48,7 @@ async def resume_on_page(call: Call, view: View, ref: JobRef) -> Response:
     """Resume."""
 
     async def resume(_: SentForm) -> Done:
-        return _of(await pauses.resume(view, ref), ref, "Resumed.")
+        return _of(await pauses.resume(view, ref), ref, "Job resumed.")
 
     return await _answered(call, view, ref, "resume", resume)
 
@@ -81,9 +81,7 @@ async def trigger_on_page(call: Call, view: View, ref: JobRef) -> Response:
             deadline_seconds=body.deadline_seconds,
             idempotency_key=form.once,
         )
-        notice = (
-            "Triggered. This is its run." if is_new else "This form was already sent. This is the run it triggered."
-        )
+        notice = "Started. This is the run." if is_new else "This form was already sent. This is the run it started."
         return Done(notice=notice, place=("executions", run.execution_id))
 
     return await _answered(call, view, ref, "trigger", trigger)
@@ -99,7 +97,7 @@ async def cancel_on_page(call: Call, view: View, ref: JobRef) -> Response:
         if form.text("/confirm").strip() != name:
             raise refused_field("/confirm", "the name does not match", f"Type {name}.")
         return _of(
-            await changes.cancel(view, ref, if_match=_version(form)), ref, "Cancelled. This job will not run again."
+            await changes.cancel(view, ref, if_match=_version(form)), ref, "Job cancelled. It will not run again."
         )
 
     return await _answered(call, view, ref, "cancel", cancel)
@@ -135,7 +133,7 @@ async def backfill_on_page(call: Call, view: View, ref: JobRef) -> Response:
         made, _ = await backfills.start(view, ref, new, idempotency_key=form.once)
     except errors.KronosError as error:
         return await _refused(call, view, ref, "backfill", shown, error)
-    return done(call, f"Started: {made.ticks} ticks.", "w", view.workspace, "jobs", ref)
+    return done(call, f"Backfill started: {made.ticks} ticks.", "w", view.workspace, "jobs", ref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +146,9 @@ class Counted:
 
 @pages.post(f"{_PATH}/backfills/{{b}}/cancel", needs=Role.OPERATOR)
 async def cancel_backfill_on_page(call: Call, view: View, ref: JobRef, backfill_id: BackfillId) -> Response:
-    """Stop a backfill."""
+    """Cancel a backfill."""
     stopped = await backfills.cancel(view, backfill_id)
-    notice = "Backfill stopped." if stopped.status == "CANCELLED" else "The backfill had already ended."
+    notice = "Backfill cancelled." if stopped.status == "CANCELLED" else "The backfill had already ended."
     return done(call, notice, "w", view.workspace, "jobs", ref)
 
 

@@ -137,7 +137,9 @@ async def _begun(call: Call, view: WorkspaceView, form: SentForm, counted: BulkC
         raise
     except errors.Conflict:
         return _asked_of_more(call, form, document, await bulk_jobs.count(view, new.bulk), total)
-    return done(call, "Started. You can leave this page.", "w", view.workspace, "operations", operation.operation_id)
+    return done(
+        call, "Operation started. You can leave this page.", "w", view.workspace, "operations", operation.operation_id
+    )
 
 
 def _gone_on(call: Call, response: Response) -> Response:

@@ -36,7 +36,9 @@ async def get_operation(call: Call, view: View, operation_id: OperationId) -> Re
 
 @pages.post("/w/{w}/operations/{o}/cancel", needs=Role.OPERATOR)
 async def cancel_operation(call: Call, view: View, operation_id: OperationId) -> Response:
-    """Stop an operation."""
+    """Cancel an operation."""
     await sent(call)
     await dead_letters.cancel(view, operation_id)
-    return done(call, "Stopped. Changes already made are kept.", "w", view.workspace, "operations", operation_id)
+    return done(
+        call, "Operation cancelled. Changes already made are kept.", "w", view.workspace, "operations", operation_id
+    )

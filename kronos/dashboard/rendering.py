@@ -244,9 +244,22 @@ def is_withheld(value: object) -> bool:
     return value == withheld.NOTICE
 
 
+_WRITTEN: Final = {
+    "API": "API", "CRON": "CRON", "HTTP": "HTTP", "KAFKA": "Kafka", "REDIS_STREAM": "Redis stream",
+    "pg_cron_entry": "pg_cron entry",
+}  # fmt: skip
+"""Codes that are names or acronyms, as people write them."""
+
+
 def words(status: str) -> str:
-    """A status in plain words: GAVE_UP as gave up."""
-    return status.replace("_", " ").lower()
+    """A code in plain words: GAVE_UP as gave up, HTTP as HTTP."""
+    return _WRITTEN.get(status) or status.replace("_", " ").lower()
+
+
+def sentence(text: str) -> str:
+    """An error's detail as a sentence: with a capital, unless it begins with an identifier or a quotation."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def attributes(**given: object) -> Markup:
@@ -287,6 +300,7 @@ def _environment() -> Environment:
         json_text,
         inside,
         words,
+        sentence,
         dictwithout,
         second_before,
     )

@@ -58,7 +58,7 @@ def database(url: str, now: datetime | None = None) -> Finding:
     held = list(dict.fromkeys(found.held))
     ending = [_ending(each, now) for each in held if each.ends < now + _ENDS_WITHIN]
     faults = [*found.faults, *(each for each in ending if not any(each in fault for fault in found.faults))]
-    well = f"{len(held)} of PostgreSQL's, valid for at least 14 more days" if held else "the connection depends on none"
+    well = f"{len(held)} of PostgreSQL's, valid for at least 14 more days" if held else "the connection uses none"
     return Finding(
         check="database certificates",
         ok=not faults,

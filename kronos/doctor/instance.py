@@ -75,7 +75,7 @@ def hold(*, is_held: bool) -> Finding:
     return Finding(
         check="hold",
         ok=not is_held,
-        detail="kronos.hold is on" if is_held else "it fires and delivers",
+        detail="kronos.hold is on" if is_held else "the instance is not held: it fires and delivers",
         meaning="no tick is accounted for and nothing is delivered, as intended for a copy that runs next to its "
         "original",
         fix="start `kronos up` without --hold; on your own server: alter database … reset kronos.hold, then restart "

@@ -38,7 +38,9 @@ def process(settings: Settings, *, is_server: bool = True, now: datetime | None 
     yield Finding(
         check="egress",
         ok=not open_to,
-        detail=f"KRONOS_EGRESS_ALLOW lets deliveries reach {some(open_to)}" if open_to else "its networks are limited",
+        detail=f"KRONOS_EGRESS_ALLOW lets deliveries reach {some(open_to)}"
+        if open_to
+        else "its networks are narrow enough",
         meaning="users who may create endpoints can reach every address, or read this machine's cloud credentials",
         fix="list only the networks that receivers are in, as small as possible, in KRONOS_EGRESS_ALLOW",
     )
@@ -67,7 +69,9 @@ def key_file(path: Path | None) -> Finding:
     return Finding(
         check="key file",
         ok=not (mode or 0) & others,
-        detail=f"KRONOS_ENCRYPTION_KEY_FILE has mode {mode:04o}" if mode is not None else "there is no such file here",
+        detail=f"KRONOS_ENCRYPTION_KEY_FILE has mode {mode:04o}"
+        if mode is not None
+        else "this machine has no KRONOS_ENCRYPTION_KEY_FILE",
         meaning="other users of this machine can decrypt every secret that they find in a backup",
         fix="chmod 600 the file, add a new key as its first line, and run `kronos secrets rotate`: the old keys may be "
         "known",

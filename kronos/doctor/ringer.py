@@ -16,7 +16,7 @@ def cron(found: CronSetup) -> Iterator[Finding]:
         ok=found.launches_jobs is not False,
         detail="cron.launch_active_jobs is off"
         if found.launches_jobs is False
-        else ("its entries are launched" if found.is_visible else _HIDDEN),
+        else ("pg_cron starts the entries of its database" if found.is_visible else _HIDDEN),
         meaning="pg_cron starts no entry; while a worker is running, workers ring in its place, a little late",
         fix="alter system reset cron.launch_active_jobs; select pg_reload_conf();",
     )
@@ -32,7 +32,9 @@ def cron(found: CronSetup) -> Iterator[Finding]:
     yield Finding(
         check="cron log",
         ok=found.logs_runs is not False,
-        detail="cron.log_run is off" if found.logs_runs is False else ("it is on" if found.is_visible else _HIDDEN),
+        detail="cron.log_run is off"
+        if found.logs_runs is False
+        else ("pg_cron logs each run" if found.is_visible else _HIDDEN),
         meaning="only PostgreSQL's log shows why an alarm failed",
         fix="alter system set cron.log_run = on; and restart PostgreSQL",
     )

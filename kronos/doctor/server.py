@@ -142,7 +142,7 @@ def _beside(found: ServerSigns) -> Iterator[Finding]:
         ok=found.standbys_there or not found.standbys_wanted,
         detail="commits wait for a standby, and none is connected"
         if found.standbys_wanted and not found.standbys_there
-        else ("one is connected" if found.standbys_wanted else "commits wait for none"),
+        else ("one is connected" if found.standbys_wanted else "commits do not wait for a standby"),
         meaning="each commit waits forever: nothing is created, fired or delivered",
         fix="start the standby, or alter system reset synchronous_standby_names; select pg_reload_conf();",
     )
@@ -195,7 +195,7 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
         ok=is_autovacuum_on and not off,
         detail="autovacuum or track_counts is off"
         if not is_autovacuum_on
-        else (f"it skips {some(off)}" if off else "it is on, for each table"),
+        else (f"it skips {some(off)}" if off else "on, for each table"),
         meaning="dead rows are not removed: claims get slower by the hour, and transaction IDs run out",
         fix="alter system set autovacuum = on; alter system set track_counts = on; select pg_reload_conf();"
         if not is_autovacuum_on

@@ -58,7 +58,7 @@ def work(found: WorkSigns) -> Iterator[Finding]:
         ok=found.wave_seconds <= _WAVE_SECONDS,
         detail=f"missed deliveries are still being spread out, for {found.wave_seconds / 60:.0f} more minutes"
         if found.wave_seconds
-        else "no missed delivery is still to be made",
+        else "no delivery of a missed tick is waiting",
         meaning="an outage ended, and its deliveries are spread out so that they do not overload receivers",
         fix="if receivers can take more: a lower KRONOS_CATCH_UP_STAGGER_SECONDS and `kronos migrate`, for the next "
         "outage",
@@ -130,7 +130,7 @@ def keys(found: KeyState) -> Iterator[Finding]:
     yield Finding(
         check="administrators",
         ok=found.lasting > 0,
-        detail=f"{found.administrators} keys of the instance work, {found.lasting} of them for at least 14 more days",
+        detail=f"valid keys of the instance: {found.administrators}; for at least 14 more days: {found.lasting}",
         meaning="the instance cannot be administered over the API, now or soon",
         fix="`kronos key create --instance --out FILE` with the administrator's KRONOS_DATABASE_URL",
     )

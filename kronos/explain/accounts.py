@@ -8,6 +8,8 @@ from kronos.readiness import SILENT_AFTER
 
 _PG_CRON_SILENT_SECONDS = SILENT_AFTER.total_seconds()
 _REPAIRED = "the reaper repairs this within a minute, `kronos doctor --fix` immediately"
+_UNSCHEDULED = "job canceled"
+"""pg_cron's message when an entry is removed while it rings, as the alarm of a job's last tick does."""
 _OVERLAP = {
     "overlap": "overlap_skipped",
     "overlap_queue_full": "overlap_queue_full",
@@ -94,9 +96,10 @@ def _halted_now(facts: Facts) -> tuple[str, str] | None:
         facts.resume_at is not None and facts.turn_at is not None and facts.turn_at >= facts.resume_at
     ):
         reason = facts.standing
-        text = _as_recorded(
-            {"detail": "the job is paused", **{name: reason.get(name) for name in ("actor", "at", "note")}}
-        )
+        text = "the job was paused"
+        for name, words in (("actor", " by {}"), ("at", " at {}"), ("note", " ({})")):
+            if reason.get(name):
+                text += words.format(reason[name])
         return "paused", text + (f"; it resumes at {said(facts.resume_at)}" if facts.resume_at else "")
     if facts.was_suspended:
         if facts.workspace_status == "ACTIVE":
@@ -213,8 +216,10 @@ def alarm(facts: Facts) -> Judged:
     if begun:
         first = begun[0]
         after = ((instant(first["started_at"]) or facts.now) - facts.tick).total_seconds()
-        detail = f"pg_cron rang at {said(first['started_at'])}, {after:.3f} s after the tick: {first['status']}"
-        step = Step(step="alarm", holds=len(failed) < len(rings), detail=detail, evidence=evidence)
+        is_last = not facts.is_overdue and first["message"] == _UNSCHEDULED
+        outcome = "it removed the job's entry, as after a last tick" if is_last else first["status"]
+        detail = f"pg_cron rang at {said(first['started_at'])}, {after:.3f} s after the tick: {outcome}"
+        step = Step(step="alarm", holds=is_last or len(failed) < len(rings), detail=detail, evidence=evidence)
     elif failed:
         detail = f"pg_cron could not start the alarm: {failed[-1]} (it does not log when)"
         step = Step(step="alarm", holds=False, detail=detail, evidence=evidence)

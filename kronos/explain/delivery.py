@@ -116,7 +116,7 @@ def attempts(facts: Facts) -> Judged:
     tried = facts.attempts or []
     if not tried:
         return None, None
-    told = ", ".join(f"{each['attempt_number']} {each['status']}" for each in tried[-10:])
+    told = ", ".join(f"attempt {each['attempt_number']} {each['status']}" for each in tried[-10:])
     last = tried[-1]
     error = document(last.get("error"))
     why = f": {error['message']}" if error.get("message") else ""
@@ -210,6 +210,8 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
             "KRONOS_WORKER_CONCURRENCY"
         )
         return "queued", f"it has been due for {seconds(waited)}; {text}"
+    if due_at is not None and due_at > facts.now:
+        return "queued", f"it is due at {said(due_at)}; a worker will claim it then"
     return "queued", "workers are connected, and one will claim it as soon as it is free"
 
 

@@ -155,10 +155,11 @@ def _why_no_tick(facts: Facts, reading: JsonObject) -> tuple[str, str]:
     if facts.every is not None:
         return "no_tick_at_this_minute", f"{reading['local']} is not {_counted(facts, reading)}"
     wrong = "; ".join(_mismatches(facts, reading))
-    return (
-        "no_tick_at_this_minute",
-        f"no tick at {reading['local']} ({facts.timezone}, a {reading['weekday']}): {wrong or 'no field explains why'}",
-    )
+    if not wrong:
+        text = f"{_how_it_matches(facts, reading)}, but the job was not in force then"
+    else:
+        text = f"no tick at {reading['local']} ({facts.timezone}, a {reading['weekday']}): {wrong}"
+    return "no_tick_at_this_minute", text
 
 
 def _in_the_gap(facts: Facts, clock: JsonObject) -> tuple[str, str]:

@@ -318,7 +318,7 @@ def test_keys_alone_are_something_too(api: httpx.Client) -> None:
     api.delete(f"{base}/endpoints/sink").raise_for_status()
     refused = api.delete(base)
     assert code_of(refused) == (409, "conflict")
-    assert "1 key that works" in refused.json()["detail"]
+    assert "1 valid key" in refused.json()["detail"]
     api.delete(f"{base}/keys/{key['key_id']}").raise_for_status()
     assert api.delete(base).status_code == 200
 

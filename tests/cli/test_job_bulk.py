@@ -91,7 +91,7 @@ def test_what_one_job_is_refused_stops_no_other(kronos: Kronos) -> None:
 def test_to_cancel_the_number_is_named(kronos: Kronos, bulk: Bulk) -> None:
     for more in ((), ("--confirm", "4")):
         refused = kronos("job", "bulk", "cancel", "--tag", "reports", *more)
-        assert (refused.exit_code, "cancel jobs, in number 5" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "cancel the jobs, a total of 5" in refused.stderr) == (2, True)
     assert states(kronos) == {"ACTIVE"}
     assert kronos("job", "bulk", "cancel", "report-0", "--yes").stdout == "1 job is cancelled\n"
     assert bulk("cancel", "--tag", "reports", "--confirm", "4")["done"] == 4

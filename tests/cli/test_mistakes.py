@@ -323,3 +323,10 @@ def test_a_word_at_the_wrong_place_is_turned(typed: str, told: str) -> None:
 def test_a_key_is_not_read_from_the_stream_of_a_protocol() -> None:
     assert_told(run("mcp", "--key-file", "-"), "the protocol uses standard input", code=2)
     assert "standard input" not in run("mcp", "--help").stdout.rpartition("--key-file")[2]
+
+
+@pytest.mark.parametrize("group", ["endpoint", "heartbeat", "job", "organization", "retention", "workspace"])
+def test_an_edit_promises_no_defaults(group: str) -> None:
+    """A field that is not given stays as it is: a default in the help of `edit` would say otherwise."""
+    shown = run(group, "edit", "--help").stdout
+    assert ("Usage:" in shown, re.findall(r"\[default:[^\]]*\]", shown)) == (True, [])

@@ -171,7 +171,8 @@ def test_text_of_others_commands_no_terminal(ask: Ask, stranger: Stranger) -> No
         (("job", "trigger", "j", "--input", '{"a": 1e400}'), "beyond a double"),
         (("job", "trigger", "j", "--input", '{"a": 9223372036854775808}'), "beyond 64 bits"),
         (("job", "trigger", "j", "--input", '"\udcff"'), "not valid JSON"),
-        (("job", "trigger", "j", "--input", "@"), "not valid JSON"),
+        (("job", "trigger", "j", "--input", "@"), "the file '' cannot be read"),
+        (("job", "trigger", "j", "--input", "@no.json"), "the file 'no.json' cannot be read: No such file"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("unicode_escape").decode() if isinstance(value, tuple) else None,
 )
@@ -294,3 +295,16 @@ def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
         1,
         "Error: psql is not installed: on Debian, install postgresql-client\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https{}", "cannot be reached: it does not speak TLS: use http:// if the API has no certificate"),
+        ("http://127.0.0.1:1", "cannot be reached: Connection refused"),
+    ],
+)
+def test_an_address_that_cannot_be_reached_says_why(stranger: Stranger, url: str, told: str) -> None:
+    given = {"KRONOS_URL": url.format(stranger.url.removeprefix("http")), "KRONOS_API_KEY": "kr_live_a_b"}
+    asked = CliRunner().invoke(main, ["me"], env=given)
+    assert (asked.exit_code, told in asked.stderr) == (Exit.UNAVAILABLE, True), asked.output

@@ -112,7 +112,7 @@ def test_it_is_shown_what_it_would_be_about_and_nothing_is_written(api: httpx.Cl
     refused = api.post(
         f"/w/{workspace}/alert-rules", data=RULE | {"/selects/tag": "", "/selects/job": "x", "show": "1"}
     )
-    assert words(page_of(refused, 404), "//*[@id='refusal']").startswith("no job 'x'")
+    assert words(page_of(refused, 404), "//*[@id='refusal']").startswith("No job 'x'")
 
 
 def test_who_may_not_write_one_is_offered_none(shared_api: Api, shared_superuser: Connection, workspace: str) -> None:

@@ -44,7 +44,7 @@ def test_an_operator_acknowledges_and_snoozes_and_a_viewer_is_offered_neither(
     forms = reader(address).xpath("//td[@data-label='Actions']//form/@action")
     assert forms == [f"{address}/{incident}/acknowledge", f"{address}/{incident}/snooze"]
     with holding(shared_api.client, add_key(shared_superuser, workspace, "viewer")) as viewer:
-        assert "Acknowledge" not in viewer.get(address).text
+        assert "Acknowledge<" not in viewer.get(address).text
         refused = viewer.post(forms[0], headers=_FORM)
         assert refused.status_code == 403
     snoozed = shared_api.client.post(forms[1], headers=_FORM, content="/seconds:integer=7200")

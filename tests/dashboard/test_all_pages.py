@@ -59,6 +59,15 @@ def test_a_page_is_whole_without_scripts(api: httpx.Client, furnished: Furniture
     assert len(identifiers) == len(set(identifiers))
     links = [*page.xpath("//@href"), *page.xpath("//@src"), *page.xpath("//@action")]
     assert [each for each in links if not each.startswith(("/", "#"))] == []
+    assert list(_mislabelled(page)) == []
+
+
+def _mislabelled(page: html.HtmlElement) -> Iterator[tuple[str, str]]:
+    """A column's head, and another label that its first cell has on a phone."""
+    for table in page.xpath("//table[thead]"):
+        heads = [" ".join(head.text_content().split()) for head in table.xpath("thead//th")]
+        cells = [cell.get("data-label") for cell in table.xpath("(tbody/tr)[1]/*")]
+        yield from (pair for pair in zip(heads, cells, strict=False) if pair[1] not in (None, pair[0]))
 
 
 @pytest.fixture(scope="module")

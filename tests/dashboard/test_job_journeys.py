@@ -34,8 +34,8 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     _open(page, scene)
     page.page.get_by_role("link", name="Pause…").click()
     page.page.get_by_label("Note").fill("until the audit")
-    page.page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.page.locator("#notices")).to_contain_text("Paused.")
+    page.page.get_by_role("button", name="Pause the job").click()
+    expect(page.page.locator("#notices")).to_contain_text("Job paused.")
     expect(page.page.locator("main")).to_contain_text("“until the audit”")
     expect(page.page.locator(".head .badge").first).to_contain_text("paused")
     expect(page.page.locator("a.tick").last).to_have_attribute("title", re.compile("to be skipped"))
@@ -43,7 +43,7 @@ def test_pause_with_a_note_resume_and_skip(page: Watched, scene: Scene) -> None:
     expect(page.page.locator(".head .badge").first).to_contain_text("active")
     page.page.get_by_text("Skip the next ticks").click()
     page.page.get_by_label("How many").fill("2")
-    page.page.get_by_role("button", name="Skip").click()
+    page.page.get_by_role("button", name="Skip ticks").click()
     expect(page.page.locator("#notices")).to_contain_text("The next 2 ticks will be skipped.")
     expect(page.page.locator("a.tick[title*='to be skipped']")).to_have_count(2)
 
@@ -71,13 +71,13 @@ def test_a_backfill_is_counted_started_and_found_again(page: Watched, scene: Sce
     page.page.get_by_role("button", name="Count first").click()
     expect(page.page.locator("#counted")).to_contain_text("20 of 20 ticks would run")
     page.page.get_by_role("button", name="Start: 20 ticks").click()
-    expect(page.page.locator("#notices")).to_contain_text("Started: 20 ticks.")
+    expect(page.page.locator("#notices")).to_contain_text("Backfill started: 20 ticks.")
     _open(page, scene)  # left, and found again
     row = page.page.locator("section[aria-labelledby=backfills] tbody tr")
     expect(row).to_contain_text("running")
     expect(row.locator("progress")).to_have_attribute("max", "20")
-    row.get_by_role("button", name="Stop").click()
-    expect(page.page.locator("#notices")).to_contain_text("Backfill stopped.")
+    row.get_by_role("button", name="Cancel the backfill").click()
+    expect(page.page.locator("#notices")).to_contain_text("Backfill cancelled.")
     expect(row).to_contain_text("cancelled")
 
 
@@ -90,7 +90,7 @@ def test_a_job_is_cancelled_by_who_writes_its_name(page: Watched, scene: Scene) 
     expect(button).to_be_disabled()
     page.page.get_by_label("Type report to confirm").fill("report")
     button.click()
-    expect(page.page.locator("#notices")).to_contain_text("Cancelled. This job will not run again.")
+    expect(page.page.locator("#notices")).to_contain_text("Job cancelled. It will not run again.")
     expect(page.page.locator(".head .badge").first).to_contain_text("retired")
 
 
@@ -113,5 +113,5 @@ def test_a_tick_appears_by_itself_and_what_is_open_or_typed_stays(page: Watched,
     scene.client.post(f"{scene.base}/report/trigger").raise_for_status()
     expect(page.page.locator("#live")).to_have_text(re.compile("Waiting for your form"))  # the event was received
     expect(page.page.get_by_label("Note")).to_have_value("until the")
-    page.page.get_by_role("button", name="Pause", exact=True).click()
+    page.page.get_by_role("button", name="Pause the job").click()
     expect(page.page.locator("main")).to_contain_text("“until the”")

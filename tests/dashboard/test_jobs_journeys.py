@@ -73,7 +73,7 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))
     work_off(shared_superuser, lambda: api.get(operation).json()["status"] == "COMPLETED")
     expect(browser.locator("#progress")).to_contain_text("500 of 500")
-    expect(browser.get_by_role("button", name="Stop the operation")).to_have_count(0)
+    expect(browser.get_by_role("button", name="Cancel the operation")).to_have_count(0)
     bulk = {"action": "resume", "filter": {"tag": "many"}, "validate_only": True}
     assert api.post(f"/v1/workspaces/{workspace}/jobs:bulk", json=bulk).json() == {"count": 500, "is_more": False}
 
@@ -86,7 +86,7 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     resumption = _route_of(browser.url, origin)
     work_off(shared_superuser, lambda: api.get(resumption).json()["done"] > 0)
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))
-    browser.get_by_role("button", name="Stop the operation").click()
+    browser.get_by_role("button", name="Cancel the operation").click()
     expect(browser.locator("#progress")).to_contain_text("cancelled over the API")
     left = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "PAUSED", "limit": 200}).json()["data"]
     assert left != []

@@ -343,7 +343,7 @@ def test_what_the_payload_spec_refuses_is_said_at_the_input(
     typed = {"endpoint": "judged", "sentence": "every day at 9:00", "input": '{"id": "seven"}'}
     page = told(post("jobs/~new", changed(fields_of(reader(f"/w/{workspace}/jobs/~new")), **typed)), 422)
     assert list(faults(page)) == ["f-input-faults"]
-    assert faults(page)["f-input-faults"].split()[:2] == ["id", "the"]
+    assert faults(page)["f-input-faults"].split()[:2] == ["id:", "the"]
 
 
 def test_the_endpoint_of_a_new_job_is_chosen_from_those_that_are_there(

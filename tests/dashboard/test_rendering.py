@@ -33,6 +33,34 @@ def test_duration(seconds: float | timedelta | None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("GAVE_UP", "gave up"),
+        ("HTTP", "HTTP"),
+        ("KAFKA", "Kafka"),
+        ("REDIS_STREAM", "Redis stream"),
+        ("API", "API"),
+        ("pg_cron_entry", "pg_cron entry"),
+    ],
+)
+def test_a_code_is_in_words_and_a_name_keeps_its_case(code: str, text: str) -> None:
+    assert rendering.words(code) == text
+
+
+@pytest.mark.parametrize(
+    ("detail", "text"),
+    [
+        ("no job 'report' in workspace acme", "No job 'report' in workspace acme"),
+        ("pg_cron is silent", "pg_cron is silent"),
+        ("'x' is not a valid id", "'x' is not a valid id"),
+        ("", ""),
+    ],
+)
+def test_a_detail_is_a_sentence_unless_it_begins_with_a_name(detail: str, text: str) -> None:
+    assert rendering.sentence(detail) == text
+
+
+@pytest.mark.parametrize(
     ("ahead", "text"), [(0.4, "now"), (300, "in 5 min"), (-5400, "1 h 30 min ago"), (86400 * 400, "in 1 y 34 d")]
 )
 def test_relative(ahead: float, text: str) -> None:

@@ -23,7 +23,7 @@ def test_the_overview_begins_with_what_is_wrong(
         body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": name}
         api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
         ended(shared_superuser, workspace, name)
-    for most, told in ((overview.LONGEST, "2 jobs fail"), (2, "2+ jobs fail")):
+    for most, told in ((overview.LONGEST, "2 jobs are failing"), (2, "2+ jobs are failing")):
         monkeypatch.setattr(overview, "LONGEST", most)
         page = reader(f"/w/{workspace}")
         (link,) = page.xpath("//main/h2[1]/preceding-sibling::p/a[@href='#failing']")

@@ -63,7 +63,7 @@ def test_a_key_is_made_shown_once_rotated_and_revoked(admin: httpx.Client, api: 
     assert (done.status_code, done.headers["location"]) == (303, path)
     assert key.split("_")[2] not in admin.get(path).text
     again = read(admin.post(rotate, data={"/overlap_seconds:integer": "0"}), 404)
-    assert "no working key" in text(again, "//*[@role='alert']")
+    assert "No working key" in text(again, "//*[@role='alert']")
 
 
 def test_what_a_key_may_not_be_is_said_at_its_field(admin: httpx.Client, workspace: str) -> None:

@@ -177,3 +177,13 @@ def _texts(folder: Path) -> Iterator[Path]:
             yield from _texts(path)
         elif path.suffix in (".sql", ".py", ".md"):
             yield path
+
+
+def test_each_label_that_the_page_of_the_dashboard_quotes_is_on_a_page() -> None:
+    """Labels are in italics. One that was renamed would leave the reader looking for it."""
+    folder = ROOT / "kronos" / "dashboard"
+    pages = "\n".join(path.read_text() for path in [*folder.glob("*.py"), *folder.glob("templates/**/*.html")])
+    text = " ".join((ROOT / "docs" / "dashboard.md").read_text().split())
+    quoted = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text))
+    assert len(quoted) > 30
+    assert {label for label in quoted if label not in pages} == set()

@@ -89,6 +89,30 @@ def test_where_nothing_is_due_a_pause_is_named_all_the_same() -> None:
     assert answer.because.endswith("The next tick is 2026-11-21T12:00:00Z. The job is paused.")
 
 
+def test_a_schedule_that_matches_after_the_jobs_end_is_not_blamed() -> None:
+    over = {"tick": None, "is_in_force": False, "ticks_until": TICK - timedelta(hours=1), "status": "RETIRED"}
+    matching = {key: {"is": 5, "matches": True} for key in ("minute", "hour", "month", "day_of_month", "weekday")}
+    reading = {
+        "local": "2026-11-20T12:05:00+00:00",
+        "weekday": "Friday",
+        "clock": None,
+        "is_named": True,
+        "fields": matching | {"matches": True, "day_matches": True, "days_rule": "and"},
+        "texts": ["*"] * 5,
+        "next_tick": None,
+    }
+    answer = explained(facts(reading=reading, status_reason={"code": "cancelled", "detail": "cancelled"}, **over))
+    (step,) = (step for step in answer.steps if step.step == "schedule")
+    assert (answer.code, step.holds) == ("cancelled", False)
+    assert step.detail.endswith("matches every field of '0 12 * * *' in UTC, but the job was not in force then")
+
+
+def test_a_pause_names_who_when_and_why() -> None:
+    reason = {"code": "paused", "actor": "eve", "at": "2026-11-20T12:00:00Z", "note": "audit"}
+    answer = explained(facts(status="PAUSED", status_reason=reason))
+    assert "the job was paused by eve at 2026-11-20T12:00:00Z (audit)." in answer.because
+
+
 def test_times_and_spans_are_written_for_people() -> None:
     assert said(datetime(2026, 1, 2, 3, 4, 5, 600000, tzinfo=UTC)) == "2026-01-02T03:04:05.600000Z"
     assert said("2026-01-02T03:04:05+05:30") == "2026-01-01T21:34:05Z"

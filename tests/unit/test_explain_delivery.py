@@ -171,7 +171,7 @@ def test_attempts_and_callbacks_are_told_one_by_one() -> None:
     ]
     step, _ = attempts(facts(attempts=tried))
     assert step is not None
-    assert (step.detail, step.holds) == ("1 LOST, 2 FAILED: 503", False)
+    assert (step.detail, step.holds) == ("attempt 1 LOST, attempt 2 FAILED: 503", False)
     made = [
         {"event": "on_failure", "endpoint": "pager", "status": "SUCCESS"},
         {"event": "on_end", "job": "cleanup", "status": None},
@@ -205,3 +205,17 @@ def test_one_of_very_many_ticks_that_are_overdue_has_no_alarm_that_was_looked_fo
 )
 def test_what_a_verdict_comes_to_in_a_list(decision: Any, code: str, cause: str | None, disposition: str) -> None:
     assert ticks.disposition(Verdict(decision=decision, code=code, because=""), cause) == disposition
+
+
+def test_the_alarm_of_a_last_tick_is_no_failure() -> None:
+    """It removes the job's entry while it rings, and pg_cron logs that as failed."""
+    ring = {"started_at": TICK.isoformat(), "status": "failed", "message": "job canceled"}
+    answer = _of(_run("SUCCESS"), pg_cron={"entry": None, "rings": [ring]})
+    (alarm,) = (step for step in answer.steps if step.step == "alarm")
+    assert (alarm.holds, "it removed the job's entry" in alarm.detail) == (True, True)
+
+
+def test_a_run_that_is_not_due_waits_for_its_time() -> None:
+    answer = _of(_run("PENDING", due_at=_LATER), worker_sessions=1, is_group_served=True)
+    (waiting,) = (step for step in answer.steps if step.step == "waiting")
+    assert waiting.detail.endswith("a worker will claim it then")

@@ -26,9 +26,9 @@ begin
         'detail', format('the calendar %s closes it: %s', v_run.calendar, v_day)
                   || case v_run.code
                          when 'blackout_merged'
-                             then format('; a day with runs comes no %s open one',
-                                         case p_on_blackout when 'NEXT' then 'later than the next'
-                                                            else 'earlier than the last' end)
+                             then format('; the job already runs on %s open day',
+                                         case p_on_blackout when 'NEXT' then 'or before the next'
+                                                            else 'or after the previous' end)
                          when 'blackout_ended' then '; the job has ended by the day on which it would run'
                          when 'blackout_no_day' then '; no day within a year is open at this time'
                          when 'rolled'
