@@ -56,13 +56,15 @@ class Callback(Body):
     """What happens when a job's run ends. Exactly one of `endpoint` and `job`; `input` requires `job`."""
 
     endpoint: EndpointName | None = Field(
-        default=None, description="Endpoint that receives the result, as a separate delivery.", examples=["on-call"]
+        default=None, description="Endpoint that receives a description of the run.", examples=["on-call"]
     )
     job: JobName | None = Field(
         default=None, description="Name of a live CRON job to run once.", examples=["load-warehouse"]
     )
     input: Literal["own", "run"] | None = Field(
-        default=None, description="`own`: the job's own input (default). `run`: the run's result.", examples=["run"]
+        default=None,
+        description="`own`: the job's own input (default). `run`: a description of the run.",
+        examples=["run"],
     )
 
 

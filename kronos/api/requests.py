@@ -324,7 +324,7 @@ def _callback_faults(body: JobCreate | JobPatch) -> Iterator[Fault]:
             hint = 'Write {"endpoint": "on-call"} or {"job": "load-warehouse"}.'
             yield Fault(pointer=f"/{name}", detail="exactly one of endpoint and job must be given", hint=hint)
         elif callback.input is not None and callback.job is None:
-            hint = "Omit it: an endpoint receives the result."
+            hint = "Omit it: an endpoint receives a description of the run."
             yield Fault(pointer=f"/{name}/input", detail="input requires job", hint=hint)
 
 

@@ -11,11 +11,11 @@ class Callback(TypedDict, total=False):
     """What happens when a job's run ends. Exactly one of `endpoint` and `job`; `input` requires `job`."""
 
     endpoint: str | None
-    """Endpoint that receives the result, as a separate delivery."""
+    """Endpoint that receives a description of the run."""
     job: str | None
     """Name of a live CRON job to run once."""
     input: Literal["own", "run"] | None
-    """`own`: the job's own input (default). `run`: the run's result."""
+    """`own`: the job's own input (default). `run`: a description of the run."""
 
 
 class CatchUp(TypedDict, total=False):
@@ -31,11 +31,11 @@ class FailureCallback(TypedDict, total=False):
     """What happens when a job's run fails: a Callback, and the statuses it applies to."""
 
     endpoint: str | None
-    """Endpoint that receives the result, as a separate delivery."""
+    """Endpoint that receives a description of the run."""
     job: str | None
     """Name of a live CRON job to run once."""
     input: Literal["own", "run"] | None
-    """`own`: the job's own input (default). `run`: the run's result."""
+    """`own`: the job's own input (default). `run`: a description of the run."""
     statuses: Sequence[Literal["FAILED", "EXPIRED", "CANCELLED"]] | None
     """Statuses that trigger it. Default: FAILED and EXPIRED."""
 
