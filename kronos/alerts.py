@@ -112,7 +112,9 @@ async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
         if written:
             return rules[0]
         if rules:
-            fault = Fault(pointer="/name", detail="a rule has this name", hint="PUT changes an existing rule.")
+            fault = Fault(
+                pointer="/name", detail="an alert rule has this name", hint="PUT changes an existing alert rule."
+            )
             raise errors.Conflict(f"the alert rule {new.name!r} already exists", faults=(fault,))
     raise _overtaken(new.name)
 
@@ -263,14 +265,16 @@ async def _check(view: WorkspaceView, new: NewRule) -> None:
     faults = [
         Fault(
             pointer=f"/tell/{new.tell.index(name)}",
-            detail=f"no such endpoint: {name!r}",
-            hint="Name an endpoint that exists, or create this one first.",
+            detail=f"no endpoint {name!r} in this workspace",
+            hint="Create it first, or name an existing one.",
         )
         for name in named.absent
     ]
     if not named.is_selected_there:
         kind = new.selector.lower()
-        faults.append(Fault(pointer=f"/selects/{kind}", detail=f"no such {kind}: {new.selected!r}", hint=None))
+        faults.append(
+            Fault(pointer=f"/selects/{kind}", detail=f"no {kind} {new.selected!r} in this workspace", hint=None)
+        )
     if faults:
         raise errors.Unprocessable.of(*faults)
     if named.others >= MOST_RULES:

@@ -19,7 +19,7 @@ _MOST_SHOWN = 20
 def require_small(values: JsonObject) -> None:
     """Raises Unprocessable if the values are too large: every delivery may use them."""
     if (size := len(orjson.dumps(values))) > MAX_VALUES_BYTES:
-        detail = f"the values have {size} bytes; the limit is {MAX_VALUES_BYTES}"
+        detail = f"the values have {size} bytes; at most {MAX_VALUES_BYTES} are allowed"
         raise errors.Unprocessable.of(Fault(pointer="/values", detail=detail, hint="Split them into several configs."))
 
 

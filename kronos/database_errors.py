@@ -57,7 +57,7 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
             Fault(
                 pointer="/offset_seconds",
                 detail="longer than the job's spread allows",
-                hint='choose a spread at least as long, such as "spread": "5m" for 300, or an offset_seconds of 0',
+                hint='Choose a spread at least as long, such as "spread": "5m" for 300, or an offset_seconds of 0.',
             ),
         ),
     ),
@@ -67,7 +67,7 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
             Fault(
                 pointer="/ends_at",
                 detail="not after starts_at",
-                hint="choose an ends_at later than the job's starts_at",
+                hint="Choose an ends_at later than the job's starts_at.",
             ),
         ),
     ),
@@ -75,7 +75,9 @@ _BY_CONSTRAINT: dict[str, Conflict | Unprocessable] = {
 
 
 def _endpoint_deleted(message: str) -> EndpointNotFound:
-    return EndpointNotFound(message, faults=(Fault(pointer="/endpoint", detail=message, hint="name another endpoint"),))
+    return EndpointNotFound(
+        message, faults=(Fault(pointer="/endpoint", detail=message, hint="Name another endpoint."),)
+    )
 
 
 def _no_calendar(message: str) -> CalendarNotFound:
@@ -216,5 +218,5 @@ def from_database(error: psycopg.Error) -> KronosError:
     if _OF_PG_CRON.search(context):
         return PgCronUnavailable(f"pg_cron rejected the change: {message}", sqlstate=sqlstate)
     if sqlstate.startswith(_PASSING):
-        return DatabaseUnavailable(f"PostgreSQL is unavailable: {message}", sqlstate=sqlstate)
+        return DatabaseUnavailable(f"PostgreSQL could not do this now: {message}", sqlstate=sqlstate)
     return KronosError(f"unexpected database error {sqlstate}")

@@ -193,6 +193,6 @@ def _absent(view: WorkspaceView, which: LetterFilter, name: str) -> errors.Unpro
         errors.Fault(
             pointer=f"/{name}",
             detail=f"no {name} {named!r} in workspace {view.workspace}",
-            hint=f"Use the name of an existing {name}, or leave {name} out for all.",
+            hint=f"Use the name of an existing {name}, or omit {name} for all.",
         )
     )

@@ -29,7 +29,7 @@ MAX_KEYS = 64
 COMMAND_SECONDS = 10.0
 _MAX_BYTES = 64 * 1024
 _NONCE_BYTES = 12
-_HINT = "write one of 32 random bytes in base64 on each line, as `openssl rand -base64 32` makes it"
+_HINT = "write one key per line: 32 random bytes in base64, as from `openssl rand -base64 32`"
 
 
 class NamesKeys(Protocol):
@@ -278,7 +278,7 @@ def _parsed(content: bytes, where: str) -> Keyring:
     if not keys:
         raise KeysInvalid(f"{where} holds no key: {_HINT}")
     if len(keys) > MAX_KEYS:
-        raise KeysInvalid(f"{where} holds {len(keys)} keys; the limit is {MAX_KEYS}")
+        raise KeysInvalid(f"{where} holds {len(keys)} keys; at most {MAX_KEYS} are allowed")
     return Keyring(keys)
 
 

@@ -226,8 +226,8 @@ def _sendable(message: Message, spec: JsonObject, context: JsonObject) -> Messag
         with _at(member):
             template.render(spec.get(member), context)
     if message.bytes > MAX_MESSAGE_BYTES:
-        why = f"the message has {message.bytes} bytes; the limit is {MAX_MESSAGE_BYTES}"
-        raise Refused("too_large", why, hint="Store it elsewhere, and send its address.")
+        why = f"the message has {message.bytes} bytes; at most {MAX_MESSAGE_BYTES} are allowed"
+        raise Refused("too_large", why, hint="Store the data elsewhere, and pass its address.")
     return message
 
 

@@ -395,5 +395,5 @@ class MigrationFailed(KronosError):
 
 def name_taken(by: str = "another live job of this workspace has this name") -> Conflict:
     """Return the error for a job name that is already taken."""
-    hint = "choose another name, or PATCH the job that has it"
+    hint = "Choose another name, or PATCH the job that has it."
     return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))

@@ -86,7 +86,7 @@ async def foreseen(view: WorkspaceView, job: str, asked: JobChanges) -> FireDiff
         "shown": SHOWN,
     }
     if (found := await view.one_or_none(_PREVIEW, params)) is None:
-        raise errors.Conflict(f"job {present.job_id} was changed at the same time", code="job_not_updatable")
+        raise errors.Conflict(f"job {present.job_id} was changed at the same time: try again", code="job_not_updatable")
     difference = found.difference
     return FireDiff(
         description_before=found.description_before,

@@ -119,7 +119,7 @@ def _require_sound_times(calendar: ICalendar) -> None:
 def _bound(events: Sequence[Component], last: date) -> None:
     """End each rule at the last imported day. Raises Unprocessable for rules that would take too long."""
     if len(events) > _MOST_EVENTS:
-        raise _refused(f"it has {len(events)} events; the limit is {_MOST_EVENTS}", "Split it.")
+        raise _refused(f"it has {len(events)} events; at most {_MOST_EVENTS} are allowed", "Split it.")
     looked_through = 0
     for event in events:
         for rule in _rules(event):
@@ -134,7 +134,7 @@ def _bound(events: Sequence[Component], last: date) -> None:
             _end(rule, start, last)
     if looked_through > _MOST_LOOKED_THROUGH:
         detail = f"finding its recurring events would scan {looked_through} days"
-        raise _refused(f"{detail}; the limit is {_MOST_LOOKED_THROUGH}", "Begin them later, or split it.")
+        raise _refused(f"{detail}; at most {_MOST_LOOKED_THROUGH} are allowed", "Begin them later, or split it.")
 
 
 def _bound_zones(calendar: ICalendar, last: date) -> None:
@@ -143,7 +143,7 @@ def _bound_zones(calendar: ICalendar, last: date) -> None:
     parts = [part for name in ("STANDARD", "DAYLIGHT") for part in calendar.walk(name)]
     changes = len(parts) + sum(len(dates.dts) for part in parts for dates in _each(part, "RDATE"))
     if changes > _MOST_CHANGES_OF_ZONES:
-        detail = f"its VTIMEZONEs change their clocks {changes} times; the limit is {_MOST_CHANGES_OF_ZONES}"
+        detail = f"its VTIMEZONEs change their clocks {changes} times; at most {_MOST_CHANGES_OF_ZONES} are allowed"
         raise _refused(detail, "Leave out the zones of the IANA database, or split it.")
     for rule in (rule for part in parts for rule in _rules(part)):
         if _freq(rule) != "YEARLY" or not _is_sure_to_come(rule):
@@ -154,7 +154,7 @@ def _bound_zones(calendar: ICalendar, last: date) -> None:
         if changes > _MOST_CHANGES_OF_A_ZONE:
             detail = f"a VTIMEZONE changes its clocks up to {changes} times until {last.year}"
             hint = "Begin its rules later, or use a zone of the IANA database."
-            raise _refused(f"{detail}; the limit is {_MOST_CHANGES_OF_A_ZONE}", hint)
+            raise _refused(f"{detail}; at most {_MOST_CHANGES_OF_A_ZONE} are allowed", hint)
 
 
 def _changes(part: Component, last: date) -> int:

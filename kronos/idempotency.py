@@ -127,7 +127,7 @@ async def _find(view: WorkspaceView, key: Key) -> UUID | None:
 def mismatch(made: str, pointer: str = "/Idempotency-Key") -> errors.Unprocessable:
     """Return the error for a key that came with a different request than the one that created something."""
     fault = errors.Fault(
-        pointer=pointer, detail="the same key came with a different request", hint="Use a new key for a new request."
+        pointer=pointer, detail="already used for a different request", hint="Use a new key for a new request."
     )
-    detail = f"the idempotency key was used for a different request, which created {made}"
+    detail = f"the idempotency key was already used for a different request, which created {made}"
     return errors.Unprocessable(detail, code="idempotency_mismatch", faults=(fault,))

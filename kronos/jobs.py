@@ -317,6 +317,6 @@ def no_endpoint(view: WorkspaceView, endpoint: str) -> errors.EndpointNotFound:
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
         faults=(
-            errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="create it first: POST …/endpoints"),
+            errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="Create it first: POST …/endpoints."),
         ),
     )

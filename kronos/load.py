@@ -168,7 +168,7 @@ async def of_workspace(view: WorkspaceView, window: Window, coming: Coming | Non
 
 
 async def of_instance(view: InstanceView, window: Window, coming: Coming | None = None) -> InstanceLoad:
-    """Return the load of all jobs, including Kronos' own, and the instance's measured rates; with `coming` it may be
+    """Return the load of all jobs, including Kronos's own, and the instance's measured rates; with `coming` it may be
     half a minute old."""
     minutes = MINUTES[window]
 

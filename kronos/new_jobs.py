@@ -69,7 +69,7 @@ def past(new: NewJob, run_at: datetime | None) -> list[errors.Fault]:
         )
     if new.ends_at is not None and new.ends_at <= now:
         detail = f"{new.ends_at.isoformat()} is in the past"
-        faults.append(errors.Fault(pointer="/ends_at", detail=detail, hint="Write a later time, or leave it out."))
+        faults.append(errors.Fault(pointer="/ends_at", detail=detail, hint="Write a later time, or omit it."))
     return faults
 
 

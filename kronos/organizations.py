@@ -20,7 +20,7 @@ Ref = str | UUID
 async def create(view: InstanceView, *, slug: str, name: str) -> Organization:
     """Create an organization. Raises Conflict if the slug is taken."""
     if (made := await view.one_or_none(_INSERT, {"slug": slug, "name": name})) is None:
-        fault = errors.Fault(pointer="/slug", detail="another organization has this slug", hint="choose another slug")
+        fault = errors.Fault(pointer="/slug", detail="another organization has this slug", hint="Choose another slug.")
         raise errors.Conflict(f"the slug {slug!r} is taken", faults=(fault,))
     return made
 

@@ -34,7 +34,7 @@ async def pause(
     until = terms.get("until")
     if until is not None and until <= CLOCK.now():
         fault = errors.Fault(
-            pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or leave it out."
+            pointer="/until", detail=f"{until.isoformat()} is in the past", hint="Write a later time, or omit it."
         )
         raise errors.Unprocessable.of(fault)
     params: dict[str, object] = {"note": terms.get("note"), "until": until, "given": list(terms), "actor": actor}

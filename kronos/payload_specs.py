@@ -336,7 +336,7 @@ async def replace(
     present = await view.one_or_none(documents.GET, {"kind": PAYLOAD_SPEC.kind, "name": name})
     if present is None:
         if must_exist:
-            raise errors.PreconditionFailed(f"the payload spec {name!r} does not exist: If-Match finds nothing")
+            raise errors.PreconditionFailed(f"the payload spec {name!r} does not exist, so If-Match cannot match")
         return await documents.create(view, PAYLOAD_SPEC, name, schema)
     documents.refuse_condition(PAYLOAD_SPEC, present, if_match=if_match, known=if_none_match)
     what = f"the payload spec {name!r} cannot be changed"
@@ -356,5 +356,5 @@ async def replace(
     if not written:
         if not document:
             raise documents.not_found(view, PAYLOAD_SPEC, name)
-        raise errors.PreconditionFailed(f"the payload spec {name!r} was changed at the same time")
+        raise errors.PreconditionFailed(f"the payload spec {name!r} was changed at the same time: try again")
     return document[0], False

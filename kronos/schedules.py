@@ -224,7 +224,7 @@ def _refused(fault: JsonObject | None) -> errors.Unprocessable:
         reported.get("sqlstate", ""), reported.get("message", ""), reported.get("hint"), reported.get("column")
     )
     if refused is None:
-        raise errors.KronosError(f"unforeseen answer about a schedule: {reported}")
+        raise errors.KronosError(f"unexpected answer about a schedule: {reported}")
     return refused
 
 
@@ -305,9 +305,7 @@ def faults(cron: str | None, every: str | None, anchor: datetime | None, timezon
     if cron is not None and every is not None:
         yield Fault(pointer="/every", detail="both every and cron are given", hint="Give only one of them.")
     if anchor is not None and every is None:
-        yield Fault(
-            pointer="/anchor", detail="anchor requires every", hint="Leave it out, or give an interval in every."
-        )
+        yield Fault(pointer="/anchor", detail="anchor requires every", hint="Omit it, or give an interval in every.")
     elif anchor is not None and timezone is None and (local := local_time(anchor)) is not None:
         yield zoneless("anchor", local)
 

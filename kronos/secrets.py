@@ -81,7 +81,7 @@ async def create(view: WorkspaceView, keys_at_hand: CurrentKeys, name: str, valu
     if secret is None:
         hint = "PUT gives an existing secret a new value."
         fault = Fault(pointer="/name", detail="a secret has this name", hint=hint)
-        raise errors.Conflict(f"the secret {name!r} exists", faults=(fault,))
+        raise errors.Conflict(f"the secret {name!r} already exists", faults=(fault,))
     return secret
 
 
@@ -107,7 +107,7 @@ async def replace(
         version = (place.version or 0) + 1
         if (secret := await _store(view, keys_at_hand, name, value, place, version=version)) is not None:
             return secret, version == 1
-    raise errors.Overtaken(f"other calls keep storing the secret {name!r} at the same time: call again")
+    raise errors.Overtaken(f"other calls keep storing the secret {name!r} at the same time: try again")
 
 
 async def get(view: WorkspaceView, name: str) -> Secret:
@@ -202,14 +202,14 @@ def _require(
 ) -> None:
     if version is None:
         if must_exist:
-            raise errors.PreconditionFailed(f"the secret {name!r} does not exist: If-Match finds nothing")
+            raise errors.PreconditionFailed(f"the secret {name!r} does not exist, so If-Match cannot match")
     elif if_none_match is None or version in if_none_match or (if_match is not None and version not in if_match):
         raise _excluded(name, version)
 
 
 def _excluded(name: str, version: int) -> errors.PreconditionFailed:
     return errors.PreconditionFailed(
-        f"the secret {name!r} is at version {version} already, which the condition excludes"
+        f"the secret {name!r} is already at version {version}, which the precondition excludes"
     )
 
 

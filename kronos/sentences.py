@@ -83,7 +83,7 @@ class _Parts:
 def read(sentence: str) -> ReadSentence:
     """Return the schedule of a sentence. Raises Unprocessable, which names what was not understood."""
     if len(sentence) > MOST_CHARACTERS:
-        raise _refused(f"the sentence has {len(sentence)} characters; at most {MOST_CHARACTERS} are read")
+        raise _refused(f"the sentence has {len(sentence)} characters; at most {MOST_CHARACTERS} are allowed")
     parts = _Parts(left=" ".join(sentence.lower().split()))
     parts.take(rf"(?:between|from)\s+({_TIME})\s+(?:and|to|until|till)\s+({_TIME})", lambda got: _between(parts, got))
     _read_days(parts)

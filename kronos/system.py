@@ -75,7 +75,7 @@ class Alarms:
     """How pg_cron is set to ring for the instance's jobs. wanted: the setting; `are_shared`: the mode in force since
     `changed_at`, which entries follow within minutes.
 
-    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron, including those
+    jobs: live jobs; alarms: their number of different alarms; entries: Kronos's entries in pg_cron, including those
     of internal jobs. folded: the minutes of the hour at which one alarm rings for all jobs that ring at no others;
     null: none. rings_*: how often pg_cron rings for jobs per day, with an entry per job, with one per alarm, and now.
     """
@@ -366,7 +366,7 @@ def warnings_of(found: Status, zones: ZoneData, *, is_elsewhere: bool = False) -
 
 
 def misread_entries(cron_timezone: str | None, match_dom_and_dow: str | None) -> list[str]:
-    """Return the settings that make pg_cron misread Kronos' entries, a sentence each. None: pg_cron has no such
+    """Return the settings that make pg_cron misread Kronos's entries, a sentence each. None: pg_cron has no such
     setting."""
     items = []
     if (cron_timezone or "GMT").upper() not in ("GMT", "UTC", "ETC/UTC", "ETC/GMT"):

@@ -98,7 +98,7 @@ async def create(
         raise errors.Conflict(
             f"the slug {slug!r} is taken",
             faults=(
-                errors.Fault(pointer="/slug", detail="another workspace has this slug", hint="choose another slug"),
+                errors.Fault(pointer="/slug", detail="another workspace has this slug", hint="Choose another slug."),
             ),
         )
     return workspace
@@ -213,4 +213,4 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 def refuse_system(view: WorkspaceView) -> None:
     """Check that the workspace is not Kronos's own. Raises Forbidden."""
     if view.workspace == SYSTEM:
-        raise errors.Forbidden(f"the workspace {SYSTEM} belongs to Kronos itself: it can be read, not changed")
+        raise errors.Forbidden(f"workspace {SYSTEM} belongs to Kronos: it can be read but not changed")

@@ -180,7 +180,7 @@ def _method(method: Method, types: Types) -> str:
 def _says_method(method: Method) -> str:
     told = str(method.operation.get("description") or method.operation["summary"] + ".")
     if method.place.validate_only:
-        told = "Only counts or checks; nothing is changed. " + told
+        told = f"Report what this call would do, without doing it (`validate_only`).\n\n{told}"
     if method.verb == "get":
         return told
     if method.place.repeat is not None and method.place.repeat not in _TOLD:

@@ -74,7 +74,7 @@ class AlertRulePut(Body):
     )
     per: Per = Field(
         default="JOB",
-        description="JOB: judge each CRON job separately. ALL: judge all selected runs together, including one-shots.",
+        description="JOB: evaluate each CRON job separately. ALL: all selected runs together, including one-shots.",
         examples=["JOB"],
     )
     tell: Annotated[list[EndpointName], Field(max_length=10)] = Field(
@@ -89,7 +89,7 @@ class AlertRulePut(Body):
         description="Repeat the notification this often until the incident is acknowledged; null: notify once.",
         examples=[3600],
     )
-    enabled: bool = Field(default=True, description="Whether the rule is judged.", examples=[True])
+    enabled: bool = Field(default=True, description="Whether the rule is evaluated.", examples=[True])
 
 
 class AlertRuleCreate(AlertRulePut):
@@ -178,7 +178,7 @@ def _condition(asked: AlertCondition, faults: list[Fault]) -> JsonObject:
         faults.append(Fault(pointer="/condition/seconds", detail=detail, hint="Write a number."))
     if asked.type == "NO_SUCCESS" and asked.seconds is not None and asked.seconds < 60:
         faults.append(
-            Fault(pointer="/condition/seconds", detail="it is judged once a minute", hint="Write 60 or more.")
+            Fault(pointer="/condition/seconds", detail="the rule is evaluated once a minute", hint="Write 60 or more.")
         )
     if asked.type in ("LATE", "RUNNING") and asked.seconds is not None and asked.seconds > _WEEK:
         faults.append(Fault(pointer="/condition/seconds", detail="longer than a week", hint=f"Write at most {_WEEK}."))

@@ -89,7 +89,7 @@ async def put_alert_rule(
 ) -> Response:
     """Create an alert rule, or its next version.
 
-    If the new version selects or judges differently, the rule's incidents end without a notification."""
+    If the new version has another selection or condition, the rule's incidents end without a notification."""
     change = await named.change(_COPY, name, draft, lambda: alerts.get(view, name))
     new, held = new_rule(name, change.body), change.held(asked)
     if held.if_none_match is None:

@@ -121,7 +121,7 @@ async def end_sign_in(call: Call, instance: Instance) -> Response:
     attempt, back = _attempt(call)
     given = call.query_params
     if "error" in given or not given.get("code"):
-        raise errors.Forbidden("the identity provider rejected the sign-in: start again at /auth/login")
+        raise errors.Forbidden("the identity provider rejected this sign-in: start again at /auth/login")
     with sessions.guessed(given["code"], call.host):  # each code costs a request to the provider
         identity = await provider.identity(given["code"], attempt, issuer=given.get("iss"))
     if not await people.granted_roles(instance, identity.groups):

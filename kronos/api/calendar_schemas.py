@@ -92,7 +92,7 @@ def new_calendar(body: CalendarPut) -> NewCalendar:
 
         days += icalendars.imported(body.icalendar, timezone=body.timezone, now=CLOCK.now())
     if len(days) > MOST_DAYS:  # a document from GET may be sent back
-        detail = f"with the file's days the calendar has {len(days)} days; at most {MOST_DAYS} are stored"
+        detail = f"with the file's days the calendar has {len(days)} days; at most {MOST_DAYS} are allowed"
         raise errors.Unprocessable.of(Fault(pointer="/icalendar", detail=detail, hint="Split it into two calendars."))
     hours = body.business_hours
     return NewCalendar(

@@ -139,7 +139,7 @@ def _schedulable(at: datetime) -> datetime:
 
 def _named(text: str, pattern: str, hint: str) -> str:
     if not re.fullmatch(pattern, text, re.ASCII):
-        _refuse("the name is invalid", hint)
+        _refuse("not a valid name", hint)
     if UUID_FORM.fullmatch(text):
         _refuse("a name must not look like an id", "Use a name that is not a UUID.")
     return text
@@ -270,7 +270,7 @@ def whole(value: object) -> object:
 def _cron(text: str) -> str:
     if len(text) > MAX_CRON_CHARACTERS:
         _refuse(
-            f"cron text: {len(text)} characters are too long, {MAX_CRON_CHARACTERS} are allowed",
+            f"cron text: {len(text)} characters; at most {MAX_CRON_CHARACTERS} are allowed",
             "Shorten lists with ranges and steps, such as */5. Leave out commands and comments.",
         )
     return text

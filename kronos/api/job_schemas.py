@@ -105,7 +105,7 @@ class _JobFields(Body):
     ends_at: Time | None = Field(
         default=None, description="CRON: no tick at or after this time.", examples=["2027-12-01T00:00:00Z"]
     )
-    max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many ticks.", examples=[100])
+    max_runs: Int32 | None = Field(default=None, description="CRON: retired after this many runs.", examples=[100])
     dst_gap: _Gap | None = Field(
         default=None,
         description="What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local "
@@ -249,7 +249,7 @@ class JobPatch(Body):
         default=None, description="No tick at or after this time; null: no end.", examples=["2027-12-01T00:00:00Z"]
     )
     max_runs: Int32 | None = Field(
-        default=None, description="Retire the job after this many ticks; null: never.", examples=[100]
+        default=None, description="Retire the job after this many runs; null: never.", examples=[100]
     )
     dst_gap: _Gap = Field(
         default="SHIFT", description="What to do when a tick's local time does not exist.", examples=["SHIFT"]

@@ -94,7 +94,7 @@ class Api:
                 break
             empty = 0 if page["data"] else empty + 1
             if not isinstance(cursor, str) or cursor == before or empty > _MOST_EMPTY:
-                raise self.client.foreign("is a list that does not go on")
+                raise self.client.foreign("is a list whose pages do not advance")
         return rows
 
     def rows_of(self, document: JsonObject, field: str) -> list[JsonObject]:

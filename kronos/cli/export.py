@@ -20,7 +20,9 @@ SCHEMA_PATH = "v1/schemas/workspace-file.json"
 
 @command(None)
 @click.option("--set", "set_name", metavar="NAME", help="Only resources of this set.")
-@click.option("--all", "is_all", is_flag=True, help="All resources, whoever created them; the default without --set.")
+@click.option(
+    "--all", "is_all", is_flag=True, help="All resources, no matter who created them; the default without --set."
+)
 @click.option("-o", "--output", "to", type=click.Path(dir_okay=False, path_type=Path), help="File to write.")
 def export(api: Api, set_name: str | None, is_all: bool, to: Path | None) -> None:
     """Write a workspace as a file for `kronos apply`.

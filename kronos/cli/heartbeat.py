@@ -190,7 +190,7 @@ def pings(api: Api, heartbeat: str, limit: int, with_log: bool) -> None:
 @click.option("--status", help="Only ticks in this status, such as MISSED.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Maximum number of rows.")
 def ticks(api: Api, heartbeat: str, limit: int, status: str | None) -> None:
-    """Show what became of each tick, newest first.
+    """Show the outcome of each tick, newest first.
 
     kronos heartbeat ticks nightly-backup --status MISSED
     """

@@ -120,7 +120,7 @@ def job_terms(function: click.decorators.FC) -> click.decorators.FC:
         click.option("--calendar", "calendars", multiple=True, help="A calendar by name; repeatable; '': none."),
         click.option("--jitter-seconds", type=int, help="Spread deliveries over up to this many seconds."),
         click.option("--spread", help="How far a run may be moved to even out the load, such as 5m."),
-        click.option("--max-runs", type=int, help="End the job after this many ticks."),
+        click.option("--max-runs", type=int, help="Retire the job after this many runs."),
         click.option(
             "--deadline-seconds", type=int, help="Do not deliver a run later than this many seconds after its time."
         ),
@@ -221,7 +221,7 @@ def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 @click.argument("job")
 @confirmed
 def rm(api: Api, job: str, consent: Consent) -> None:
-    """Retire a job and its pg_cron entry. Its history is kept until retention deletes it.
+    """Cancel a job and remove its pg_cron entry. Its history is kept until retention deletes it.
 
     kronos job rm report
     """
@@ -292,7 +292,7 @@ def trigger(api: Api, job: str, idempotency_key: str | None, **own: Json) -> Non
     "--include",
     multiple=True,
     type=_Choice(["MISSED", "SKIPPED", "CANCELLED", "FAILED"], case_sensitive=False),
-    help="Which ticks to run, by what became of them; repeatable.  [default: all but FAILED]",
+    help="Which ticks to run, by outcome; repeatable.  [default: all but FAILED]",
 )
 @click.option("--max-active", type=int, help="Maximum number of unfinished executions of this backfill.")
 @click.option("--priority", type=int, help="Priority from -10 to 10, instead of the job's own.")

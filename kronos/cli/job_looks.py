@@ -63,7 +63,7 @@ def diff(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: 
 def ticks(
     api: Api, job: str, from_: str | None, to: str | None, by_day: bool, timezone: str | None, limit: int
 ) -> None:
-    """Show what became of each tick of a CRON job. Includes upcoming ticks.
+    """Show the outcome of each tick of a CRON job. Includes upcoming ticks.
 
     kronos job ticks report --from 2026-12-01T00:00:00Z --to 2026-12-02T00:00:00Z
     """

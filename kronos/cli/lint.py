@@ -198,7 +198,7 @@ def _judged(api: Api, asked: _Asked) -> Iterator[Lint]:
     preview = answer.get("preview") if is_sentence and isinstance(answer, dict) else answer
     lints = preview.get("lints") if isinstance(preview, dict) else None
     if not isinstance(lints, list):
-        raise api.client.foreign("is no preview of a schedule")
+        raise api.client.foreign("is not a preview of a schedule")
     for each in lints:
         yield Lint(of=asked.of, severity="warning", pointer="", message=str(each))
 

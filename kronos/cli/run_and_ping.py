@@ -24,10 +24,10 @@ def run_and_ping(url: str | None, command: tuple[str, ...], *, with_log: bool) -
     kronos run-and-ping --url https://kronos.example.com/ping/hb_… -- /usr/local/bin/backup --all
     $ 0 3 * * * KRONOS_PING_URL=https://kronos.example.com/ping/hb_… kronos run-and-ping -- backup --all
 
-    The heartbeat is told when the command starts, how it ended, and how long it took. The command's input, output and
-    signals are unchanged. The exit code is the command's: 128 plus the signal number if a signal ended it, 127 if the
-    command does not exist, 126 if it cannot be run. If Kronos is unavailable, the command still runs, and a line on
-    standard error reports the failed ping. With --log the output goes through a pipe, so the command sees no terminal.
+    The heartbeat receives the command's start, result and duration. The command's input, output and signals are
+    unchanged. The exit code is the command's: 128 plus the signal number if a signal ended it, 127 if the command does
+    not exist, 126 if it cannot be run. If Kronos is unavailable, the command still runs, and a line on standard error
+    reports the failed ping. With --log the output goes through a pipe, so the command sees no terminal.
     """
     pinger = Pinger(url or os.environ.get(_URL, ""))
     pinger.begin()

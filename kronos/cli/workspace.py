@@ -185,7 +185,7 @@ def grant_sql(slug: str, role: str, home: Path | None) -> None:
 
     url, _ = instance(home)
     made = done(lambda: sql_grants.grant(url, slug, role))
-    click.echo(f"role {role} can create jobs of workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
+    click.echo(f"role {role} can create jobs in workspace {made}: select kronos.enqueue('ENDPOINT', '{{}}')")
 
 
 @workspace.command("revoke-sql")

@@ -1,4 +1,4 @@
-"""The client of Kronos's API: `Kronos` for threads, `AsyncKronos` for asyncio; `verify_webhook` for receivers.
+"""Client for the Kronos API: `Kronos` for threads, `AsyncKronos` for asyncio, `verify_webhook` for receivers.
 
     from kronos.client import Kronos
 
@@ -6,7 +6,7 @@
         acme = kronos.workspace("acme")
         job = acme.jobs.create(endpoint="report", trigger="IMMEDIATE", input={"id": 7})
 
-A distribution of its own, kronos-client: it imports nothing else of Kronos.
+Part of the separate distribution kronos-client. It imports nothing else from Kronos.
 """
 
 from kronos.client._async.client import AsyncKronos, AsyncWorkspaceClient

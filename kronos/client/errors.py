@@ -1,26 +1,26 @@
-"""What a call of the client can end in, besides its answer.
+"""The errors of the client.
 
 KronosError
-  ConfigurationError      the client was made or called in a way that cannot work; nothing was sent
-  ApiError                the API refused the call: status, code, pointers and hints, request_id
-    InvalidRequest        400, 413, 422 and the like: the call itself is wrong
+  ConfigurationError      the client was created or called incorrectly; nothing was sent
+  ApiError                the API rejected the call: status, code, pointers and hints, request_id
+    InvalidRequest        400, 413, 422 and similar: the call itself is wrong
     Unauthorized          401: the key is unknown, revoked or expired
-    Forbidden             403: the key may not do that
+    Forbidden             403: the key does not allow this
     NotFound              404
-    Conflict              409: what is there does not allow it
-    PreconditionFailed    412: `if_match` names another version than there is
+    Conflict              409: the current state does not allow it
+    PreconditionFailed    412: `if_match` does not name the current version
     RateLimited           429: too many requests, or a quota is used up
-    ServerFault           500: a fault of Kronos's
-    Unavailable           503: nothing was done, call again later
-      OutcomeUnknown      503: it was done, or not
-  TransportError          there is no answer of the API
+    ServerFault           500: a fault in Kronos
+    Unavailable           503: nothing was done; try again later
+      OutcomeUnknown      503: it may have been done, or not
+  TransportError          the API did not answer
     NotConnected          the request was not sent
-    ConnectionLost        it was sent, at least in part, and the connection ended before the whole answer
-    TimedOut              the answer did not come in time
-    AnswerInvalid         what answered is not the API, or answered what is none of its answers
-  ExecutionNotSuccessful  wait_for: the execution ended otherwise than in SUCCESS
-  WaitTimedOut            wait_for: it has not ended in the time that was given
-  WebhookInvalid          verify_webhook: the request is not a delivery of Kronos's
+    ConnectionLost        it was at least partly sent, and the connection ended before the complete response
+    TimedOut              the response did not arrive in time
+    AnswerInvalid         the response is not one of the API's
+  ExecutionNotSuccessful  wait_for: the execution did not end in SUCCESS
+  WaitTimedOut            wait_for: the execution has not ended in time
+  WebhookInvalid          verify_webhook: the request is not a delivery from Kronos
 
 `is_outcome_unknown` of any of them says whether the call may have been done all the same. No message has a key, a
 secret or a body that was sent in it.
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 class KronosError(Exception):
-    """Whatever the client raises on purpose."""
+    """Base class of the errors that the client raises on purpose."""
 
     is_outcome_unknown: bool = False
-    """Whether the call may have been done all the same: look before it is made again."""
+    """Whether the call may have been done despite the error: check before you repeat it."""
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickled as it is, so that it goes from a worker's process to its caller."""
+        """Support pickling, so that the error can pass from a worker process to its caller."""
         return (_restored, (type(self), self.args, self.__dict__))
 
 
@@ -53,12 +53,12 @@ def _restored(kind: type[KronosError], arguments: tuple[object, ...], state: dic
 
 
 class ConfigurationError(KronosError):
-    """The client was made or called in a way that cannot work; nothing was sent."""
+    """The client was created or called incorrectly; nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a call: where (a JSON pointer, or a parameter's name), what, and what to do."""
+    """A problem with a call: where (a JSON pointer, or a parameter's name), what is wrong, and what to do."""
 
     pointer: str
     detail: str
@@ -66,11 +66,11 @@ class Fault:
 
 
 class ApiError(KronosError):
-    """The API refused the call. `code` is stable, `detail` is a sentence for people.
+    """The API rejected the call. `code` is stable, `detail` is a sentence for people.
 
-    `request_id` finds the request in the API's log. `faults` says where the call is wrong. `retry_after` is in
-    seconds. `may_be_done` is true where the call was sent before, and the answer to that was lost: a 404, 409 or 412
-    may then be this call's own doing. `problem` is the whole document (RFC 9457).
+    `request_id` finds the request in the API's log. `faults` lists where the call is wrong. `retry_after` is in
+    seconds. `may_be_done` is true if the call was sent before and that response was lost: this call itself may then
+    have caused the 404, 409 or 412. `problem` is the whole document (RFC 9457).
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class ApiError(KronosError):
 
     @property
     def pointers(self) -> tuple[str, ...]:
-        """Where in the call it is wrong: JSON pointers into the body, or names of parameters."""
+        """Where the call is wrong: JSON pointers into the body, or names of parameters."""
         return tuple(fault.pointer for fault in self.faults)
 
     @property
     def hint(self) -> str | None:
-        """What to do about the first fault, where the API knows."""
+        """What to do about the first fault that has a hint."""
         return next((fault.hint for fault in self.faults if fault.hint is not None), None)
 
     def __str__(self) -> str:
@@ -109,12 +109,12 @@ class ApiError(KronosError):
         for fault in self.faults:
             text += f"\n  {fault.pointer}: {fault.detail}" + (f" ({fault.hint})" if fault.hint else "")
         if self.may_be_done:
-            text += "\n  The call was sent before and the answer was lost: this may be its own doing."
+            text += "\n  The call was sent before and the response was lost: the call itself may have caused this."
         return text + (f"\n  request {self.request_id}" if self.request_id else "")
 
 
 class InvalidRequest(ApiError):
-    """The call itself is wrong: nothing was done, and the same call will not be."""
+    """The call itself is wrong: nothing was done, and repeating it does not help."""
 
 
 class Unauthorized(ApiError):
@@ -122,19 +122,19 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """The key may not do that."""
+    """The key does not allow this."""
 
 
 class NotFound(ApiError):
-    """There is none, or not in a workspace that the key may see."""
+    """It does not exist, or not in a workspace that the key may see."""
 
 
 class Conflict(ApiError):
-    """What is there does not allow it."""
+    """The current state does not allow it."""
 
 
 class PreconditionFailed(ApiError):
-    """`if_match` names another version than there is: read it anew."""
+    """`if_match` does not name the current version: read it again."""
 
 
 class RateLimited(ApiError):
@@ -142,23 +142,23 @@ class RateLimited(ApiError):
 
 
 class ServerFault(ApiError):
-    """A fault of Kronos's; `detail` says whether something may have been changed."""
+    """A fault in Kronos. `detail` says whether something may have been changed."""
 
     is_outcome_unknown = True
 
 
 class Unavailable(ApiError):
-    """Nothing was changed: call again later."""
+    """Nothing was changed: try again later."""
 
 
 class OutcomeUnknown(Unavailable):
-    """It was sent to PostgreSQL and the answer was lost: it was done, or not. `detail` says how to find out."""
+    """The response of PostgreSQL was lost: the call may have been done, or not. `detail` says how to find out."""
 
     is_outcome_unknown = True
 
 
 class TransportError(KronosError):
-    """There is no answer of the API."""
+    """The API did not answer."""
 
     def __init__(self, message: str, *, is_outcome_unknown: bool = False) -> None:
         self.is_outcome_unknown = is_outcome_unknown
@@ -170,16 +170,16 @@ class NotConnected(TransportError):
 
 
 class ConnectionLost(TransportError):
-    """The request was sent, at least in part, and the connection ended before the whole answer."""
+    """The request was at least partly sent, and the connection ended before the complete response."""
 
 
 class TimedOut(TransportError):
-    """The answer did not come in time."""
+    """The response did not arrive in time."""
 
 
 class AnswerInvalid(TransportError):
-    """What answered is not the API, or answered what is none of its answers: a proxy's page, half a document, one
-    that is too large. `status` is its HTTP status; `retry_after` what it asked for, in seconds."""
+    """The response is not one of the API's: a proxy's page, or a document that is incomplete or too large. `status` is
+    its HTTP status; `retry_after` is in seconds."""
 
     def __init__(
         self,
@@ -197,7 +197,7 @@ class AnswerInvalid(TransportError):
 
 
 class ExecutionNotSuccessful(KronosError):
-    """The execution that was waited for ended otherwise than in SUCCESS: `execution` says how."""
+    """The awaited execution did not end in SUCCESS: see `execution`."""
 
     def __init__(self, execution: "Execution") -> None:
         self.execution = execution
@@ -211,7 +211,7 @@ class ExecutionNotSuccessful(KronosError):
 
 
 class WaitTimedOut(KronosError):
-    """The execution has not ended in the time that was given; `status` is what it was then. It goes on."""
+    """The execution has not ended in time, and continues. `status` is its last known status."""
 
     def __init__(self, message: str, *, status: str) -> None:
         self.status = status
@@ -219,7 +219,7 @@ class WaitTimedOut(KronosError):
 
 
 class WebhookInvalid(KronosError):
-    """The request is not a delivery of Kronos's to this receiver, or an old one: answer it with 400 or 401.
+    """The request is not a delivery from Kronos to this receiver, or is too old: answer with 400 or 401.
 
     `reason` is one of `missing_header`, `bad_header`, `too_old`, `too_new`, `no_match`.
     """

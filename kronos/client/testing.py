@@ -1,4 +1,4 @@
-"""A real Kronos for your own tests: fixtures of pytest, on PostgreSQL with pg_cron and a worker that delivers.
+"""Pytest fixtures with a real Kronos for your own tests: PostgreSQL with pg_cron, the API and a worker.
 
     # conftest.py
     pytest_plugins = ["kronos.client.testing"]
@@ -9,9 +9,10 @@
         job = kronos_workspace.jobs.create(endpoint="report", trigger="IMMEDIATE", input={"id": 7})
         assert kronos_workspace.wait_for_run(job).status == "SUCCESS"
 
-It needs the server too (the distribution `kronos`), and PostgreSQL with pg_cron on this machine, as `kronos up` does.
-One `kronos up` serves a session of pytest, each process of pytest-xdist its own; it takes about 3 s to start. Each test
-has a workspace, which is deleted after it. Deliveries may reach this machine (127.0.0.0/8, ::1).
+The fixtures also need the server (the distribution `kronos`), and PostgreSQL with pg_cron on this machine, like
+`kronos up` itself. One `kronos up` serves a pytest session; with pytest-xdist, each process starts its own. It starts
+in about 3 s. Each test gets a workspace, which is deleted afterwards. Deliveries may reach this machine
+(127.0.0.0/8, ::1).
 """
 
 import importlib.util
@@ -38,7 +39,7 @@ from kronos.client.models.executions import Execution
 from kronos.client.models.jobs import Job
 
 _START_SECONDS, _STOP_SECONDS = 180.0, 60.0
-# Its input ends with the process of pytest, however that ends: killed, too. A word before that says that all is well.
+# Its standard input ends when the pytest process ends, even if killed. Text before that means a normal end.
 _WATCHING = """
 import os, shutil, signal, sys, time
 process, home = int(sys.argv[1]), sys.argv[2]
@@ -47,19 +48,19 @@ if not sys.stdin.read():
         os.kill(process, signal.SIGTERM)
         for _ in range(600):
             os.kill(process, 0)
-            time.sleep(0.1)  # it is no child of ours, whose end could be awaited
+            time.sleep(0.1)  # not our child, so its end cannot be awaited
     except ProcessLookupError:
         shutil.rmtree(home, ignore_errors=True)
 """
 _MISSING = (
-    "the fixtures of kronos.client.testing boot a real `kronos up`, and the server is not installed here: "
-    "install its wheel into the environment of the tests (docs/install.md; `kronos` on PyPI is another project)"
+    "the fixtures of kronos.client.testing start a real `kronos up`, and the server is not installed here: "
+    "install its wheel into the tests' environment (docs/install.md; `kronos` on PyPI is another project)"
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KronosServer:
-    """A running `kronos up`: where its API is, the administrator's key, and a client that has it."""
+    """A running `kronos up`: the API's address, the administrator's key, and a client with that key."""
 
     url: str
     key: str = field(repr=False)
@@ -67,16 +68,16 @@ class KronosServer:
 
 
 class WorkspaceOfTest(WorkspaceClient):
-    """A workspace of one test."""
+    """The workspace of one test."""
 
     def __init__(self, transport: Transport, name: str) -> None:
         super().__init__(transport, name)
         self.slug = name
 
     def wait_for_run(self, job: Job | uuid.UUID | str, *, seconds: float = 60.0) -> Execution:
-        """The last run of a job, once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut.
+        """Return the last run of a job once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut.
 
-        A CRON job is run by `trigger`; a tick of its own comes with the minute.
+        To run a CRON job now, use `trigger`; its next tick comes at a full minute.
         """
         job_id = job.job_id if isinstance(job, Job) else job
         execution = self.jobs.executions(job_id, page_size=1).first()
@@ -87,7 +88,7 @@ class WorkspaceOfTest(WorkspaceClient):
 
 @pytest.fixture(scope="session")
 def kronos_server() -> Iterator[KronosServer]:
-    """One `kronos up` for the session, in a home of its own, on free ports."""
+    """A `kronos up` for the session, with its own home, on free ports."""
     if importlib.util.find_spec("kronos.embedded") is None:
         pytest.fail(_MISSING, pytrace=False)
     with running_kronos() as server:
@@ -96,21 +97,21 @@ def kronos_server() -> Iterator[KronosServer]:
 
 @pytest.fixture
 def kronos_workspace(kronos_server: KronosServer) -> Iterator[WorkspaceOfTest]:
-    """A workspace of the test's own, called as `kronos.workspace("…")` is; `wait_for_run` besides, and its `slug`."""
+    """A workspace for the test, with the methods of `kronos.workspace("…")`, `wait_for_run` and its `slug`."""
     slug = f"test-{uuid.uuid4().hex[:12]}"
     kronos_server.client.workspaces.create(slug=slug, name=slug)
     yield WorkspaceOfTest(kronos_server.client._transport, slug)
     try:
         kronos_server.client.workspaces.delete(slug, confirm=slug)
     except NotFound:
-        return  # the test has deleted it
+        return  # the test deleted it
 
 
 @contextmanager
 def running_kronos(**settings: str) -> Iterator[KronosServer]:
-    """A `kronos up` as long as the block lasts, with settings by their names (`KRONOS_LOG_LEVEL="DEBUG"`)."""
+    """Run `kronos up` during the block, with these settings (`KRONOS_LOG_LEVEL="DEBUG"`)."""
     home = Path(tempfile.mkdtemp(prefix="kronos-test-"))
-    home.chmod(0o711)  # PostgreSQL runs as a user of its own where the tests are root's
+    home.chmod(0o711)  # PostgreSQL runs as another user if the tests run as root
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
     environment |= {"KRONOS_EGRESS_ALLOW": "127.0.0.0/8,::1/128", **settings}
     command = [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0"]
@@ -133,13 +134,13 @@ def running_kronos(**settings: str) -> Iterator[KronosServer]:
 
 
 def _ready(process: subprocess.Popen[bytes], home: Path, log: Path) -> dict[str, str]:
-    """What run.json says, once it is there. Fails with the log where it never is."""
+    """Return run.json once it exists. If it never does, fail with the log."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
             run: dict[str, str] = json.loads((home / "run.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
-            time.sleep(0.05)  # what is awaited is another process's file
+            time.sleep(0.05)  # another process writes the file
             continue
         return run
     told = log.read_text(encoding="utf-8", errors="replace")[-4000:]

@@ -1,7 +1,7 @@
-"""Deliveries of Kronos, verified by who receives them: Standard Webhooks (https://www.standardwebhooks.com).
+"""Verifies deliveries in their receivers: Standard Webhooks (https://www.standardwebhooks.com).
 
-v1 is HMAC-SHA256 under a secret that both sides have, whsec_<base64>; v1a is ed25519, whose public key,
-whpk_<base64>, is for everybody and needs cryptography (the extra ed25519).
+v1 is HMAC-SHA256 with a shared secret, whsec_<base64>. v1a is ed25519 with a public key, whpk_<base64>, and needs
+cryptography (the extra ed25519).
 """
 
 import binascii
@@ -24,10 +24,10 @@ _Check = Callable[[bytes, bytes], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A delivery that is Kronos's. `execution_id` is the same in every attempt: do nothing twice for it.
+    """A verified delivery. `execution_id` is the same in every attempt: use it to do nothing twice.
 
-    `attempt` counts from 1; `scheduled_at` is the tick. Job, attempt and tick are what the headers say: of what is
-    signed are `execution_id`, `sent_at` and `body` alone.
+    `attempt` counts from 1; `scheduled_at` is the tick. Only `execution_id`, `sent_at` and `body` are signed. Job,
+    attempt and tick come from headers that are not.
     """
 
     execution_id: str
@@ -38,7 +38,7 @@ class Webhook:
     scheduled_at: datetime | None
 
     def json(self) -> Json:
-        """The body as JSON. Raises ValueError where it is none."""
+        """Return the body as JSON. Raises ValueError if it is not JSON."""
         return loads(self.body)
 
 
@@ -50,22 +50,22 @@ def verify_webhook(
     tolerance: timedelta = TOLERANCE,
     clock: Callable[[], float] = time.time,
 ) -> Webhook:
-    """The delivery that this request is. Raises WebhookInvalid where it is none; answer that with 400.
+    """Return the delivery in this request. Raises WebhookInvalid if it is not one: answer with 400.
 
-    `body` is what came, byte for byte, before anything has parsed it. `secrets`: one secret (whsec_…) or public key
-    (whpk_…), or several while they are rotated: one that fits suffices. A signature older or newer than `tolerance`
-    is refused, so that nobody sends again what was overheard. Raises ConfigurationError where a secret is none.
+    `body`: the bytes as received, before they are decoded or parsed. `secrets`: one secret (whsec_…) or public key
+    (whpk_…), or several during a rotation: one must match. A request signed longer than `tolerance` ago, or ahead, is
+    rejected, so that recorded requests cannot be replayed. Raises ConfigurationError if a secret is invalid.
     """
     if isinstance(body, str):
-        raise ConfigurationError("the body is text: pass the bytes that came, before they are decoded or parsed")
+        raise ConfigurationError("the body is text: pass the bytes as received, before they are decoded or parsed")
     checks = [_check(each) for each in ([secrets] if isinstance(secrets, str) else list(secrets))]
     if not checks:
-        raise ConfigurationError("no secret is given: nothing could be verified")
+        raise ConfigurationError("no secret is given: nothing can be verified")
     given = _named(headers)
     message_id, sent = _needed(given, "webhook-id"), _needed(given, "webhook-timestamp")
     signatures = _signatures(_needed(given, "webhook-signature"))
     if not re.fullmatch(r"[0-9]{1,11}", sent):
-        raise WebhookInvalid("webhook-timestamp is no number of seconds", reason="bad_header")
+        raise WebhookInvalid("webhook-timestamp is not a number of seconds", reason="bad_header")
     age = clock() - int(sent)
     if abs(age) > tolerance.total_seconds():
         reason, word = ("too_old", "old") if age > 0 else ("too_new", "new")
@@ -73,11 +73,13 @@ def verify_webhook(
     try:
         signed = f"{message_id}.{sent}.".encode() + body
     except UnicodeEncodeError:
-        raise WebhookInvalid("webhook-id is no text", reason="bad_header") from None
-    # Every secret against every signature, so that how long it takes says nothing of which one fits.
+        raise WebhookInvalid("webhook-id is not text", reason="bad_header") from None
+    # Compare every secret with every signature, so that the duration does not reveal which one matches.
     fits = [check(signed, value) for scheme, check in checks for named, value in signatures if named == scheme]
     if not any(fits):
-        raise WebhookInvalid("no signature fits: another secret, or another body than was signed", reason="no_match")
+        raise WebhookInvalid(
+            "no signature matches: the secret or the body differs from what was signed", reason="no_match"
+        )
     return Webhook(
         execution_id=message_id,
         sent_at=datetime.fromtimestamp(int(sent), UTC),
@@ -89,13 +91,13 @@ def verify_webhook(
 
 
 def _named(headers: Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]) -> dict[str, str]:
-    """Headers by their names in lower case; Django's HTTP_WEBHOOK_ID too."""
+    """Return the headers by lower-case name. Accepts Django's HTTP_WEBHOOK_ID too."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return {_text(name).lower().replace("_", "-").removeprefix("http-"): _text(value) for name, value in pairs}
 
 
 def _text(value: str | bytes) -> str:
-    """As ASGI has them, headers are bytes."""
+    """Return a header as text: in ASGI, headers are bytes."""
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
@@ -106,34 +108,34 @@ def _needed(headers: Mapping[str, str], name: str) -> str:
 
 
 def _signatures(text: str) -> list[tuple[str, bytes]]:
-    """Scheme and bytes of each signature; what is no signature is passed over, as one of another scheme is."""
+    """Return the scheme and bytes of each signature. Malformed ones and unknown schemes are ignored."""
     found = []
     for part in text.split(" ")[:_MOST_SIGNATURES]:
         scheme, _, value = part.partition(",")
         try:
             found.append((scheme, b64decode(value, validate=True)))
         except (binascii.Error, ValueError):
-            continue  # perhaps a scheme to come
+            continue  # perhaps a future scheme
     if not found:
-        raise WebhookInvalid("webhook-signature has no signature in it", reason="bad_header")
+        raise WebhookInvalid("webhook-signature contains no signature", reason="bad_header")
     return found
 
 
 def _check(secret: str) -> tuple[str, _Check]:
-    """The scheme that a secret is of, and what checks a signature by it. Raises ConfigurationError, without it."""
+    """Return the secret's scheme and its signature check. Raises ConfigurationError, without the secret in its text."""
     if not isinstance(secret, str):
-        raise ConfigurationError("a secret is text, which starts with whsec_, or a public key's with whpk_")
-    secret = secret.strip()  # a file's last line has an end
+        raise ConfigurationError("a secret must be text that starts with whsec_, or with whpk_ for a public key")
+    secret = secret.strip()  # a file may end with a line end
     if secret.startswith(_SECRET):
-        key = _decoded(secret.removeprefix(_SECRET), "a signing secret is base64 after whsec_")
+        key = _decoded(secret.removeprefix(_SECRET), "a signing secret must be base64 after whsec_")
         if len(key) < 16:
-            raise ConfigurationError(f"a signing secret holds 24 to 64 bytes, not {len(key)}")
+            raise ConfigurationError(f"a signing secret must have 24 to 64 bytes, not {len(key)}")
         return "v1", lambda signed, value: hmac.compare_digest(hmac.digest(key, signed, "sha256"), value)
     if secret.startswith(_PUBLIC):
-        return "v1a", _public(_decoded(secret.removeprefix(_PUBLIC), "a public key is base64 after whpk_"))
+        return "v1a", _public(_decoded(secret.removeprefix(_PUBLIC), "a public key must be base64 after whpk_"))
     if secret.startswith(_PRIVATE):
-        raise ConfigurationError("whsk_ is the private key, which stays with Kronos: pass its public key, whpk_")
-    raise ConfigurationError("a secret starts with whsec_, a public key with whpk_")
+        raise ConfigurationError("whsk_ is a private key, which only Kronos needs: pass its public key, whpk_")
+    raise ConfigurationError("a secret must start with whsec_, a public key with whpk_")
 
 
 def _decoded(text: str, what: str) -> bytes:
@@ -145,14 +147,14 @@ def _decoded(text: str, what: str) -> bytes:
 
 def _public(raw: bytes) -> _Check:
     try:
-        from cryptography.exceptions import InvalidSignature  # an extra: most receivers need it not
+        from cryptography.exceptions import InvalidSignature  # optional: most receivers do not need it
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ImportError as error:
         raise ConfigurationError(
             "a public key (whpk_) needs cryptography: the extra ed25519 of the wheel of kronos-client"
         ) from error
     if len(raw) != 32:
-        raise ConfigurationError(f"a public key holds 32 bytes, not {len(raw)}")
+        raise ConfigurationError(f"a public key must have 32 bytes, not {len(raw)}")
     key = Ed25519PublicKey.from_public_bytes(raw)
 
     def fits(signed: bytes, value: bytes) -> bool:
@@ -173,4 +175,4 @@ def _instant(text: str | None) -> datetime | None:
     try:
         return None if text is None else datetime.fromisoformat(text)
     except ValueError:
-        return None  # it is not signed, and only informs
+        return None  # not signed, only informative

@@ -32,7 +32,7 @@ _FIELDS_OF_CRON: Final = {
     "/calendars": "Calendars",
     "/starts_at": "Starts at",
     "/ends_at": "Ends at",
-    "/max_runs": "Maximum number of ticks",
+    "/max_runs": "Maximum number of runs",
     "/jitter_seconds": "Jitter (seconds)",
     "/spread": "May be moved by",
 }

@@ -264,7 +264,7 @@ class Sending:
         trace = "".join(traceback.format_tb(error.__traceback__))
         _log.error(
             "delivery.unforeseen",
-            "execution %s: unforeseen %s\n%s",
+            "execution %s: unexpected %s\n%s",
             self._execution_id,
             type(error).__name__,
             trace,

@@ -165,7 +165,7 @@ class Streams:
             # The exception's text may contain addresses and secrets: log only its trace.
             trace = "".join(traceback.format_tb(error.__traceback__))
             _log.error(
-                "delivery.unforeseen", "unforeseen %s in a delivery to a broker\n%s", type(error).__name__, trace
+                "delivery.unforeseen", "unexpected %s in a delivery to a broker\n%s", type(error).__name__, trace
             )
             why = "internal error in Kronos; see the worker's log for the trace"
             if progress.is_sent:

@@ -81,7 +81,7 @@ def refusal(url: str) -> tuple[str, str] | None:
     root, mode = _trust(options)
     found = _asked(options, root, mode)
     if root == "system" and not os.environ.get("SSL_CERT_FILE"):
-        found.faults.append("Kronos' bundled libpq knows no authorities for sslrootcert=system")
+        found.faults.append("Kronos's bundled libpq knows no authorities for sslrootcert=system")
         found.remedies.append(_NO_SYSTEM)
     return (some(found.faults), "; ".join(dict.fromkeys(found.remedies))) if found.faults else None
 

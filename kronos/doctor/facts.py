@@ -114,7 +114,7 @@ class MissingPrivilege:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePart:
-    """An index or a constraint of one of Kronos' tables."""
+    """An index or a constraint of one of Kronos's tables."""
 
     name: str
 

@@ -166,7 +166,7 @@ def privileges(found: list[MissingPrivilege]) -> Finding:
         ok=not found,
         detail=some(texts) if found else "each role has the privileges it needs, and none bypasses row level security",
         meaning="alarms, requests or deliveries fail, or workspaces are not isolated from each other",
-        fix=f"{MIGRATE}; where a role bypasses row level security it has to be a superuser's",
+        fix=f"{MIGRATE}; if a role bypasses row level security, it must be a superuser's",
     )
 
 
@@ -254,7 +254,7 @@ def zone_data(server: str | None, client: str | None, differing: list[str], *, t
 
 
 def cron_settings(found: CronSettings) -> Finding:
-    """Report pg_cron settings that change how it reads Kronos' entries."""
+    """Report pg_cron settings that change how it reads Kronos's entries."""
     wrong = system.misread_entries(found.cron_timezone, found.match_dom_and_dow)
     right = "pg_cron reads its entries in GMT, and its day fields as crontab does"
     return Finding(

@@ -1,4 +1,4 @@
-"""The repairs of `kronos doctor --fix`. They change only what is Kronos' own, can be repeated safely, and remove
+"""The repairs of `kronos doctor --fix`. They change only what is Kronos's own, can be repeated safely, and remove
 nothing. Each reports what it did, or would do."""
 
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ class Fixes:
         return made
 
     def _of_tables(self) -> list[composed.Composed]:
-        """Return statements that repair the maintenance of Kronos' own tables, not pg_cron's. None blocks for long:
+        """Return statements that repair the maintenance of Kronos's own tables, not pg_cron's. None blocks for long:
         vacuum and analyze lock out neither readers nor writers."""
         faults = self._rows(signs.TABLES, rows=signs.ROWS, bytes=signs.BYTES)
         bloated = self._rows(BLOATED, at_least=BLOATED_ROWS, limit=LISTED)

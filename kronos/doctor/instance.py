@@ -113,7 +113,7 @@ def _alarms(pg_cron: PgCron, setup: ringing.Setup, login: pg_hba.Login | None) -
 
 def objects(found: list[Change]) -> Finding:
     """Report what differs from the state that the newest upgrade left. Objects that others added are ignored, except
-    policies and triggers on Kronos' tables."""
+    policies and triggers on Kronos's tables."""
     items = [
         _described(each) for each in found if each.differs != ["new"] or each.object.startswith(("policy ", "trigger "))
     ]
@@ -151,8 +151,8 @@ def steps(found: list[StepsUnderWay]) -> Finding:
         check="steps",
         ok=not is_late,
         detail=some(items) if items else "no suspension, resumption or cancellation is in progress",
-        meaning="the change is in force and no tick is lost; but entries of suspended jobs still ring in vain, resumed "
-        "jobs have no entry yet, or executions of a cancelled job are still listed",
+        meaning="the change is in force and no tick is lost; but entries of suspended jobs still ring without effect, "
+        "resumed jobs have no entry yet, or executions of a cancelled job are still listed",
         fix="start a worker: it continues the steps several times a second; if one is running, see the error",
     )
 

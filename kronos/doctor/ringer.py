@@ -43,7 +43,7 @@ def cron(found: CronSetup) -> Iterator[Finding]:
         check="cron log size",
         ok=size < _LOG_BYTES,
         detail=f"cron.job_run_details has {size // 1_000_000} MB",
-        meaning="each firing writes to it six times. Retention deletes Kronos' own rows; the rest are of other entries",
+        meaning="each firing writes to it six times. Retention deletes Kronos's own rows; the rest belong to others",
         fix="delete from cron.job_run_details where end_time < current_date - 7; then vacuum full it",
     )
     yield Finding(
@@ -67,7 +67,7 @@ def _slots(found: CronSetup) -> Finding:
         detail=f"max_worker_processes is {found.max_processes}, cron.max_running_jobs {slots}"
         if is_short
         else f"{found.running} of {slots if slots is not None else 'an unknown number of'} slots are in use",
-        meaning="pg_cron starts no further alarm until a command ends: an entry that is not Kronos' runs for long or "
+        meaning="pg_cron starts no further alarm until a command ends: an entry that is not Kronos's runs for long or "
         "waits, or there are too few background workers",
         fix="select command, start_time from cron.job_run_details where status = 'running'; end what hangs there; or "
         "raise cron.max_running_jobs and max_worker_processes, and restart PostgreSQL",

@@ -25,7 +25,7 @@ def wanted() -> dict[str, str]:
 
 
 def tables(there: set[str]) -> Finding:
-    """`there`: the valid indexes and constraints of Kronos' tables."""
+    """`there`: the valid indexes and constraints of Kronos's tables."""
     absent = {name: made for name, made in wanted().items() if name not in there}
     return Finding(
         check="tables",

@@ -96,7 +96,7 @@ def alerting(found: list[LateTask]) -> Iterator[Finding]:
     yield Finding(
         check="alert rules",
         ok=rule is None,
-        detail=f"{rule.name} since {ago(rule.seconds)}" if rule else "each is judged every minute",
+        detail=f"{rule.name} since {ago(rule.seconds)}" if rule else "each is evaluated every minute",
         meaning="no alert is sent when a rule is broken: neither pg_cron nor a worker runs the internal job alerts, "
         "the job fails, or a transaction holds a lock on a rule",
         fix="see the checks tasks, heartbeat and transactions; `select kronos.evaluate_alerts()` as kronos_owner shows "
@@ -119,7 +119,7 @@ def alerting(found: list[LateTask]) -> Iterator[Finding]:
         detail=f"{alert.name} of the last day are dead letters, the newest of {alert.message} {ago(alert.seconds)}"
         if alert
         else "none of the last day is a dead letter",
-        meaning="incidents opened or ended, but the alerts' receivers were not told",
+        meaning="incidents opened or ended, but the alerts' receivers were not notified",
         fix="run `kronos dead-letter ls --workspace W` to see why; fix the endpoint, then redrive them, or point the "
         "rule at another endpoint",
     )

@@ -38,7 +38,7 @@ def require_listenable(host: str) -> None:
     reason = ports.refusal(0, host)
     if reason is not None:
         raise EmbeddedError(
-            f"cannot listen on {host!r}: {reason}. Give --host (KRONOS_HOST) an address of this machine"
+            f"cannot listen on {host!r}: {reason}. Set --host (KRONOS_HOST) to an address of this machine"
         )
 
 

@@ -1,4 +1,4 @@
-"""What became of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
+"""The outcomes of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -232,7 +232,7 @@ def _window(
     until = until or now
     since = since or until - length
     if until <= since:
-        hint = "Use a time after from: the window is [from, to)."
+        hint = "Write a time after from: the window is [from, to)."
         raise errors.Unprocessable.of(errors.Fault(pointer="/to", detail="to is not after from", hint=hint))
     return since, until
 

@@ -65,7 +65,7 @@ class Looking:
 
     @tool()
     async def list_ticks(self, job: JobRef, since: Instant = None, until: Instant = None, limit: Limit = 50) -> Shown:
-        """List the ticks of a CRON job in a past window (default: the last 24 hours), and what became of each. To
+        """List the ticks of a CRON job in a past window (default: the last 24 hours), and the outcome of each. To
         continue, pass next_from of the response as since."""
         found = await self._asking.get("jobs", job, "ticks", limit=limit, **{"from": since, "to": until})
         return document(found)

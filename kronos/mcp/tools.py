@@ -30,7 +30,7 @@ JobRef = Annotated[
     str,
     Field(
         pattern=f"^{JOB_NAME}$",
-        description="A job's name, which means all its versions, or the id of one version.",
+        description="A job's name, which covers all its versions, or the id of one version.",
     ),
 ]
 EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$", description="Name of an endpoint.")]

@@ -183,7 +183,7 @@ class Changing:
         until: Annotated[str, Field(description="End of the window, exclusive; not in the future.")],
         include: Annotated[
             list[Literal["MISSED", "SKIPPED", "CANCELLED", "FAILED"]] | None,
-            Field(description="Which ticks to run, by what became of them; default: all but FAILED."),
+            Field(description="Which ticks to run, by outcome; default: all but FAILED."),
         ] = None,
         max_active: Annotated[
             int | None, Field(ge=1, le=1000, description="Maximum number of unfinished runs of this backfill.")

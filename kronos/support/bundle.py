@@ -129,7 +129,7 @@ def _asked(connection: session.Connection) -> Iterator[tuple[str, bytes]]:
         try:
             return _json(make())
         except psycopg.Error as error:
-            return _json({"could not be asked": error.sqlstate})
+            return _json({"could not be queried": error.sqlstate})
 
     connection.execute("set role kronos_owner")
     connection.execute("set statement_timeout = '10s'")

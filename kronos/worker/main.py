@@ -29,7 +29,7 @@ from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 
 _log = Log("kronos.worker")
-# Results must be stored within this time after the last delivery; otherwise they are left to their leases. Whatever
+# Results must be stored within this time after the last delivery; otherwise their leases will expire. Whatever
 # PostgreSQL does, a worker stops within this time after KRONOS_SHUTDOWN_SECONDS: `kronos up` waits 5 s.
 _STORING = timedelta(seconds=4)
 # A claim under way when the worker is told to stop takes milliseconds. One that waits for a lock takes 2 s, and one
@@ -173,7 +173,7 @@ async def _work(loop: Loop, listener: Listener, stops: asyncio.Event, patience: 
         if not storing.done():
             _log.warning(
                 "results.not_stored",
-                "PostgreSQL did not store the last results within %.1f s: they are left to their leases",
+                "PostgreSQL did not store the last results within %.1f s: their leases will expire",
                 seconds,
             )
     finally:

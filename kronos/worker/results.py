@@ -93,7 +93,7 @@ async def finalize(link: Link, results: Sequence[Result], *, worker_id: str) -> 
             if only == bare:
                 _log.error(
                     "result.dropped",
-                    "execution %s: the result cannot be stored (%s) and is left to its lease",
+                    "execution %s: the result cannot be stored (%s); its lease will expire",
                     only.execution_id,
                     type(error).__name__,
                     execution_id=only.execution_id,

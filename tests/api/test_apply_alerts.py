@@ -111,8 +111,8 @@ def test_what_is_exported_is_no_change_and_says_no_default(api: httpx.Client, wo
         ("heartbeats", {"name": "x", "cron": "a b"}, "/heartbeats/0/cron", ""),
         ("heartbeats", {"name": "x", "cron": "0 3 * * *", "period_seconds": 60}, "/heartbeats/0/cron", "are given"),
         ("alert_rules", {"name": "x"}, "/alert_rules/0/condition", ""),
-        ("alert_rules", FAILING, "/alert_rules/0/selects/job", "no such job: 'weekly'"),
-        ("alert_rules", MISSED | {"selects": {}}, "/alert_rules/0/tell/0", "no such endpoint: 'report'"),
+        ("alert_rules", FAILING, "/alert_rules/0/selects/job", "no job 'weekly' in this workspace"),
+        ("alert_rules", MISSED | {"selects": {}}, "/alert_rules/0/tell/0", "no endpoint 'report' in this workspace"),
         (
             "alert_rules",
             {"name": "x", "condition": {"type": "LATE"}},

@@ -337,7 +337,7 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
 @pytest.mark.parametrize(
     ("change", "detail", "hint"),
     [
-        ({"name": "Backup /logs/ + daily"}, "the name is invalid", "The title may be any text."),
+        ({"name": "Backup /logs/ + daily"}, "not a valid name", "The title may be any text."),
         ({"config": "x"}, "no config 'x' in this workspace", "Create it first: POST …/configs."),
         ({"payload_spec": "x"}, "no payload spec 'x' in this workspace", "POST …/payload-specs."),
     ],

@@ -40,7 +40,7 @@ def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> 
         "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC",
         "Mon 2026-03-30 02:00 +02:00  2026-03-30 00:00 UTC",
         "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-        "note: 02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only (dst_overlap "
+        "note: 02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin: runs the first time only (dst_overlap "
         "FIRST)",
         "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
     ]
@@ -135,7 +135,7 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
             "2026-12-01T09:00:00Z",
         ),
         (["0 9 * * *", "--every", "90m"], "--every: both every and cron are given", "Give only one of them."),
-        (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor requires every", "Leave it out"),
+        (["--anchor", "2026-12-01T00:00:00Z", "0 9 * * *"], "--anchor: anchor requires every", "Omit it"),
         (
             ["0 0 30 2 *"],
             "EXPR: the schedule never fires: no date matches its day and month fields",

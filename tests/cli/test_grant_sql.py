@@ -44,7 +44,7 @@ def test_a_role_is_granted_listed_and_revoked(run: Run, slug: str, clerk: str) -
     assert granted.exit_code == 0, granted.output
     assert (
         granted.stdout
-        == f"role {clerk} can create jobs of workspace {slug}: select kronos.enqueue('ENDPOINT', '{{}}')\n"
+        == f"role {clerk} can create jobs in workspace {slug}: select kronos.enqueue('ENDPOINT', '{{}}')\n"
     )
     assert run("ls-sql").stdout == f"{clerk}  {slug}\n"
     assert run("revoke-sql", slug, clerk).stdout == f"role {clerk} can no longer create jobs\n"

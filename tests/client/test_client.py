@@ -72,7 +72,7 @@ def test_a_list_is_fetched_as_it_is_needed(shared_api: Api, workspace: str) -> N
 def test_a_list_without_end_is_left(kind: str) -> None:
     page = answer(200, {"data": [], "next_cursor": "again"})
     with stub(page) as server, client_of(kind, server.url, "k") as client:
-        with pytest.raises(KronosError, match="the same page, without end"):
+        with pytest.raises(KronosError, match="the same page again"):
             client.every("acme/jobs.list")
         assert len(server.asked) == 2
 
@@ -189,7 +189,7 @@ def test_connections_are_kept_and_closed(kind: str) -> None:
 def test_a_closed_client_says_so() -> None:
     kronos = Kronos("http://127.0.0.1:1", "k")
     kronos.close()
-    with pytest.raises(ConfigurationError, match="the client was closed"):
+    with pytest.raises(ConfigurationError, match="the client is closed"):
         kronos.system.health()
 
 
@@ -204,7 +204,7 @@ def test_with_options_shares_what_it_is_made_of(kronos: Kronos) -> None:
     other = kronos.with_options(deadline=5)
     other.close()  # it owns no connections
     assert kronos.system.health().status == "ok"
-    with pytest.raises(ConfigurationError, match="there is no such option: retries"):
+    with pytest.raises(ConfigurationError, match="unknown option: retries"):
         kronos.with_options(retries=3)  # type: ignore[call-arg] # that is the mistake
     with pytest.raises(ConfigurationError, match="tries is 0"):
         kronos.with_options(tries=0)
@@ -244,12 +244,12 @@ def test_errors_are_pickled_and_copied(acme: WorkspaceClient) -> None:
     ("given", "told"),
     [
         ({"url": "", "key": "k"}, "pass url="),
-        ({"url": "127.0.0.1:8080", "key": "k"}, "no http"),
+        ({"url": "127.0.0.1:8080", "key": "k"}, "not an http"),
         ({"url": "http://admin:kr_live_a_b@127.0.0.1", "key": "k"}, "pass the key as key="),
         ({"url": "http://127.0.0.1?key=kr_live_a_b", "key": "k"}, "pass the key as key="),
-        ({"url": "http://127.0.0.1"}, "no key is known"),
-        ({"url": "http://127.0.0.1", "key": "two words"}, "holds what no key has"),
-        ({"url": "http://127.0.0.1", "key": "kr\nX-Other: 1"}, "holds what no key has"),
+        ({"url": "http://127.0.0.1"}, "no key is given"),
+        ({"url": "http://127.0.0.1", "key": "two words"}, "contains characters that no key has"),
+        ({"url": "http://127.0.0.1", "key": "kr\nX-Other: 1"}, "contains characters that no key has"),
         ({"url": "http://127.0.0.1", "key": "k", "key_file": "f"}, "both key and key_file"),
     ],
 )
@@ -272,7 +272,7 @@ def test_address_and_key_come_from_the_environment(shared_api: Api, monkeypatch:
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_is_no_name_reaches_nothing_else(name: str, acme: WorkspaceClient) -> None:
     """Without the check, `endpoints.delete("")` would be DELETE …/endpoints/."""
-    with pytest.raises(ConfigurationError, match="there is nothing that is called so"):
+    with pytest.raises(ConfigurationError, match=r"a name or an id is empty, or is \. or \.\."):
         acme.endpoints.delete(name)
 
 

@@ -102,7 +102,7 @@ def test_an_httpx_client_of_yours_is_not_taken_over_a_fork() -> None:
     with stub(kept) as server, httpx.Client() as http, Kronos(server.url, KEY, http=http) as client:
         assert in_child(lambda: client.workspaces.get("child").slug) == "child"  # not used by any call yet
         client.workspaces.get("before")
-        assert "make one, and a client, in each" in in_child(lambda: client.workspaces.get("child").slug)
+        assert "create both clients in each process" in in_child(lambda: client.workspaces.get("child").slug)
 
 
 async def test_a_call_that_is_cancelled_gives_its_connection_back() -> None:
@@ -125,7 +125,7 @@ async def test_a_call_that_is_cancelled_gives_its_connection_back() -> None:
     "url", ["http://x:99999", "http://[::1", "http://a..b", "http://" + "a" * 300 + ".com", "ftp://x"]
 )
 def test_an_address_that_is_none_is_refused_as_the_client_is_made(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no http:// or https:// URL"):
+    with pytest.raises(ConfigurationError, match="is not an http:// or https:// URL"):
         Kronos(url, KEY)
 
 

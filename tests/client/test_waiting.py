@@ -138,7 +138,7 @@ def test_events_go_on_after_a_cut_where_they_were(kind: str) -> None:
             stream(frame(1), cut), stream(frame(2), b": closing\n\n"), nothing, HTML, stream(frame(3)), gone
         ) as server,
         client_of(kind, server.url, "k", first_pause=0.001) as client,
-        pytest.raises(NotFound, match="the workspace is gone"),
+        pytest.raises(NotFound, match="the workspace no longer exists"),
     ):
         client.every("acme/events")
     places = [asked.path.partition("after=")[2] for asked in server.asked]

@@ -152,13 +152,13 @@ def test_headers_come_as_frameworks_have_them(form: str) -> None:
     ("secrets", "told"),
     [
         ([], "no secret is given"),
-        ("", "starts with whsec_"),
+        ("", "must start with whsec_"),
         ("whsec_%%", "base64 after whsec_"),
         ("whsec_AAAA", "24 to 64 bytes"),
-        (pair(1)[0], "stays with Kronos"),
+        (pair(1)[0], "only Kronos needs"),
         ("whpk_AAAA", "32 bytes"),
-        (b"whsec_AAAA", "is text"),
-        ([None], "is text"),
+        (b"whsec_AAAA", "must be text"),
+        ([None], "must be text"),
     ],
 )
 def test_a_secret_that_is_none_is_the_receivers_mistake(secrets: object, told: str) -> None:

@@ -67,7 +67,7 @@ def test_a_job_says_which_of_the_other_ways_it_left_out(api: httpx.Client, works
     assert _said(api, made) == "Job two created. Ignored, because another option was chosen: In words, Weekdays."
     later = {"/trigger": "DELAYED", "/run_at": "2099-01-01T00:00:00Z", "/max_runs:integer": "5"}
     made = api.post(new, data={**common, "/name": "three", **later})
-    assert _said(api, made).endswith("Ignored, because another option was chosen: Maximum number of ticks.")
+    assert _said(api, made).endswith("Ignored, because another option was chosen: Maximum number of runs.")
 
 
 def test_an_edit_says_what_it_leaves_out_before_it_is_saved(api: httpx.Client, workspace: str) -> None:

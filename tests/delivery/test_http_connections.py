@@ -345,7 +345,7 @@ async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_re
     with caplog.at_level(logging.ERROR, "kronos"):
         outcome = await deliver(answer())
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "internal", True)
-    assert "unforeseen ZeroDivisionError" in caplog.text
+    assert "unexpected ZeroDivisionError" in caplog.text
     assert address not in caplog.text + json.dumps(outcome.error)
 
 

@@ -30,7 +30,7 @@ def test_a_port_that_somebody_has_is_refused_and_one_that_was_left_is_free() -> 
 @pytest.mark.parametrize("host", ["db..example", "a" * 64 + ".example"])
 def test_what_is_no_name_is_told(host: str) -> None:
     assert ports.refusal(0, host) == "not a host name"
-    with pytest.raises(EmbeddedError, match=r"not a host name\. Give --host"):
+    with pytest.raises(EmbeddedError, match=r"not a host name\. Set --host"):
         network.require_listenable(host)
 
 

@@ -277,20 +277,20 @@ def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words:
             Interval("1w", "2026-03-15T02:30"),
             [
                 "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
             ],
         ),
         (
             Interval("1w", "2026-03-15T02:30", gap="SHIFT_BY_GAP", overlap="BOTH"),
             [
                 "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30 (dst_gap SHIFT_BY_GAP)",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
             ],
         ),
         (Interval("2w", "2026-03-22T02:30"), []),  # neither Sunday is one of the ticks
         (
             Interval("1mo", "2026-01-30T09:00"),
-            ["day 30 is not in each month that it comes to: there it runs on the month's last day"],
+            ["day 30 does not exist in every month: there it runs on the month's last day"],
         ),
         (Interval("1mo", "2026-01-28T09:00"), []),
         (Interval("6mo", "2026-01-31T09:00"), []),  # January and July

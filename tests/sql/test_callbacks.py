@@ -258,10 +258,10 @@ def _end(calling: Calling, second: uuid.UUID) -> None:
     [
         ({"endpoint": "nowhere"}, "on_failure.endpoint", "no endpoint 'nowhere'"),
         ({"job": "nothing"}, "on_failure.job", "no live CRON job 'nothing'"),
-        ({}, "on_failure", "either an endpoint or a job"),
-        ({"job": "a", "endpoint": "b"}, "on_failure", "either an endpoint or a job"),
+        ({}, "on_failure", "exactly one of endpoint and job"),
+        ({"job": "a", "endpoint": "b"}, "on_failure", "exactly one of endpoint and job"),
         ({"endpoint": "b", "endpoint_id": str(uuid.uuid4())}, "on_failure", "unknown member"),
-        ({"endpoint": "b", "input": "run"}, "on_failure.input", "input is only allowed with job"),
+        ({"endpoint": "b", "input": "run"}, "on_failure.input", "input requires job"),
         ({"job": "b", "input": "all"}, "on_failure.input", "own or run"),
         ({"endpoint": "b", "statuses": []}, "on_failure.statuses", "one or more"),
         ({"endpoint": "b", "statuses": ["SUCCESS"]}, "on_failure.statuses", "one or more"),

@@ -106,7 +106,7 @@ def test_callbacks_are_kept_and_judged(shared: Connection, app: App) -> None:
         {"on_success": callback, "on_failure": None},
         {"on_success": None, "on_failure": {**callback, "statuses": ["FAILED"]}},
     ]
-    with pytest.raises(psycopg.Error, match=r"on_success: a callback names either an endpoint or a job") as refused:
+    with pytest.raises(psycopg.Error, match=r"on_success: exactly one of endpoint and job must be given") as refused:
         app.enqueue(app.endpoint, on_success={})
     assert (refused.value.sqlstate, refused.value.diag.column_name) == ("KR025", "on_success")
     with pytest.raises(psycopg.Error, match="no endpoint 'nowhere' in this workspace") as refused:
@@ -148,11 +148,11 @@ def test_a_known_key_gives_the_job_that_it_made(shared: Connection, app: App, is
         assert (again[0], again[2]) == (first, first)
         error = refused(app, {"endpoint": app.endpoint}, request | {"input": {}})
         assert str(error).startswith(
-            f"jobs[1].idempotency_key: already used by another request, which created job {first}"
+            f"jobs[1].idempotency_key: already used for a different request, which created job {first}"
         )
     else:
         assert app.enqueue(app.endpoint, {"a": 1}, idempotency_key="k") == first
-        with pytest.raises(psycopg.Error, match="idempotency_key: already used by another request") as caught:
+        with pytest.raises(psycopg.Error, match="idempotency_key: already used for a different request") as caught:
             app.enqueue(app.endpoint, {"a": 2}, idempotency_key="k")
         error = caught.value
     assert (error.sqlstate, error.diag.column_name) == ("KR021", "idempotency_key")
@@ -188,7 +188,7 @@ def test_a_name_is_one_live_jobs(shared: Connection, app: App, other_app: App) -
     twice = {"endpoint": app.endpoint, "name": "twice"}
     for jobs, place in (([{"endpoint": app.endpoint, "name": "taken"}], 0), ([twice, twice], 1)):
         error = refused(app, *jobs)
-        assert str(error).startswith(f"jobs[{place}].name: another live job of this workspace is called ")
+        assert str(error).startswith(f"jobs[{place}].name: another live job of this workspace has the name ")
         assert (error.sqlstate, error.diag.column_name) == ("KR022", "name")
     assert count(shared, app) == 2
 
@@ -200,7 +200,7 @@ _WRONG: list[tuple[Any, str, str]] = [
     ({"endpoint": "nobody"}, "endpoint", "endpoint: no endpoint 'nobody' in workspace"),
     ({"triger": "x"}, "triger", "triger: unknown field"),
     ({"input": [1]}, "input", "input: must be a JSON object"),
-    ({"input": {"a": "x" * 262144}}, "input", "input: 262153 bytes as JSON: at most 262144 are stored"),
+    ({"input": {"a": "x" * 262144}}, "input", "input: 262153 bytes as JSON: at most 262144 are allowed"),
     ({"input": json.loads('{"a":' * 64 + "1" + "}" * 64)}, "input", "input: nested more than 64 levels deep"),
     (
         {"input": {"a": 2**64 + 1}},
@@ -209,7 +209,7 @@ _WRONG: list[tuple[Any, str, str]] = [
     ),
     ({"run_at": "tomorrow"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
     ({"run_at": "2098-01-02T03:04:05"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
-    ({"run_at": "2098-02-30T03:04:05Z"}, "run_at", "run_at: there is no such time"),
+    ({"run_at": "2098-02-30T03:04:05Z"}, "run_at", "run_at: no such time"),
     ({"run_at": "2001-01-02T03:04:05Z"}, "run_at", "run_at: 2001-01-02T03:04:05Z is in the past"),
     ({"run_at": "3001-01-02T03:04:05Z"}, "run_at", "run_at: the year is out of range"),
     ({"name": "-"}, "name", "name: not a valid name"),

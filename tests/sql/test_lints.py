@@ -106,39 +106,39 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
             "*/7 * * * *",
             "*/7 in the minute field is not every 7 minutes: after minute 56 comes minute 0 of the next hour, 4 "
             "minutes later; "
-            "for ticks that are always as far apart use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "*/45 9-17 * * *",
             "*/45 in the minute field is not every 45 minutes: after minute 45 comes minute 0 of the next hour, 15 "
             "minutes later; "
-            "for ticks that are always as far apart use an interval, every 45m",
+            "for evenly spaced ticks use an interval, every 45m",
         ),
         (
             "3-59/7 * * * *",
             "3-59/7 in the minute field is not every 7 minutes: after minute 59 comes minute 3 of the next hour, 4 "
             "minutes later; "
-            "for ticks that are always as far apart use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "0 */5 * * *",
             "*/5 in the hour field is not every 5 hours: after hour 20 comes hour 0 of the next day, 4 hours later; "
-            "for ticks that are always as far apart use an interval, every 5h",
+            "for evenly spaced ticks use an interval, every 5h",
         ),
         (
             "0 */9 * * 6,0",
             "*/9 in the hour field is not every 9 hours: after hour 18 comes hour 0 of the next day, 6 hours later; "
-            "for ticks that are always as far apart use an interval, every 9h",
+            "for evenly spaced ticks use an interval, every 9h",
         ),
         (
             "0 0 */2 * *",
-            "*/2 in the day of month field is not every 2 days: it begins again with day 1 of each month; "
-            "for days that are always as far apart use an interval, every 2d",
+            "*/2 in the day of month field is not every 2 days: it starts again on day 1 of each month; "
+            "for evenly spaced days use an interval, every 2d",
         ),
         (
             "0 0 * * */2",
             "*/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
-            "for ticks that are always as far apart use an interval, every 2d",
+            "for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 1 */5 *",
@@ -157,21 +157,21 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 0 31 * *",
-            "day 31 is not in February, April, June, September and November: nothing runs for it there; $ is the last "
-            "day of every month",
+            "day 31 does not exist in February, April, June, September and November: it does not run then; $ is the "
+            "last day of every month",
         ),
-        ("0 0 30 * *", "day 30 is not in February: nothing runs for it there; $ is the last day of every month"),
+        ("0 0 30 * *", "day 30 does not exist in February: it does not run then; $ is the last day of every month"),
         (
             "0 0 29 * *",
-            "February has a day 29 in leap years only: in other years nothing runs for it there; $ is the last day of "
+            "February has a day 29 only in leap years: in other years it does not run then; $ is the last day of "
             "every month",
         ),
-        ("0 0 29 2 *", "February has a day 29 in leap years only: in other years nothing runs for it there"),
+        ("0 0 29 2 *", "February has a day 29 only in leap years: in other years it does not run then"),
         (
             "0 0 13 * 5",
             "day of month and weekday are both given, and either is enough: it runs on day 13 of the month and also "
             "on Friday; "
-            "a weekday of a certain week is written as 1#1, the first Monday",
+            "for a weekday of a certain week write 1#1, the first Monday",
         ),
         (
             "0 0 13 * */5",
@@ -196,28 +196,27 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 9 * * 5#5",
-            "only some months have a fifth Friday: in the others nothing runs for it; 5L is the last Friday of every "
-            "month",
+            "only some months have a fifth Friday: in the others it does not run; 5L is the last Friday of every month",
         ),
         (
             "5-4/7 * * * *",
             "5-4/7 in the minute field is not every 7 minutes: after minute 1 comes minute 5, 4 minutes later; "
-            "for ticks that are always as far apart use an interval, every 7m",
+            "for evenly spaced ticks use an interval, every 7m",
         ),
         (
             "0 0 * * 1-0/2",
             "1-0/2 in the weekday field is not every 2 days: after Sunday comes Monday, 1 day later; "
-            "for ticks that are always as far apart use an interval, every 2d",
+            "for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 25-5/3 * *",
-            "25-5/3 in the day of month field counts 31 days for each month: over the end of a shorter one its days "
+            "25-5/3 in the day of month field counts 31 days in each month: across the end of a shorter one its days "
             "are not always 3 apart",
         ),
-        ("0 0 31-2 4 *", "day 31 is not in April: nothing runs for it there; $ is the last day of every month"),
-        ("0 0 L-28 * *", "L-28 is before the first day of February, but in leap years: nothing runs for it there"),
-        ("0 0 L-29W * *", "L-29 is before the first day of February: nothing runs for it there"),
-        ("0 0 L-30 1-4 *", "L-30 is before the first day of February and April: nothing runs for it there"),
+        ("0 0 31-2 4 *", "day 31 does not exist in April: it does not run then; $ is the last day of every month"),
+        ("0 0 L-28 * *", "L-28 is before the first day of February, except in leap years: it does not run then"),
+        ("0 0 L-29W * *", "L-29 is before the first day of February: it does not run then"),
+        ("0 0 L-30 1-4 *", "L-30 is before the first day of February and April: it does not run then"),
         ("0 9 1W * *", "1W stays in its month: where day 1 is a Saturday, it runs on Monday, day 3"),
         (
             "0 9 30W 6 *",
@@ -231,7 +230,7 @@ def test_a_lint_says_what_may_surprise(shared: Connection, cron: str, lint: str)
 
 def test_the_nearest_weekday_to_a_day_that_a_month_lacks_has_its_own_remedy(shared: Connection) -> None:
     assert lints(shared, "0 0 31W 3,4 *") == [
-        "day 31 is not in April: nothing runs for it there; LW is the last weekday (Monday through Friday) of every "
+        "day 31 does not exist in April: it does not run then; LW is the last weekday (Monday through Friday) of every "
         "month",
         "31W stays in its month: where day 31 is the last of its month and a Sunday, it runs on Friday, day 29",
     ]
@@ -240,7 +239,7 @@ def test_the_nearest_weekday_to_a_day_that_a_month_lacks_has_its_own_remedy(shar
 def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
     assert lints(shared, "0 0 30 2 *") == [
         "the schedule does not fire again",
-        "day 30 is not in February: nothing runs for it there",
+        "day 30 does not exist in February: it does not run then",
     ]
     assert lints(shared, "0 9 * * *", until=datetime(2026, 1, 10, 9, tzinfo=UTC)) == [
         "the schedule does not fire again"
@@ -255,32 +254,31 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
             "30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
                 "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
             ],
         ),
         (
             "30 2 * * *", "Europe/Berlin", "SKIP", "BOTH",
             [
                 "02:30 on 2026-03-29 does not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
             ],
         ),
         (
             "30 */2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs in its place, for an hour field "
-                "that begins with * "
-                "names real instants",
-                "02:30 on 2026-10-25 is there twice in Europe/Berlin: runs both times, for an hour field that begins "
-                "with * "
-                "names real instants",
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs instead, because an hour field "
+                "that begins with * means real instants",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times, because an hour field that "
+                "begins with * means real instants",
             ],
         ),
         (
             "0,30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, as one (dst_gap SHIFT)",
-                "02:00 and 02:30 on 2026-10-25 are there twice in Europe/Berlin: runs the first time only "
+                "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, merged into one run "
+                "(dst_gap SHIFT)",
+                "02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin: runs the first time only "
                 "(dst_overlap FIRST)",
             ],
         ),
@@ -288,9 +286,8 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
             "*/15 2,3 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
                 "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, "
-                "as one with the run "
-                "that is due at 03:00 (dst_gap SHIFT)",
-                "the 4 local times from 02:00 to 02:45 on 2026-10-25 are there twice in Europe/Berlin: runs the first "
+                "merged with the run due at 03:00 (dst_gap SHIFT)",
+                "the 4 local times from 02:00 to 02:45 on 2026-10-25 occur twice in Europe/Berlin: runs the first "
                 "time only "
                 "(dst_overlap FIRST)",
             ],
@@ -300,7 +297,7 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
             "02:15 on 2026-10-04 does not exist in Australia/Lord_Howe: moved to 02:30 (dst_gap SHIFT)",
         ]),
         ("45 1 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
-            "01:45 on 2026-04-05 is there twice in Australia/Lord_Howe: runs the first time only (dst_overlap FIRST)",
+            "01:45 on 2026-04-05 occurs twice in Australia/Lord_Howe: runs the first time only (dst_overlap FIRST)",
         ]),
         ("30 2 * * *", "Asia/Kolkata", "SHIFT", "FIRST", []),
     ],

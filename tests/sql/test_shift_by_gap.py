@@ -93,14 +93,14 @@ def test_a_time_in_the_gap_moves_by_its_length(
         ),
         (
             "30 2,3 * * *", "Europe/Berlin", "2026-03-10",
-            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30, as one with the run that "
-            "is due then",
+            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30, merged with the run due "
+            "then",
         ),
         (
             "*/15 2,3 * * *", "Europe/Berlin", "2026-03-10",
             "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to "
             "03:00 through 03:45, "
-            "as one with the runs that are due then",
+            "merged with the runs due then",
         ),
         (
             "0,15 2 * * *", "Australia/Lord_Howe", "2026-09-10",
@@ -115,12 +115,12 @@ def test_a_time_in_the_gap_moves_by_its_length(
         (
             "0,30 2,4 * * *", "Antarctica/Troll", "2026-03-10",
             "02:00 and 02:30 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, to 04:00 and 04:30, "
-            "as one with the runs that are due then",
+            "merged with the runs due then",
         ),
         (
             "0 1,2,4 * * *", "Antarctica/Troll", "2026-03-10",
             "01:00 and 02:00 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, to 03:00 and 04:00, "
-            "1 of them as one with a run that is due then",
+            "1 of them merged with a run due then",
         ),
         (
             "0 9 30 12 *", "Pacific/Apia", "2011-12-10",

@@ -91,8 +91,8 @@ def test_who_cannot_be_granted_and_why(shared: Connection, app: App, other_app: 
     group = f"group_{uuid.uuid4().hex[:12]}"
     shared.execute(f"create role {group}")
     for workspace, role, why in (
-        ("nobody", app.role, "there is no workspace nobody"),
-        (app.slug, "nobody", "there is no role nobody"),
+        ("nobody", app.role, "no workspace nobody"),
+        (app.slug, "nobody", "role nobody does not exist"),
         (app.slug, "postgres", "a superuser"),
         (app.slug, "kronos_api", "belongs to Kronos"),
         (app.slug, group, "cannot log in"),
@@ -126,11 +126,11 @@ def test_the_command_line_grants_lists_and_revokes(
     monkeypatch.undo()
     monkeypatch.setenv("KRONOS_DATABASE_URL", module_database_url)
     assert kronos("grant-sql", app.slug, app.role).stdout.startswith(
-        f"role {app.role} can create jobs of workspace {app.slug}"
+        f"role {app.role} can create jobs in workspace {app.slug}"
     )
     assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
     refused = kronos("grant-sql", app.slug, "nobody_here")
-    assert (refused.exit_code, "there is no role nobody_here\nhint: create it first" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "role nobody_here does not exist\nhint: create it first" in refused.stderr) == (1, True)
     app.enqueue(app.endpoint)
 
 

@@ -112,7 +112,7 @@ def test_a_file_of_roots_may_be_its_readers_by_their_group(tmp_path: Path, monke
         (f"{_KEY}\n" * 2000, "more than 65536 bytes"),
         (
             "\n".join(base64.b64encode(hashlib.sha256(bytes([nth])).digest()).decode() for nth in range(65)),
-            "holds 65 keys; the limit is 64",
+            "holds 65 keys; at most 64 are allowed",
         ),
         ("\udcff", "is not base64"),
     ],

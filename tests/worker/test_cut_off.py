@@ -138,7 +138,7 @@ async def test_while_the_database_is_away_the_lease_decides_and_the_end_comes_in
             await until(took.is_over, "the worker to end")
             assert worker.process.returncode == 0
             assert took.seconds < 7.5, "0.2 s and 4 s more: `kronos up` kills remaining processes 5 s after its time"
-    assert "left to their leases" in worker.log
+    assert "their leases will expire" in worker.log
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
 
 

@@ -1,1 +1,1 @@
-"""The client for asyncio. kronos/client/_sync is made of it by bin/client, word for word, but for `clock`."""
+"""The client for asyncio. bin/client generates kronos/client/_sync from it, except `clock`."""

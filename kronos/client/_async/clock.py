@@ -1,4 +1,4 @@
-"""What waiting is to a client of asyncio; the other client has its own. Written by hand."""
+"""How the asyncio client waits. The client for threads has its own version. Written by hand."""
 
 import asyncio
 import time
@@ -15,28 +15,28 @@ _running: set[asyncio.Task[None]] = set()
 
 
 async def sleep(seconds: float) -> None:
-    """Return that much later."""
+    """Wait for that many seconds."""
     await asyncio.sleep(seconds)
 
 
 @asynccontextmanager
 async def within(seconds: float | None) -> AsyncIterator[None]:
-    """What is done inside ends in TimeoutError after that much, whatever it waits for."""
+    """Raise TimeoutError in the block after that many seconds, whatever it waits for."""
     async with asyncio.timeout(seconds):
         yield
 
 
 @asynccontextmanager
 async def ending(response: object, ends_at: float | None) -> AsyncIterator[None]:
-    """Nothing to be done: what is awaited inside is ended by `within`."""
+    """Do nothing: `within` ends waits inside the block."""
     yield
 
 
 def bounded(http: httpx.AsyncClient) -> httpx.AsyncClient:
-    """The client, whose connections come back from each call, also one that is cancelled.
+    """Return the client, changed so that each call returns its connection to the pool, even if it is cancelled.
 
-    httpcore cleans up after a cancelled scope of anyio's. Where asyncio cancels a task while an answer is being put
-    away, its place in the pool is taken for ever, and after 100 of them nobody gets a connection any more.
+    httpcore cleans up after a cancelled anyio scope. If asyncio cancels a task while a response is being closed, its
+    slot in the pool stays taken forever, and after 100 of them no call gets a connection.
     """
     http._transport = _Returning(http._transport)
     for pattern, transport in http._mounts.items():
@@ -45,7 +45,7 @@ def bounded(http: httpx.AsyncClient) -> httpx.AsyncClient:
 
 
 class _Returning(httpx.AsyncBaseTransport):
-    """Asks in a task of its own, which is never cancelled but by its scope."""
+    """Sends each request in a separate task, which only its scope can cancel."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -61,7 +61,7 @@ class _Returning(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The body of an answer, which is put away as a whole."""
+    """The body of a response. Closing it cannot be interrupted."""
 
     def __init__(self, inner: httpx.AsyncByteStream) -> None:
         self._inner = inner
@@ -80,8 +80,8 @@ async def _next(parts: AsyncIterator[bytes]) -> bytes | None:
 
 
 async def _scoped(work: Coroutine[None, None, T], late: Callable[[T], Awaitable[None]] | None = None) -> T:
-    """What the work returns. Where the caller is cancelled its scope is, and `late` gets what it returned all the
-    same."""
+    """Return the result of the work. If the caller is cancelled, so is the work's scope, and `late` receives a result
+    that arrives despite that."""
     scope = anyio.CancelScope()
 
     async def done() -> T:
@@ -91,7 +91,7 @@ async def _scoped(work: Coroutine[None, None, T], late: Callable[[T], Awaitable[
 
     async def give_back() -> None:
         scope.cancel()
-        # Nobody waits for the answer any more, nor for its error.
+        # The caller no longer waits for the response or its error.
         with suppress(httpx.HTTPError, httpx.StreamError, OSError, RuntimeError, asyncio.CancelledError):
             found = await task
             if late is not None:
@@ -106,8 +106,8 @@ async def _scoped(work: Coroutine[None, None, T], late: Callable[[T], Awaitable[
 
 
 async def _whole(work: Coroutine[None, None, None]) -> None:
-    """Return once it is done. Where the caller is cancelled it goes on without it."""
+    """Return once the work is done. If the caller is cancelled, the work still completes."""
     task = asyncio.create_task(work)
-    _running.add(task)  # the loop itself holds tasks weakly
+    _running.add(task)  # the event loop holds only weak references to tasks
     task.add_done_callback(_running.discard)
     await asyncio.shield(task)

@@ -1,4 +1,4 @@
-"""Lists that come page by page."""
+"""Lists that are read page by page."""
 
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class AsyncListing(Generic[T]):
-    """A list of the API: iterate over it, and pages are fetched as they are needed, one at a time and none ahead.
+    """A list of the API. Iterating over it fetches pages as they are needed, one at a time.
 
-    Each iteration begins anew. What is made or ends meanwhile may be missed; nothing is listed twice.
+    Each iteration starts from the beginning. Objects created or removed meanwhile may be missed; none is listed twice.
     """
 
     def __init__(self, transport: AsyncTransport, call: Call, kind: type[T]) -> None:
@@ -31,7 +31,7 @@ class AsyncListing(Generic[T]):
                 yield each
 
     async def pages(self) -> AsyncIterator[Page[T]]:
-        """The pages, each with the cursor of the next."""
+        """Iterate over the pages. Each has the cursor of the next."""
         cursor: str | None = None
         while True:
             page = await self._fetched(cursor)
@@ -39,20 +39,20 @@ class AsyncListing(Generic[T]):
             if page.next_cursor is None:
                 return
             if page.next_cursor == cursor:
-                raise AnswerInvalid(f"{self._call.name}: the next page is the same page, without end", status=200)
+                raise AnswerInvalid(f"{self._call.name}: the next page is the same page again", status=200)
             cursor = page.next_cursor
 
     async def page(self) -> Page[T]:
-        """The first page, or the one whose cursor was given."""
+        """Return the first page, or the one whose cursor was given."""
         return await self._fetched(None)
 
     async def first(self) -> T | None:
-        """The first of the list; None where it is empty."""
+        """Return the first item, or None if the list is empty."""
         async for each in self:
             return each
         return None
 
     async def _fetched(self, cursor: str | None) -> Page[T]:
         call = self._call if cursor is None else self._call.with_query({"cursor": cursor})
-        # the page of this kind is put together at run time, where no type checker sees it
+        # this type is built at run time, where no type checker sees it
         return await self._transport.call(call, Page[self._kind])  # type: ignore[name-defined]

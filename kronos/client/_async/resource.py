@@ -1,10 +1,10 @@
-"""What every resource of the API has in common."""
+"""Base class of the API's resources."""
 
 from kronos.client._async.transport import AsyncTransport
 
 
 class AsyncResource:
-    """Calls of one part of the API, below a path."""
+    """The calls of one part of the API, below a path."""
 
     def __init__(self, transport: AsyncTransport, base: tuple[str, ...]) -> None:
         self._transport = transport

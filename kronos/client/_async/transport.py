@@ -1,4 +1,4 @@
-"""Sends calls: with a key, within a deadline, again where that is allowed."""
+"""Sends calls with a key, within a deadline, and repeats them where that is allowed."""
 
 import platform
 from collections.abc import AsyncIterator, Callable
@@ -30,7 +30,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 
 class AsyncTransport:
-    """Connections to one API, with what every call of a client has in common. Its repr has no key."""
+    """Connections to one API, with the address, key and options that all calls share. Its repr omits the key."""
 
     def __init__(self, url: str, key: Callable[[], str], options: Options, connections: AsyncConnections) -> None:
         self.url = url
@@ -42,23 +42,23 @@ class AsyncTransport:
         return f"<{type(self).__name__} {self.url}>"
 
     def with_options(self, **changed: Unpack[OptionsGiven]) -> "AsyncTransport":
-        """The same connections, with other options."""
+        """Return a transport with other options over the same connections."""
         try:
             return AsyncTransport(self.url, self.key, replace(self.options, **changed), self.connections)
         except TypeError as error:
-            raise ConfigurationError(f"there is no such option: {', '.join(sorted(changed))}") from error
+            raise ConfigurationError(f"unknown option: {', '.join(sorted(changed))}") from error
 
     async def call(self, call: Call, kind: type[T]) -> T:
-        """What the API answers, as a model. Raises KronosError."""
+        """Send a call and return the response as a model. Raises KronosError."""
         answer = await self._answered(call)
         return decoded(kind, answer, call)
 
     async def either(self, call: Call, *kinds: type[Any]) -> Json:
-        """What the API answers, as the first of these models that it is. Raises KronosError."""
+        """Send a call and return the response as the first of these models that it matches. Raises KronosError."""
         return decoded(either(kinds), await self._answered(call), call)
 
     async def do(self, call: Call) -> None:
-        """A call that is answered with nothing. Raises KronosError."""
+        """Send a call whose response has no body. Raises KronosError."""
         await self._answered(call)
 
     async def _answered(self, call: Call) -> object:
@@ -87,7 +87,7 @@ class AsyncTransport:
             raise told(error, call) from error
 
     async def _whole(self, response: httpx.Response, call: Call, tries: Tries) -> Answer:
-        """The answer with its body, which is read as far as is allowed and until the deadline."""
+        """Return the response with its body, read up to the size limit and the deadline."""
         headers = headers_of(response)
         refuse_encoded(response.status_code, headers, call.name)
         parts, size = [], 0
@@ -96,7 +96,7 @@ class AsyncTransport:
             size += len(chunk)
             if size > self.options.max_answer_bytes:
                 raise AnswerInvalid(
-                    f"{call.name}: the answer is larger than max_answer_bytes ({self.options.max_answer_bytes})",
+                    f"{call.name}: the response is larger than max_answer_bytes ({self.options.max_answer_bytes})",
                     status=response.status_code,
                     is_outcome_unknown=True,
                 )
@@ -105,7 +105,7 @@ class AsyncTransport:
 
     @asynccontextmanager
     async def stream(self, call: Call, key: str, terms: Terms) -> AsyncIterator[AsyncIterator[bytes]]:
-        """The bytes of an answer that goes on, as they come. Raises KronosError."""
+        """Open a stream and yield its bytes as they arrive. Raises KronosError."""
         wait = terms.wait if terms.seconds is None else min(terms.wait, terms.seconds)
         http = self.connections.here()
         request = self._request(http, call, key, wait)
@@ -131,7 +131,7 @@ class AsyncTransport:
             await response.aclose()
 
     async def _chunks(self, response: httpx.Response, ends_at: float | None) -> AsyncIterator[bytes]:
-        """Until the end of the answer, or of the time that it has."""
+        """Yield until the response ends, or its time is over."""
         chunks = response.aiter_bytes()
         while True:
             async with within(None if ends_at is None else ends_at - monotonic()):
@@ -141,7 +141,7 @@ class AsyncTransport:
             yield chunk
 
     async def _head_of(self, response: httpx.Response) -> bytes:
-        """As much of an error as one has."""
+        """Return the first 64 KiB of an error."""
         body = b""
         async for chunk in response.aiter_bytes():
             body += chunk
@@ -172,7 +172,7 @@ class AsyncTransport:
             )
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ConfigurationError(
-                f"{call.method} {call.path[:200]}: a name, an id or a filter is too long, or is no text"
+                f"{call.method} {call.path[:200]}: a name, an id or a filter is too long, or is not text"
             ) from error
 
 
@@ -180,24 +180,24 @@ def _version() -> str:
     try:
         return metadata.version("kronos-client")
     except metadata.PackageNotFoundError:
-        return "0"  # it runs out of a checkout
+        return "0"  # run from a checkout
 
 
 _USER_AGENT = f"kronos-client/{_version()} python/{platform.python_version()} httpx/{httpx.__version__}"
 
 
 def headers_of(response: httpx.Response) -> dict[str, str]:
-    """Names in lower case."""
+    """Return the headers by lower-case name."""
     return {name.lower(): value for name, value in response.headers.items()}
 
 
 def decoded(kind: type[T], answer: object, call: Call) -> T:
-    """The model that an answer is. Raises AnswerInvalid."""
+    """Return the response as this model. Raises AnswerInvalid."""
     try:
         return decode(kind, answer)
     except (Undecodable, ValueError) as error:
         raise AnswerInvalid(
-            f"{call.name}: it was done, and answered in a way that this client does not know: {error}. Is the client "
+            f"{call.name}: it was done, but this client does not understand the response: {error}. Is the client "
             "older, or newer, than the API?",
             status=200,
             is_outcome_unknown=not call.may_repeat,
@@ -205,16 +205,16 @@ def decoded(kind: type[T], answer: object, call: Call) -> T:
 
 
 def told(error: Exception, call: Call) -> KronosError:
-    """The error that one of httpx is. A request that may have reached the API has an unknown outcome."""
+    """Return the client's error for one of httpx. The outcome is unknown if the request may have reached the API."""
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, RuntimeError) and not isinstance(error, httpx.StreamError):
-        return ConfigurationError(f"{call.name}: the client was closed, or is used in another event loop ({error})")
+        return ConfigurationError(f"{call.name}: the client is closed, or is used in another event loop ({error})")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
-        return ConfigurationError(f"{call.name}: the address of the API is no URL")
+        return ConfigurationError(f"{call.name}: the address of the API is not a URL")
     if isinstance(error, _NOT_SENT):
-        return NotConnected(f"{call.name}: the API is not reached ({what}); nothing was sent")
+        return NotConnected(f"{call.name}: the API cannot be reached ({what}); nothing was sent")
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return TimedOut(f"{call.name}: no answer in time ({what})", is_outcome_unknown=True)
+        return TimedOut(f"{call.name}: no response in time ({what})", is_outcome_unknown=True)
     return ConnectionLost(
-        f"{call.name}: the connection ended before the whole answer ({what})", is_outcome_unknown=True
+        f"{call.name}: the connection ended before the complete response ({what})", is_outcome_unknown=True
     )

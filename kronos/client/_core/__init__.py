@@ -1,1 +1,1 @@
-"""What both clients share and that speaks to nobody: rules of repeating, reading of answers, of streams, of models."""
+"""What both clients share and that sends nothing: rules for retries, and decoders of responses, streams and models."""

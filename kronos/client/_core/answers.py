@@ -1,4 +1,4 @@
-"""What was answered, judged: a model's JSON, or the error that it is."""
+"""Checks responses: returns their JSON, or the error that they report."""
 
 import math
 import re
@@ -24,7 +24,7 @@ _PASSING = (408, 429, 502, 503, 504)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Status, headers (names in lower case) and body of an answer, whole."""
+    """A complete response. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,12 +32,12 @@ class Answer:
 
     @property
     def media_type(self) -> str:
-        """application/json, or what it says it is."""
+        """The media type, such as application/json, in lower case and without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def judged(answer: Answer, what: str) -> object:
-    """The JSON of an answer that is a success; None where it has none. Raises ApiError, AnswerInvalid."""
+    """Return the JSON of a successful response, or None for 204. Raises ApiError, AnswerInvalid."""
     if 200 <= answer.status < 300:
         if answer.status == 204:
             return None
@@ -48,7 +48,7 @@ def judged(answer: Answer, what: str) -> object:
 
 
 def refused(answer: Answer, what: str) -> ApiError | AnswerInvalid:
-    """The error that an answer is."""
+    """Return the error that a response reports."""
     if answer.media_type != "application/problem+json":
         return _stranger(answer, what)
     try:
@@ -72,11 +72,11 @@ def refused(answer: Answer, what: str) -> ApiError | AnswerInvalid:
 
 
 def refuse_encoded(status: int, headers: Mapping[str, str], what: str) -> None:
-    """Nothing is decompressed: it was asked for as it is, and a kilobyte can hold gigabytes. Raises AnswerInvalid."""
+    """Reject a compressed response: none was requested, and 1 kB may expand to gigabytes. Raises AnswerInvalid."""
     encoding = headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity"):
         raise AnswerInvalid(
-            f"{what}: {status} in the encoding {encoding[:40]!r}, which was not asked for: a proxy's?",
+            f"{what}: {status} with the encoding {encoding[:40]!r}, which was not requested: did a proxy add it?",
             status=status,
             is_outcome_unknown=status < 300 or status >= 500,
             retry_after=retry_after(headers),
@@ -85,8 +85,8 @@ def refuse_encoded(status: int, headers: Mapping[str, str], what: str) -> None:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the answer asks to wait: of a number, or of a date, which counts from the answer's own. None where
-    it says neither."""
+    """Return the seconds to wait that Retry-After asks for: a number, or a date, relative to the response's own date.
+    None if it is neither."""
     text = headers.get("retry-after", "").strip()
     try:
         seconds = float(text)
@@ -94,13 +94,13 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         try:
             at, sent = parsedate_to_datetime(text), parsedate_to_datetime(headers.get("date", ""))
             seconds = at.timestamp() - sent.timestamp()
-        except (ValueError, OverflowError):  # no date, or one of no year that there is
+        except (ValueError, OverflowError):  # not a date, or out of range
             return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def redacted(text: str) -> str:
-    """The text without what a key has secret."""
+    """Return the text with the secret parts of keys masked."""
     return _KEY.sub(r"\1_***", text)
 
 
@@ -109,7 +109,7 @@ def _json(answer: Answer, what: str) -> object:
         return loads(answer.body)
     except ValueError as error:
         raise AnswerInvalid(
-            f"{what}: {answer.status} with what should be JSON and is not ({len(answer.body)} bytes): half an answer?",
+            f"{what}: {answer.status} with invalid JSON ({len(answer.body)} bytes): is the response incomplete?",
             status=answer.status,
             is_outcome_unknown=True,
             is_passing=True,
@@ -117,14 +117,14 @@ def _json(answer: Answer, what: str) -> object:
 
 
 def _stranger(answer: Answer, what: str) -> AnswerInvalid:
-    """A proxy's page, a captive portal's, another service's."""
+    """Return the error for a response of a proxy, a captive portal or another service."""
     if 300 <= answer.status < 400:
-        message = f"{what}: {answer.status}, a redirection, which is not followed: is the address the API's own?"
+        message = f"{what}: {answer.status}, a redirect; redirects are not followed: does the address point to the API?"
         return AnswerInvalid(message, status=answer.status)
     shown = redacted(" ".join(answer.body[:4096].decode("utf-8", "replace").split()))[:_SHOWN_CHARACTERS]
     kind = answer.media_type or "no media type"
     return AnswerInvalid(
-        f"{what}: {answer.status} with {kind}, which is no answer of Kronos's: a proxy's? It begins: {shown!r}",
+        f"{what}: {answer.status} with {kind}, not a Kronos response: is it a proxy's? It begins: {shown!r}",
         status=answer.status,
         is_outcome_unknown=answer.status < 300 or answer.status >= 500,
         retry_after=retry_after(answer.headers),

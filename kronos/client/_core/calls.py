@@ -1,4 +1,4 @@
-"""One call of the API, before it is sent."""
+"""A call of the API, before it is sent."""
 
 import json
 import uuid
@@ -11,17 +11,17 @@ from urllib.parse import quote
 from kronos.client.errors import ConfigurationError
 
 Repeat = Literal["always", "keyed", "never"]
-"""Whether a call whose outcome is unknown is sent again: always (it reads, or sets a state), where it has a key, or
-never. What is known not to have been done is sent again in any case."""
+"""Whether a call with an unknown outcome is repeated: always (it reads, or sets a state), if it has a key, or never. A
+call that is known not to have been done is always repeated."""
 Body = Mapping[str, Any]
 
 AUTO: Final = "auto"
-"""As `idempotency_key`: a new one is made for the call, so that the call can be sent again."""
+"""As `idempotency_key`: generate a key for the call, so that it can be repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What is sent, and whether it may be sent twice. Its body and its headers are in no repr."""
+    """A request, and whether it may be repeated. Its repr omits body and headers."""
 
     method: str
     path: str
@@ -31,7 +31,7 @@ class Call:
     may_repeat: bool = False
 
     def with_query(self, more: Mapping[str, str]) -> "Call":
-        """The same call with more parameters."""
+        """Return the same call with more parameters."""
         return Call(
             method=self.method,
             path=self.path,
@@ -43,14 +43,14 @@ class Call:
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """The call's name in messages."""
         return f"{self.method} {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a stream is to be. wait: seconds for its head; silence: seconds without a byte, after which it is dead;
-    seconds: how long it is read at most."""
+    """Limits of a stream. wait: seconds for its head. silence: seconds without a byte, after which it counts as
+    dead. seconds: maximum time to read it."""
 
     media_type: str
     wait: float
@@ -59,18 +59,18 @@ class Terms:
 
 
 def path_of(*parts: object) -> str:
-    """The path whose parts these are. Raises ConfigurationError where one is empty, or says where to go."""
+    """Return the path with these segments. Raises ConfigurationError if one is empty, or is . or .."""
     texts = [str(part) for part in parts]
     if any(text in ("", ".", "..") for text in texts):
-        raise ConfigurationError("a name or an id is empty, or a dot: there is nothing that is called so")
+        raise ConfigurationError("a name or an id is empty, or is . or ..")
     try:
         return "/" + "/".join(quote(text, safe=":") for text in texts)
     except UnicodeEncodeError as error:
-        raise ConfigurationError("a name or an id is no text: it has half of a character") from error
+        raise ConfigurationError("a name or an id contains half a character (a lone surrogate)") from error
 
 
 def read(path: str, query: Mapping[str, object] | None = None) -> Call:
-    """A call that changes nothing."""
+    """Return a call that changes nothing."""
     return Call(method="GET", path=path, query=_parameters(query), may_repeat=True)
 
 
@@ -85,7 +85,7 @@ def write(
     if_match: int | str | None = None,
     only_new: bool = False,
 ) -> Call:
-    """A call that changes something, or takes a body."""
+    """Return a call that changes something, or has a body."""
     headers: dict[str, str] = {}
     if idempotency_key == AUTO:
         idempotency_key = new_key()
@@ -97,7 +97,7 @@ def write(
         headers["If-None-Match"] = "*"
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable()):
-            raise ConfigurationError(f"{name} can hold printable ASCII alone, and what is given is other than that")
+            raise ConfigurationError(f"{name} may contain only printable ASCII characters")
     content = None
     if body is not None or method in ("POST", "PUT", "PATCH"):
         headers["Content-Type"] = "application/json"
@@ -114,36 +114,38 @@ def write(
 
 
 def with_key(body: Body) -> Body:
-    """The body with an idempotency key of its own, where the caller named none; None means none."""
+    """Return the body with a generated idempotency key, unless the caller gave one, or None for no key."""
     return body if body.get("idempotency_key", AUTO) != AUTO else {**body, "idempotency_key": new_key()}
 
 
 def with_keys(bodies: Sequence[Body]) -> list[Body]:
-    """Each with a key of its own."""
+    """Return the bodies, each with its own key."""
     return [with_key(each) for each in bodies]
 
 
 def all_keyed(bodies: Sequence[Body]) -> bool:
-    """Whether each has a key, or gets one (`with_keys`), so that all of them can be sent again: none says None."""
+    """Return whether each has a key, or gets one from `with_keys`, so that the call can be repeated: none has None."""
     return all(each.get("idempotency_key", AUTO) is not None for each in bodies)
 
 
 def new_key() -> str:
-    """A new idempotency key: nobody else makes the same."""
+    """Return a new, unique idempotency key."""
     return str(uuid.uuid4())
 
 
 def _content(body: Body) -> bytes:
-    """Raises ConfigurationError where it is no JSON."""
+    """Return the body as JSON. Raises ConfigurationError if it has no JSON form."""
     try:
         wired = {_wire(name): each for name, each in body.items()}
         return json.dumps(wired, default=_as_json, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:  # its text would repeat what was to be sent
-        raise ConfigurationError("what is to be sent is no JSON: it has NaN or an infinity, or no end") from error
+    except (ValueError, RecursionError) as error:  # its text would repeat the values
+        raise ConfigurationError(
+            "the body cannot be written as JSON: it contains NaN, an infinity or itself"
+        ) from error
 
 
 def _wire(name: str) -> str:
-    """A field's name in JSON: `from_` is `from`."""
+    """Return a field's name in JSON: `from_` is `from`."""
     return name.removesuffix("_")
 
 
@@ -168,4 +170,4 @@ def _as_json(value: object) -> object:
         return str(value)
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON: pass text, numbers, lists or dicts")
+    raise TypeError(f"a {type(value).__name__} has no JSON form: pass text, numbers, lists or dicts")

@@ -1,5 +1,5 @@
-"""JSON into models, by their type hints. What a newer API says more is passed over, and a nullable field that an older
-one does not have is None."""
+"""Decodes JSON into models, by their type hints. Unknown fields of a newer API are ignored. Nullable fields that an
+older API does not send are None."""
 
 import dataclasses
 import json
@@ -12,22 +12,22 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 from uuid import UUID
 
 T = TypeVar("T")
-Json = Any  # JSON is whatever it is, until it is one of the models
+Json = Any  # any JSON value, before it is decoded
 Decoder = Callable[[Json], Json]
-_origin_of: Decoder = get_origin  # as it is typed it knows no classes
+_origin_of: Decoder = get_origin  # its stub does not accept classes
 
 
 class Undecodable(ValueError):
-    """The JSON is none of the model's; says which field, and never its value."""
+    """The JSON does not match the model. The message names the field, never its value."""
 
 
 def decode(kind: type[T], value: object) -> T:
-    """The model that the JSON is. Raises Undecodable."""
+    """Return the JSON as this model. Raises Undecodable."""
     return cast(T, _decoder(cast(Hashable, kind))(value))
 
 
 def loads(text: bytes | str) -> Json:
-    """The JSON that a text is. Raises ValueError, also where it is nested deeper than Python goes."""
+    """Parse JSON. Raises ValueError, including for JSON that is nested too deeply for Python."""
     try:
         return json.loads(text)
     except RecursionError as error:
@@ -35,12 +35,12 @@ def loads(text: bytes | str) -> Json:
 
 
 def wire_name(name: str) -> str:
-    """A field's name in JSON: Python has a word `from` of its own."""
+    """Return a field's name in JSON: the field `from_` is `from`, a keyword in Python."""
     return name.removesuffix("_")
 
 
 def either(kinds: Sequence[type[Json]]) -> type[Json]:
-    """What is one of these models: the first that it can be."""
+    """Return the union of these models: JSON is decoded as the first that it matches."""
     return cast(type[Json], Union[tuple(kinds)])  # noqa: UP007 - how many is known at run time alone
 
 
@@ -49,12 +49,12 @@ def _decoder(kind: Json) -> Decoder:
     if kind in _SIMPLE:
         return _SIMPLE[kind]
     if typing.is_typeddict(kind):
-        return _same  # what is read to be sent again
+        return _same  # read in order to be sent again
     if dataclasses.is_dataclass(kind):
         return _of_model(cast(type, kind))
     origin, arguments = _origin_of(kind), get_args(kind)
     if origin is Literal:
-        return _same  # a newer API may say another word: it is handed on
+        return _same  # a newer API may return another value: it is passed on
     if origin in (Union, types.UnionType):
         return _of_union(arguments)
     if origin is list:
@@ -63,11 +63,11 @@ def _decoder(kind: Json) -> Decoder:
         return _of_dict(_decoder(arguments[1]))
     if dataclasses.is_dataclass(origin):
         return _of_model(cast(type, origin), arguments)
-    raise TypeError(f"no model is made of {kind!r}")
+    raise TypeError(f"{kind!r} is not a model")
 
 
 def _of_model(kind: type, arguments: tuple[Any, ...] = ()) -> Decoder:
-    # A page is of something: what stands in its place is known here.
+    # The item type of a generic page is known here.
     stands_for = dict(zip(getattr(kind, "__parameters__", ()), arguments, strict=False))
     hints = typing.get_type_hints(kind)
     told = [
@@ -82,7 +82,7 @@ def _of_model(kind: type, arguments: tuple[Any, ...] = ()) -> Decoder:
 
     def made(value: Json) -> Json:
         if not isinstance(value, Mapping):
-            raise Undecodable(f"{kind.__name__} is no object")
+            raise Undecodable(f"{kind.__name__} is not an object")
         given: dict[str, Any] = {}
         for name, wire, decoded, is_nullable in told:
             if wire not in value and not is_nullable:
@@ -92,17 +92,17 @@ def _of_model(kind: type, arguments: tuple[Any, ...] = ()) -> Decoder:
             except Undecodable as error:
                 raise Undecodable(f"{wire} of {error}") from None
             except (ValueError, TypeError, AttributeError):
-                raise Undecodable(f"{kind.__name__}'s {wire} is not what it should be") from None
+                raise Undecodable(f"{kind.__name__}'s {wire} has an invalid value") from None
         return kind(**given)
 
     return made
 
 
 def _filled(hint: Json, stands_for: Mapping[Json, Json]) -> Json:
-    """The hint, where it names what a page is of."""
+    """Return the hint with type variables replaced."""
     if _origin_of(hint) is list:
         (inner,) = get_args(hint)
-        return list[_filled(inner, stands_for)]  # type: ignore[misc] # put together at run time
+        return list[_filled(inner, stands_for)]  # type: ignore[misc] # built at run time
     return stands_for.get(hint, hint)
 
 
@@ -118,7 +118,7 @@ def _of_union(kinds: tuple[Any, ...]) -> Decoder:
             except (ValueError, TypeError, AttributeError):
                 if position == len(others) - 1:
                     raise
-        raise Undecodable("nothing")  # of no kinds
+        raise Undecodable("nothing")  # a union without members
 
     return made
 
@@ -126,7 +126,7 @@ def _of_union(kinds: tuple[Any, ...]) -> Decoder:
 def _of_list(decoded: Decoder) -> Decoder:
     def made(value: Json) -> Json:
         if not isinstance(value, list):
-            raise Undecodable("what should be a list")
+            raise Undecodable("a value that is not a list")
         return [decoded(each) for each in value]
 
     return made
@@ -135,7 +135,7 @@ def _of_list(decoded: Decoder) -> Decoder:
 def _of_dict(decoded: Decoder) -> Decoder:
     def made(value: Json) -> Json:
         if not isinstance(value, dict):
-            raise Undecodable("what should be an object")
+            raise Undecodable("a value that is not an object")
         return {name: decoded(each) for name, each in value.items()}
 
     return made

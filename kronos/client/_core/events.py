@@ -1,4 +1,4 @@
-"""Events of a workspace, out of the frames of its stream."""
+"""Decodes the events of a workspace from the frames of its stream."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from kronos.client.models.events import (
 )
 
 SILENCE_SECONDS = 45.0
-"""The API sends a comment every 15 s: three that are missing are a connection that is dead."""
+"""The API sends a comment every 15 s. After three missing comments the connection is considered dead."""
 _MODELS = {
     "job": JobEvent,
     "execution": ExecutionEvent,
@@ -33,9 +33,9 @@ _CLASSES: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: N
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What is now: `data` is a JobEvent, an ExecutionEvent, a HeartbeatEvent, a ResourceEvent, an OperationEvent, an
-    AuditEvent, or a ResetEvent (changes may be missing: read the lists again). `id` is where to go on: pass it as
-    `after`."""
+    """The current state of something that changed. `data` is a JobEvent, an ExecutionEvent, a HeartbeatEvent, a
+    ResourceEvent, an OperationEvent, an AuditEvent, or a ResetEvent (changes may be missing: read the lists again).
+    To continue after this event, pass its `id` as `after`."""
 
     data: JobEvent | ExecutionEvent | HeartbeatEvent | ResourceEvent | OperationEvent | AuditEvent | ResetEvent
     id: str | None
@@ -44,13 +44,13 @@ class Event:
 def listening(
     base: tuple[str, ...], *, types: Collection[str], job: object, status: str | None, after: str | None
 ) -> Call:
-    """The call that opens the stream."""
+    """Return the call that opens the stream."""
     query = {"types": ",".join(types) or None, "job": job, "status": status, "after": after}
     return read(path_of(*base, "events"), query)
 
 
 def event_of(frame: Frame) -> Event | None:
-    """The event that a frame is; None where it is none, or one of a kind that only a newer client knows."""
+    """Return the frame's event. None if it has none, or a type that this client does not know."""
     model = _MODELS.get(frame.event)
     if model is None or not frame.data:
         return None
@@ -61,21 +61,21 @@ def event_of(frame: Frame) -> Event | None:
 
 
 def end_of(frame: Frame) -> ApiError | None:
-    """The error by which the API ends the stream for good, where this is its last line."""
+    """Return the error with which the API ends the stream permanently, if this is its last line."""
     status = ENDS.get(frame.comment or "")
     if status is None:
         return None
     detail = {
         401: "the key was revoked or has expired",
         403: "the key may not listen here",
-        404: "the workspace is gone",
+        404: "the workspace no longer exists",
     }
     return _CLASSES[status](status=status, code=str(frame.comment), detail=f"the stream has ended: {detail[status]}")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """A sealed row of an audit. `text` is its line as it came, which `kronos audit verify --file` reads."""
+    """A sealed row of an audit. `text` is its original line, which `kronos audit verify --file` reads."""
 
     number: int
     hash: str
@@ -84,9 +84,9 @@ class AuditLine:
 
 
 def audit_line(line: bytes) -> AuditLine:
-    """The row that a line of an export is. Raises AnswerInvalid."""
+    """Parse a line of an export. Raises AnswerInvalid."""
     try:
         told = loads(line)
         return AuditLine(int(told["number"]), str(told["hash"]), told["record"], line.decode())
     except (ValueError, TypeError, KeyError) as error:
-        raise AnswerInvalid("a line of the audit's export is none", status=200) from error
+        raise AnswerInvalid("a line of the audit's export cannot be read", status=200) from error

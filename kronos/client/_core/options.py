@@ -1,4 +1,4 @@
-"""How a client calls: its times, how often it tries, and what it holds of an answer."""
+"""The options of a client: timeouts, number of tries, maximum response size."""
 
 import os
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from kronos.client.errors import ConfigurationError
 
 KeySource = str | Callable[[], str]
-"""A key, or what is asked for it at each request: so that a key can be rotated under a client that lives on."""
+"""A key, or a function that returns the key for each request, so that a key can be rotated while a client runs."""
 
 
 class OptionsGiven(TypedDict, total=False):
-    """Options by their names, those that are not the default."""
+    """The options that differ from their defaults."""
 
     connect_timeout: float
     timeout: float
@@ -28,12 +28,12 @@ class OptionsGiven(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How a client calls.
+    """The options of a client.
 
-    connect_timeout: seconds for a new connection. timeout: seconds without a byte of the answer. deadline: seconds
-    for a whole call, with its repetitions and the pauses between them. tries: how often a call is sent at most.
-    max_answer_bytes: more of an answer is refused. is_read_from_primary: reads see what was written just before, also
-    where the API answers them from a replica.
+    connect_timeout: timeout of a new connection, in seconds. timeout: longest time without a byte of the response, in
+    seconds. deadline: seconds for a call, including all repetitions and pauses. tries: maximum number of times a call
+    is sent. max_answer_bytes: maximum size of a response. is_read_from_primary: reads see earlier writes even if a
+    replica serves reads.
     """
 
     connect_timeout: float = 5.0
@@ -48,41 +48,41 @@ class Options:
     def __post_init__(self) -> None:
         for field in fields(self):
             if not field.name.startswith("is_") and not getattr(self, field.name) > 0:
-                raise ConfigurationError(f"{field.name} is {getattr(self, field.name)!r}: it has to be more than 0")
+                raise ConfigurationError(f"{field.name} is {getattr(self, field.name)!r}: it must be greater than 0")
 
 
 def patient(options: Options) -> Options:
-    """The same, for what goes on for long: tried until the deadline, however often; but not where `tries` is 1."""
+    """Return the options for a long operation: retried until the deadline, unless `tries` is 1."""
     return options if options.tries == 1 else replace(options, tries=1_000_000)
 
 
 def base_url(url: str | None) -> str:
-    """Where the API is: what was given, else KRONOS_URL. Raises ConfigurationError."""
+    """Return the address of the API: the given one, or KRONOS_URL. Raises ConfigurationError."""
     given = (url or os.environ.get("KRONOS_URL") or "").strip()
     if not given:
-        raise ConfigurationError("no API is known: pass url=, or set KRONOS_URL")
+        raise ConfigurationError("no API address is given: pass url=, or set KRONOS_URL")
     try:
         parts = urlsplit(given)
         is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         (parts.hostname or "").encode("idna")
-    except ValueError as error:  # a port, a bracket, a name that no host has
-        raise ConfigurationError("the address of the API is no http:// or https:// URL") from error
+    except ValueError as error:  # an invalid port, bracket or host name
+        raise ConfigurationError("the address of the API is not an http:// or https:// URL") from error
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigurationError(
-            "the address of the API holds more than that: write it like http://127.0.0.1:8080, and pass the key as key="
+            "the address of the API contains other parts: write it like http://127.0.0.1:8080, and pass the key as key="
         )
     if not is_url:
-        raise ConfigurationError("the address of the API is no http:// or https:// URL")
+        raise ConfigurationError("the address of the API is not an http:// or https:// URL")
     return given.rstrip("/")
 
 
 def key_source(key: KeySource | None, key_file: str | Path | None) -> Callable[[], str]:
-    """What is asked for the key at each request: `key`, else the file's content, else KRONOS_API_KEY.
+    """Return the function that returns the key for each request: `key`, the file's content, or KRONOS_API_KEY.
 
-    A file is read anew each time, so a rotated key is taken up at once. Raises ConfigurationError.
+    A file is read for each request, so a rotated key takes effect immediately. Raises ConfigurationError.
     """
     if key is not None and key_file is not None:
-        raise ConfigurationError("both key and key_file are given: leave one of them out")
+        raise ConfigurationError("both key and key_file are given: omit one of them")
     if callable(key):
         source = key
         return lambda: _checked(source())
@@ -91,7 +91,7 @@ def key_source(key: KeySource | None, key_file: str | Path | None) -> Callable[[
         return lambda: _checked(_read(file))
     given = key or os.environ.get("KRONOS_API_KEY")
     if not given:
-        raise ConfigurationError("no key is known: pass key= or key_file=, or set KRONOS_API_KEY")
+        raise ConfigurationError("no key is given: pass key= or key_file=, or set KRONOS_API_KEY")
     fixed = _checked(given)
     return lambda: fixed
 
@@ -106,5 +106,5 @@ def _read(file: Path) -> str:
 def _checked(key: str) -> str:
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("the key is empty, or holds what no key has")
+        raise ConfigurationError("the key is empty, or contains characters that no key has")
     return key

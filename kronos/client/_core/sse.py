@@ -1,4 +1,4 @@
-"""Server-sent events out of a stream of bytes, as HTML has them (9.2.6), in bounds."""
+"""Parses server-sent events (HTML, 9.2.6) from a stream of bytes, with a size limit."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from kronos.client.errors import AnswerInvalid
 
 _MAX_EVENT_BYTES = 1024 * 1024
 ENDS = {"unauthorized": 401, "forbidden": 403, "deleted": 404}
-"""Comments by which the API says that it ends a stream for good."""
+"""Comments with which the API ends a stream permanently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event of the stream. `data` is empty where it only says where the listener is (`id`)."""
+    """One event of the stream. `data` is empty if the event only reports the position (`id`)."""
 
     event: str
     data: str
@@ -20,7 +20,7 @@ class Frame:
 
 
 class FrameReader:
-    """Takes bytes as they come and gives events as they are whole."""
+    """Takes bytes as they arrive, and returns events once they are complete."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -30,7 +30,7 @@ class FrameReader:
         self._comment: str | None = None
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        """The events that are whole with these bytes. Raises AnswerInvalid for one that is too large."""
+        """Return the events that these bytes complete. Raises AnswerInvalid if one is too large."""
         self._size += len(chunk)
         *lines, self._rest = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n")
         frames = []
@@ -40,7 +40,7 @@ class FrameReader:
             elif (frame := self._taken()) is not None:
                 frames.append(frame)
         if not frames and self._size > _MAX_EVENT_BYTES:
-            raise AnswerInvalid("an event of the stream is larger than 1 MiB: is that Kronos?", status=200)
+            raise AnswerInvalid("an event of the stream is larger than 1 MiB: is the server Kronos?", status=200)
         if frames:
             self._size = len(self._rest)
         return frames

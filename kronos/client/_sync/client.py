@@ -1,4 +1,4 @@
-"""The client for threads: an API and a key, and what there is to be called."""
+"""The client for threads."""
 
 from collections.abc import Collection, Generator
 from contextlib import closing
@@ -20,7 +20,7 @@ from kronos.client.models.executions import Execution
 
 
 class WorkspaceClient(WorkspaceResources):
-    """One workspace of the API. Made by `workspace()` of the client; it has connections of that client."""
+    """One workspace, returned by the client's `workspace()`. It uses the client's connections."""
 
     def __init__(self, transport: Transport, name: UUID | str) -> None:
         self._transport = transport
@@ -31,15 +31,15 @@ class WorkspaceClient(WorkspaceResources):
         return f"<{type(self).__name__} {self._path[-1]}>"
 
     def with_options(self, **changed: Unpack[OptionsGiven]) -> "WorkspaceClient":
-        """The same workspace over the same connections, with other options: `acme.with_options(timeout=2)`."""
+        """Return the workspace with other options over the same connections: `acme.with_options(timeout=2)`."""
         return WorkspaceClient(self._transport.with_options(**changed), self._path[-1])
 
     def wait_for(self, execution: Execution | UUID | str, *, seconds: float = 300.0, poll: bool = False) -> Execution:
-        """The execution (itself, or its id) once it has ended in SUCCESS.
+        """Return an execution, given as such or by id, once it has ended in SUCCESS.
 
-        It is told by the workspace's events; where those cannot be had, or with `poll`, it looks every 0.2 to 5 s.
-        Raises ExecutionNotSuccessful with the execution where it ended otherwise, WaitTimedOut after `seconds`. Once it
-        was seen, an API that is away is waited for as long.
+        Listens to the workspace's events. If they are unavailable, or with `poll`, polls every 0.2 to 5 s instead.
+        Raises ExecutionNotSuccessful with the execution if it ended otherwise, and WaitTimedOut after `seconds`. After
+        the first read of the execution, an unavailable API does not end the wait earlier.
         """
         return wait_for(self._transport, self._path, execution, seconds=seconds, is_polled=poll)
 
@@ -52,12 +52,12 @@ class WorkspaceClient(WorkspaceResources):
         after: str | None = None,
         seconds: float | None = None,
     ) -> Generator[Event, None]:
-        """What changes, as it changes; over lost connections, each at least once.
+        """Iterate over changes as they happen, each at least once, even if connections are lost.
 
-        `types`: "job", "execution", "heartbeat", "resource", "operation", "audit"; none: the first two; `job`: a
-        name or an id; `after`: the `id` of an event to go on after. Ends after `seconds`, or never; leaving the
-        loop, or closing the iterator, closes the connection. Raises KronosError where the key is revoked, the
-        workspace is gone, or the API is away: at first for all `tries`, later for `deadline` seconds.
+        `types`: "job", "execution", "heartbeat", "resource", "operation", "audit"; none: the first two. `job`: a name
+        or an id. `after`: the `id` of the event to continue after. Ends after `seconds`, or never; leaving the loop or
+        closing the iterator closes the connection. Raises KronosError if the key is revoked, the workspace no longer
+        exists, or the API is unavailable: at first for all `tries`, later for `deadline` seconds.
         """
         told = events(self._transport, self._path, types=types, job=job, status=status, after=after, seconds=seconds)
         with closing(told):
@@ -67,12 +67,12 @@ class WorkspaceClient(WorkspaceResources):
 
 
 class Kronos(InstanceResources):
-    """The API at `url` (KRONOS_URL), called with `key` (KRONOS_API_KEY), the content of `key_file`, or what a function
-    gives as key at each request.
+    """The API at `url` (KRONOS_URL). The key is `key` (KRONOS_API_KEY), the content of `key_file`, or the result of a
+    function, called for each request.
 
-    Options: timeout, connect_timeout, deadline (seconds), tries, max_answer_bytes, is_read_from_primary. With `http`
-    it uses your httpx client, for a proxy or certificates of your own, and leaves it open. Use it as a context
-    manager, or close it. It may be shared: by tasks of one event loop, or by threads.
+    Options: timeout, connect_timeout, deadline (seconds), tries, max_answer_bytes, is_read_from_primary. `http`: your
+    own httpx client, for a proxy or your own certificates; it is not closed. Use the client as a context manager, or
+    close it. It can be shared, by tasks of one event loop or by threads.
     """
 
     def __init__(
@@ -97,18 +97,18 @@ class Kronos(InstanceResources):
         return f"<{type(self).__name__} {self._transport.url}>"
 
     def workspace(self, name: UUID | str) -> WorkspaceClient:
-        """The workspace with this slug or id; nothing is asked yet."""
+        """Return the workspace with this slug or id. Sends no request."""
         return WorkspaceClient(self._transport, name)
 
     def with_options(self, **changed: Unpack[OptionsGiven]) -> Self:
-        """The same API over the same connections, with other options: `kronos.with_options(deadline=5)`. Only the
-        first one closes the connections."""
+        """Return the client with other options over the same connections: `kronos.with_options(deadline=5)`. Only the
+        original closes the connections."""
         other = type(self).__new__(type(self))
         other._use(self._transport.with_options(**changed), is_owner=False)
         return other
 
     def close(self) -> None:
-        """Close the connections; calls after that raise ConfigurationError."""
+        """Close the connections. Later calls raise ConfigurationError."""
         if self._is_owner:
             self._transport.connections.close()
 

@@ -1,4 +1,4 @@
-"""The export of an audit, which comes line by line."""
+"""The export of an audit, read line by line."""
 
 from collections.abc import Generator
 
@@ -8,13 +8,13 @@ from kronos.client._sync.streams import audit_lines
 
 
 class AuditExports(Resource):
-    """What an audit has besides its pages."""
+    """Calls of an audit other than its lists."""
 
     def export(self, *, cursor: int | None = None) -> Generator[AuditLine, None]:
-        """Sealed rows as they are chained, the oldest first, behind the row whose number is `cursor`. Memory
-        holds some of them at once.
+        """Iterate over the sealed rows in the order of their chain, after the row with the number `cursor`. Only a
+        few rows are in memory at a time.
 
-        Where the connection is lost it goes on behind the last row that came. Who made one-shots is not sealed: that
-        is `list(object_type="one_shot")`.
+        After a lost connection, continues after the last row received. Creations of one-shots are not sealed: list
+        them with `list(object_type="one_shot")`.
         """
         return audit_lines(self._transport, self._base, cursor=cursor)

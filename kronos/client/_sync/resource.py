@@ -1,10 +1,10 @@
-"""What every resource of the API has in common."""
+"""Base class of the API's resources."""
 
 from kronos.client._sync.transport import Transport
 
 
 class Resource:
-    """Calls of one part of the API, below a path."""
+    """The calls of one part of the API, below a path."""
 
     def __init__(self, transport: Transport, base: tuple[str, ...]) -> None:
         self._transport = transport

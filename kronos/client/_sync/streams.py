@@ -1,4 +1,4 @@
-"""What comes line by line: events without an end, audit rows until theirs."""
+"""Streams that are read line by line: endless events, and the rows of an audit."""
 
 from collections.abc import Collection, Generator
 from uuid import UUID
@@ -25,10 +25,10 @@ def events(
     after: str | None = None,
     seconds: float | None = None,
 ) -> Generator[Event | None, None]:
-    """Events as they come, over lost connections; None where the stream has been opened, anew perhaps.
+    """Yield events as they arrive, even if connections are lost. Yields None whenever the stream was (re)opened.
 
-    Ends after `seconds`. Raises KronosError once it is opened in vain: at first `tries` times, once it has been open
-    for `deadline` seconds.
+    Ends after `seconds`. Raises KronosError if the stream cannot be opened: after `tries` tries at first, and after
+    `deadline` seconds once it has been open.
     """
     place, ends_at = after, None if seconds is None else monotonic() + seconds
     tries: Tries | None = None
@@ -59,7 +59,7 @@ def events(
 
 
 def audit_lines(transport: Transport, base: tuple[str, ...], *, cursor: int | None) -> Generator[AuditLine, None]:
-    """Sealed rows of an audit, the oldest first; goes on behind the last one where the connection is lost."""
+    """Yield the sealed rows of an audit, oldest first. After a lost connection, continues after the last row."""
     tries: Tries | None = None
     while True:
         call = read(path_of(*(base or ("v1",)), "audit", "export"), {"cursor": cursor})

@@ -1,4 +1,4 @@
-"""Waiting for an execution's end: told by the events of its workspace, and by looking where nobody tells."""
+"""Waits for an execution to end, by the events of its workspace, or by polling where there are none."""
 
 from contextlib import closing
 from uuid import UUID
@@ -24,12 +24,12 @@ def wait_for(
     seconds: float,
     is_polled: bool,
 ) -> Execution:
-    """The execution, once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut, KronosError."""
+    """Return the execution once it is SUCCESS. Raises ExecutionNotSuccessful, WaitTimedOut, KronosError."""
     if isinstance(execution, Execution):
         execution = execution.execution_id
     ends_at = monotonic() + seconds
     found = _looked(transport, base, execution, ends_at)
-    options = transport.options  # from here on a restart of the API is waited out
+    options = transport.options  # from here on, wait through restarts of the API
     transport = transport.with_options(tries=patient(options).tries, deadline=max(options.deadline, seconds))
     if found.status not in ENDED and not is_polled:
         found = _told(transport, base, found, ends_at)
@@ -38,7 +38,7 @@ def wait_for(
         left = ends_at - monotonic()
         if left <= 0:
             raise WaitTimedOut(
-                f"execution {execution} is {found.status} after the {seconds:g} s that were given; it goes on",
+                f"execution {execution} has not ended within {seconds:g} s; it is {found.status} and continues",
                 status=found.status,
             )
         sleep(min(pause, left))
@@ -50,14 +50,14 @@ def wait_for(
 
 
 def _looked(transport: Transport, base: tuple[str, ...], execution: UUID | str, ends_at: float) -> Execution:
-    """The execution as it is now, asked for no longer than it is waited for, but for a second at least."""
+    """Read the execution, with the rest of the waiting time as deadline, but at least a second."""
     deadline = max(_SHORTEST_LOOK, min(transport.options.deadline, ends_at - monotonic()))
     return ExecutionsResource(transport.with_options(deadline=deadline), base).get(execution)
 
 
 def _told(transport: Transport, base: tuple[str, ...], found: Execution, ends_at: float) -> Execution:
-    """The execution as it is once its end was told, or listening is no use: as it was when it was seen last."""
-    quick = transport.with_options(tries=1)  # where listening is refused, looking is as good
+    """Listen until the execution has ended, or until listening fails. Return it as last read."""
+    quick = transport.with_options(tries=1)  # if listening fails, polling works as well
     told = events(quick, base, types=("execution",), job=found.job_id, seconds=ends_at - monotonic())
     try:
         with closing(told):
@@ -67,10 +67,10 @@ def _told(transport: Transport, base: tuple[str, ...], found: Execution, ends_at
                     data.execution_id != found.execution_id or data.status not in ENDED
                 ):
                     continue
-                # The stream is open, was opened anew, may have missed something, or tells the end: look.
+                # The stream was opened, or opened again, may have missed something, or reports the end: read.
                 found = _looked(quick, base, found.execution_id, ends_at)
                 if found.status in ENDED:
                     return found
     except KronosError:
-        pass  # no stream: 429, a proxy that cuts it. What is wrong with the API itself, the look that follows says
+        pass  # no stream: a 429, or a proxy that cuts it. If the API itself is at fault, the next read reports it
     return found

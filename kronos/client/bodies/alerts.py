@@ -16,7 +16,7 @@ class AlertRulePut(TypedDict, total=False):
     selects: AlertSelector
     """Which runs it covers; {}: all."""
     per: Literal["JOB", "ALL"]
-    """JOB: judge each CRON job separately. ALL: judge all selected runs together, including one-shots."""
+    """JOB: evaluate each CRON job separately. ALL: all selected runs together, including one-shots."""
     tell: Sequence[str]
     """Endpoints to notify."""
     severity: AlertSeverity
@@ -26,7 +26,7 @@ class AlertRulePut(TypedDict, total=False):
     repeat_seconds: int | None
     """Repeat the notification this often until the incident is acknowledged; null: notify once."""
     enabled: bool
-    """Whether the rule is judged."""
+    """Whether the rule is evaluated."""
 
 
 class IncidentAcknowledge(TypedDict, total=False):

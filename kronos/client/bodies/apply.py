@@ -63,7 +63,7 @@ class AlertRuleCreate(TypedDict, total=False):
     selects: AlertSelector
     """Which runs it covers; {}: all."""
     per: Literal["JOB", "ALL"]
-    """JOB: judge each CRON job separately. ALL: judge all selected runs together, including one-shots."""
+    """JOB: evaluate each CRON job separately. ALL: all selected runs together, including one-shots."""
     tell: Sequence[str]
     """Endpoints to notify."""
     severity: AlertSeverity
@@ -73,7 +73,7 @@ class AlertRuleCreate(TypedDict, total=False):
     repeat_seconds: int | None
     """Repeat the notification this often until the incident is acknowledged; null: notify once."""
     enabled: bool
-    """Whether the rule is judged."""
+    """Whether the rule is evaluated."""
     name: Required[str]
     """Name in URLs. Never changes."""
 
@@ -109,7 +109,7 @@ class JobFile(TypedDict, total=False):
     ends_at: datetime | str | None
     """CRON: no tick at or after this time."""
     max_runs: int | None
-    """CRON: retired after this many ticks."""
+    """CRON: retired after this many runs."""
     dst_gap: DstGap | None
     """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
     SKIP."""

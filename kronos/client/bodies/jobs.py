@@ -69,7 +69,7 @@ class JobCreate(TypedDict, total=False):
     ends_at: datetime | str | None
     """CRON: no tick at or after this time."""
     max_runs: int | None
-    """CRON: retired after this many ticks."""
+    """CRON: retired after this many runs."""
     dst_gap: DstGap | None
     """What to do when a tick's local time does not exist. Default: SHIFT. DELAYED with a local run_at: not
     SKIP."""
@@ -210,7 +210,7 @@ class JobPatch(TypedDict, total=False):
     ends_at: datetime | str | None
     """No tick at or after this time; null: no end."""
     max_runs: int | None
-    """Retire the job after this many ticks; null: never."""
+    """Retire the job after this many runs; null: never."""
     dst_gap: DstGap
     """What to do when a tick's local time does not exist."""
     dst_overlap: DstOverlap

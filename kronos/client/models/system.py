@@ -13,7 +13,7 @@ class Alarms:
     """How pg_cron is set to ring for the instance's jobs. wanted: the setting; `are_shared`: the mode in
     force since `changed_at`, which entries follow within minutes.
 
-    jobs: live jobs; alarms: their number of different alarms; entries: Kronos' entries in pg_cron,
+    jobs: live jobs; alarms: their number of different alarms; entries: Kronos's entries in pg_cron,
     including those of internal jobs. folded: the minutes of the hour at which one alarm rings for all
     jobs that ring at no others; null: none. rings_*: how often pg_cron rings for jobs per day, with
     an entry per job, with one per alarm, and now.

@@ -22,7 +22,7 @@ begin
         if v_row.number <> number + 1 then
             fault := format('number %s is missing', number + 1);
         elsif v_row.hash <> kronos.audit_hash(hash, v_row) then
-            fault := format('number %s is not what was sealed: it, or what was before it, was changed',
+            fault := format('number %s is not what was sealed: it, or a row before it, was changed',
                             v_row.number);
         end if;
         exit when fault is not null;

@@ -14,7 +14,7 @@ begin
             for share;
         if not found then
             raise sqlstate 'KR046' using
-                message = format('no calendar %s in the workspace', to_jsonb(v_name));
+                message = format('no calendar %s in this workspace', to_jsonb(v_name));
         end if;
     end loop;
     if tg_op = 'INSERT' then

@@ -54,7 +54,7 @@ begin
     if p_input is not null and v_endpoint.payload_spec_id is not null
        and not kronos.is_validated(v_job.endpoint_id, v_endpoint.payload_spec_id) then
         raise sqlstate 'KR016' using
-            message = 'the endpoint names a payload spec, against which the input was not validated';
+            message = 'the endpoint has a payload spec, against which the input was not validated';
     end if;
     if kronos.make_run(v_job, v_endpoint.made_of, p_execution_id, p_input, p_priority,
                        p_deadline_seconds) <> 'SKIP'

@@ -6,7 +6,7 @@ language plpgsql set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise sqlstate 'KR042' using
-        message = format('the workspace %s belongs to Kronos itself: it can be read, not changed', old.slug);
+        message = format('workspace %s belongs to Kronos: it can be read but not changed', old.slug);
 end
 $$;
 create or replace trigger workspaces_keep_system

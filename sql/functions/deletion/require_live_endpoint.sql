@@ -31,7 +31,7 @@ begin
        and not kronos.is_validated(new.endpoint_id, v_payload_spec_id) then
         raise sqlstate 'KR016' using
             column = 'endpoint',
-            message = 'the endpoint names a payload spec, against which the input was not validated',
+            message = 'the endpoint has a payload spec, against which the input was not validated',
             hint = 'create the job through the API, which validates its input';
     end if;
     return null;

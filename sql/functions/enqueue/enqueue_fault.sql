@@ -28,7 +28,7 @@ begin
             (3, 'name', 'not a valid name',
              not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-''; start with a letter or digit; no UUID'),
+             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
             (4, 'title', 'must be one line of 1 to 200 visible characters',
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
              'remove invisible characters (control characters, U+200B); at least one must be visible'),
@@ -50,14 +50,14 @@ begin
      limit 1;
     if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
         v_at := kronos.time_of(p_job ->> 'run_at');
-        fault := case when v_at is null then 'there is no such time'
+        fault := case when v_at is null then 'no such time'
                       when extract(year from v_at at time zone 'UTC') not between 1970 and 2999
                           then 'the year is out of range, 1970 to 2999'
                       when v_at < kronos.clock() - interval '5 seconds'
                           then format('%s is in the past', p_job ->> 'run_at') end;
         if fault is not null then
             field := 'run_at';
-            hint := 'write a later time, or leave run_at out to run the job immediately';
+            hint := 'write a later time, or omit run_at to run the job immediately';
         end if;
     end if;
     if field is null then

@@ -34,9 +34,9 @@ begin
             column = case v_wrong.fault when 'KR021' then 'idempotency_key' else 'name' end,
             message = concat(case when p_is_many then format('jobs[%s].', v_wrong.place - 1) end,
                              case v_wrong.fault
-                                 when 'KR021' then 'idempotency_key: already used by another request, which '
-                                                   'created ' || v_wrong.by_what
-                                 else format('name: another live job of this workspace is called %s',
+                                 when 'KR021' then 'idempotency_key: already used for a different request, '
+                                                   'which created ' || v_wrong.by_what
+                                 else format('name: another live job of this workspace has the name %s',
                                              v_wrong.job ->> 'name') end),
             hint = case v_wrong.fault when 'KR021' then 'use a new key for a new request'
                                       else 'choose another name' end;

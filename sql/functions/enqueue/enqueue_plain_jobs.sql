@@ -19,7 +19,7 @@ begin
                                  false) as made;
     if array_position(v_ids, null) is not null then
         perform kronos.require_endpoints(p_endpoints, v_slug, p_is_many);
-        raise sqlstate 'KR012' using message = 'the endpoint was deleted in the meantime';
+        raise sqlstate 'KR012' using message = 'the endpoint was deleted at the same time';
     end if;
     foreach v_each in array v_due loop
         perform pg_notify('kronos_work', v_each::text);

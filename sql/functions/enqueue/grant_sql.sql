@@ -13,12 +13,12 @@ declare
 begin
     select workspace_id, slug into v_workspace from kronos.find_workspace(p_workspace);
     if not found then
-        raise sqlstate 'KR024' using message = format('there is no workspace %s', p_workspace),
+        raise sqlstate 'KR024' using message = format('no workspace %s', p_workspace),
                                      hint = 'see kronos workspace ls';
     end if;
     select rolname, rolcanlogin, rolsuper, rolbypassrls into v_role from pg_roles where rolname = p_role;
     if not found then
-        raise sqlstate 'KR024' using message = format('there is no role %s', p_role),
+        raise sqlstate 'KR024' using message = format('role %s does not exist', p_role),
                                      hint = format('create it first: create role %I login', p_role);
     elsif starts_with(p_role, 'kronos_') or v_role.rolsuper or v_role.rolbypassrls then
         raise sqlstate 'KR024' using

@@ -11,8 +11,8 @@ declare
     v_number numeric;
 begin
     if c_size > 262144 then
-        fault := format('%s bytes as JSON: at most 262144 are stored', c_size);
-        hint := 'store it elsewhere and pass its address';
+        fault := format('%s bytes as JSON: at most 262144 are allowed', c_size);
+        hint := 'store the data elsewhere, and pass its address';
     elsif jsonb_path_exists(p_input,
                             'strict $.**{63 to last} ? (@.type() == "object" || @.type() == "array")') then
         fault := 'nested more than 64 levels deep, counting the job''s own';

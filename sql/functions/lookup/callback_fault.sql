@@ -16,24 +16,24 @@ begin
              case when jsonb_typeof(p_given) = 'object'
                   then p_given - '{endpoint,job,input,statuses}'::text[] <> '{}' end,
              'known members: endpoint, job, input and statuses'),
-            (3, '', 'a callback names either an endpoint or a job',
+            (3, '', 'exactly one of endpoint and job must be given',
              (p_given ? 'endpoint') = (p_given ? 'job'), c_example),
             (4, '.endpoint', 'must be the name of an endpoint',
              jsonb_typeof(p_given -> 'endpoint') <> 'string', 'name an existing endpoint'),
             (5, '.job', 'must be the name of a job', jsonb_typeof(p_given -> 'job') <> 'string',
              'name an existing job'),
-            (6, '.input', 'input is only allowed with job', p_given ? 'input' and not p_given ? 'job',
-             'leave it out: an endpoint receives what happened'),
+            (6, '.input', 'input requires job', p_given ? 'input' and not p_given ? 'job',
+             'omit it: an endpoint receives the result'),
             (7, '.input', 'input must be own or run', p_given -> 'input' not in ('"own"', '"run"'),
-             'own: the job''s input; run: what happened'),
+             'own: the job''s own input; run: the run''s result'),
             (8, '.statuses', 'statuses are only allowed in on_failure',
-             p_given ? 'statuses' and p_event = 'on_success', 'leave them out'),
+             p_given ? 'statuses' and p_event = 'on_success', 'omit them'),
             (9, '.statuses', 'statuses must be one or more of FAILED, EXPIRED, CANCELLED',
              p_given ? 'statuses' and case when jsonb_typeof(p_given -> 'statuses') = 'array'
                                            then jsonb_array_length(p_given -> 'statuses') not between 1 and 3
                                                 or not p_given -> 'statuses' <@ c_statuses
                                            else true end,
-             'without them: FAILED and EXPIRED')
+             'omit them for FAILED and EXPIRED')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place

@@ -14,7 +14,7 @@ begin
      order by asked.nth
      limit 1;
     if found then
-        raise sqlstate 'KR046' using message = format('no calendar %s in the workspace', to_jsonb(v_absent));
+        raise sqlstate 'KR046' using message = format('no calendar %s in this workspace', to_jsonb(v_absent));
     end if;
     return p_calendars;
 end

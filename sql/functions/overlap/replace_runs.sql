@@ -63,7 +63,7 @@ begin
                least(extract(epoch from ended_at - claimed_at) * 1000, 2147483647)::integer,
                worker_id,
                jsonb_build_object('type', 'overlap_replaced',
-                                  'message', c_detail || '; it is unknown whether the delivery arrived'),
+                                  'message', c_detail || '; whether the delivery arrived is not known'),
                endpoint_version
           from replaced
          where claim_token is not null

@@ -14,7 +14,7 @@ declare
 begin
     if length(p_cron) > kronos.cron_length() then
         raise sqlstate 'KR001' using
-            message = format('cron text: %s characters are too long, %s are allowed',
+            message = format('cron text: %s characters; at most %s are allowed',
                              length(p_cron), kronos.cron_length()),
             hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)),
                             'shorten lists with ranges and steps, e.g. */5');

@@ -19,8 +19,8 @@ begin
         if num_nonnulls(p_anchor, p_anchor_local) > 0 then
             raise sqlstate 'KR005' using
                 column = 'anchor',
-                message = 'an anchor goes with an interval, not with a cron expression',
-                hint = 'leave the anchor out, or give an interval in "every"';
+                message = 'an anchor requires an interval, not a cron expression',
+                hint = 'omit the anchor, or give an interval in "every"';
         end if;
     elsif p_anchor_local is not null or p_every ~ '[0-9](mo|y)' then
         v_zone := kronos.check_zone(p_timezone);

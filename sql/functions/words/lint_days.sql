@@ -33,8 +33,8 @@ begin
         v_lints := v_lints || concat(
             case v_day
                 when 29
-                    then 'February has a day 29 in leap years only: in other years nothing runs for it there'
-                else format('day %s is not in %s: nothing runs for it there',
+                    then 'February has a day 29 only in leap years: in other years it does not run then'
+                else format('day %s does not exist in %s: it does not run then',
                             v_day, kronos.english_list(kronos.cron_values(v_missing), c_names))
             end,
             case
@@ -46,8 +46,8 @@ begin
     end loop;
     if not v_is_any_day and not v_is_any_weekday and not p_schedule.both_days then
         v_lints := v_lints || format(
-            'day of month and weekday are both given, and either is enough: it runs%s; a weekday of a '
-            'certain week is written as 1#1, the first Monday',
+            'day of month and weekday are both given, and either is enough: it runs%s; for a weekday '
+            'of a certain week write 1#1, the first Monday',
             kronos.describe_days(p_schedule, '')
         );
     elsif not v_is_any_day and not v_is_any_weekday then

@@ -15,14 +15,14 @@ declare
 begin
     v_is_one := coalesce(kronos.next_local_tick(p_schedule, p_first) >= p_end, true);
     if kronos.next_local_tick(p_schedule, p_end - interval '1 microsecond') = p_end then
-        v_merged := format(', as one with the run that is due at %s', v_end);
+        v_merged := format(', merged with the run due at %s', v_end);
     elsif not v_is_one then
-        v_merged := ', as one';
+        v_merged := ', merged into one run';
     end if;
     return format('%s %s not exist in %s: ',
                   v_times, case when v_is_one then 'does' else 'do' end, p_schedule.timezone) || case
         when p_schedule.every_hour
-            then 'nothing runs in its place, for an hour field that begins with * names real instants'
+            then 'nothing runs instead, because an hour field that begins with * means real instants'
         when p_schedule.dst_gap = 'SKIP' then 'skipped (dst_gap SKIP)'
         when p_schedule.dst_gap = 'SHIFT_BY_GAP' then kronos.lint_moved(p_schedule, p_first, p_end, p_gap)
         else format('moved to %s%s (dst_gap SHIFT)', v_end, v_merged)

@@ -34,9 +34,9 @@ begin
         || case when v_count > 1 then to_char(v_last + p_gap, v_form) else '' end,
         case
             when v_merged = 0 then ''
-            when v_count = 1 then ', as one with the run that is due then'
-            when v_merged = v_count then ', as one with the runs that are due then'
-            else format(', %s of them as one with a run that is due then', v_merged)
+            when v_count = 1 then ', merged with the run due then'
+            when v_merged = v_count then ', merged with the runs due then'
+            else format(', %s of them merged with a run due then', v_merged)
         end
     );
 end

@@ -16,7 +16,7 @@ begin
     for v_day in 0..6 loop
         if (p_schedule.nth_weekdays >> (28 + v_day)) & 1 = 1 then
             v_lints := v_lints || format(
-                'only some months have a fifth %s: in the others nothing runs for it; %sL is the last %s '
+                'only some months have a fifth %s: in the others it does not run; %sL is the last %s '
                 'of every month', c_days[v_day + 1], v_day,
                 c_days[v_day + 1]
             );
@@ -27,9 +27,9 @@ begin
         v_short := p_schedule.months & case v_day when 30 then 2644 else 4 end;
         if ((p_schedule.days | p_schedule.nearest_days) >> (64 - v_day)) & 1 = 1 and v_short <> 0 then
             v_lints := v_lints || format(
-                'L-%s is before the first day of %s: nothing runs for it there', v_day,
+                'L-%s is before the first day of %s: it does not run then', v_day,
                 kronos.english_list(kronos.cron_values(v_short), c_months)
-                    || case v_day when 28 then ', but in leap years' else '' end
+                    || case v_day when 28 then ', except in leap years' else '' end
             );
         end if;
     end loop;

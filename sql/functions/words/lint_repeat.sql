@@ -8,8 +8,9 @@ declare
     v_is_one boolean := coalesce(kronos.next_local_tick(p_schedule, p_first) >= p_end, true);
 begin
     return format('%s %s twice in %s: runs ', kronos.lint_times(p_schedule, p_first, p_end),
-                  case when v_is_one then 'is there' else 'are there' end, p_schedule.timezone) || case
-        when p_schedule.every_hour then 'both times, for an hour field that begins with * names real instants'
+                  case when v_is_one then 'occurs' else 'occur' end, p_schedule.timezone) || case
+        when p_schedule.every_hour
+            then 'both times, because an hour field that begins with * means real instants'
         when p_schedule.dst_overlap = 'BOTH' then 'both times (dst_overlap BOTH)'
         else 'the first time only (dst_overlap FIRST)'
     end;

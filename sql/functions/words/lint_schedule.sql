@@ -23,7 +23,7 @@ begin
     and bit_count((select dates.days
                      from kronos.calendar_dates(p_schedule.every_months,
                                                 p_schedule.anchor_local) as dates)::bit(64)) > 1 then
-        v_lints := v_lints || format('day %s is not in each month that it comes to: there it runs on the '
+        v_lints := v_lints || format('day %s does not exist in every month: there it runs on the '
                                      'month''s last day',
                                      to_char(p_schedule.anchor_local, 'FMDD'));
     end if;

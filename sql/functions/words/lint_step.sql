@@ -30,7 +30,7 @@ begin
         return null;
     elsif v_is_round and p_field = 'day of month' and v_step > 1 and v_last > p_high then
         return format(
-            '%s in the day of month field counts 31 days for each month: over the end of a shorter one its '
+            '%s in the day of month field counts 31 days in each month: across the end of a shorter one its '
             'days are not always %s apart',
             p_text, v_step
         );
@@ -42,8 +42,8 @@ begin
     v_last := p_low + (v_last - p_low) % v_size;
     if p_field = 'day of month' then
         return format(
-            '%s in the day of month field is not every %s days: it begins again with day %s of each month; '
-            'for days that are always as far apart use an interval, every %sd',
+            '%s in the day of month field is not every %s days: it starts again on day %s of each month; '
+            'for evenly spaced days use an interval, every %sd',
             p_text, v_step, v_first, v_step
         );
     elsif v_break = v_step then
@@ -60,7 +60,7 @@ begin
         v_said[2] || case when v_is_round then '' else ' ' || p_next end,
         v_break, case v_break when 1 then p_unit else p_unit || 's' end,
         case when p_unit <> 'month'
-             then format('; for ticks that are always as far apart use an interval, every %s%s',
+             then format('; for evenly spaced ticks use an interval, every %s%s',
                          v_step, left(p_unit, 1)) end
     );
 end

@@ -53,7 +53,8 @@ class AsyncAlertRulesResource(AsyncResource):
     ) -> AlertRule:
         """Create an alert rule, or its next version.
 
-        If the new version selects or judges differently, the rule's incidents end without a notification.
+        If the new version has another selection or condition, the rule's incidents end without a
+        notification.
 
         Needs the role `admin`.
 

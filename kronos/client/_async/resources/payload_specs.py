@@ -87,8 +87,9 @@ class AsyncPayloadSpecsResource(AsyncResource):
         only_new: bool = False,
         **fields: Unpack[PayloadSpecPut],
     ) -> SpecVerdict:
-        """Only counts or checks; nothing is changed. Create a payload spec, or its next version if every
-        live job's input is valid against it.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Create a payload spec, or its next version if every live job's input is valid against it.
 
         Needs the role `admin`.
 

@@ -99,7 +99,9 @@ class AsyncWorkspacesResource(AsyncResource):
     async def contents(
         self, workspace: UUID | str, *, confirm: str | None = None, if_match: int | str | None = None
     ) -> Contents:
-        """Only counts or checks; nothing is changed. Delete a workspace and everything in it.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Delete a workspace and everything in it.
 
         If it is not empty, `confirm` must be its name, and an operation deletes it in the background.
         With validate_only, only count what would be deleted.

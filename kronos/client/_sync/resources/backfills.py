@@ -37,7 +37,9 @@ class BackfillsResource(Resource):
         )
 
     def count(self, job: UUID | str, **fields: Unpack[BackfillCreate]) -> BackfillCount:
-        """Only counts or checks; nothing is changed. Run a CRON job's ticks of a past window.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Run a CRON job's ticks of a past window.
 
         With validate_only, only count them. With a known idempotency key, return the backfill created
         before.

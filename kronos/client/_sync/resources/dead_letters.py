@@ -92,8 +92,9 @@ class DeadLettersResource(Resource):
         )
 
     def count_redrive(self, **fields: Unpack[LetterRedrive]) -> DeadLetterCount:
-        """Only counts or checks; nothing is changed. Make all dead letters that match a filter due again,
-        oldest first. Each keeps its id.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Make all dead letters that match a filter due again, oldest first. Each keeps its id.
 
         With validate_only, only count them.
 
@@ -132,8 +133,9 @@ class DeadLettersResource(Resource):
         )
 
     def count_discard(self, **fields: Unpack[LetterDiscard]) -> DeadLetterCount:
-        """Only counts or checks; nothing is changed. Discard all dead letters that match a filter. Their
-        executions and attempts stay in the history.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Discard all dead letters that match a filter. Their executions and attempts stay in the history.
 
         With validate_only, only count them.
 

@@ -89,8 +89,9 @@ class EndpointsResource(Resource):
         only_new: bool = False,
         **fields: Unpack[EndpointPut],
     ) -> SpecVerdict:
-        """Only counts or checks; nothing is changed. Create an endpoint, or its next version. Existing
-        executions keep their version.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Create an endpoint, or its next version. Existing executions keep their version.
 
         Needs the role `admin`.
 

@@ -27,8 +27,9 @@ class FilesResource(Resource):
         )
 
     def plan(self, **fields: Unpack[ApplyBody]) -> Applied:
-        """Only counts or checks; nothing is changed. Change a workspace to match files, in one transaction:
-        all changes or none.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Change a workspace to match files, in one transaction: all changes or none.
 
         With validate_only, everything is done and then rolled back. Applying the same files again changes
         nothing.

@@ -316,8 +316,9 @@ class JobsResource(Resource):
         )
 
     def count_bulk(self, **bulk: Unpack[JobBulk]) -> BulkCount:
-        """Only counts or checks; nothing is changed. Pause, resume, cancel or trigger many jobs, up to 500
-        per call.
+        """Report what this call would do, without doing it (`validate_only`).
+
+        Pause, resume, cancel or trigger many jobs, up to 500 per call.
 
         The jobs are listed, or match a filter. Each is changed separately. With validate_only, only count
         them.
