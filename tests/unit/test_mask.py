@@ -228,3 +228,22 @@ def test_a_value_is_hidden_wherever_it_stands_in_a_request_whose_other_parts_are
     assert json.loads(found[0] or "")["body_bytes"] == json.loads(wanted)["body_bytes"]
     for each in last:
         assert _masked(mask, each, "{}") == (each, "{}"), "and nothing of it is left behind"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        '{"method":"POST","url":"king"],"body_bytes":12}',
+        '{"method":"POST","url":"a","headers":["kingfisher"],"body_bytes":12,"body_bytes":"king"}',
+        '{"method":"POST","url":"a","headers":["host","king"],"body_bytes":king}',
+        '"],"body_bytes":kingfisher}',
+        '"],"body_bytes":12}king","headers":["host"],"body_bytes":12}',
+    ],
+)
+def test_a_request_of_another_form_is_searched_whole(odd: str) -> None:
+    """After one whose names end as its own do, or that is longer than it."""
+    mask = Mask(["king"])
+    for url in ("a", "b"):
+        usual = described(described_request("POST", f"http://receiver.example/{url}", ["Host"]), 12)
+        assert mask._are_clean(usual, "{}")
+    assert not mask._are_clean(odd, "{}")

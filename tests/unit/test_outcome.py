@@ -1,6 +1,8 @@
 """Retry-After in all its forms, what is stored of answers, and signatures against the published test vector."""
 
+import hmac
 import json
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -87,6 +89,15 @@ def test_signature_is_that_of_the_published_standard() -> None:
         [key], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp=1614265330, body=b'{"test": 2432232314}'
     )
     assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@given(st.binary(min_size=24, max_size=64), st.lists(st.binary(max_size=200), min_size=1, max_size=3))
+@settings(deadline=None)
+def test_a_key_signs_each_message_as_if_it_were_the_first(secret: bytes, bodies: list[bytes]) -> None:
+    key = signer("whsec_" + b64encode(secret).decode())
+    for body in bodies:
+        wanted = hmac.digest(secret, b"m.1." + body, "sha256")
+        assert signature([key], message_id="m", timestamp=1, body=body) == f"v1,{b64encode(wanted).decode()}"
 
 
 @pytest.mark.parametrize("secret", ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_AAAA", "whsec_canary!"])

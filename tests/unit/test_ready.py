@@ -137,6 +137,43 @@ def test_usual_values_are_filled(url: str, value: Json) -> None:
     assert head.fill({"input": {"v": value, "w": 7, "l": "x"}}) is not None
 
 
+@pytest.mark.parametrize(
+    ("written", "value", "sent"),
+    [
+        ("{{input.v}}", " a ", "a"),
+        ("{{input.v}} {{input.v}}", "", ""),
+        ("{{input.v}} b", "", "b"),
+        ("a {{input.v}}", " ", "a"),
+        ("{{input.v}}", [1], "[1]"),
+        ("a{{config.s}}b", None, "aeub"),
+        ("{{config.s}}", None, "eu"),
+        ("{{input.v}}", "a\r\nX: y", None),
+        ("x {{input.v}}", "a\tb", None),
+        ("{{input.v}} {{config.s}}", "é", None),
+    ],
+)
+def test_a_header_is_filled_whatever_surrounds_its_value(written: str, value: Json, sent: str | None) -> None:
+    """With the headers around it, whose order stays. None: it is left to template.py, which names the fault."""
+    headers = {"X-A": "fixed", "X-V": written, "X-Z": "{{input.z}}"}
+    head = ReadyHead("POST", "https://a.example/", headers, lambda text: check_url(text, PUBLIC), {"s": "eu"})
+    made = head.fill({"input": {"v": value, "z": 1}, "config": {"s": "eu"}})
+    lines = None if made is None else made.head.split("\r\n")[2:5]
+    assert lines == (None if sent is None else ["X-A: fixed", f"X-V: {sent}", "X-Z: 1"])
+
+
+def test_headers_that_no_delivery_can_fill_are_left_to_what_names_the_fault() -> None:
+    for headers, config in (
+        ({"X-T": "a\tb"}, None),
+        *(
+            ({"X-C": written}, {"u": u})
+            for u in ("\x7f", "é", ["é"])
+            for written in ("{{config.u}}", "{{config.u}}{{input}}")
+        ),
+    ):
+        with pytest.raises(Refused, match=r"X-[TC]"):
+            ReadyHead("POST", "https://a.example/", headers, lambda text: check_url(text, PUBLIC), config)
+
+
 @pytest.mark.parametrize("config", [None, _context(None)["config"]])
 def test_a_body_is_filled_as_it_is_rendered_or_not_at_all(config: Json) -> None:
     filled = 0
