@@ -150,7 +150,7 @@ def _pictures(failed: Sequence[Json]) -> Iterator[Picture]:
     yield Picture(name="execution", path=f"/w/demo/executions/{failed[0]['execution_id']}", height=620)
     yield Picture(name="dead-letters", path="/w/demo/dead-letters", height=560)
     yield Picture(name="new-job", path="/w/demo/jobs/~new", height=760)
-    yield Picture(name="system", path="/system", is_dark=True, height=600)
+    yield Picture(name="system", path="/system", is_dark=True, height=530)
     yield Picture(name="phone", path="/w/demo", width=360, height=780)
 
 
