@@ -17,6 +17,7 @@ from delivery.servers import Names, Receiver, answer, closing
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.trust import Trust
+from told import told
 
 # This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -175,9 +176,10 @@ async def test_a_file_that_broke_is_reported_once_and_what_it_held_goes_on(
             replaced(bundle, broken)
         with caplog.at_level(logging.ERROR, "kronos"):
             assert [(await transport.deliver(delivery(receiver.url))).status for _ in range(3)] == ["SUCCESS"] * 3
-    (told,) = [record.getMessage() for record in caplog.records if "KRONOS_CA_FILE" in record.getMessage()]
-    assert str(bundle) in told
-    assert "its previous certificates stay trusted" in told
+    line = told(caplog, "ca_file.broken")
+    assert line["level"] == "ERROR"
+    assert str(bundle) in line["message"]
+    assert "its previous certificates stay trusted" in line["message"]
 
 
 async def test_a_delivery_that_ends_while_the_file_is_read_leaves_it_to_the_next(

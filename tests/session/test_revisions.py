@@ -13,6 +13,7 @@ from kronos.readiness import SILENT_AFTER
 from kronos.worker import watchdog
 from kronos.worker.link import Link, Outage
 from sql_factory import Connection
+from told import told
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +73,8 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
     with caplog.at_level(logging.WARNING):
         await link.ask()
     await link.close()
-    assert [record.getMessage() for record in caplog.records if "9999" in record.getMessage()] == [
-        sentence + ": replace it with the newer release"
-    ]
+    line = told(caplog, "revision.newer")
+    assert (line["level"], line["message"]) == ("WARNING", sentence + ": replace it with the newer release")
 
 
 async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revision_and_says_so(

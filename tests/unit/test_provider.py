@@ -14,6 +14,7 @@ from joserfc.jwk import ECKey, OctKey
 from kronos import config, errors
 from kronos.api.identity import Identity, SignInAttempt
 from kronos.api.provider import Provider
+from told import told
 
 _KEY = ECKey.generate_key("P-256", {"kid": "a"})
 _PUBLIC = _KEY.as_dict(private=False)
@@ -74,11 +75,13 @@ def identity(given: Tokens, keys: object = None) -> Identity:
     return asyncio.run(ask())
 
 
-def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:
+def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes(caplog: pytest.LogCaptureFixture) -> None:
     assert identity(tokens()) == _ADA
     assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # more than a socket's buffers hold
     with pytest.raises(errors.ProviderUnavailable, match="its response has more than 1048576 bytes"):
         identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
+    line = told(caplog, "provider.away")
+    assert (line["level"], line["message"].endswith("its response has more than 1048576 bytes")) == ("WARNING", True)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +134,8 @@ def test_a_token_that_does_not_hold_is_refused_and_nothing_secret_is_said(
     with caplog.at_level(logging.DEBUG), pytest.raises(errors.Forbidden) as refused:
         identity(_REFUSED[case])
     assert refused.value.detail == "the identity provider's ID token is not valid"
+    line = told(caplog, "sign_in.refused")
+    assert (line["level"], line["message"].startswith("an ID token of http://127.0.0.1:")) == ("WARNING", True)
     assert "canary" not in caplog.text + str(refused.value)
 
 
