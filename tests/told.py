@@ -19,3 +19,9 @@ def told(caplog: pytest.LogCaptureFixture, event: str) -> dict[str, Any]:
     """The only line with this event."""
     (line,) = all_told(caplog, event)
     return line
+
+
+def written(log: str, event: str) -> list[dict[str, Any]]:
+    """The lines with this event of a process that logs JSON."""
+    lines = (json.loads(each) for each in log.splitlines() if each.startswith("{"))
+    return [each for each in lines if each["event"] == event]

@@ -7,7 +7,8 @@ import logging
 import psycopg
 import pytest
 
-from kronos import database, errors, migrations, readiness, revisions
+from kronos import config, database, errors, migrations, readiness, revisions
+from kronos.cli import processes
 from kronos.pool import Pool
 from kronos.readiness import SILENT_AFTER
 from kronos.worker import watchdog
@@ -93,3 +94,15 @@ async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revisio
     said = [record.getMessage() for record in caplog.records]
     assert any("ring_if_silent" in each for each in said), said
     assert any("at revision 9999" in each for each in said), said
+
+
+def test_a_process_that_logs_in_as_a_superuser_says_so_when_it_starts(
+    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    processes._prove(config.load(database_url=database_url), "kronos_api", None)
+    line = told(caplog, "start.superuser")
+    assert (line["level"], line["message"]) == (
+        "WARNING",
+        f"{superuser.info.user} is a superuser: this process acts as kronos_api, but give it a login that has only "
+        "that role",
+    )

@@ -238,3 +238,15 @@ def test_a_search_of_old_history_holds_no_partition_when_it_is_done(shared: Conn
         assert value(shared, held) == 0
         shared.execute("select from kronos.execution_done where execution_id > kronos.uuid7_floor(now())")
         assert value(shared, held) > 0, "a search without it"
+
+
+def test_a_malformed_schedule_is_a_conflict_that_says_how_to_mend_it(shared: Connection) -> None:
+    job_id = make_cron_job(shared)
+    damage = "update kronos.jobs set schedule.months = 1 << 20, schedule.weekdays = 0 where job_id = %s"
+    asked = "select kronos.next_tick(schedule, now()) from kronos.jobs where job_id = %(job_id)s"
+    with shared.transaction(force_rollback=True):
+        shared.execute(damage, [job_id])
+        became = database_errors.from_database(_rejected(shared, asked, {"job_id": job_id}))
+    assert (type(became), became.code, became.status) == (errors.Conflict, "job_malformed", 409)
+    assert "the job's schedule is malformed: " in became.detail
+    assert "PATCH the job to create a valid version" in became.detail

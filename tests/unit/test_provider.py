@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from joserfc import jws
@@ -44,7 +45,7 @@ def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes |
     return made
 
 
-def identity(given: Tokens, keys: object = None) -> Identity:
+def identity(given: Tokens, keys: object = None, **settings: object) -> Identity:
     """The identity that a provider with these answers reports, over a real connection."""
     answers: dict[str, object] = {}
 
@@ -67,9 +68,11 @@ def identity(given: Tokens, keys: object = None) -> Identity:
                 "token_endpoint": f"{issuer}/token",
                 "jwks_uri": f"{issuer}/keys",
             }
-            settings = config.load(database_url="postgresql://")
+            asked = config.load(database_url="postgresql://", **settings)
             back = "https://kronos.example/auth/callback"
-            provider = Provider(settings, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            provider = Provider(asked, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            sent = dict(parse_qsl(urlsplit(await provider.sign_in_url(_ATTEMPT)).query))
+            assert sent["scope"] == settings.get("oidc_scopes", "openid profile email")
             return await provider.identity(_CODE, _ATTEMPT, issuer=None)
 
     return asyncio.run(ask())
@@ -137,6 +140,15 @@ def test_a_token_that_does_not_hold_is_refused_and_nothing_secret_is_said(
     line = told(caplog, "sign_in.refused")
     assert (line["level"], line["message"].startswith("an ID token of http://127.0.0.1:")) == ("WARNING", True)
     assert "canary" not in caplog.text + str(refused.value)
+
+
+def test_scopes_and_the_claim_of_groups_are_as_set() -> None:
+    """Some providers send groups only for a scope, or in another claim."""
+    given: dict[str, Any] = {"groups": ["not these"], "roles": ["ops"], "https://acme.example/groups": ["others"]}
+    made = tokens(**given)
+    assert identity(made, oidc_scopes="openid groups", oidc_groups_claim="roles").groups == ["ops"]
+    assert identity(made, oidc_groups_claim="https://acme.example/groups").groups == ["others"]
+    assert identity(made, oidc_groups_claim="absent").groups == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kronos import replica
+from kronos import errors, replica
 from kronos.replica import LogReplayed, LogWritten, Replica, ReplicaReads
 from kronos.writes import Writes
 from told import all_told, told
@@ -135,3 +135,19 @@ def test_what_is_no_replica_of_the_primary_answers_nothing_however_far_it_is(
     fleet.passes(1)
     assert fleet.replica.why_not() is None
     assert told(caplog, "replica.back")["level"] == "INFO"
+
+
+def test_what_is_not_known_of_a_replica_and_a_read_that_it_fails_are_lines_for_debugging(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: object, **__: object) -> object:
+        raise errors.DatabaseUnavailable("no connection became free")
+
+    caplog.set_level("DEBUG", "kronos")
+    monkeypatch.setattr(fleet.behind_the_url, "run", down)
+    assert fleet.reads_from() == "primary; because=down"
+    monkeypatch.setattr(fleet.replica.primary, "run", down)
+    fleet.passes(1)
+    for event in ("replica.passed_over", "replica.unread"):
+        line = told(caplog, event)
+        assert (line["level"], line["message"].endswith(": no connection became free")) == ("DEBUG", True)

@@ -1,9 +1,10 @@
 """The log lines of a worker: each situation writes its event at its level, with the facts that an operator needs, and
 without the database's rows or a receiver's secrets."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -11,15 +12,18 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kronos.worker import attempt_log, results
+from kronos.worker import attempt_log, main, results
 from kronos.worker.aborts import Aborts
 from kronos.worker.attempt import Leased, _unforeseen
 from kronos.worker.claims import Claim, Upkeep
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.link import Outage
+from kronos.worker.listener import Listener
+from kronos.worker.loop import Loop
 from kronos.worker.results import Judged, Result, Verdict
 from kronos.worker.upkeep import Keeper
 from kronos.worker.vault import Needs, Vault
+from kronos.worker.wake import Wake
 from kronos.worker.watchdog import Watchdog
 from told import all_told, told
 
@@ -316,3 +320,58 @@ def test_an_outage_is_told_of_once_for_all_links_and_so_is_its_end(
     outage.ends("finalize")
     line = told(caplog, "postgresql.back")
     assert (line["level"], line["message"]) == ("INFO", "PostgreSQL is available again after 2.5 s")
+
+
+async def test_results_that_postgresql_does_not_store_in_time_are_left_and_told_of(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "_STORING", timedelta())
+
+    async def never_ends() -> None:
+        await asyncio.Event().wait()
+
+    async def ends() -> None: ...
+
+    async def drain(_: timedelta) -> int:
+        return 0
+
+    finalizer = SimpleNamespace(run=never_ends, close=lambda: None)
+    loop: Any = SimpleNamespace(run=ends, stop=lambda: None, drain=drain, finalizer=finalizer)
+    stops: Any = asyncio.Event()
+    stops.set()
+    listener: Any = SimpleNamespace(run=never_ends)
+    await main._work(loop, listener, stops, timedelta())
+    line = told(caplog, "results.not_stored")
+    assert (line["level"], line["message"]) == (
+        "WARNING",
+        "PostgreSQL did not store the last results within 0.0 s: they are left to their leases",
+    )
+    assert all_told(caplog, "worker.cut_off") == []
+
+
+async def test_a_claim_whose_answer_is_lost_is_asked_for_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Lines for debugging: the worker goes on by itself."""
+    lost, found = psycopg.OperationalError("the connection was lost"), [leased().claim]
+    loop = Loop.__new__(Loop)
+    loop._is_stopping = False
+    loop._link = link(lost, found)
+    assert await loop._recovered([], str(UUID(int=9))) == found
+    line = told(caplog, "claim.unknown")
+    assert (line["level"], line["message"].endswith("still not known: the connection was lost")) == ("DEBUG", True)
+    assert await results.locked(link(lost), [result()]) == set()
+    assert told(caplog, "worker.read_failed")["message"] == "reading locks failed: the connection was lost"
+
+
+async def test_a_listening_connection_that_ends_is_told_of_and_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    connections = [psycopg.OperationalError("the connection was lost"), ZeroDivisionError("the end of this test")]
+
+    class Listening(FakeLink):
+        async def connected(self) -> Any:
+            raise connections.pop(0)
+
+    listening: Any = Listening()
+    watchdog: Any = FakeLink()
+    with pytest.raises(ZeroDivisionError):
+        await Listener(listening, Wake(1.0), watchdog).run()
+    line = told(caplog, "worker.listening_ended")
+    assert (line["level"], line["message"]) == ("DEBUG", "listening ended: the connection was lost")
