@@ -7,9 +7,10 @@ import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from kronos import calendars, changes, config, errors, workspaces
@@ -17,8 +18,10 @@ from kronos.api import app, live, ping_door, renewal, serve, streams
 from kronos.api.keys import Keys
 from kronos.cli import environment, processes, up
 from kronos.model import Role
+from kronos.pool import Pool
 from kronos.timelines import Timelines
 from kronos.traces.switch import Switch
+from kronos.writes import Writes
 from told import all_told, told
 
 _JOB = UUID(int=1)
@@ -299,3 +302,49 @@ def test_a_timeline_that_cannot_be_read_is_a_line_for_debugging(caplog: pytest.L
     Timelines().could_not_read(PermissionError("permission denied for function pg_control_checkpoint"))
     line = told(caplog, "timeline.unread")
     assert (line["level"], line["message"].endswith("for function pg_control_checkpoint")) == ("DEBUG", True)
+
+
+_LOST = errors.ConnectionLost("the connection to PostgreSQL was lost before it answered")
+_LOST.__cause__ = RuntimeError("server closed the connection")
+_STANDBY = errors.ReadOnly("PostgreSQL is a standby and rejects writes")
+_DEADLOCK = errors.KronosError("unexpected database error 40P01")
+_DEADLOCK.__cause__ = psycopg.errors.DeadlockDetected()
+
+
+@pytest.mark.parametrize(
+    ("failures", "is_read", "ends", "said"),
+    [
+        ([_LOST], True, None, ["a read is sent again: server closed the connection"]),
+        ([_LOST, _LOST], True, errors.DatabaseUnavailable, ["a read is sent again: server closed the connection"]),
+        ([_LOST], False, errors.ConnectionLost, []),
+        ([_STANDBY], False, None, [f"a write is sent again, perhaps to another server: {_STANDBY.detail}"]),
+        ([_DEADLOCK] * 4, False, None, [f"a write is sent again: {_DEADLOCK.detail}"] * 4),
+        ([_DEADLOCK] * 5, False, errors.KronosError, [f"a write is sent again: {_DEADLOCK.detail}"] * 4),
+    ],
+)
+async def test_a_statement_is_sent_again_only_where_that_is_safe(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: list[errors.KronosError],
+    is_read: bool,
+    ends: type[errors.KronosError] | None,
+    said: list[str],
+) -> None:
+    left = list(failures)
+
+    async def run(*_: object) -> str:
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    monkeypatch.setattr(Pool, "_run", run)
+    asked = Pool.run(Pool.__new__(Pool), cast(Any, None), Writes(), is_read=is_read)
+    if ends is None:
+        assert await asked == "done"
+    else:
+        with pytest.raises(ends):
+            await asked
+    assert left == []
+    assert [(each["level"], each["message"]) for each in all_told(caplog, "statement.again")] == [
+        ("DEBUG", each) for each in said
+    ]

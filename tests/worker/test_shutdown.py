@@ -74,9 +74,8 @@ async def test_shutdown_waits_no_longer_than_it_is_set_to(
         await until(lambda: len(receiver.requests) == 2, "the deliveries")
         worker.tell(signal.SIGINT)
         assert await worker.ends() == 0
-    (stopping,), (cut_off,), (stopped,) = (
-        written(worker.log, f"worker.{event}") for event in ("stopping", "cut_off", "stopped")
-    )
+    events = ("worker.stopping", "worker.cut_off", "worker.stopped")
+    (stopping,), (cut_off,), (stopped,) = (written(worker.log, event) for event in events)
     assert [each["level"] for each in (stopping, cut_off, stopped)] == ["INFO", "WARNING", "INFO"]
     assert cut_off["message"].startswith("2 deliveries were still under way after 0.5 s and are cut off")
     assert [status_of(superuser, one) for one in ids] == ["RETRYING", "RETRYING"]

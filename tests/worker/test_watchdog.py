@@ -150,7 +150,7 @@ def test_an_answer_that_took_long_is_no_set_clock() -> None:
 
 @pytest.mark.parametrize("step", [timedelta(minutes=3), -timedelta(minutes=3)])
 async def test_when_postgresqls_clock_was_set_it_rings(
-    superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta
+    superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     await watchdog.look(link)
     beat(superuser)
@@ -164,6 +164,8 @@ async def test_when_postgresqls_clock_was_set_it_rings(
         body.replace(":= kronos.clock();", f":= kronos.clock() + interval '{step.total_seconds()} seconds';").encode()
     )
     await watchdog.look(link)
+    line = told(caplog, "clock.set")
+    assert (line["level"], line["message"].startswith("PostgreSQL's clock was set: it shows 20")) == ("WARNING", True)
     if not is_accounted_for(superuser, job_id):
         assert watchdog.is_due, "it looks again immediately"
         await watchdog.look(link)
