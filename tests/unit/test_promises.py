@@ -1,5 +1,5 @@
-"""What the product promises to operators and programs is named in a test: each setting, each log event, each SQLSTATE
-and each check of the doctor. Whoever adds one, tests it."""
+"""What the product promises to operators and programs is named in a test: each setting, log event, SQLSTATE, metric and
+check of the doctor. Whoever adds one, tests it."""
 
 import re
 from functools import cache
@@ -9,6 +9,8 @@ import pytest
 
 from kronos.config import Settings
 from kronos.doctor.checks import CHECKS
+from kronos.metrics import catalog, instance
+from kronos.metrics.definition import Metric
 
 ROOT = Path(__file__).parents[2]
 _STATE = re.compile(r"KR0\d\d")
@@ -41,11 +43,21 @@ def _unnamed(kind: str) -> list[str]:
             return [each for each in _events() if f'"{each}"' not in text]
         case "states":
             return sorted(_raised() - set(_STATE.findall(text)))
-        case _:
+        case "checks":
             return [each for each in CHECKS if f'"{each}"' not in text]
+        case _:  # by its name, with or without its prefix, or as Kronos's code names it
+            return [
+                metric.name
+                for module in (catalog, instance)
+                for name, metric in vars(module).items()
+                if isinstance(metric, Metric)
+                and metric.name not in text
+                and f'"{metric.name.removeprefix("kronos_")}' not in text
+                and f"{module.__name__.rpartition('.')[2]}.{name}" not in text
+            ]
 
 
-@pytest.mark.parametrize("kind", ["settings", "events", "states", "checks"])
+@pytest.mark.parametrize("kind", ["settings", "events", "states", "checks", "metrics"])
 def test_each_of_them_is_named_in_a_test(kind: str) -> None:
     assert _unnamed(kind) == []
 
