@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
+import psycopg
 
 from conftest import PLAIN, Api, running_api
 
@@ -55,8 +56,8 @@ class Pkce:
 
 
 @contextmanager
-def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
-    """An API whose users sign in at the provider."""
+def signing_in(issuer: str, url: str, directory: Path, **more: object) -> Iterator[Api]:
+    """An API whose users sign in at the provider, with `more` settings."""
     secret = directory / "client.secret"
     secret.write_text(SECRET + "\n")
     directory.joinpath("api").mkdir(exist_ok=True)
@@ -67,6 +68,7 @@ def signing_in(issuer: str, url: str, directory: Path) -> Iterator[Api]:
         oidc_client_id="kronos",
         oidc_client_secret_file=secret,
         oidc_redirect_url=REDIRECT,
+        **more,
     ) as api:
         yield api
 
@@ -123,3 +125,10 @@ def map_group(client: httpx.Client, workspace: str, group: str, role: str) -> st
     made = client.post(f"/v1/workspaces/{workspace}/role-mappings", json={"group": group, "role": role})
     assert made.status_code == 201, made.text
     return str(made.json()["mapping_id"])
+
+
+def session_lengths(database_url: str) -> list[int]:
+    """How long each session lasts, in seconds, as its row says."""
+    lengths = "select extract(epoch from expires_at - created_at)::int from kronos.sign_ins"
+    with psycopg.connect(database_url) as superuser:
+        return [length for (length,) in superuser.execute(lengths)]

@@ -15,6 +15,7 @@ from kronos import errors
 from kronos.api import middleware
 from kronos.api.call import Call
 from kronos.api.middleware import MAX_BODY_BYTES
+from told import told
 
 Boundary = partial(middleware.Boundary, timeout_seconds=10, max_in_flight=500)
 
@@ -87,7 +88,7 @@ async def test_what_is_raised_is_answered_and_named_in_the_log_only(caplog: pyte
     )
     assert "secret" not in json.dumps(problem)
     failed = next(record for record in caplog.records if record.levelname == "ERROR")
-    assert "my-id" in failed.getMessage()
+    assert (vars(failed)["event"], failed.getMessage()) == ("request.failed", "my-id failed")
     assert failed.exc_info is not None
     assert "my-id POST /x 500" in caplog.text
 
@@ -102,10 +103,12 @@ async def test_an_error_of_ours_is_answered_wherever_it_is_raised() -> None:
     assert headers["retry-after"] == "2"
 
 
-async def test_a_request_that_takes_too_long_is_503() -> None:
-    status, problem, headers = await ask(Boundary(hangs, timeout_seconds=0.01))
+async def test_a_request_that_takes_too_long_is_503(caplog: pytest.LogCaptureFixture) -> None:
+    status, problem, headers = await ask(Boundary(hangs, timeout_seconds=0.01), headers=[(b"request-id", b"my-id")])
 
     assert (status, problem["code"], headers["retry-after"]) == (503, "request_timeout", "2")
+    line = told(caplog, "request.timed_out")
+    assert (line["level"], line["message"]) == ("WARNING", "my-id took longer than 0 s")
 
 
 async def test_a_request_that_takes_too_long_says_whether_something_may_have_been_changed() -> None:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from starlette.requests import Request
 
-from api.signing_in import ORIGIN, REDIRECT, Browser
+from api.signing_in import ORIGIN, REDIRECT, Browser, session_lengths
 from conftest import Api, cloned, running_api
 from factory import add_key
 from kronos import errors
@@ -288,10 +288,12 @@ def test_who_guesses_is_slowed_and_who_is_signed_in_goes_on(
     api: httpx.Client, key: str, own: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, database_url: str
 ) -> None:
     monkeypatch.setattr("kronos.api.keys.time", SimpleNamespace(monotonic=lambda: 2_000_000.0))  # all in one instant
-    with running_api(database_url, tmp_path) as own_api:
+    with running_api(database_url, tmp_path, key_session_seconds=600) as own_api:
         client, origin = own_api.client, str(own_api.client.base_url).rstrip("/")
         ada, stranger = Browser(client), Browser(client)
         assert sign_in(ada, own_api.key, origin).status_code == 204
+        assert "Max-Age=600" in ada.attributes[sessions.PLAIN_COOKIE]
+        assert session_lengths(database_url) == [600]
         assert ada.request("GET", "/v1/me").status_code == 200
         answers: list[int] = []
         for number in range(22):

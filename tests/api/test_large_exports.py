@@ -191,7 +191,7 @@ def test_a_key_that_is_revoked_gets_no_more_of_it(
             _rest(reader)
     (told,) = [each for each in caplog.records if each.levelname in ("WARNING", "ERROR")
                and each.name in ("kronos.api", "uvicorn.error")]  # fmt: skip
-    assert "was cut off: unauthorized: " in told.getMessage()
+    assert (vars(told)["event"], "was cut off: unauthorized: " in told.getMessage()) == ("request.cut", True)
     assert told.exc_info is None
 
 

@@ -22,7 +22,7 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 import conftest
-from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, signing_in
+from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, session_lengths, signing_in
 from api.test_events import listening
 from clock import Clock
 from conftest import Api, make_workspace
@@ -298,10 +298,12 @@ def test_who_guesses_sessions_or_codes_is_slowed_and_who_is_signed_in_goes_on(
     provider: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "time", SimpleNamespace(monotonic=lambda: 1000.0))  # all in one instant
-    with signing_in(provider, database_url, tmp_path) as api:
+    with signing_in(provider, database_url, tmp_path, oidc_session_seconds=600) as api:
         map_group(api.client, make_workspace(api.client), "ops", "viewer")
         ada, stranger, answers = Browser(api.client), Browser(api.client), []
         assert ada.sign_in("ada").status_code == 303
+        assert "Max-Age=600" in ada.attributes[sessions.SESSION_COOKIE]
+        assert session_lengths(database_url) == [600]
         assert ada.request("GET", "/v1/me").status_code == 200
         for number in range(24):
             ways = ("GET", "/v1/me"), ("POST", "/auth/logout"), ("GET", f"/auth/callback?state=a&code={number}")

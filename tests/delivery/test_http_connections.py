@@ -33,6 +33,7 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.sending import Sending
 from kronos.delivery.signing import Signer, signer
+from told import told
 from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -345,7 +346,8 @@ async def test_an_error_of_our_own_within_a_callback_ends_the_delivery_and_is_re
     with caplog.at_level(logging.ERROR, "kronos"):
         outcome = await deliver(answer())
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("FAILED", "internal", True)
-    assert "unexpected ZeroDivisionError" in caplog.text
+    line = told(caplog, "delivery.unforeseen")
+    assert (line["level"], "unexpected ZeroDivisionError" in line["message"]) == ("ERROR", True)
     assert address not in caplog.text + json.dumps(outcome.error)
 
 

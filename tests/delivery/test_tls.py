@@ -17,6 +17,7 @@ from delivery.servers import Names, Receiver, answer, closing
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.trust import Trust
+from told import all_told, told
 
 # This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -100,8 +101,14 @@ async def test_a_certificate_is_for_the_name_that_the_url_has(authority: Authori
 
 
 async def test_the_file_is_followed_also_by_connections_that_are_kept(
-    authority: Authority, other: Authority, here: ssl.SSLContext, others_here: ssl.SSLContext, tmp_path: Path
+    authority: Authority,
+    other: Authority,
+    here: ssl.SSLContext,
+    others_here: ssl.SSLContext,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO, "kronos")
     bundle = tmp_path / "bundle.pem"
     bundle.write_bytes(authority.file.read_bytes())
     async with (
@@ -119,6 +126,9 @@ async def test_the_file_is_followed_also_by_connections_that_are_kept(
         assert await verdicts() == ["SUCCESS", "SUCCESS"]
         replaced(bundle, other.file.read_bytes())
         assert await verdicts() == ["FAILED", "SUCCESS"]
+    lines = all_told(caplog, "ca_file.read")
+    assert [each["level"] for each in lines] == ["INFO", "INFO"]
+    assert {each["message"] for each in lines} == {f"KRONOS_CA_FILE: {bundle} has changed and was read again"}
 
 
 async def test_a_connection_over_tls_carries_the_next_delivery(authority: Authority, here: ssl.SSLContext) -> None:
@@ -175,9 +185,10 @@ async def test_a_file_that_broke_is_reported_once_and_what_it_held_goes_on(
             replaced(bundle, broken)
         with caplog.at_level(logging.ERROR, "kronos"):
             assert [(await transport.deliver(delivery(receiver.url))).status for _ in range(3)] == ["SUCCESS"] * 3
-    (told,) = [record.getMessage() for record in caplog.records if "KRONOS_CA_FILE" in record.getMessage()]
-    assert str(bundle) in told
-    assert "its previous certificates stay trusted" in told
+    line = told(caplog, "ca_file.broken")
+    assert line["level"] == "ERROR"
+    assert str(bundle) in line["message"]
+    assert "its previous certificates stay trusted" in line["message"]
 
 
 async def test_a_delivery_that_ends_while_the_file_is_read_leaves_it_to_the_next(

@@ -3,11 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
-from kronos import gauges
+import pytest
+
+from kronos import config, gauges, seldom
 from kronos.metrics.definition import OTHER, Measured
 from kronos.server_time import CLOCK
-from kronos.system import KeptHistory, Status
+from kronos.system import HistoryPartition, KeptHistory, Status
 
 _STATUS = Status(
     postgresql_version="15.1",
@@ -140,3 +144,36 @@ def test_history_heartbeats_and_incidents() -> None:
         "incidents_open error": 4,
     }
     assert len(found) == 7 + 1 + 4
+
+
+async def test_how_long_the_last_read_took_and_how_old_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, reads = [100.0], [0]
+
+    async def read(_: object) -> list[Measured]:
+        reads[0] += 1
+        now[0] += 0.5
+        return []
+
+    monkeypatch.setattr(gauges, "_read", read)
+    monkeypatch.setattr(seldom.Seldom, "begin", lambda *_: None)
+    monkeypatch.setattr(seldom.Seldom, "figures", lambda _: [])
+    monkeypatch.setattr(gauges, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    shown = gauges.Gauges(config.load(database_url="postgresql://"))
+    view: Any = None  # the statements are not sent
+    fresh = {"database_up": 1, "database_read_seconds": 0.5}
+    assert _series(await shown.read(view, names=True)) == fresh | {"database_read_age_seconds": 0}
+    now[0] += 9.5
+    assert _series(await shown.read(view, names=True)) == fresh | {"database_read_age_seconds": 9.5}
+    now[0] += 0.5
+    assert _series(await shown.read(view, names=True)) == fresh | {"database_read_age_seconds": 0}
+    assert reads == [2]
+
+
+def test_partitions_of_the_history_are_counted_and_weighed() -> None:
+    until = CLOCK.now() + timedelta(days=30)
+    week = HistoryPartition(
+        history="executions", partition="week", from_at=until, until_at=until, rows=None, bytes=1000
+    )
+    kept = [week, replace(week, history="attempts", bytes=1001)]
+    found = _series(seldom._of_partitions(kept))
+    assert (found["history_partitions"], found["history_bytes"]) == (2, 2001)

@@ -9,6 +9,7 @@ from psycopg import waiting
 from kronos.pool import Pool
 from kronos.round_trips import one_round_trip
 from sql_factory import Connection, value
+from told import told
 
 _MOST_TURNS = 12
 """The most turns of the event loop from a connection's return to the last step of the task that waits for it, or from a
@@ -105,4 +106,5 @@ async def test_a_connection_whose_round_trip_was_not_ended_is_used_by_nobody(
             written = await connection.execute("insert into tests.kept values (1) returning number")
             assert await written.fetchall() == [(1,)]
     assert value(superuser, "select count(*) from tests.kept") == 1
-    assert "its round trip was not ended" in caplog.text
+    line = told(caplog, "connection.unended")
+    assert (line["level"], "its round trip was not ended" in line["message"]) == ("WARNING", True)

@@ -7,12 +7,14 @@ import logging
 import psycopg
 import pytest
 
-from kronos import database, errors, migrations, readiness, revisions
+from kronos import config, database, errors, migrations, readiness, revisions
+from kronos.cli import processes
 from kronos.pool import Pool
 from kronos.readiness import SILENT_AFTER
 from kronos.worker import watchdog
 from kronos.worker.link import Link, Outage
 from sql_factory import Connection
+from told import told
 
 
 @pytest.fixture(autouse=True)
@@ -72,9 +74,8 @@ async def test_a_newer_database_is_said_once_by_each_process_and_used(
     with caplog.at_level(logging.WARNING):
         await link.ask()
     await link.close()
-    assert [record.getMessage() for record in caplog.records if "9999" in record.getMessage()] == [
-        sentence + ": replace it with the newer release"
-    ]
+    line = told(caplog, "revision.newer")
+    assert (line["level"], line["message"]) == ("WARNING", sentence + ": replace it with the newer release")
 
 
 async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revision_and_says_so(
@@ -93,3 +94,15 @@ async def test_a_worker_whose_function_an_upgrade_took_away_looks_at_the_revisio
     said = [record.getMessage() for record in caplog.records]
     assert any("ring_if_silent" in each for each in said), said
     assert any("at revision 9999" in each for each in said), said
+
+
+def test_a_process_that_logs_in_as_a_superuser_says_so_when_it_starts(
+    superuser: Connection, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    processes._prove(config.load(database_url=database_url), "kronos_api", None)
+    line = told(caplog, "start.superuser")
+    assert (line["level"], line["message"]) == (
+        "WARNING",
+        f"{superuser.info.user} is a superuser: this process acts as kronos_api, but give it a login that has only "
+        "that role",
+    )

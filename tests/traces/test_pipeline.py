@@ -27,6 +27,7 @@ from kronos.worker.claims import Claim
 from kronos.worker.streaming import StreamTarget
 from kronos.writes import Writes
 from otlp import Collector, collecting
+from told import told
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HEADER = f"00-{TRACE}-{SPAN}-01"
@@ -107,7 +108,8 @@ def test_a_variable_that_opentelemetry_does_not_take_ends_no_process(
     made = Switch()
     made.begin("api")
     assert made.pipeline is None
-    assert "no traces are made" in caplog.text
+    line = told(caplog, "traces.refused")
+    assert (line["level"], line["message"].startswith("no traces are made: OpenTelemetry rejects")) == ("WARNING", True)
 
 
 def test_nothing_of_opentelemetry_is_loaded_where_nobody_asks_for_traces() -> None:
@@ -180,8 +182,10 @@ def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_does_not
     pipeline.end()
     said = [each.getMessage() for each in caplog.records if each.name.startswith(("kronos", "opentelemetry"))]
     assert len(said) == 2, said
-    assert said[0].startswith("no collector at OTEL_EXPORTER_OTLP_ENDPOINT accepts the spans")
-    assert said[1] == "the collector accepts spans again; 6 were dropped"
+    dropped, sent = told(caplog, "traces.dropped"), told(caplog, "traces.sent")
+    assert (dropped["level"], sent["level"]) == ("WARNING", "INFO")
+    assert dropped["message"].startswith("no collector at OTEL_EXPORTER_OTLP_ENDPOINT accepts the spans")
+    assert sent["message"] == "the collector accepts spans again; 6 were dropped"
 
 
 def test_an_error_of_an_exporter_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,14 @@ def test_a_missing_database_is_named() -> None:
         ("KRONOS_MAX_URL_BYTES", "8k"),
         ("KRONOS_HEAD_SECONDS", "0"),
         ("KRONOS_WRITE_SECONDS", "inf"),
+        ("KRONOS_MAX_REQUESTS", "0"),
+        ("KRONOS_MAX_HEADERS", "15"),
+        ("KRONOS_OIDC_SCOPES", "profile email"),
+        ("KRONOS_OIDC_SCOPES", 'openid "s3cret"'),
+        ("KRONOS_OIDC_GROUPS_CLAIM", ""),
+        ("KRONOS_OIDC_SESSION_SECONDS", "59"),
+        ("KRONOS_KEY_SESSION_SECONDS", "2592001"),
+        ("KRONOS_METRICS_HOST", ""),
     ],
 )
 def test_a_wrong_value_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

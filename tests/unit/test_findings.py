@@ -248,3 +248,23 @@ def test_what_makes_an_index_can_be_pasted_as_one_line() -> None:
     made = [each for each in tables.wanted().values() if each.startswith("create ")]
     assert len(made) > 30
     assert [each for each in made if "--" in each or "\n" in each or not each.endswith(";")] == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "both", "is_visible", "ok", "detail"),
+    [
+        ("GMT", "off", True, True, "pg_cron reads its entries in GMT, and its day fields as crontab does"),
+        (None, None, True, True, "pg_cron reads its entries in GMT, and its day fields as crontab does"),
+        ("etc/utc", None, False, True, "not visible to this user; assumed: pg_cron reads its entries in GMT, and its"),
+        ("Asia/Tokyo", "off", True, False, "cron.timezone is Asia/Tokyo: every entry rings each minute"),
+        ("GMT", "on", True, False, "cron.match_dom_and_dow is on: entries with both day fields ring only where both"),
+        ("Asia/Tokyo", "on", True, False, "every entry rings each minute; cron.match_dom_and_dow is on: "),
+    ],
+)
+def test_cron_settings_that_misread_our_entries_are_each_named(
+    zone: str | None, both: str | None, is_visible: bool, ok: bool, detail: str
+) -> None:
+    found = findings.cron_settings(CronSettings(cron_timezone=zone, match_dom_and_dow=both, is_visible=is_visible))
+    assert (found.check, found.ok, found.severity) == ("cron settings", ok, "warning")
+    assert detail in found.detail
+    assert "alter system set cron.timezone = 'GMT'" in (found.fix or "")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from kronos.delivery.destinations import MAX_PAIR_NAME, MAX_PAIRS, check_pairs
 from kronos.delivery.headers import (
     IDENTITY,
     MAX_HEADER_BYTES,
@@ -176,3 +177,27 @@ def test_the_time_that_a_delivery_is_for_is_in_utc_whoever_came_before() -> None
         "2026-11-29T12:00:00Z",
     ]
     assert _scheduled(datetime.min.replace(tzinfo=UTC)) == "0001-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("names", "code", "pointer"),
+    [
+        ([f"h{number}" for number in range(MAX_PAIRS + 1)], "too_many_pairs", ""),
+        (["x" * (MAX_PAIR_NAME + 1)], "pair_name", f"/{'x' * 64}"),
+        (["fine", ""], "pair_name", "/"),
+        (["Idempotency-Key"], "pair_reserved", "/Idempotency-Key"),
+        (["traceparent"], "pair_reserved", "/traceparent"),
+        (["KRONOS-Anything"], "pair_reserved", "/KRONOS-Anything"),
+        (["webhook-id"], "pair_reserved", "/webhook-id"),
+    ],
+)
+def test_pairs_of_a_message_that_cannot_be_set_are_refused_with_their_place(
+    names: list[str], code: str, pointer: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        check_pairs(names, "field")
+    assert (refused.value.code, refused.value.pointer) == (code, pointer)
+
+
+def test_as_many_and_as_long_pairs_are_taken_as_are_sent() -> None:
+    check_pairs([str(number).rjust(MAX_PAIR_NAME, "x") for number in range(MAX_PAIRS)], "field")

@@ -1,10 +1,10 @@
 """Payload specs: which schemas are allowed, what an invalid input is told, and that neither can block a process."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from kronos import errors
+from kronos import errors, payload_specs
 from kronos.payloads import MAX_EFFORT, MAX_WEIGHT, compiled, may_have
 
 
@@ -155,3 +155,16 @@ OBJECT = {
 )
 def test_whether_an_input_may_have_a_path(schema: Any, path: str, expected: bool) -> None:
     assert may_have(schema, tuple(path.split("."))) is expected
+
+
+@pytest.mark.parametrize(("jobs", "size"), [(50_001, 1), (1, 16 * 1024 * 1024 + 1)])
+async def test_inputs_that_are_too_many_to_validate_are_a_conflict_with_the_way_out(jobs: int, size: int) -> None:
+    class Counted:
+        async def rows(self, *_: object) -> list[payload_specs.InputCount]:
+            return [payload_specs.InputCount(jobs=jobs, bytes=size, horizon=0)]
+
+    with pytest.raises(errors.Conflict) as refused:
+        await payload_specs.judge(cast(Any, Counted()), cast(Any, None), endpoint="sink")
+    assert (refused.value.code, refused.value.status) == ("too_many_to_validate", 409)
+    assert f"{jobs} live jobs with inputs of {size} bytes" in refused.value.detail
+    assert "?force=true makes the change without checking them" in refused.value.detail

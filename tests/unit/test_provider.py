@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from joserfc import jws
@@ -14,6 +15,7 @@ from joserfc.jwk import ECKey, OctKey
 from kronos import config, errors
 from kronos.api.identity import Identity, SignInAttempt
 from kronos.api.provider import Provider
+from told import told
 
 _KEY = ECKey.generate_key("P-256", {"kid": "a"})
 _PUBLIC = _KEY.as_dict(private=False)
@@ -43,7 +45,7 @@ def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes |
     return made
 
 
-def identity(given: Tokens, keys: object = None) -> Identity:
+def identity(given: Tokens, keys: object = None, **settings: object) -> Identity:
     """The identity that a provider with these answers reports, over a real connection."""
     answers: dict[str, object] = {}
 
@@ -66,19 +68,23 @@ def identity(given: Tokens, keys: object = None) -> Identity:
                 "token_endpoint": f"{issuer}/token",
                 "jwks_uri": f"{issuer}/keys",
             }
-            settings = config.load(database_url="postgresql://")
+            asked = config.load(database_url="postgresql://", **settings)
             back = "https://kronos.example/auth/callback"
-            provider = Provider(settings, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            provider = Provider(asked, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            sent = dict(parse_qsl(urlsplit(await provider.sign_in_url(_ATTEMPT)).query))
+            assert sent["scope"] == settings.get("oidc_scopes", "openid profile email")
             return await provider.identity(_CODE, _ATTEMPT, issuer=None)
 
     return asyncio.run(ask())
 
 
-def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes() -> None:
+def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes(caplog: pytest.LogCaptureFixture) -> None:
     assert identity(tokens()) == _ADA
     assert identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 900_000}) == _ADA  # more than a socket's buffers hold
     with pytest.raises(errors.ProviderUnavailable, match="its response has more than 1048576 bytes"):
         identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
+    line = told(caplog, "provider.away")
+    assert (line["level"], line["message"].endswith("its response has more than 1048576 bytes")) == ("WARNING", True)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ _REFUSED: dict[str, Tokens] = {
     "expired": tokens(exp=1),
     "never expires": tokens(exp=...),
     "expires at no time": tokens(exp=float("nan")),
-    "of the future": tokens(iat=int(time.time()) + 3600),
+    "of the future": lambda issuer: tokens(iat=int(time.time()) + 3600)(issuer),  # of when it is asked for
     "for another": tokens(aud="another"),
     "for another too": tokens(aud=["another", "kronos"]),
     "asked for by another": tokens(azp="another"),
@@ -131,7 +137,18 @@ def test_a_token_that_does_not_hold_is_refused_and_nothing_secret_is_said(
     with caplog.at_level(logging.DEBUG), pytest.raises(errors.Forbidden) as refused:
         identity(_REFUSED[case])
     assert refused.value.detail == "the identity provider's ID token is not valid"
+    line = told(caplog, "sign_in.refused")
+    assert (line["level"], line["message"].startswith("an ID token of http://127.0.0.1:")) == ("WARNING", True)
     assert "canary" not in caplog.text + str(refused.value)
+
+
+def test_scopes_and_the_claim_of_groups_are_as_set() -> None:
+    """Some providers send groups only for a scope, or in another claim."""
+    given: dict[str, Any] = {"groups": ["not these"], "roles": ["ops"], "https://acme.example/groups": ["others"]}
+    made = tokens(**given)
+    assert identity(made, oidc_scopes="openid groups", oidc_groups_claim="roles").groups == ["ops"]
+    assert identity(made, oidc_groups_claim="https://acme.example/groups").groups == ["others"]
+    assert identity(made, oidc_groups_claim="absent").groups == []
 
 
 @pytest.mark.parametrize(

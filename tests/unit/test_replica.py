@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from kronos import replica
+from kronos import errors, replica
 from kronos.replica import LogReplayed, LogWritten, Replica, ReplicaReads
 from kronos.writes import Writes
+from told import all_told, told
 
 SYSTEM, OTHER_SYSTEM = 1, 2
 BOUND = 10
@@ -118,11 +119,35 @@ def test_each_read_is_judged_by_the_server_that_it_is_on(fleet: Fleet) -> None:
     [standby(10**9, system=OTHER_SYSTEM), standby(10**9, timeline=0), standby(None, timeline=None)],
     ids=["of another cluster", "on the timeline before", "no standby"],
 )
-def test_what_is_no_replica_of_the_primary_answers_nothing_however_far_it_is(fleet: Fleet, wrong: Server) -> None:
+def test_what_is_no_replica_of_the_primary_answers_nothing_however_far_it_is(
+    fleet: Fleet, wrong: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "kronos")
     assert fleet.reads_from(wrong) == "primary; because=down"
     assert wrong.is_closed, "the next connection may lead to another"
     fleet.passes(1)
     assert fleet.replica.why_not() == "down"
+    away = told(caplog, "replica.away")
+    assert (away["level"], "KRONOS_DATABASE_READ_URL cannot be used: it " in away["message"]) == ("WARNING", True)
+    fleet.passes(1)
+    assert (len(all_told(caplog, "replica.away")), all_told(caplog, "replica.back")) == (1, [])
     fleet.behind_the_url.of = [standby(200)]
     fleet.passes(1)
     assert fleet.replica.why_not() is None
+    assert told(caplog, "replica.back")["level"] == "INFO"
+
+
+def test_what_is_not_known_of_a_replica_and_a_read_that_it_fails_are_lines_for_debugging(
+    fleet: Fleet, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_: object, **__: object) -> object:
+        raise errors.DatabaseUnavailable("no connection became free")
+
+    caplog.set_level("DEBUG", "kronos")
+    monkeypatch.setattr(fleet.behind_the_url, "run", down)
+    assert fleet.reads_from() == "primary; because=down"
+    monkeypatch.setattr(fleet.replica.primary, "run", down)
+    fleet.passes(1)
+    for event in ("replica.passed_over", "replica.unread"):
+        line = told(caplog, event)
+        assert (line["level"], line["message"].endswith(": no connection became free")) == ("DEBUG", True)

@@ -19,6 +19,7 @@ from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.wake import Wake
+from told import all_told
 
 
 def test_the_ring_shares_exactly_what_is_free_and_everyone_has_a_turn() -> None:
@@ -215,7 +216,8 @@ async def test_what_is_due_is_looked_for_though_upkeep_fails(
     for _ in range(2):
         await loop._look()
     assert loop._rotation
-    assert [each.message for each in caplog.records if "it is broken" in each.message] != []
+    messages = {each["message"] for each in all_told(caplog, "upkeep.failed")}
+    assert [each.endswith("held executions: it is broken") for each in messages] == [True]
     superuser.execute(
         "select pg_terminate_backend(pid, 10000) from pg_stat_activity"
         " where application_name like '%worker%' and datname = current_database()"

@@ -8,6 +8,7 @@ import psycopg
 
 from delivery.servers import Receiver, Talk, answer, silent
 from factory import add_endpoint, add_executions, attempts_of, is_idle, status_of
+from told import written
 from worker.running import Worker, until
 
 
@@ -69,23 +70,30 @@ async def test_shutdown_waits_no_longer_than_it_is_set_to(
 ) -> None:
     async with Receiver(silent) as receiver:
         ids = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000), 2)
-        worker = start(shutdown_seconds=0.5)
+        worker = start(shutdown_seconds=0.5, log_format="json")
         await until(lambda: len(receiver.requests) == 2, "the deliveries")
         worker.tell(signal.SIGINT)
         assert await worker.ends() == 0
-    assert "2 deliveries were still under way after 0.5 s" in worker.log
+    events = ("worker.stopping", "worker.cut_off", "worker.stopped")
+    (stopping,), (cut_off,), (stopped,) = (written(worker.log, event) for event in events)
+    assert [each["level"] for each in (stopping, cut_off, stopped)] == ["INFO", "WARNING", "INFO"]
+    assert cut_off["message"].startswith("2 deliveries were still under way after 0.5 s and are cut off")
     assert [status_of(superuser, one) for one in ids] == ["RETRYING", "RETRYING"]
 
 
 async def test_a_second_signal_ends_at_once(superuser: psycopg.Connection, start: Callable[..., Worker]) -> None:
     async with Receiver(silent) as receiver:
         add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=60_000))
-        worker = start(shutdown_seconds=600)
+        worker = start(shutdown_seconds=600, log_format="json")
         await until(lambda: len(receiver.requests) == 1, "the delivery")
         worker.tell()
         await until(lambda: "stopping" in worker.log, "the worker to stop claiming")
         worker.tell()
         assert await worker.ends() == 0
+    (line,) = written(worker.log, "worker.ended_at_once")
+    (started,) = written(worker.log, "worker.started")
+    assert (line["level"], line["message"].startswith("second signal: worker ")) == ("WARNING", True)
+    assert line["message"].split()[3] == started["message"].split()[1], "the worker is named"
 
 
 async def test_results_wait_for_postgresql_to_come_back(

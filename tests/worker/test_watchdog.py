@@ -14,6 +14,7 @@ from factory import add_endpoint
 from kronos.worker.link import Link, Outage
 from kronos.worker.watchdog import ServerClock, Watchdog
 from sql_factory import Connection, done, live, make_cron_job, value, values
+from told import told
 from worker.running import Worker, until, workers
 
 Start = Callable[[], Worker]
@@ -149,7 +150,7 @@ def test_an_answer_that_took_long_is_no_set_clock() -> None:
 
 @pytest.mark.parametrize("step", [timedelta(minutes=3), -timedelta(minutes=3)])
 async def test_when_postgresqls_clock_was_set_it_rings(
-    superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta
+    superuser: Connection, link: Link, watchdog: Watchdog, step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     await watchdog.look(link)
     beat(superuser)
@@ -163,6 +164,8 @@ async def test_when_postgresqls_clock_was_set_it_rings(
         body.replace(":= kronos.clock();", f":= kronos.clock() + interval '{step.total_seconds()} seconds';").encode()
     )
     await watchdog.look(link)
+    line = told(caplog, "clock.set")
+    assert (line["level"], line["message"].startswith("PostgreSQL's clock was set: it shows 20")) == ("WARNING", True)
     if not is_accounted_for(superuser, job_id):
         assert watchdog.is_due, "it looks again immediately"
         await watchdog.look(link)
@@ -178,9 +181,9 @@ async def test_it_says_once_that_it_rings_in_pg_crons_place(
     with caplog.at_level(logging.WARNING, "kronos.worker"):
         await watchdog.look(link)
         await watchdog.look(link)
-    assert [record.message for record in caplog.records] == [
-        "pg_cron has been silent for more than 90 s: workers ring in its place"
-    ]
+    line = told(caplog, "pg_cron.silent")
+    assert (line["level"], len(caplog.records)) == ("WARNING", 1)
+    assert line["message"] == "pg_cron has been silent for more than 90 s: workers ring in its place"
 
 
 async def test_a_worker_accounts_for_what_is_due_when_it_starts_and_when_its_database_is_back(
