@@ -151,7 +151,7 @@ def test_a_patch_goes_from_one_kind_to_another(
         ),
         (BIWEEKLY | {"every": "36h"}, "/every", "give the anchor an offset"),
         (BIWEEKLY | {"every": "1mo2w"}, "/every", "weeks and days"),
-        (BIWEEKLY | {"every": "11y"}, "/every", "10y at most"),
+        (BIWEEKLY | {"every": "11y"}, "/every", "at most 10y"),
         (
             REAL | {"every": "1mo", "timezone": "Europe/Berlin"},
             "/anchor",

@@ -280,4 +280,4 @@ def test_what_is_to_be_looked_at_in_each_workspace_that_the_caller_may_see(
         home = viewer.get("/w")
         assert (home.status_code, home.headers["location"]) == (303, f"/w/{own_workspace}")
     page = own_api.client.get("/w").text
-    assert "1,000 or more to deal with" in page
+    assert "1,000 or more open" in page

@@ -192,7 +192,7 @@ def test_a_search_that_found_nothing_in_many_says_where_to_go_on(
     assert row["actor"] == "the-last"
     page = api.get(f"/w/{workspace}/audit", params={"object_type": "one_shot"})
     assert page.status_code == 200
-    (further,) = html.fromstring(page.text).xpath("//a[text()='Look further back']/@href")
+    (further,) = html.fromstring(page.text).xpath("//a[text()='Search further back']/@href")
     assert "the-last" in api.get(further).text
 
 

@@ -122,8 +122,8 @@ _HARMS = [
      "delete from kronos.execution_done where status = 'FAILED'"),
     ("update kronos.catch_up_wave set last_run_at = now() + interval '3 hours'", "missed wave", "for 180 more minutes",
      "update kronos.catch_up_wave set last_run_at = '-infinity'"),
-    ("update kronos.api_keys set expires_at = now() + interval '9 days'", "administrators", "0 of them for at least",
-     "update kronos.api_keys set expires_at = null"),
+    ("update kronos.api_keys set expires_at = now() + interval '9 days'", "administrators",
+     "for at least 14 more days: 0", "update kronos.api_keys set expires_at = null"),
     ("update kronos.api_keys set burnt_at = now()", "burnt keys", "these were used in a URL: one",
      "update kronos.api_keys set burnt_at = null"),
     ("insert into kronos.api_keys (public_id, secret_sha256, role, workspace_id, expires_at, last_used_at) values "

@@ -316,8 +316,8 @@ def test_a_write_that_was_refused_until_its_deadline_was_not_done(meet: Meet) ->
 
     def refuse(asked: Asked) -> bytes:
         refusals.append(asked)
-        return problem(503, "overloaded", Retry_After="1.2")(asked)
+        return problem(503, "overloaded", Retry_After="0.2")(asked)
 
-    _, client = meet(refuse, deadline=2.0, tries=1000)
+    _, client = meet(refuse, deadline=3.0, tries=1000)
     error = failing(client, "workspaces.create", slug="acme")
     assert (error.is_outcome_unknown, len(refusals) > 1) == (False, True)
