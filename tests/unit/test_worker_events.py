@@ -156,7 +156,7 @@ async def test_a_result_that_cannot_be_stored_is_stored_bare_and_then_dropped(
     assert ended == {one.execution_id: "DROPPED"}
     dropped = told(caplog, "result.dropped")
     assert (dropped["level"], dropped["execution_id"]) == ("ERROR", one.execution_id)
-    assert f"the result cannot be stored ({name}) and is left to its lease" in dropped["message"]
+    assert f"the result cannot be stored ({name}); its lease will expire" in dropped["message"]
     assert _SECRET not in str((bare, dropped))
 
 
@@ -344,7 +344,7 @@ async def test_results_that_postgresql_does_not_store_in_time_are_left_and_told_
     line = told(caplog, "results.not_stored")
     assert (line["level"], line["message"]) == (
         "WARNING",
-        "PostgreSQL did not store the last results within 0.0 s: they are left to their leases",
+        "PostgreSQL did not store the last results within 0.0 s: their leases will expire",
     )
     assert all_told(caplog, "worker.cut_off") == []
 
