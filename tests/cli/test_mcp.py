@@ -157,7 +157,7 @@ async def test_a_dry_run_writes_nothing(
     new = {"endpoint": "sink", "trigger": "CRON", "cron": "0 7 * * *"}
     asked: dict[str, dict[str, Any]] = {
         "create_job": {"job": new},
-        "edit_job": {"job": report, "change": {"cron": "0 7 * * *"}},
+        "edit_job": {"job": report, "change": {"cron": "0 9 * * *"}},  # six days more, whatever the hour
         "pause_job": {"job": report},
         "resume_job": {"job": report},
         "skip_next_runs": {"job": report, "count": 2},
