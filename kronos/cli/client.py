@@ -185,9 +185,8 @@ class Client:
             said = f"{self.url} returned status {status}, but no Kronos response: check that it is Kronos"
             raise Ended(self._named(said), of_status(status) if status in _TRY_AGAIN else Exit.FAILED)
         if status >= 400:
-            is_ours = isinstance(
-                document.get("code"), str
-            )  # the 404 of another server does not mean that the job does not exist
+            # The 404 of another server does not mean that the job does not exist.
+            is_ours = isinstance(document.get("code"), str)
             exit = of_status(status) if is_ours or status in _TRY_AGAIN else Exit.FAILED
             raise Ended(self._named(_refusal(document)), exit, _faults(document))
         return document
