@@ -114,6 +114,24 @@ def test_a_child_that_ended_is_reported_once_and_restarted_after_its_pause(
     assert child.process is not None
 
 
+def test_a_child_that_ends_at_each_start_is_started_ever_more_rarely(
+    start: Callable[..., Child], clock: Clock, notes: list[str]
+) -> None:
+    child = start("exit 1", is_logged=False)
+    for _ in range(4):
+        child.keep_running({})
+        if child.process is not None:
+            ended(child)
+        child.keep_running({})
+        clock.now += child.seconds_to_start() or 0.0
+    assert [note.removeprefix("api ended with exit code 1; it restarts in ") for note in notes] == [
+        "0.25 s",
+        "0.5 s",
+        "1 s",
+        "2 s",
+    ]
+
+
 @pytest.mark.parametrize(
     ("script", "how"),
     [

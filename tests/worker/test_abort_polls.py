@@ -128,8 +128,9 @@ async def test_beyond_what_is_kept_all_that_are_under_way_for_a_while_are_looked
     monkeypatch.setattr(module, "_MOST_TOLD", 2)
     worker = Worker()
     worker.begin(1, seconds_ago=10)
+    worker.begin(2)
     worker.aborts.told([execution(8), execution(9)])
-    worker.aborts.told([execution(1)])
+    worker.aborts.told([execution(2)])
     assert worker.pokes == 2
     await worker.aborts.end()
     assert worker.asked == [{execution(1)}]
@@ -145,6 +146,7 @@ async def test_an_announcement_that_was_missed_is_found_by_polls_that_go_on_unti
     assert (worker.pokes, worker.aborts.are_due) == (0, False), "nothing is under way"
     worker.begin(1, seconds_ago=1)
     await until(lambda: worker.pokes > 3, "several polls")
+    assert worker.aborts.are_due
     await worker.aborts.end()
     assert worker.asked == [{execution(1)}]
     worker.aborts.close()

@@ -196,6 +196,20 @@ async def test_locked_rows_are_looked_at_though_nothing_else_comes(monkeypatch: 
         await until(lambda: ends.of_all, "the row that is free now")
 
 
+async def test_at_its_end_it_waits_for_rows_that_are_locked() -> None:
+    rows = Rows(1)
+    to = link(finalize_successes=rows.end, list_locked=rows.list)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(finalizers, "_LOCKED_SECONDS", 0.0)
+        async with storing(to) as (finalizer, ends):
+            put(finalizer, 1)
+            finalizer.close()
+            await until(lambda: to.names.count("list_locked") > 3, "several looks")
+            assert ends.of_all == []
+            rows.held.clear()
+    assert ends.of_all == [(execution(1), "SUCCESS", "SUCCESS")]
+
+
 async def test_claims_that_are_given_back_end_without_a_result_whether_or_not_postgresql_answers() -> None:
     """Their slots are free: the leases end by themselves, and nothing was sent."""
     to = link(release_executions=[[Judged(execution(1), "RETRY")], lost()])

@@ -195,6 +195,12 @@ async def test_a_lock_that_is_gone_when_it_is_looked_for_is_tried_again() -> Non
     assert to.names == ["finalize_successes", "list_locked", "finalize_successes"]
 
 
+async def test_locks_that_cannot_be_read_count_as_gone_after_a_pause() -> None:
+    to = link(list_locked=[lost()])
+    assert await results.locked(to, [result(1)]) == set()
+    assert to.pauses == 1
+
+
 async def test_a_verdict_that_this_release_does_not_know_is_an_error() -> None:
     with pytest.raises(ValueError, match="'MAYBE' is not a verdict"):
         await stored(link(finalize_executions=judged("MAYBE")), result(1, status="FAILED"))

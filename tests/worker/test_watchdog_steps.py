@@ -96,6 +96,16 @@ async def test_the_database_is_asked_for_a_ring_until_pg_cron_is_heard_and_not_a
     assert (third["unheard_since"], fourth["unheard_since"]) == (second["unheard_since"], None)
 
 
+async def test_a_check_that_another_workers_ring_left_out_is_none_since_which_pg_cron_is_unheard(
+    server: Server,
+) -> None:
+    """This worker has seen no ring yet: the other's may have begun before this one had its database back."""
+    server.executions = None
+    for _ in range(2):
+        await server.look()
+    assert [each["unheard_since"].year for each in server.link.params("ring_if_silent")] == [9999, 9999]
+
+
 @pytest.mark.parametrize(("is_longest", "unheard", "heard"), [(True, 1.0, 6.5), (False, 0.7, 3.5)])
 async def test_it_checks_every_second_until_pg_cron_is_heard_and_then_about_every_five(
     server: Server, is_longest: bool, unheard: float, heard: float
@@ -158,6 +168,7 @@ async def test_after_the_servers_clock_was_set_it_rings_at_once(
     server.executions = 2
     await server.look()
     assert server.trusted == [False, True, True, False]
+    assert server.link.params("ring_if_silent")[-1]["unheard_since"] > AT + timedelta(days=365)
     assert len(all_told(caplog, "clock.set")) == 1
 
 
