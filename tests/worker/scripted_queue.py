@@ -11,10 +11,11 @@ from typing import Any
 from delivery.sending import LOCAL
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
-from kronos.worker.claims import Claim, DueEndpoint, EndpointVersion, Upkeep
+from kronos.worker.claims import Claim, DueEndpoint, EndpointVersion, SealedSecret, Upkeep
 from kronos.worker.loop import Loop
 from kronos.worker.meter import WorkerMeter
 from kronos.worker.results import Judged
+from kronos.worker.vault import Vault
 from kronos.worker.wake import Wake
 from worker.scripted import AT, WORKSPACE, Answer, Params, ScriptedLink, claim, link
 
@@ -40,13 +41,14 @@ class Queue:
         self.spec = json.dumps({"url": url, **spec})
         self.faults: dict[str, list[Answer | None]] = {}
         self.is_done_though_lost = False
+        self.secrets: list[SealedSecret] = []
         self.verdict = "FAILED"
         self.claiming: Any = link(**{name: self._met(name) for name in self._CLAIMING})
         self.storing: Any = link(**{name: self._met(name) for name in self._STORING})
 
     _CLAIMING = (
         "list_due_endpoints", "upkeep", "claim_executions", "recover_claim", "get_endpoint_versions", "get_run_facts",
-        "list_unwanted",
+        "list_unwanted", "get_secrets",
     )  # fmt: skip
     _STORING = ("finalize_successes", "finalize_limited_successes", "finalize_executions", "release_executions")
 
@@ -86,13 +88,18 @@ class Queue:
 
     def _get_endpoint_versions(self, params: Params) -> Answer:
         return [
-            EndpointVersion(endpoint_id, version, "HTTP", self.spec, "{}", WORKSPACE, [], [])
+            EndpointVersion(
+                endpoint_id, version, "HTTP", self.spec, "{}", WORKSPACE, [each.name for each in self.secrets], []
+            )
             for endpoint_id, version in zip(params["endpoint_ids"], params["versions"], strict=True)
             if version == 1
         ]
 
     def _get_run_facts(self, _: Params) -> Answer:
         return []
+
+    def _get_secrets(self, _: Params) -> Answer:
+        return self.secrets
 
     def _list_unwanted(self, _: Params) -> Answer:
         return []
@@ -117,7 +124,7 @@ class Queue:
 class Working:
     """A loop that runs, on its queue."""
 
-    def __init__(self, queue: Queue, transport: HttpTransport, concurrency: int) -> None:
+    def __init__(self, queue: Queue, transport: HttpTransport, concurrency: int, vault: Vault) -> None:
         self.queue, self.wake, self.meter = queue, Wake(poll_seconds=3600), WorkerMeter()
         self.loop = Loop(
             claiming=queue.claiming,
@@ -128,6 +135,7 @@ class Working:
             concurrency=concurrency,
             lease=timedelta(seconds=15),
             wake=self.wake,
+            vault=vault,
             meter=self.meter,
         )
         self.running = asyncio.create_task(self.loop.run())
@@ -144,11 +152,11 @@ class Working:
 
 
 @asynccontextmanager
-async def working(queue: Queue, *, concurrency: int = 10) -> AsyncIterator[Working]:
+async def working(queue: Queue, *, concurrency: int = 10, vault: Vault | None = None) -> AsyncIterator[Working]:
     """Run a loop until the block ends."""
     no_authorities = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading the system's takes 24 ms
     async with HttpTransport(LOCAL, ssl_context=no_authorities) as transport:
-        made = Working(queue, transport, concurrency)
+        made = Working(queue, transport, concurrency, vault or Vault())
         try:
             yield made
             async with asyncio.timeout(60):

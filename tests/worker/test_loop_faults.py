@@ -3,17 +3,20 @@ claim is delivered once or given back, and its slot is free again."""
 
 import asyncio
 import json
+from uuid import UUID
 
 import pytest
 
 from delivery.servers import Receiver, Talk, answer, silent
+from kronos.encryption import Keyring, Place
 from kronos.metrics import catalog
 from kronos.metrics.definition import Measured
 from kronos.server_time import boot_time
 from kronos.worker import loop as loops
-from kronos.worker.claims import Closed, Held, RunFacts
+from kronos.worker.claims import Held, RunFacts, SealedSecret
+from kronos.worker.vault import Vault
 from worker.running import until
-from worker.scripted import ENDPOINT, JOB, Answer, Clock, Params, claim, execution, lost, turns
+from worker.scripted import WORKSPACE, Clock, execution, lost, turns
 from worker.scripted_queue import Queue, Working, asked, elements, working
 
 
@@ -131,31 +134,6 @@ async def test_a_lease_lasts_for_the_timeout_and_five_seconds_at_least_for_the_s
             assert (params["margin_ms"], params["shortest_lease_ms"]) == (5000, 15_000)
 
 
-async def test_no_more_is_claimed_than_there_are_slots_nor_while_as_many_results_cannot_be_stored() -> None:
-    """An outage of PostgreSQL's writes must not fill the memory with results."""
-    async with Receiver(answer()) as receiver:
-        queue = Queue(receiver.url)
-        queue.add(range(100))
-        blocked = asyncio.Event()
-        queue.faults = {"finalize_successes": [blocked]}
-        async with working(queue, concurrency=10) as at:
-            await until(lambda: at.loop.unstored == 22, "two for each slot, and for each slot in reserve")
-            await turns(50)
-            assert (len(receiver.requests), at.loop.unstored) == (22, 22)
-            blocked.set()
-            await until(lambda: len(receiver.requests) == 100, "the others")
-
-
-async def test_while_receivers_hang_a_workspace_holds_as_many_slots_as_the_concurrency() -> None:
-    async with Receiver(silent) as receiver:
-        queue = Queue(receiver.url)
-        queue.add(range(30), timeout_ms=600_000)
-        async with working(queue, concurrency=10) as at:
-            await until(lambda: len(receiver.requests) == 10, "ten requests")
-            await turns(50)
-            assert (len(receiver.requests), len(at.loop.finalizer.under_way), at.loop.unstored) == (10, 10, 0)
-
-
 async def test_a_worker_that_stops_waits_for_what_is_under_way_and_stores_it() -> None:
     released = asyncio.Event()
 
@@ -256,40 +234,6 @@ async def test_an_execution_that_is_to_be_retried_is_looked_for_when_its_wait_is
         assert int(elements(params["retry_ms"])[0]) / 1000 in waits
 
 
-async def test_the_end_of_a_delivery_opens_its_limited_endpoint_again() -> None:
-    """PostgreSQL announces no slot that this worker gives back."""
-    async with Receiver(answer()) as receiver:
-        queue = Queue(receiver.url)
-        queue.add(range(3), holds_slot=True)
-        take = queue._claim_executions
-        seen: list[int] = []
-
-        def one_at_a_time(params: Params) -> Answer:
-            rest, queue.due = queue.due[1:], queue.due[:1]
-            taken = list(take(params))  # type: ignore[arg-type]  # its rows
-            queue.due += rest
-            seen.append(len(taken))
-            full = claim(0, execution_id="", opens_in_ms=None)
-            return [*taken, full]
-
-        queue._claim_executions = one_at_a_time  # type: ignore[method-assign]
-        async with working(queue):
-            await until(lambda: len(queue.ended) == 3, "one after the other")
-        assert seen[:3] == [1, 1, 1]
-        assert asked(queue.storing, "finalize_limited_successes") == 3
-
-
-async def test_a_changed_limit_opens_what_it_had_closed() -> None:
-    queue = Queue("http://127.0.0.1:9/")
-    async with working(queue) as at:
-        await until(lambda: asked(queue.claiming, "list_due_endpoints") == 1, "the first look")
-        at.loop._rotation.claimed([], [], [Closed(ENDPOINT, JOB, 60_000.0)])
-        at.wake.are_limits_new = True
-        at.wake.poke()
-        await until(lambda: asked(queue.claiming, "claim_executions"), "a claim of the endpoint")
-        assert not at.wake.are_limits_new
-
-
 async def test_facts_that_a_template_names_are_read_until_they_are_and_only_for_those_that_need_them() -> None:
     async with Receiver(answer()) as receiver:
         template = {"name": "{{job.name}}", "cause": "{{execution.cause}}", "at": "{{scheduled_at | local}}"}
@@ -335,3 +279,30 @@ async def test_an_announced_cancellation_is_checked_by_the_loop_that_claims() ->
             at.loop.aborts.told([execution(1)])
             await until(lambda: queue.ended, "its end")
     assert queue.ended == {execution(1): "UNKNOWN"}
+
+
+async def test_a_cancellation_that_nobody_announced_is_found_by_the_loops_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kronos.worker.aborts._LOOK_SECONDS", 0.0)
+    async with Receiver(silent) as receiver:
+        queue = Queue(receiver.url)
+        queue.add([1], timeout_ms=600_000)
+        token: list[str] = []
+        queue._list_unwanted = lambda _: [Held(execution(1), each) for each in token]  # type: ignore[method-assign]
+        async with working(queue):
+            await until(lambda: receiver.requests, "the request")
+            token.append(queue.claiming.params("claim_executions")[0]["claim_token"])
+            await until(lambda: queue.ended, "its end")
+
+
+async def test_secrets_that_deliveries_need_are_read_until_they_are_and_filled_in() -> None:
+    keys = Keyring([bytes(32)])
+    made = keys.seal(Place(workspace_id=UUID(WORKSPACE), name="token", version=1), "canary")
+    async with Receiver(answer()) as receiver:
+        queue = Queue(receiver.url, headers={"X-Token": "{{secret.token}}"})
+        queue.secrets = [SealedSecret(WORKSPACE, "token", 1, made.key_id, made.nonce, made.ciphertext)]
+        queue.faults = {"get_secrets": [lost(), lost()]}
+        queue.add([1])
+        async with working(queue, vault=Vault(keys=keys)):
+            await until(lambda: queue.ended, "the result")
+        assert receiver.requests[0].headers["x-token"] == "canary"
+        assert (queue.ended, queue.claiming.pauses) == ({execution(1): "SUCCESS"}, 2)
