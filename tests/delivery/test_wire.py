@@ -121,6 +121,19 @@ def test_a_client_certificate_is_loaded_with_its_key_and_never_asks_for_a_passwo
         assert "cannot be read" in refused.value.message
 
 
+def test_a_key_is_on_no_disk_and_its_descriptor_is_closed(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a folder was made")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    certificate, key = "\n\n" + authority.file.read_text(), (authority.folder / "ca.key").read_text()
+    trust, before = Trust(None), len(os.listdir("/proc/self/fd"))
+    assert context_of(Tls(client_certificate=certificate, client_key=key), trust) is not None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_where_there_are_no_files_in_memory_the_key_is_in_a_folder_of_its_own_for_a_moment(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
