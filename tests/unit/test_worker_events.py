@@ -141,7 +141,7 @@ def test_an_attempt_without_an_error_that_can_be_named_is_a_line_without_one(
 
 def test_an_attempt_that_is_traced_names_its_trace(caplog: pytest.LogCaptureFixture) -> None:
     traced = leased()
-    traced.span = SimpleNamespace(trace_id="0af7651916cd43dd8448eb211c80319c")  # type: ignore[assignment]
+    traced.span = SimpleNamespace(trace_id="0af7651916cd43dd8448eb211c80319c")
     attempt_log.tell(traced, result(error=_ERROR), "FAILED")
     attempt_log.tell(leased(), result(error=_ERROR), "FAILED")
     first, second = all_told(caplog, "attempt.failed")
