@@ -134,6 +134,15 @@ def test_what_came_before_the_end_of_a_connection_is_the_answer_or_there_is_none
     assert (connection.is_sent, connection.is_reusable) == (True, False)
 
 
+def test_what_is_no_http_ends_a_request_as_soon_as_it_is_seen(wire: Wire) -> None:
+    connection, heard = over(wire), Heard()
+    connection.send(b"request", heard)
+    connection.data_received(b"SSH-2.0-x\r\n\r\n")
+    assert heard.only == (None, NotHttp, False)
+    connection.connection_lost(None)
+    assert len(heard.ends) == 1
+
+
 def test_bytes_that_nobody_asked_for_end_the_connection_before_a_request_can_take_it(wire: Wire) -> None:
     connection, heard = over(wire), Heard()
     connection.data_received(_OK)
@@ -204,7 +213,7 @@ def test_an_interrupted_request_leaves_the_answer_so_far_and_hears_nothing_more(
         if received:
             connection.data_received(received)
         found = connection.interrupt()
-        assert (found is not None and found.head is not None) == has_status
+        assert (found is not None) == has_status
         connection.connection_lost(None)
         assert (heard.ends, connection.interrupt()) == ([], None)
 

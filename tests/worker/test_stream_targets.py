@@ -163,6 +163,9 @@ def test_a_destination_without_secrets_is_made_once_and_one_with_them_for_each_d
         ("KAFKA", {"tls": {"client_key": "{{secret.number}}"}}, "spec.tls.client_key is not a string"),
         ("EMAIL", {"sender": None}, "spec.sender is not a string"),
         ("EMAIL", {"to": ["b@example.com", ""]}, "spec.to is not a string"),
+        ("EMAIL", {"to": []}, "spec.to is empty"),
+        ("EMAIL", {"to": None}, "spec.to is empty"),
+        ("EMAIL", {"to": "b@example.com"}, "spec.to is empty"),
     ],
 )
 def test_what_a_spec_lacks_is_named_without_its_values(type: str, part: dict[str, Any], said: str) -> None:
