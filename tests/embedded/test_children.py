@@ -276,14 +276,14 @@ def test_a_child_without_a_pulse_is_never_taken_for_one_that_hangs(
 
 
 _STARTER = """
-import os, sys
+import os, signal, sys
 from kronos.embedded.children import Child
 
 never, held = os.pipe()[0], int(sys.argv[1])
 child = Child(name="x", command=["/bin/sh", "-c", "exec cat /proc/self/fd/$NEVER"], log=None, note=print,
               inherited={"NEVER": never, "HELD": held})
 child.start({})
-os.kill(os.getpid(), 9)
+signal.raise_signal(signal.SIGKILL)
 """
 
 
