@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 import hypothesis
+import pluggy
 import psycopg
 import pytest
 from _pytest.runner import runtestprotocol
@@ -30,6 +31,8 @@ from kronos import sql
 from sql_mutants import Mutant
 
 ROOT = Path(__file__).parents[1]
+_NOT_REPORTED = (TimeoutError, SystemError, pluggy.PluggyTeardownRaisedWarning)
+"""What a test that failed raises here: its time was over, or pytest could not show its error, while it was reported."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,7 +114,10 @@ class _Trial:
         return "survived", ""
 
     def _passes(self, item: pytest.Item, following: _Follows) -> bool:
-        reports = runtestprotocol(item, log=False, nextitem=following)  # type: ignore[arg-type]  # what it asks of it
+        try:
+            reports = runtestprotocol(item, log=False, nextitem=following)  # type: ignore[arg-type]  # what it asks of it
+        except _NOT_REPORTED:
+            return False
         return all(report.passed for report in reports)
 
     @contextmanager

@@ -16,6 +16,9 @@ from kronos.embedded.pulse import Pulse
 
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 10.0
+# More doublings than that delay needs. A float's exponent ends at 1024, which a process that ends at each start reaches
+# within three hours.
+_MOST_DOUBLINGS = 10
 # A child that ran this long was healthy: its next end counts as the first again.
 _WELL_AFTER_SECONDS = 30.0
 # For a hung child to write down where it hangs.
@@ -38,7 +41,7 @@ class Restarts:
         """Record that it ended. Returns the seconds until the next start: 0.25, 0.5, 1, ... 10."""
         if time.monotonic() - self.started_at >= _WELL_AFTER_SECONDS:
             self.failures = 0
-        delay: float = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0**self.failures)
+        delay: float = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2.0 ** min(self.failures, _MOST_DOUBLINGS))
         self.failures += 1
         self.next_start_at = time.monotonic() + delay
         return delay

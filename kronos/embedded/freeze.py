@@ -22,6 +22,8 @@ _LOOK_EVERY_SECONDS = 20.0
 _ASK_SECONDS = 6.0
 _FIRST_REST_SECONDS = 600.0
 _LONGEST_REST_SECONDS = 7200.0
+# More doublings than that rest needs: a float's exponent ends at 1024.
+_MOST_DOUBLINGS = 10
 
 
 @dataclass(slots=True)
@@ -54,7 +56,8 @@ class Freeze:
             self.stale_since = now
         if now - self.stale_since < _SEEN_STALE_SECONDS or now < self.not_before:
             return None
-        self.not_before = now + min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2.0**self.restarts)
+        rest = _FIRST_REST_SECONDS * 2.0 ** min(self.restarts, _MOST_DOUBLINGS)
+        self.not_before = now + min(_LONGEST_REST_SECONDS, rest)
         self.restarts += 1
         self.stale_since = None
         return timedelta(seconds=silent_seconds)

@@ -151,8 +151,8 @@ def _begin_message(leased: Leased, to: StreamTarget, streams: Streams, on_end: O
 
 async def _begin_message_in_turn(leased: Leased, to: StreamTarget, streams: Streams, on_end: OnEnd) -> None:
     try:
-        message = await asyncio.get_running_loop().run_in_executor(_RENDERER, _message, leased, to, streams)
-        if not streams.is_cut_off and not leased.is_aborted and leased.covers_delivery:
+        message = await asyncio.get_running_loop().run_in_executor(_RENDERER, _message_in_turn, leased, to, streams)
+        if message is not None and not _is_over(leased, streams):
             _send_message(leased, to, streams, message, on_end)
             return
     except Exception as error:
@@ -177,8 +177,7 @@ def _send_message(
 async def _begin_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport, on_end: OnEnd) -> None:
     try:
         rendered = await asyncio.get_running_loop().run_in_executor(_RENDERER, _rendered_in_turn, leased, to, transport)
-        # A hundred of the worst take 16 s, one after the other: longer than a lease lasts beyond its timeout.
-        if rendered is not None and not leased.is_aborted and leased.covers_delivery:
+        if rendered is not None and not _is_over(leased, transport):
             _send(leased, to, transport, rendered, on_end)
             return
     except Exception as error:
@@ -345,9 +344,19 @@ def _context(leased: Leased, to: HttpTarget | StreamTarget) -> dict[str, Json]:
 
 def _rendered_in_turn(leased: Leased, to: HttpTarget, transport: HttpTransport) -> _Rendered | None:
     """Render in turn. None: the delivery must no longer be sent, and does not hold up those behind it."""
-    if transport.is_cut_off or leased.is_aborted or not leased.covers_delivery:
-        return None
-    return _rendered(leased, to, transport)
+    return None if _is_over(leased, transport) else _rendered(leased, to, transport)
+
+
+def _message_in_turn(leased: Leased, to: StreamTarget, streams: Streams) -> tuple[Destination, Message] | None:
+    """Like _rendered_in_turn, for a message to a broker."""
+    return None if _is_over(leased, streams) else _message(leased, to, streams)
+
+
+def _is_over(leased: Leased, by: HttpTransport | Streams) -> bool:
+    """Whether a delivery that waited to be rendered must no longer be sent.
+
+    A hundred of the worst take 16 s, one after the other: longer than a lease lasts beyond its timeout."""
+    return by.is_cut_off or leased.is_aborted or not leased.covers_delivery
 
 
 def _read(text: str) -> Json:

@@ -101,12 +101,10 @@ def _destination(to: StreamTarget, context: Mapping[str, Json], seconds: float, 
         )
     if to.type == "EMAIL":
         return _mail(spec, tls, context, connect, policy)
-    if not spec.get("bootstrap_servers"):
-        raise TemplateError("the endpoint's definition cannot be read: spec.bootstrap_servers is empty")
     check_pairs(list(spec.get("headers") or {}), "header")
     return KafkaTopic(
         cluster=KafkaCluster(
-            bootstrap=kafka_brokers(tuple(spec.get("bootstrap_servers") or ()), policy),
+            bootstrap=kafka_brokers(_some(spec.get("bootstrap_servers"), "bootstrap_servers"), policy),
             tls=tls,
             sasl=_sasl(spec.get("sasl"), context),
         ),
@@ -127,7 +125,7 @@ def _mail(spec: JsonObject, tls: Tls | None, context: Mapping[str, Json], connec
             password=_filled(spec.get("password"), context, "password"),
         ),
         sender=_text(spec.get("sender"), "sender"),
-        to=tuple(_text(each, "to") for each in spec.get("to") or ()),
+        to=tuple(_text(each, "to") for each in _some(spec.get("to"), "to")),
         connect_seconds=connect,
     )
 
@@ -163,3 +161,9 @@ def _text(value: Json, name: str) -> str:
     if not isinstance(value, str) or not value:
         raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is not a string")
     return value
+
+
+def _some(value: Json, name: str) -> tuple[Json, ...]:
+    if not isinstance(value, list) or not value:
+        raise TemplateError(f"the endpoint's definition cannot be read: spec.{name} is empty or not a list")
+    return tuple(value)

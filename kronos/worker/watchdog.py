@@ -125,7 +125,7 @@ class Watchdog:
         if rung.is_left:
             return _LEFT_SECONDS
         since = self._unheard_since
-        if since is not None and (since is _NEVER_HEARD or rung.at - since < SILENT_AFTER):
+        if since is not None and rung.at - since < SILENT_AFTER:  # _NEVER_HEARD is later than any time
             return _UNHEARD_EVERY_SECONDS * random.uniform(0.7, 1.0)  # noqa: S311 - no secret
         return _EVERY_SECONDS * random.uniform(0.7, 1.3)  # noqa: S311 - no secret
 

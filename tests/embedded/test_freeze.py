@@ -43,6 +43,17 @@ def test_a_heartbeat_that_stays_stale_is_answered_by_one_restart_then_by_rarer_o
     assert [round(later - earlier) for earlier, later in itertools.pairwise(asked)] == [600, 1200]
 
 
+def test_a_freeze_that_no_restart_ends_is_answered_for_years_by_one_in_two_hours(clock: Clock) -> None:
+    """The 1025th doubling was more than a float can hold."""
+    dog, asked = Freeze(), list[float]()
+    for _ in range(2500):
+        if dog.look(600) is not None:
+            asked.append(clock.now)
+        clock.now += 3600
+    assert {round(later - earlier) for earlier, later in itertools.pairwise(asked[9:])} == {7200}
+    assert len(asked) > 1100
+
+
 def test_a_fresh_heartbeat_is_left_alone(clock: Clock) -> None:
     assert looks(Freeze(), clock, 61, seconds=4000) == []
 

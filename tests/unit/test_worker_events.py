@@ -131,6 +131,29 @@ def test_each_attempt_is_a_line_at_the_level_of_its_verdict(
     assert _SECRET not in str(line)
 
 
+@pytest.mark.parametrize("error", [None, "null", "[]", '"type"', "{}", '{"message": "without a type"}'])
+def test_an_attempt_without_an_error_that_can_be_named_is_a_line_without_one(
+    caplog: pytest.LogCaptureFixture, error: str | None
+) -> None:
+    attempt_log.tell(leased(), result(error=error), "FAILED")
+    assert told(caplog, "attempt.failed")["message"].endswith("attempt 2 of 5: FAILED after 12 ms, FAILED")
+
+
+def test_an_attempt_that_is_traced_names_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+    traced = leased()
+    traced.span = SimpleNamespace(trace_id="0af7651916cd43dd8448eb211c80319c")
+    attempt_log.tell(traced, result(error=_ERROR), "FAILED")
+    attempt_log.tell(leased(), result(error=_ERROR), "FAILED")
+    first, second = all_told(caplog, "attempt.failed")
+    assert (first["trace_id"], "trace_id" in second) == ("0af7651916cd43dd8448eb211c80319c", False)
+
+
+def test_successes_are_told_of_only_where_everything_is(caplog: pytest.LogCaptureFixture) -> None:
+    assert attempt_log.is_all_told()
+    caplog.set_level(logging.INFO, "kronos")
+    assert not attempt_log.is_all_told()
+
+
 _REFUSALS: dict[str, tuple[Callable[[], Exception], str]] = {
     "data": (lambda: psycopg.errors.UntranslatableCharacter(_SECRET), "UntranslatableCharacter"),
     "integrity": (lambda: psycopg.errors.CheckViolation(_SECRET), "CheckViolation"),

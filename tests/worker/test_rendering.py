@@ -13,6 +13,7 @@ import pytest
 
 from delivery.sending import LOCAL
 from delivery.servers import Receiver, answer
+from delivery.test_redis_stream import Scripted
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.server_time import boot_time
@@ -22,7 +23,8 @@ from kronos.worker.attempt import Leased, begin
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim, EndpointVersion
 from kronos.worker.results import Result
-from kronos.worker.targets import HttpTarget, Unusable
+from kronos.worker.streaming import StreamTarget
+from kronos.worker.targets import HttpTarget, Target, Unusable
 from worker.running import until
 
 TIMEOUT_MS = 1000
@@ -65,10 +67,17 @@ def target(receiver: Receiver) -> HttpTarget:
     )
 
 
-async def attempt(leased: Leased, to: HttpTarget, transport: HttpTransport) -> Result | None:
+def stream(port: int) -> StreamTarget:
+    spec = {"redis_url": f"redis://127.0.0.1:{port}/0", "stream": "s"}
+    return StreamTarget(type="REDIS_STREAM", spec=spec, backoff=Backoff())
+
+
+async def attempt(
+    leased: Leased, to: Target, transport: HttpTransport, streams: Streams | None = None
+) -> Result | None:
     """The result of the delivery."""
     ended: asyncio.Future[Result | None] = asyncio.get_running_loop().create_future()
-    begin(leased, to, transport, lambda _, result: ended.set_result(result), Streams(LOCAL))
+    begin(leased, to, transport, lambda _, result: ended.set_result(result), streams or Streams(LOCAL))
     return await ended
 
 
@@ -115,6 +124,33 @@ async def test_what_is_cancelled_while_it_waits_for_its_turn_is_given_back_unsen
             is_free.set()
             assert await under_way is None
     assert receiver.requests == []
+
+
+async def test_a_large_message_is_sent_in_its_turn() -> None:
+    async with Scripted(b"$3\r\n1-0\r\n") as server, HttpTransport(LOCAL) as transport, Streams(LOCAL) as streams:
+        result = await attempt(leased(seconds=60), stream(server.port), transport, streams)
+    assert isinstance(result, Result)
+    assert (result.status, json.loads(result.response or "")["entry_id"]) == ("SUCCESS", "1-0")
+
+
+@pytest.mark.parametrize("over", ["the worker stops", "it is cancelled", "its lease becomes too short"])
+async def test_a_message_that_is_over_before_its_turn_is_given_back_and_holds_up_nobody(over: str) -> None:
+    """It is not rendered: a stopping worker would wait until everything in line was."""
+    to = stream(9)
+    async with HttpTransport(LOCAL) as transport, Streams(LOCAL) as streams:
+        with renderer_at_work() as is_free:
+            waiting = leased(seconds=0.05 if over == "its lease becomes too short" else 60)
+            under_way = asyncio.create_task(attempt(waiting, to, transport, streams))
+            await asyncio.sleep(0)
+            if over == "the worker stops":
+                streams.cut_off()
+            elif over == "it is cancelled":
+                attempts.abort(waiting)
+            else:
+                await until(lambda: not waiting.covers_delivery, "the lease")
+            is_free.set()
+            assert await under_way is None
+    assert to.destination is None, "the first message that is rendered sets it"
 
 
 @pytest.mark.parametrize(
