@@ -127,7 +127,7 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "write five fields"),
+        (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "Write five fields"),
         (["0 9 * * *", "--tz", "Mars/Olympus"], '--tz: there is no time zone "Mars/Olympus"', "Europe/Berlin"),
         (
             ["0 9 * * *", "--after", "tomorrow"],

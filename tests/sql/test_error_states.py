@@ -75,13 +75,13 @@ _RAISED: dict[str, Raised] = {
     "KR024 workspace": Raised(
         statement="select kronos.grant_sql('no-such-workspace', 'postgres')",
         message="no workspace no-such-workspace",
-        hint="see kronos workspace ls",
+        hint="List the workspaces: `kronos workspace ls`.",
         becomes=errors.SqlGrantRefused,
     ),
     "KR024 role": Raised(
         statement="select kronos.grant_sql('kronos-system', 'no such role')",
         message="role no such role does not exist",
-        hint='create it first: create role "no such role" login',
+        hint='Create it first: `create role "no such role" login`.',
         becomes=errors.SqlGrantRefused,
     ),
     "KR042 suspended": Raised(
