@@ -292,5 +292,4 @@ def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseMo
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])
     if query_model is None:
         return error
-    faults = faults_in(found["query"], query_model)
-    return errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)
+    return query.refused(faults_in(found["query"], query_model, what="parameter"))
