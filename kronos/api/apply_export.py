@@ -176,5 +176,5 @@ def _require_few(found: list[AnyName]) -> None:
     for kind in ("secret", *KINDS):
         if sum(each.kind == kind for each in found) > MOST_OF_A_KIND:
             detail = f"the workspace has more than {MOST_OF_A_KIND} {kind.replace('_', ' ')}s, more than a file holds"
-            hint = "Export their sets one by one: ?set=NAME."
+            hint = "Export their sets one by one."
             raise errors.Unprocessable.of(Fault(pointer="/set", detail=detail, hint=hint))

@@ -101,6 +101,13 @@ def _faults(path: Path) -> Iterator[str]:
         yield from (f"is no sentence: {each}" for each in _phrases(_LISTED, text) if not is_sentence.fullmatch(each))
 
 
+def test_a_hint_names_what_to_do_and_no_request() -> None:
+    """Hints reach the command line and the dashboard too, whose readers send no PATCH."""
+    request = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\b|\?[a-z_]+=")
+    found = [f"{path.relative_to(_ROOT)}:{line}: {text}" for path in _PYTHON for line, text in hints_of(path)]
+    assert [each for each in found if request.search(each)] == []
+
+
 def test_a_hint_of_postgresql_is_a_sentence() -> None:
     wrong = [f"{path.relative_to(_ROOT)}: {fault}" for path in _SQL for fault in _faults(path)]
     assert wrong == []
