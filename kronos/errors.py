@@ -225,11 +225,8 @@ class WorkspaceSuspended(Conflict):
         return made
 
     def _say(self, detail: str) -> None:
-        fault = Fault(
-            pointer="",
-            detail="the workspace is SUSPENDED",
-            hint="Resume the workspace first: set its status to ACTIVE.",
-        )
+        hint = "Resume the workspace first: set its status to ACTIVE."
+        fault = Fault(pointer="", detail="the workspace is SUSPENDED", hint=hint)
         Conflict.__init__(self, detail, faults=(fault,))
 
 

@@ -267,7 +267,9 @@ def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, 
     assert shown["skipped"] == [
         {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped", "reason": None}
     ]
-    assert shown["lints"][0] == "02:30 on 2026-03-29 does not exist in Europe/Berlin: skipped (dst_gap SKIP)"
+    assert shown["lints"][0] == (
+        "02:30 on 2026-03-29 does not exist in Europe/Berlin, as clocks go forward: the run is skipped (dst_gap SKIP)"
+    )
     assert printed.stdout.splitlines() == [
         "Every 2 weeks on Monday at 09:00, counted from 2026-03-16",
         "Mon 2026-03-30 09:00 +02:00  2026-03-30 07:00 UTC",

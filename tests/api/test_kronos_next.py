@@ -39,10 +39,13 @@ def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> 
         "Sun 2026-03-29 03:00 +02:00  2026-03-29 01:00 UTC",
         "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC",
         "Mon 2026-03-30 02:00 +02:00  2026-03-30 00:00 UTC",
-        "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-        "note: 02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin: runs the first time only (dst_overlap "
+        "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin, "
+        "as clocks go forward: the runs are skipped (dst_gap SKIP)",
+        "note: 02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin, "
+        "as clocks go back: it runs the first time only (dst_overlap "
         "FIRST)",
-        "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
+        "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin, "
+        "as clocks go forward: the runs are skipped (dst_gap SKIP)",
     ]
 
 

@@ -1,6 +1,5 @@
 """kronos doctor: each fault that occurs in operation is found by its own check, named, and gone after its remedy."""
 
-import os
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from cli.examined import Examine, failing
 from conftest import await_condition
 from doctor_looks import broken, look_at
 from factory import add_endpoint, add_executions
+from killing import signalled
 from kronos import sql
 from kronos.doctor import server, signs
 from kronos.doctor.checks import CHECKS
@@ -234,7 +234,7 @@ def test_a_session_that_is_stopped_is_named_with_the_one_thing_that_ends_it(
     ):
         stopped.execute("lock table kronos.zones in access exclusive mode")
         pid = stopped.info.backend_pid
-        os.kill(pid, signal.SIGSTOP)
+        assert signalled(pid, signal.SIGSTOP)
         try:
             waiting = threads.submit(other.execute, "select from kronos.zones") if waits else None
             found = _once(look, "blockers" if waits else "stuck sessions", f"process {pid}, idle in transaction")
@@ -242,7 +242,7 @@ def test_a_session_that_is_stopped_is_named_with_the_one_thing_that_ends_it(
             superuser.execute("select pg_terminate_backend(%s)", [pid])
             still = look()
         finally:
-            os.kill(pid, signal.SIGCONT)
+            signalled(pid, signal.SIGCONT)
         if waiting is not None:
             waiting.result()
     assert ("blockers" in broken(found), "stuck sessions" in broken(found)) == (waits, True)

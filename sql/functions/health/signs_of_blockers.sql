@@ -1,11 +1,11 @@
--- signs_of_blockers: which session keeps others waiting, and which of Kronos's own does not answer. Both are
--- visible while each wait is short: those who wait give up after lock_timeout, and the lock stays.
--- Returns: one row. blocked: sessions of this database that wait for a lock now; blocker: the session that has
--- been in its transaction the longest among those that block them and wait for none, blocking_seconds: for how
--- long. stuck: sessions of the API, of workers and of alarms that have been in one statement, or idle in a
--- transaction, for longer than p_stuck; PostgreSQL ends both after 30 s at most, unless the process is stopped.
--- stuck_session: the first of them, stuck_pid: its process, stuck_seconds: for how long. Nulls: there is none,
--- or the owner may not see it.
+-- signs_of_blockers: which session keeps others waiting, and which of Kronos's own does not answer. Both
+-- are visible while each wait is short: those who wait give up after lock_timeout, and the lock stays.
+-- Returns: one row. blocked: sessions of this database that wait for a lock now; blocker: the session that
+-- has been in its transaction the longest among those that block them and wait for none, blocking_seconds:
+-- for how long. stuck: sessions of the API, of workers and of alarms that have been in one statement, or
+-- idle in a transaction, for longer than p_stuck; PostgreSQL ends both after 30 s at most, unless the
+-- process is stopped. stuck_session: the first of them, stuck_pid: its process, stuck_seconds: for how
+-- long. Nulls: there is none, or the owner may not see it.
 create or replace function kronos.signs_of_blockers(
     p_stuck interval, out blocked integer, out blocker text, out blocking_seconds double precision,
     out stuck integer, out stuck_session text, out stuck_pid integer, out stuck_seconds double precision
@@ -39,7 +39,8 @@ begin
       into stuck, stuck_session, stuck_pid, stuck_seconds
       from pg_stat_activity as backend
      cross join lateral (select case when backend.state = 'active' then backend.query_start
-                                     when backend.state <> 'idle' then backend.state_change end as at) as since
+                                     when backend.state <> 'idle'  then backend.state_change
+                                end as at) as since
      where backend.datname = current_database()
        and backend.pid <> pg_backend_pid()
        and (backend.application_name ~ '^kronos-(api|worker)' or backend.usename = 'kronos_cron')
