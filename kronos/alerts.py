@@ -113,7 +113,9 @@ async def create(view: WorkspaceView, new: NewRule) -> AlertRule:
             return rules[0]
         if rules:
             fault = Fault(
-                pointer="/name", detail="an alert rule has this name", hint="PUT changes an existing alert rule."
+                pointer="/name",
+                detail="an alert rule has this name",
+                hint="Choose another name, or change that alert rule.",
             )
             raise errors.Conflict(f"the alert rule {new.name!r} already exists", faults=(fault,))
     raise _overtaken(new.name)

@@ -241,7 +241,9 @@ async def put(
     }
     (stored,), found = await view.write_then_read(_SET, params, _GET, {"names": [name]})
     if stored.outcome == "TAKEN":
-        fault = Fault(pointer="/name", detail="a heartbeat has this name", hint="PUT changes an existing heartbeat.")
+        fault = Fault(
+            pointer="/name", detail="a heartbeat has this name", hint="Choose another name, or change that heartbeat."
+        )
         raise errors.Conflict(f"the heartbeat {name!r} already exists", faults=(fault,))
     if stored.outcome == "ABSENT":
         raise errors.PreconditionFailed(f"the heartbeat {name!r} does not exist, so If-Match cannot match")

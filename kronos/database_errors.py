@@ -90,7 +90,7 @@ def _read_only(message: str) -> ReadOnly:
 
 
 def _job_in_use(message: str) -> Conflict:
-    hint = "Remove their callbacks first: PATCH on_success or on_failure."
+    hint = "Remove it from their on_success or on_failure first."
     return Conflict(message, code="job_in_use", faults=(Fault(pointer="", detail=message, hint=hint),))
 
 
@@ -213,7 +213,8 @@ def from_database(error: psycopg.Error) -> KronosError:
     context = f"{error.diag.context or ''} {message}"
     if sqlstate.startswith("22") and _OF_A_SCHEDULE.search(context):
         return Conflict(
-            f"the job's schedule is malformed: {message}; PATCH the job to create a valid version", code="job_malformed"
+            f"the job's schedule is malformed: {message}; change the job to create a valid version",
+            code="job_malformed",
         )
     if _OF_PG_CRON.search(context):
         return PgCronUnavailable(f"pg_cron rejected the change: {message}", sqlstate=sqlstate)

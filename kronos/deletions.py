@@ -135,7 +135,7 @@ def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject
     there = ", ".join(
         f"{contents[kind]} {words[contents[kind] != 1]}" for kind, words in WORDS.items() if contents.get(kind)
     )
-    hint = f"Call again with confirm={workspace.slug}. With validate_only=true the contents are only counted."
+    hint = f"Confirm with its slug, {workspace.slug}. validate_only (--dry-run) only counts what would be deleted."
     if confirm is None:
         detail = f"workspace {workspace.slug} still has {there}: all of this is deleted with it"
         fault = errors.Fault(pointer="/confirm", detail="the workspace's slug or name must be repeated", hint=hint)

@@ -186,7 +186,9 @@ async def _create(
     written, document = await view.write_then_read(kind.insert, {**params, **more}, GET, params)
     if not written:
         fault = errors.Fault(
-            pointer="/name", detail=f"a {kind.what} has this name", hint=f"PUT changes an existing {kind.what}."
+            pointer="/name",
+            detail=f"a {kind.what} has this name",
+            hint=f"Choose another name, or change that {kind.what}.",
         )
         raise errors.Conflict(f"the {kind.what} {name!r} already exists", faults=(fault,))
     return document[0]

@@ -29,7 +29,7 @@ MAX_KEYS = 64
 COMMAND_SECONDS = 10.0
 _MAX_BYTES = 64 * 1024
 _NONCE_BYTES = 12
-_HINT = "write one key per line: 32 random bytes in base64, as from `openssl rand -base64 32`"
+_REMEDY = "write one key per line: 32 random bytes in base64, as from `openssl rand -base64 32`"
 
 
 class NamesKeys(Protocol):
@@ -276,7 +276,7 @@ def _parsed(content: bytes, where: str) -> Keyring:
             continue
         keys.append(_key(text, f"line {number} of {where}"))
     if not keys:
-        raise KeysInvalid(f"{where} holds no key: {_HINT}")
+        raise KeysInvalid(f"{where} holds no key: {_REMEDY}")
     if len(keys) > MAX_KEYS:
         raise KeysInvalid(f"{where} holds {len(keys)} keys; at most {MAX_KEYS} are allowed")
     return Keyring(keys)
@@ -286,9 +286,9 @@ def _key(text: bytes, where: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise KeysInvalid(f"{where} is not base64: {_HINT}") from None
+        raise KeysInvalid(f"{where} is not base64: {_REMEDY}") from None
     if len(key) != 32:
-        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, but a key has 32: {_HINT}")
+        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, but a key has 32: {_REMEDY}")
     if len(set(key)) < 8:  # 32 random bytes have fewer than 8 different values once in 10^44 keys
-        raise KeysInvalid(f"{where} is not random: {_HINT}")
+        raise KeysInvalid(f"{where} is not random: {_REMEDY}")
     return key

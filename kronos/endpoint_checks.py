@@ -67,7 +67,7 @@ def _absent(kind: DocumentType, pointer: str, name: str | None, found: NamedDocu
         yield Fault(
             pointer=pointer,
             detail=f"no {kind.what} {name!r} in this workspace",
-            hint=f"Create it first: POST …/{kind.routes}.",
+            hint=f"Create the {kind.what} first, or name another one.",
         )
     elif found.users >= MOST_USERS:
         yield Fault(
@@ -98,7 +98,9 @@ async def require_sound(
     if secrets:
         for secret in sorted(await unknown_secrets(view, secrets.keys())):
             detail = f"{{{{secret.{secret}}}}}: no secret {secret!r} in this workspace"
-            faults.append(Fault(pointer=secrets[secret], detail=detail, hint="Create it first: POST …/secrets."))
+            faults.append(
+                Fault(pointer=secrets[secret], detail=detail, hint="Store the secret first, or name another one.")
+            )
     if faults:
         raise errors.Unprocessable.of(*faults)
 

@@ -185,7 +185,9 @@ async def _create(view: WorkspaceView, new: NewEndpoint, key: idempotency.Key | 
             f"the endpoint {new.name!r} already exists",
             faults=(
                 errors.Fault(
-                    pointer="/name", detail="an endpoint has this name", hint="PUT changes an existing endpoint."
+                    pointer="/name",
+                    detail="an endpoint has this name",
+                    hint="Choose another name, or change that endpoint.",
                 ),
             ),
         )

@@ -225,9 +225,8 @@ class WorkspaceSuspended(Conflict):
         return made
 
     def _say(self, detail: str) -> None:
-        fault = Fault(
-            pointer="", detail="the workspace is SUSPENDED", hint='PATCH the workspace to {"status": "ACTIVE"} first.'
-        )
+        hint = "Resume the workspace first: set its status to ACTIVE."
+        fault = Fault(pointer="", detail="the workspace is SUSPENDED", hint=hint)
         Conflict.__init__(self, detail, faults=(fault,))
 
 
@@ -395,5 +394,5 @@ class MigrationFailed(KronosError):
 
 def name_taken(by: str = "another live job of this workspace has this name") -> Conflict:
     """Return the error for a job name that is already taken."""
-    hint = "Choose another name, or PATCH the job that has it."
+    hint = "Choose another name, or change the job that has it."
     return Conflict(by, faults=(Fault(pointer="/name", detail="the name is taken", hint=hint),))

@@ -317,6 +317,8 @@ def no_endpoint(view: WorkspaceView, endpoint: str) -> errors.EndpointNotFound:
     return errors.EndpointNotFound(
         f"no endpoint {endpoint!r} in workspace {view.workspace}",
         faults=(
-            errors.Fault(pointer="/endpoint", detail="no such endpoint", hint="Create it first: POST …/endpoints."),
+            errors.Fault(
+                pointer="/endpoint", detail="no such endpoint", hint="Create the endpoint first, or name another one."
+            ),
         ),
     )

@@ -67,10 +67,11 @@ class LiveJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnyName:
-    """A resource that files could describe; a job without a name could not be."""
+    """A resource that files could describe; a job without a name could not be. `job_id`: a job's live version."""
 
     kind: Literal["config", "payload_spec", "calendar", "secret", "endpoint", "job", "heartbeat", "alert_rule"]
     name: str | None
+    job_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,14 @@ class FittingName:
     """A resource that fits into a page with others."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittingJob:
+    """A job that fits into a page with others: the version to show, and its place in the list, from 1 on."""
+
+    job_id: UUID
+    nth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +148,7 @@ _ENDPOINTS = statement("managed.list_endpoints", Endpoint)
 _DOCUMENTS = statement("managed.list_documents", Document)
 _ALL_NAMES = statement("managed.list_all_names", AnyName)
 _FITTING = statement("managed.list_fitting", FittingName)
+_FITTING_JOBS = statement("managed.list_fitting_jobs", FittingJob)
 _LAST_CHANGES = statement("managed.list_last_changes", LastChange)
 _COMING_RUNS = statement("managed.list_coming_runs", ComingRuns)
 _SET = statement("managed.set_managed", Marked)
@@ -201,6 +211,23 @@ async def fitting(view: WorkspaceView, kind: Kind, names: Sequence[str]) -> list
     if none exists any more."""
     params = {"kind": kind, "names": list(names), "bytes": PAGE_BYTES}
     return [each.name for each in await view.rows(_FITTING, params)]
+
+
+async def live_jobs(view: WorkspaceView, names: Sequence[str]) -> dict[str, UUID]:
+    """Return the live versions of the jobs of these names."""
+    return {each.name: each.job_id for each in await view.rows(_LIVE_JOBS, {"names": list(names)})} if names else {}
+
+
+async def jobs_as_listed(view: WorkspaceView, listed: Sequence[UUID]) -> tuple[list[Job], int]:
+    """Return the first of these jobs that still exist, as many as hold at most PAGE_BYTES of inputs, but at least one;
+    and how many of the list that covers.
+
+    Each is as it is now, or as it was listed if it was renamed since: names stay those of the list, so that no job
+    comes twice or not at all."""
+    fitting = await view.rows(_FITTING_JOBS, {"job_ids": list(listed), "bytes": PAGE_BYTES})
+    ids = [each.job_id for each in fitting]
+    found = {each.job_id: each for each in await view.rows(batches.LIST_BY_IDS, {"ids": ids})} if ids else {}
+    return [found[each] for each in ids if each in found], fitting[-1].nth if fitting else len(listed)
 
 
 async def last_changes(view: WorkspaceView, names: Collection[Name]) -> dict[Name, LastChange]:

@@ -238,7 +238,7 @@ async def judge_first(
     if count.jobs > MOST_CHECKED or count.bytes > MOST_CHECKED_BYTES:
         raise errors.Conflict(
             f"{count.jobs} live jobs with inputs of {count.bytes} bytes would have to be validated; the limit is "
-            f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes. ?force=true makes the change without checking them",
+            f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes. force makes the change without checking them",
             code="too_many_to_validate",
         )
     inputs = await view.rows(INPUTS, which | {"horizon": None, "limit": MOST_CHECKED + 1})
@@ -284,7 +284,7 @@ def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
         Fault(
             pointer=each.pointer,
             detail=f"job {each.name or each.job_id} ({each.job_id}, endpoint {each.endpoint}): {each.detail}",
-            hint="Change the job's input first, or send ?force=true: its runs then continue with it unchanged.",
+            hint="Change the job's input first, or force the change: its runs then continue with it unchanged.",
         )
         for each in verdict.violations
     )

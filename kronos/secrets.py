@@ -79,7 +79,7 @@ async def create(view: WorkspaceView, keys_at_hand: CurrentKeys, name: str, valu
     """Create a secret. Raises Conflict if the name is taken, EncryptionKeyMissing, OutcomeUnknown."""
     secret = await _store(view, keys_at_hand, name, value, await _place(view, name), version=1)
     if secret is None:
-        hint = "PUT gives an existing secret a new value."
+        hint = "Choose another name, or give that secret a new value."
         fault = Fault(pointer="/name", detail="a secret has this name", hint=hint)
         raise errors.Conflict(f"the secret {name!r} already exists", faults=(fault,))
     return secret

@@ -108,9 +108,7 @@ async def _require_organization(view: InstanceView, slug: str) -> None:
     try:
         await organizations.get(view, slug)
     except errors.OrganizationNotFound as error:
-        fault = errors.Fault(
-            pointer="/organization", detail=error.detail, hint="Create it first: POST /v1/organizations."
-        )
+        fault = errors.Fault(pointer="/organization", detail=error.detail, hint="Create the organization first.")
         raise errors.Unprocessable.of(fault) from None
 
 

@@ -12,6 +12,7 @@ _ROWS, _BYTES = 500, 1_000_000
 def look_at(connection: psycopg.Connection) -> dict[str, Finding]:
     """Run the common checks as the owner, with lower size thresholds for tables."""
     (sessions,) = session.rows(connection, signs.SESSIONS, {})
+    (blocking,) = session.rows(connection, signs.BLOCKERS, {"stuck": signs.STUCK})
     (about,) = session.rows(connection, signs.SERVER, {})
     (cron,) = session.rows(connection, signs.CRON, {})
     (what,) = session.rows(connection, signs.WORK, {})
@@ -19,6 +20,7 @@ def look_at(connection: psycopg.Connection) -> dict[str, Finding]:
     tables = session.rows(connection, signs.TABLES, {"rows": _ROWS, "bytes": _BYTES})
     made = [
         *server.sessions(sessions),
+        *server.blockers(blocking),
         *server.server(about),
         *server.tables(tables, is_autovacuum_on=about.is_autovacuum_on),
         *ringer.cron(cron),

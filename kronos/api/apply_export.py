@@ -1,10 +1,11 @@
 """Exports a workspace in the format of files: read and written piece by piece, however large it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from uuid import UUID
 
 import orjson
 from pydantic import Field
@@ -50,25 +51,39 @@ class _Piece:
 
 @dataclass(slots=True, kw_only=True)
 class _Export:
-    """An export in progress. `left`: the resources still to be read, in file order."""
+    """An export in progress. `left`: the resources still to be read, in file order; `jobs`: which jobs had their names
+    when it began."""
 
     set_name: str
     secrets: list[str]
     left: list[Name]
+    jobs: Mapping[str, UUID]
 
     async def piece(self, view: WorkspaceView) -> _Piece:
-        """Return the next resources in their current state. Resources deleted since they were listed are left out."""
+        """Return the next resources in their current state, under the names that they had when the export began.
+        Resources deleted since are left out."""
         kind = self.left[0][0]
         names = [name for each, name in self.left[:_AT_ONCE] if each == kind]
-        fitting = await managed.fitting(view, kind, names)
-        rows = _rows(await managed.present(view, [(kind, name) for name in fitting])) if fitting else {}
-        asked = names[: names.index(fitting[-1]) + 1] if fitting else names
-        del self.left[: len(asked)]
+        rows: list[Writable]
+        if kind == "job":
+            found, covered = await managed.jobs_as_listed(view, [self.jobs[name] for name in names])
+            rows = [each for each in found if each.trigger == "CRON"]
+        else:
+            rows, covered = await _named_rows(view, kind, names)
+        del self.left[:covered]
         written = copy_context().run  # in this context, as the caller may not see payloads
-        texts = await asyncio.get_running_loop().run_in_executor(
-            _WRITER, written, _texts, kind, [rows[kind, name] for name in asked if (kind, name) in rows]
-        )
+        texts = await asyncio.get_running_loop().run_in_executor(_WRITER, written, _texts, kind, rows)
         return _Piece(kind=kind, texts=texts)
+
+
+async def _named_rows(view: WorkspaceView, kind: Kind, names: list[str]) -> tuple[list[Writable], int]:
+    """Return the first of these resources, as many as a piece holds, and how many of the names that covers."""
+    fitting = await managed.fitting(view, kind, names)
+    if not fitting:
+        return [], len(names)
+    rows = _rows(await managed.present(view, [(kind, name) for name in fitting]))
+    asked = names[: names.index(fitting[-1]) + 1]
+    return [rows[kind, name] for name in asked if (kind, name) in rows], len(asked)
 
 
 async def export(call: Call, view: WorkspaceView, query: ExportQuery, *, needs: Role) -> Response:
@@ -100,9 +115,16 @@ async def _named(view: WorkspaceView, set_name: str | None) -> _Export:
         names = [key for key, note in notes.items() if note.set_name == set_name and note.is_same]
         used = await _secrets_of(view, sorted(name for kind, name in names if kind == "endpoint"))
         secrets = [name for name in secrets if name in used]
+    ids = {each.name: each.job_id for each in found if each.name and each.job_id}
+    wanted = [name for kind, name in names if kind == "job"]
+    ids |= await managed.live_jobs(view, [name for name in wanted if name not in ids])
+    names = [(kind, name) for kind, name in names if kind != "job" or name in ids]
     name_of_set = set_name or (sets.pop() if len(sets) == 1 else "default")
     return _Export(
-        set_name=name_of_set, secrets=secrets, left=[key for kind in KINDS for key in sorted(names) if key[0] == kind]
+        set_name=name_of_set,
+        secrets=secrets,
+        left=[key for kind in KINDS for key in sorted(names) if key[0] == kind],
+        jobs=ids,
     )
 
 
@@ -176,5 +198,5 @@ def _require_few(found: list[AnyName]) -> None:
     for kind in ("secret", *KINDS):
         if sum(each.kind == kind for each in found) > MOST_OF_A_KIND:
             detail = f"the workspace has more than {MOST_OF_A_KIND} {kind.replace('_', ' ')}s, more than a file holds"
-            hint = "Export their sets one by one: ?set=NAME."
+            hint = "Export their sets one by one."
             raise errors.Unprocessable.of(Fault(pointer="/set", detail=detail, hint=hint))

@@ -110,7 +110,7 @@ async def _one_shots(
     view: WorkspaceView | InstanceView, which: AuditFilter, limit: int, of: bytes, place: Place | None
 ) -> Page[AuditRow]:
     if isinstance(view, InstanceView):
-        hint = "Use /v1/workspaces/{workspace}/audit?object_type=one_shot."
+        hint = "Read them in the audit of each workspace."
         raise errors.InvalidRequest.of("one-shots are recorded in their workspace's audit", hint, "/object_type")
     rows, place = await audit.list_one_shots(view, which, limit=limit, before=place)
     data = [AuditRow(**{each.name: getattr(row, each.name) for each in fields(AuditRow)}) for row in rows]

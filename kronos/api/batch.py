@@ -86,7 +86,11 @@ def _job(given: Json) -> NewJob | errors.KronosError:
     """Return one job, or its error."""
     if not isinstance(given, dict):
         return errors.Unprocessable.of(
-            errors.Fault(pointer="", detail="a job must be an object", hint="Write each job as POST …/jobs takes it.")
+            errors.Fault(
+                pointer="",
+                detail="a job must be an object",
+                hint='Write each job as an object, such as {"endpoint": "sink", "trigger": "IMMEDIATE"}.',
+            )
         )
     try:
         is_modest = (

@@ -26,10 +26,10 @@ from kronos.server_time import CLOCK
 
 _HINTS = {
     "version": "The resource has changed since: read it again, and edit that.",
-    "status": "Use POST …/pause, POST …/resume or DELETE.",
-    "status_reason": "Use the note of POST …/pause.",
-    "resume_at": "Use until of POST …/pause.",
-    "skip_next": "Use POST …/skip-next.",
+    "status": "Pause, resume or cancel the job instead.",
+    "status_reason": "Give it as the note when you pause the job.",
+    "resume_at": "Give it as until when you pause the job.",
+    "skip_next": "Skip ticks instead: the operation skip-next.",
     "name": "The name in the path identifies the resource and never changes.",
     "anchor_local": "Write it in anchor, without an offset.",
     "next_run_at": "It follows from the schedule.",

@@ -313,7 +313,7 @@ def _why_waiting(standing: ledger.Standing) -> list[str]:
             "delivered until one does"
         ]
     if standing.waiting_seconds > WAITS_LONG.total_seconds():
-        return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; GET …/explain says why"]
+        return [f"a due execution has waited for {standing.waiting_seconds:.0f} s; explain shows why"]
     return []
 
 

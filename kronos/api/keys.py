@@ -39,7 +39,7 @@ _NOTED_SECONDS = 60.0
 """How often the use of a key is recorded."""
 _MAX_TRUSTED = 1024
 _NOBODY = bytes(32)
-_HINT = "send Authorization: Bearer kr_live_…; `kronos up` prints where the administrator's key is stored"
+_REMEDY = "send Authorization: Bearer kr_live_…; `kronos up` prints where the administrator's key is stored"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class _OfKey:
 
     given: keys.GivenKey
     is_session = False
-    refusal = f"the API key is unknown, revoked or expired: {_HINT}"
+    refusal = f"the API key is unknown, revoked or expired: {_REMEDY}"
 
     @property
     def name(self) -> str:
@@ -129,7 +129,7 @@ class Keys:
         """Return the caller of an Authorization header, and spend one of its requests. Its allowance is put into the
         request's scope. Raises Unauthorized, RateLimited, DatabaseUnavailable."""
         if authorization is None:
-            raise errors.Unauthorized(f"an API key is required: {_HINT}")
+            raise errors.Unauthorized(f"an API key is required: {_REMEDY}")
         scheme, _, key = authorization.partition(" ")
         is_bearer = scheme.lower() == "bearer"
         digest = hashlib.sha256(key.strip().encode()).digest()
@@ -137,7 +137,7 @@ class Keys:
         if trust is None or not is_bearer or now >= trust.until or not trust.allowance.spend(now):
             given = keys.parse(key.strip())
             if given is None or not is_bearer:
-                raise errors.Unauthorized(f"the Authorization header contains no API key: {_HINT}")
+                raise errors.Unauthorized(f"the Authorization header contains no API key: {_REMEDY}")
             trust = await self._admitted(_OfKey(given), digest, scope)
         trust.used_at = now
         stands(scope, trust.allowance)
@@ -162,7 +162,7 @@ class Keys:
         DatabaseUnavailable."""
         key = authorization.partition(" ")[2].strip()
         if (given := keys.parse(key)) is None:
-            raise errors.Unauthorized(f"the Authorization header contains no API key: {_HINT}")
+            raise errors.Unauthorized(f"the Authorization header contains no API key: {_REMEDY}")
         return await self._known(_OfKey(given), hashlib.sha256(key.encode()).digest())
 
     async def still_signed_in(self, session: bytes) -> Caller:

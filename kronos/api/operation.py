@@ -179,7 +179,7 @@ class Operation(APIRoute):
         needs = self.needs
         writes = not _SAFE.issuperset(self.methods or ())
         takes_idempotency_key = IDEMPOTENCY_KEY in headers
-        find_out = _HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
+        find_out = HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
         body = self.body_field.field_info if self.body_field is not None else None
 
         async def prepare(call: Call) -> None:
@@ -230,7 +230,7 @@ def _answers_itself(endpoint: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(endpoint) and isinstance(given, type) and issubclass(given, Response)
 
 
-class _HowToFindOut:
+class HowToFindOut:
     """Tells a caller how to check whether a write was done."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], *, writes: bool, takes_idempotency_key: bool) -> None:
@@ -240,6 +240,7 @@ class _HowToFindOut:
         self._takes_idempotency_key = takes_idempotency_key
 
     def __call__(self, scope: Scope) -> str:
+        """Return the sentence for this request."""
         if scope.get("kronos.is_repeatable"):
             return (
                 f"Repeat the call with the same {IDEMPOTENCY_KEY}: it returns what was created, and creates nothing "
@@ -249,7 +250,8 @@ class _HowToFindOut:
         repeat = (
             f" With the header {IDEMPOTENCY_KEY}, a call can simply be repeated." if self._takes_idempotency_key else ""
         )
-        return f"GET {shown} shows whether it was done.{repeat}"
+        read = "The page" if self._shown_at.startswith("/w/") else "GET"
+        return f"{read} {shown} shows whether it was done.{repeat}"
 
 
 def _is_action(path: str) -> bool:
@@ -292,5 +294,4 @@ def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseMo
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])
     if query_model is None:
         return error
-    faults = faults_in(found["query"], query_model)
-    return errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)
+    return query.refused(faults_in(found["query"], query_model, what="parameter"))

@@ -43,8 +43,12 @@ def check(raw: bytes, model: type[BaseModel] | None) -> None:
             f"the query parameter {twice[:80]!r} is given twice", "Give it once.", f"/{twice}"
         )
     if pairs and model is None:
-        faults = tuple(unknown((name,), None) for name, _ in pairs[:MAX_FAULTS])
-        raise errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)
+        raise refused(tuple(unknown((name,), None, what="parameter") for name, _ in pairs[:MAX_FAULTS]))
+
+
+def refused(faults: tuple[errors.Fault, ...]) -> errors.InvalidRequest:
+    """Return the error for faults of parameters."""
+    return errors.InvalidRequest(errors.summary("query parameter", faults), faults=faults)
 
 
 def _first_not_utf8(query: bytes) -> str:

@@ -31,9 +31,10 @@ def faults_of(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ..
     return faults_in(error.errors(include_url=False, include_input=False), model)
 
 
-def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel]) -> tuple[Fault, ...]:
-    """Return the first of pydantic's errors, at most 20, as faults. The model gives their hints."""
-    return tuple(_fault_of_one(each, model) for each in islice(found, MAX_FAULTS))
+def faults_in(found: Iterable[Mapping[str, Any]], model: type[BaseModel], *, what: str = "field") -> tuple[Fault, ...]:
+    """Return the first of pydantic's errors, at most 20, as faults. The model gives their hints. `what` is the word for
+    what the model has: fields, or parameters."""
+    return tuple(_fault_of_one(each, model, what) for each in islice(found, MAX_FAULTS))
 
 
 def trimmed(value: Json, model: type[BaseModel]) -> Json:
@@ -55,7 +56,7 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
     return kept
 
 
-def _fault_of_one(each: Mapping[str, Any], model: type[BaseModel]) -> Fault:
+def _fault_of_one(each: Mapping[str, Any], model: type[BaseModel], what: str) -> Fault:
     kind, location = each["type"], each["loc"]
     if variants := _variants(model):
         if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -63,7 +64,7 @@ def _fault_of_one(each: Mapping[str, Any], model: type[BaseModel]) -> Fault:
             detail = "this field is required" if kind == "union_tag_not_found" else "unknown type"
             return Fault(pointer="/type", detail=detail, hint=f"Write one of {known}.")
         model, location = variants[location[0]], location[1:]
-    return _fault(kind, location, each["msg"], each.get("ctx", {}), model)
+    return _fault(kind, location, each["msg"], each.get("ctx", {}), model, what)
 
 
 def _variants(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
@@ -76,20 +77,25 @@ def _variants(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
 
 
 def _fault(
-    kind: str, location: tuple[str | int, ...], message: str, context: dict[str, Json], model: type[BaseModel]
+    kind: str,
+    location: tuple[str | int, ...],
+    message: str,
+    context: dict[str, Json],
+    model: type[BaseModel],
+    what: str,
 ) -> Fault:
     # pydantic locates a wrong key of a mapping as (…, key, "[key]").
     location = tuple(part for part in location if part != "[key]")
     pointer = _pointer(location)
     if kind == "extra_forbidden":
-        return unknown(location, _model_at(model, location[:-1]))
+        return unknown(location, _model_at(model, location[:-1]), what=what)
     if kind == "none_required":
         return Fault(pointer=pointer, detail="not available in this release", hint="Omit it, or send null.")
     example = _example(model, location)
     if kind == "missing":
         return Fault(
             pointer=pointer,
-            detail="this field is required",
+            detail=f"this {what} is required",
             hint=f"Add it, for example {example}." if example else "Add it.",
         )
     if hint := context.get("hint"):
@@ -103,7 +109,7 @@ def _fault(
         message = f"input should have {bound} items, not {context['actual_length']}"
     message = _IN_JSON.get(kind, message)
     if kind == "string_pattern_mismatch" and example:  # the regular expression is in /openapi.json
-        message = "the text does not have the form of this field"
+        message = f"the text does not have the form of this {what}"
     if kind == "too_long" and "items" in message:
         return Fault(
             pointer=pointer,
@@ -121,13 +127,13 @@ def _fault(
     return Fault(pointer=pointer, detail=_sentence(message), hint=hint)
 
 
-def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None) -> Fault:
-    """Return the fault for a name that is not a field of the model."""
+def unknown(location: tuple[str | int, ...], model: type[BaseModel] | None, *, what: str = "field") -> Fault:
+    """Return the fault for a name that is not a field, or a parameter, of the model."""
     known = sorted(_fields(model)) if model else []
     near = get_close_matches(str(location[-1])[:_MAX_NAME].lower(), known, n=1, cutoff=0.6)
-    choice = f"Known fields: {', '.join(known)}." if known else "Remove it: there are no fields here."
+    choice = f"Known {what}s: {', '.join(known)}." if known else f"Remove it: there are no {what}s here."
     hint = f"Did you mean {near[0]}?" if near else choice
-    return Fault(pointer=_pointer(location), detail="unknown field", hint=hint)
+    return Fault(pointer=_pointer(location), detail=f"unknown {what}", hint=hint)
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:

@@ -179,7 +179,7 @@ def _of_load(api: Api) -> Iterator[Lint]:
                 severity="warning",
                 pointer="",
                 message=f"{minute['runs']:,} runs are due in one minute, and pg_cron can ring for {most:,} per minute",
-                hint=f"spread them: kronos load --at {minute['at']}",
+                hint=f"Spread them: `kronos load --at {minute['at']}`.",
             )
 
 

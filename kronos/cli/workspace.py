@@ -55,7 +55,7 @@ def ls(api: Api, limit: int, organization: str | None) -> None:
     except Ended as error:
         if error.exit_code == Exit.REFUSED:
             api.of(None).get("me")  # raises if the key is rejected everywhere
-            hint = "hint: to list the workspaces that this key may see: kronos workspace mine"
+            hint = "hint: List the workspaces that this key may see: `kronos workspace mine`."
             raise Ended(f"{error.message}\n{hint}", Exit.REFUSED) from None
         raise
     api.list(rows, _COLUMNS, empty="no workspace yet; create one: kronos workspace create acme")

@@ -140,7 +140,8 @@ class SentForm:
                 faults += [replace(each, pointer=f"{pointer}{each.pointer}") for each in error.faults]
             except json.JSONDecodeError as error:
                 where = f"line {error.lineno}, column {error.colno}"
-                faults.append(Fault(pointer=pointer, detail=f"invalid JSON: {error.msg}, {where}", hint='{"a": 1}'))
+                detail = f"invalid JSON: {error.msg}, {where}"
+                faults.append(Fault(pointer=pointer, detail=detail, hint='Write JSON, such as {"a": 1}.'))
         if faults:
             raise errors.Unprocessable.of(*faults)
         return made

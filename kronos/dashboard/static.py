@@ -22,6 +22,7 @@ _FILES: Mapping[str, Path] = MappingProxyType(
     {
         "kronos.css": _HERE / "static/kronos.css",
         "kronos.js": _HERE / "static/kronos.js",
+        "forms.js": _HERE / "static/forms.js",
         "theme.js": _HERE / "static/theme.js",
         "icon.svg": _HERE / "static/icon.svg",
         "htmx.js": _HERE / "node_modules/htmx.org/dist/htmx.min.js",

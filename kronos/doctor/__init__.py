@@ -134,7 +134,8 @@ class Doctor:
         def one(make: Callable[[], Finding]) -> Callable[[], Iterator[Finding]]:
             return lambda: iter([make()])
 
-        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: names the blocking sessions
+        yield "locks", lambda: server.sessions(self._rows(signs.SESSIONS)[0])  # first: these name the blocking sessions
+        yield "blockers", lambda: server.blockers(self._rows(signs.BLOCKERS, stuck=signs.STUCK)[0])
         yield "objects", one(lambda: instance.objects(self._changes()))
         if ground.applied == repeatables.mark():  # another release's tables have other indexes and constraints
             yield "tables", one(lambda: tables.tables({each.name for each in self._rows(_TABLE_PARTS)}))

@@ -61,6 +61,7 @@ async def ask(
     DatabaseUnavailable."""
     now = CLOCK.now()
     (sessions,) = await view.rows(signs.SESSIONS, {})
+    (blocking,) = await view.rows(signs.BLOCKERS, {"stuck": signs.STUCK})
     (about,) = await view.rows(signs.SERVER, {})
     (cron,) = await view.rows(signs.CRON, {})
     (what,) = await view.rows(signs.WORK, {})
@@ -72,6 +73,7 @@ async def ask(
         *_of_status(status, zones),
         instance.steps([_step(each, now) for each in steps if each.operation_id is None]),
         *server.sessions(sessions),
+        *server.blockers(blocking),
         *server.server(about),
         *server.tables(tables, is_autovacuum_on=about.is_autovacuum_on),
         *ringer.cron(cron),

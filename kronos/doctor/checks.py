@@ -60,6 +60,10 @@ CHECKS: Final[dict[str, Check]] = {
          "rollback prepared '<gid>'"),
         ("locks", "warning", "A", "no session has waited for a lock for more than 30 s",
          "end the session that holds it: pg_blocking_pids(<pid>)"),
+        ("blockers", "warning", "A", "no session that others wait for has been in its transaction for more than 30 s",
+         "select pg_terminate_backend(<pid>)"),
+        ("stuck sessions", "critical", "A", "no session of Kronos has run past its time limit",
+         "select pg_terminate_backend(<pid>), then kill -CONT <pid>"),
         ("durability", "critical", "A", "fsync and full_page_writes are on", "alter system set fsync = on"),
         ("commits", "notice", "A", "a commit waits until it is on disk (synchronous_commit)",
          "alter system reset synchronous_commit"),
@@ -127,7 +131,7 @@ CHECKS: Final[dict[str, Check]] = {
     ))),
     **dict(_of("Jobs", (
         ("hold", "critical", "A", "the instance fires and delivers", "`kronos up` without --hold"),
-        ("malformed jobs", "warning", "", "each job's ticks can be accounted for", "PATCH the job's cron"),
+        ("malformed jobs", "warning", "", "each job's ticks can be accounted for", "`kronos job edit JOB --cron EXPR`"),
         ("overdue jobs", "critical", "AF", "no tick has been due for more than 150 s", "`kronos doctor --fix`"),
         ("ledger", "critical", "", "each tick of 24 hours is accounted for once", "`kronos job explain`, backfill"),
         ("steps", "warning", "A", "suspensions and cancellations make progress", "start a worker"),
@@ -161,7 +165,7 @@ CHECKS: Final[dict[str, Check]] = {
          "`kronos dead-letter groups`, then redrive or discard"),
         ("endpoints", "warning", "A", "no endpoint is slowed down or disabled", "`kronos endpoint enable`"),
         ("quotas", "warning", "A", "no workspace has used nine tenths of its daily executions",
-         "PATCH the workspace's quotas"),
+         "`kronos workspace quotas W`"),
     ))),
     **dict(_of("History", (
         ("partitions", "critical", "AF", "the coming four weeks have partitions", "`kronos doctor --fix`"),

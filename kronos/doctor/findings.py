@@ -190,7 +190,7 @@ def faults(found: list[FaultyJob]) -> Finding:
         ok=not found,
         detail=f"{many(found)}: {some(texts)}" if found else "every job's ticks can be accounted for",
         meaning="these jobs do not run; all others do",
-        fix="PATCH the job's cron, or cancel the job and create it again",
+        fix="`kronos job edit JOB --cron EXPR`, or cancel the job and create it again",
     )
 
 
@@ -376,8 +376,8 @@ def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
         ok=False,
         detail=f"{text}; {some([_described(each) for each in wrong])}",
         meaning="rows were deleted or written by hand, or a job is malformed: what happened to these ticks is unknown",
-        fix="`kronos job explain JOB --workspace W --at T` shows what is known about a tick; POST …/backfill runs a "
-        "window again",
+        fix="`kronos job explain JOB --workspace W --at T` shows what is known about a tick; `kronos job backfill` "
+        "runs a window again",
     )
 
 

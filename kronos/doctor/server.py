@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kronos.doctor.finding import Finding, ago, some
-from kronos.doctor.signs import ServerSigns, SessionSigns, TableFault
+from kronos.doctor.signs import BlockerSigns, ServerSigns, SessionSigns, TableFault
 
 _CONNECTIONS = 0.9
 _OPEN_SECONDS = 600.0
@@ -69,6 +69,39 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
         meaning="others on the network can read inputs, and passwords that are sent in clear text",
         fix="set sslmode=verify-full and sslrootcert in KRONOS_DATABASE_URL, and use hostssl lines in pg_hba.conf",
     )
+
+
+def blockers(found: BlockerSigns) -> Iterator[Finding]:
+    """Yield the findings about a session that others wait for, and about those that do not answer."""
+    blocks = (found.blocking_seconds or 0) > _WAITING_SECONDS
+    yield Finding(
+        check="blockers",
+        ok=not blocks,
+        detail=f"{_many_wait(found.blocked)} for {found.blocker}, whose transaction began "
+        f"{ago(found.blocking_seconds or 0)}"
+        if blocks
+        else "no session that others wait for has been in its transaction for long",
+        meaning="requests, alarms or deliveries that need what it has locked fail one after the other",
+        fix="end it: select pg_terminate_backend(<its process>); if it stays, it is stopped: on PostgreSQL's machine, "
+        "kill -CONT <its process>",
+    )
+    yield Finding(
+        check="stuck sessions",
+        ok=not found.stuck,
+        detail=f"{found.stuck}, the first for {found.stuck_seconds or 0:.0f} s: {found.stuck_session}"
+        if found.stuck
+        else "each session of Kronos keeps its time limits",
+        meaning="PostgreSQL would have ended its statement by now: its process is stopped or hangs, and keeps its "
+        "locks",
+        fix=f"select pg_terminate_backend({found.stuck_pid}); if it stays, on PostgreSQL's machine: "
+        f"kill -CONT {found.stuck_pid}; if it still stays, it hangs in a read or write: look at the disk, then restart "
+        "PostgreSQL",
+    )
+
+
+def _many_wait(number: int) -> str:
+    """Return how many sessions wait, as the subject of a sentence."""
+    return "1 session waits" if number == 1 else f"{number} sessions wait"
 
 
 def server(found: ServerSigns) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
 """What the checks shared by `kronos doctor` and the API read of the instance: the rows of queries/signs.sql."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from kronos.sql import statement
 
 ROWS: Final = 10_000  # smaller tables need no statistics
 BYTES: Final = 256 * 1024 * 1024  # bloat of smaller tables is not reported
+STUCK: Final = timedelta(seconds=60)  # twice the longest time limit of a statement of Kronos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,19 @@ class SessionSigns:
     waiting_for: str | None
     is_encrypted: bool
     is_local: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockerSigns:
+    """The session that keeps others waiting, and sessions of Kronos that do not answer."""
+
+    blocked: int
+    blocker: str | None
+    blocking_seconds: float | None
+    stuck: int
+    stuck_session: str | None
+    stuck_pid: int | None
+    stuck_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +129,7 @@ class KeyState:
 
 
 SESSIONS: Final = statement("signs.get_sessions", SessionSigns)
+BLOCKERS: Final = statement("signs.get_blockers", BlockerSigns)
 SERVER: Final = statement("signs.get_server", ServerSigns)
 CRON: Final = statement("signs.get_cron", CronSetup)
 TABLES: Final = statement("signs.list_tables", TableFault)

@@ -153,5 +153,5 @@ def keys(found: KeyState) -> Iterator[Finding]:
         ok=not found.nearly_full,
         detail=f"nearly used up today: {some(found.nearly_full)}" if found.nearly_full else "none is nearly used up",
         meaning="soon requests there are rejected and ticks are skipped, with that reason, until midnight UTC",
-        fix="PATCH /v1/workspaces/W/quotas with more executions a day, or run its jobs less often",
+        fix="`kronos workspace quotas W --max-executions-per-day N`, or run its jobs less often",
     )

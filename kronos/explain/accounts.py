@@ -29,7 +29,7 @@ def fault(facts: Facts) -> Judged:
     has_no_ticks = facts.tick is None and ("error" in reading or reading.get("next_tick") is None)
     if facts.run is None and (has_no_ticks or facts.is_pending):
         because = (
-            f"The job's ticks cannot be accounted for: {text}. PATCH its schedule or endpoint to create a valid "
+            f"The job's ticks cannot be accounted for: {text}. Change its schedule or endpoint to create a valid "
             "version."
         )
         return step, Verdict(decision="ERROR", code="job_fault", because=because)

@@ -103,55 +103,56 @@ select document.document_id, workspace.slug as workspace, document.name, documen
 
 -- name: list_all_names
 -- The names of everything that files could contain, and whether a job has none: a file cannot identify a live
--- CRON job without a name. Up to %(limit)s of each kind, by name.
-(select 'config' as kind, document.name
+-- CRON job without a name. Up to %(limit)s of each kind, by name. job_id: a job's live version; null for
+-- others.
+(select 'config' as kind, document.name, null::uuid as job_id
    from kronos.documents as document
   where document.workspace_id = kronos.current_workspace_id() and document.kind = 'CONFIG'
     and document.deleted_at is null
   order by document.name limit %(limit)s::integer)
  union all
-(select 'payload_spec', document.name
+(select 'payload_spec', document.name, null
    from kronos.documents as document
   where document.workspace_id = kronos.current_workspace_id() and document.kind = 'PAYLOAD_SPEC'
     and document.deleted_at is null
   order by document.name limit %(limit)s::integer)
  union all
-(select 'calendar', document.name
+(select 'calendar', document.name, null
    from kronos.documents as document
   where document.workspace_id = kronos.current_workspace_id() and document.kind = 'CALENDAR'
     and document.deleted_at is null
   order by document.name limit %(limit)s::integer)
  union all
-(select 'secret', secret.name
+(select 'secret', secret.name, null
    from kronos.secrets as secret
   where secret.workspace_id = kronos.current_workspace_id()
   order by secret.name limit %(limit)s::integer)
  union all
-(select 'endpoint', endpoint.name
+(select 'endpoint', endpoint.name, null
    from kronos.endpoints as endpoint
   where endpoint.workspace_id = kronos.current_workspace_id() and endpoint.deleted_at is null
     and endpoint.type <> 'INTERNAL'
   order by endpoint.name limit %(limit)s::integer)
  union all
-(select 'job', job.name
+(select 'job', job.name, job.job_id
    from kronos.jobs as job
   where job.workspace_id = kronos.current_workspace_id() and job.trigger = 'CRON'
     and job.status in ('ACTIVE', 'PAUSED')
   order by job.name limit %(limit)s::integer)
  union all
-(select 'heartbeat', beat.name
+(select 'heartbeat', beat.name, null
    from kronos.beats as beat
   where beat.workspace_id = kronos.current_workspace_id() and beat.deleted_at is null
   order by beat.name limit %(limit)s::integer)
  union all
-(select 'alert_rule', rule.name
+(select 'alert_rule', rule.name, null
    from kronos.alert_rules as rule
   where rule.workspace_id = kronos.current_workspace_id()
   order by rule.name limit %(limit)s::integer);
 
 -- name: list_fitting
--- Resources of one kind, by name: the first existing ones of %(names)s, as many as fit into %(bytes)s of user
--- data, but at least one. No row: none of them exists any more.
+-- Resources of one kind other than jobs, by name: the first existing ones of %(names)s, as many as fit into
+-- %(bytes)s of user data, but at least one. No row: none of them exists any more.
 with named as materialized (
     select array_agg(present.id order by wanted.nth) as ids,
            array_agg(wanted.name order by wanted.nth) as names
@@ -168,12 +169,6 @@ with named as materialized (
                             and document.kind = upper(%(kind)s::text)
                             and document.name = wanted.name and document.deleted_at is null
                           union all
-                         select job.job_id
-                           from kronos.jobs as job
-                          where %(kind)s::text = 'job'
-                            and job.workspace_id = kronos.current_workspace_id()
-                            and job.name = wanted.name and job.status in ('ACTIVE', 'PAUSED')
-                          union all
                          select beat.heartbeat_id
                            from kronos.beats as beat
                           where %(kind)s::text = 'heartbeat'
@@ -189,8 +184,6 @@ with named as materialized (
     select case when %(kind)s::text in ('heartbeat', 'alert_rule') then named.ids
                 when %(kind)s::text = 'endpoint'
                     then kronos.fitting_endpoints(named.ids, cardinality(named.ids), %(bytes)s::integer)
-                when %(kind)s::text = 'job'
-                    then kronos.fitting_jobs(named.ids, cardinality(named.ids), %(bytes)s::integer)
                 else kronos.fitting_documents(named.ids, cardinality(named.ids), %(bytes)s::integer)
            end as ids
       from named
@@ -199,6 +192,35 @@ with named as materialized (
 select unnest(named.names[1:cardinality(fitting.ids)]) as name
   from named
  cross join fitting;
+
+-- name: list_fitting_jobs
+-- Of the jobs that had the versions %(job_ids)s when they were listed, the first that still exist, as many as
+-- fit into %(bytes)s of user data, but at least one; nth: the place among %(job_ids)s. job_id: the live
+-- version, or, if that has another name, the one that was listed. So each job comes once, under the name that
+-- was listed.
+with here as materialized (
+    select array_agg(chosen.job_id order by listed.nth) as ids,
+           array_agg(listed.nth order by listed.nth) as places
+      from unnest(%(job_ids)s::uuid[]) with ordinality as listed (job_id, nth)
+      join kronos.jobs as version on version.job_id = listed.job_id
+       and version.workspace_id = kronos.current_workspace_id()
+     cross join lateral (select case when live.name = version.name then live.job_id
+                                     else version.job_id end as job_id
+                           from kronos.jobs as live
+                          where live.workspace_id = kronos.current_workspace_id()
+                            and live.first_version_id = version.first_version_id
+                            and live.status in ('ACTIVE', 'PAUSED')
+                          limit 1) as chosen
+), fitting as (
+    select kronos.fitting_jobs(here.ids, cardinality(here.ids), %(bytes)s::integer) as ids
+      from here
+     where here.ids is not null
+)
+select each.job_id, each.nth::integer as nth
+  from here
+ cross join fitting
+ cross join lateral unnest(here.ids[1:cardinality(fitting.ids)], here.places[1:cardinality(fitting.ids)])
+         as each (job_id, nth);
 
 -- name: list_last_changes
 -- For each of %(objects)s the last row of the audit that did not come from an apply. No row: none, or none is

@@ -4,6 +4,11 @@ select connections, max_connections, sees_activity, oldest_seconds, oldest, prep
        waiting, waiting_seconds, waiting_for, is_encrypted, is_local
   from kronos.signs_of_sessions();
 
+-- name: get_blockers
+-- The session that keeps others waiting, and sessions of Kronos that do not answer. One row.
+select blocked, blocker, blocking_seconds, stuck, stuck_session, stuck_pid, stuck_seconds
+  from kronos.signs_of_blockers(%(stuck)s::interval);
+
 -- name: get_server
 -- Whether writes are durable, and whether the server can continue. One row.
 select is_fsync_on, are_pages_whole, commits, frozen_age, multixact_age, slots, slot_bytes, standbys_wanted,

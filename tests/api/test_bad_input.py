@@ -338,8 +338,8 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
     ("change", "detail", "hint"),
     [
         ({"name": "Backup /logs/ + daily"}, "not a valid name", "The title may be any text."),
-        ({"config": "x"}, "no config 'x' in this workspace", "Create it first: POST …/configs."),
-        ({"payload_spec": "x"}, "no payload spec 'x' in this workspace", "POST …/payload-specs."),
+        ({"config": "x"}, "no config 'x' in this workspace", "Create the config first"),
+        ({"payload_spec": "x"}, "no payload spec 'x' in this workspace", "Create the payload spec first"),
     ],
 )
 def test_what_there_is_not_yet_is_said_so(

@@ -137,7 +137,7 @@ def test_a_patch_goes_from_one_kind_to_another(
 @pytest.mark.parametrize(
     ("body", "pointer", "hint"),
     [
-        (BIWEEKLY | {"anchor": "2026-03-16T09:00:30"}, "/anchor", "write 2026-03-16T09:00:00"),
+        (BIWEEKLY | {"anchor": "2026-03-16T09:00:30"}, "/anchor", "Write 2026-03-16T09:00:00"),
         (BIWEEKLY | {"anchor": "2026-02-30T09:00:00"}, "/anchor", "RFC 3339"),
         (BIWEEKLY | {"anchor": "1903-01-01T09:00:00"}, "/anchor", "1970 to 2999"),
         (BIWEEKLY | {"anchor": "2026-03-16 09:00:00"}, "/anchor", "Write 2026-03-16T09:00:00 and a timezone"),
@@ -188,7 +188,7 @@ def test_what_cannot_be_counted_is_refused_and_nothing_is_written(
 @pytest.mark.parametrize(
     ("first", "changes", "pointer", "hint"),
     [
-        (REAL, {"every": "1mo"}, "/anchor", "write the anchor without an offset, 2026-03-16T08:00:00"),
+        (REAL, {"every": "1mo"}, "/anchor", "Write the anchor without an offset, 2026-03-16T08:00:00"),
         (BIWEEKLY, {"every": "36h"}, "/every", "give the anchor an offset"),
         (WEEKLY, {"anchor": "2026-03-16T09:00:00"}, "/anchor", "give an interval in every"),
         (WEEKLY, {"anchor": "2026-03-16T09:00:00Z"}, "/anchor", "give an interval in every"),
@@ -267,7 +267,9 @@ def test_previews_and_kronos_next_show_what_clock_changes_do(api: httpx.Client, 
     assert shown["skipped"] == [
         {"at": "2026-03-29T01:00:00Z", "local": "2026-03-29T02:30:00", "dst": "skipped", "reason": None}
     ]
-    assert shown["lints"][0] == "02:30 on 2026-03-29 does not exist in Europe/Berlin: skipped (dst_gap SKIP)"
+    assert shown["lints"][0] == (
+        "02:30 on 2026-03-29 does not exist in Europe/Berlin, as clocks go forward: the run is skipped (dst_gap SKIP)"
+    )
     assert printed.stdout.splitlines() == [
         "Every 2 weeks on Monday at 09:00, counted from 2026-03-16",
         "Mon 2026-03-30 09:00 +02:00  2026-03-30 07:00 UTC",

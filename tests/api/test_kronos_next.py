@@ -39,10 +39,13 @@ def test_kronos_next_prints_runs_and_skipped_ticks_in_order(shared_api: Api) -> 
         "Sun 2026-03-29 03:00 +02:00  2026-03-29 01:00 UTC",
         "Sun 2026-03-29 03:30 +02:00  2026-03-29 01:30 UTC",
         "Mon 2026-03-30 02:00 +02:00  2026-03-30 00:00 UTC",
-        "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-        "note: 02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin: runs the first time only (dst_overlap "
+        "note: 02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin, "
+        "as clocks go forward: the runs are skipped (dst_gap SKIP)",
+        "note: 02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin, "
+        "as clocks go back: it runs the first time only (dst_overlap "
         "FIRST)",
-        "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin: skipped (dst_gap SKIP)",
+        "note: 02:00 and 02:30 on 2027-03-28 do not exist in Europe/Berlin, "
+        "as clocks go forward: the runs are skipped (dst_gap SKIP)",
     ]
 
 
@@ -127,7 +130,7 @@ def test_kronos_next_as_json_is_the_preview(shared_api: Api, api: httpx.Client) 
 @pytest.mark.parametrize(
     ("arguments", "message", "hint"),
     [
-        (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "write five fields"),
+        (["0 9 * *"], 'EXPR: cron text: "0 9 * *" has 4 fields, not five', "Write five fields"),
         (["0 9 * * *", "--tz", "Mars/Olympus"], '--tz: there is no time zone "Mars/Olympus"', "Europe/Berlin"),
         (
             ["0 9 * * *", "--after", "tomorrow"],

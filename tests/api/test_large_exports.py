@@ -2,6 +2,7 @@
 session while its reader is slow.
 """
 
+import re
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,32 @@ def test_who_reads_slowly_holds_no_session(
     assert b'"alert_rules":[]}' in rest
     made = {"name": "config-9", "values": {"text": _TEXT}}
     client.post(f"/v1/workspaces/{large}/configs", json=made).raise_for_status()
+
+
+def test_a_job_that_is_renamed_meanwhile_comes_once_under_the_name_it_had(
+    client: httpx.Client, slow: socket.socket, large: str
+) -> None:
+    """Pages were read by name: a job that was given another name was missed, and one that was given a name further
+    down the list came twice, in place of the job that had it."""
+    jobs = f"/v1/workspaces/{large}/jobs"
+
+    def rename(*pairs: tuple[str, str]) -> None:
+        for old, new in pairs:
+            client.patch(f"{jobs}/{old}", json={"name": new}).raise_for_status()
+
+    rename(("job-3", "another"), ("job-1", "spare"), ("job-2", "job-1"), ("spare", "job-2"))
+    client.patch(f"{jobs}/job-4", json={"input": {"n": 40}}).raise_for_status()
+    client.delete(f"{jobs}/job-5").raise_for_status()
+    try:
+        rest = _rest(slow)
+    finally:
+        rename(("another", "job-3"), ("job-1", "spare"), ("job-2", "job-1"), ("spare", "job-2"))
+        client.patch(f"{jobs}/job-4", json={"input": {"n": 4}}).raise_for_status()
+        again = {"name": "job-5", "endpoint": "e-1", "trigger": "CRON", "cron": "0 9 * * 1", "input": {"n": 5}}
+        client.post(jobs, json=again).raise_for_status()
+    written = re.findall(rb'"name":"(job-\d|another|spare)"[^{}]*"input":{"n":(\d+)}', rest)
+    expected = [(n, 40 if n == 4 else n) for n in range(10) if n != 5]
+    assert written == [(b"job-%d" % n, b"%d" % value) for n, value in expected]
 
 
 def test_who_goes_away_leaves_nothing_behind(

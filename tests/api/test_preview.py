@@ -30,9 +30,12 @@ def test_a_preview_shows_a_shifted_run_in_the_zone(api: httpx.Client) -> None:
         ],
         "skipped": [],
         "lints": [
-            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-            "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
-            "02:30 on 2027-03-28 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
+            "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+            "as clocks go forward: the run moves to 03:00 (dst_gap SHIFT)",
+            "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+            "as clocks go back: it runs the first time only (dst_overlap FIRST)",
+            "02:30 on 2027-03-28 does not exist in Europe/Berlin, "
+            "as clocks go forward: the run moves to 03:00 (dst_gap SHIFT)",
         ],
     }
 
@@ -206,7 +209,9 @@ def test_a_jobs_next_runs_stay_within_its_window(api: httpx.Client, workspace: s
     # 30 March 2127 is a Sunday, the last one of its month.
     assert [run["local"] for run in shown["next_runs"]] == ["2127-03-29T02:30:00+01:00", "2127-03-31T02:30:00+02:00"]
     assert [tick["local"] for tick in shown["skipped"]] == ["2127-03-30T02:30:00"]
-    assert shown["lints"] == ["02:30 on 2127-03-30 does not exist in Europe/Berlin: skipped (dst_gap SKIP)"]
+    assert shown["lints"] == [
+        "02:30 on 2127-03-30 does not exist in Europe/Berlin, as clocks go forward: the run is skipped (dst_gap SKIP)"
+    ]
 
 
 def test_a_job_has_no_more_next_runs_than_runs_left(api: httpx.Client, workspace: str) -> None:

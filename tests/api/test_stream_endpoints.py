@@ -6,7 +6,11 @@ import httpx
 import pytest
 
 from api_answers import problem_of
+from kronos.api.endpoint_specs import KafkaSpec, RedisStreamSpec
+from kronos.api.spec_checks import spec_checks
 from kronos.delivery import drivers
+from kronos.delivery.egress import EgressPolicy
+from kronos.delivery.refused import Refused
 
 REDIS: dict[str, Any] = {
     "name": "stream",
@@ -98,6 +102,47 @@ def test_what_cannot_be_delivered_to_is_refused_with_its_place(api: httpx.Client
     assert all(each["detail"] and each["hint"] for each in problem["errors"])
     assert "secret" not in " ".join(each["detail"] for each in problem["errors"])
     assert api.get(f"{path}/{body['name']}").status_code == 404
+
+
+CODES: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "plain_secret": (
+        _with(REDIS, password="pw"),
+        "/spec/password",
+        "a password or key would be readable in the endpoint",
+        "Store it as a secret and write {{secret.NAME}}.",
+    ),
+    "tls_half": (
+        _with(KAFKA, tls={"client_key": "{{secret.key}}"}),
+        "/spec/tls",
+        "client certificate and key must be given together",
+        "Give both or neither.",
+    ),
+    "tls_scheme": (
+        _with(REDIS, tls={}),
+        "/spec/tls",
+        "tls requires a rediss:// URL",
+        "Write rediss://, or omit tls.",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_what_protects_an_endpoint_is_given_whole_and_what_is_secret_as_a_secret(
+    api: httpx.Client, workspace: str, code: str
+) -> None:
+    """The code is in the check's refusal, the problem has its words."""
+    body, pointer, detail, hint = CODES[code]
+    (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=body))["errors"]
+    assert fault == {"pointer": pointer, "detail": detail, "hint": hint}
+    kinds: dict[str, type[RedisStreamSpec | KafkaSpec]] = {"REDIS_STREAM": RedisStreamSpec, "KAFKA": KafkaSpec}
+    spec = kinds[body["type"]].model_validate(body["spec"])
+    refused = []
+    for at, check in spec_checks(spec, EgressPolicy()):
+        try:
+            check()
+        except Refused as error:
+            refused.append((error.code, at))
+    assert refused == [(code, pointer)]
 
 
 def test_a_type_that_is_none_is_named_with_those_there_are(api: httpx.Client, workspace: str) -> None:

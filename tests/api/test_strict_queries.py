@@ -80,7 +80,25 @@ def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: h
             params={"zzzz": "1"},
         )
         (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]
-        expected = f"Known fields: {', '.join(sorted(known))}." if known else "Remove it: there are no fields here."
-        assert (answer.status_code, fault["hint"]) == (400, expected), path
+        expected = (
+            f"Known parameters: {', '.join(sorted(known))}." if known else "Remove it: there are no parameters here."
+        )
+        assert (answer.status_code, fault["detail"], fault["hint"]) == (400, "unknown parameter", expected), path
         asked += 1
     assert asked > 15
+
+
+def test_what_is_wrong_with_a_parameter_is_said_of_a_parameter(api: httpx.Client, workspace: str) -> None:
+    """A body has fields, a query string parameters."""
+    at = f"/v1/workspaces/{workspace}"
+    missing = problem_of(api.get(f"{at}/load/minute"))
+    assert (missing["errors"][0]["pointer"], missing["errors"][0]["detail"]) == ("/at", "this parameter is required")
+    wrong = problem_of(api.get(f"{at}/events", params={"types": "jobs"}))
+    near = problem_of(api.get(f"{at}/jobs", params={"limti": "5"}))
+    assert (near["detail"], near["errors"][0]["hint"]) == (
+        "query parameter /limti: unknown parameter",
+        "Did you mean limit?",
+    )
+    for problem in (missing, wrong, near):
+        assert problem["detail"].startswith("query parameter /"), problem
+        assert "field" not in str(problem), problem

@@ -312,7 +312,7 @@ def test_nothing_in_it_is_changed_until_it_goes_on(scene: Scene, shared_superuse
     for write, body in REFUSED.items():
         problem = problem_of(call(write, body))
         assert (problem["status"], problem["code"]) == (409, "workspace_suspended"), write
-        assert problem["errors"][0]["hint"].startswith("PATCH the workspace"), write
+        assert problem["errors"][0]["hint"].startswith("Resume the workspace"), write
     assert snapshot(shared_superuser) == before
     turned(scene, "ACTIVE")
     now = scene.client.get(f"{scene.jobs}/job").json()

@@ -1,8 +1,11 @@
 """kronos doctor: each fault that occurs in operation is found by its own check, named, and gone after its remedy."""
 
 import re
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,8 +16,9 @@ from cli.examined import Examine, failing
 from conftest import await_condition
 from doctor_looks import broken, look_at
 from factory import add_endpoint, add_executions
+from killing import signalled
 from kronos import sql
-from kronos.doctor import server
+from kronos.doctor import server, signs
 from kronos.doctor.checks import CHECKS
 from kronos.doctor.finding import Finding
 from sql_factory import value
@@ -207,7 +211,44 @@ def test_who_keeps_others_waiting_is_named(superuser: psycopg.Connection, look: 
         waits.result()
     assert broken(found) >= {"transactions", "locks"}
     assert "for kronos.zones" in found["locks"].detail
-    assert re.search("report of postgres, process [0-9]+, began ", found["transactions"].detail)
+    assert re.search("report of postgres, process [0-9]+, idle in transaction, began ", found["transactions"].detail)
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["others wait", "others skip it"])
+def test_a_session_that_is_stopped_is_named_with_the_one_thing_that_ends_it(
+    superuser: psycopg.Connection, look: Look, monkeypatch: Any, waits: bool
+) -> None:
+    """Those who wait for it give up within seconds, so none waits for long, and PostgreSQL cannot end it: a stopped
+    process keeps no time limit and reads no signal."""
+    monkeypatch.setattr(server, "_WAITING_SECONDS", 0.0)
+    monkeypatch.setattr(signs, "STUCK", timedelta(0))
+    assert {"blockers", "stuck sessions"}.isdisjoint(broken(look()))
+    with (
+        closing(
+            psycopg.connect(
+                superuser.info.dsn, password=superuser.info.password, application_name="kronos-worker-claim"
+            )
+        ) as stopped,
+        psycopg.connect(superuser.info.dsn, password=superuser.info.password, autocommit=True) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        stopped.execute("lock table kronos.zones in access exclusive mode")
+        pid = stopped.info.backend_pid
+        assert signalled(pid, signal.SIGSTOP)
+        try:
+            waiting = threads.submit(other.execute, "select from kronos.zones") if waits else None
+            found = _once(look, "blockers" if waits else "stuck sessions", f"process {pid}, idle in transaction")
+            assert other.info.backend_pid != pid
+            superuser.execute("select pg_terminate_backend(%s)", [pid])
+            still = look()
+        finally:
+            signalled(pid, signal.SIGCONT)
+        if waiting is not None:
+            waiting.result()
+    assert ("blockers" in broken(found), "stuck sessions" in broken(found)) == (waits, True)
+    assert f"kill -CONT {pid}" in (still["stuck sessions"].fix or ""), "it is there although it was to be ended"
+    if waits:
+        assert found["blockers"].detail.startswith("1 session waits for kronos-worker-claim of postgres, process ")
 
 
 def _once(look: Look, check: str, what: str) -> dict[str, Finding]:

@@ -73,7 +73,7 @@ def test_a_role_that_cannot_log_in_is_refused_with_what_to_name(
     superuser.execute(f"alter role {clerk} nologin")
     refused = run("grant-sql", slug, clerk)
     assert (refused.exit_code, f"role {clerk} cannot log in" in refused.stderr) == (1, True)
-    assert f"hint: name the members of {clerk} that can log in" in refused.stderr
+    assert f"hint: Name the members of {clerk} that can log in" in refused.stderr
 
 
 @pytest.mark.parametrize(("of", "told"), [("no-such-workspace", "no-such-workspace"), (None, "no_such_role")])

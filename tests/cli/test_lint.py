@@ -53,7 +53,7 @@ def test_people_read_a_line_for_each_with_its_hint(kronos: Kronos) -> None:
     ended = kronos("lint", "61 * * * *")
     first, hint = ended.stdout.splitlines()
     assert first.startswith("error    61 * * * *: ")
-    assert hint == "         write a number from 0 to 59"
+    assert hint == "         Write a number from 0 to 59."
 
 
 def test_a_file_has_a_schedule_a_line(kronos: Kronos, tmp_path: Path) -> None:

@@ -80,4 +80,4 @@ def test_a_decision_is_its_fields(kronos: Kronos) -> None:
 
 def test_lints_are_rows(kronos: Kronos) -> None:
     rows = [line.split("\t") for line in kronos("lint", "61 * * * *", "--plain").stdout.splitlines()]
-    assert [(row[0], row[1], row[4]) for row in rows] == [("error", "61 * * * *", "write a number from 0 to 59")]
+    assert [(row[0], row[1], row[4]) for row in rows] == [("error", "61 * * * *", "Write a number from 0 to 59.")]

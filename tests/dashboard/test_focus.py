@@ -1,9 +1,11 @@
 """Keyboard users: the focus is visible, and stays on the same element after each change of the page."""
 
+import re
+
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, Page, expect
 
 from dashboard.browser import Watched
 from dashboard.furniture import Furniture
@@ -49,6 +51,100 @@ def test_a_row_that_comes_first_does_not_move_the_focus_to_another_run(
     expect(browser.locator(f"main tbody a[href$='{newest}']").last).to_be_visible()
     assert before.endswith(str(first[0]))
     assert browser.evaluate(focused) == before
+
+
+def _tab_to(browser: Page, wanted: Locator, *, key: str = "Tab") -> None:
+    """Press a key until the focus is where it is wanted. Each stop on the way is seen."""
+    expect(wanted).to_have_count(1)
+    for _ in range(_MOST):
+        browser.keyboard.press(key)
+        found = browser.evaluate(_FOCUSED)
+        assert found is None or found[1], found
+        if wanted.evaluate("each => each === document.activeElement"):
+            return
+    pytest.fail(f"{_MOST} presses of {key} do not lead to it")
+
+
+def _skip_to_content(browser: Page) -> None:
+    """The first stop of each page leads past its menu."""
+    browser.keyboard.press("Tab")
+    expect(browser.get_by_role("link", name="Skip to content")).to_be_focused()
+    browser.keyboard.press("Enter")
+
+
+def test_jobs_are_paused_and_cancelled_by_keys_alone(page: Watched, api: httpx.Client, workspace: str) -> None:
+    for name in ("first", "second", "third"):
+        body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": name}
+        api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
+    browser = page.page
+
+    def status_of(*names: str) -> list[str]:
+        return [api.get(f"/v1/workspaces/{workspace}/jobs/{name}").json()["status"] for name in names]
+
+    page.go(f"/w/{workspace}/jobs")
+    _skip_to_content(browser)
+    _tab_to(browser, browser.get_by_label("first", exact=True))
+    browser.keyboard.press("Space")
+    _tab_to(browser, browser.get_by_role("button", name="Pause…"), key="Shift+Tab")
+    browser.keyboard.press("Enter")
+    expect(browser.get_by_role("heading", name="Pause 1 job?")).to_be_visible()
+    _skip_to_content(browser)
+    _tab_to(browser, browser.get_by_label("Note"))
+    browser.keyboard.type("stocktaking")
+    _tab_to(browser, browser.get_by_role("button", name="Pause 1 job"))
+    browser.keyboard.press("Enter")
+    expect(browser.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    assert status_of("first", "second", "third") == ["PAUSED", "ACTIVE", "ACTIVE"]
+
+    _skip_to_content(browser)
+    _tab_to(browser, browser.get_by_label("All on this page"))
+    browser.keyboard.press("Space")
+    _tab_to(browser, browser.get_by_role("button", name="Cancel…"))
+    browser.keyboard.press("Enter")
+    expect(browser.get_by_role("heading", name="Cancel 3 jobs?")).to_be_visible()
+    _tab_to(browser, browser.get_by_role("link", name="Back", exact=True))
+    browser.keyboard.press("Shift+Tab")
+    expect(browser.get_by_role("button", name="Cancel 3 jobs")).to_be_focused()
+    browser.keyboard.press("Space")
+    expect(browser.get_by_role("heading", name="Jobs", exact=True)).to_be_visible()
+    assert status_of("first", "second", "third") == ["RETIRED", "RETIRED", "RETIRED"]
+    assert page.wrong == []
+
+
+def test_dead_letters_are_redriven_and_a_workspace_deleted_by_keys_alone(
+    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str
+) -> None:
+    body = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "books"}
+    api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
+    letter = ended(shared_superuser, workspace, "books", nth=0)
+    browser = page.page
+    page.go(f"/w/{workspace}/dead-letters/redrive")
+    _skip_to_content(browser)
+    _tab_to(browser, browser.get_by_label("Limit per second"))
+    browser.keyboard.type("none")
+    _tab_to(browser, browser.get_by_role("button", name="Redrive 1"))
+    browser.keyboard.press("Enter")
+    expect(browser.locator("main [aria-invalid=true]")).to_be_focused()
+    browser.keyboard.press("Control+A")
+    browser.keyboard.type("5")
+    browser.keyboard.press("Enter")
+    expect(browser).to_have_url(re.compile("/operations/"))
+    assert str(letter) in api.get(f"/v1/workspaces/{workspace}/dead-letters").text
+
+    page.go(f"/w/{workspace}/delete")
+    _skip_to_content(browser)
+    _tab_to(browser, browser.get_by_label(f"Type {workspace} to confirm"))
+    browser.keyboard.type("another")
+    browser.keyboard.press("Enter")
+    expect(browser.get_by_role("button", name="Delete permanently")).to_be_disabled()
+    assert api.get(f"/v1/workspaces/{workspace}").status_code == 200
+    browser.keyboard.press("Control+A")
+    browser.keyboard.type(workspace)
+    _tab_to(browser, browser.get_by_role("button", name="Delete permanently"))
+    browser.keyboard.press("Enter")
+    expect(browser.get_by_role("heading", name=re.compile("delet", re.IGNORECASE))).to_be_visible()
+    assert api.get(f"/v1/workspaces/{workspace}").status_code == 404
+    assert page.wrong == []
 
 
 def test_a_menu_that_is_left_by_escape_gives_the_focus_back(page: Watched, furnished: Furniture) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 from lxml import html
 from playwright.sync_api import Page, Route, expect
 
@@ -118,8 +119,9 @@ def test_a_page_that_is_paused_asks_nothing_when_one_comes_back_to_it_either(
     expect(browser.get_by_role("link", name="third")).to_be_visible()
 
 
+@pytest.mark.parametrize("script", ["kronos", "forms"])
 def test_a_page_of_the_release_before_loads_itself_again_unless_something_is_typed(
-    page: Watched, api: httpx.Client, workspace: str
+    page: Watched, api: httpx.Client, workspace: str, script: str
 ) -> None:
     make(api, workspace, name="first")
     browser = opened(page, f"/w/{workspace}/jobs/first")
@@ -128,7 +130,7 @@ def test_a_page_of_the_release_before_loads_itself_again_unless_something_is_typ
         if "hx-request" not in route.request.headers:
             return route.continue_()
         answer = route.fetch()
-        return route.fulfill(response=answer, body=re.sub(r"/static/[^/]+/kronos\.js", "/x.js", answer.text()))
+        return route.fulfill(response=answer, body=re.sub(rf"/static/[^/]+/{script}\.js", "/x.js", answer.text()))
 
     browser.route(f"**/w/{workspace}/jobs/first", upgraded)
     browser.evaluate("window.isOld = true")

@@ -274,7 +274,7 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
     primary, replica = nodes
     synchronous(primary)
     with instance.load().running() as load:
-        load.await_more(60, "before the fail-over")
+        load.await_more(60, "before the failover")
         with primary.connected() as connection:
             ticking = overdue_jobs(connection, instance, 3)
         primary.kill()
@@ -282,7 +282,7 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
         ready = instance.client.get("/readyz")
         assert (ready.status_code, "Retry-After" in ready.headers) == (503, True), ready.text
         replica.promote()
-        load.await_more(60, "after the fail-over")
+        load.await_more(60, "after the failover")
     assert {(each.status_code, "Retry-After" in each.headers) for each in load.refusals} == {(503, True)}
     with replica.connected() as connection:
         await_condition(
@@ -392,6 +392,6 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
         assert lost.acknowledged[key] != job, "its key is lost as well: it is created again, under another id"
     with capsys.disabled():
         sys.stdout.write(
-            f"\nasynchronous fail-over: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
+            f"\nasynchronous failover: {len(lost.acknowledged)} acknowledged after the replica's last record, {gone} "
             f"of them gone, {len(instance.sink.keys) - lost_from} requests since, {len(fired)} ticks twice\n"
         )

@@ -276,15 +276,19 @@ def test_it_is_said_in_words(shared: Connection, every: str, anchor: str, words:
         (
             Interval("1w", "2026-03-15T02:30"),
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                "as clocks go forward: the run moves to 03:00 (dst_gap SHIFT)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+                "as clocks go back: it runs the first time only (dst_overlap FIRST)",
             ],
         ),
         (
             Interval("1w", "2026-03-15T02:30", gap="SHIFT_BY_GAP", overlap="BOTH"),
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30 (dst_gap SHIFT_BY_GAP)",
-                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                "as clocks go forward: the run moves by 1 hour, to 03:30 (dst_gap SHIFT_BY_GAP)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+                "as clocks go back: it runs both times (dst_overlap BOTH)",
             ],
         ),
         (Interval("2w", "2026-03-22T02:30"), []),  # neither Sunday is one of the ticks

@@ -3,6 +3,7 @@ only.
 """
 
 import json
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -237,7 +238,8 @@ def test_what_is_wrong_is_said_of_the_job_and_the_field_and_nothing_is_made(
     error = refused(app, sound, bad, sound)
     told = f"jobs[1]{'' if message.startswith(':') else '.'}{message}"
     assert str(error).startswith(told), str(error)
-    assert (error.diag.column_name, bool(error.diag.message_hint)) == (field, True)
+    assert error.diag.column_name == field
+    assert re.fullmatch(r"[A-Z].*\.", error.diag.message_hint or ""), error.diag.message_hint
     assert error.sqlstate in ("KR025", "KR012")
     assert count(shared, app) == 0
 

@@ -47,7 +47,7 @@ _RAISED: dict[str, Raised] = {
         statement=_WITH_SECRETS,
         secrets=("token",),
         message="the secret token does not exist in this workspace",
-        hint="PUT the secret first.",
+        hint="Store the secret first.",
         column="secrets",
         pointer="/spec",
         becomes=errors.Unprocessable,
@@ -57,7 +57,7 @@ _RAISED: dict[str, Raised] = {
         secrets=("token",),
         signing=("token",),
         message="the secret token does not exist in this workspace",
-        hint="A signing key is whsec_ or whsk_ and then base64: PUT it first.",
+        hint="A signing key is whsec_ or whsk_ and then base64: store one first.",
         column="signing_secrets",
         pointer="/signing_secrets",
         becomes=errors.Unprocessable,
@@ -67,7 +67,7 @@ _RAISED: dict[str, Raised] = {
         secrets=("plain",),
         signing=("plain",),
         message="the secret plain is not a signing key",
-        hint="A signing key is whsec_ or whsk_ and then base64: PUT it first.",
+        hint="A signing key is whsec_ or whsk_ and then base64: store one first.",
         column="signing_secrets",
         pointer="/signing_secrets",
         becomes=errors.Unprocessable,
@@ -75,13 +75,13 @@ _RAISED: dict[str, Raised] = {
     "KR024 workspace": Raised(
         statement="select kronos.grant_sql('no-such-workspace', 'postgres')",
         message="no workspace no-such-workspace",
-        hint="see kronos workspace ls",
+        hint="List the workspaces: `kronos workspace ls`.",
         becomes=errors.SqlGrantRefused,
     ),
     "KR024 role": Raised(
         statement="select kronos.grant_sql('kronos-system', 'no such role')",
         message="role no such role does not exist",
-        hint='create it first: create role "no such role" login',
+        hint='Create it first: `create role "no such role" login`.',
         becomes=errors.SqlGrantRefused,
     ),
     "KR042 suspended": Raised(
@@ -249,4 +249,4 @@ def test_a_malformed_schedule_is_a_conflict_that_says_how_to_mend_it(shared: Con
         became = database_errors.from_database(_rejected(shared, asked, {"job_id": job_id}))
     assert (type(became), became.code, became.status) == (errors.Conflict, "job_malformed", 409)
     assert "the job's schedule is malformed: " in became.detail
-    assert "PATCH the job to create a valid version" in became.detail
+    assert "change the job to create a valid version" in became.detail

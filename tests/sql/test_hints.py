@@ -20,16 +20,18 @@ FIELDS = ["minute", "hour", "day of month", "month", "weekday"]
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
 # Hints that explain the syntax in general, without a text to write instead.
 GENERAL = re.compile(
-    "write a (number|step) from|write one of |.*write numbers? from|.*write a number from|write names of three letters"
-    "|write \\*, a number from"
-    "|write # between|write five fields|write @hourly, @daily|use only printable|write one step only|shorten"
-    "|remove the comma"
-    '|.*write "every" instead of cron|.*belongs? in |\\$, the last|W follows one|L, the last|the zone has|a '
+    "Write a (number|step) from|Write one of |.*write numbers? from|.*write a number from|Write names of three letters"
+    "|Write \\*, a number from"
+    "|Write # between|Write five fields|Write @hourly, @daily|Use only printable|Write one step only|Shorten"
+    "|Remove the comma"
+    '|.*write "every" instead of cron|.*belongs? in |\\$, the last|W follows one|L, the last|The zone has|A '
     "schedule names times"
 )
 ADVICE = re.compile(
-    r"write (?:its first value, )?(.+?)(?=$|;|, | in place of| for | and nothing| in plain| instead of)"
+    r"[Ww]rite (?:its first value, )?(.+?)(?=\.?$|;|, | in place of| for | and nothing| in plain| instead of)"
 )
+# A hint is a sentence. What stands first may be a sign of the syntax: $ or #.
+SENTENCE = re.compile(r"[A-Z$#].*\.")
 
 # A text, and what it means in the program that it comes from: a cron text, or an interval.
 MEANT = [
@@ -199,16 +201,16 @@ def test_what_is_advised_first_means_what_was_meant(shared: Connection, text: st
 def test_a_zone_before_the_fields_is_sent_to_its_own(shared: Connection, prefix: str) -> None:
     refusal = hint_of(shared, f"{prefix} 0 9 * * 1")
     assert refusal
-    assert refusal[1] == 'write 0 9 * * 1, and set "timezone": "Asia/Tokyo"'
+    assert refusal[1] == 'Write 0 9 * * 1, and set "timezone": "Asia/Tokyo".'
     refusal = hint_of(shared, f"{prefix} 0 9 * *")
     assert refusal
-    assert refusal[1] == 'the zone has its own field, as in "timezone": "Asia/Tokyo"'
+    assert refusal[1] == 'The zone has its own field, as in "timezone": "Asia/Tokyo".'
 
 
 def test_a_zone_that_is_none_is_not_repeated(shared: Connection) -> None:
     refusal = hint_of(shared, "CRON_TZ=Mars/Olympus 0 9 * * 1")
     assert refusal
-    assert refusal[1] == 'write 0 9 * * 1, and set the zone, as in "timezone": "Europe/Berlin"'
+    assert refusal[1] == 'Write 0 9 * * 1, and set the zone, as in "timezone": "Europe/Berlin".'
 
 
 @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ def test_months_are_sent_to_the_calendars_intervals(shared: Connection, text: st
 def test_no_other_unit_is_shown_beside_a_number_of_seconds(shared: Connection, text: str) -> None:
     refusal = hint_of(shared, text)
     assert refusal
-    assert refusal[1].startswith("an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on")
+    assert refusal[1].startswith("An interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on")
     assert "90m" not in refusal[1]
 
 
@@ -250,7 +252,7 @@ def test_seconds_are_advised_where_pg_cron_has_them(shared: Connection, text: st
         assert seconds(shared, every) == int(every[:-1])
     with pg_cron(shared, "1.4"):
         refusal = hint_of_failed(shared, text)
-    assert "intervals in seconds need pg_cron 1.5" in refusal
+    assert "Intervals in seconds need pg_cron 1.5" in refusal
     assert 'write "every": "1m"' in refusal or "write * * * * *" in refusal
 
 
@@ -265,7 +267,7 @@ def test_where_sunday_may_be_1_names_are_advised(shared: Connection) -> None:
     for text in ("0 0 9 ? * 2", "0 9 ? * 2 *", "0 0 9 ? * 2 2027"):
         refusal = hint_of(shared, text)
         assert refusal
-        assert refusal[1].endswith("if 1 is Sunday, as in Quartz, use names for weekdays: sun, mon"), text
+        assert refusal[1].endswith("if 1 is Sunday, as in Quartz, use names for weekdays: sun, mon."), text
     for text in ("0 0 9 ? * MON", "0 0 9 * * 2", "0 9 * * ? 2027"):
         refusal = hint_of(shared, text)
         assert refusal
@@ -280,7 +282,7 @@ def followed(connection: Connection, text: str) -> int:
     if refusal is None:
         return 0
     message, hint = refusal
-    assert hint, text
+    assert SENTENCE.fullmatch(hint), (text, hint)
     if GENERAL.match(hint):
         return 0
     count = 0

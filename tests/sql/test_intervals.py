@@ -55,42 +55,42 @@ def test_an_interval_is_whole_minutes(shared: Connection, every: str, seconds: i
     [
         ("", '""', "numbers with a unit"),
         ("90", '"90"', "90s, 90m, 90h or 90d"),
-        ("90 m", '"90 m"', "write 90m"),
-        ("1h 30m", '"1h 30m"', "write 1h30m"),
+        ("90 m", '"90 m"', "Write 90m"),
+        ("1h 30m", '"1h 30m"', "Write 1h30m"),
         ("90M", '"90M"', "write 90m for minutes, 90mo for months"),
         ("30m1h", '"30m1h"', "largest first"),
         ("1h1h", '"1h1h"', "each unit once"),
         ("1.5h", '"1.5h"', "whole numbers"),
         ("-5m", '"-5m"', "numbers with a unit"),
-        ("PT5M", '"PT5M"', "write 5m"),
-        ("every 5m", '"every 5m"', "write 5m"),
-        ("5min", '"5min"', "write 5m"),
-        ("5m\n", "is not an interval", "write 5m"),
-        ("1 Hour", '"1 Hour"', "write 1h"),
-        ("2 hours and 30 minutes", '"2 hours and 30 minutes"', "write 2h30m"),
-        ("3 days", '"3 days"', "write 3d"),
-        ("1week", '"1week"', "write 1w"),
-        ("P1DT12H", '"P1DT12H"', "write 1d12h"),
-        ("P1M", '"P1M"', "write 1mo"),
+        ("PT5M", '"PT5M"', "Write 5m"),
+        ("every 5m", '"every 5m"', "Write 5m"),
+        ("5min", '"5min"', "Write 5m"),
+        ("5m\n", "is not an interval", "Write 5m"),
+        ("1 Hour", '"1 Hour"', "Write 1h"),
+        ("2 hours and 30 minutes", '"2 hours and 30 minutes"', "Write 2h30m"),
+        ("3 days", '"3 days"', "Write 3d"),
+        ("1week", '"1week"', "Write 1w"),
+        ("P1DT12H", '"P1DT12H"', "Write 1d12h"),
+        ("P1M", '"P1M"', "Write 1mo"),
         ("1M", '"1M"', "write 1m for minutes, 1mo for months"),
-        ("500M", '"500M"', "write 500m: units are lower case"),
-        ("every hour", '"every hour"', "write 1h"),
-        ("90S", '"90S"', "write whole minutes"),
-        ("30 seconds", '"30 seconds"', "write whole minutes"),
+        ("500M", '"500M"', "Write 500m: units are lower case"),
+        ("every hour", '"every hour"', "Write 1h"),
+        ("90S", '"90S"', "Write whole minutes"),
+        ("30 seconds", '"30 seconds"', "Write whole minutes"),
         ("20 years", '"20 years"', "numbers with a unit"),
         ("P", '"P"', "numbers with a unit"),
         ("\u0665m", "is not an interval", "numbers with a unit"),
         ("1y", '"1y"', "y, mo, w, d, h, m, s"),
-        ("0m", '"0m"', "write 1m"),
-        ("0s", '"0s"', "write 1m"),
+        ("0m", '"0m"', "Write 1m"),
+        ("0s", '"0s"', "Write 1m"),
         ("367d", '"367d"', "cron text"),
         ("366d1m", '"366d1m"', "cron text"),
         ("99999999999d", '"99999999999d"', "cron text"),
         ("9" * 49 + "w", "366 days", "cron text"),
         ("9" * 5000 + "w", "is not an interval", "numbers with a unit"),
-        ("61s", '"61s"', "write 1m or 2m"),
-        ("90s", '"90s"', "write 1m or 2m"),
-        ("1h30s", '"1h30s"', "write 60m or 61m"),
+        ("61s", '"61s"', "Write 1m or 2m"),
+        ("90s", '"90s"', "Write 1m or 2m"),
+        ("1h30s", '"1h30s"', "Write 60m or 61m"),
     ],
 )
 def test_any_other_text_is_refused_with_a_better_one(shared: Connection, every: str, named: str, hint: str) -> None:
@@ -104,11 +104,11 @@ def test_any_other_text_is_refused_with_a_better_one(shared: Connection, every: 
 @pytest.mark.parametrize(
     ("anchor", "hint"),
     [
-        ("2026-01-01 00:00:01+00", "write 2026-01-01T00:00:00Z"),
-        ("2026-01-01 12:34:00.000001+00", "write 2026-01-01T12:34:00Z"),
-        ("infinity", "write an instant"),
-        ("-infinity", "write an instant"),
-        (None, "write an instant"),
+        ("2026-01-01 00:00:01+00", "Write 2026-01-01T00:00:00Z"),
+        ("2026-01-01 12:34:00.000001+00", "Write 2026-01-01T12:34:00Z"),
+        ("infinity", "Write an instant"),
+        ("-infinity", "Write an instant"),
+        (None, "Write an instant"),
     ],
 )
 def test_the_anchor_of_minutes_is_a_whole_minute(shared: Connection, anchor: str | None, hint: str) -> None:
@@ -135,7 +135,7 @@ def test_on_an_older_pg_cron_less_than_a_minute_is_refused(shared: Connection, v
         error = refusal(shared, "45s")
     assert "pg_cron 1.5" in (error.diag.message_primary or "")
     assert version in (error.diag.message_primary or "")
-    assert "write 1m" in (error.diag.message_hint or "")
+    assert "Write 1m" in (error.diag.message_hint or "")
 
 
 @pytest.mark.parametrize(

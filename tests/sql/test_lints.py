@@ -253,51 +253,63 @@ def test_a_schedule_that_is_over_says_so(shared: Connection) -> None:
         (
             "30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)",
-                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs the first time only (dst_overlap FIRST)",
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                "as clocks go forward: the run moves to 03:00 (dst_gap SHIFT)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+                "as clocks go back: it runs the first time only (dst_overlap FIRST)",
             ],
         ),
         (
             "30 2 * * *", "Europe/Berlin", "SKIP", "BOTH",
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: skipped (dst_gap SKIP)",
-                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times (dst_overlap BOTH)",
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                "as clocks go forward: the run is skipped (dst_gap SKIP)",
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+                "as clocks go back: it runs both times (dst_overlap BOTH)",
             ],
         ),
         (
             "30 */2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:30 on 2026-03-29 does not exist in Europe/Berlin: nothing runs instead, because an hour field "
+                "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                "as clocks go forward: nothing runs instead, because an hour field "
                 "that begins with * means real instants",
-                "02:30 on 2026-10-25 occurs twice in Europe/Berlin: runs both times, because an hour field that "
+                "02:30 on 2026-10-25 occurs twice in Europe/Berlin, "
+                "as clocks go back: it runs both times, because an hour field that "
                 "begins with * means real instants",
             ],
         ),
         (
             "0,30 2 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, merged into one run "
+                "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin, "
+                "as clocks go forward: the runs move to 03:00, merged into one run "
                 "(dst_gap SHIFT)",
-                "02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin: runs the first time only "
+                "02:00 and 02:30 on 2026-10-25 occur twice in Europe/Berlin, "
+                "as clocks go back: it runs the first time only "
                 "(dst_overlap FIRST)",
             ],
         ),
         (
             "*/15 2,3 * * *", "Europe/Berlin", "SHIFT", "FIRST",
             [
-                "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved to 03:00, "
+                "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin, "
+                "as clocks go forward: the runs move to 03:00, "
                 "merged with the run due at 03:00 (dst_gap SHIFT)",
-                "the 4 local times from 02:00 to 02:45 on 2026-10-25 occur twice in Europe/Berlin: runs the first "
+                "the 4 local times from 02:00 to 02:45 on 2026-10-25 occur twice in Europe/Berlin, "
+                "as clocks go back: it runs the first "
                 "time only "
                 "(dst_overlap FIRST)",
             ],
         ),
         # half an hour: forward at 02:00, and back at 02:00
         ("15 2 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
-            "02:15 on 2026-10-04 does not exist in Australia/Lord_Howe: moved to 02:30 (dst_gap SHIFT)",
+            "02:15 on 2026-10-04 does not exist in Australia/Lord_Howe, "
+            "as clocks go forward: the run moves to 02:30 (dst_gap SHIFT)",
         ]),
         ("45 1 * * *", "Australia/Lord_Howe", "SHIFT", "FIRST", [
-            "01:45 on 2026-04-05 occurs twice in Australia/Lord_Howe: runs the first time only (dst_overlap FIRST)",
+            "01:45 on 2026-04-05 occurs twice in Australia/Lord_Howe, "
+            "as clocks go back: it runs the first time only (dst_overlap FIRST)",
         ]),
         ("30 2 * * *", "Asia/Kolkata", "SHIFT", "FIRST", []),
     ],
@@ -311,7 +323,8 @@ def test_runs_that_clock_changes_touch_within_a_year_are_named(
 def test_clock_changes_after_the_end_are_not_named(shared: Connection) -> None:
     end = datetime(2026, 6, 1, tzinfo=UTC)
     assert lints(shared, "30 2 * * *", zone="Europe/Berlin", until=end) == [
-        "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved to 03:00 (dst_gap SHIFT)"
+        "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+        "as clocks go forward: the run moves to 03:00 (dst_gap SHIFT)"
     ]
 
 

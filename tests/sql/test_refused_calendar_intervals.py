@@ -22,7 +22,7 @@ def refusal(connection: Connection, every: str, **given: object) -> tuple[str, s
         ("36h", "hours, minutes and seconds are real time", "give the anchor an offset"),
         ("1d12h", "hours, minutes and seconds are real time", "give the anchor an offset"),
         ("90m", "hours, minutes and seconds are real time", "whole days, weeks, months or years"),
-        ("1mo12h", "hours, minutes and seconds are real time", "write whole years and months, as in 1y6mo"),
+        ("1mo12h", "hours, minutes and seconds are real time", "Write whole years and months, as in 1y6mo"),
         ("1mo2w", "mixes months and days", "weeks and days, as in 2w"),
         ("1y1d", "mixes months and days", "weeks and days, as in 2w"),
         ("0d", "not between one day and 366 days", "1d for every day"),
@@ -31,11 +31,11 @@ def refusal(connection: Connection, every: str, **given: object) -> tuple[str, s
         ("121mo", "one month and ten years", "at most 10y"),
         ("11y", "one month and ten years", "at most 10y"),
         ("1M", "is not an interval", "write 1m"),
-        ("1MO", "is not an interval", "write 1mo"),
-        ("1 mo", "is not an interval", "write 1mo"),
+        ("1MO", "is not an interval", "Write 1mo"),
+        ("1 mo", "is not an interval", "Write 1mo"),
         ("2d1w", "is not an interval", "largest first"),
-        ("1month", "is not an interval", "write 1mo"),
-        ("2 Years", "is not an interval", "write 2y"),
+        ("1month", "is not an interval", "Write 1mo"),
+        ("2 Years", "is not an interval", "Write 2y"),
         ("", "is not an interval", "numbers with a unit"),
         ("9" * 49 + "d", "not between one day", "months or years"),
         ("9" * 60 + "d", "is not an interval", "numbers with a unit"),
@@ -50,9 +50,9 @@ def test_what_no_wall_clock_counts_is_refused_with_a_better_one(
 
 def test_an_anchor_of_a_wall_clock_is_a_whole_minute_and_has_no_offset(shared: Connection) -> None:
     told, hint, column = refusal(shared, "2w", anchor="2026-12-07T09:00:30")
-    assert ("whole minute" in told, hint, column) == (True, "write 2026-12-07T09:00:00", "anchor")
+    assert ("whole minute" in told, hint, column) == (True, "Write 2026-12-07T09:00:00.", "anchor")
     told, hint, column = refusal(shared, "2w", anchor="infinity")
-    assert (hint, column) == ("write a local time, such as 2026-12-01T09:00:00", "anchor")
+    assert (hint, column) == ("Write a local time, such as 2026-12-01T09:00:00.", "anchor")
     with pytest.raises(psycopg.Error) as caught:
         shared.execute(
             "select kronos.read_schedule(null, '1mo', '2026-12-07T08:00Z', 'Europe/Berlin', 'SHIFT', 'FIRST')"

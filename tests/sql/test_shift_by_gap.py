@@ -85,46 +85,55 @@ def test_a_time_in_the_gap_moves_by_its_length(
 @pytest.mark.parametrize(
     ("cron", "zone", "after", "expected"),
     [
-        ("30 2 * * *", "Europe/Berlin", "2026-03-10", "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by "
+        ("30 2 * * *", "Europe/Berlin", "2026-03-10", "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+                                                      "as clocks go forward: the run moves by "
                                                       "1 hour, to 03:30"),
         (
             "0,30 2 * * *", "Europe/Berlin", "2026-03-10",
-            "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to 03:00 and 03:30",
+            "02:00 and 02:30 on 2026-03-29 do not exist in Europe/Berlin, "
+            "as clocks go forward: the runs move by 1 hour, to 03:00 and 03:30",
         ),
         (
             "30 2,3 * * *", "Europe/Berlin", "2026-03-10",
-            "02:30 on 2026-03-29 does not exist in Europe/Berlin: moved by 1 hour, to 03:30, merged with the run due "
+            "02:30 on 2026-03-29 does not exist in Europe/Berlin, "
+            "as clocks go forward: the run moves by 1 hour, to 03:30, merged with the run due "
             "then",
         ),
         (
             "*/15 2,3 * * *", "Europe/Berlin", "2026-03-10",
-            "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin: moved by 1 hour, to "
+            "the 4 local times from 02:00 to 02:45 on 2026-03-29 do not exist in Europe/Berlin, "
+            "as clocks go forward: the runs move by 1 hour, to "
             "03:00 through 03:45, "
             "merged with the runs due then",
         ),
         (
             "0,15 2 * * *", "Australia/Lord_Howe", "2026-09-10",
-            "02:00 and 02:15 on 2026-10-04 do not exist in Australia/Lord_Howe: moved by 30 minutes, to 02:30 and "
+            "02:00 and 02:15 on 2026-10-04 do not exist in Australia/Lord_Howe, "
+            "as clocks go forward: the runs move by 30 minutes, to 02:30 and "
             "02:45",
         ),
         (
             "0,30 1,2 * * *", "Antarctica/Troll", "2026-03-10",
-            "the 4 local times from 01:00 to 02:30 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, "
+            "the 4 local times from 01:00 to 02:30 on 2026-03-29 do not exist in Antarctica/Troll, "
+            "as clocks go forward: the runs move by 2 hours, "
             "to 03:00 through 04:30",
         ),
         (
             "0,30 2,4 * * *", "Antarctica/Troll", "2026-03-10",
-            "02:00 and 02:30 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, to 04:00 and 04:30, "
+            "02:00 and 02:30 on 2026-03-29 do not exist in Antarctica/Troll, "
+            "as clocks go forward: the runs move by 2 hours, to 04:00 and 04:30, "
             "merged with the runs due then",
         ),
         (
             "0 1,2,4 * * *", "Antarctica/Troll", "2026-03-10",
-            "01:00 and 02:00 on 2026-03-29 do not exist in Antarctica/Troll: moved by 2 hours, to 03:00 and 04:00, "
+            "01:00 and 02:00 on 2026-03-29 do not exist in Antarctica/Troll, "
+            "as clocks go forward: the runs move by 2 hours, to 03:00 and 04:00, "
             "1 of them merged with a run due then",
         ),
         (
             "0 9 30 12 *", "Pacific/Apia", "2011-12-10",
-            "09:00 on 2011-12-30 does not exist in Pacific/Apia: moved by 24 hours, to 2011-12-31 09:00",
+            "09:00 on 2011-12-30 does not exist in Pacific/Apia, "
+            "as clocks go forward: the run moves by 24 hours, to 2011-12-31 09:00",
         ),
     ],
 )  # fmt: skip

@@ -23,7 +23,7 @@ def test_a_role_without_a_workspace_cannot_call_and_one_that_lost_it_neither(
     shared.execute("delete from kronos.sql_grants where role_name = %s", [app.role])
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="has no workspace") as caught:
         app.enqueue(app.endpoint)
-    assert caught.value.diag.message_hint == f"kronos workspace grant-sql WORKSPACE {app.role}"
+    assert caught.value.diag.message_hint == f"Run `kronos workspace grant-sql WORKSPACE {app.role}`."
     assert sql_grants.grant(module_database_url, app.slug, app.role)
     assert sql_grants.revoke(module_database_url, app.slug, app.role)
     assert not sql_grants.revoke(module_database_url, app.slug, app.role)
@@ -130,7 +130,7 @@ def test_the_command_line_grants_lists_and_revokes(
     )
     assert f"{app.role}  {app.slug}\n" in kronos("ls-sql").stdout
     refused = kronos("grant-sql", app.slug, "nobody_here")
-    assert (refused.exit_code, "role nobody_here does not exist\nhint: create it first" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "role nobody_here does not exist\nhint: Create it first" in refused.stderr) == (1, True)
     app.enqueue(app.endpoint)
 
 

@@ -254,30 +254,30 @@ def test_a_zone_is_an_exact_iana_name(shared: Connection, needs_zone: Callable[[
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("utc", "write UTC"),
-        ("europe/berlin", "write Europe/Berlin"),
-        ("EUROPE/BERLIN", "write Europe/Berlin"),
-        ("america/new york", "write America/New_York"),
-        (" Asia/Kolkata", "write Asia/Kolkata"),
-        ("Berlin", "write Europe/Berlin"),
-        ("new york", "write America/New_York"),
-        ("Mars/Olympus", "use an IANA name"),
-        ("", "use an IANA name"),
-        ("posix/Europe/Berlin", "use an IANA name"),
-        ("right/Europe/Berlin", "use an IANA name"),
-        ("localtime", "use an IANA name"),
-        ("Factory", "use an IANA name"),
-        ("posixrules", "use an IANA name"),
+        ("utc", "Write UTC"),
+        ("europe/berlin", "Write Europe/Berlin"),
+        ("EUROPE/BERLIN", "Write Europe/Berlin"),
+        ("america/new york", "Write America/New_York"),
+        (" Asia/Kolkata", "Write Asia/Kolkata"),
+        ("Berlin", "Write Europe/Berlin"),
+        ("new york", "Write America/New_York"),
+        ("Mars/Olympus", "Use an IANA name"),
+        ("", "Use an IANA name"),
+        ("posix/Europe/Berlin", "Use an IANA name"),
+        ("right/Europe/Berlin", "Use an IANA name"),
+        ("localtime", "Use an IANA name"),
+        ("Factory", "Use an IANA name"),
+        ("posixrules", "Use an IANA name"),
         # names that PostgreSQL itself accepts
-        ("Foo+3", "use an IANA name"),
-        ("America/Foo3", "use an IANA name"),
-        ("CET-1CEST,M3.5.0,M10.5.0/3", "use an IANA name"),
-        ("PST", "an abbreviation"),
-        ("cest", "an abbreviation"),
-        ("z", "an abbreviation"),
+        ("Foo+3", "Use an IANA name"),
+        ("America/Foo3", "Use an IANA name"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", "Use an IANA name"),
+        ("PST", "An abbreviation"),
+        ("cest", "An abbreviation"),
+        ("z", "An abbreviation"),
         ("+05:30", "has no daylight saving"),
         ("UTC+5", "has no daylight saving"),
-        ("x" * 5000, "use an IANA name"),
+        ("x" * 5000, "Use an IANA name"),
     ],
 )
 def test_any_other_name_is_refused_with_a_better_one(shared: Connection, name: str, hint: str) -> None:
@@ -299,7 +299,7 @@ def test_an_abbreviation_that_wins_over_the_zone_of_its_name_and_has_no_summer_i
     needs_zone(name)
     with pytest.raises(psycopg.Error, match="read as an abbreviation") as caught:
         shared.execute("select kronos.check_zone(%s)", [name])
-    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"name a city, such as {city}")
+    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"Name a city, such as {city}.")
 
 
 def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(
@@ -350,7 +350,7 @@ def test_a_zone_in_use_is_accepted_without_reading_all_names(shared: Connection)
     [
         (Zone("UTC", "0 0 30 2 *"), "30th of February"),
         (Zone("Europe/Berlin", "0 0 31W 4,6 *"), "30th of February"),
-        (Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"), "set dst_gap to SHIFT"),
+        (Zone("Europe/Berlin", "30 2 * 3 0L", gap="SKIP"), "Set dst_gap to SHIFT"),
     ],
     ids=str,
 )

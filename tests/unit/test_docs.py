@@ -187,3 +187,11 @@ def test_each_label_that_the_page_of_the_dashboard_quotes_is_on_a_page() -> None
     quoted = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text))
     assert len(quoted) > 30
     assert {label for label in quoted if label not in pages} == set()
+
+
+def test_a_term_is_written_one_way() -> None:
+    """The glossary's way: readers look for it by that."""
+    other = re.compile(r"\b(fail-over|fail over)\b|>Began<", re.IGNORECASE)
+    files = [*PAGES, *(ROOT / "kronos" / "dashboard" / "templates").rglob("*.html")]
+    found = [f"{path.relative_to(ROOT)}: {each[0]}" for path in files for each in other.finditer(path.read_text())]
+    assert found == []

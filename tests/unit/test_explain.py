@@ -158,3 +158,11 @@ def test_a_tick_that_its_job_has_still_to_follow_its_workspace_for_is_told_by_th
     answer = explained(facts(turns=[before, after]))
     assert (answer.decision, answer.code) == ("SKIPPED", "workspace_suspended")
     assert explained(facts(turns=[before - minute, before])).code == "alarm_not_rung"
+
+
+def test_where_no_judge_decides_there_is_nothing_to_run() -> None:
+    """A schedule that cannot be read although the job has no fault: a state that only a change by hand leaves."""
+    answer = explained(facts(tick=None, next_tick_at=None, reading={"error": "not a schedule"}))
+    assert (answer.decision, answer.code) == ("NOT_DUE", "nothing_to_run")
+    assert answer.because == "The job has nothing to run at this instant."
+    assert [step.holds for step in answer.steps if step.step == "schedule"] == [False]

@@ -3,6 +3,7 @@
 import pytest
 
 from kronos import errors
+from kronos.api.operation import HowToFindOut
 from kronos.sql import Statement
 from kronos.writes import Writes, WritesOfAll
 
@@ -86,3 +87,17 @@ def test_of_a_statement_for_several_each_knows_that_it_has_changed_nothing() -> 
     assert mine.may_be_done
     both.answered((WRITE, []))
     assert [both.may_be_done, mine.may_be_done, other.may_be_done] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/workspaces/{w}/jobs/{j}/pause", "GET /v1/workspaces/acme/jobs/report shows whether it was done."),
+        ("/w/{w}/jobs/{j}/pause", "The page /w/acme/jobs/report shows whether it was done."),
+    ],
+)
+def test_where_to_look_is_an_address_of_the_api_or_a_page_of_the_dashboard(path: str, told: str) -> None:
+    find_out = HowToFindOut(path, lambda: None, writes=True, takes_idempotency_key=False)
+    parts = {"w": "acme", "j": "report"}
+
+    assert find_out({"path": path.format_map(parts), "path_params": parts}) == told

@@ -1,4 +1,4 @@
-// Page enhancements: live updates, times in the reader's zone, keyboard shortcuts, copying. Pages work without it.
+// Page enhancements: live updates, times in the reader's zone, keyboard shortcuts. Pages work without it.
 "use strict";
 
 const kept = {
@@ -7,6 +7,12 @@ const kept = {
 };
 const prefix = document.documentElement.dataset.prefix;
 const byId = (id) => document.getElementById(id);
+// A link to a folded element opens it.
+function unfolded(element) {
+  const folded = element?.closest("details");
+  if (folded) folded.open = true;
+  return element;
+}
 
 // Times ------------------------------------------------------------------------------------------------------------
 
@@ -86,7 +92,6 @@ const REST = 4;
 const RETRY_MS = [1000, 2000, 5000, 10000];
 // Refetch even without events: waiting runs become late, pg_cron goes silent, and browsers do not report a dead stream.
 const IDLE_MS = 30000;
-const ownSource = document.currentScript.getAttribute("src");
 
 const retry = (again) => setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
 const mainOf = () => byId("main");
@@ -99,6 +104,11 @@ function isBusy() {
   return document.activeElement?.matches("main form :is(input, select, textarea, button), main dialog[open], main dialog[open] *") || document.querySelector("main input:checked[data-select]") || isTyped();
 }
 
+// Pages of another release need their own scripts.
+function isOfThisRelease(answer) {
+  return [...document.querySelectorAll("script[src]")].every((each) => answer.includes(each.getAttribute("src")));
+}
+
 // Nor if the reader began while the response was on its way.
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.elt.id !== "main") return;
@@ -106,8 +116,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
     event.detail.shouldSwap = false;
     live.isStale = true;
     if (event.detail.xhr.status === 200) markOutdated(event.detail.serverResponse);
-  } else if (event.detail.xhr.status === 200 && !event.detail.serverResponse.includes(ownSource)) {
-    event.detail.shouldSwap = false; // from another release, whose pages need their own scripts
+  } else if (event.detail.xhr.status === 200 && !isOfThisRelease(event.detail.serverResponse)) {
+    event.detail.shouldSwap = false;
     location.reload();
   }
 });
@@ -253,7 +263,6 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && answered());
 document.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.isConnected ? event.detail.target : document);
-  enhance();
 });
 document.addEventListener("htmx:configRequest", (event) => {
   // A search changes the address without loading a page, so refresh the current address.
@@ -295,73 +304,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// Buttons and forms ------------------------------------------------------------------------------------------------
-
-document.addEventListener("click", async (event) => {
-  const copy = event.target.closest("button[data-copy]");
-  if (copy) {
-    await navigator.clipboard.writeText(byId(copy.dataset.copy).textContent);
-    notice("Copied.");
-  }
-  const opener = event.target.closest("button[data-opens]");
-  if (opener) byId(opener.dataset.opens).showModal();
-  const closer = event.target.closest("button[data-closes]");
-  if (closer) closer.closest("dialog").close();
-  const all = event.target.closest("input[data-select-all]");
-  if (all) {
-    for (const each of document.querySelectorAll("input[data-select]")) each.checked = all.checked;
-    document.dispatchEvent(new Event("kronos:selected"));
-  } else if (event.target.closest("input[data-select]")) document.dispatchEvent(new Event("kronos:selected"));
-});
-// Show the title of a small element in words while it is pointed at or focused.
-for (const type of ["pointerover", "focusin"]) {
-  document.addEventListener(type, (event) => {
-    const small = event.target.closest?.("[data-tip]");
-    const place = small && byId(small.dataset.tip);
-    if (place) place.textContent = small.title;
-  });
-}
-// A link to a folded element opens it.
-function unfolded(element) {
-  const folded = element?.closest("details");
-  if (folded) folded.open = true;
-  return element;
-}
-function unfold() {
-  const target = location.hash && byId(location.hash.slice(1));
-  if (target instanceof HTMLDetailsElement) unfolded(target);
-}
-window.addEventListener("hashchange", unfold);
-unfold();
-// A form is sent once, however often its button is pressed. Text typed to confirm must match.
-document.addEventListener("submit", (event) => {
-  const form = event.target;
-  if (form.method !== "post") return;
-  if (form.dataset.sent) return void event.preventDefault();
-  form.dataset.sent = "yes";
-  setTimeout(() => delete form.dataset.sent, 5000);
-});
-document.addEventListener("input", (event) => {
-  const typed = event.target.closest("input[data-confirm]");
-  if (typed) typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
-});
-// A menu closes when focus or the pointer leaves it; Escape also returns focus to its opener.
-function closeMenus(unless) {
-  for (const menu of document.querySelectorAll("details.more[open]")) {
-    if (!unless && menu.contains(document.activeElement)) menu.querySelector("summary").focus();
-    if (!menu.contains(unless)) menu.open = false;
-  }
-}
-for (const type of ["focusin", "pointerdown"]) document.addEventListener(type, (event) => closeMenus(event.target));
-document.addEventListener("keyup", (event) => event.key === "Escape" && closeMenus(null));
-
-function enhance() {
-  for (const each of document.querySelectorAll("[data-scripted][hidden]")) each.hidden = false;
-  for (const typed of document.querySelectorAll("input[data-confirm]")) {
-    typed.form.querySelector("button[data-confirmed]").disabled = typed.value !== typed.dataset.confirm;
-  }
-}
-
 // Beginning --------------------------------------------------------------------------------------------------------
 
 const zone = byId("zone");
@@ -401,6 +343,3 @@ window.addEventListener("pageshow", listen);
 setInterval(() => document.hidden || showTimes(), 1000);
 showTimes();
 showLive();
-enhance();
-// Focus the first invalid field, unfolding it if needed; otherwise the form's overall error.
-unfolded(document.querySelector("main [aria-invalid=true]") ?? byId("refusal"))?.focus();

@@ -11,7 +11,7 @@ begin
     raise sqlstate '42501' using
         message = format('%s of kronos.%s is not allowed: audit rows cannot be changed', lower(tg_op),
                          tg_table_name),
-        hint = 'KRONOS_RETENTION_AUDIT_DAYS sets how long audit rows are kept';
+        hint = 'KRONOS_RETENTION_AUDIT_DAYS sets how long audit rows are kept.';
 end
 $$;
 create or replace trigger audit_is_kept before update or delete or truncate on kronos.audit

@@ -56,6 +56,6 @@ begin
                                    kronos.most_jobs_of_a_chain(),
                                    case when v_before > 0 then format('%s before it, then ', v_before) end,
                                    v_names) end,
-        hint = 'name another job, or remove the callback from a job in this chain';
+        hint = 'Name another job, or remove the callback from a job in this chain.';
 end
 $$;

@@ -32,7 +32,7 @@ begin
         raise sqlstate 'KR016' using
             column = 'endpoint',
             message = 'the endpoint has a payload spec, against which the input was not validated',
-            hint = 'create the job through the API, which validates its input';
+            hint = 'Create the job through the API, which validates its input.';
     end if;
     return null;
 end

@@ -11,39 +11,39 @@ declare
 begin
     if jsonb_typeof(p_job) <> 'object' then
         fault := format('a job must be a JSON object, not of type %s', jsonb_typeof(p_job));
-        hint := 'write it like {"endpoint": "mail", "input": {"id": 7}}';
+        hint := 'Write it like {"endpoint": "mail", "input": {"id": 7}}.';
         return;
     end if;
     field := (select min(key) from jsonb_object_keys(p_job) as key where key <> all (c_known));
     if field is not null then
-        fault := 'unknown field'; hint := format('known fields: %s', array_to_string(c_known, ', '));
+        fault := 'unknown field'; hint := format('Known fields: %s.', array_to_string(c_known, ', '));
         return;
     end if;
     select each.field, each.fault, each.hint into field, fault, hint
       from (values
             (1, 'endpoint', 'must be the name of an endpoint',
-             jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'name an existing endpoint'),
+             jsonb_typeof(p_job -> 'endpoint') is distinct from 'string', 'Name an existing endpoint.'),
             (2, 'input', 'must be a JSON object', jsonb_typeof(coalesce(p_job -> 'input', '{}')) <> 'object',
-             'write it like {"id": 7}'),
+             'Write it like {"id": 7}.'),
             (3, 'name', 'not a valid name',
              not kronos.is_text(p_job -> 'name', '^[A-Za-z0-9][A-Za-z0-9._-]{0,126}$')
              or p_job ->> 'name' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$',
-             'use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, and no UUID'),
+             'Use 1 to 127 letters, digits, ''.'', ''_'' and ''-'', a letter or digit first, but no UUID.'),
             (4, 'title', 'must be one line of 1 to 200 visible characters',
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
-             'remove invisible characters (control characters, U+200B); at least one must be visible'),
+             'Remove invisible characters (control characters, U+200B); at least one must be visible.'),
             (5, 'tags', 'must be up to 20 texts of 1 to 64 visible characters, none of them blank',
-             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'e.g. ["reports"]'),
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'Write ["reports"].'),
             (6, 'idempotency_key', 'must be a text of 1 to 255 characters',
-             not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'use a UUID, for example'),
+             not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'Use a UUID, for example.'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
              not kronos.is_text(p_job -> 'run_at',
                                 '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
-             'write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30'),
+             'Write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30.'),
             (8, 'deadline_seconds', 'must be a whole number of seconds from 1 to 2678400',
-             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400), 'write it like 3600'),
+             not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400), 'Write it like 3600.'),
             (9, 'priority', 'must be a whole number from -10 to 10',
-             not kronos.is_number(p_job -> 'priority', -10, 10), 'write it like 5')
+             not kronos.is_number(p_job -> 'priority', -10, 10), 'Write it like 5.')
            ) as each (place, field, fault, is_wrong, hint)
      where each.is_wrong
      order by each.place
@@ -57,7 +57,7 @@ begin
                           then format('%s is in the past', p_job ->> 'run_at') end;
         if fault is not null then
             field := 'run_at';
-            hint := 'write a later time, or omit run_at to run the job immediately';
+            hint := 'Write a later time, or omit run_at to run the job immediately.';
         end if;
     end if;
     if field is null then

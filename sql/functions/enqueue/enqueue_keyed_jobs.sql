@@ -38,8 +38,8 @@ begin
                                                    'which created ' || v_wrong.by_what
                                  else format('name: another live job of this workspace has the name %s',
                                              v_wrong.job ->> 'name') end),
-            hint = case v_wrong.fault when 'KR021' then 'use a new key for a new request'
-                                      else 'choose another name' end;
+            hint = case v_wrong.fault when 'KR021' then 'Use a new key for a new request.'
+                                      else 'Choose another name.' end;
     end if;
     return v_ids;
 end

@@ -17,7 +17,7 @@ begin
                            then format('jobs: %s are too many for one call', jsonb_array_length(jobs))
                            else format('jobs: %s is not a JSON array', coalesce(jsonb_typeof(jobs), 'null'))
                       end,
-            hint = 'write an array of up to 10,000 objects like {"endpoint": "mail", "input": {"id": 7}}';
+            hint = 'Write an array of up to 10,000 objects like {"endpoint": "mail", "input": {"id": 7}}.';
     end if;
     select array_agg(item.endpoint), array_agg(item.input),
            bool_and(item.is_alone and item.endpoint is not null and kronos.is_plain_input(item.input))

@@ -21,11 +21,11 @@ begin
     if v_workspace_id is null then
         raise insufficient_privilege using
             message = format('role %s cannot create jobs: it has no workspace', session_user),
-            hint = format('kronos workspace grant-sql WORKSPACE %s', session_user);
+            hint = format('Run `kronos workspace grant-sql WORKSPACE %s`.', session_user);
     elsif v_status <> 'ACTIVE' then
         raise sqlstate 'KR023' using
             message = format('workspace %s is %s: it accepts no new jobs', v_slug, v_status),
-            hint = format('kronos workspace edit %s --status active', v_slug);
+            hint = format('Run `kronos workspace edit %s --status active`.', v_slug);
     end if;
     v_status := set_config('kronos.validated', '', true);    -- nothing was validated, whatever the caller set
     v_status := set_config('kronos.quotas', case when v_has_quotas then 'on' else '' end, true);

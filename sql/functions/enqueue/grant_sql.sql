@@ -14,22 +14,22 @@ begin
     select workspace_id, slug into v_workspace from kronos.find_workspace(p_workspace);
     if not found then
         raise sqlstate 'KR024' using message = format('no workspace %s', p_workspace),
-                                     hint = 'see kronos workspace ls';
+                                     hint = 'List the workspaces: `kronos workspace ls`.';
     end if;
     select rolname, rolcanlogin, rolsuper, rolbypassrls into v_role from pg_roles where rolname = p_role;
     if not found then
         raise sqlstate 'KR024' using message = format('role %s does not exist', p_role),
-                                     hint = format('create it first: create role %I login', p_role);
+                                     hint = format('Create it first: `create role %I login`.', p_role);
     elsif starts_with(p_role, 'kronos_') or v_role.rolsuper or v_role.rolbypassrls then
         raise sqlstate 'KR024' using
             message = format('role %s belongs to Kronos, is a superuser or bypasses row level security',
                              p_role),
-            hint = 'name the role that the application logs in as, with neither superuser nor bypassrls';
+            hint = 'Name the role that the application logs in as, with neither superuser nor bypassrls.';
     elsif not v_role.rolcanlogin then
         raise sqlstate 'KR024' using
             message = format('role %s cannot log in: the role that a session logs in as creates the jobs',
                              p_role),
-            hint = format('name the members of %s that can log in', p_role);
+            hint = format('Name the members of %s that can log in.', p_role);
     end if;
     select workspace.slug into v_other
       from kronos.sql_grants as granted
@@ -41,7 +41,7 @@ begin
         raise sqlstate 'KR024' using
             message = format('role %s creates jobs in workspace %s, and a role has one workspace', p_role,
                              v_other),
-            hint = format('revoke that first: kronos workspace revoke-sql %s %s', v_other, p_role);
+            hint = format('Revoke that first: `kronos workspace revoke-sql %s %s`.', v_other, p_role);
     end if;
     insert into kronos.sql_grants (role_name, workspace_id)
     values (p_role, v_workspace.workspace_id)

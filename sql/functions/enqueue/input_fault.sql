@@ -12,11 +12,11 @@ declare
 begin
     if c_size > 262144 then
         fault := format('%s bytes as JSON: at most 262144 are allowed', c_size);
-        hint := 'store the data elsewhere, and pass its address';
+        hint := 'Store the data elsewhere, and pass its address.';
     elsif jsonb_path_exists(p_input,
                             'strict $.**{63 to last} ? (@.type() == "object" || @.type() == "array")') then
         fault := 'nested more than 64 levels deep, counting the job''s own';
-        hint := 'flatten it';
+        hint := 'Flatten it.';
     else
         select number.value into v_number
           from jsonb_path_query(p_input, 'strict $.** ? (@.type() == "number")') as each (value)
@@ -32,7 +32,7 @@ begin
         if v_number is not null then
             fault := format('the number %s fits neither in 64 bits nor in a double',
                             left(v_number::text, 24));
-            hint := 'write a smaller number, or a string';
+            hint := 'Write a smaller number, or a string.';
         end if;
     end if;
 end

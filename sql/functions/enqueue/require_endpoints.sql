@@ -31,18 +31,19 @@ begin
             column = 'endpoint',
             message = format('%s%L has the payload spec %L, against which SQL cannot validate an input',
                              v_at, v_wrong.name, v_wrong.payload_spec),
-            hint = format('use the API, which validates it: POST /v1/workspaces/%s/jobs:batch',
+            hint = format('Use the API, which validates it: POST /v1/workspaces/%s/jobs:batch.',
                           p_workspace);
     end if;
     raise sqlstate 'KR012' using
         column = 'endpoint',
         message = format('%sno endpoint %L in workspace %s', v_at, left(v_wrong.name, 64), p_workspace),
-        hint = coalesce((select 'known endpoints: ' || string_agg(endpoint.name, ', ' order by endpoint.name)
+        hint = coalesce((select format('Known endpoints: %s.',
+                                       string_agg(endpoint.name, ', ' order by endpoint.name))
                            from (select each.name
                                    from kronos.endpoints as each
                                   where each.workspace_id = kronos.current_workspace_id()
                                     and each.deleted_at is null
                                   limit 10) as endpoint),
-                        'create it first: kronos endpoint create');
+                        'Create it first: `kronos endpoint create`.');
 end
 $$;

@@ -18,7 +18,7 @@ begin
     elsif p_workspace not in (v_slug, v_workspace_id::text) then
         raise sqlstate 'KR024' using
             message = format('role %s creates jobs in workspace %s, not in %s', p_role, v_slug, p_workspace),
-            hint = format('run kronos workspace revoke-sql %s %s', v_slug, p_role);
+            hint = format('Run `kronos workspace revoke-sql %s %s`.', v_slug, p_role);
     end if;
     delete from kronos.sql_grants where role_name = p_role;
     if to_regrole(quote_ident(p_role)) is not null then

@@ -22,8 +22,7 @@ begin
       from pg_stat_activity as backend
      where backend.usesysid is not null;
     select extract(epoch from kronos.clock() - backend.xact_start),
-           format('%s of %s, process %s', coalesce(nullif(backend.application_name, ''), 'a session'),
-                  backend.usename, backend.pid)
+           kronos.shown_session(backend.application_name, backend.usename, backend.pid, backend.state)
       into oldest_seconds, oldest
       from pg_stat_activity as backend
      where backend.backend_type = 'client backend' and backend.pid <> pg_backend_pid()

@@ -17,7 +17,7 @@ begin
     if not found then
         raise exception 'kronos.execution_done has no partition %', p_partition
             using errcode = 'invalid_parameter_value',
-                  hint = 'attach it first; give its name without the schema';
+                  hint = 'Attach it first; give its name without the schema.';
     end if;
     insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
     select row.workspace_id, row.subject_id, row.status, row.week, row.execution_id

@@ -7,7 +7,7 @@ language sql stable set search_path = pg_catalog, pg_temp
 as $$
     select p_event || '.endpoint',
            format('no endpoint %L in this workspace', left(p_given ->> 'endpoint', 64)),
-           'create it first, or name an existing one'
+           'Create it first, or name an existing one.'
      where p_given ? 'endpoint'
        and not exists (select
                          from kronos.endpoints
@@ -17,8 +17,8 @@ as $$
                           and deleted_at is null)
      union all
     select p_event || '.job', format('no live CRON job %L in this workspace', left(p_given ->> 'job', 127)),
-           'create it first, or name one that is ACTIVE or PAUSED; a job that runs only in a chain has '
-           'a starts_at in the far future'
+           'Create it first, or name one that is ACTIVE or PAUSED; a job that runs only in a chain has '
+           'a starts_at in the far future.'
      where p_given ? 'job'
        and not exists (select
                          from kronos.jobs

@@ -15,7 +15,7 @@ begin
             column = 'endpoint',
             message = format('endpoint %L has a payload spec, against which the input was not validated',
                              p_endpoint),
-            hint = 'create the job through the API, which validates its input';
+            hint = 'Create the job through the API, which validates its input.';
     end if;
 end
 $$;

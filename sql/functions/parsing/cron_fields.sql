@@ -17,7 +17,7 @@ begin
             message = format('cron text: %s characters; at most %s are allowed',
                              length(p_cron), kronos.cron_length()),
             hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)),
-                            'shorten lists with ranges and steps, e.g. */5');
+                            'Shorten lists with ranges and steps, such as */5.');
     elsif v_strange is not null then
         v_plain := translate(v_trimmed,
                              e'\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u2009\u202f\u2217\uff0a\u00d7',
@@ -25,9 +25,9 @@ begin
         raise sqlstate 'KR001' using
             message = format('cron text: U+%s is not allowed', upper(lpad(to_hex(ascii(v_strange)), 4, '0'))),
             hint = case
-                when kronos.is_cron(v_plain) then format('write %s in plain ASCII', v_plain)
+                when kronos.is_cron(v_plain) then format('Write %s in plain ASCII.', v_plain)
                 else coalesce(kronos.cron_line_hint(v_trimmed),
-                              'use only printable ASCII characters, spaces and tabs')
+                              'Use only printable ASCII characters, spaces and tabs.')
             end;
     elsif v_text is null then
         raise sqlstate 'KR001' using

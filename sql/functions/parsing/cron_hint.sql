@@ -12,14 +12,14 @@ declare
     );
 begin
     return coalesce(
-        case when p_item = '' then 'remove the comma that has nothing before or after it' end,
+        case when p_item = '' then 'Remove the comma that has nothing before or after it.' end,
         case when kronos.cron_advice('', replace(p_item, '?', '*'), p_n) is not null
-             then 'write * instead of ?' end,
+             then 'Write * instead of ?.' end,
         case when v_item <> lower(p_item collate "C")
-             then kronos.cron_advice('names have three letters: ', v_item, p_n) end,
-        kronos.cron_advice('a number has one or two digits: ', v_digits, p_n),
+             then kronos.cron_advice('Names have three letters: ', v_item, p_n) end,
+        kronos.cron_advice('A number has one or two digits: ', v_digits, p_n),
         case when v_spread is not null then kronos.cron_advice(
-                 'an item names exact values; "jitter_seconds" spreads runs over the time after each: ',
+                 'An item names exact values; "jitter_seconds" spreads runs over the time after each: ',
                  case when v_spread[3] is null
                       then coalesce(nullif(v_spread[4], ''), v_spread[1], v_spec.low::text)
                       else coalesce(v_spread[1] || '-' || v_spread[2], '*') || v_spread[3] end, p_n) end,
@@ -30,20 +30,20 @@ begin
               and kronos.cron_short_names(v_item, (kronos.cron_field(9 - p_n)).names) ~ '^([a-z]{3}(L|-|$))+'
               and kronos.cron_short_names(v_item, (kronos.cron_field(9 - p_n)).names) <> v_item
              then case p_n
-                       when 4 then 'weekdays belong in the fifth field'
-                       else 'months belong in the fourth field' end end,
+                       when 4 then 'Weekdays belong in the fifth field.'
+                       else 'Months belong in the fourth field.' end end,
         case when v_item ~ '#'
-             then 'the second Friday of a month belongs in the fifth field, weekday, as 5#2' end,
+             then 'The second Friday of a month belongs in the fifth field, weekday, as 5#2.' end,
         case when v_item ~ '[a-z]' and p_n < 4
-             then format('only months and weekdays have names: write numbers from %s to %s',
+             then format('Only months and weekdays have names: write numbers from %s to %s.',
                          v_spec.low, v_spec.high) end,
         case when v_item ~ '[a-z]' and v_item !~ '[^a-zA-Z-]'
-             then format('write names of three letters, %s, or numbers from %s to %s',
+             then format('Write names of three letters, %s, or numbers from %s to %s.',
                          array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high) end,
         case when v_item ~ '^\*.*/.*/' or v_item ~ '^[0-9]+-[0-9]+/.*/'
-             then 'write one step only, e.g. */5' end,
-        format('write *, a number from %s to %s, a range low-high, a step after * or a range as in */5, or '
-               'a list with commas', v_spec.low, v_spec.high)
+             then 'Write one step only, such as */5.' end,
+        format('Write *, a number from %s to %s, a range low-high, a step after * or a range as in */5, or '
+               'a list with commas.', v_spec.low, v_spec.high)
     );
 end
 $$;

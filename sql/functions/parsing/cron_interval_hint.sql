@@ -16,16 +16,16 @@ begin
     return case
         when v_given is null then null
         when kronos.every_advice(v_given) is not null
-            then format('an interval has its own field: write %s instead of cron',
+            then format('An interval has its own field: write %s instead of cron.',
                         kronos.every_advice(v_given))
         when v_given ~ '^[0-9]{1,2}s$' and v_given !~ '^0*([6-9][0-9]|0)s$'
-            then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
-                 '"every": "1m" instead of cron'
+            then 'Intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
+                 '"every": "1m" instead of cron.'
         when v_given ~ 's$'
-            then 'an interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, has its own '
-                 'field: write "every" instead of cron'
-        else 'an interval of whole minutes has its own field: write "every" instead of cron, '
-             'as in "every": "90m"'
+            then 'An interval of whole minutes, or of 1 to 59 seconds from pg_cron 1.5 on, has its own '
+                 'field: write "every" instead of cron.'
+        else 'An interval of whole minutes has its own field: write "every" instead of cron, '
+             'as in "every": "90m".'
     end;
 end
 $$;

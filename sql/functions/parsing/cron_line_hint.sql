@@ -21,26 +21,27 @@ begin
     if v_count < 6 then
         return null;
     elsif v_fields[6] like '#%' and kronos.is_cron(v_first) then
-        return 'remove the comment: write ' || v_first;
+        return 'Remove the comment: write ' || v_first || '.';
     elsif v_count = 7 and v_years and kronos.is_cron(v_second) then
-        return 'remove the first field, the seconds, and the last, the years: write '
-               || v_second || v_sunday[1];
+        return 'Remove the first field, the seconds, and the last, the years: write '
+               || v_second || v_sunday[1] || '.';
     elsif v_count = 6 and v_fields[1] ~ '^[0-9*?,/-]+$' and kronos.is_cron(v_second) then
         return case
             when v_fields[1] ~ '^0{1,2}$'
-                then 'remove the first field, the seconds: write ' || v_second || v_sunday[1]
+                then 'Remove the first field, the seconds: write ' || v_second || v_sunday[1] || '.'
             when v_fields[1] !~ '[*/]' and v_years and kronos.is_cron(v_first)
-                then format('if the first field is seconds, write %s; if the last is years, write %s',
+                then format('If the first field is seconds, write %s; if the last is years, write %s.',
                             v_second, v_first)
-            else kronos.cron_seconds_hint(v_fields[1], v_second) || v_sunday[1]
+            else kronos.cron_seconds_hint(v_fields[1], v_second) || v_sunday[1] || '.'
         end;
     elsif kronos.is_cron(v_first) then
         return case
             when v_count = 6 and v_years
-                then 'remove the last field, the years: write ' || v_first || v_sunday[2]
+                then 'Remove the last field, the years: write ' || v_first || v_sunday[2]
                  || case when v_fields[6] ~ '[0-9]' then '; "starts_at" and "ends_at" limit a job' else '' end
-            else format('remove the text after the five fields; a job calls its endpoint, not a command: '
-                        'write %s', v_first)
+                 || '.'
+            else format('Remove the text after the five fields; a job calls its endpoint, not a command: '
+                        'write %s.', v_first)
         end;
     end if;
     return null;

@@ -1,5 +1,5 @@
 -- cron_seconds_hint: the hint for a text whose first field is seconds other than 0. p_rest is the text
--- without that field.
+-- without that field. The caller adds the period.
 create or replace function kronos.cron_seconds_hint(p_seconds text, p_rest text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
@@ -12,12 +12,12 @@ declare
     v_every constant text := kronos.every_advice(v_step || 's');
 begin
     return coalesce(
-        'for every ' || v_step || ' seconds write ' || v_every || ' instead of cron; for every minute write '
+        'For every ' || v_step || ' seconds write ' || v_every || ' instead of cron; for every minute write '
             || p_rest,
         case when v_step is not null
-             then 'intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
+             then 'Intervals in seconds need pg_cron 1.5 or newer; a minute is the shortest here: write '
                   || p_rest end,
-        'there is no field for seconds: write ' || p_rest
+        'There is no field for seconds: write ' || p_rest
     );
 end
 $$;

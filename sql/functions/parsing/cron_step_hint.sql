@@ -6,16 +6,16 @@ as $$
 declare
     v_spec  constant record  := kronos.cron_field(p_n);
     v_step  constant integer := p_parts[3]::integer;
-    v_once  constant text    := format('to match once per range, write its first value, %s',
+    v_once  constant text    := format('To match once per range, write its first value, %s.',
                                        coalesce(p_parts[1], v_spec.low::text));
     v_every constant text    := kronos.every_advice(v_step || (array['m', 'h', 'd', null, 'd'])[p_n]);
     v_unit  constant text    := (array['minutes', 'hours', 'days', null, 'days'])[p_n];
 begin
     if v_step = 0 then
-        return format('write a step from 1 to %s', v_spec.high);
+        return format('Write a step from 1 to %s.', v_spec.high);
     -- */60 means once an hour, but no cron text can express every 90 minutes.
     elsif p_parts[1] is null and v_every is not null and v_step > (array[60, 24, 31, 12, 7])[p_n] then
-        return format('for every %s %s write %s instead of cron; %s', v_step, v_unit, v_every, v_once);
+        return format('For every %s %s write %s instead of cron. %s', v_step, v_unit, v_every, v_once);
     end if;
     return v_once;
 end

@@ -17,30 +17,31 @@ declare
 begin
     return coalesce(
         case when kronos.is_cron(v_zoned[2])
-             then format('write %s, and set ', v_zoned[2])
-                  || coalesce('"timezone": "' || v_zone || '"',
-                              'the zone, as in "timezone": "Europe/Berlin"') end,
+             then format('Write %s, and set ', v_zoned[2])
+                  || coalesce('"timezone": "' || v_zone || '".',
+                              'the zone, as in "timezone": "Europe/Berlin".') end,
         case when v_zoned is not null
-             then 'the zone has its own field, as in '
-                  || format('"timezone": "%s"', coalesce(v_zone, 'Europe/Berlin')) end,
+             then 'The zone has its own field, as in '
+                  || format('"timezone": "%s".', coalesce(v_zone, 'Europe/Berlin')) end,
         case when kronos.is_cron(coalesce(v_quoted, v_inside))
-             then 'write ' || coalesce(v_quoted, v_inside) || ' and nothing around it' end,
+             then 'Write ' || coalesce(v_quoted, v_inside) || ' and nothing around it.' end,
         kronos.cron_line_hint(v_inside),
         kronos.cron_interval_hint(p_text),
-        case when kronos.is_cron(v_joined) then 'remove the blanks within fields: write ' || v_joined end,
+        case when kronos.is_cron(v_joined)
+             then format('Remove the blanks within fields: write %s.', v_joined) end,
         case when v_macro in ('@reboot', '@restart')
-             then 'a schedule names times; to run once now, create an IMMEDIATE job' end,
+             then 'A schedule names times; to run once now, create an IMMEDIATE job.' end,
         case when kronos.is_cron(v_macro) and lower(p_text collate "C") = v_macro
-             then 'macros are lower case: write ' || v_macro end,
+             then 'Macros are lower case: write ' || v_macro || '.' end,
         case when kronos.is_cron(v_macro)
-             then 'remove the text after the macro; a job calls its endpoint, not a command: write '
-                  || v_macro end,
+             then 'Remove the text after the macro; a job calls its endpoint, not a command: write '
+                  || v_macro || '.' end,
         case when v_macro is not null or p_text like '@%'
-             then 'write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, '
-                  'or five fields' end,
+             then 'Write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, '
+                  'or five fields.' end,
         kronos.cron_line_hint(p_text),
-        'for every day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer || ' * * *',
-        'write five fields: minute, hour, day of month, month, weekday'
+        'For every day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer || ' * * *.',
+        'Write five fields: minute, hour, day of month, month, weekday.'
     );
 end
 $$;

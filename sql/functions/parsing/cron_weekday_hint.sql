@@ -25,13 +25,13 @@ begin
         regexp_match(p_item, '^([0-7]|[a-z]{3})#(?:l|last|-1)$')
     );
     return coalesce(
-        kronos.cron_advice('for the last one of the month ', v_parts[1] || 'L', 5),
-        case when p_item ~ '^(week|work)days?$' then 'for Monday to Friday write mon-fri' end,
-        case when p_item ~ '^weekends?$' then 'for Saturday and Sunday write sat,sun' end,
+        kronos.cron_advice('For the last one of the month ', v_parts[1] || 'L', 5),
+        case when p_item ~ '^(week|work)days?$' then 'For Monday to Friday write mon-fri.' end,
+        case when p_item ~ '^weekends?$' then 'For Saturday and Sunday write sat,sun.' end,
         case when p_item ~ '#'
-             then 'write # between a weekday and a number from 1 to 5: 5#2 or fri#2 is the second Friday '
+             then 'Write # between a weekday and a number from 1 to 5: 5#2 or fri#2 is the second Friday '
                   'of the month; '
-                  'lists are allowed, ranges are not' end
+                  'lists are allowed, ranges are not.' end
     );
 end
 $$;

@@ -8,21 +8,21 @@ declare
 begin
     return case
         when p_every ~ '^[0-9]{1,9}$'
-            then format('add a unit: %s, %s, %s or %s',
+            then format('Add a unit: %s, %s, %s or %s.',
                         p_every || 's', p_every || 'm', p_every || 'h', p_every || 'd')
         when p_every ~ '^([0-9]{1,9}(y|mo|[smhdw])){1,9}$'
-            then 'write each unit once and the largest first: y, mo, w, d, h, m, s, as in 1h30m'
+            then 'Write each unit once and the largest first: y, mo, w, d, h, m, s, as in 1h30m.'
         when kronos.every_advice(v_months || 'mo') is not null
              and kronos.every_advice(v_months || 'm') is not null
-            then format('units are lower case: write %sm for minutes, %smo for months', v_months, v_months)
+            then format('Units are lower case: write %sm for minutes, %smo for months.', v_months, v_months)
         when kronos.every_advice(v_plain) is not null
-            then 'write ' || v_plain
-                 || case when lower(p_every collate "C") = v_plain then ': units are lower case' else '' end
+            then 'Write ' || v_plain
+                 || case when lower(p_every collate "C") = v_plain then ': units are lower case.' else '.' end
         when p_every ~ '[0-9][.,][0-9]'
-            then 'write whole numbers, e.g. 90m or 1h30m for an hour and a half'
+            then 'Write whole numbers, such as 90m or 1h30m for an hour and a half.'
         when v_plain ~ 's$'
-            then 'write whole minutes, as in 90m; from pg_cron 1.5 on also 1s to 59s'
-        else 'write numbers with a unit, y, mo, w, d, h, m or s, e.g. 90m, 1h30m, 2w or 1mo'
+            then 'Write whole minutes, as in 90m; from pg_cron 1.5 on also 1s to 59s.'
+        else 'Write numbers with a unit, y, mo, w, d, h, m or s, such as 90m, 1h30m, 2w or 1mo.'
     end;
 end
 $$;

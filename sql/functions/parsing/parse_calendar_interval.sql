@@ -28,9 +28,9 @@ begin
             hint = case
                 when not v_is_interval then kronos.interval_hint(p_every)
                 when p_every ~ 'y|mo'
-                    then 'write whole years and months, as in 1y6mo, or weeks and days, as in 2w'
-                else 'write whole days, weeks, months or years, or give the anchor an offset, such as '
-                     '2026-12-01T00:00:00Z'
+                    then 'Write whole years and months, as in 1y6mo, or weeks and days, as in 2w.'
+                else 'Write whole days, weeks, months or years, or give the anchor an offset, such as '
+                     '2026-12-01T00:00:00Z.'
             end;
     end if;
     v_parts := regexp_match(p_every, '^(?:([0-9]+)y)?(?:([0-9]+)mo)?(?:([0-9]+)w)?(?:([0-9]+)d)?$');
@@ -40,22 +40,22 @@ begin
         raise sqlstate 'KR005' using
             message = format('interval "%s" mixes months and days: months differ in length, so the two '
                              'cannot be added', p_every),
-            hint = 'write years and months, as in 1y6mo, or weeks and days, as in 2w';
+            hint = 'Write years and months, as in 1y6mo, or weeks and days, as in 2w.';
     elsif v_days > 366 or v_months > 120 or v_days + v_months = 0 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is not between one day and 366 days, or one month and ten years',
                              p_every),
-            hint = case when v_days > 366 then 'write months or years, as in 2y'
-                        when v_months > 120 then 'write at most 10y'
-                        else 'write 1d for every day' end;
+            hint = case when v_days > 366 then 'Write months or years, as in 2y.'
+                        when v_months > 120 then 'Write at most 10y.'
+                        else 'Write 1d for every day.' end;
     elsif not isfinite(p_anchor) or p_anchor <> date_trunc('minute', p_anchor) then
         raise sqlstate 'KR005' using
             column = 'anchor',
             message = format('the anchor of a calendar interval must be a whole minute, not %s',
                              to_char(p_anchor, 'YYYY-MM-DD"T"HH24:MI:SS.US')),
             hint = case
-                when not isfinite(p_anchor) then 'write a local time, such as 2026-12-01T09:00:00'
-                else format('write %s', to_char(date_trunc('minute', p_anchor), 'YYYY-MM-DD"T"HH24:MI:SS'))
+                when not isfinite(p_anchor) then 'Write a local time, such as 2026-12-01T09:00:00.'
+                else format('Write %s.', to_char(date_trunc('minute', p_anchor), 'YYYY-MM-DD"T"HH24:MI:SS'))
             end;
     end if;
     days := nullif(v_days, 0);

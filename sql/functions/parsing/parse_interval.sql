@@ -28,13 +28,13 @@ begin
     if v_seconds not between 1 and 366 * 86400 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is not between one second and 366 days', p_every),
-            hint = case when v_seconds = 0 then 'write 1m for every minute'
-                        else 'for dates that far apart write months or years, as in 1mo or 2y, or a cron '
-                             'text with a month' end;
+            hint = case when v_seconds = 0 then 'Write 1m for every minute.'
+                        else 'For dates that far apart write months or years, as in 1mo or 2y, or a cron '
+                             'text with a month.' end;
     elsif v_seconds > 60 and v_seconds % 60 <> 0 then
         raise sqlstate 'KR005' using
             message = format('interval "%s" is longer than a minute but not in whole minutes', p_every),
-            hint = format('write %sm or %sm; in seconds, 1s to 59s are allowed',
+            hint = format('Write %sm or %sm; in seconds, 1s to 59s are allowed.',
                           div(v_seconds, 60), div(v_seconds, 60) + 1);
     elsif v_seconds < 60 then
         v_version :=
@@ -45,7 +45,7 @@ begin
                                  '%s',
                                  p_every,
                                  coalesce('this server has ' || v_version, 'this database has none')),
-                hint = 'write 1m, the shortest interval here, or update pg_cron';
+                hint = 'Write 1m, the shortest interval here, or update pg_cron.';
         end if;
     end if;
     if p_anchor is null
@@ -59,8 +59,8 @@ begin
                                       'null')),
             hint = case
                 when not isfinite(p_anchor) or p_anchor is null
-                    then 'write an instant, such as 2026-12-01T00:00:00Z'
-                else format('write %s',
+                    then 'Write an instant, such as 2026-12-01T00:00:00Z.'
+                else format('Write %s.',
                             to_char(date_trunc(case when v_seconds < 60 then 'second' else 'minute' end,
                                                p_anchor at time zone 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
             end;

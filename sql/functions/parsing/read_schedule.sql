@@ -20,7 +20,7 @@ begin
             raise sqlstate 'KR005' using
                 column = 'anchor',
                 message = 'an anchor requires an interval, not a cron expression',
-                hint = 'omit the anchor, or give an interval in "every"';
+                hint = 'Omit the anchor, or give an interval in "every".';
         end if;
     elsif p_anchor_local is not null or p_every ~ '[0-9](mo|y)' then
         v_zone := kronos.check_zone(p_timezone);
@@ -28,7 +28,7 @@ begin
             raise sqlstate 'KR005' using
                 column = 'anchor',
                 message = 'months and years are counted on a wall clock, from a local time',
-                hint = format('write the anchor without an offset, %s, which is that instant in %s',
+                hint = format('Write the anchor without an offset, %s, which is that instant in %s.',
                               to_char(p_anchor at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), v_zone);
         end if;
         v_schedule.anchor_local := coalesce(p_anchor_local,

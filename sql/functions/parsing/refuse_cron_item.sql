@@ -27,14 +27,14 @@ begin
     elsif v_of_day[2] is not null then
         raise sqlstate 'KR001' using
             message = format('cron field weekday: "%s" of "%s" is not between 1 and 5', v_of_day[2], p_item),
-            hint = format('a month has each weekday four or five times: write %1$s#1 to %1$s#5, or write '
-                          '%1$sL for the last', v_of_day[1]);
+            hint = format('A month has each weekday four or five times: write %1$s#1 to %1$s#5, or write '
+                          '%1$sL for the last.', v_of_day[1]);
     elsif v_before is not null then
         raise sqlstate 'KR001' using
             message = format('cron field day of month: "%s" of "%s" is not between 1 and 30',
                              v_before[1], p_item),
-            hint = 'a month has at most 30 days before its last: write L-1 to L-30, or write L for the last '
-                   'itself';
+            hint = 'A month has at most 30 days before its last: write L-1 to L-30, or write L for the last '
+                   'itself.';
     end if;
     raise sqlstate 'KR001' using
         message = format('cron field %s: "%s" is not understood', v_spec.field, p_item),

@@ -11,17 +11,17 @@ begin
             message = format('cron field %s: "%s" is not between %s and %s',
                              v_spec.field, p_value, v_spec.low, v_spec.high),
             hint = case
-                when p_n = 1 and p_value = '60' then 'write 0 for the start of the hour'
-                when p_n = 2 and p_value = '24' then 'write 0 for midnight'
-                else format('write a number from %s to %s', v_spec.low, v_spec.high)
+                when p_n = 1 and p_value = '60' then 'Write 0 for the start of the hour.'
+                when p_n = 2 and p_value = '24' then 'Write 0 for midnight.'
+                else format('Write a number from %s to %s.', v_spec.low, v_spec.high)
             end;
     end if;
     raise sqlstate 'KR001' using
         message = format('cron field %s: "%s" is not a name', v_spec.field, p_value),
         hint = case cardinality(v_spec.names)
-            when 0 then format('only months and weekdays have names: write a number from %s to %s',
+            when 0 then format('Only months and weekdays have names: write a number from %s to %s.',
                                v_spec.low, v_spec.high)
-            else format('write one of %s, or a number from %s to %s',
+            else format('Write one of %s, or a number from %s to %s.',
                         array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high)
         end;
 end

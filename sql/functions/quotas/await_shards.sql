@@ -34,7 +34,7 @@ begin
                     errcode = 'deadlock_detected',
                     message = 'other transactions hold the last executions of the workspace''s day, and '
                               'wait for those that this one holds',
-                    hint = 'roll back and run the transaction again';
+                    hint = 'Roll back and run the transaction again.';
             end if;
         end;
     end loop;

@@ -35,8 +35,8 @@ begin
         v_refusal := jsonb_build_object('quota', tg_argv[0], 'used', v_used, 'limit', v_limit);
         raise exception using errcode = 'KR041', message = kronos.refusal_text(v_refusal),
                               detail = v_refusal::text,
-                              hint = 'delete one first, or ask the instance''s administrator for a higher '
-                                     'quota';
+                              hint = 'Delete one first, or ask the instance''s administrator for a higher '
+                                     'quota.';
     end if;
     return null;
 end

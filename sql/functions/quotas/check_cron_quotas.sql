@@ -60,10 +60,10 @@ begin
                               detail = v_refusal::text,
                               column = case v_refusal ->> 'quota' when 'cron_jobs' then '' else 'cron' end,
                               hint = case v_refusal ->> 'quota'
-                                          when 'cron_jobs' then 'cancel a job first, or ask the instance''s '
-                                                                'administrator for a higher quota'
-                                          else 'choose another minute, or ask the instance''s administrator '
-                                               'for a higher quota' end;
+                                          when 'cron_jobs' then 'Cancel a job first, or ask the instance''s '
+                                                                'administrator for a higher quota.'
+                                          else 'Choose another minute, or ask the instance''s administrator '
+                                               'for a higher quota.' end;
     end if;
     return null;
 end

@@ -17,7 +17,7 @@ begin
         v_refusal := jsonb_build_object('quota', 'input_bytes', 'asked', v_longest, 'limit', v_limit);
         raise exception using errcode = 'KR041', message = kronos.refusal_text(v_refusal),
                               detail = v_refusal::text, column = 'input',
-                              hint = 'store the data elsewhere, and pass its address';
+                              hint = 'Store the data elsewhere, and pass its address.';
     end if;
 end
 $$;

@@ -20,7 +20,7 @@ begin
         raise exception using
             errcode = case when p_number > (v_refusal ->> 'limit')::bigint then 'KR041' else 'KR040' end,
             message = kronos.refusal_text(v_refusal), detail = v_refusal::text,
-            hint = 'ask the instance''s administrator for a higher quota, or wait for the next day';
+            hint = 'Ask the instance''s administrator for a higher quota, or wait for the next day.';
     end if;
 end
 $$;

@@ -22,8 +22,8 @@ begin
         if v_fault is not null then
             raise sqlstate 'KR015' using message = format('the secret %s %s', v_name, v_fault),
                 hint = case when v_signs is null and v_name = any (new.signing_secrets)
-                            then 'A signing key is whsec_ or whsk_ and then base64: PUT it first.'
-                            else 'PUT the secret first.'
+                            then 'A signing key is whsec_ or whsk_ and then base64: store one first.'
+                            else 'Store the secret first.'
                        end,
                 column = case when v_name = any (new.signing_secrets) then 'signing_secrets'
                               else 'secrets'

@@ -10,7 +10,7 @@ begin
     and kronos.next_local_tick(p_schedule, p_after at time zone p_schedule.timezone) is null then
         raise sqlstate 'KR002' using
             message = 'the schedule never fires: no date matches its day and month fields',
-            hint = 'check day-of-month against month, e.g. 30 2 is the 30th of February';
+            hint = 'Check day-of-month against month: 30 2, for example, is the 30th of February.';
     end if;
     return p_schedule;
 end

@@ -17,12 +17,12 @@ begin
         raise sqlstate 'KR002' using
             message = 'the schedule never fires: clock changes skip all its times, and dst_gap is '
                       'SKIP',
-                                     hint = 'set dst_gap to SHIFT, or name local times that exist';
+                                     hint = 'Set dst_gap to SHIFT, or name local times that exist.';
     elsif v_tick >= p_ends_at then
         raise sqlstate 'KR003' using
             message = format('the schedule does not fire before ends_at: its next run would be %s',
                              to_char(v_tick at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-                                     hint = 'choose a later ends_at, or a schedule that fires before it';
+                                     hint = 'Choose a later ends_at, or a schedule that fires before it.';
     end if;
     return v_tick;
 end

@@ -1,4 +1,4 @@
--- lint_moved: where dst_gap SHIFT_BY_GAP moves the ticks of a gap: "moved by 1 hour, to 03:30 (dst_gap
+-- lint_moved: how far dst_gap SHIFT_BY_GAP moves the ticks of a gap: "by 1 hour, to 03:30 (dst_gap
 -- SHIFT_BY_GAP)". p_first is the first of their local times, p_end the first one that the clocks show after
 -- the gap, p_gap the length of the gap.
 create or replace function kronos.lint_moved(p_schedule kronos.schedule, p_first timestamp, p_end timestamp,
@@ -25,7 +25,7 @@ begin
         v_tick := kronos.next_local_tick(p_schedule, v_tick);
     end loop;
     return format(
-        'moved by %s, to %s%s%s (dst_gap SHIFT_BY_GAP)',
+        'by %s, to %s%s%s (dst_gap SHIFT_BY_GAP)',
         case when v_minutes = 60 then '1 hour'
              when v_minutes % 60 = 0 then v_minutes / 60 || ' hours'
              else v_minutes || ' minutes' end,

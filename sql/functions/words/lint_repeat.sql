@@ -7,7 +7,8 @@ as $$
 declare
     v_is_one boolean := coalesce(kronos.next_local_tick(p_schedule, p_first) >= p_end, true);
 begin
-    return format('%s %s twice in %s: runs ', kronos.lint_times(p_schedule, p_first, p_end),
+    return format('%s %s twice in %s, as clocks go back: it runs ',
+                  kronos.lint_times(p_schedule, p_first, p_end),
                   case when v_is_one then 'occurs' else 'occur' end, p_schedule.timezone) || case
         when p_schedule.every_hour
             then 'both times, because an hour field that begins with * means real instants'

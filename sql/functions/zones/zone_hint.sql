@@ -8,7 +8,7 @@ declare
     v_name  text;
 begin
     if p_timezone ~* '^(utc|gmt)?[+-]?[0-9:]+$' then
-        return 'a UTC offset has no daylight saving time: use an IANA name, such as Europe/Berlin';
+        return 'A UTC offset has no daylight saving time: use an IANA name, such as Europe/Berlin.';
     end if;
     select zone.name
       into v_name
@@ -19,11 +19,11 @@ begin
      order by lower(zone.name) <> v_meant, zone.name
      limit 1;
     return case
-        when v_name is not null then 'write ' || v_name
+        when v_name is not null then 'Write ' || v_name || '.'
         when exists (select from pg_timezone_abbrevs as abbreviation
                       where lower(abbreviation.abbrev) = v_meant)
-            then 'an abbreviation stands for no one zone: use an IANA name, such as Europe/Berlin'
-        else 'use an IANA name, such as Europe/Berlin'
+            then 'An abbreviation stands for no one zone: use an IANA name, such as Europe/Berlin.'
+        else 'Use an IANA name, such as Europe/Berlin.'
     end;
 end
 $$;
