@@ -218,11 +218,17 @@ def test_without_a_url_or_with_none_it_runs_and_says_so() -> None:
     for url, why in (
         (None, "neither --url nor KRONOS_PING_URL is set"),
         ("nonsense", "the ping URL is not an http:// or"),
+        (f"http://127.0.0.1:{TOKEN}", "the ping URL is not an http:// or"),
+        (f"http://[::1/ping/{TOKEN}", "the ping URL is not an http:// or"),
+        (f"http://{'a' * 64}.example/ping/{TOKEN}", "the ping URL is not an http:// or"),
+        ("https://kronos.example.com/ping/hb_…", "contains a character that no URL has: copy it again"),
+        (f"http://127.0.0.1:1/ping/{TOKEN} x", "contains a character that no URL has: copy it again"),
     ):
         made = run("sh", "-c", "exit 4", url=url)
         _, err = made.communicate()
         assert made.returncode == 4
         assert why in err.decode()
+        assert TOKEN not in err.decode()
     nothing = run()
     nothing.communicate()
     assert nothing.returncode == 2

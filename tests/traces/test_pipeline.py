@@ -194,7 +194,7 @@ def test_a_collector_whose_answer_has_no_end_is_given_up(answer: Say, monkeypatc
 
 def test_a_collector_that_floods_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
-    flooded = []
+    flooded: list[int] = []
 
     def flood(server: socket.socket) -> None:
         connection, _ = server.accept()

@@ -93,7 +93,7 @@ _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 def _answer_of(begin: bytes, again: bytes) -> tuple[str, int]:
     """What is said of a provider whose every answer begins so and goes on without end, and how many bytes it sent."""
-    sent = []
+    sent: list[int] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
