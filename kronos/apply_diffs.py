@@ -9,6 +9,7 @@ import orjson
 
 from kronos.apply_terms import FieldDifference
 from kronos.delivery.refused import pointer_to
+from kronos.equality import is_same
 from kronos.model import CronTerms, Job, Json, JsonObject
 from kronos.new_jobs import NewJob
 
@@ -82,15 +83,6 @@ def digest_of(value: Json) -> str:
     matter."""
     text = orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(text).hexdigest()[: 2 * _DIGEST_BYTES]
-
-
-def is_same(one: Json, other: Json) -> bool:
-    """Return whether two JSON values are equal: numbers by value, and true is not 1."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(is_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
 def _differing(path: tuple[str, ...], before: Json, after: Json) -> Iterator[tuple[tuple[str, ...], Json, Json]]:

@@ -275,7 +275,8 @@ class Settings(BaseSettings):
             try:
                 read_certificates(path)
             except CertificatesInvalid as error:
-                raise PydanticCustomError("certificates", "{why}", {"why": str(error)}) from error
+                why = str(error).encode(errors="backslashreplace").decode()  # pydantic cannot show other names of files
+                raise PydanticCustomError("certificates", "{why}", {"why": why}) from error
         return path
 
     @field_validator("database_url", "database_read_url")

@@ -1,6 +1,7 @@
 """File descriptors: a process gets as many as its settings may need, or does not start. A process that runs out of them
 would fail requests and deliveries at random, long after its start was checked."""
 
+import os
 import resource
 
 # PostgreSQL, Kafka and Redis, the resolver's sockets, logs, the interpreter's own: some thirty, and as many more for
@@ -11,6 +12,8 @@ _BESIDE = 128
 _OF_A_DELIVERY = 3
 # For a single workspace; a tenth more for all; and as many guests (kronos/worker/shares.py).
 _OF_A_WORKER = 2.1
+
+_STANDARD_ERROR = 2
 
 
 class TooFew(Exception):
@@ -25,6 +28,17 @@ def of_worker(concurrency: int) -> int:
 def of_api(max_connections: int, pool_size: int) -> int:
     """Return the most descriptors that an API process has open."""
     return max_connections + pool_size + _BESIDE
+
+
+def hold_standard() -> None:
+    """Open /dev/null in place of a standard input, output or error that was closed before this process started.
+
+    The next file or socket would otherwise get its number: the API's socket could not be passed to the API, and what a
+    library writes to standard error would go to PostgreSQL.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        os.set_inheritable(opened, True)
+    os.close(opened)
 
 
 def make_room(wanted: int, setting: str) -> None:

@@ -108,12 +108,17 @@ def _require_sound_times(calendar: ICalendar) -> None:
         starts, ends = event.decoded("DTSTART", None), event.decoded("DTEND", None)
         if starts is None:
             raise _refused(f"the event {_name(event)!r} has no DTSTART", "Give it a DTSTART, or leave it out.")
+        if ends is not None and isinstance(starts, datetime) is not isinstance(ends, datetime):
+            detail = f"the event {_name(event)!r} has a date in one of DTSTART and DTEND, and a time in the other"
+            raise _refused(detail, "Write dates in both, or times in both.")
         has_zone = {at.tzinfo is not None for at in (starts, ends) if isinstance(at, datetime)}
         if len(has_zone) == 2:
             detail = f"the event {_name(event)!r} has a time zone in one of DTSTART and DTEND, but not in the other"
             raise _refused(detail, "Use the same zone (TZID) in both.")
         if type(starts) is type(ends) and ends < starts:
             raise _refused(f"the event {_name(event)!r} ends at {ends}, before it begins at {starts}", "Correct it.")
+        if isinstance(lasts := event.decoded("DURATION", None), timedelta) and lasts < timedelta():
+            raise _refused(f"the event {_name(event)!r} has a negative DURATION", "Correct it.")
 
 
 def _bound(events: Sequence[Component], last: date) -> None:

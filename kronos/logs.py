@@ -16,7 +16,7 @@ OF_A_LIBRARY = "library"
 """The event of a line that a library logs."""
 
 
-class _JsonLines(logging.Formatter):
+class JsonLines(logging.Formatter):
     """One JSON object per line: at, level, logger, event, message; the event's fields, the request, the trace; and an
     error's traceback."""
 
@@ -35,7 +35,7 @@ class _JsonLines(logging.Formatter):
             line.setdefault("trace_id", f"{span.trace_id:032x}")
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return redacted(orjson.dumps(line, option=orjson.OPT_UTC_Z).decode())
+        return redacted(_encoded(line))
 
 
 class _TextLines(logging.Formatter):
@@ -62,10 +62,22 @@ class _TextLines(logging.Formatter):
         return self._second[1]
 
 
+def _encoded(line: dict[str, object]) -> str:
+    """Return the line as JSON. A name of a file or variable may not be UTF-8: it must not cost the line."""
+    try:
+        return orjson.dumps(line, option=orjson.OPT_UTC_Z).decode()
+    except TypeError:
+        plain = {
+            name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+            for name, value in line.items()
+        }
+        return orjson.dumps(plain, option=orjson.OPT_UTC_Z).decode()
+
+
 def configure(settings: Settings) -> None:
     """Send this process's log lines to standard error, in the format and from the level of the settings."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines() if settings.log_format == "json" else _TextLines())
+    handler.setFormatter(JsonLines() if settings.log_format == "json" else _TextLines())
     # No line names its thread, process or source: finding these takes a third of a line's time (logging's HOWTO,
     # "Optimization").
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

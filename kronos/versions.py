@@ -5,6 +5,7 @@ from datetime import datetime
 
 from kronos import changes, errors, jobs
 from kronos.database import WorkspaceView
+from kronos.equality import is_same
 from kronos.model import CronTerms, Job, Json, JsonObject
 
 TERMS = (
@@ -39,7 +40,7 @@ def differences(before: Job, after: Job) -> list[ChangedTerm]:
     return [
         ChangedTerm(field=name, before=old, after=new)
         for name in TERMS
-        if (old := _term(before, name)) != (new := _term(after, name))
+        if not is_same(old := _term(before, name), new := _term(after, name))
     ]
 
 

@@ -35,6 +35,8 @@ class Collector:
     """The status that it answers with."""
     bodies: list[bytes] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    connections: int = 0
+    """How many were opened."""
     answers: threading.Event = field(default_factory=threading.Event)
     """While it is cleared, the collector does not respond."""
 
@@ -81,6 +83,12 @@ def collecting() -> Iterator[Collector]:
     collector.answers.set()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            collector.connections += 1
+            super().setup()
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             collector.answers.wait(60)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kronos.logs import _JsonLines
+from kronos.logs import JsonLines
 
-_LINES = _JsonLines()
+_LINES = JsonLines()
 
 
 def all_told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:

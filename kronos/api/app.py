@@ -292,7 +292,7 @@ def _provider(settings: Settings) -> "Provider | None":
     """Return the identity provider, if one is configured. Raises ValueError."""
     if settings.oidc_issuer is None:
         return None
-    from kronos.api.provider import Provider  # it loads aiohttp and more, 13 MB that most processes do not need
+    from kronos.api.provider import Provider  # it loads Authlib, 3 MB that most processes do not need
 
     return Provider.of(settings)
 

@@ -23,6 +23,7 @@ from kronos.api.validation import MAX_FAULTS, faults_of, trimmed
 from kronos.apply_terms import MOST_OF_A_KIND, WantedResource, WantedWorkspace
 from kronos.beats import Heartbeat
 from kronos.delivery.egress import EgressPolicy
+from kronos.equality import is_same
 from kronos.errors import Fault
 from kronos.managed import Kind, Name
 from kronos.model import Document, Endpoint, Job, Json, JsonObject
@@ -253,9 +254,7 @@ def _spoken(body: AnyEndpoint) -> JsonObject:
 def _unlike(found: JsonObject, fields: Mapping[str, FieldInfo]) -> JsonObject:
     """Return the values that differ from the defaults of these fields."""
     plain: JsonObject = {name: field.get_default(call_default_factory=True) for name, field in fields.items()}
-    return {
-        name: value for name, value in found.items() if not (value == {} or apply_diffs.is_same(value, plain.get(name)))
-    }
+    return {name: value for name, value in found.items() if not (value == {} or is_same(value, plain.get(name)))}
 
 
 def _job_written(job: Job) -> JsonObject:
@@ -269,7 +268,7 @@ def _job_written(job: Job) -> JsonObject:
 
 
 def _is_plain(name: str, value: Json, plain: JsonObject) -> bool:
-    return apply_diffs.is_same(value, plain.get(name))
+    return is_same(value, plain.get(name))
 
 
 def _plain_job() -> JsonObject:

@@ -14,7 +14,7 @@ from kronos.api.call import Call, answer
 from kronos.api.operation import Router
 from kronos.beats import Ping, PingKind
 from kronos.database import WorkspaceView
-from kronos.delivery.sanitise import storable_text
+from kronos.delivery.sanitise import storable_tail, storable_text
 from kronos.redaction import redacted
 
 router = Router("/ping", tags=["heartbeats"])
@@ -89,19 +89,16 @@ def _ping(call: Call, signal: str, body: bytes) -> Ping:
         raise errors.InvalidRequest.of("rid is not a valid run id", hint, "/rid")
     if duration is not None and not (_DURATION.fullmatch(duration) and int(duration) <= _MOST_DURATION_MS):
         raise errors.InvalidRequest.of("duration_ms is not a duration", "Write whole milliseconds.", "/duration_ms")
-    is_log_cut = len(body) > MOST_LOG_BYTES
     # Redacts secrets, including the ping URL in the job's environment: readers of the output must not be able to ping.
-    body = redacted(body.decode("latin-1")).encode("latin-1")
-    log = (
-        body[-MOST_LOG_BYTES:].decode(errors="ignore") if len(body) > MOST_LOG_BYTES else body.decode(errors="replace")
-    )
+    clean = redacted(body.decode("latin-1")).encode("latin-1")
+    log, is_log_cut = storable_tail(clean, max_bytes=MOST_LOG_BYTES)
     return Ping(
         kind=kind,
         exit_code=exit_code,
         run_id=run_id,
         duration_ms=None if duration is None else int(duration),
-        log=storable_text(log, max_bytes=MOST_LOG_BYTES) or None,
-        is_log_cut=is_log_cut,
+        log=log or None,
+        is_log_cut=is_log_cut or len(body) > MOST_LOG_BYTES,
         method="HEAD" if call.scope.get("kronos.is_head") else call.method,
         address=call.host or None,
         agent=storable_text(redacted(call.headers.get("user-agent", "")))[:_MOST_AGENT] or None,

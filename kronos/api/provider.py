@@ -13,7 +13,6 @@ import time
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import aiohttp
 import orjson
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri, prepare_token_request
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
@@ -25,13 +24,12 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from kronos import errors
 from kronos.api.identity import Identity, SignInAttempt
+from kronos.api.provider_calls import NoAnswer, ask
 from kronos.config import Settings
 from kronos.lines import Log
 from kronos.model import JsonObject
 
 _log = Log("kronos.api")
-_TIMEOUT = aiohttp.ClientTimeout(total=5)
-_MAX_BYTES = 1024 * 1024
 _KEPT_SECONDS = 600.0
 _FAILED_SECONDS = 2.0
 # Only signatures by the provider's keys: with HS256 the client secret could forge tokens, and with none anyone could.
@@ -183,32 +181,18 @@ class Provider:
                 pair = f"{quote(self._client_id, safe='')}:{quote(self._secret, safe='')}"
                 headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         try:
-            async with (
-                aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer,
-            ):
-                raw = await self._whole(answer.content)
-                status = answer.status
-            document: Any = orjson.loads(raw)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise self._unavailable(f"it cannot be reached ({type(error).__name__})") from None
+            answer = await ask(method, url, headers=headers, body=(body or "").encode())
+            document: Any = orjson.loads(answer.body)
+        except NoAnswer as error:
+            raise self._unavailable(str(error)) from None
         except orjson.JSONDecodeError:
             raise self._unavailable("its answer is not JSON") from None
-        if method == "POST" and status in (400, 401, 403):
-            _log.warning("sign_in.refused", "%s rejected a code: %s", self._issuer, status)
+        if method == "POST" and answer.status in (400, 401, 403):
+            _log.warning("sign_in.refused", "%s rejected a code: %s", self._issuer, answer.status)
             raise errors.Forbidden("the identity provider rejected this sign-in: start again at /auth/login")
-        if status != 200 or not isinstance(document, dict):
-            raise self._unavailable(f"it answered {status}")
+        if answer.status != 200 or not isinstance(document, dict):
+            raise self._unavailable(f"it answered {answer.status}")
         return document
-
-    async def _whole(self, content: aiohttp.StreamReader) -> bytes:
-        """Return a whole response, in however many pieces it arrives. Raises ProviderUnavailable if it is too long."""
-        whole = bytearray()
-        while piece := await content.readany():
-            whole += piece
-            if len(whole) > _MAX_BYTES:
-                raise self._unavailable(f"its response has more than {_MAX_BYTES} bytes")
-        return bytes(whole)
 
     def _unavailable(self, why: str) -> errors.ProviderUnavailable:
         _log.warning("provider.away", "the identity provider %s: %s", self._issuer, why)

@@ -29,7 +29,7 @@ from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
 
-if TYPE_CHECKING:  # it loads aiohttp and more, 13 MB that processes without a provider do not need
+if TYPE_CHECKING:  # it loads Authlib, 3 MB that processes without a provider do not need
     from kronos.api.provider import Provider
 
 # With this prefix, browsers accept a cookie only over https, from this host, for all its paths (RFC 6265bis 4.1.3.2).

@@ -16,6 +16,7 @@ from kronos.cli.command import Api, given
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.output import printable
+from kronos.equality import is_same
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
 
@@ -356,7 +357,7 @@ def _is_same(name: str, value: Json, there: JsonObject) -> bool:
         return datetime.fromisoformat(found) == datetime.fromisoformat(value)
     if name == "timezone" and there.get("every") is not None:
         return True
-    return bool(found == value)
+    return is_same(found, value)
 
 
 def counts(new: int, endpoints: int) -> str:

@@ -15,7 +15,11 @@ from types import FrameType
 from typing import IO, Final
 from urllib.parse import urlsplit
 
-_MOST_LOG: Final = 10_000
+_MOST_LOG: Final = 11_000
+"""Bytes; more than the 10,000 that are kept, so that the API knows that the log was cut."""
+_MOST_TOKEN: Final = 512
+"""No token or key is longer."""
+_WORD: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _TIMEOUT_SECONDS: Final = 5.0
 _MOST_SECONDS: Final = 10.0
 """For one attempt: a name lookup, or a response that arrives byte by byte, could last forever."""
@@ -90,19 +94,18 @@ class Pinger:
 
     def _post(self, path: str, body: bytes) -> tuple[int, str, float]:
         """Return the status, its meaning, and the requested wait. Raises OSError, HTTPException, ValueError."""
-        parts = urlsplit(self._url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("the ping URL is not an http:// or https:// URL")
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        connection = kind(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+        is_tls, host, port, base = _target(self._url)
+        kind = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection
+        connection = kind(host, port, timeout=_TIMEOUT_SECONDS)
         try:
             headers = {"Content-Type": "application/octet-stream", "User-Agent": "kronos-run-and-ping"}
-            connection.request("POST", f"{parts.path}/{path}", body=body, headers=headers)
+            connection.request("POST", f"{base}/{path}", body=body, headers=headers)
             response = connection.getresponse()
             response.read(64 * 1024)
             after = response.getheader("Retry-After", "")
-            asked = float(after) if after.isdigit() else 0.0
-            return response.status, f"{parts.hostname} returned {response.status} {response.reason}", asked
+            asked = float(after) if after.isascii() and after.isdigit() else 0.0
+            meaning = http.client.responses.get(response.status, "")
+            return response.status, f"{host} returned {response.status} {meaning}".rstrip(), asked
         finally:
             connection.close()
 
@@ -154,7 +157,7 @@ class WatchedRun:
         self._ended_at = time.monotonic()
         for each in self._tails:
             each.join(1.0)  # its background processes may keep the pipe open
-        self.log = bytes(self._log[-_MOST_LOG:])
+        self.log = _end_of(bytes(self._log))
         return self._code
 
     def _pass(self, number: int, _: FrameType | None) -> None:
@@ -192,6 +195,31 @@ class _Tail(threading.Thread):
                 left = memoryview(some)
                 while left and self._to is not None:
                     left = left[os.write(self._to, left) :]
+
+
+def _target(url: str) -> tuple[bool, str, int | None, str]:
+    """Return whether it is https, its host, its port and its path. Raises ValueError, without the URL, which is a
+    secret."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https"):
+        raise ValueError("the ping URL is not an http:// or https:// URL")
+    if not parts.path.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("the ping URL contains a character that no URL has: copy it again")
+    return parts.scheme == "https", host, port, parts.path
+
+
+def _end_of(log: bytes) -> bytes:
+    """Return the end of a log, without the rest of a word that was cut: the API would not see that it is the end of the
+    ping URL, or of a key, and would store it."""
+    if len(log) <= _MOST_LOG:
+        return log
+    end = log[-_MOST_LOG:]
+    return end[:_MOST_TOKEN].lstrip(_WORD) + end[_MOST_TOKEN:]
 
 
 def _signals() -> list[signal.Signals]:

@@ -29,6 +29,7 @@ def serve(host: str | None, port: int | None) -> None:
 
     kronos serve --host 0.0.0.0 --port 8080
     """
+    descriptors.hold_standard()
     with loading():
         # imported here, so that `kronos worker` does not load FastAPI
         from kronos.api import serve as api
@@ -67,6 +68,7 @@ def worker(concurrency: int | None, groups: tuple[str, ...]) -> None:
 
     kronos worker --concurrency 100 --group reports
     """
+    descriptors.hold_standard()
     with loading():
         from kronos.worker import main  # imported here, so that `kronos serve` does not load the transports
 

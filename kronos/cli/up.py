@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from kronos import libpq, logs
+from kronos import descriptors, libpq, logs
 from kronos.cli import environment
 from kronos.cli.exits import Ended
 from kronos.cli.helping import Command
@@ -67,6 +67,7 @@ def up(
         raise click.UsageError("--demo shows deliveries, and --hold prevents them: pass only one of the two")
     if home == "":
         raise click.UsageError("--home is empty: is a variable not set? Pass --home . for the current folder.")
+    descriptors.hold_standard()
     libpq.forget_environment()  # this process connects only to its own cluster
     environment.warn_of_unknown()
     # The children get the URL of the cluster. No password is needed before the cluster exists.
@@ -108,5 +109,7 @@ def _noting(settings: Settings) -> Callable[[str], None]:
 
 def _note(line: str) -> None:
     """Print to standard error, separate from the output that scripts read."""
+    if sys.stderr is None:  # it was closed; print would use standard output instead
+        return
     with contextlib.suppress(OSError):
         print(f"kronos: {line}", file=sys.stderr, flush=True)

@@ -247,8 +247,10 @@ def _fields_of(endpoint: Endpoint) -> dict[str, Sequence[str]]:
     if endpoint.type == "HTTP":
         plain = ("url", "method", "timeout_ms", "connect_timeout_ms", "idle_timeout_ms")
         made |= {f"/spec/{name}": [str(spec[name])] for name in plain if spec.get(name) is not None}
-        documents = ("headers", "body_template", "expected_status_codes")
-        made |= {f"/spec/{name}": [_json(spec[name])] for name in documents if spec.get(name) not in (None, {}, [])}
+        documents = {name: spec[name] for name in ("headers", "expected_status_codes") if spec.get(name)}
+        if spec["body_template"] is not None:  # an empty one sends {}, none sends the job's input
+            documents["body_template"] = spec["body_template"]
+        made |= {f"/spec/{name}": [_json(value)] for name, value in documents.items()}
     return made
 
 

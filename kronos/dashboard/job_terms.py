@@ -9,6 +9,7 @@ from typing import Final
 from kronos import errors, sentences
 from kronos.api.copies import shown
 from kronos.dashboard.forms import FilledForm, SentForm, left_out
+from kronos.equality import is_same
 from kronos.errors import Fault
 from kronos.model import Job, Json, JsonObject
 from kronos.sentences import Picks
@@ -43,6 +44,7 @@ _OF_CRON = (
     "timezone", "starts_at", "ends_at", "max_runs", "dst_gap", "dst_overlap", "jitter_seconds", "overlap", "catch_up",
     "calendars", "on_blackout", "spread",
 )  # fmt: skip
+_FRACTION = re.compile(r"(\.[0-9]{3})[0-9]+$", re.ASCII)
 _SECONDS = re.compile(r":00(\.0+)?(Z|\+00:00)?$")
 ZONES: Final = (
     "UTC", "Africa/Cairo", "Africa/Johannesburg", "Africa/Lagos", "Africa/Nairobi", "America/Bogota", "America/Chicago",
@@ -73,8 +75,9 @@ def of_job(job: Job) -> FilledForm:
 
 
 def _typed(instant: Json) -> Json:
-    """Return an instant in the format of <input type="datetime-local">."""
-    return None if instant is None else _SECONDS.sub("", str(instant).removesuffix("Z"))
+    """Return an instant in the format of <input type="datetime-local">, which has milliseconds: browsers take a longer
+    fraction for no value at all."""
+    return None if instant is None else _FRACTION.sub(r"\1", _SECONDS.sub("", str(instant).removesuffix("Z")))
 
 
 def document_of(form: SentForm) -> JsonObject:
@@ -160,7 +163,7 @@ def changes(document: JsonObject, present: Job) -> JsonObject:
     for name, value in document.items():
         if name in ("trigger", "cron", "every", "anchor"):
             continue
-        if not _is_same(value, before.get(name)):
+        if not _is_same(name, value, before.get(name)):
             changed[name] = value
     for name in _CALLBACKS:
         if name not in document and before.get(name) is not None:
@@ -176,15 +179,18 @@ def changes(document: JsonObject, present: Job) -> JsonObject:
 
 
 def _is_anchor(anchor: Json, present: Job) -> bool:
-    return anchor == present.anchor_local or _is_same(anchor, shown(present)["anchor"])
+    return anchor == present.anchor_local or _is_same("anchor", anchor, shown(present)["anchor"])
 
 
-def _is_same(value: Json, before: Json) -> bool:
-    if isinstance(value, dict) and isinstance(before, dict) and "policy" in before:
-        return {**before, **value} == before
-    if value == before:
-        return True
-    return isinstance(value, str) and isinstance(before, str) and _instant(value) == _instant(before) is not None
+def _is_same(name: str, value: Json, before: Json) -> bool:
+    if name == "catch_up" and isinstance(value, dict) and isinstance(before, dict):
+        return is_same({**before, **value}, before)
+    if isinstance(value, str) and isinstance(before, str):
+        if name in ("starts_at", "ends_at"):  # their form shows milliseconds
+            return _instant(str(_typed(value))) == _instant(str(_typed(before))) is not None
+        if name == "anchor":
+            return _instant(value) == _instant(before) is not None
+    return is_same(value, before)
 
 
 def _instant(text: str) -> datetime | None:

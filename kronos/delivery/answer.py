@@ -17,7 +17,7 @@ MAX_INTERIM_ANSWERS = 16
 MAX_BODY_BYTES = 64 * 1024
 """The most that is read of a body; the rest is not waited for."""
 # Chunks of one byte have six bytes of framing, and extensions and trailers have no bound of their own.
-_MAX_FRAMED_BYTES = 8 * MAX_BODY_BYTES
+_MAX_FRAMED_TIMES = 8
 _MAX_CHUNK_LINE_BYTES = 4096
 # Each costs about 2 us of the event loop's time, however little data it has.
 _MAX_CHUNK_LINES = 4000
@@ -96,6 +96,8 @@ class AnswerParser:
     `head` is None until the final response's status line was read completely. `is_cut`: reading ended before the body
     did. `keeps_alive`: the next response on the connection begins where this one ended.
     """
+
+    most_body_bytes = MAX_BODY_BYTES
 
     __slots__ = (
         "_buffer",
@@ -272,7 +274,7 @@ class AnswerParser:
     def _take(self, count: int) -> int:
         """Move up to `count` bytes to the body; reading ends at the body's limit."""
         count = min(count, len(self._buffer))
-        room = MAX_BODY_BYTES - len(self.body)
+        room = self.most_body_bytes - len(self.body)
         self.body += self._buffer[: min(count, room)]
         self._drop(count)
         if count > room:
@@ -282,7 +284,7 @@ class AnswerParser:
     def _drop(self, count: int) -> None:
         del self._buffer[:count]
         self._raw_bytes += count
-        if self._raw_bytes > _MAX_FRAMED_BYTES:
+        if self._raw_bytes > _MAX_FRAMED_TIMES * self.most_body_bytes:
             self._cut()
 
     def _cut(self) -> None:

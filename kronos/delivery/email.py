@@ -36,6 +36,7 @@ _OWN_DOMAIN = "kronos.invalid"
 _NAME = re.compile(r"[!-9;-~]+", re.ASCII)
 _LONG_WORD = re.compile(r"[^ ]{60}")  # a line may have 998 bytes, and is broken between words
 _POLICY = SMTP_POLICY.clone(refold_source="none")  # text that needs no encoding is sent unchanged
+_NO_SMTP = "the server does not speak SMTP"
 _BY_COMMAND = {
     "MAIL": "the mail server rejects the sender",
     "RCPT": "the mail server rejects every recipient",
@@ -147,15 +148,21 @@ async def _sent(
         try:
             await client.rcpt(address)
         except SMTPResponseException as error:
+            if not _is_answer(error):
+                raise
             refused, last = refused + 1, error
     if last is not None and refused == len(to.to):
         raise _refused("RCPT", last.code)
     progress.is_sent = True
     try:
-        answer = await client.data(mail.as_bytes())
+        code = (await client.data(mail.as_bytes())).code
     except SMTPResponseException as error:
-        raise _refused("DATA", error.code) from error
-    return {"code": answer.code, "recipients": len(to.to) - refused, "refused": refused}
+        if not _is_answer(error) or 300 <= error.code < 400:
+            raise
+        if error.code >= 400:
+            raise _refused("DATA", error.code) from error
+        code = error.code  # the client takes only 250 for a success; each 2xx is one (RFC 5321 4.2.1)
+    return {"code": code, "recipients": len(to.to) - refused, "refused": refused}
 
 
 async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
@@ -175,6 +182,11 @@ async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None
 
 def _named(error: Exception, progress: Progress) -> BrokerError:
     """Return why a mail was not sent, without the server's text, which may quote addresses."""
+    if isinstance(error, SMTPResponseException) and progress.is_sent:
+        why = "the mail was sent, and the response is not SMTP; whether it was accepted is not known"
+        return BrokerError("bad_response", why, is_unknown=True)
+    if isinstance(error, SMTPResponseException) and not _is_answer(error):
+        return BrokerError("bad_response", _NO_SMTP)
     if isinstance(error, SMTPAuthenticationError):
         is_passing = 400 <= error.code < 500
         why = f"the mail server rejects the user name or the password ({error.code})"
@@ -186,7 +198,12 @@ def _named(error: Exception, progress: Progress) -> BrokerError:
         return BrokerError("closed_without_answer", why, is_unknown=True)
     if isinstance(error, SMTPServerDisconnected | SMTPConnectError | SMTPTimeoutError | OSError):
         return BrokerError("connect", "the mail server closed the connection before the mail was sent")
-    return BrokerError("bad_response", "the server does not speak SMTP")
+    return BrokerError("bad_response", _NO_SMTP)
+
+
+def _is_answer(error: SMTPResponseException) -> bool:
+    """Whether the server answered with a code. The client names one itself for a response that is too long, or none."""
+    return error.code > 0
 
 
 def _refused(command: str, code: int) -> BrokerError:

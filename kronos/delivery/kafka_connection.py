@@ -10,11 +10,14 @@ from aiokafka.conn import AIOKafkaConnection, AIOKafkaProtocol, CloseReason, Scr
 from kronos.delivery.destinations import KafkaCluster
 from kronos.delivery.egress import EgressPolicy, Resolver
 from kronos.delivery.kafka_errors import unreached
-from kronos.delivery.wire import BoundedReader, opened
+from kronos.delivery.wire import MAX_ANSWER_BYTES, BoundedReader, opened
 
 SILENT_SECONDS = 10.0
 """A connection is closed if its broker is silent for this long, or for the longest timeout of the waiting requests.
 Responses come in order, so no later request can be answered first."""
+_MOST_AT_FIRST = 16 * 1024
+"""Bytes of each response to a version lookup or a login, which have less than one. aiokafka parses 1 MiB of versions in
+0.4 s of the event loop, at each attempt."""
 _MOST_ITERATIONS = 1_000_000
 """Maximum SCRAM iterations. Brokers request 4,096 to 16,384; each million takes half a second of a thread."""
 
@@ -65,6 +68,7 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
         loop = asyncio.get_running_loop()
         self._closed_fut = loop.create_future()
         reader = BoundedReader(loop=loop)
+        reader.most_bytes = _MOST_AT_FIRST
         protocol = AIOKafkaProtocol(self._closed_fut, reader, loop=loop)
         transport = await opened(
             lambda: protocol,
@@ -84,6 +88,7 @@ class KafkaConnection(AIOKafkaConnection):  # type: ignore[misc]  # untyped
         except BaseException:
             self.close()
             raise
+        reader.most_bytes = MAX_ANSWER_BYTES
 
     def authenticator_scram(self) -> _Scram:
         """Return the authenticator with a limit."""

@@ -217,8 +217,9 @@ def _stored(answer: AnswerParser, head: Head) -> str:
         return f'{begun},"body_bytes":{len(body)},"body":"","truncated":{"true" if body else "false"}}}'
     if (last := head.last) is not None and body == last[0] and not answer.is_cut:
         return last[1]
-    is_cut = answer.is_cut or len(body) > MAX_STORED_BODY_BYTES
-    text = json_bytes(storable_body(body, max_bytes=MAX_STORED_BODY_BYTES)).decode()
+    shown, is_cut = storable_body(body, max_bytes=MAX_STORED_BODY_BYTES)
+    is_cut = is_cut or answer.is_cut
+    text = json_bytes(shown).decode()
     stored = f'{begun},"body_bytes":{len(body)},"body":{text},"truncated":{"true" if is_cut else "false"}}}'
     if len(body) <= _SHORT_BODY_BYTES and not is_cut:
         head.last = bytes(body), stored

@@ -14,6 +14,7 @@ from kronos.model import Json
 MAX_DEPTH = 64
 _MAX_ENCODED_DEPTH = 250  # orjson's own limit is 254
 _REPLACEMENT = "\ufffd"
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -30,9 +31,28 @@ def storable_text(text: str, *, max_bytes: int | None = None) -> str:
     return text.encode()[:max_bytes].decode(errors="ignore")
 
 
-def storable_body(body: bytes | bytearray, *, max_bytes: int) -> str:
-    """Return bytes of unknown content as storable text: decoded as UTF-8, with invalid bytes as U+FFFD, then cut."""
-    return storable_text(body[: max_bytes + 1].decode(errors="replace"), max_bytes=max_bytes)
+def storable_body(body: bytes | bytearray, *, max_bytes: int) -> tuple[str, bool]:
+    """Return the beginning of bytes of unknown content as storable text, and whether anything was cut off.
+
+    Invalid UTF-8 becomes U+FFFD, which has three bytes: a text may have to be cut although its bytes would fit.
+    """
+    text = storable_text(body[: max_bytes + 1].decode(errors="replace"))
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text, len(body) > max_bytes
+    return encoded[:max_bytes].decode(errors="ignore"), True
+
+
+def storable_tail(body: bytes, *, max_bytes: int) -> tuple[str, bool]:
+    """Like storable_body, but return the end."""
+    tail = body[-max_bytes:]
+    if len(body) > max_bytes:
+        tail = tail[:3].lstrip(_CONTINUATIONS) + tail[3:]  # the rest of a character that was cut
+    text = storable_text(tail.decode(errors="replace"))
+    encoded = text.encode()
+    if len(encoded) <= max_bytes:
+        return text, len(body) > max_bytes
+    return encoded[-max_bytes:].decode(errors="ignore"), True
 
 
 def storable(value: Json, *, max_bytes: int | None = None) -> Json:
@@ -47,7 +67,8 @@ def storable(value: Json, *, max_bytes: int | None = None) -> Json:
     text = json_bytes(clean)
     if len(text) <= max_bytes:
         return clean
-    return {"truncated": True, "bytes": len(text), "preview": storable_body(text, max_bytes=max_bytes)}
+    preview, _ = storable_body(text, max_bytes=max_bytes)
+    return {"truncated": True, "bytes": len(text), "preview": preview}
 
 
 def json_bytes(value: Json) -> bytes:

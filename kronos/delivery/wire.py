@@ -31,9 +31,11 @@ class AnswerTooLarge(OSError):
 class BoundedReader(asyncio.StreamReader):
     """A reader with a limit: libraries would read as many bytes as a hostile broker announces."""
 
+    most_bytes = MAX_ANSWER_BYTES
+
     async def readexactly(self, n: int) -> bytes:
         """Like the base's. Raises AnswerTooLarge."""
-        if not 0 <= n <= MAX_ANSWER_BYTES:
+        if not 0 <= n <= self.most_bytes:
             raise AnswerTooLarge(f"a response of {n} bytes was announced")
         return await super().readexactly(n)
 

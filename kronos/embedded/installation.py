@@ -72,7 +72,7 @@ def _examine(bin_dir: Path) -> Installation | None:
     if not all((bin_dir / program).is_file() for program in ("initdb", "postgres")):
         return None
     answer = subprocess.run(  # noqa: S603 - a program in a directory of programs
-        [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=False
+        [bin_dir / "postgres", "--version"], cwd="/", capture_output=True, text=True, check=False
     )
     version = re.search(r"\) (\d+)", answer.stdout)
     if version is None or int(version[1]) < OLDEST_SUPPORTED:
@@ -91,7 +91,8 @@ def _share_dir(bin_dir: Path, major: int) -> Path:
     pg_config = bin_dir / "pg_config"
     if pg_config.is_file():
         answer = subprocess.run(  # noqa: S603 - a program in a directory of programs
-            [pg_config, "--sharedir"], capture_output=True, text=True, check=True
+            [pg_config, "--sharedir"], cwd="/", capture_output=True, text=True, check=False
         )
-        return Path(answer.stdout.strip())
+        if answer.returncode == 0:
+            return Path(answer.stdout.strip())
     return Path(f"/usr/share/postgresql/{major}")

@@ -35,9 +35,15 @@ from opentelemetry.util.types import Attributes
 
 from kronos.errors import KronosError
 from kronos.lines import Log
+from kronos.traces.bounded import BoundedSession
 from kronos.traces.parent import Parent
 
 _END_SECONDS = 3.0
+# Its session comes from another package, which knows how to log in.
+_OWN_SESSION = (
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+)
 _MOST_WAITING = 2048  # OpenTelemetry's own default
 _log = Log("kronos.traces")
 
@@ -60,7 +66,8 @@ class Pipeline:
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL + 1)
         named = {} if os.environ.get("OTEL_SERVICE_NAME") else {"service.name": f"kronos-{role}"}
         own = {"service.version": version("kronos"), "kronos.role": role}
-        return cls(OTLPSpanExporter(), Resource.create(own).merge(Resource(named)))
+        session = None if any(os.environ.get(name) for name in _OWN_SESSION) else BoundedSession()
+        return cls(OTLPSpanExporter(session=session), Resource.create(own).merge(Resource(named)))
 
     def end(self) -> None:
         """Send the remaining spans, and wait at most a few seconds for that."""

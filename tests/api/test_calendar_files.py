@@ -87,6 +87,17 @@ ZONE = "BEGIN:VTIMEZONE|TZID:Africa/Abidjan|BEGIN:STANDARD|DTSTART:19700101T0000
             "the event 'x' has a time zone in one of DTSTART and DTEND, but not in the other",
         ),
         ("SUMMARY:x|DTSTART;VALUE=DATE:20260902|DTEND;VALUE=DATE:20260901", "", "before it begins"),
+        ("SUMMARY:x|DTSTART;VALUE=DATE:20260902|DURATION:-P1D", "", "the event 'x' has a negative DURATION"),
+        (
+            "SUMMARY:x|DTSTART;VALUE=DATE:20260902|DTEND:20260903T120000Z",
+            "",
+            "the event 'x' has a date in one of DTSTART and DTEND, and a time in the other",
+        ),
+        (
+            "SUMMARY:x|DTSTART:20260902T120000|DTEND;VALUE=DATE:20260903",
+            "",
+            "the event 'x' has a date in one of DTSTART and DTEND, and a time in the other",
+        ),
         ("DTSTART;VALUE=DATE:20260902|DTSTART;VALUE=DATE:20260903", "", "cannot be read"),
         (  # icalendar raises an AttributeError for it
             "DTSTART;VALUE=DATE:20260902",

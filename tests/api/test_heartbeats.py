@@ -251,6 +251,15 @@ def test_what_a_job_prints_of_its_own_url_is_not_kept(api: httpx.Client, workspa
     assert late["is_log_cut"] is True
 
 
+@pytest.mark.parametrize("byte", [b"\xfc", b"\0"])
+def test_the_end_of_a_log_in_another_encoding_is_kept(api: httpx.Client, workspace: str, byte: bytes) -> None:
+    url = made(api, workspace)["ping_url"]
+    pinged(api, url, "/1", "POST", content=b"begin" + byte * 9_000 + b"no space left").raise_for_status()
+    (ping,) = listed(api, workspace, "pings", include="log")
+    assert ping["log"].endswith("\ufffdno space left")
+    assert ping["is_log_cut"] is True
+
+
 def test_api_processes_say_that_pings_can_be_received(own_api: Api, superuser: Connection) -> None:
     made(own_api.client, make_workspace(own_api.client))
     superuser.execute("update kronos.ping_door set open_until = '-infinity'")  # creating it opened the door too

@@ -18,6 +18,7 @@ import pytest
 from cli.commands import Kronos, shown
 from conftest import await_condition
 from kronos.cli import pinging
+from kronos.redaction import redacted
 
 TOKEN = "hb_" + "t" * 32
 
@@ -87,8 +88,17 @@ def test_with_log_the_end_of_what_it_prints_is_sent_and_all_of_it_shown(heard: H
     assert (len(out), out[-8:], err) == (30_009, b"the end\n", b"")
     assert heard.said == ["start", "0"]
     log = heard.pings[1][2]
-    assert len(log) == 10_000
-    assert b"the end" in log
+    assert 10_000 < len(log) <= 11_000  # the API keeps 10,000, and says that it was cut
+    assert log.endswith(b"xx\nthe end\n")
+
+
+@pytest.mark.parametrize("after", [10_950, 10_960, 10_970, 10_980, 10_990])
+def test_no_part_of_the_url_is_sent_because_the_output_is_cut_within_it(heard: Heard, after: int) -> None:
+    script = f"import os; print(os.environ['KRONOS_PING_URL']); print(' ' + 'x' * {after - 1})"
+    run(sys.executable, "-c", script, url=heard.url, options=("--log",)).communicate()
+    log = heard.pings[1][2]
+    assert "tttt" not in redacted(log.decode())  # what the API does before it stores the log
+    assert len(log) > 10_000
 
 
 def test_with_log_what_it_prints_on_both_its_outputs_is_sent(heard: Heard) -> None:
@@ -208,11 +218,17 @@ def test_without_a_url_or_with_none_it_runs_and_says_so() -> None:
     for url, why in (
         (None, "neither --url nor KRONOS_PING_URL is set"),
         ("nonsense", "the ping URL is not an http:// or"),
+        (f"http://127.0.0.1:{TOKEN}", "the ping URL is not an http:// or"),
+        (f"http://[::1/ping/{TOKEN}", "the ping URL is not an http:// or"),
+        (f"http://{'a' * 64}.example/ping/{TOKEN}", "the ping URL is not an http:// or"),
+        ("https://kronos.example.com/ping/hb_…", "contains a character that no URL has: copy it again"),
+        (f"http://127.0.0.1:1/ping/{TOKEN} x", "contains a character that no URL has: copy it again"),
     ):
         made = run("sh", "-c", "exit 4", url=url)
         _, err = made.communicate()
         assert made.returncode == 4
         assert why in err.decode()
+        assert TOKEN not in err.decode()
     nothing = run()
     nothing.communicate()
     assert nothing.returncode == 2

@@ -75,7 +75,16 @@ def furnish(scene: Scene) -> None:
     ).raise_for_status()
 
 
-@pytest.mark.parametrize("terms", [HTTP, REDIS, KAFKA], ids=lambda terms: terms["type"])
+def with_body(body: Any) -> dict[str, Any]:
+    return {"type": "HTTP", "spec": {"url": "https://example.com/", "body_template": body}}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    # An empty template sends an empty body. Without one, the job's input is sent.
+    [HTTP, REDIS, KAFKA, *map(with_body, ({}, [], "", None, False, 0, "null", "\r\n x", {"a": 1e20}))],
+    ids=lambda terms: str(terms["spec"].get("body_template", terms["type"])),
+)
 def test_a_form_that_is_sent_back_unchanged_changes_nothing(
     scene: Scene, reader: Reader, terms: dict[str, Any]
 ) -> None:

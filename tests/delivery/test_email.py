@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.header import decode_header, make_header
@@ -197,8 +197,59 @@ async def test_who_speaks_no_smtp_is_no_mail_server() -> None:
     server = await asyncio.start_server(chatty, "127.0.0.1", 0)
     async with server:
         outcome = await deliver(to(server.sockets[0].getsockname()[1]))
-    assert outcome.error is not None
-    assert (outcome.status, outcome.error["type"] in ("connect", "bad_response", "broker")) == ("FAILED", True)
+    assert (outcome.status, outcome.retryable) == ("FAILED", True)
+    assert outcome.error == {"type": "bad_response", "message": "the server does not speak SMTP"}
+
+
+_GARBLED = b"no SMTP\r\n"
+_LONG = b"250-more\r\n" * 100_000
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[int]:
+    """A server that sends these in turn: the first at once, the others after a command, or the mail; its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            for nth, answer in enumerate(answers):
+                if nth:
+                    await reader.readuntil(b"\r\n.\r\n" if nth == 5 else b"\r\n")
+                writer.write(answer)
+                await writer.drain()
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+_OK = b"250 OK\r\n"
+_TO_THE_END = (b"220 hello\r\n", _OK, _OK, _OK, b"354 go on\r\n")
+"""The banner, and the answers to EHLO, MAIL, RCPT and DATA."""
+
+
+@pytest.mark.parametrize("answer", [_GARBLED, _LONG])
+@pytest.mark.parametrize("before", [0, 1, 2, 3])
+async def test_a_response_that_is_none_blames_neither_sender_nor_recipient(before: int, answer: bytes) -> None:
+    async with answering(*_TO_THE_END[:before], answer) as port:
+        outcome = await deliver(to(port, "a@example.com", "b@example.com"))
+    assert (outcome.status, outcome.retryable) == ("FAILED", True)
+    assert outcome.error == {"type": "bad_response", "message": "the server does not speak SMTP"}
+
+
+@pytest.mark.parametrize("answer", [_GARBLED, _LONG, b"354 go on\r\n"])
+async def test_a_mail_whose_response_is_none_may_have_been_taken(answer: bytes) -> None:
+    async with answering(*_TO_THE_END, answer) as port:
+        outcome = await deliver(to(port))
+    assert (outcome.status, outcome.retryable, outcome.is_unknown) == ("UNKNOWN", True, True)
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"251 OK\r\n", "SUCCESS"), (b"554 no\r\n", "FAILED")])
+async def test_each_positive_response_means_that_the_mail_was_taken(answer: bytes, status: str) -> None:
+    async with answering(*_TO_THE_END, answer) as port:
+        outcome = await deliver(to(port))
+    assert outcome.status == status
 
 
 async def test_the_guard_holds_for_mail_too() -> None:

@@ -137,17 +137,31 @@ def _told_of(home: Path) -> list[int]:
     return found
 
 
+_BARE = ("sh", "-c", 'gone=$(mktemp -d) && cd "$gone" && rmdir "$gone" && exec "$@" <&-', "sh")
+
+
 @contextmanager
 def starting(home: Path) -> Iterator[Callable[..., Up]]:
     """Return a function that starts `kronos up --port 0` on this home, with more options and variables if given;
-    `module` replaces kronos."""
+    `module` replaces kronos. `is_bare`: without a standard input, in a folder that was deleted."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(*options: str, module: str = "kronos", **variables: str) -> Up:
+    def start(*options: str, module: str = "kronos", is_bare: bool = False, **variables: str) -> Up:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")} | variables
         with (home / "up.out").open("w") as out, (home / "up.err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", module, "up", "--home", str(home), "--port", "0", *options],
+                [
+                    *(_BARE if is_bare else ()),
+                    sys.executable,
+                    "-m",
+                    module,
+                    "up",
+                    "--home",
+                    str(home),
+                    "--port",
+                    "0",
+                    *options,
+                ],
                 stdout=out,
                 stderr=err,
                 text=True,

@@ -77,7 +77,12 @@ def test_one_in_the_path_is_found_too(machine: Machine, monkeypatch: pytest.Monk
 
 def test_without_pg_config_the_extensions_are_where_debian_puts_them(machine: Machine) -> None:
     """A server that was not installed from a package has none there."""
-    (machine.install("97") / "pg_config").unlink()
+    bin_dir = machine.install("97")
+    (bin_dir / "pg_config").unlink()
+    with pytest.raises(PostgresMissing):
+        installation.newest()
+    (bin_dir / "pg_config").write_text("#!/bin/sh\nexit 1\n")  # one that is broken
+    (bin_dir / "pg_config").chmod(0o755)
     with pytest.raises(PostgresMissing):
         installation.newest()
 

@@ -86,7 +86,7 @@ def test_a_stop_during_the_start_is_heeded(first_up: Start, is_clear: Callable[[
 
 
 def test_a_second_one_on_the_same_home_is_refused_and_one_without_workers_is_ready_too(up: Start) -> None:
-    first = up("--workers", "0")
+    first = up("--workers", "0", is_bare=True)  # as some programs start daemons
     eventually((first.home / "lock").exists, "the first one does not start")
     eventually((first.home / "lock").read_text, "the first one does not tell who it is")
     second = [sys.executable, "-m", "kronos", "up", "--home", str(first.home), "--port", "0"]

@@ -1,9 +1,12 @@
 """How spans reach a collector: reading a caller's header, when spans are created at all, and that nothing waits for
 them."""
 
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID, uuid4
@@ -13,6 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from cli.test_endless import ENDLESS, Say, answering
 from conftest import await_condition
 from delivery.sending import LOCAL
 from kronos import errors, readiness
@@ -143,6 +147,14 @@ def _has_refused(pipeline: Pipeline, number: int) -> bool:
     return pipeline.counts.refused == number
 
 
+def _has_left(pipeline: Pipeline, number: int) -> bool:
+    return pipeline.counts.sent + pipeline.counts.refused == number
+
+
+def _has_sent(pipeline: Pipeline, number: int) -> bool:
+    return pipeline.counts.sent == number
+
+
 def test_headers_and_names_are_opentelemetrys_own(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-tenant=mine")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "scheduler")
@@ -165,6 +177,62 @@ def test_a_collector_that_does_not_answer_holds_up_nobody_and_what_it_costs_is_c
     pipeline.end()
     assert counts.waiting == 0
     assert counts.sent + counts.refused == counts.ended
+
+
+@ENDLESS
+def test_a_collector_whose_answer_has_no_end_is_given_up(answer: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.3")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    with answering(answer) as url:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+        pipeline = Pipeline.begin("api")
+        for number in (1, 2):
+            _make(pipeline, 1)
+            await_condition(partial(_has_left, pipeline, number), "the exporter to leave the collector")
+        pipeline.end()
+
+
+def test_a_collector_that_floods_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    flooded: list[int] = []
+
+    def flood(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            with suppress(OSError):
+                for _ in range(4096):
+                    connection.sendall(bytes(65_536))
+                    flooded.append(65_536)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
+        flooding = threading.Thread(target=flood, args=(server,))
+        flooding.start()
+        pipeline = Pipeline.begin("api")
+        _make(pipeline, 1)
+        await_condition(lambda: pipeline.counts.sent == 1, "the span to be taken: the status decides")
+        flooding.join(60)
+        assert sum(flooded) < 64 * 1024 * 1024  # the connection was closed, and what the system's buffers held is lost
+        pipeline.end()
+
+
+def test_a_redirect_is_no_collector(collector: Collector) -> None:
+    collector.status = 302
+    pipeline = Pipeline.begin("worker")
+    _make(pipeline, 1)
+    await_condition(partial(_has_refused, pipeline, 1), "the span to be refused")
+    pipeline.end()
+
+
+def test_a_connection_to_the_collector_is_kept(collector: Collector) -> None:
+    pipeline = Pipeline.begin("worker")
+    for number in (1, 2):
+        _make(pipeline, 1)
+        await_condition(partial(_has_sent, pipeline, number), "a span to be taken")
+    pipeline.end()
+    assert collector.connections == 1
 
 
 def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_does_not(

@@ -2,6 +2,7 @@
 secret.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -119,3 +120,10 @@ def test_a_wrong_file_of_authorities_is_a_sentence(
     )
     assert told in str(raised.value)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_named_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", URL)
+    monkeypatch.setenv("KRONOS_CA_FILE", os.fsdecode(b"/no/\xff"))
+    with pytest.raises(config.SettingsInvalid, match=r"^KRONOS_CA_FILE: /no/\\udcff cannot be read"):
+        config.load()

@@ -1,6 +1,8 @@
 """A process has the file descriptors that its settings need, or it does not start."""
 
 import resource
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -47,3 +49,20 @@ def test_a_worker_counts_its_slots_its_guests_and_the_connections_that_it_keeps(
     shares = Shares(concurrency)
     most = 2 * (shares.slots + shares.guests) + concurrency
     assert most + 100 < descriptors.of_worker(concurrency) < 2 * most + 200
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-", ""])
+def test_no_file_or_socket_takes_the_place_of_a_closed_standard_stream(closed: str) -> None:
+    program = (
+        "from kronos import descriptors; import os, socket, subprocess; descriptors.hold_standard();"
+        "first = socket.socket(); print(first.fileno() > 2);"
+        "subprocess.run(['sh', '-c', 'echo heard >&2 && echo inherited'], check=True)"
+    )
+    ran = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-u", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout == "True\ninherited\n"
+    assert ran.stderr == ("" if "2>&-" in closed else "heard\n")

@@ -1,10 +1,14 @@
 """What a process writes to its log."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
 
 import pytest
+
+from kronos import logs
 
 _PROGRAM = """
 import logging
@@ -32,3 +36,10 @@ def test_of_the_driver_only_errors_are_logged(log_format: str) -> None:
     told = [line for line in ran.stderr.splitlines() if line]
     assert len(told) == 3, told
     assert all(said in line for said, line in zip(("ours", "its psycopg", "its psycopg.pool"), told, strict=True))
+
+
+def test_a_line_about_a_name_that_is_not_utf_8_is_logged() -> None:
+    record = logging.LogRecord("kronos", logging.WARNING, "", 0, "%s is ignored", (os.fsdecode(b"KRONOS_\xff"),), None)
+    record.known = {"path": os.fsdecode(b"/\xfe")}
+    line = json.loads(logs.JsonLines().format(record))
+    assert (line["message"], line["path"]) == (r"KRONOS_\udcff is ignored", r"/\udcfe")

@@ -136,6 +136,13 @@ def test_an_answer_that_was_cut_is_not_taken_for_a_whole_one_with_the_same_bytes
     assert _stored(head, b"whole")["truncated"] is False
 
 
+def test_a_body_that_grows_as_text_is_cut_and_says_so() -> None:
+    """A byte that is not UTF-8 is stored as U+FFFD, which has three bytes."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\nX-Test: grows\r\n\r\n"
+    found = _stored(head, b"\xfc" * 4000)
+    assert (found["body"], found["body_bytes"], found["truncated"]) == ("\ufffd" * 1365, 4000, True)
+
+
 @pytest.mark.parametrize("name", [b"whole-first", b"cut-first"])
 def test_pieces_that_end_early_are_a_cut_answer_beside_a_whole_one_of_the_same_bytes(name: bytes) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Test: %s\r\n\r\n" % name

@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -85,6 +86,70 @@ def test_an_answer_is_read_to_its_end_in_however_many_pieces_it_comes(caplog: py
         identity(tokens(), {"keys": [_PUBLIC], "more": "x" * 3_000_000})
     line = told(caplog, "provider.away")
     assert (line["level"], line["message"].endswith("its response has more than 1048576 bytes")) == ("WARNING", True)
+
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def _answer_of(begin: bytes, again: bytes) -> tuple[str, int]:
+    """What is said of a provider whose every answer begins so and goes on without end, and how many bytes it sent."""
+    sent: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(begin)
+        with suppress(ConnectionError):
+            while again and sum(sent) < 64 * 1024 * 1024:
+                writer.write(again)
+                sent.append(len(again))
+                await writer.drain()
+        writer.close()
+
+    async def ask() -> str:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            back = "https://kronos.example/auth/callback"
+            asked = config.load(database_url="postgresql://")
+            provider = Provider(asked, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
+            with pytest.raises(errors.ProviderUnavailable) as refused:
+                await provider.sign_in_url(_ATTEMPT)
+            return str(refused.value).rpartition("unavailable: ")[2]
+
+    return asyncio.run(ask()), sum(sent)
+
+
+@pytest.mark.parametrize(
+    ("begin", "again", "why"),
+    [
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, "it cannot be reached (NotHttp)"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: a\r\n" * 1000, "it cannot be reached (NotHttp)"),
+        (b"HTTP/1.1 200 ", b"O" * 10_000, "it cannot be reached (NotHttp)"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", b" " * 10_000, "its response has more than 1048576 bytes"),
+        (_CHUNKED, b"1\r\na\r\n" * 1000, "its response is incomplete"),
+        (_CHUNKED + b"2\r\n{}\r\n0\r\n", b"X-A: a\r\n" * 1000, "its response is incomplete"),
+        (_CHUNKED + b"1;", b"a" * 10_000, "its response is incomplete"),
+    ],
+)
+def test_an_answer_without_end_is_given_up_as_soon_as_it_is_too_long(begin: bytes, again: bytes, why: str) -> None:
+    said, sent = _answer_of(begin, again)
+    assert said == why
+    assert sent < 32 * 1024 * 1024  # it was closed; the system's buffers hold some
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (b"", "it cannot be reached (ConnectionResetError)"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "its response is incomplete"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n{}", "its response is compressed, which was not asked for"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n{}", "it answered 302"),
+        (b"HTTP/1.1 200 OK\r\n\r\n{", "its answer is not JSON"),
+        (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "it cannot be reached (NotHttp)"),
+    ],
+)
+def test_what_is_no_answer_is_said(answer: bytes, why: str) -> None:
+    assert _answer_of(answer, b"")[0] == why
 
 
 @pytest.mark.parametrize(

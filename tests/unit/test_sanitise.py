@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kronos.delivery.sanitise import MAX_DEPTH, json_bytes, storable, storable_body, storable_text
+from kronos.delivery.sanitise import MAX_DEPTH, json_bytes, storable, storable_body, storable_tail, storable_text
 from kronos.model import Json
 
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=())) | st.text()
@@ -36,9 +36,29 @@ def test_any_text_becomes_storable_and_no_longer_than_asked(text: str, max_bytes
 @settings(deadline=None)
 @given(st.binary(max_size=100), st.integers(0, 50))
 def test_any_bytes_become_storable_and_no_longer_than_asked(body: bytes, max_bytes: int) -> None:
-    stored = storable_body(body, max_bytes=max_bytes)
+    whole = storable_text(body.decode(errors="replace"))
+    stored, is_cut = storable_body(body, max_bytes=max_bytes)
     assert_jsonb_takes(stored)
     assert len(stored.encode()) <= max_bytes
+    assert is_cut is (stored != whole)
+    assert whole.startswith(stored)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), st.integers(1, 50))
+def test_the_end_of_any_bytes_becomes_storable_and_no_longer_than_asked(body: bytes, max_bytes: int) -> None:
+    whole = storable_text(body.decode(errors="replace"))
+    stored, is_cut = storable_tail(body, max_bytes=max_bytes)
+    assert_jsonb_takes(stored)
+    assert len(stored.encode()) <= max_bytes
+    assert is_cut is (stored != whole)
+    assert whole.endswith(stored)
+
+
+def test_the_end_is_kept_of_text_in_another_encoding() -> None:
+    assert storable_tail(b"begin" + b"\xfc" * 90 + b"the end", max_bytes=100) == ("\ufffd" * 31 + "the end", True)
+    assert storable_tail("aéé".encode(), max_bytes=3) == ("é", True)
+    assert storable_tail("é".encode(), max_bytes=2) == ("é", False)
 
 
 @settings(deadline=None)
@@ -85,7 +105,7 @@ def test_a_number_that_json_has_not_is_null(value: float, stored: float | None) 
 @given(st.text("aé€😀\0", max_size=14), st.integers(0, 40))
 def test_a_text_that_is_cut_is_the_longest_beginning_that_fits(text: str, most: int) -> None:
     whole = storable_text(text)
-    for cut in (storable_text(text, max_bytes=most), storable_body(text.encode(), max_bytes=most)):
+    for cut in (storable_text(text, max_bytes=most), storable_body(text.encode(), max_bytes=most)[0]):
         assert whole.startswith(cut)
         assert cut == whole or len(whole[: len(cut) + 1].encode()) > most
 
@@ -101,7 +121,7 @@ def test_value_over_the_limit_keeps_its_beginning_and_its_size() -> None:
 
 def test_character_at_the_cut_is_left_out_whole() -> None:
     assert storable_text("aé", max_bytes=2) == "a"
-    assert storable_body("aé".encode(), max_bytes=2) == "a"
+    assert storable_body("aé".encode(), max_bytes=2) == ("a", True)
 
 
 @pytest.mark.parametrize("wrap", [lambda inner: [inner], lambda inner: {"a": inner}], ids=["lists", "objects"])
