@@ -33,7 +33,7 @@ begin
         exit when v_taken < 2000 or kronos.clock() >= v_until;
     end loop;
     perform kronos.find_stuck(v_rule_ids);
-    perform kronos.enroll_jobs(v_rule_ids, 10000);
+    perform kronos.enroll_jobs(v_rule_ids, 10000, v_until);
     loop
         select * into v_step from kronos.judge_states(v_rule_ids, 2000);
         v_opened := v_opened + v_step.opened;

@@ -1,6 +1,7 @@
 -- stuck_runs: executions that have waited too long to begin (LATE) or have been running too long (RUNNING),
--- at this moment. It reads the first p_limit waiting executions of each endpoint that has a late one, and
--- everything in progress.
+-- at this moment. It reads everything in progress and, of each endpoint that has a late execution in a
+-- workspace with such a rule, the first p_limit that wait; of many endpoints fewer each, up to 50,000 in all.
+-- So it takes about a second, however much waits after an outage: all alerts of the instance wait for it.
 -- Returns: one row per rule and execution.
 create or replace function kronos.stuck_runs(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, workspace_id uuid, per text, selector text, selected text, job_id uuid,
@@ -8,6 +9,8 @@ returns table (rule_id uuid, workspace_id uuid, per text, selector text, selecte
 language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
+declare
+    c_most constant integer := 50000;
 begin
     return query
         with rule as materialized (
@@ -16,20 +19,26 @@ begin
                    (each.condition ->> 'factor')::double precision as factor
               from kronos.alert_rules as each
              where each.rule_id = any (p_rule_ids) and each.condition ->> 'type' in ('LATE', 'RUNNING')
+        ), late as materialized (
+            select each.endpoint_id, least(p_limit, greatest(c_most / count(*) over (), 1)) as share
+              from kronos.waiting_endpoints(
+                       kronos.now() - (select min(late.limited) from rule as late where late.type = 'LATE')
+                                      * interval '1 second', 10000) as each
+              join kronos.endpoints as endpoint using (endpoint_id)
+             where exists (select from rule where rule.type = 'LATE')      -- otherwise nothing is read
+               and endpoint.workspace_id in (select rule.workspace_id from rule where rule.type = 'LATE')
         ), waiting as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'LATE' as type,
                    kronos.whole_seconds(live.run_at, kronos.now()) as seconds
-              from kronos.waiting_endpoints(
-                       kronos.now() - (select min(late.limited) from rule as late where late.type = 'LATE')
-                                      * interval '1 second', 10000) as late
+              from late
              cross join lateral (select each.*
                                    from kronos.execution_live as each
                                   where each.endpoint_id = late.endpoint_id
                                     and each.claim_token is null
                                     and each.visible_at < kronos.now()
                                   order by kronos.queue_of(each.priority) desc, each.visible_at
-                                  limit p_limit) as live
-             where exists (select from rule where rule.type = 'LATE') and live.attempt_count = 0
+                                  limit late.share) as live
+             where live.attempt_count = 0
         ), running as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'RUNNING' as type,
                    kronos.whole_seconds(live.claimed_at, kronos.now()) as seconds
@@ -38,19 +47,29 @@ begin
                and exists (select from rule where rule.type = 'RUNNING')
         ), found as (
             select * from waiting union all select * from running
+        ), selected as materialized (
+            select rule.rule_id, found.workspace_id, rule.per, rule.selector, rule.selected, rule.factor,
+                   job.job_id, found.execution_id, found.seconds
+              from found
+              join rule on rule.workspace_id = found.workspace_id and rule.type = found.type
+               and found.seconds > coalesce(rule.limited, 0)
+              left join kronos.jobs as job on job.job_id = found.job_id and job.trigger = 'CRON'
+              join kronos.endpoints as endpoint on endpoint.endpoint_id = found.endpoint_id
+             where kronos.rule_selects(rule.selector, rule.selected, 'JOB', job.name, job.first_version_id,
+                                       job.tags, endpoint.name)
+        ), usual as materialized (      -- once per job, however many rules ask
+            select each.job_id, kronos.usual_seconds(each.job_id) as seconds
+              from (select distinct selected.job_id
+                      from selected
+                     where selected.factor is not null and selected.job_id is not null) as each
         )
-        select rule.rule_id, found.workspace_id, rule.per, rule.selector, rule.selected, job.job_id,
-               found.execution_id, found.seconds
-          from found
-          join rule on rule.workspace_id = found.workspace_id and rule.type = found.type
-           and found.seconds > coalesce(rule.limited, 0)
-          left join kronos.jobs as job on job.job_id = found.job_id and job.trigger = 'CRON'
-          join kronos.endpoints as endpoint on endpoint.endpoint_id = found.endpoint_id
-         where kronos.rule_selects(rule.selector, rule.selected, 'JOB', job.name, job.first_version_id,
-                                   job.tags, endpoint.name)
-           and (rule.factor is null or found.seconds > rule.factor * kronos.usual_seconds(found.job_id))
+        select selected.rule_id, selected.workspace_id, selected.per, selected.selector, selected.selected,
+               selected.job_id, selected.execution_id, selected.seconds
+          from selected
+          left join usual using (job_id)
+         where (selected.factor is null or selected.seconds > selected.factor * usual.seconds)
            and not exists (select
                              from kronos.alert_notifications as said
-                            where said.execution_id = found.execution_id);
+                            where said.execution_id = selected.execution_id);
 end
 $$;
