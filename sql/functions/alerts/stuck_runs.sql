@@ -1,7 +1,5 @@
 -- stuck_runs: executions that have waited too long to begin (LATE) or have been running too long (RUNNING),
--- at this moment. It reads everything in progress and, of each endpoint that has a late execution in a
--- workspace with such a rule, the first p_limit that wait; of many endpoints fewer each, up to 50,000 in all.
--- So it takes about a second, however much waits after an outage: all alerts of the instance wait for it.
+-- at this moment. It reads everything in progress and, of what waits, as much as late_runs returns.
 -- Returns: one row per rule and execution.
 create or replace function kronos.stuck_runs(p_rule_ids uuid[], p_limit integer)
 returns table (rule_id uuid, workspace_id uuid, per text, selector text, selected text, job_id uuid,
@@ -9,8 +7,6 @@ returns table (rule_id uuid, workspace_id uuid, per text, selector text, selecte
 language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
-declare
-    c_most constant integer := 50000;
 begin
     return query
         with rule as materialized (
@@ -19,26 +15,15 @@ begin
                    (each.condition ->> 'factor')::double precision as factor
               from kronos.alert_rules as each
              where each.rule_id = any (p_rule_ids) and each.condition ->> 'type' in ('LATE', 'RUNNING')
-        ), late as materialized (
-            select each.endpoint_id, least(p_limit, greatest(c_most / count(*) over (), 1)) as share
-              from kronos.waiting_endpoints(
-                       kronos.now() - (select min(late.limited) from rule as late where late.type = 'LATE')
-                                      * interval '1 second', 10000) as each
-              join kronos.endpoints as endpoint using (endpoint_id)
-             where exists (select from rule where rule.type = 'LATE')      -- otherwise nothing is read
-               and endpoint.workspace_id in (select rule.workspace_id from rule where rule.type = 'LATE')
         ), waiting as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'LATE' as type,
                    kronos.whole_seconds(live.run_at, kronos.now()) as seconds
-              from late
-             cross join lateral (select each.*
-                                   from kronos.execution_live as each
-                                  where each.endpoint_id = late.endpoint_id
-                                    and each.claim_token is null
-                                    and each.visible_at < kronos.now()
-                                  order by kronos.queue_of(each.priority) desc, each.visible_at
-                                  limit late.share) as live
-             where live.attempt_count = 0
+              from (select array_agg(distinct late.workspace_id) as workspace_ids, min(late.limited) as seconds
+                      from rule as late where late.type = 'LATE') as asked
+             cross join lateral kronos.late_runs(asked.workspace_ids,
+                                                 kronos.now() - asked.seconds * interval '1 second',
+                                                 p_limit) as live
+             where asked.seconds is not null
         ), running as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'RUNNING' as type,
                    kronos.whole_seconds(live.claimed_at, kronos.now()) as seconds
