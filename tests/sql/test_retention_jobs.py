@@ -114,8 +114,8 @@ def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uui
 def test_very_many_backfills_that_are_kept_take_no_time_from_the_rest(superuser: Connection, job_id: uuid.UUID) -> None:
     """Their failures are kept for longer than they are; each is examined again at every run."""
     kept_ones = [make_backfill(superuser, job_id) for _ in range(9)]
-    for backfill_id in kept_ones:
-        finished(superuser, job_id, "FAILED", days=40, cause="BACKFILL", backfill_id=backfill_id)
+    for nth, backfill_id in enumerate(kept_ones):
+        finished(superuser, job_id, "FAILED", days=40 + nth / 10, cause="BACKFILL", backfill_id=backfill_id)
     old = make_backfill(superuser, job_id)
     superuser.execute(
         "update kronos.backfills as backfill set status = 'COMPLETED',"
