@@ -18,7 +18,8 @@ begin
         ), waiting as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'LATE' as type,
                    kronos.whole_seconds(live.run_at, kronos.now()) as seconds
-              from (select array_agg(distinct late.workspace_id) as workspace_ids, min(late.limited) as seconds
+              from (select array_agg(distinct late.workspace_id) as workspace_ids,
+                           min(late.limited) as seconds
                       from rule as late where late.type = 'LATE') as asked
              cross join lateral kronos.late_runs(asked.workspace_ids,
                                                  kronos.now() - asked.seconds * interval '1 second',

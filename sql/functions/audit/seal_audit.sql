@@ -32,8 +32,8 @@ begin
             begin
                 v_count := v_count + kronos.seal_pending(v_chain.chain_id, v_chain.places);
             exception when others then
-                raise warning 'kronos: the audit of chain % cannot be sealed: % (%)', v_chain.chain_id, sqlerrm,
-                              sqlstate;
+                raise warning 'kronos: the audit of chain % cannot be sealed: % (%)', v_chain.chain_id,
+                              sqlerrm, sqlstate;
                 v_broken := v_broken || v_chain.chain_id;
                 v_is_new := true;
             end;

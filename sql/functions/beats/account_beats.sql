@@ -2,7 +2,8 @@
 -- most p_limit. Heartbeats that another session has locked are left to it: a ping accounts by itself. A
 -- heartbeat that cannot be accounted for, because its row was edited by hand, is left alone for an hour, with
 -- a warning; one that a passing error stops (is_passing), for the next run. Neither stops another, nor the
--- ticks and leases for which its callers account in the same transaction. Whatever became due after the last report of the ping door is left for the next run (heard_until).
+-- ticks and leases for which its callers account in the same transaction. Whatever became due after the last
+-- report of the ping door is left for the next run (heard_until).
 -- Part of the internal job catch-up. After a long outage each heartbeat may get a hundred rows, so it stops
 -- after p_for and the next run continues; at least one heartbeat is accounted for. A deleted heartbeat is
 -- forgotten (forget_beat).

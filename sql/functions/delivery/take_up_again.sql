@@ -8,8 +8,8 @@
 -- Returns: null if it is due; otherwise why not: absent, not_failed, job_cancelled, attempts_used_up,
 -- workspace_suspended, quota_exceeded, name_taken (a one-shot's name belongs to another live job by now).
 -- Raises: KR040, in a request of a workspace with quotas, if its executions per day are used up; KR012 if its
--- endpoint was deleted (require_live_endpoint); 23505 if another session takes the name at the same time; 55P03
--- if other sessions hold what the day has left.
+-- endpoint was deleted (require_live_endpoint); 23505 if another session takes the name at the same time;
+-- 55P03 if other sessions hold what the day has left.
 create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
                                                 p_endpoint_version text)
 returns text

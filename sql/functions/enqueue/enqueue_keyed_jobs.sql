@@ -15,7 +15,8 @@ declare
     v_constraint text;
 begin
     for v_try in 1 .. c_tries loop
-        select jsonb_agg(item.job) filter (where item.is_first and item.made_id = (item.job ->> 'job_id')::uuid),
+        select jsonb_agg(item.job) filter (where item.is_first
+                                             and item.made_id = (item.job ->> 'job_id')::uuid),
                jsonb_agg(jsonb_build_object('fault', item.fault, 'place', item.place, 'by_what', item.by_what,
                                             'name', item.job ->> 'name')
                          order by item.place) filter (where item.fault is not null) -> 0

@@ -40,6 +40,8 @@ as $$
      union
     select timezone from of_one_shots where timezone is not null
      union
-    select beat.timezone from kronos.beats as beat where beat.deleted_at is null and beat.period_seconds is null
+    select beat.timezone
+      from kronos.beats as beat
+     where beat.deleted_at is null and beat.period_seconds is null
      order by timezone
 $$;
