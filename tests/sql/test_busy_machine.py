@@ -72,7 +72,7 @@ def test_rules_over_many_jobs_are_enrolled_one_by_one_and_delay_no_other_alert(s
     for _ in range(3):
         add_rule(slow, endpoint, {"type": "NO_SUCCESS", "seconds": 86400})
     enrolled = "select count(distinct rule_id) from kronos.alert_states"
-    seen = []
+    seen: list[int] = []
     while not seen or seen[-1] < 3:
         evaluate(slow)
         seen.append(int(value(slow, enrolled)))
