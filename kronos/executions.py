@@ -88,6 +88,7 @@ _RETRY = statement("executions.retry_execution", Retried)
 _REFUSALS = {
     "job_cancelled": "belongs to a job that was cancelled",
     "attempts_used_up": "has reached the highest attempt number",
+    "name_taken": "belongs to a job whose name another live job has now",
 }
 
 

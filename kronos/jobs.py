@@ -294,6 +294,8 @@ async def next_runs(view: WorkspaceView, job: str, *, count: int) -> schedules.P
     """Return the job's next runs. Raises JobNotFound, and Conflict for a job without a schedule."""
     if (upcoming := await view.one_or_none(schedules.LIST_NEXT_RUNS, {"job": job, "count": count})) is None:
         present = await get(view, job)
+        if present.trigger == "CRON":  # it was created after the first statement
+            return await next_runs(view, str(present.job_id), count=count)
         raise errors.Conflict(f"job {present.job_id} is {present.trigger}: only CRON jobs have next runs")
     return schedules.shown(upcoming)
 

@@ -193,6 +193,24 @@ def test_what_cannot_be_redriven_stays_and_is_counted_by_its_reason(
     assert api.get(f"{base}/executions/{good}").json()["status"] == "RETRYING"
 
 
+def test_a_name_that_another_job_has_now_stops_no_redrive(api: httpx.Client, base: str, failing: Failing) -> None:
+    """A one-shot that failed is over, so its name is free: the redrive would make it live again."""
+    body = {"name": "nightly", "endpoint": "sink", "trigger": "IMMEDIATE"}
+    assert api.post(f"{base}/jobs", json=body).status_code == 201
+    (of_nightly,) = failing.fail()
+    assert api.post(f"{base}/jobs", json=body | {"trigger": "CRON", "cron": "0 0 1 1 *"}).status_code == 201
+    (good,) = failing.one_shots(1)
+    refused = api.post(f"{base}/executions/{of_nightly}/retry")
+    assert (refused.status_code, refused.json()["code"]) == (409, "execution_not_retryable")
+    assert "another live job" in refused.json()["detail"]
+    begun = api.post(f"{base}/dead-letters/redrive", json={})
+    failing.steps()
+    over = ended(api, base, begun)
+    assert (over["status"], over["done"], over["failures"]) == ("COMPLETED", 1, {"name_taken": 1})
+    assert letters(api, base) == [of_nightly]
+    assert api.get(f"{base}/executions/{good}").json()["status"] == "RETRYING"
+
+
 def test_a_pace_is_kept(api: httpx.Client, base: str, failing: Failing, shared_superuser: psycopg.Connection) -> None:
     failing.one_shots(9)
     begun = api.post(f"{base}/dead-letters/redrive", json={"per_second": 8}).json()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from alert_rows import add_rule, end_runs, evaluate
 from clock import Clock
-from factory import add_endpoint
+from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, make_cron_job, value
 
 _KINDS: list[dict[str, object]] = [
@@ -75,3 +75,61 @@ def test_rules_of_others_cost_an_end_one_look(superuser: Connection) -> None:
     job_id = make_cron_job(superuser)
     end_runs(superuser, job_id, "SF")
     assert value(superuser, "select count(*) from kronos.alert_ends") == 0
+
+
+def _wait_since_long(connection: Connection, endpoint: EndpointRow, count: int) -> None:
+    connection.execute(
+        """
+        insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+                                           scheduled_at, run_at, created_at, visible_at, max_attempts, max_crashes,
+                                           timeout_ms, input)
+        select each.id, %s, each.id, %s, 1, 'API', each.at, each.at, each.at, each.at, 3, 0, 10000, '{}'
+          from (select kronos.uuid7(kronos.now() + n * interval '1 us') as id, kronos.now() - interval '1 h' as at
+                  from generate_series(1, %s) as n) as each
+        """,
+        [endpoint.workspace_id, endpoint.endpoint_id, count],
+    )
+
+
+def test_what_waits_where_no_rule_asks_for_it_is_not_read(superuser: Connection) -> None:
+    add_rule(superuser, add_endpoint(superuser), {"type": "LATE", "seconds": 60})
+    for _ in range(3):
+        _wait_since_long(superuser, add_endpoint(superuser), 500)
+    superuser.execute("analyze kronos.execution_live")
+    before = _read(superuser)
+    evaluate(superuser)
+    after = _read(superuser)
+    assert after["execution_live"] - before["execution_live"] < 30
+
+
+def test_however_much_waits_as_much_is_read_as_takes_a_second(superuser: Connection) -> None:
+    """After an outage millions may wait. All alerts of the instance wait for this look."""
+    first = add_endpoint(superuser)
+    second = add_endpoint(superuser, workspace_id=first.workspace_id)
+    rule_id = add_rule(superuser, first, {"type": "LATE", "seconds": 60}, per="ALL")
+    _wait_since_long(superuser, first, 25_010)
+    _wait_since_long(superuser, second, 10)
+    looked_at = "select count(*) from kronos.stuck_runs(array[%s::uuid], 1000000)"
+    assert value(superuser, looked_at, [rule_id]) == 25_000 + 10
+    assert value(superuser, "select count(*) from kronos.stuck_runs(array[%s::uuid], 7)", [rule_id]) == 14
+
+
+def test_what_is_usual_for_a_job_is_read_once_however_many_rules_ask(superuser: Connection) -> None:
+    endpoint = add_endpoint(superuser)
+    job_id = make_cron_job(superuser, endpoint)
+    rule_ids = [add_rule(superuser, endpoint, {"type": "RUNNING", "factor": 2}) for _ in range(5)]
+    end_runs(superuser, job_id, "S" * 12, ran=10)
+    superuser.execute(
+        "insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,"
+        " scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input, claim_token, worker_id,"
+        " claimed_at, attempt_count) select kronos.uuid7(), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', now(),"
+        " now(), now() + interval '1 h', 3, 0, 10000, '{}', gen_random_uuid(), 'w', now() - interval '1 min', 1"
+        "   from kronos.jobs where job_id = %s",
+        [job_id],
+    )
+    superuser.execute("set track_functions = 'pl'")
+    superuser.execute("select pg_stat_reset()")
+    assert value(superuser, "select count(*) from kronos.stuck_runs(%s::uuid[], 10)", [rule_ids]) == 5
+    superuser.execute("select pg_stat_force_next_flush()")
+    calls = "select calls from pg_stat_user_functions where funcname = 'usual_seconds'"
+    assert value(superuser, calls) == 1

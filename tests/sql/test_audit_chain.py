@@ -52,6 +52,25 @@ def test_a_chain_that_cannot_go_on_holds_up_no_delivery(superuser: Connection) -
     assert value(superuser, "select count(*) from kronos.audit_pending") == 1
 
 
+def test_a_chain_that_cannot_go_on_holds_up_no_other(superuser: Connection, database_url: str) -> None:
+    broken, other = add_endpoint(superuser), add_endpoint(superuser)
+    seal(superuser)
+    superuser.execute("update kronos.audit_chains set number = 0 where workspace_id = %s", [broken.workspace_id])
+    for _ in range(3):
+        make_cron_job(superuser, broken)
+    make_cron_job(superuser, other)
+    sealed = value(superuser, "select kronos.seal_audit(2)")  # the broken chain's rows are older, and more
+    assert sealed == 1
+    assert values(superuser, "select distinct workspace_id from kronos.audit_pending") == [broken.workspace_id]
+    assert verified(database_url, slug_of(superuser, other)).fault is None
+    superuser.execute(
+        "update kronos.audit_chains as chain set number = (select max(number) from kronos.audit"
+        " where chain_id = chain.chain_id) where workspace_id = %s",
+        [broken.workspace_id],
+    )
+    assert value(superuser, "select kronos.seal_audit(1000)") == 3
+
+
 _TAMPERED = {
     "a value": ("update kronos.audit set actor = 'nobody' where chain_id = %(id)s and number = 3", "number 3 is not"),
     "after": ("update kronos.audit set after = '{}' where chain_id = %(id)s and number = 2", "number 2 is not"),

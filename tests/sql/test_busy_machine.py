@@ -4,10 +4,11 @@ there.
 
 import pytest
 
+from alert_rows import add_rule, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
 from factory import add_endpoint, add_executions
 from sql.test_dead_letters import fail, operation
-from sql_factory import Connection, value, values
+from sql_factory import Connection, make_cron_job, value, values
 
 _SLOW = """
 create sequence public.minutes;
@@ -61,3 +62,19 @@ def test_a_backfill_is_advanced(slow: Connection) -> None:
     _, job_id = endpoint_and_job(slow)
     made = make_backfill(slow, job_id, ticks=3)
     assert (value(slow, "select kronos.advance_backfills(3)"), len(ticks_of(slow, made))) == (3, 3)
+
+
+def test_rules_over_many_jobs_are_enrolled_one_by_one_and_delay_no_other_alert(slow: Connection) -> None:
+    """All alerts of the instance are one transaction: what takes longer than that may would never be done."""
+    endpoint = add_endpoint(slow)
+    for _ in range(3):
+        make_cron_job(slow, endpoint)
+    for _ in range(3):
+        add_rule(slow, endpoint, {"type": "NO_SUCCESS", "seconds": 86400})
+    enrolled = "select count(distinct rule_id) from kronos.alert_states"
+    seen: list[int] = []
+    while not seen or seen[-1] < 3:
+        evaluate(slow)
+        seen.append(int(value(slow, enrolled)))
+        assert len(seen) < 100, "it makes no progress"
+    assert seen[0] == 1

@@ -225,6 +225,40 @@ def test_one_that_cannot_end_stops_no_other_nor_the_leases(superuser: Connection
     assert left == sorted([ids[2], lost])
 
 
+def test_a_one_shots_row_that_a_session_holds_stops_no_other_end(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Its end changes that row. Waiting for it would keep leases and deadlines of all workspaces waiting, too."""
+    held, lost, again, held_late, too_late = add_executions(superuser, endpoint, 5)
+    for execution_id in (held_late, too_late):
+        late(superuser, execution_id)
+    superuser.execute(
+        "update kronos.execution_live"
+        "   set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = kronos.now(),"
+        "       attempt_count = case execution_id when %s then 1 else max_attempts end,"
+        "       visible_at = kronos.now() - interval '1 s'"
+        " where execution_id = any (%s)",
+        [again, [held, lost, again]],
+    )
+    with psycopg.connect(database_url) as holder:
+        holder.execute(
+            "select from kronos.jobs where job_id in (select job_id from kronos.execution_live"
+            " where execution_id = any (%s)) for update",
+            [[held, held_late, again]],
+        )
+        superuser.execute("set lock_timeout = '1ms'")
+        (counts,) = records(superuser, "select requeued, failed from kronos.upkeep(1)")
+        assert counts == {"requeued": 0, "failed": 1}  # one that is held does not take another's place
+        (counts,) = records(superuser, "select requeued, failed from kronos.upkeep(100)")
+        assert counts == {"requeued": 1, "failed": 0}
+        assert (ended(superuser, lost)["status"], ended(superuser, too_late)["status"]) == ("FAILED", "EXPIRED")
+        left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
+        assert left == sorted([held, again, held_late])
+    (counts,) = records(superuser, "select requeued, failed from kronos.upkeep(100)")
+    assert counts == {"requeued": 0, "failed": 1}
+    assert (ended(superuser, held)["status"], ended(superuser, held_late)["status"]) == ("FAILED", "EXPIRED")
+
+
 def test_the_lease_keeper_expires_what_no_worker_is_left_to(superuser: Connection, endpoint: EndpointRow) -> None:
     (execution_id,) = add_executions(superuser, endpoint)
     late(superuser, execution_id)

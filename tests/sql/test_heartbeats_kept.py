@@ -12,7 +12,7 @@ from clock import Clock
 from conftest import await_condition
 from factory import add_endpoint
 from scale import buffers
-from sql_factory import Connection, value, values
+from sql_factory import Connection, records, value, values
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -43,6 +43,35 @@ def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(
     counted = superuser.execute("select pings, ticks, is_left from kronos.retain_beats(100)").fetchone()
     assert counted == (1, 1, False)
     assert statuses(superuser, hourly) == [(NOON - MINUTE, "ON_TIME")]
+
+
+@pytest.mark.parametrize("run_id", ["nightly", None])
+def test_a_run_that_takes_longer_than_records_are_kept_ends_its_own_tick(
+    superuser: Connection, hourly: BeatRow, run_id: str | None
+) -> None:
+    """Whether it said very much meanwhile, or ran for days."""
+    clock = Clock(superuser)
+    superuser.execute("update kronos.beats set max_run_seconds = 30 * 86400")
+    superuser.execute(
+        "insert into kronos.workspace_retention (workspace_id, failure_days) select workspace_id, 1 from kronos.beats"
+    )
+    clock.stand(NOON)
+    ping(superuser, hourly, "START", run_id=run_id)
+    superuser.execute("update kronos.beat_pointers set pings = pings + 2000")
+    clock.stand(NOON + timedelta(days=3))
+    account(superuser)
+    superuser.execute("select kronos.retain_beats(5000)")
+    assert value(superuser, "select count(*) from kronos.beat_pings") == 0
+    ping(superuser, hourly, "SUCCESS", run_id=run_id)
+    ended = records(
+        superuser,
+        "select tick_at, status, duration_ms from kronos.beat_ticks where run_id is not distinct from %s"
+        " and ended_at is not null",
+        [run_id],
+    )
+    duration = timedelta(days=3) // timedelta(milliseconds=1)
+    assert ended == [{"tick_at": NOON, "status": "ON_TIME", "duration_ms": duration}]
+    assert value(superuser, "select count(*) from kronos.beat_ticks where status = 'RUNNING'") == 0
 
 
 def test_retention_reads_little_where_nothing_goes_and_waits_for_nobody(

@@ -111,6 +111,30 @@ def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uui
     assert retain_all(superuser)["backfills"] == 1
 
 
+def test_very_many_backfills_that_are_kept_take_no_time_from_the_rest(superuser: Connection, job_id: uuid.UUID) -> None:
+    """Their failures are kept for longer than they are; each is examined again at every run."""
+    kept_ones = [make_backfill(superuser, job_id) for _ in range(9)]
+    for nth, backfill_id in enumerate(kept_ones):
+        finished(superuser, job_id, "FAILED", days=40 + nth / 10, cause="BACKFILL", backfill_id=backfill_id)
+    old = make_backfill(superuser, job_id)
+    superuser.execute(
+        "update kronos.backfills as backfill set status = 'COMPLETED',"
+        " completed_at = now() - case backfill_id when %s then interval '100 days' else interval '40 days' end,"
+        " created_at = coalesce((select kronos.uuid7_time(execution_id) from kronos.execution_done as done"
+        "                         where done.backfill_id = backfill.backfill_id), created_at)",
+        [old],
+    )
+    superuser.execute("set track_functions = 'pl'")
+    superuser.execute("select pg_stat_reset()")
+    assert value(superuser, "select backfills from kronos.retain_remains(1, false)") == 1
+    for _ in range(3):
+        assert value(superuser, "select backfills from kronos.retain_remains(1, false)") == 0
+    superuser.execute("select pg_stat_force_next_flush()")
+    calls = "select calls from pg_stat_user_functions where funcname = 'backfill_outcomes'"
+    assert value(superuser, calls) <= 1 + 3 * 4
+    assert set(values(superuser, "select backfill_id from kronos.backfills")) == set(kept_ones)
+
+
 def test_a_running_backfill_stays(superuser: Connection, job_id: uuid.UUID) -> None:
     make_backfill(superuser, job_id)
     superuser.execute("update kronos.backfills set created_at = now() - interval '400 days'")

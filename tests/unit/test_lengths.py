@@ -32,7 +32,6 @@ _REASONS = {
     "take_up_again": "what is asked in turn under one lock",
     "turn_some": "one step of one workspace, under its lock",
     "reap": "a list of tasks, each in a block of its own",
-    "refresh_zones": "one look at all zones, which stops by the clock",
     "pg_cron_evidence": "one statement over pg_cron's tables",
 }
 

@@ -2,7 +2,10 @@
 -- per rule at a time, in the order of their creation (next_to_enroll). Each is timed from when it is found,
 -- whether or not it ever reports anything. Once it has reached the end of the list, each call examines those
 -- of the last ten minutes again, because they may have been committed late.
-create or replace function kronos.enroll_jobs(p_rule_ids uuid[], p_limit integer) returns void
+-- It stops at p_until, but always examines jobs for one rule. Rules come in random order, so that new rules
+-- over very many jobs delay no other rule for long.
+create or replace function kronos.enroll_jobs(p_rule_ids uuid[], p_limit integer, p_until timestamptz)
+returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
@@ -15,7 +18,9 @@ begin
     for v_rule in
         select * from kronos.alert_rules as rule
          where rule.rule_id = any (p_rule_ids) and rule.condition ->> 'type' = 'NO_SUCCESS'
+         order by random()
     loop
+        exit when v_seen is not null and kronos.clock() >= p_until;
         with seen as materialized (
             select * from kronos.next_to_enroll(v_rule, p_limit)
         ), made as (

@@ -4,7 +4,8 @@
 -- All in one transaction, under one lock: a second evaluation that runs meanwhile does nothing, and one that
 -- crashes has done nothing. It reads no history, and only the jobs concerned. Rules that another session is
 -- changing at this moment are left out, and so is whatever ended in their workspaces.
--- It takes at most p_seconds; the next evaluation does the rest.
+-- It takes about p_seconds at most, and less if nothing but new rules' jobs is left, because changes of rules
+-- wait for it; the next evaluation does the rest.
 -- Returns: counts, the execution's output.
 create or replace function kronos.evaluate_alerts(p_seconds double precision default 5) returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -33,7 +34,8 @@ begin
         exit when v_taken < 2000 or kronos.clock() >= v_until;
     end loop;
     perform kronos.find_stuck(v_rule_ids);
-    perform kronos.enroll_jobs(v_rule_ids, 10000);
+    perform kronos.enroll_jobs(v_rule_ids, 5000,
+                               least(v_until, kronos.clock() + interval '2 seconds'));
     loop
         select * into v_step from kronos.judge_states(v_rule_ids, 2000);
         v_opened := v_opened + v_step.opened;

@@ -1,7 +1,8 @@
 -- account_beat: accounts for the ticks of a heartbeat whose time is over at p_now: ticks without a ping, and
 -- runs that began and did not end. Either is UNKNOWN if the ping could have been lost (was_deaf). Every ping
 -- calls this first, so it makes no difference whether account_beats ran before it. Up to a hundred ticks have
--- a row each; if there are more, those in between share one.
+-- a row each; if there are more, those in between share one. The pointer follows changed rules of the time
+-- zone first (pointer_by_rules).
 -- The caller holds the lock on the pointer's row, and stores the result.
 -- Returns: the pointer.
 create or replace function kronos.account_beat(p_beat kronos.beats, p_pointer kronos.beat_pointers,
@@ -16,10 +17,12 @@ declare
     v_suspended  tstzmultirange;
     v_over       record;
     v_between    record;
-    v_tick       timestamptz := p_pointer.next_tick_at;
+    v_tick       timestamptz;
     v_status     text;
     v_became     text;      -- the last tick's status
 begin
+    p_pointer := kronos.pointer_by_rules(p_beat, p_pointer);
+    v_tick := p_pointer.next_tick_at;
     if p_pointer.due_at < p_now then
         v_suspended := (select kronos.suspensions_of(workspace)
                           from kronos.workspaces as workspace

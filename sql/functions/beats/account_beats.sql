@@ -1,7 +1,9 @@
 -- account_beats: calls account_beat for heartbeats that have something to account for, most overdue first, at
 -- most p_limit. Heartbeats that another session has locked are left to it: a ping accounts by itself. A
--- heartbeat whose schedule can no longer be read is left alone for an hour, with a warning. Whatever became
--- due after the last report of the ping door is left for the next run (heard_until).
+-- heartbeat that cannot be accounted for, because its row was edited by hand, is left alone for an hour, with
+-- a warning; one that a passing error stops (is_passing), for the next run. Neither stops another, nor the
+-- ticks and leases for which its callers account in the same transaction. Whatever became due after the last
+-- report of the ping door is left for the next run (heard_until).
 -- Part of the internal job catch-up. After a long outage each heartbeat may get a hundred rows, so it stops
 -- after p_for and the next run continues; at least one heartbeat is accounted for. A deleted heartbeat is
 -- forgotten (forget_beat).
@@ -52,11 +54,12 @@ begin
         begin
             perform kronos.store_beat_pointer(kronos.account_beat(v_beat, v_pointer, v_now));
             v_done := v_done + 1;
-        exception when data_exception then
+        exception when others then
             raise warning 'kronos: the heartbeat % cannot be accounted for: % (%)', v_beat.heartbeat_id,
                           sqlerrm, sqlstate;
+            exit when kronos.is_shortage(sqlstate);
             update kronos.beat_pointers set due_at = v_now + interval '1 hour'
-             where heartbeat_id = v_beat.heartbeat_id;
+             where heartbeat_id = v_beat.heartbeat_id and not kronos.is_passing(sqlstate);
         end;
     end loop;
     return v_done;

@@ -1,8 +1,7 @@
 -- count_beat_end: records the end of a heartbeat's run, successful or not. If the run reported its start,
 -- this ends the tick that the start counted for, and the tick is on time if the start was; otherwise the ping
 -- itself is the run. The latest report counts, except that a success changes nothing for a tick that is done.
--- If a run with the same id succeeded more than ten minutes ago, this is another run. The caller holds the
--- lock on the pointer's row.
+-- The caller holds the lock on the pointer's row.
 -- Returns: the pointer, moved; tick: null if it counts for none; duration_ms: null if it is not known.
 create or replace function kronos.count_beat_end(p_beat kronos.beats, p_ping kronos.beat_pings,
                                                  inout p_pointer kronos.beat_pointers, out tick timestamptz,
@@ -18,17 +17,7 @@ declare
 begin
     tick := p_pointer.run_tick_at;
     if p_ping.run_id is not null then
-        select began.at, began.tick_at into v_started_at, tick
-          from kronos.beat_pings as began
-         where began.heartbeat_id = p_beat.heartbeat_id and began.run_id = p_ping.run_id
-           and began.kind = 'START'
-           and not exists (select
-                             from kronos.beat_pings as ended
-                            where ended.heartbeat_id = p_beat.heartbeat_id and ended.run_id = p_ping.run_id
-                              and ended.number > began.number and ended.kind = 'SUCCESS'
-                              and ended.at < p_ping.at - interval '10 minutes')
-         order by began.number desc
-         limit 1;
+        select run.began_at, run.tick_at into v_started_at, tick from kronos.begun_run(p_ping, p_beat) as run;
     else
         p_pointer.run_started_at := null;
         p_pointer.run_tick_at := null;

@@ -1,5 +1,6 @@
 -- retain_beats: deletes old records of heartbeats: ticks and pings at the age of failures, and all but the
--- newest thousand pings of each heartbeat; up to p_limit of each. Gaps in which no ping could be received are
+-- newest thousand pings of each heartbeat; up to p_limit of each. A tick whose run is in progress stays, so
+-- that the run's end is counted for it, however long it takes. Gaps in which no ping could be received are
 -- deleted at the same age, and so is what is left of deleted heartbeats (delete_beats).
 -- A heartbeat's rows are deleted from the oldest on, some at a time; for a heartbeat with nothing to delete,
 -- only the oldest row is read. Locked rows are left for the next call: it waits for no lock.
@@ -39,6 +40,7 @@ begin
                                   from kronos.beat_ticks as oldest
                                  where oldest.heartbeat_id = pointer.heartbeat_id
                                    and oldest.tick_at < aged
+                                   and oldest.status <> 'RUNNING'
                                  order by oldest.tick_at
                                  limit 2000
                                    for update skip locked) as old

@@ -5,7 +5,7 @@
 -- cancelled job's executions are being ended (cancelled_jobs).
 -- Executions without a deadline are not in the index that is read. Index entries with a deadline before
 -- p_since, which another session's old snapshot keeps there, are skipped, as in expire_leases. Waits for no
--- lock.
+-- lock, also not for a one-shot's row (is_job_free).
 -- Returns: the number ended.
 create or replace function kronos.expire_deadlines(p_limit integer,
                                                    p_since timestamptz default '-infinity')
@@ -34,8 +34,9 @@ begin
            and live.deadline_at <= kronos.now()
            and live.deadline_at >= p_since
            and live.job_id not in (select job_id from kronos.cancelled_jobs)
+           and kronos.is_job_free(live)
          order by live.deadline_at
          limit p_limit
-           for update skip locked));
+           for update of live skip locked));
 end
 $$;

@@ -6,7 +6,8 @@
 -- The only evidence is the row's own lease and the database's clock. The token is removed with the lease, so
 -- a worker that comes back late is fenced. p_since: without it, each check reads the leases of all deliveries
 -- made while another session reads in an old snapshot, 7,650 buffers after 100,000. Waits for nothing but a
--- gate's short lock; lock order: executions, gates, execution_done, attempt.
+-- gate's short lock: an execution whose one-shot's row another session has locked ends later (is_job_free).
+-- Lock order: executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
                                                 out failed integer)
@@ -29,22 +30,27 @@ begin
         return;
     end if;
     with dead as materialized (
-        select live.*, live as whole, kronos.age_limit(live) as age_limit, live.crashes >= live.max_crashes
-                       or live.attempt_count >= live.max_attempts
-                       or live.cancel_reason is not null
-                       or coalesce(kronos.now() > kronos.age_limit(live), false) as is_over,
+        select live.*, live as whole, judged.age_limit, judged.is_over,
                -- relevant if it is over
                live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
                jsonb_build_object('type', 'lease_expired', 'message',
                    format('worker %s did not report within its lease; whether the delivery arrived is not '
                           'known', live.worker_id)) as reason
           from kronos.execution_live as live
+         cross join lateral (select aged.age_limit,
+                                    live.crashes >= live.max_crashes
+                                    or live.attempt_count >= live.max_attempts
+                                    or live.cancel_reason is not null
+                                    or coalesce(kronos.now() > aged.age_limit, false) as is_over
+                               from (select kronos.age_limit(live) as age_limit offset 0) as aged
+                             offset 0) as judged
          where live.claim_token is not null
            and live.visible_at <= kronos.now()
            and live.visible_at >= p_since
+           and (not judged.is_over or kronos.is_job_free(live))
          order by live.visible_at
          limit p_limit
-           for update skip locked
+           for update of live skip locked
     ), slot as materialized (
         select dead.endpoint_id, count(*)::integer as held
           from dead

@@ -6,9 +6,10 @@
 -- The row of the job's newest version is locked first, as by a session that cancels it: so a job that is
 -- being cancelled gets no run.
 -- Returns: null if it is due; otherwise why not: absent, not_failed, job_cancelled, attempts_used_up,
--- workspace_suspended, quota_exceeded.
+-- workspace_suspended, quota_exceeded, name_taken (a one-shot's name belongs to another live job by now).
 -- Raises: KR040, in a request of a workspace with quotas, if its executions per day are used up; KR012 if its
--- endpoint was deleted (require_live_endpoint); 55P03 if other sessions hold what the day has left.
+-- endpoint was deleted (require_live_endpoint); 23505 if another session takes the name at the same time;
+-- 55P03 if other sessions hold what the day has left.
 create or replace function kronos.take_up_again(p_workspace_id uuid, p_execution_id uuid,
                                                 p_endpoint_version text)
 returns text
@@ -85,6 +86,12 @@ begin
      where endpoint.endpoint_id = v_failed.endpoint_id;
     if v_failed.attempt_count >= c_most_attempts then
         return 'attempts_used_up';
+    end if;
+    if v_newest.trigger <> 'CRON' and v_newest.status = 'COMPLETED'
+    and exists (select from kronos.jobs as namesake
+                 where namesake.workspace_id = p_workspace_id and namesake.name = v_newest.name
+                   and namesake.status in ('ACTIVE', 'PAUSED')) then
+        return 'name_taken';
     end if;
     if current_setting('kronos.quotas', true) = 'on' then
         perform kronos.count_executions(p_workspace_id, 1);

@@ -1,46 +1,53 @@
 -- enqueue_keyed_jobs: creates the jobs of enqueue_odd_jobs that have a name, title, tag or key. A job whose
 -- key already created a job with the same request is that job. The same holds for repeated keys within the
--- array.
+-- array. If another session commits a job of the same name meanwhile, the jobs are judged again: that name is
+-- taken, or free again.
 -- Returns: {place: id}.
 -- Raises: KR021, KR022, as enqueue.
 create or replace function kronos.enqueue_keyed_jobs(p_jobs jsonb, p_is_many boolean) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_wrong  record;
-    v_faults bigint;
-    v_new    jsonb;
-    v_ids    jsonb;
+    c_tries      constant integer := 5;
+    v_new        jsonb;
+    v_ids        jsonb;
+    v_wrong      jsonb;      -- the first job with a fault
+    v_constraint text;
 begin
-    select count(item.fault), jsonb_agg(item.job) filter (where item.is_first
-                                                            and item.made_id = (item.job ->> 'job_id')::uuid)
-      into v_faults, v_new
-      from kronos.keyed_items(p_jobs) as item;
-    if v_faults = 0 then
-        perform kronos.make_one_shot_jobs(v_new) where v_new is not null;
+    for v_try in 1 .. c_tries loop
+        select jsonb_agg(item.job) filter (where item.is_first
+                                             and item.made_id = (item.job ->> 'job_id')::uuid),
+               jsonb_agg(jsonb_build_object('fault', item.fault, 'place', item.place, 'by_what', item.by_what,
+                                            'name', item.job ->> 'name')
+                         order by item.place) filter (where item.fault is not null) -> 0
+          into v_new, v_wrong
+          from kronos.keyed_items(p_jobs) as item;
+        exit when v_new is null or v_wrong is not null;
+        begin
+            perform kronos.make_one_shot_jobs(v_new);
+            exit;
+        exception when unique_violation then
+            get stacked diagnostics v_constraint = constraint_name;
+            if v_constraint <> 'jobs_name_taken' then
+                raise;
+            elsif v_try = c_tries then      -- by a session that this transaction cannot see
+                v_wrong := (select jsonb_build_object('fault', 'KR022', 'place', each.job -> 'nth',
+                                                      'name', each.job ->> 'name')
+                              from jsonb_array_elements(v_new) as each (job)
+                             where each.job ? 'name'
+                             limit 1);
+            end if;
+        end;
+    end loop;
+    if v_wrong is null then
         -- If a concurrent call created a key's job first, that job is visible now.
-        select count(*) filter (where item.fault = 'KR021'), jsonb_object_agg(item.place, item.made_id)
-          into v_faults, v_ids
+        select jsonb_object_agg(item.place, item.made_id),
+               jsonb_agg(jsonb_build_object('fault', item.fault, 'place', item.place, 'by_what', item.by_what)
+                         order by item.place) filter (where item.fault = 'KR021') -> 0
+          into v_ids, v_wrong
           from kronos.keyed_items(p_jobs) as item;
     end if;
-    if v_faults > 0 then
-        select item.* into v_wrong
-          from kronos.keyed_items(p_jobs) as item
-         where item.fault = 'KR021' or item.fault is not null and v_ids is null
-         order by item.place
-         limit 1;
-        raise exception using
-            errcode = v_wrong.fault,
-            column = case v_wrong.fault when 'KR021' then 'idempotency_key' else 'name' end,
-            message = concat(case when p_is_many then format('jobs[%s].', v_wrong.place - 1) end,
-                             case v_wrong.fault
-                                 when 'KR021' then 'idempotency_key: already used for a different request, '
-                                                   'which created ' || v_wrong.by_what
-                                 else format('name: another live job of this workspace has the name %s',
-                                             v_wrong.job ->> 'name') end),
-            hint = case v_wrong.fault when 'KR021' then 'Use a new key for a new request.'
-                                      else 'Choose another name.' end;
-    end if;
+    perform kronos.refuse_keyed_job(v_wrong, p_is_many) where v_wrong is not null;
     return v_ids;
 end
 $$;

@@ -1,5 +1,5 @@
--- refresh_zones: make live CRON jobs, and one-shots at a local time, follow PostgreSQL's present rules for
--- their time zones.
+-- refresh_zones: make live CRON jobs, one-shots at a local time, and heartbeats follow PostgreSQL's present
+-- rules for their time zones.
 -- Each minute it computes the UTC offsets at the recorded instants (zones.probes) again, 0.1 ms per zone. If
 -- one differs, the time zone data has been updated: the zone is read again, and the alarms, entries and
 -- pointers of its jobs are corrected. For fifteen minutes they are checked repeatedly, because PostgreSQL
@@ -7,7 +7,7 @@
 -- The workers are notified (kronos_zones), the API polls (zones.changed_at), and both continue with new
 -- sessions.
 -- Once a day each zone is read again, because the two years for which alarms are made move on; UTC too,
--- because cron.timezone may have changed. A zone that no live job uses is removed when it is a day old.
+-- because cron.timezone may have changed. A zone that none of these uses is removed when it is a day old.
 -- It stops at p_until; the run of the next minute continues.
 -- Returns: how many zones were read, alarms and pointers corrected, and jobs still to be checked, and what
 -- failed; the rest is done all the same.
@@ -29,14 +29,8 @@ begin
     errors := '[]';
     delete from kronos.zones as zone
      where zone.read_at <= kronos.now() - interval '1 day'
-       and not exists (select from kronos.jobs as job
-                        where job.trigger = 'CRON'
-                          and job.status in ('ACTIVE', 'PAUSED')
-                          and job.timezone = zone.timezone)
-       and not exists (select from kronos.jobs as job
-                        where job.run_at_local is not null
-                          and job.status = 'ACTIVE'
-                          and job.timezone = zone.timezone);
+       and not exists (select from kronos.zones_in_use() as used (timezone)
+                        where used.timezone = zone.timezone);
     for v_old in
         select used.timezone, zone.read_at, zone.probes, zone.distances, zone.from_job_id, zone.changed_from,
                zone.changed_at > kronos.now() - interval '15 minutes' as has_just_changed

@@ -1,5 +1,6 @@
--- zones_in_use: the time zones of the live CRON jobs and of the one-shots at a local time. One lookup per
--- zone in jobs_by_zone and in jobs_local_one_shots, however many jobs they have.
+-- zones_in_use: the time zones of the live CRON jobs, of the one-shots at a local time and of the heartbeats
+-- that have a schedule. One lookup per zone in jobs_by_zone and in jobs_local_one_shots, however many jobs
+-- they have.
 -- Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
@@ -38,5 +39,9 @@ as $$
     select timezone from of_cron_jobs where timezone is not null
      union
     select timezone from of_one_shots where timezone is not null
+     union
+    select beat.timezone
+      from kronos.beats as beat
+     where beat.deleted_at is null and beat.period_seconds is null
      order by timezone
 $$;

@@ -1,0 +1,23 @@
+-- late_runs: executions of these workspaces that wait for their first delivery: of each endpoint that has had
+-- one due since before p_before, the first p_limit; of many endpoints fewer each, up to 50,000 in all. So it
+-- takes about a second, however much waits after an outage: all alerts of the instance wait for it.
+create or replace function kronos.late_runs(p_workspace_ids uuid[], p_before timestamptz, p_limit integer)
+returns setof kronos.execution_live
+language sql stable rows 100 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
+as $$
+    select live.*
+      from (select waiting.endpoint_id, least(p_limit, greatest(50000 / count(*) over (), 1)) as share
+              from kronos.waiting_endpoints(p_before, 10000) as waiting
+              join kronos.endpoints as endpoint using (endpoint_id)
+             where endpoint.workspace_id = any (p_workspace_ids)
+            offset 0) as late
+     cross join lateral (select each.*
+                           from kronos.execution_live as each
+                          where each.endpoint_id = late.endpoint_id
+                            and each.claim_token is null
+                            and each.visible_at < kronos.now()
+                          order by kronos.queue_of(each.priority) desc, each.visible_at
+                          limit late.share) as live
+     where live.attempt_count = 0
+$$;
