@@ -340,8 +340,8 @@ def test_a_tick_that_a_calendar_moves_will_run_when_it_moves_it_to(code: str) ->
 
 @pytest.mark.parametrize("code", ["blackout_skip", "blackout_roll"])
 def test_a_tick_that_a_calendar_closed_has_the_reason_that_was_recorded(code: str) -> None:
-    run = {"status": "SKIPPED", "created_at": TICK.isoformat(), "cause": "SCHEDULE", "tick_count": 1, "execution_id": "x",
-           "status_reason": {"code": code, "detail": "Christmas"}}  # fmt: skip
+    run = {"status": "SKIPPED", "created_at": TICK.isoformat(), "cause": "SCHEDULE", "tick_count": 1,
+           "execution_id": "x", "status_reason": {"code": code, "detail": "Christmas"}}  # fmt: skip
     answer = explained(facts(run=run, next_tick_at=NOW + _DAY, closure={}))
     assert (answer.decision, answer.code, answer.because) == ("SKIPPED", code, "The tick was skipped: Christmas.")
     assert not _step(answer, "calendars").holds
