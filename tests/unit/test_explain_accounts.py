@@ -1,4 +1,4 @@
-"""What explain says about a tick that was skipped, missed or held back, or for which nothing has rung."""
+"""What explain says about a tick that was skipped, missed or held back."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,21 +11,21 @@ from kronos.model import JsonObject
 from unit.test_explain import NOW, TICK, facts
 
 _DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
-_NEXT = TICK + _DAY
+NEXT = TICK + _DAY
 _FAULT: JsonObject = {"sqlstate": "KR001", "message": "cron field weekday: 9 is too large", "failed_at": None}
 _PAUSED: JsonObject = {"code": "paused", "detail": "it was paused", "actor": "eve", "note": "audit",
                        "at": "2026-11-20T11:00:00Z", "until": "2026-11-21T00:00:00Z"}  # fmt: skip
 _DISABLED: JsonObject = {"state": "DISABLED", "since": "2026-11-20T11:00:00+00:00"}
-_HEALTHY: JsonObject = {"state": "HEALTHY", "on_trial": False, "since": None, "until": None, "reason": None}
+HEALTHY: JsonObject = {"state": "HEALTHY", "on_trial": False, "since": None, "until": None, "reason": None}
 _UNREAD: JsonObject = {"local": "2026-11-20T12:05:00+00:00", "weekday": "Friday", "clock": None, "is_named": False,
                        "fields": {name: {"is": 5, "matches": name != "minute"} for name in ("minute", "hour", "month")}
                        | {"matches": False, "day_matches": True}, "texts": ["0", "12", "*", "*", "*"]}  # fmt: skip
 """How a schedule reads a minute in which it has no tick."""
-_COMING: dict[str, Any] = {"at": _NEXT, "tick": _NEXT, "next_tick_at": TICK}
+COMING: dict[str, Any] = {"at": NEXT, "tick": NEXT, "next_tick_at": TICK}
 """A tick of tomorrow."""
 
 
-def _run(status: str, created: timedelta = timedelta(), **known: Any) -> JsonObject:
+def execution(status: str, created: timedelta = timedelta(), **known: Any) -> JsonObject:
     """An execution of the tick that was created so long after it."""
     made = (TICK + created).isoformat()
     usual = {"execution_id": "01938e2a", "created_at": made, "cause": "SCHEDULE", "status": status, "tick_count": 1,
@@ -34,24 +34,15 @@ def _run(status: str, created: timedelta = timedelta(), **known: Any) -> JsonObj
     return usual | known
 
 
-def _accounted(run: JsonObject, **known: Any) -> Facts:
+def accounted(run: JsonObject, **known: Any) -> Facts:
     """A tick for which there is an execution."""
-    usual: dict[str, Any] = {"next_tick_at": _NEXT, "workspace": "acme", "endpoint": "hook", "in_flight": 0,
-                             "worker_sessions": 1, "endpoint_health": _HEALTHY, "is_group_served": True}  # fmt: skip
+    usual: dict[str, Any] = {"next_tick_at": NEXT, "workspace": "acme", "endpoint": "hook", "in_flight": 0,
+                             "worker_sessions": 1, "endpoint_health": HEALTHY, "is_group_served": True}  # fmt: skip
     return facts(run=run, **(usual | known))
 
 
-def _step(answer: Explanation, name: str) -> Step | None:
+def step_of(answer: Explanation, name: str) -> Step | None:
     return next((each for each in answer.steps if each.step == name), None)
-
-
-def _ring(status: str, started_at: str | None = None, message: str = "") -> JsonObject:
-    return {"status": status, "started_at": started_at, "message": message}
-
-
-def _rung(*rings: JsonObject, **known: Any) -> Facts:
-    """An overdue tick, and what pg_cron's log has about it."""
-    return facts(pg_cron={"entry": {"jobid": 7, "schedule": "0 12 * * *"}, "rings": list(rings)}, **known)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +51,15 @@ def _rung(*rings: JsonObject, **known: Any) -> Facts:
         ({}, "job_fault"),  # overdue, and stays so
         ({"tick": None, "next_tick_at": None, "reading": {"error": "9 is too large"}}, "job_fault"),
         ({"tick": None, "next_tick_at": None, "reading": {"next_tick": None, **_UNREAD}}, "job_fault"),
-        ({"next_tick_at": _NEXT, "tick": TICK}, "unaccounted"),
-        ({"run": _run("SUCCESS"), "next_tick_at": _NEXT}, "ran"),  # what ran has run, whatever the job is now
+        ({"next_tick_at": NEXT, "tick": TICK}, "unaccounted"),
+        ({"run": execution("SUCCESS"), "next_tick_at": NEXT}, "ran"),  # what ran has run, whatever the job is now
     ],
 )
 def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_what_to_change(
     known: dict[str, Any], code: str
 ) -> None:
     answer = explained(facts(fault=_FAULT, **known))
-    step = _step(answer, "fault")
+    step = step_of(answer, "fault")
     detail = "the job's ticks cannot be accounted for: cron field weekday: 9 is too large"
     assert step == Step(step="fault", holds=False, detail=detail, evidence=_FAULT)
     assert answer.code == code
@@ -79,20 +70,23 @@ def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_what_to_change(
 
 def test_a_fault_does_not_hide_that_the_minute_has_no_tick() -> None:
     reading = {"next_tick": "2026-11-21T12:00:00Z", **_UNREAD}
-    answer = explained(facts(fault=_FAULT, tick=None, next_tick_at=_NEXT, reading=reading))
+    answer = explained(facts(fault=_FAULT, tick=None, next_tick_at=NEXT, reading=reading))
     assert answer.code == "no_tick_at_this_minute"
 
 
 def test_a_run_by_hand_of_a_job_with_a_fault_is_told_by_its_execution() -> None:
-    by_hand = _accounted(
-        _run("SUCCESS", cause="MANUAL", completed_at=NOW.isoformat()), fault=_FAULT, tick=None, reading={"error": "no"}
+    by_hand = accounted(
+        execution("SUCCESS", cause="MANUAL", completed_at=NOW.isoformat()),
+        fault=_FAULT,
+        tick=None,
+        reading={"error": "no"},
     )
     assert explained(by_hand).decision == "RAN"
 
 
 def test_a_one_shot_is_never_paused() -> None:
     answer = explained(facts(trigger="DELAYED", one_shot_at=TICK, tick=None, is_to_be_skipped=True))
-    assert _step(answer, "pause") is None
+    assert step_of(answer, "pause") is None
 
 
 @pytest.mark.parametrize(
@@ -111,18 +105,18 @@ def test_a_one_shot_is_never_paused() -> None:
 )  # fmt: skip
 def test_a_skipped_tick_has_the_reason_that_its_execution_recorded(reason: JsonObject, because: str) -> None:
     """And not the present one: the job runs again."""
-    answer = explained(_accounted(_run("SKIPPED", status_reason=reason)))
+    answer = explained(accounted(execution("SKIPPED", status_reason=reason)))
     assert (answer.decision, answer.code, answer.because) == ("SKIPPED", reason["code"], because)
-    step = _step(answer, "pause")
+    step = step_of(answer, "pause")
     assert step is not None
     assert (step.holds, step.evidence, f"The tick was skipped: {step.detail}.") == (False, reason, because)
 
 
 @pytest.mark.parametrize("status", ["SUCCESS", "CANCELLED"])
 def test_a_reason_to_skip_does_not_explain_an_execution_that_was_not_skipped(status: str) -> None:
-    answer = explained(_accounted(_run(status, status_reason=_PAUSED, completed_at=NOW.isoformat())))
+    answer = explained(accounted(execution(status, status_reason=_PAUSED, completed_at=NOW.isoformat())))
     assert answer.decision != "SKIPPED"
-    assert _step(answer, "pause") == Step(
+    assert step_of(answer, "pause") == Step(
         step="pause", holds=True, detail="neither the job nor its workspace is halted", evidence=_present()
     )
 
@@ -135,7 +129,7 @@ def _present(**known: Any) -> JsonObject:
 
 def test_the_reason_of_a_status_is_shown_only_for_a_pause() -> None:
     for status, shown in (("PAUSED", _PAUSED), ("ACTIVE", None)):
-        step = _step(explained(facts(status=status, status_reason=_PAUSED)), "pause")
+        step = step_of(explained(facts(status=status, status_reason=_PAUSED)), "pause")
         assert step is not None
         assert (step.evidence, step.holds) == (_present(status=status, status_reason=shown), status == "ACTIVE")
 
@@ -146,7 +140,7 @@ def test_the_reason_of_a_status_is_shown_only_for_a_pause() -> None:
         ({"status": "PAUSED"}, "paused", "the job was paused"),
         ({"status": "PAUSED", "status_reason": {"code": "paused", "note": "audit"}}, "paused",
          "the job was paused (audit)"),
-        ({"status": "PAUSED", "resume_at": _NEXT + _MINUTE}, "paused",
+        ({"status": "PAUSED", "resume_at": NEXT + _MINUTE}, "paused",
          "the job was paused; it resumes at 2026-11-21T12:01:00Z"),
         ({"workspace": "acme", "workspace_status": "SUSPENDED", "suspended_at": TICK}, "workspace_suspended",
          "the workspace acme has been SUSPENDED since 2026-11-20T12:00:00Z"),
@@ -157,7 +151,7 @@ def test_the_reason_of_a_status_is_shown_only_for_a_pause() -> None:
     ],
 )  # fmt: skip
 def test_a_coming_tick_will_be_skipped_for_what_halts_it_now(known: dict[str, Any], code: str, why: str) -> None:
-    answer = explained(facts(**_COMING, **known))
+    answer = explained(facts(**COMING, **known))
     assert (answer.decision, answer.code) == ("WILL_BE_SKIPPED", code)
     assert answer.because == f"The tick will be skipped: {why}."
 
@@ -165,21 +159,21 @@ def test_a_coming_tick_will_be_skipped_for_what_halts_it_now(known: dict[str, An
 @pytest.mark.parametrize(
     "known",
     [
-        {"status": "PAUSED", "resume_at": _NEXT},
-        {"status": "PAUSED", "resume_at": _NEXT - _MINUTE},
-        {"on_disabled": "SKIP", "endpoint_health": _HEALTHY},
+        {"status": "PAUSED", "resume_at": NEXT},
+        {"status": "PAUSED", "resume_at": NEXT - _MINUTE},
+        {"on_disabled": "SKIP", "endpoint_health": HEALTHY},
         {"on_disabled": "QUEUE", "endpoint_health": _DISABLED},
     ],
     ids=["a pause that ends with the tick", "a pause that ends before", "a healthy endpoint", "one that queues"],
 )
 def test_a_coming_tick_is_not_skipped_for_what_will_not_halt_it(known: dict[str, Any]) -> None:
-    answer = explained(facts(**_COMING, **known))
-    assert (answer.decision, _step(answer, "pause")) != ("WILL_BE_SKIPPED", None)
+    answer = explained(facts(**COMING, **known))
+    assert (answer.decision, step_of(answer, "pause")) != ("WILL_BE_SKIPPED", None)
     assert [each.holds for each in answer.steps if each.step == "pause"] == [True]
 
 
 def test_a_pause_that_ends_halts_where_the_minute_has_no_tick() -> None:
-    answer = explained(facts(status="PAUSED", resume_at=NOW + _DAY, tick=None, next_tick_at=_NEXT, fault=_FAULT,
+    answer = explained(facts(status="PAUSED", resume_at=NOW + _DAY, tick=None, next_tick_at=NEXT, fault=_FAULT,
                              reading={"error": "unreadable"}))  # fmt: skip
     assert [each.holds for each in answer.steps if each.step == "pause"] == [False]
 
@@ -192,9 +186,9 @@ def test_an_overdue_tick_of_a_halted_job_does_not_run_but_one_to_skip_will_still
 
 
 def test_what_halts_the_job_now_does_not_explain_a_tick_that_was_accounted_for_before() -> None:
-    ran = explained(_accounted(_run("SUCCESS", completed_at=NOW.isoformat()), status="PAUSED"))
+    ran = explained(accounted(execution("SUCCESS", completed_at=NOW.isoformat()), status="PAUSED"))
     assert (ran.decision, [each.holds for each in ran.steps if each.step == "pause"]) == ("RAN", [False])
-    gone = explained(facts(status="PAUSED", next_tick_at=_NEXT))
+    gone = explained(facts(status="PAUSED", next_tick_at=NEXT))
     assert gone.decision != "SKIPPED"
 
 
@@ -227,36 +221,36 @@ def test_what_another_run_of_the_job_did_to_a_tick_is_named_by_its_overlap_polic
     code: str, status: str, decision: str, shown: str, because: str
 ) -> None:
     reason: JsonObject = {"code": code, "detail": "two ran"}
-    answer = explained(_accounted(_run(status, status_reason=reason), overlap="QUEUE"))
+    answer = explained(accounted(execution(status, status_reason=reason), overlap="QUEUE"))
     assert (answer.decision, answer.code, answer.because) == (decision, shown, because)
-    assert _step(answer, "overlap") == Step(
+    assert step_of(answer, "overlap") == Step(
         step="overlap", holds=False, detail="overlap QUEUE: two ran", evidence=reason
     )
 
 
 def test_an_execution_that_waits_for_the_previous_run_says_so() -> None:
-    answer = explained(_accounted(_run("QUEUED", is_held=True), overlap="QUEUE"))
+    answer = explained(accounted(execution("QUEUED", is_held=True), overlap="QUEUE"))
     detail = "overlap QUEUE: it waits until the previous run has ended"
     assert (answer.decision, answer.code) == ("WAITING", "overlap_held")
     assert answer.because == f"The execution is held back under {detail}."
-    assert _step(answer, "overlap") == Step(step="overlap", holds=False, detail=detail)
+    assert step_of(answer, "overlap") == Step(step="overlap", holds=False, detail=detail)
 
 
 def test_where_no_run_blocked_a_tick_that_is_said_only_of_jobs_that_look_at_other_runs() -> None:
-    run = _run("SUCCESS", completed_at=NOW.isoformat())
-    step = _step(explained(_accounted(run, overlap="SKIP")), "overlap")
+    run = execution("SUCCESS", completed_at=NOW.isoformat())
+    step = step_of(explained(accounted(run, overlap="SKIP")), "overlap")
     assert step == Step(step="overlap", holds=True, detail="overlap SKIP: no other run blocked it")
-    assert _step(explained(_accounted(run, overlap="ALLOW")), "overlap") is None
-    assert _step(explained(facts(overlap="SKIP")), "overlap") is None  # there is no execution yet
+    assert step_of(explained(accounted(run, overlap="ALLOW")), "overlap") is None
+    assert step_of(explained(facts(overlap="SKIP")), "overlap") is None  # there is no execution yet
 
 
 @pytest.mark.parametrize(
     ("reason", "why"), [({}, "it expired"), ({"detail": "its deadline came"}, "its deadline came")]
 )
 def test_an_execution_that_expired_is_a_missed_tick(reason: JsonObject, why: str) -> None:
-    answer = explained(_accounted(_run("EXPIRED", status_reason=reason)))
+    answer = explained(accounted(execution("EXPIRED", status_reason=reason)))
     assert (answer.decision, answer.code, answer.because) == ("MISSED", "expired", f"The execution expired: {why}.")
-    assert _step(answer, "missed") == Step(step="missed", holds=False, detail=why, evidence=reason)
+    assert step_of(answer, "missed") == Step(step="missed", holds=False, detail=why, evidence=reason)
 
 
 _LATE = timedelta(minutes=10)
@@ -283,14 +277,14 @@ def test_a_missed_tick_says_how_late_it_was_and_by_which_rule_it_was_not_deliver
     reason: JsonObject, known: dict[str, Any], count: int, code: str, why: str
 ) -> None:
     """By the terms that its row recorded, and by the job's present ones only where it recorded none."""
-    run = _run("MISSED", _LATE, status_reason=reason, tick_count=count)
-    answer = explained(_accounted(run, **known))
+    run = execution("MISSED", _LATE, status_reason=reason, tick_count=count)
+    answer = explained(accounted(run, **known))
     counted = f", one of {count} in a row" if count > 1 else ""
     assert (answer.decision, answer.code) == ("MISSED", code)
     assert answer.because == (
         f"The tick was missed: it was not accounted for until 2026-11-20T12:10:00Z, 10 min late, and {why}."
     )
-    assert _step(answer, "missed") == Step(
+    assert step_of(answer, "missed") == Step(
         step="missed",
         holds=False,
         detail=f"accounted for 10 min after its time{counted}; {why}",
@@ -299,148 +293,31 @@ def test_a_missed_tick_says_how_late_it_was_and_by_which_rule_it_was_not_deliver
 
 
 def test_two_missed_ticks_in_a_row_are_counted() -> None:
-    step = _step(explained(_accounted(_run("MISSED", _LATE, status_reason=_WITHIN, tick_count=2))), "missed")
+    step = step_of(explained(accounted(execution("MISSED", _LATE, status_reason=_WITHIN, tick_count=2))), "missed")
     assert step is not None
     assert ", one of 2 in a row; " in step.detail
 
 
-def test_a_tick_that_its_calendar_moved_is_late_by_the_time_at_which_it_was_to_run() -> None:
+def test_a_tick_that_its_calendar_moved_is_late_by_the_time_at_which_it_was_toexecution() -> None:
     moved = {"code": "rolled", "detail": "a holiday", "run_at": (TICK + _MINUTE).isoformat(),
              "due_at": (TICK + 9 * _MINUTE).isoformat()}  # fmt: skip
-    run = _run("MISSED", _LATE, status_reason={"policy": "SKIP"})
-    assert "12:10:00Z, 60 s late, and" in explained(_accounted(run, closure=moved)).because
+    run = execution("MISSED", _LATE, status_reason={"policy": "SKIP"})
+    assert "12:10:00Z, 60 s late, and" in explained(accounted(run, closure=moved)).because
 
 
 def test_a_tick_that_was_caught_up_is_delivered_and_says_how_late() -> None:
-    run = _run("SUCCESS", _LATE, cause="CATCH_UP", completed_at=NOW.isoformat())
-    answer = explained(_accounted(run, catch_up_policy="LATEST"))
+    run = execution("SUCCESS", _LATE, cause="CATCH_UP", completed_at=NOW.isoformat())
+    answer = explained(accounted(run, catch_up_policy="LATEST"))
     assert (answer.decision, answer.code) == ("RAN", "ran")
-    assert _step(answer, "missed") == Step(
+    assert step_of(answer, "missed") == Step(
         step="missed",
         holds=True,
         detail="accounted for 10 min after its time, and delivered under catch_up LATEST",
         evidence={"late_seconds": 600.0},
     )
-    assert _step(explained(_accounted(_run("SUCCESS", completed_at=NOW.isoformat()))), "missed") is None
+    assert step_of(explained(accounted(execution("SUCCESS", completed_at=NOW.isoformat()))), "missed") is None
 
 
 def test_a_run_that_belongs_to_no_tick_is_never_late() -> None:
-    run = _run("SUCCESS", _LATE, cause="CATCH_UP", completed_at=NOW.isoformat())
-    assert _step(explained(_accounted(run, tick=None, reading={"error": "not asked for here"})), "missed") is None
-
-
-@pytest.mark.parametrize(
-    ("known", "holds"),
-    [
-        ({"trigger": "DELAYED", "one_shot_at": TICK, "tick": None}, None),
-        ({"status": "RETIRED"}, None),
-        ({"pg_cron": None}, None),
-        ({"status": "PAUSED"}, None),
-        ({"workspace_status": "SUSPENDED"}, None),
-        ({}, True),
-        ({"is_entry_right": False}, False),
-        ({"pg_cron": {"entry": None, "rings": []}}, False),
-        ({"pg_cron": {"entry": {"jobid": 7, "schedule": "0 12 * * *"}, "rings": None}}, True),
-        ({"pg_cron": {"entry": None, "rings": None}}, False),
-    ],
-)
-def test_the_entry_of_pg_cron_is_judged_for_jobs_that_should_have_one(
-    known: dict[str, Any], holds: bool | None
-) -> None:
-    endpoint = {"endpoint_health": _HEALTHY, "worker_sessions": 1, "is_group_served": True}
-    step = _step(explained(facts(alarm="0 12 * * *", **endpoint, **known)), "pg_cron_entry")
-    assert (step.holds if step is not None else None) is holds
-
-
-@pytest.mark.parametrize(
-    ("known", "code", "detail"),
-    [
-        ({"pg_cron": {"entry": None, "rings": []}}, "pg_cron_entry_missing", "the job has no entry in cron.job"),
-        ({"is_entry_right": False}, "pg_cron_entry_wrong", "the job's entry in cron.job does not match the job"),
-    ],
-)
-def test_an_entry_that_is_wrong_is_the_cause_only_if_the_tick_is_overdue(
-    known: dict[str, Any], code: str, detail: str
-) -> None:
-    repaired = f"{detail}; the reaper repairs this within a minute, `kronos doctor --fix` immediately"
-    answer = explained(facts(alarm="0 12 * * *", **known))
-    assert (answer.decision, answer.code) == ("OVERDUE", code)
-    assert answer.because == f"The tick has been due for 5 min and is not yet accounted for: {repaired}."
-    step = _step(answer, "pg_cron_entry")
-    assert step is not None
-    assert (step.detail, step.holds, step.evidence["wanted_schedule"]) == (repaired, False, "0 12 * * *")
-    answer = explained(facts(alarm="0 12 * * *", **_COMING, **known))
-    assert (answer.decision, [each.holds for each in answer.steps if each.step == "pg_cron_entry"]) == (
-        "WILL_RUN", [False],
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("known", "code", "why"),
-    [
-        ({"is_held": True}, "held", "the instance is held (kronos.hold), as if it were down"),
-        ({"pg_cron_failure": "connection failed"}, "alarm_failed",
-         "pg_cron could not start the alarm: connection failed; `kronos doctor` says what to change"),
-        ({"pg_cron_silent_seconds": 90.0}, "alarm_not_rung",
-         "its alarm has not rung yet; catch-up accounts for it within a minute"),
-        ({"pg_cron_silent_seconds": 90.5}, "pg_cron_silent",
-         "pg_cron has rung no job for 90.5 s; `kronos doctor` says why"),
-    ],
-)  # fmt: skip
-def test_an_overdue_tick_without_an_alarm_says_why_none_rang(known: dict[str, Any], code: str, why: str) -> None:
-    answer = explained(_rung(**known))
-    assert (answer.decision, answer.code) == ("OVERDUE", code)
-    assert answer.because == f"The tick has been due for 5 min and is not yet accounted for: {why}."
-    step = _step(answer, "alarm")
-    assert step is not None
-    assert not step.holds
-
-
-def test_an_alarm_that_rang_says_when_and_how_it_ended() -> None:
-    begun = "2026-11-20T12:00:00.250000+00:00"
-    failed = _ring("failed", begun, "deadlock detected")
-    answer = explained(_rung(failed))
-    assert answer.code == "alarm_failed"
-    assert answer.because.endswith(": pg_cron's alarm failed: deadlock detected.")
-    step = _step(answer, "alarm")
-    assert step is not None
-    assert step.detail == "pg_cron rang at 2026-11-20T12:00:00.250000Z, 0.250 s after the tick: failed"
-    assert (step.holds, step.evidence) == (False, {"rings": [failed], "pg_cron_silent_seconds": 10.0})
-    step = _step(explained(_rung(failed, _ring("succeeded", begun))), "alarm")
-    assert step is not None
-    assert step.holds  # one of two did ring
-
-
-def test_an_alarm_that_could_not_start_is_the_cause_and_has_no_time() -> None:
-    answer = explained(_rung(_ring("failed", None, "could not connect"), pg_cron_failure="an older failure"))
-    assert answer.code == "alarm_failed"
-    assert "could not start the alarm: could not connect; `kronos doctor`" in answer.because
-    step = _step(answer, "alarm")
-    assert step is not None
-    assert step.detail == "pg_cron could not start the alarm: could not connect (it does not log when)"
-    assert not step.holds
-
-
-def test_the_alarm_of_a_last_tick_fails_because_it_removed_its_own_entry_and_that_is_no_fault() -> None:
-    last = _ring("failed", "2026-11-20T12:00:00+00:00", "job canceled")
-    step = _step(explained(_rung(last, next_tick_at=None, run=_run("SUCCESS", completed_at=NOW.isoformat()))), "alarm")
-    assert step is not None
-    assert (step.holds, step.detail.partition("tick: ")[2]) == (
-        True, "it removed the job's entry, as after a last tick",
-    )  # fmt: skip
-    overdue = explained(_rung(last))
-    assert (overdue.code, [each.holds for each in overdue.steps if each.step == "alarm"]) == ("alarm_failed", [False])
-    other = last | {"message": "deadlock detected"}
-    step = _step(explained(_rung(other, next_tick_at=None, run=_run("SUCCESS", completed_at=NOW.isoformat()))), "alarm")
-    assert step is not None
-    assert (step.holds, step.detail.partition("tick: ")[2]) == (False, "failed")
-
-
-def test_a_tick_without_an_alarm_in_the_log_is_a_sign_only_while_it_is_overdue() -> None:
-    accounted = _step(explained(_accounted(_run("SUCCESS", completed_at=NOW.isoformat()))), "alarm")
-    assert accounted is not None
-    assert (accounted.holds, accounted.detail) == (
-        True, "pg_cron's log has no alarm of the job within ten minutes after the tick",
-    )  # fmt: skip
-    assert _step(explained(facts(**_COMING)), "alarm") is None  # it has still to ring
-    assert _step(explained(facts(pg_cron=None)), "alarm") is None
+    run = execution("SUCCESS", _LATE, cause="CATCH_UP", completed_at=NOW.isoformat())
+    assert step_of(explained(accounted(run, tick=None, reading={"error": "not asked for here"})), "missed") is None

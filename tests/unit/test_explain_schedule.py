@@ -287,6 +287,16 @@ def test_a_tick_outside_the_jobs_window_is_not_due(known: dict[str, Any], code: 
     assert (step.holds, step.detail) == (False, why)
 
 
+def test_a_tick_that_ran_outside_the_window_of_today_has_run() -> None:
+    run = {"status": "SUCCESS", "created_at": TICK.isoformat(), "cause": "SCHEDULE", "scheduled_at": TICK.isoformat(),
+           "completed_at": NOW.isoformat(), "attempt_count": 1, "max_attempts": 1, "execution_id": "x",
+           "worker_id": None, "lease_until": None, "due_at": TICK.isoformat()}  # fmt: skip
+    for window in ({"ends_at": TICK}, {"is_beyond_max_runs": True, "max_runs": 1}):
+        answer = explained(facts(run=run, next_tick_at=NOW + _DAY, **window))
+        assert answer.decision == "RAN"
+        assert _step(answer, "window").holds == ("max_runs" in window)
+
+
 @pytest.mark.parametrize(
     ("known", "detail"),
     [
