@@ -26,11 +26,30 @@ def test_equal_values_have_one_digest_however_they_are_written(one: Json, other:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (1, True), (0, False), (1.0, True), ("1", 1), (None, False), (None, 0), ("", None), ([], {}), ([1, 2], [2, 1]),
-        ([1], [1, 1]), ({"a": None}, {}), ({"a": 1}, {"b": 1}), ({"a": [1]}, {"a": [True]}), (1, 1.5), (0.1, "0.1"), (1e300, "1e+300"),
-        (-1, "-1"), ({"a": "1"}, {"a": 1}), (True, "true"), (2.0**60, "1.152921504606847e+18"), ({"a": 1}, {"a": 1, "b": 2}), ([[1]], [[2]]),
+        (1, True),
+        (0, False),
+        (1.0, True),
+        ("1", 1),
+        (None, False),
+        (None, 0),
+        ("", None),
+        ([], {}),
+        ([1, 2], [2, 1]),
+        ([1], [1, 1]),
+        ({"a": None}, {}),
+        ({"a": 1}, {"b": 1}),
+        ({"a": [1]}, {"a": [True]}),
+        (1, 1.5),
+        (0.1, "0.1"),
+        (1e300, "1e+300"),
+        (-1, "-1"),
+        ({"a": "1"}, {"a": 1}),
+        (True, "true"),
+        (2.0**60, "1.152921504606847e+18"),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ([[1]], [[2]]),
     ],
-)  # fmt: skip
+)
 def test_different_values_have_different_digests(one: Json, other: Json) -> None:
     assert not is_same(one, other)
     assert not is_same(other, one)

@@ -68,11 +68,16 @@ def test_a_list_is_its_name_workspace_and_filters() -> None:
     same = list_digest("jobs", "acme", {"tag": None, "status": "ACTIVE"})
     assert same == LIST == list_digest("jobs", "acme", {"status": "ACTIVE"})
     others = [
-        OTHER, list_digest("endpoints", "acme", {"status": "ACTIVE"}),
-        list_digest("jobs", "other", {"status": "ACTIVE"}), list_digest("jobs", "acme", {}), list_digest("jobs", "acme", {"status": "ACTIVE", "tag": "x"}),
-        list_digest("jobs", "acme", {"status": ""}), list_digest("jobs", "acme", {"state": "ACTIVE"}),
-        list_digest("jobs", "acme", {"limit": 1}), list_digest("jobs", "acme", {"limit": "1"}),
-    ]  # fmt: skip
+        OTHER,
+        list_digest("endpoints", "acme", {"status": "ACTIVE"}),
+        list_digest("jobs", "other", {"status": "ACTIVE"}),
+        list_digest("jobs", "acme", {}),
+        list_digest("jobs", "acme", {"status": "ACTIVE", "tag": "x"}),
+        list_digest("jobs", "acme", {"status": ""}),
+        list_digest("jobs", "acme", {"state": "ACTIVE"}),
+        list_digest("jobs", "acme", {"limit": 1}),
+        list_digest("jobs", "acme", {"limit": "1"}),
+    ]
     assert len({LIST, *others}) == 1 + len(others)
 
 
