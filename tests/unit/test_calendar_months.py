@@ -94,7 +94,7 @@ def test_the_present_month_and_day_are_those_of_the_calendars_zone(
 ) -> None:
     monkeypatch.setattr(CLOCK, "now", lambda: now)
     shown = month(a_calendar(timezone=timezone), None)
-    assert shown.name == f"{today:%B %Y}"
+    assert shown == month(a_calendar(timezone=timezone), f"{today:%Y-%m}")
     assert [each.day for week in shown.weeks for each in week if each is not None and each.is_today] == [today]
 
 
@@ -119,6 +119,7 @@ def test_without_exceptions_the_week_decides() -> None:
          ("partly", ["09:00-12:00", "13:00-17:30"], ["Lunch"])),
         ([closed("2026-12-23T17:30", "2026-12-24T09:00", "Night")], "2026-12-24", ("open", [], ["Night"])),
         ([closed("2026-12-23T17:30", "2026-12-24T00:00", "Night")], "2026-12-24", ("open", [], [])),
+        ([closed("2026-12-25", name="Christmas")], "2026-12-24", ("open", [], [])),
         ([opened("2026-12-26", name="Sale")], "2026-12-26", ("open", [], ["Sale"])),
         ([opened("2026-12-26T10:00", "2026-12-26T12:00", "Sale")], "2026-12-26", ("partly", ["10:00-12:00"], ["Sale"])),
         ([opened("2026-12-24T17:30", "2026-12-24T20:00", "Late")], "2026-12-24", ("partly", ["09:00-20:00"], ["Late"])),

@@ -1,6 +1,7 @@
 """Cursors: the place in a list survives the way through a URL, and fits only the list that it is from."""
 
 import base64
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from kronos import errors
 from kronos.api.cursors import (
+    bounded,
     decoded,
     decoded_text,
     encoded,
@@ -63,6 +65,23 @@ def test_a_full_page_leads_on_after_its_last_row() -> None:
     assert decoded(found.next_cursor, LIST) == (AT, UUID(int=2))
 
 
+@dataclass(frozen=True)
+class _Row:
+    number: int
+    _more: bool
+
+
+def test_rows_that_say_whether_more_follow_lead_on_after_the_last_one() -> None:
+    def place(row: _Row) -> tuple[datetime, UUID]:
+        return AT, UUID(int=row.number)
+
+    assert bounded([], of=LIST, place=place).next_cursor is None
+    assert bounded([_Row(1, False), _Row(2, False)], of=LIST, place=place).next_cursor is None
+    found = bounded([_Row(1, False), _Row(2, True)], of=LIST, place=place)
+    assert decoded(found.next_cursor, LIST) == (AT, UUID(int=2))
+    assert [row.number for row in found.data] == [1, 2]
+
+
 def test_a_list_is_its_name_workspace_and_filters() -> None:
     """A filter that is not set does not count, and the order in which filters are given does not either."""
     same = list_digest("jobs", "acme", {"tag": None, "status": "ACTIVE"})
@@ -97,14 +116,24 @@ def raw(cursor: str) -> bytes:
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "x", "é", "AAAA", "*" * 44, encoded(LIST, (AT, ROW))[:-4], encoded(LIST, (AT, ROW)) + "AAAA", "=" * 8],
+    [
+        "",
+        "x",
+        "é",
+        "AAAA",
+        "*" * 44,
+        f"!{encoded(LIST, (AT, ROW))}",
+        encoded(LIST, (AT, ROW))[:-4],
+        encoded(LIST, (AT, ROW)) + "AAAA",
+        "=" * 8,
+    ],
 )
 def test_what_is_no_cursor_is_refused_and_not_an_error_of_ours(cursor: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="malformed"):
         decoded(cursor, LIST)
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "*" * 44, "=" * 8])
+@pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "*" * 44, "=" * 8, f"!{encoded_text(LIST, 'a', ROW)}"])
 def test_what_is_no_cursor_of_a_text_is_refused(cursor: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="malformed"):
         decoded_text(cursor, LIST)
