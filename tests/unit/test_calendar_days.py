@@ -60,7 +60,12 @@ def test_hours_of_each_day_close_the_time_before_and_after_them() -> None:
         ("09:00", "25:00", "/business_hours/closes", "'25:00' is not a time of day"),
         ("09:00", "24:01", "/business_hours/closes", "'24:01' is not a time of day"),
         ("09+02", "17:00", "/business_hours/opens", "'09+02' is not a time of day"),
-        ("nine o'clock in the morning", "17:00", "/business_hours/opens", '"nine o\'clock in the m" is not a time'),
+        (
+            "nine o'clock in the morning",
+            "17:00",
+            "/business_hours/opens",
+            '"nine o\'clock in the " is not a time of day',
+        ),
     ],
 )
 def test_hours_that_no_day_has_are_refused_at_their_field(opens: str, closes: str, pointer: str, detail: str) -> None:
