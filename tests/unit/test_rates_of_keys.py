@@ -61,6 +61,9 @@ def test_a_minute_is_used_up_once_postgresql_had_nothing_left_to_grant() -> None
     assert not allowance.is_used_up(1.0)  # there may be more: it has to ask
     allowance.take(Granted(0), 2.0)
     assert allowance.is_used_up(3.0)
+    left = an_allowance(Granted(5))
+    left.take(Granted(0), 2.0)
+    assert not left.is_used_up(3.0)  # of what it took before, there is still some
     assert not allowance.is_used_up(62.0)  # its minute is over
 
 

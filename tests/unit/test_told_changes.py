@@ -1,5 +1,6 @@
 """What `kronos apply` and `kronos top` print: signs, fields and numbers, whatever the API's answer holds."""
 
+import json
 from typing import Any
 
 import pytest
@@ -14,9 +15,8 @@ AT = "2026-12-01T09:00:00Z"
 
 
 def a_change(**known: Any) -> JsonObject:
-    usual: JsonObject = {"kind": "job", "name": "report", "change": "changed", "fields": [], "drift": None, "runs": None,
-             "is_adopted": False}  # fmt: skip
-    return usual | known
+    usual: JsonObject = {"kind": "job", "name": "report", "change": "changed"}
+    return usual | {"fields": [], "drift": None, "runs": None, "is_adopted": False} | known
 
 
 def an_apply(*resources: JsonObject, **known: Any) -> JsonObject:
@@ -63,6 +63,27 @@ def test_a_field_shows_both_values_and_whether_somebody_else_changed_it(monkeypa
         "    priority: 0 -> 5",
         f'    input: "{"x" * 199}… -> [1]',
     ]
+
+
+def test_square_brackets_are_text_and_no_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a name or a cron: rich would take them for markup, and leave them out."""
+    fields = [{"field": "/a", "before": "[red]", "after": "[/red]", "is_drift": False}]
+    some = [a_change(name="[bold]a", fields=fields), a_change(name="[b]", change="unchanged", is_adopted=True)]
+    load = {"busiest": [], "warnings": ["[i]busy"]}
+    left = [{"kind": "job", "name": "[u]c"}]
+    assert told(an_apply(*some, left=left, load=load, runs={"added": 1, "removed": 0, "moved": 0}), monkeypatch) == [
+        "~ job [bold]a", '    a: "[red]" -> "[/red]"', "= job [b] exists, and belongs to this set from now on",
+        "  job [u]c is not in the files: --prune removes it",
+        "Plan: 0 to create, 1 to change, 0 to remove, 1 unchanged.",
+        "Runs within 7 days: 1 added, 0 removed, 0 moved.", "warning: [i]busy",
+    ]  # fmt: skip
+
+
+def test_for_json_the_answer_is_printed_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    applied = an_apply(a_change())
+    with CliRunner().isolation() as (out, *_):
+        apply_output.show(Output(as_json=True, as_plain=False), applied)
+        assert json.loads(out.getvalue()) == applied
 
 
 def test_what_was_removed_by_hand_and_is_created_again_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
