@@ -145,8 +145,8 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
         ),
         (
             "0 0 * * 7-6/2",
-            "7-6/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
-            "for evenly spaced ticks use an interval, every 2d",
+            "7-6/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day "
+            "later; for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 1 */5 *",
