@@ -156,6 +156,10 @@ def test_what_eventbridge_itself_would_refuse_or_five_fields_cannot_say_is_refus
         ("0 0 1 * */2", ROBFIG, "0 0 1 * 0-6/2"),
         ("0 0 */31 * 1", ROBFIG, "0 0 1 * 1"),
         ("0 0 *,5 * 1", ROBFIG, "0 0 * * 1"),
+        ("0 0 */30 * 1", ROBFIG, "0 0 1-31/30 * 1"),
+        ("0 0 * * 5-7/2", VIXIE, "0 0 * * 5-7/2"),
+        ("0 */23 * * *", VIXIE, "0 */23 * * *"),
+        ("*/59 * * * *", VIXIE, "*/59 * * * *"),
     ],
 )
 def test_a_cron_of_another_dialect_is_written_for_ours(text: str, dialect: Dialect, written: str) -> None:
@@ -187,6 +191,14 @@ def test_a_cron_of_another_dialect_is_written_for_ours(text: str, dialect: Diale
         ("1,,2 * * * *", VIXIE, "the list has an empty part"),
         ("~ * * * *", VIXIE, "set jitter_seconds"),
         ("H * * * *", VIXIE, "H is only for Jenkins"),
+        ("h(0-9) * * * *", VIXIE, "H is only for Jenkins"),
+        ("0 0 L * *", VIXIE, "this cron does not support L, W, # and \\$"),
+        ("0 0 * * 5#2", VIXIE, "this cron does not support L, W, # and \\$"),
+        ("0 0 * * monday", VIXIE, "names must have three letters"),
+        ("0 0 * january-march *", VIXIE, "names must have three letters"),
+        ("1.5 * * * *", VIXIE, "it is not valid"),
+        ("0 0 ? * *", PG_CRON, "does not support \\?"),
+        ("? 0 * * *", Dialect(called="other", question_mark=True), "other does not support \\?"),
         (",".join(map(str, range(60))) + " " + ",".join(map(str, range(24))) + " * * *", VIXIE, "the maximum is 200"),
     ],
 )
