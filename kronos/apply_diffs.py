@@ -1,6 +1,7 @@
 """Compare a resource's fields in the files with the server's, and with the files that were applied last."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ JOB_FIELDS = (
 """Every field of a job in files except its name."""
 _STATUSES = ["EXPIRED", "FAILED"]
 _DIGEST_BYTES = 8
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|-?inf|nan")
 
 
 def of_new_job(new: NewJob) -> JsonObject:
@@ -99,13 +101,16 @@ def _differing(path: tuple[str, ...], before: Json, after: Json) -> Iterator[tup
 
 
 def _plain(value: Json) -> Json:
-    """Return the value with one form for each number: PostgreSQL may return another form than it was given."""
+    """Return the value with one form for each number, and for no text: PostgreSQL may return another form of a number
+    than it was given."""
     if isinstance(value, dict):
         return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
         return repr(float(value)) if abs(value) >= 2**53 or not float(value).is_integer() else repr(int(value))
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return f"\0{value}"  # which no stored text can hold
     return value
 
 

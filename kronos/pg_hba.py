@@ -9,6 +9,8 @@ from typing import Literal
 USER = "kronos_cron"
 _PLAIN = ("host", "hostnossl", "hostnogssenc")
 _SSL = ("host", "hostssl", "hostnogssenc")
+_OF_POSTGRESQL = re.compile(r"\[[:.=]|\(\?|\\[a-zA-Z]|\*\*\*")
+"""Parts of a regular expression that PostgreSQL and Python do not read alike."""
 _BY_PASSWORD = ("scram-sha-256", "md5", "password")
 
 
@@ -88,42 +90,52 @@ def _ways(caller: PgCronClient) -> list[tuple[tuple[str, ...], str]]:
 
 def _first(rules: Iterable[Rule], caller: PgCronClient, types: tuple[str, ...], source: str) -> Login:
     for rule in rules:
-        if rule.type not in types or not _names(rule.database, caller) or not _users(rule.user_name, caller):
+        fits = {
+            "type": rule.type in types,
+            "regular expression": _all_of(_names(rule.database, caller), _users(rule.user_name, caller)),
+            "host name": True if source == "" else _comes_from(rule, source),
+        }
+        if False in fits.values():
             continue
-        fits = True if source == "" else _comes_from(rule, source)
-        if fits is None:
-            return Login(
-                verdict="unknown",
-                why=f"line {rule.line_number} of pg_hba.conf matches by host name",
-                line=rule.line_number,
-            )
-        if fits:
-            return _judged(rule, caller)
+        if unknown := next((what for what, fit in fits.items() if fit is None), None):
+            why = f"line {rule.line_number} of pg_hba.conf matches by {unknown}"
+            return Login(verdict="unknown", why=why, line=rule.line_number)
+        return _judged(rule, caller)
     return Login(verdict="refused", why=f"no line of pg_hba.conf lets {USER} into database {caller.database}")
 
 
-def _names(databases: Sequence[str] | None, caller: PgCronClient) -> bool:
+def _names(databases: Iterable[str] | None, caller: PgCronClient) -> bool | None:
     """Return whether a line is for the database. `sameuser` never is, and `samerole` only if the role is a member of
     the role of that name."""
-    for name in databases or ():
-        if (
-            name == "all"
-            or name == caller.database
-            or (name in ("samerole", "samegroup") and caller.database in caller.groups)
-        ):
-            return True
-        if name.startswith("/") and re.search(name[1:], caller.database):
-            return True
-    return False
+    own = {"all", caller.database} | ({"samerole", "samegroup"} if caller.database in caller.groups else set())
+    return _any_of(name in own or _fits(name, caller.database) for name in databases or ())
 
 
-def _users(users: Sequence[str] | None, caller: PgCronClient) -> bool:
-    for name in users or ():
-        if name in ("all", USER) or (name.startswith("+") and name[1:] in (USER, *caller.groups)):
-            return True
-        if name.startswith("/") and re.search(name[1:], USER):
-            return True
-    return False
+def _users(users: Iterable[str] | None, caller: PgCronClient) -> bool | None:
+    own = {"all", USER, *(f"+{role}" for role in (USER, *caller.groups))}
+    return _any_of(name in own or _fits(name, USER) for name in users or ())
+
+
+def _fits(name: str, text: str) -> bool | None:
+    """Return whether a name in the file is a regular expression that matches; None if only the server can tell, because
+    Python would read it differently or not at all."""
+    if not name.startswith("/"):
+        return False
+    if _OF_POSTGRESQL.search(name):
+        return None
+    try:
+        return re.search(name[1:], text) is not None
+    except re.error:
+        return None
+
+
+def _any_of(answers: Iterable[bool | None]) -> bool | None:
+    found = set(answers)
+    return True if True in found else None if None in found else False
+
+
+def _all_of(*answers: bool | None) -> bool | None:
+    return False if False in answers else None if None in answers else True
 
 
 def _comes_from(rule: Rule, source: str) -> bool | None:

@@ -151,26 +151,27 @@ def _read_days(parts: _Parts) -> None:
         rf"(?:(?:in|of|every|each)\s+)?({_MONTH}(?:{_AND}{_MONTH})*)",
         lambda got: parts.months.extend(_month(each) for each in re.findall(_MONTH, got[1])),
     )
-    parts.take(r"(?:every quarter|quarterly)", lambda _: parts.months.extend((1, 4, 7, 10)))
+    parts.take(r"(?:every quarter(?!\s+(?:of an )?hour)|quarterly)", lambda _: parts.months.extend((1, 4, 7, 10)))
     parts.take(r"(?:every month|each month|monthly)", lambda _: parts.months.extend(range(1, 13)))
     parts.take(r"(?:every year|each year|yearly|annually)", lambda _: parts.months.extend(() if parts.months else (1,)))
 
 
 def _read_pace(parts: _Parts) -> None:
-    def paced(got: re.Match[str]) -> None:
-        count = got[1] or "1"
+    def pace(number: int, unit: str) -> None:
         if parts.pace is not None:
             raise _refused("two intervals were understood, but a schedule has only one")
-        parts.pace = (_NUMBERS[count] if count in _NUMBERS else int(count), got[2])
+        parts.pace = (number, {"min": "minute", "h": "hour"}.get(unit, unit))
 
-    parts.take(r"(?:every|each)\s+half\s+(?:an\s+)?hour", lambda _: setattr(parts, "pace", (30, "minute")))
-    parts.take(r"(?:every|each)\s+quarter\s+of\s+an\s+hour", lambda _: setattr(parts, "pace", (15, "minute")))
+    def paced(got: re.Match[str]) -> None:
+        count = got[1] or "1"
+        pace(_NUMBERS[count] if count in _NUMBERS else int(count), got[2])
+
+    parts.take(r"(?:every|each)\s+half\s+(?:an\s+)?hour", lambda _: pace(30, "minute"))
+    parts.take(r"(?:every|each)\s+quarter\s+(?:of an )?hour", lambda _: pace(15, "minute"))
     parts.take(rf"(?:every|each)\s+({_COUNT})\s+(minute|hour|day|week)s?", paced)
     parts.take(rf"(?:every|each)\s+({_COUNT})\s*(min|h)s?", paced)
     parts.take(r"(?:every|each)\s+()(minute|hour)", paced)
-    parts.take(r"()hourly", lambda _: setattr(parts, "pace", (1, "hour")))
-    if parts.pace is not None:
-        parts.pace = (parts.pace[0], {"min": "minute", "h": "hour"}.get(parts.pace[1], parts.pace[1]))
+    parts.take(r"hourly", lambda _: pace(1, "hour"))
 
 
 def _written(parts: _Parts) -> ReadSentence:
@@ -219,16 +220,16 @@ def _paced(parts: _Parts, number: int, unit: str) -> tuple[str, str]:
         if first_minute or last_minute:
             raise _refused("a schedule of minutes begins and ends at full hours", "Write: between 9 and 17.")
         return step, _hours(first, (last - 1) % 24)
-    if len(parts.times) > 1 or (parts.times and parts.times[0][0]):
+    if parts.times and (len(parts.times) > 1 or parts.times[0][0] or parts.between is not None):
         raise _refused("it has times, but runs every few hours", "Leave the times out, or write: between 9 and 17.")
     if parts.between is None:
-        return "0", step
+        return str(parts.times[0][1] if parts.times else 0), step
     (first, minute), (last, last_minute) = parts.between
     if last_minute < minute:
         last = (last - 1) % 24
     hours = _hours(first, last)
-    if number > 1:
-        hours = f"{hours}/{number}" if first <= last else _listed(map(str, _around(first, last)[::number]))
+    if number > 1 and first != last:
+        hours = f"{hours}/{number}" if first < last else _listed(map(str, _around(first, last)[::number]))
     return str(minute), hours
 
 

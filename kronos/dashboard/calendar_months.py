@@ -91,7 +91,7 @@ def _date(calendar: Calendar, spans: Sequence[Span], day: date) -> CalendarDate:
     there = [span for span in spans if span.begins < ends and span.ends > begins]
     times = usual
     for span in there:
-        times = _joined(times, span) if span.is_open else _without(times, span)
+        times = _joined(times, span, begins) if span.is_open else _without(times, span)
     names = list(dict.fromkeys(span.name for span in there)) or ([] if usual else [f"{day:%A}"])
     is_open = bool(times) and (times in (usual, [(begins, ends)]))
     return CalendarDate(
@@ -128,8 +128,7 @@ def _without(times: _Times, span: Span) -> _Times:
     return sorted((since, until) for since, until in parts if since < until)
 
 
-def _joined(times: _Times, span: Span) -> _Times:
-    day = (times[0][0] if times else span.begins).replace(hour=0, minute=0, second=0, microsecond=0)
+def _joined(times: _Times, span: Span, day: datetime) -> _Times:
     opened = (max(span.begins, day), min(span.ends, day + _DAY))
     joined: _Times = []
     for since, until in sorted([*times, opened]):

@@ -99,22 +99,21 @@ def _path(cells: Sequence[Sequence[int]], start: int, end: int, hours: int, of_c
 
 
 def _zones(from_at: datetime, runs: Sequence[int], hours: int, each: int) -> list[HeatZone]:
-    """Return links that are wide enough for a finger."""
+    """Return links that are wide enough for a finger. Each of them has at least one minute of the window."""
     begin = from_at.replace(minute=0)
     zones = []
     for hour in range(0, hours, each):
-        since, until = begin + hour * _HOUR, begin + min(hour + each, hours) * _HOUR
-        first = min(max((since - from_at) // _MINUTE, 0), len(runs) - 1)
-        part = list(runs[first : max((until - from_at) // _MINUTE, 0)])
-        most = max(part, default=0)
-        busiest = first + part.index(most) if part else first
+        since, until = begin + hour * _HOUR, begin + (hour + each) * _HOUR
+        first = max((since - from_at) // _MINUTE, 0)
+        part = list(runs[first : (until - from_at) // _MINUTE])
+        most = max(part)
         zones.append(
             HeatZone(
                 x=round(hour * WIDTH / hours, 1),
-                width=round(min(each, hours - hour) * WIDTH / hours, 1),
+                width=round(each * WIDTH / hours, 1),
                 begins_at=since,
                 ends_at=until,
-                busiest_at=from_at + busiest * _MINUTE,
+                busiest_at=from_at + (first + part.index(most)) * _MINUTE,
                 most=most,
                 whole=sum(part),
             )

@@ -72,6 +72,9 @@ def lints(
         "0 0 * nov-feb fri-mon",
         "0 0 25-5 * *",
         "0 0 25-5/6 * *",
+        "5-5/7 * * * *",
+        "0 0 */31 * *",
+        "0 0 1 */12 *",
         "0 0 * * 7-2/2",
         "@hourly",
         "@daily",
@@ -139,6 +142,11 @@ def test_nothing_is_said_of_runs_that_no_clock_change_touches(shared: Connection
             "0 0 * * */2",
             "*/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day later; "
             "for evenly spaced ticks use an interval, every 2d",
+        ),
+        (
+            "0 0 * * 7-6/2",
+            "7-6/2 in the weekday field is not every 2 days: after Saturday comes Sunday of the next week, 1 day "
+            "later; for evenly spaced ticks use an interval, every 2d",
         ),
         (
             "0 0 1 */5 *",

@@ -127,6 +127,135 @@ def test_what_to_add_is_said_where_something_is_short(asked: AskedInstance, said
     assert advice == [] if said is None else any(said in each for each in advice), advice
 
 
+FREE = replace(NOTHING, row_us=1e-9)
+"""Costs of almost nothing: a run that took no time at all would have no limit."""
+ONE = replace(FREE, ring_us=1e6)
+"""Costs of which a ring takes a second of CPU time, and nothing else takes any."""
+
+
+def test_a_workload_writes_the_sum_of_its_parts() -> None:
+    costs = replace(NOTHING, ring_wal=1, row_wal=10, delivery_wal=100, creation_wal=1000, delivery_kib_wal=20,
+                    creation_kib_wal=300)  # fmt: skip
+    work = Workload(rings=2, rows=3, deliveries=4, creations=5, payload_bytes=200 + 1024)
+    assert took(costs, work).wal == 2 + 30 + 4 * 120 + 5 * 1300
+
+
+def test_each_live_job_costs_the_reaper_a_little_each_minute() -> None:
+    work = Workload(seconds=120, schedules=1000)
+    assert took(NOTHING, work).postgres == pytest.approx(120 * 1000 * capacity.SCHEDULE_US / 60)
+
+
+@pytest.mark.parametrize(("payload_bytes", "kib"), [(0, 0), (200, 0), (201, 1 / 1024), (200 + 3 * 1024, 3)])
+def test_a_small_payload_is_in_the_price(payload_bytes: int, kib: float) -> None:
+    costs = replace(NOTHING, delivery_us=5, delivery_kib_us=7, kept=2**30, kept_kib=2**20)
+    work = Workload(deliveries=1, payload_bytes=payload_bytes)
+    assert took(costs, work).postgres == pytest.approx(5 + 7 * kib)
+    kept = answer(AskedInstance(payload_bytes=payload_bytes, runs_per_minute=1, history_days=1 / 1440), costs)
+    assert kept.history_gib == pytest.approx(1 + kib / 1024)
+
+
+def test_the_wal_of_an_hour_and_a_day_and_the_history_of_its_days_are_sums_of_minutes() -> None:
+    costs = replace(FREE, row_wal=2**20, kept=2**30)
+    found = answer(AskedInstance(runs_per_minute=60, one_shots_per_second=1, payload_bytes=0, history_days=3), costs)
+    assert (found.wal_mib_per_hour, found.wal_gib_per_day) == (3600, 1440 * 60 / 1024)
+    assert (found.history_rows, found.history_gib) == (6 * 86_400, 6 * 86_400)
+
+
+@pytest.mark.parametrize(("rings", "cores", "fits"), [(84, 2, True), (84.1, 2, False), (42, 1, True), (42.1, 1, False)])
+def test_a_machine_fits_up_to_seven_tenths_of_its_time(rings: float, cores: int, fits: bool) -> None:
+    found = answer(AskedInstance(runs_per_minute=0, rings_per_minute=rings, cores=cores, schedules=0), ONE)
+    assert found.busy == pytest.approx(rings / 60 / cores)
+    assert found.fits == fits
+    assert any("a bigger primary" in each for each in found.advice) != fits
+
+
+def test_a_busiest_minute_that_takes_longer_than_a_minute_does_not_fit() -> None:
+    dear = replace(NOTHING, row_us=1e6)
+    asked = AskedInstance(runs_per_minute=1, rings_per_minute=1, busiest_minute=120, cores=2, schedules=0)
+    assert (answer(asked, dear).busiest_minute_seconds, answer(asked, dear).fits) == (60, True)
+    longer = answer(replace(asked, busiest_minute=121), dear)
+    assert (longer.busiest_minute_seconds, longer.fits) == (60.5, False)
+    assert any("spread the load" in each for each in longer.advice)
+    assert not any("spread the load" in each for each in answer(asked, dear).advice)
+    twice = answer(replace(asked, busiest_minute=121, speed=2), dear)
+    assert (twice.busiest_minute_seconds, twice.fits) == (30.25, True)
+
+
+def test_a_busiest_minute_is_never_less_than_the_average_one() -> None:
+    dear = replace(NOTHING, row_us=1e6)
+    asked = AskedInstance(runs_per_minute=60, busiest_minute=1, cores=2, schedules=0)
+    assert answer(asked, dear).busiest_minute_seconds == 30
+
+
+@pytest.mark.parametrize(("runs", "fits"), [(8_000, True), (8_001, False)])
+def test_pg_cron_runs_so_many_entries_and_no_more(runs: int, fits: bool) -> None:
+    found = answer(AskedInstance(cores=64, runs_per_minute=1, busiest_minute=runs), FREE)
+    assert (found.fits, any("share alarms" in each for each in found.advice)) == (fits, not fits)
+
+
+def test_alarms_that_are_shared_already_are_not_to_be_shared() -> None:
+    busy = AskedInstance(cores=1, runs_per_minute=100, schedules=0)
+    dear = replace(NOTHING, row_us=1e6)
+    assert any("share alarms" in each for each in answer(busy, dear).advice)
+    assert not any("share alarms" in each for each in answer(replace(busy, rings_per_minute=1), dear).advice)
+
+
+@pytest.mark.parametrize(
+    ("asked", "costs", "workers", "apis"),
+    [
+        (AskedInstance(runs_per_minute=0), FREE, 1, 1),
+        (AskedInstance(runs_per_minute=60, latency_ms=300_000), FREE, 1, 1),  # 300 deliveries at a time
+        (AskedInstance(runs_per_minute=60, latency_ms=300_001), FREE, 2, 1),
+        (AskedInstance(runs_per_minute=0, one_shots_per_second=2, latency_ms=450_000), FREE, 3, 1),
+        (AskedInstance(runs_per_minute=0), replace(FREE, idle_worker_us=7e5, idle_api_us=7e5), 1, 1),
+        (AskedInstance(runs_per_minute=0), replace(FREE, idle_worker_us=7.1e5, idle_api_us=1.5e6), 2, 3),
+        (AskedInstance(runs_per_minute=0, speed=2), replace(FREE, idle_worker_us=1.5e6, idle_api_us=1.5e6), 2, 2),
+        (AskedInstance(runs_per_minute=0, busiest_minute=60), replace(FREE, delivery_worker_us=1.5e6), 3, 1),
+        (
+            AskedInstance(runs_per_minute=0, busiest_minute=60, speed=3),
+            replace(FREE, delivery_worker_us=1.5e6),
+            1,
+            1,
+        ),
+    ],
+)
+def test_workers_and_api_processes_are_counted_by_their_cpu_and_their_deliveries(
+    asked: AskedInstance, costs: Costs, workers: int, apis: int
+) -> None:
+    found = answer(asked, costs)
+    assert (found.workers_needed, found.api_processes_needed) == (workers, apis)
+
+
+def test_connections_are_those_of_the_processes_there_are_or_are_needed() -> None:
+    asked = AskedInstance(runs_per_minute=0)
+    assert answer(asked, FREE).connections == 6 + 11 + 34
+    assert answer(replace(asked, workers=3, api_processes=2), FREE).connections == 18 + 22 + 34
+    needed = replace(FREE, idle_worker_us=2e6, idle_api_us=2e6)
+    assert answer(replace(asked, workers=2), needed).connections == 18 + 33 + 34
+
+
+@pytest.mark.parametrize(("rings", "said"), [(60, False), (61, True)])
+def test_a_replica_is_named_once_postgresql_takes_more_than_half(rings: int, said: bool) -> None:
+    found = answer(AskedInstance(runs_per_minute=0, rings_per_minute=rings, cores=2, schedules=0), ONE)
+    assert any("KRONOS_DATABASE_READ_URL" in each for each in found.advice) == said
+
+
+@pytest.mark.parametrize(("api", "said"), [(0.7e6, "other machines"), (0.0, "alone needs 3 cores")])
+def test_a_bigger_primary_is_named_only_where_moving_other_processes_is_not_enough(api: float, said: str) -> None:
+    costs = replace(ONE, idle_api_us=api)
+    rings = 60 * (0.3 if api else 1.45)
+    found = answer(AskedInstance(runs_per_minute=0, rings_per_minute=rings, cores=1, schedules=0), costs)
+    assert [each for each in found.advice if "machines" in each or "alone needs" in each] != []
+    assert any(said in each for each in found.advice)
+
+
+@pytest.mark.parametrize(("days", "said"), [(1000, False), (1001, True)])
+def test_a_billion_rows_fit_on_one_machine(days: int, said: bool) -> None:
+    found = answer(AskedInstance(runs_per_minute=1_000_000 / 1440, rings_per_minute=1, history_days=days), FREE)
+    assert found.history_rows == days * 1_000_000
+    assert any(f"{found.history_rows:,} rows" in each and f"{days} days" in each for each in found.advice) == said
+
+
 def run(*arguments: str) -> Any:
     ended = CliRunner().invoke(main, ["capacity", *arguments], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output

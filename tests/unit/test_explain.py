@@ -1,9 +1,11 @@
 """The answer of explain for facts that no test can create over HTTP."""
 
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from kronos.explain.explaining import explained
 from kronos.explain.facts import Facts, said, seconds
@@ -166,3 +168,87 @@ def test_where_no_judge_decides_there_is_nothing_to_run() -> None:
     assert (answer.decision, answer.code) == ("NOT_DUE", "nothing_to_run")
     assert answer.because == "The job has nothing to run at this instant."
     assert [step.holds for step in answer.steps if step.step == "schedule"] == [False]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("soon", "soon"),
+        ("2026-01-02T03:04:05", "2026-01-02T03:04:05"),
+        (datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=1))), "2026-01-02T02:04:05Z"),
+        ("2026-01-02T03:04:05.000001Z", "2026-01-02T03:04:05.000001Z"),
+        (7, "7"),
+    ],
+)
+def test_what_is_no_instant_is_written_as_it_came(written: Any, shown: str) -> None:
+    """A local time has no offset, and is not said to be in UTC."""
+    assert said(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [(119.9, "120 s"), (120, "2 min"), (6000, "100 min"), (7199, "120 min"), (7200, "2.0 h"), (144_000, "40.0 h"),
+     (172_799, "48.0 h"), (172_800, "2.0 days"), (8_640_000, "100.0 days")],
+)  # fmt: skip
+def test_a_span_is_in_the_largest_unit_of_which_it_has_two(span: float, shown: str) -> None:
+    assert seconds(span) == shown
+
+
+def test_a_tick_at_the_instant_of_a_suspension_was_before_it_and_one_after_two_was_after_both() -> None:
+    before, after = TICK - timedelta(minutes=2), TICK + timedelta(minutes=1)
+    assert explained(facts(turns=[TICK])).code == "workspace_turning"
+    assert explained(facts(turns=[TICK - timedelta(minutes=3), before, after])).code == "workspace_turning"
+    twice = [TICK - timedelta(minutes=4), TICK - timedelta(minutes=3), before, after]
+    assert explained(facts(turns=twice)).code == "workspace_suspended"
+
+
+def test_a_tick_that_is_accounted_for_or_to_come_does_not_follow_its_workspace() -> None:
+    after = TICK + timedelta(minutes=1)
+    assert facts(turns=[after], next_tick_at=TICK + timedelta(days=1)).turned_at is None
+    assert facts(turns=[after], run={"status": "SUCCESS"}).turned_at is None
+    assert facts(turns=[TICK - timedelta(minutes=1)]).turned_at is None
+    assert facts(turns=[after]).turned_at == after
+
+
+@pytest.mark.parametrize(
+    ("known", "is_pending", "is_past"),
+    [
+        ({}, True, True),
+        ({"now": TICK}, True, True),
+        ({"now": TICK - timedelta(seconds=1)}, True, False),
+        ({"next_tick_at": TICK + timedelta(seconds=1)}, False, True),
+        ({"next_tick_at": TICK - timedelta(days=1)}, True, True),
+        ({"next_tick_at": None}, False, True),
+        ({"status": "RETIRED"}, False, True),
+        ({"status": "PAUSED"}, True, True),
+        ({"tick": None}, False, False),
+    ],
+)
+def test_a_tick_is_pending_from_the_pointer_on_and_past_once_its_time_has_come(
+    known: dict[str, Any], is_pending: bool, is_past: bool
+) -> None:
+    found = facts(**known)
+    assert (found.is_pending, found.is_past, found.is_overdue) == (is_pending, is_past, is_pending and is_past)
+
+
+def test_a_tick_moved_by_a_calendar_has_its_turn_when_it_is_due_there() -> None:
+    moved = {"code": "rolled", "run_at": "2026-11-23T12:00:00+00:00", "due_at": "2026-11-23T12:00:00+00:00"}
+    found = facts(closure=moved)
+    assert found.rolled_at == found.turn_at == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert not found.is_past
+    closed = facts(closure=moved | {"code": "blackout_skip"})
+    assert (closed.rolled_at, closed.turn_at) == (None, datetime(2026, 11, 23, 12, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("written", [None, [], "text", 7])
+def test_a_reason_that_is_no_object_is_none_and_a_code_that_is_no_text_is_not_one(written: Any) -> None:
+    assert facts(run={"status_reason": written}, status_reason=written).reason == {}
+    assert facts(status_reason=written).standing == {}
+    assert facts(status_reason={"code": 7, "detail": "x"}).standing == {"detail": "x"}
+    assert facts(run={"error": {"message": "503"}}).run_error == {"message": "503"}
+    assert facts().run_error == {}
+
+
+def test_a_one_shot_is_due_at_its_time() -> None:
+    found = facts(trigger="DELAYED", tick=None, one_shot_at=TICK)
+    assert (found.due_at, found.is_past, found.is_pending) == (TICK, True, False)

@@ -56,6 +56,26 @@ LET_IN = rule(0, "host", "trust", database="app", user="kronos_cron", address="s
         ([rule(9, "host", "trust", address="127.0.0.0/255.0.0.0")], replace(CALLER, host="127.0.0.1"), "accepted", 9),
         ([rule(9, "host", "trust", address="10.0.0.0/255.0.0.0")], replace(CALLER, host="10.1.2.3"), "accepted", 9),
         ([rule(9, "host", "trust", address="db.example")], CALLER, "unknown", 9),
+        ([replace(LET_IN, user_name=["/^kronos_x"]), *DEBIAN], CALLER, "refused", 3),
+        ([replace(LET_IN, database=["/^b"]), *DEBIAN], CALLER, "refused", 3),
+        ([replace(LET_IN, user_name=["kronos"]), *DEBIAN], replace(CALLER, groups=["kronos"]), "refused", 3),
+        ([replace(LET_IN, database=["samerole"]), *DEBIAN], CALLER, "refused", 3),
+        ([replace(LET_IN, database=["samerole"]), *DEBIAN], replace(CALLER, groups=["app"]), "accepted", 0),
+        ([replace(LET_IN, database=["other", "samegroup"]), *DEBIAN], replace(CALLER, groups=["app"]), "accepted", 0),
+        ([replace(LET_IN, database=["other"]), *DEBIAN], replace(CALLER, groups=["app"]), "refused", 3),
+        ([replace(LET_IN, database=None), *DEBIAN], CALLER, "refused", 3),
+        ([replace(LET_IN, user_name=None), *DEBIAN], CALLER, "refused", 3),
+        ([rule(9, "local", "trust")], replace(CALLER, host=""), "accepted", 9),
+        ([rule(9, "local", "trust")], replace(CALLER, host="@abstract"), "accepted", 9),
+        ([rule(9, "host", "trust", address="db.example")], replace(CALLER, host="db.example"), "accepted", 9),
+        ([rule(9, "host", "trust", address="10.0.0.7/255.0.0.0")], replace(CALLER, host="10.1.2.3"), "accepted", 9),
+        ([rule(9, "host", "trust", address="10.1.2.3")], replace(CALLER, host="10.1.2.3"), "accepted", 9),
+        ([rule(9, "host", "trust", address="10.1.2.3")], replace(CALLER, host="10.1.2.4"), "refused", None),
+        ([rule(9, "host", "trust", address="::/::")], replace(CALLER, host="10.1.2.3"), "refused", None),
+        ([rule(9, "local", "peer", address=None), rule(10, "local", "trust")], SOCKET, "refused", 9),
+        ([replace(rule(9, "local", "peer"), options=["map=cron"])], SOCKET, "unknown", 9),
+        ([replace(rule(9, "local", "ldap"), options=["map=cron"])], SOCKET, "unknown", 9),
+        ([replace(rule(9, "local", "trust"), auth_method=None)], SOCKET, "unknown", 9),
         ([rule(9, "host", "reject", address="all")], CALLER, "refused", 9),
         ([rule(9, "host", "ldap", address="all")], CALLER, "unknown", 9),
         ([rule(9, "hostssl", "trust", address="all")], CALLER, "refused", None),
@@ -70,6 +90,42 @@ def test_the_first_line_that_fits_decides(
     found = login(rules, caller)
     assert (found.verdict, found.line) == (verdict, at), found
     assert found.why
+
+
+@pytest.mark.parametrize("name", ["/^[[:alpha:]_]+$", "/^(?i)KRONOS", r"/\\mkronos", "/***=kronos_cron", "/(", "/*"])
+def test_a_regular_expression_that_only_postgresql_can_read_decides_nothing_here(name: str) -> None:
+    """Python reads [[:alpha:]_] as another set of characters, and raises an error for others."""
+    for line_of in ({"user_name": [name]}, {"database": [name]}):
+        found = login([replace(LET_IN, line_number=5, **line_of), *DEBIAN], CALLER)  # type: ignore[arg-type]
+        assert (found.verdict, found.line) == ("unknown", 5)
+        assert found.why == "line 5 of pg_hba.conf matches by regular expression"
+    for named in ({"user_name": [name, "kronos_cron"]}, {"database": ["app", name]}):
+        assert login([replace(LET_IN, **named), *DEBIAN], CALLER).verdict == "accepted"  # type: ignore[arg-type]
+    other = replace(LET_IN, user_name=[name], database=["other"])
+    assert login([other, *DEBIAN], CALLER).line == 3  # a line for another database, whoever it is for
+
+
+def test_two_ways_in_that_are_both_closed_and_differ_leave_it_unknown() -> None:
+    """Over IPv4 a password is missing, over IPv6 no line fits: it is not said which of them pg_cron meets."""
+    found = login(
+        [rule(3, "host", "scram-sha-256", address="127.0.0.1"), rule(4, "host", "ldap", address="::1/::")], CALLER
+    )
+    assert (found.verdict, found.line) == ("unknown", 3)
+    assert "asks kronos_cron for a password" in found.why
+
+
+def test_two_ways_in_of_which_one_is_open_are_both_told() -> None:
+    found = login([rule(3, "host", "trust", address="127.0.0.1"), rule(4, "host", "reject", address="all")], CALLER)
+    assert found == Login(
+        verdict="unknown",
+        why="it depends on the address that pg_cron connects from: line 3 of pg_hba.conf lets it in; line 4 of "
+        "pg_hba.conf rejects kronos_cron",
+    )
+
+
+@pytest.mark.parametrize("host", ["", "@abstract", "/run/postgresql"])
+def test_the_line_for_a_socket_is_a_local_one(host: str) -> None:
+    assert line(replace(CALLER, host=host)) == "local app kronos_cron trust"
 
 
 @pytest.mark.parametrize(

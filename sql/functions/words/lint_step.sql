@@ -16,7 +16,7 @@ declare
     v_size  integer := p_high - p_low + 1;
     v_step  integer := v_parts[3];
     v_first integer := coalesce(nullif(v_parts[1], p_low + v_size), p_low);     -- weekday 7 is 0
-    v_last  integer := least(coalesce(v_parts[2], p_high), p_high);
+    v_last  integer := least(v_parts[2], p_high);     -- p_high for a star
     v_is_round constant boolean := coalesce(v_first > v_parts[2], false);
     v_break integer;
     v_said  text[];
