@@ -102,6 +102,14 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     assert found == {}
 
 
+def test_axe_finds_what_is_wrong_on_a_page(walker: Watched) -> None:
+    walker.go("/w")
+    assert told_of(walker.page) == []
+    walker.page.evaluate("document.querySelector('main').append(document.createElement('img'))")
+    (told,) = told_of(walker.page)
+    assert told.startswith("image-alt: ['<img>']")
+
+
 @cache
 def axe() -> str:
     """Axe's script."""
