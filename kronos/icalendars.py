@@ -9,7 +9,7 @@ limited too.
 from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -115,17 +115,10 @@ def _require_sound_times(calendar: ICalendar) -> None:
         if len(has_zone) == 2:
             detail = f"the event {_name(event)!r} has a time zone in one of DTSTART and DTEND, but not in the other"
             raise _refused(detail, "Use the same zone (TZID) in both.")
-        if ends is not None and _begin(ends, starts) < _begin(starts, ends):
+        if ends is not None and ends < starts:
             raise _refused(f"the event {_name(event)!r} ends at {ends}, before it begins at {starts}", "Correct it.")
         if isinstance(lasts := event.decoded("DURATION", None), timedelta) and lasts < timedelta():
             raise _refused(f"the event {_name(event)!r} has a negative DURATION", "Correct it.")
-
-
-def _begin(at: date, other: date) -> datetime:
-    """Return when a day begins, on the clocks of the time that it is compared with; a time is returned as it is."""
-    if isinstance(at, datetime):
-        return at
-    return datetime.combine(at, time(), other.tzinfo if isinstance(other, datetime) else None)
 
 
 def _bound(events: Sequence[Component], last: date) -> None:

@@ -66,7 +66,7 @@ def test_only_what_differs_from_the_present_state_is_a_change(changed: dict[str,
     ("name", "value", "shown", "hint"),
     [
         ("version", 2, "3", "The resource has changed since: read it again, and edit that."),
-        ("status", "PAUSED", '"ACTIVE"', "Use POST …/pause, POST …/resume or DELETE."),
+        ("status", "PAUSED", '"ACTIVE"', "Pause, resume or cancel the job instead."),
         ("name", "other", '"report"', "The name in the path identifies the resource and never changes."),
         ("created_at", "2026-01-02T00:00:00Z", '"2026-01-01T00:00:00Z"', "Omit it, or send it as GET returned it."),
         ("next_run_at", "2026-11-24T09:00:00Z", '"2026-11-23T09:00:00Z"', "It follows from the schedule."),

@@ -65,7 +65,7 @@ def test_a_job_whose_ticks_cannot_be_accounted_for_says_why_and_what_to_change(
     assert answer.code == code
     if code == "job_fault":
         assert answer.decision == "ERROR"
-        assert answer.because.endswith("9 is too large. PATCH its schedule or endpoint to create a valid version.")
+        assert answer.because.endswith("9 is too large. Change its schedule or endpoint to create a valid version.")
 
 
 def test_a_fault_does_not_hide_that_the_minute_has_no_tick() -> None:

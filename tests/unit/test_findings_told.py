@@ -114,7 +114,7 @@ _TOLD: list[tuple[Callable[[Any], Finding], str, list[Any], str, str]] = [
     (findings.faults, "every job's ticks can be accounted for",
      [facts.FaultyJob(**_JOB, name="report", sqlstate="KR001", message="weekday 9", failed_at=_AT),
       facts.FaultyJob(**_JOB, name=None, sqlstate="22023", message="no zone", failed_at=_AT)],
-     f"2: acme/report: weekday 9 (KR001), acme/{UUID(int=7)}: no zone (22023)", "PATCH the job's cron"),
+     f"2: acme/report: weekday 9 (KR001), acme/{UUID(int=7)}: no zone (22023)", "`kronos job edit JOB --cron EXPR`"),
     (findings.left_behind, "no deleted workspace or endpoint has unfinished rows",
      [facts.LeftBehind(kind="execution", id=UUID(int=7), workspace="acme", deleted="endpoint")],
      f"1: execution {UUID(int=7)} of acme, whose endpoint was deleted", "undo the deletion"),
