@@ -1,11 +1,13 @@
 """What Kronos stores, as seen by Python and, docstrings included, by the API: the rows of sql/views (Workspace: of
 sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
+
+from kronos.records import dataclass
 
 # JSON is the one place where a type cannot be named: user input and receivers' answers.
 Json: TypeAlias = Any

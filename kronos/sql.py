@@ -13,7 +13,7 @@ So a new field is written only in the row's class, not in each statement.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from types import NoneType, UnionType
 from typing import Any, Generic, Literal, LiteralString, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from kronos import model
+from kronos.records import dataclass
 
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).
@@ -58,16 +59,22 @@ class Statement(Generic[Row]):
         return self.name.partition(".")[2].partition("_")[0] in _READS
 
 
-@cache
 def texts() -> dict[str, LiteralString]:
     """Return every statement's text by "file.name"."""
     found: dict[str, LiteralString] = {}
     for path in sorted((root() / "queries").glob("*.sql")):
-        for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            # Our own files, read once at import: as trustworthy as a literal in this module.
-            text = _COLUMNS.sub(_columns, block["text"])
-            found[f"{path.stem}.{block['name']}"] = _LAYOUT.sub("", text).strip().removesuffix(";")
+        found |= _texts_in(path.stem)
     return found
+
+
+@cache
+def _texts_in(file: str) -> dict[str, LiteralString]:
+    text = (root() / "queries" / f"{file}.sql").read_text(encoding="utf-8")
+    # Our own files, read once at import: as trustworthy as a literal in this module.
+    return {
+        f"{file}.{block['name']}": _LAYOUT.sub("", _COLUMNS.sub(_columns, block["text"])).strip().removesuffix(";")
+        for block in _BLOCK.finditer(text)
+    }
 
 
 def _columns(named: re.Match[str]) -> str:
@@ -125,6 +132,6 @@ statements: list[Statement[object]] = []
 
 def statement(name: str, row: type[Row]) -> Statement[Row]:
     """Return the statement `name`, for a module-level constant; a missing one fails at import."""
-    made = Statement(name, texts()[name], row)
+    made = Statement(name, _texts_in(name.partition(".")[0])[name], row)
     statements.append(cast(Statement[object], made))
     return made

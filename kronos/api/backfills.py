@@ -1,12 +1,12 @@
 """Routes of backfills: a job's ticks of a past window, delivered later."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import Body, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kronos import backfills, errors, jobs
@@ -21,6 +21,7 @@ from kronos.api.requests import new_backfill
 from kronos.api.schemas import Nothing
 from kronos.backfills import TickCount
 from kronos.model import Backfill, BackfillStatus, JsonObject, Role, TickOutcome
+from kronos.records import dataclass
 
 router = Router("/v1/workspaces/{w}", tags=["backfills"])
 _ABSENT = (errors.WorkspaceNotFound, errors.BackfillNotFound)
@@ -31,6 +32,8 @@ _NAMES = {"from_at": "from", "to_at": "to"}  # in Python `from` is a keyword
 
 class BackfillShown(BaseModel):
     """A backfill, as the API returns it."""
+
+    model_config = ConfigDict(defer_build=True)
 
     backfill_id: UUID
     job_id: UUID

@@ -4,16 +4,16 @@ same code as `kronos doctor`. Their findings are for the instance's administrato
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from kronos import system
 from kronos.config import Settings
 from kronos.database import InstanceView
-from kronos.doctor import certified, findings, instance, process, ringer, server, signs, work
+from kronos.doctor import findings, instance, process, ringer, server, signs, work
 from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 from kronos.system import HistoryEnd, KeptHistory, PendingWork, Status, ZoneData
 
@@ -88,8 +88,14 @@ async def ask(
     return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
 
 
+def _database_certificates(url: str, now: datetime) -> Finding:
+    from kronos.doctor import certified  # it loads the reader of certificates, which few processes need
+
+    return certified.database(url, now)
+
+
 async def _certificates(url: str, now: datetime) -> Finding:
-    look = asyncio.get_running_loop().run_in_executor(_LOOKER, certified.database, url, now)
+    look = asyncio.get_running_loop().run_in_executor(_LOOKER, _database_certificates, url, now)
     try:
         return await asyncio.wait_for(look, _CERTIFICATE_SECONDS)
     except TimeoutError:
