@@ -7,11 +7,13 @@ The other methods are the same functions for all classes.
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import MISSING, FrozenInstanceError
+from dataclasses import MISSING, FrozenInstanceError, field
 from operator import attrgetter
 from reprlib import recursive_repr
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+__all__ = ["dataclass", "field"]
 
 if TYPE_CHECKING:
     from dataclasses import dataclass as dataclass

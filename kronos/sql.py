@@ -63,12 +63,13 @@ def texts() -> dict[str, LiteralString]:
     """Return every statement's text by "file.name"."""
     found: dict[str, LiteralString] = {}
     for path in sorted((root() / "queries").glob("*.sql")):
-        found |= _texts_in(path.stem)
+        found |= texts_of(path.stem)
     return found
 
 
 @cache
-def _texts_in(file: str) -> dict[str, LiteralString]:
+def texts_of(file: str) -> dict[str, LiteralString]:
+    """Return those of one file of sql/queries, as `texts` does."""
     text = (root() / "queries" / f"{file}.sql").read_text(encoding="utf-8")
     # Our own files, read once at import: as trustworthy as a literal in this module.
     return {
@@ -132,6 +133,6 @@ statements: list[Statement[object]] = []
 
 def statement(name: str, row: type[Row]) -> Statement[Row]:
     """Return the statement `name`, for a module-level constant; a missing one fails at import."""
-    made = Statement(name, _texts_in(name.partition(".")[0])[name], row)
+    made = Statement(name, texts_of(name.partition(".")[0])[name], row)
     statements.append(cast(Statement[object], made))
     return made

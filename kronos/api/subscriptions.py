@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
-from dataclasses import field
 from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self, get_args
@@ -25,7 +24,7 @@ from kronos.api.live_events import (
 from kronos.api.places import EventPlace
 from kronos.database import WorkspaceView
 from kronos.live import Change, News, ResourceKind
-from kronos.records import dataclass
+from kronos.records import dataclass, field
 
 _MOST_READ = 500
 """Maximum objects of one workspace that are read at a time."""

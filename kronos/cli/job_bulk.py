@@ -4,7 +4,6 @@ import shlex
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import field
 from functools import partial
 
 import click
@@ -17,7 +16,7 @@ from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
 from kronos.cli.operation import OPERATION
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass
+from kronos.records import dataclass, field
 
 _MADE = {
     "job_id or code": "JOB",

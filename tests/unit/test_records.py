@@ -4,12 +4,18 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 from dataclasses import FrozenInstanceError, field
 from typing import Any
 
 import pytest
 
+from conftest import ROOT
 from kronos import records
+
+_OF_THE_LIBRARY = re.compile(
+    r"^\s*from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass|= dataclasses\.dataclass", re.M
+)
 
 
 @records.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +109,10 @@ def test_instances_are_equal_by_class_and_by_the_fields_that_are_compared() -> N
     assert Row(number=1) != Longer(number=1)
     assert Longer(number=1) == Longer(number=1)
     assert Longer(number=1) != Longer(number=1, more=2)
-    assert Row(number=1) != 1
-    assert One(only=1) == One(only=1) != Pair(1)
+    others: list[object] = [1, One(only=1), Pair(1)]
+    assert Row(number=1) not in others
+    assert One(only=1) == One(only=1)
+    assert others.index(Pair(1)) == 2
     assert Itself("a") != Itself("a")
 
 
@@ -170,3 +178,14 @@ def test_init_is_compiled_for_the_first_instance_and_not_again() -> None:
     assert before.__qualname__ == compiled.__qualname__
     before(again := Seldom("c"), "d")  # another thread may still hold the first one
     assert again.name == "d"
+
+
+def test_all_of_kronos_takes_dataclass_from_here() -> None:
+    """The client is a distribution of its own."""
+    folder = ROOT / "kronos"
+    others = [
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        if _OF_THE_LIBRARY.search(path.read_text(encoding="utf-8")) and path.relative_to(folder).parts[0] != "client"
+    ]
+    assert others == ["records.py"]
