@@ -13,9 +13,7 @@ import pytest
 from conftest import ROOT
 from kronos import records
 
-_OF_THE_LIBRARY = re.compile(
-    r"^\s*from dataclasses import .*\bdataclass\b|@dataclasses\.dataclass|= dataclasses\.dataclass", re.M
-)
+_OF_THE_LIBRARY = re.compile(r"^\s*from dataclasses import .*\bdataclass\b|[@=]\s*dataclasses\.dataclass", re.MULTILINE)
 
 
 @records.dataclass(frozen=True, slots=True, kw_only=True)
