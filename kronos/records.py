@@ -1,7 +1,7 @@
 """`dataclass` as in the standard library, except that it writes a class's methods only when they are used.
 
 The standard library compiles six methods for each class that it defines. For the 600 classes of `kronos serve` that was
-a third of its start, and a process makes instances of few of them. Here __init__ is compiled for the first instance.
+a fifth of its start, and a process makes instances of few of them. Here __init__ is compiled for the first instance.
 The other methods are the same functions for all classes.
 """
 
