@@ -5,6 +5,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -16,7 +17,6 @@ from kronos.database import WorkspaceView
 from kronos.documents import CALENDAR
 from kronos.lines import Log
 from kronos.model import Document, JsonObject
-from kronos.records import dataclass
 from kronos.sql import statement
 
 _MOST_LOOKS = 5

@@ -2,7 +2,7 @@
 executions keep theirs."""
 
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,6 @@ from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.endpoint_checks import Named
 from kronos.model import Endpoint, EndpointType, JobStatus, Json, JsonObject, ListedEndpoint, OnDisabled, VersionUse
 from kronos.payload_specs import SpecVerdict
-from kronos.records import dataclass, field
 from kronos.sql import Statement, statement
 
 

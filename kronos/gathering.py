@@ -8,9 +8,8 @@ wait.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
-
-from kronos.records import dataclass, field
 
 MOST_CALLS = 2
 """Concurrent calls per line: while PostgreSQL works on one, the other's requests are read or answered (decision

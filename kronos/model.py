@@ -1,12 +1,11 @@
 """What Kronos stores, as seen by Python and, docstrings included, by the API: the rows of sql/views (Workspace: of
-sql/schema/workspaces.sql), column by column. No I/O, and nothing else of kronos."""
+sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
-
-from kronos.records import dataclass, field
 
 # JSON is the one place where a type cannot be named: user input and receivers' answers.
 Json: TypeAlias = Any
@@ -45,7 +44,8 @@ class Role(Enum):
 
     def covers(self, needed: "Role") -> bool:
         """Return whether this role includes the other."""
-        return list(Role).index(self) >= list(Role).index(needed)
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ endpoint without one has no cost here, and no process's memory is trusted.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,7 +20,6 @@ from kronos.errors import Fault
 from kronos.kept import Cache
 from kronos.model import Document, Json, JsonObject
 from kronos.payloads import Validator
-from kronos.records import dataclass
 from kronos.sql import Statement, statement
 
 Made = TypeVar("Made")

@@ -6,6 +6,7 @@ before it is compiled. Weight times input size limits the time of one validation
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Never
 
 import jsonschema_rs
@@ -13,7 +14,6 @@ import orjson
 
 from kronos.errors import Fault, Unprocessable
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass
 
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PATTERNS = 50

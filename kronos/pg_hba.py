@@ -3,10 +3,8 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
-
-from kronos.records import dataclass
 
 USER = "kronos_cron"
 _PLAIN = ("host", "hostnossl", "hostnogssenc")

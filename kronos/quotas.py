@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,7 +11,6 @@ from kronos import database_errors, errors, workspaces
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.new_jobs import NewJob
-from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -4,13 +4,12 @@ what to change if it cannot."""
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import psycopg
 
 from kronos import errors, pg_hba, session
-from kronos.records import dataclass
 from kronos.session import Connection, rows
 from kronos.sql import statement
 

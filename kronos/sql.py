@@ -13,7 +13,7 @@ So a new field is written only in the row's class, not in each statement.
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from types import NoneType, UnionType
 from typing import Any, Generic, Literal, LiteralString, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from kronos import model
-from kronos.records import dataclass
 
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).

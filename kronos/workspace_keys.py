@@ -1,6 +1,6 @@
 """Operations on a workspace's keys: create, list, rotate, revoke. Secrets are not stored, and are shown only once."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +8,6 @@ from kronos import errors, keys
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import WorkspaceKey, WorkspaceRole
-from kronos.records import dataclass
 from kronos.sql import statement
 
 

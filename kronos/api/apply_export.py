@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import dataclass
 
 import orjson
 from pydantic import Field
@@ -20,7 +21,6 @@ from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, AnyName, Kind, Name, Present
 from kronos.model import Role
-from kronos.records import dataclass
 
 _JSON = "application/json"
 _AT_ONCE = 50

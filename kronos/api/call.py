@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import orjson
@@ -29,7 +30,6 @@ from kronos.encryption import CurrentKeys
 from kronos.lines import about
 from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
-from kronos.records import dataclass, field
 from kronos.replica import Replica
 
 Model = TypeVar("Model", bound=BaseModel)

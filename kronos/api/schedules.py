@@ -1,5 +1,7 @@
 """Routes that preview and parse schedules without saving them."""
 
+from dataclasses import dataclass
+
 from starlette.responses import Response
 
 from kronos import errors, schedules, sentences
@@ -10,7 +12,6 @@ from kronos.api.job_schemas import SchedulePreview, ScheduleSentence
 from kronos.api.operation import Router
 from kronos.api.requests import schedule_text
 from kronos.model import Role
-from kronos.records import dataclass
 from kronos.schedules import Preview, ScheduleText
 
 router = Router("/v1/schedules", tags=["schedules"])

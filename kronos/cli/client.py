@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from threading import Event, Timer
 from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,7 +17,6 @@ import orjson
 from kronos.cli.exits import Ended, Exit, of_status
 from kronos.cli.output import printable as printable
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass, field
 
 _TIMEOUT_SECONDS = 30.0
 _WHOLE_SECONDS = 120.0

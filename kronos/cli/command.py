@@ -1,7 +1,7 @@
 """What all commands that use the API share: the options for its address and for the form of the output."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
@@ -20,7 +20,6 @@ from kronos.cli.inputs import require_utf8
 from kronos.cli.names import give_names
 from kronos.cli.output import Output
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass
 
 _PAGE = 200
 _MOST_EMPTY = 1_000  # consecutive empty pages of a search: enough to scan ten million executions

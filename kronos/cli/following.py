@@ -4,6 +4,7 @@ command, not the work, and prints how to find it again."""
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TypeVar
 
@@ -17,7 +18,6 @@ from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass
 
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0

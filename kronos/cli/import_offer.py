@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,6 @@ from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.output import printable
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass
 
 _RUNS: Final = 2
 _PLACES: Final = 5

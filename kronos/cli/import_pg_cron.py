@@ -7,6 +7,7 @@ the entry is removed in the transaction that creates the job (docs/decisions/009
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,6 @@ from kronos.cli.command import Api
 from kronos.cli.import_offer import Offered
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
-from kronos.records import dataclass
 
 _FROM_SECOND, _TO_SECOND = 10, 40
 """Seconds of a minute. By then pg_cron has rung, and there is enough time before the next minute."""

@@ -4,6 +4,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import click
@@ -16,7 +17,6 @@ from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
 from kronos.cli.operation import OPERATION
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass, field
 
 _MADE = {
     "job_id or code": "JOB",

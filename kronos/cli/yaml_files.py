@@ -7,13 +7,13 @@ text. Duplicate keys, merge keys, tags, values that JSON lacks, and aliases that
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 
 from kronos.cli.exits import Ended, Exit
 from kronos.model import Json, JsonObject
-from kronos.records import dataclass, field
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 64

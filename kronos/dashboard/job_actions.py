@@ -1,6 +1,7 @@
 """The actions on a job's page. Each is a form, and responds with the page that shows its result."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -16,7 +17,6 @@ from kronos.dashboard.page import Pages, done
 from kronos.dashboard.rendering import plural
 from kronos.database import WorkspaceView
 from kronos.model import Job, Role
-from kronos.records import dataclass
 
 pages = Pages()
 _PATH = "/w/{w}/jobs/{j}"

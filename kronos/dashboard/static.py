@@ -6,6 +6,7 @@ hosts."""
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kronos import errors
-from kronos.records import dataclass
 
 _HERE = Path(__file__).parent
 _FILES: Mapping[str, Path] = MappingProxyType(

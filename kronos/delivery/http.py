@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,6 @@ from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
 from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
 from kronos.model import Json
-from kronos.records import dataclass, field
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024

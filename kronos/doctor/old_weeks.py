@@ -1,13 +1,13 @@
 """Check whether the weeks of history on other machines (kronos migrate --distributed) can be read from here."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
 
 from kronos import session
 from kronos.doctor.finding import Finding, some
-from kronos.records import dataclass
 from kronos.sql import statement
 
 _CHECK = "old weeks"

@@ -4,8 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-
-from kronos.records import dataclass
+from dataclasses import dataclass
 
 # For a child that still has to load its modules, on a machine that is busy starting.
 _FIRST_WITHIN_SECONDS = 120.0

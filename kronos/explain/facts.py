@@ -1,12 +1,12 @@
 """The facts about a job around an instant, and the types of an explanation. No I/O."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from kronos.alert_rows import OpenAlert
 from kronos.model import JobStatus, Json, JsonObject, OnDisabled, Overlap, Trigger, WorkspaceStatus
-from kronos.records import dataclass, field
 
 Decision = Literal[
     "RAN",

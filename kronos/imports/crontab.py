@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from kronos.imports import clocks, cron_fields, passwords
@@ -20,7 +21,6 @@ from kronos.imports.translation import (
     shown,
 )
 from kronos.model import JsonObject
-from kronos.records import dataclass, field
 
 TAG: Final = "from-crontab"
 _MACROS: Final = {
