@@ -58,16 +58,23 @@ class Statement(Generic[Row]):
         return self.name.partition(".")[2].partition("_")[0] in _READS
 
 
-@cache
 def texts() -> dict[str, LiteralString]:
     """Return every statement's text by "file.name"."""
     found: dict[str, LiteralString] = {}
     for path in sorted((root() / "queries").glob("*.sql")):
-        for block in _BLOCK.finditer(path.read_text(encoding="utf-8")):
-            # Our own files, read once at import: as trustworthy as a literal in this module.
-            text = _COLUMNS.sub(_columns, block["text"])
-            found[f"{path.stem}.{block['name']}"] = _LAYOUT.sub("", text).strip().removesuffix(";")
+        found |= texts_of(path.stem)
     return found
+
+
+@cache
+def texts_of(file: str) -> dict[str, LiteralString]:
+    """Return those of one file of sql/queries, as `texts` does."""
+    text = (root() / "queries" / f"{file}.sql").read_text(encoding="utf-8")
+    # Our own files, read once at import: as trustworthy as a literal in this module.
+    return {
+        f"{file}.{block['name']}": _LAYOUT.sub("", _COLUMNS.sub(_columns, block["text"])).strip().removesuffix(";")
+        for block in _BLOCK.finditer(text)
+    }
 
 
 def _columns(named: re.Match[str]) -> str:
@@ -125,6 +132,6 @@ statements: list[Statement[object]] = []
 
 def statement(name: str, row: type[Row]) -> Statement[Row]:
     """Return the statement `name`, for a module-level constant; a missing one fails at import."""
-    made = Statement(name, texts()[name], row)
+    made = Statement(name, texts_of(name.partition(".")[0])[name], row)
     statements.append(cast(Statement[object], made))
     return made

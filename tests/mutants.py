@@ -161,7 +161,7 @@ def _put_statements(path: Path, text: str) -> None:
         shutil.copytree(path.parent, Path(folder) / path.parent.name)
         (Path(folder) / path.parent.name / path.name).write_text(text)
         patched.setattr(sql, "root", lambda: Path(folder))
-        sql.texts.cache_clear()
+        sql.texts_of.cache_clear()
         texts = sql.texts()
     for statement in sql.statements:
         object.__setattr__(statement, "text", texts[statement.name])

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Body, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from kronos import backfills, errors, jobs
@@ -31,6 +31,8 @@ _NAMES = {"from_at": "from", "to_at": "to"}  # in Python `from` is a keyword
 
 class BackfillShown(BaseModel):
     """A backfill, as the API returns it."""
+
+    model_config = ConfigDict(defer_build=True)
 
     backfill_id: UUID
     job_id: UUID

@@ -3,9 +3,9 @@
 The specs of each endpoint type are in endpoint_specs.py.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from kronos.api.endpoint_specs import EmailSpec, HttpSpec, KafkaSpec, RedisStreamSpec, StatusCode
 from kronos.api.fields import Body, EndpointName, Input, JobName, SecretName, Text, Time, Title, WorkerGroup, Zone
@@ -266,16 +266,20 @@ class EmailEndpointCreate(EmailEndpointPut):
     name: _EndpointName
 
 
-class EndpointPut(RootModel[HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut]):
+class _OneOfFour(RootModel[Any]):
+    """An endpoint of one of the types."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class EndpointPut(_OneOfFour):
     """An endpoint without its name, which is in the path. A document from GET may be sent back whole: read-only fields
     are ignored as long as they are as GET returned them."""
 
     root: HttpEndpointPut | RedisStreamEndpointPut | KafkaEndpointPut | EmailEndpointPut = Field(discriminator="type")
 
 
-class EndpointCreate(
-    RootModel[HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate | EmailEndpointCreate]
-):
+class EndpointCreate(_OneOfFour):
     """An endpoint to create."""
 
     root: HttpEndpointCreate | RedisStreamEndpointCreate | KafkaEndpointCreate | EmailEndpointCreate = Field(

@@ -122,6 +122,8 @@ class Operation(APIRoute):
 
     def _make(self) -> None:
         declared, self._declared = self._declared, None
+        for model in _models(self.endpoint):
+            _build(model)
         super().__init__(self.path, self.endpoint, **(declared or {}))
         plain = binding(self._asked()) if _answers_itself(self.endpoint) else None
         self.is_plain = plain is not None
@@ -228,6 +230,24 @@ def _answers_itself(endpoint: Callable[..., Any]) -> bool:
     """Return whether the route returns a finished response."""
     given = inspect.signature(endpoint, eval_str=True).return_annotation
     return inspect.iscoroutinefunction(endpoint) and isinstance(given, type) and issubclass(given, Response)
+
+
+def _models(function: Callable[..., Any]) -> Iterator[type[BaseModel]]:
+    """Yield the models of the parameters that a route and its dependencies declare."""
+    for parameter in inspect.signature(function, eval_str=True).parameters.values():
+        declared = getattr(parameter.annotation, "__metadata__", ())
+        kind = get_args(parameter.annotation)[0] if declared else parameter.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield kind
+        for each in declared:
+            if isinstance(each, params.Depends) and each.dependency is not None:
+                yield from _models(each.dependency)
+
+
+def _build(model: type[BaseModel]) -> None:
+    """Build a model's validator, which FastAPI then uses. Otherwise FastAPI would build one, and the model another."""
+    model.model_rebuild()
+    model.model_config["defer_build"] = False  # FastAPI's adapter of it is also built now, not by a request
 
 
 class HowToFindOut:

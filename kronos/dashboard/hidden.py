@@ -13,7 +13,13 @@ _NEEDED = r"\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u200c-\u200f\U000e
 _FLAG = "(?<!\U0001f3f4)(?<![\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+"
 _HIDDEN = re.compile(f"(?![{_NEEDED}\U000e0020-\U000e007f])[{unseen.UNSEEN}{unseen.FAR}]")
 _FOUND = re.compile(f"{_HIDDEN.pattern}|{_FLAG}|(?<=[!-~])[{unseen.JOINERS}]+(?=[!-~])")
-_NEAR = [chr(each) for each in range(0x10000) if _HIDDEN.match(chr(each))] + list(unseen.JOINERS)
+_RANGES = re.findall(r"\\u(\w{4})(?:-\\u(\w{4}))?", unseen.UNSEEN)
+_NEAR = [
+    character
+    for first, last in _RANGES
+    for character in map(chr, range(int(first, 16), int(last or first, 16) + 1))
+    if _HIDDEN.match(character)
+] + list(unseen.JOINERS)
 _FAR_BEGINS = (b"\xf0\x9b\xb2", b"\xf0\x9d\x85", b"\xf3\xa0")
 """The first UTF-8 bytes of those above U+FFFF."""
 # Text in a form is sent back unchanged, and attributes are not part of the page's text.

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kronos.api.fields import Time, WholeNumber
 from kronos.api.query_schemas import ExecutionQuery, LetterQuery, LoadQuery
@@ -14,6 +14,8 @@ _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?",
 
 class Typed(BaseModel):
     """Drops the empty fields that a GET form sends, and reads a time without a zone as UTC."""
+
+    model_config = ConfigDict(defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

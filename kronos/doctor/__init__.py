@@ -24,7 +24,6 @@ from kronos import (
 from kronos.config import Settings
 from kronos.database import Params
 from kronos.doctor import (
-    certified,
     findings,
     fixes,
     instance,
@@ -261,6 +260,8 @@ def examine(
                 connection.execute(f"set lock_timeout = '{_LOCK_TIMEOUT}'".encode())
                 doctor = Doctor(connection, keys=keys, progress=progress)
                 if settings is not None:
+                    from kronos.doctor import certified  # it loads the reader of certificates
+
                     yield from process.process(settings, is_server=False)
                     yield certified.database(url)
                 if fix or dry_run:
@@ -277,6 +278,8 @@ def _unanswered(error: errors.SessionRefused | errors.Unconnected | psycopg.Erro
             check="database", ok=False, detail=error.detail, meaning="results read in this session could not be trusted"
         )
     if isinstance(error, errors.Unconnected):
+        from kronos.doctor import certified
+
         refusal = certified.refusal(url) if error.why.kind == "certificate" else None
         return Finding(
             check="database",

@@ -10,7 +10,7 @@ from datetime import datetime
 from kronos import system
 from kronos.config import Settings
 from kronos.database import InstanceView
-from kronos.doctor import certified, findings, instance, process, ringer, server, signs, work
+from kronos.doctor import findings, instance, process, ringer, server, signs, work
 from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
@@ -90,8 +90,14 @@ async def ask(
     return [shown(each) for each in sorted(found, key=lambda each: (each.ok, worst.index(each.severity)))]
 
 
+def _database_certificates(url: str, now: datetime) -> Finding:
+    from kronos.doctor import certified  # it loads the reader of certificates, which few processes need
+
+    return certified.database(url, now)
+
+
 async def _certificates(url: str, now: datetime) -> Finding:
-    look = asyncio.get_running_loop().run_in_executor(_LOOKER, certified.database, url, now)
+    look = asyncio.get_running_loop().run_in_executor(_LOOKER, _database_certificates, url, now)
     try:
         return await asyncio.wait_for(look, _CERTIFICATE_SECONDS)
     except TimeoutError:

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from cryptography import x509
-
 from kronos import config
 from kronos.certificates import CertificatesInvalid, read_certificates
 from kronos.config import Settings
@@ -117,6 +115,8 @@ def _certificates(path: Path | None, now: datetime) -> Finding:
             meaning="the file was changed after this process started, which still uses what it read then",
             fix="write certificates in PEM to that file",
         )
+    from cryptography import x509  # 20 ms that few processes need
+
     found = x509.load_pem_x509_certificates(text.encode()) if text else []
     ending = [
         f"{each.subject.rfc4514_string()} on {each.not_valid_after_utc:%Y-%m-%d}"

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+
+import quick
 
 # Each of these variables alone breaks or changes a connection to a server that it was not meant for.
 OF_ANOTHER_SERVER = {
@@ -36,8 +39,19 @@ OF_ANOTHER_SERVER = {
 
 def kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line with these variables in addition to the shell's."""
+    return _run([sys.executable, "-m", "kronos"], arguments, environment)
+
+
+def quick_kronos(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The same, forked: for a command that is repeated until it has the answer that a test waits for."""
+    return _run([str(quick.folder() / "kronos")], arguments, environment)
+
+
+def _run(
+    command: list[str], arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "kronos", *arguments],
+        [*command, *arguments],
         env={**os.environ, **environment},
         capture_output=True,
         text=True,

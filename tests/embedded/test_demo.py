@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 import quick
 from dashboard.browser import chromium, watched
 from embedded.conftest import Up, made_home, starting
-from embedded.shells import OF_ANOTHER_SERVER, kronos
+from embedded.shells import OF_ANOTHER_SERVER, kronos, quick_kronos
 from embedded.waiting import eventually
 from kronos.cli.demo import ENDPOINT
 from terminal import Step, Terminal, as_shown, steps_of
@@ -171,7 +171,7 @@ def test_within_70_s_a_tick_fires_and_is_delivered(demo: Demo) -> None:
 def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
     here = {"XDG_DATA_HOME": str(demo.data_home), **OF_ANOTHER_SERVER}
     # Jobs that are due in the first minute get their entry once they have run.
-    eventually(lambda: kronos("doctor", "--json", **here).returncode == 0, "doctor finds fault", seconds=150)
+    eventually(lambda: quick_kronos("doctor", "--json", **here).returncode == 0, "doctor finds fault", seconds=150)
     ended = kronos("doctor", "--json", **here)
     found = json.loads(ended.stdout)
     assert [each for each in found["findings"] if not each["ok"]] == []
@@ -181,7 +181,7 @@ def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
     options = ("--workspace", "kronos-system", "--key-file", str(demo.up.told["admin_key_file"]), "--json")
 
     def has_run() -> bool:
-        answer = json.loads(kronos("job", "explain", "reaper", *options, KRONOS_URL=demo.up.url).stdout)
+        answer = json.loads(quick_kronos("job", "explain", "reaper", *options, KRONOS_URL=demo.up.url).stdout)
         return bool(answer["decision"] == "RAN")
 
     eventually(has_run, "the reaper's run is not explained", seconds=90)

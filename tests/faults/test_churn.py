@@ -3,8 +3,6 @@ and no tick is missed."""
 
 import asyncio
 import os
-import re
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,11 +16,13 @@ import aiohttp
 import httpx
 import pytest
 
+from api_process import serving
 from conftest import PLAIN, await_condition, make_workspace
 from depth import depth
 from faults.own_server import connected, faulty_ledgers, own_server
 from faults.scene import entries, wanted_entries
 from kronos import keys
+from kronos.config import Settings
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection, Record, records, value, values
 
@@ -45,33 +45,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 @contextmanager
-def serving(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
-    """`kronos serve` as a process: (URL, the administrator's key)."""
-    key_file, log_file = directory / "admin.key", directory / "api.log"
+def with_key(database_url: str, directory: Path) -> Iterator[tuple[str, str]]:
+    """An API process: (URL, the administrator's key)."""
+    key_file = directory / "admin.key"
     keys.ensure_admin_key(database_url, key_file)
-    settings = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", "KRONOS_EGRESS_ALLOW": "127.0.0.0/8"}
-    with log_file.open("w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "kronos", "serve"], env=os.environ | settings, stderr=log)
-
-    def listening() -> re.Match[str] | None:
-        assert process.poll() is None, log_file.read_text()
-        return re.search(r"listening on (http://\S+)", log_file.read_text())
-
-    def answers() -> bool:
-        found = listening()
-        try:
-            return found is not None and httpx.get(f"{found[1]}/healthz", verify=PLAIN).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    try:
-        await_condition(answers, "the API to answer", seconds=60)
-        found = listening()
-        assert found is not None
-        yield found[1], key_file.read_text().strip()
-    finally:
-        process.terminate()
-        process.wait(60)
+    seconds = str(Settings.model_fields["request_seconds"].default)
+    with serving(database_url, KRONOS_EGRESS_ALLOW="127.0.0.0/8", KRONOS_REQUEST_SECONDS=seconds) as api:
+        yield api.url, key_file.read_text().strip()
 
 
 @dataclass
@@ -157,7 +137,7 @@ def ticks_of(connection: Connection, first: dict[str, datetime], until: datetime
 async def test_no_canary_misses_a_minute_and_entries_equal_jobs(
     cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with serving(cluster.superuser_url, tmp_path) as (url, key), connected(cluster) as superuser:
+    with with_key(cluster.superuser_url, tmp_path) as (url, key), connected(cluster) as superuser:
         jobs, first = make_canaries(url, key)
         churn = Churn(jobs)
         to_first_tick = value(superuser, "select %s - clock_timestamp()", [max(first.values())])
