@@ -191,6 +191,21 @@ def test_a_session_that_the_test_closed_is_made_anew(lent: Lent) -> None:
     assert value(lent.connection, "select 1") == 1
 
 
+def test_a_test_may_end_the_session_that_takes_its_rows_back(lent: Lent) -> None:
+    expected = held(lent.connection)
+    for _ in range(2):  # that session connects when rows are first taken back
+        make_cron_job(lent.connection)
+        url = lent.url
+        lent.lend(_A_FILE)
+    others = "select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    assert len(lent.connection.execute(others).fetchall()) == 1
+    make_cron_job(lent.connection)
+    lent.connection.execute(others.replace("select", "select pg_terminate_backend(pid, 10000)", 1))
+    lent.lend(_A_FILE)
+    assert lent.url != url
+    assert held(lent.connection) == expected
+
+
 def test_a_file_begins_with_a_copy_of_its_own(lent: Lent) -> None:
     url = lent.url
     lent.lend(_ANOTHER)
