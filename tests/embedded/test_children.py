@@ -82,7 +82,7 @@ def test_a_process_that_ends_at_each_start_for_days_is_still_restarted_every_ten
 
 
 @pytest.mark.parametrize(("ran_seconds", "delay"), [(29.9, 2.0), (30.0, 0.25)])
-def test_who_ran_for_half_a_minute_was_well_and_is_restarted_at_once(
+def test_a_process_that_ran_for_half_a_minute_is_restarted_at_once(
     clock: Clock, ran_seconds: float, delay: float
 ) -> None:
     restarts = Restarts()
@@ -140,7 +140,7 @@ def test_a_child_that_ends_at_each_start_is_started_ever_more_rarely(
         ("exit 0", "ended with exit code 0"),
     ],
 )
-def test_how_a_child_ended_is_said_in_words(
+def test_how_a_child_ended_is_reported_in_words(
     start: Callable[..., Child], clock: Clock, notes: list[str], script: str, how: str
 ) -> None:
     child = start(script, is_logged=False)

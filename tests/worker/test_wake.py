@@ -163,7 +163,7 @@ async def test_news_from_before_a_wait_do_not_end_it() -> None:
     await until(waiting.done, "the end of the wait")
 
 
-async def test_who_has_no_room_waits_for_room_though_a_look_is_due() -> None:
+async def test_a_worker_without_room_waits_for_it_although_a_look_is_due() -> None:
     wake = Wake(poll_seconds=30)
     assert wake.is_due
     waiting = asyncio.create_task(wake.wait(for_look=False))

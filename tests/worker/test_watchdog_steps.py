@@ -132,7 +132,7 @@ async def test_if_pg_cron_is_not_heard_for_long_it_counts_as_silent_and_is_rung_
         assert server.rests == pytest.approx(6.5)
 
 
-async def test_what_a_ring_left_is_rung_for_again_soon(server: Server) -> None:
+async def test_a_ring_that_left_something_is_repeated_soon(server: Server) -> None:
     server.is_left = True
     await server.look()
     assert server.rests == pytest.approx(0.2)
