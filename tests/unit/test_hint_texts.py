@@ -109,10 +109,24 @@ def _faults(path: Path) -> Iterator[str]:
         yield from (f"is no sentence: {each}" for each in _phrases(_LISTED, text) if not is_sentence.fullmatch(each))
 
 
+def _sql_hints(text: str, name: str) -> list[str]:
+    """The parts of an SQL function that write hints."""
+    writes_hints = name.endswith("_hint") or name in ("callback_fault", "enqueue_fault")
+    return [text] if writes_hints else [found[0] for found in _RAISED.finditer(text)]
+
+
 def test_a_hint_names_what_to_do_and_no_request() -> None:
     """Hints reach the command line and the dashboard too, whose readers send no PATCH."""
     request = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\b|\?[a-z_]+=")
     assert [f"{place}: {text}" for place, text in _hints() if request.search(text)] == []
+    in_sql = [
+        f"{path.relative_to(ROOT)}: {literal}"
+        for path in _SQL
+        for part in _sql_hints(path.read_text(), path.stem)
+        for literal in map(_unquoted, re.findall(_LITERAL, part))
+        if request.search(literal)
+    ]
+    assert in_sql == []
 
 
 def test_a_hint_of_postgresql_is_a_sentence() -> None:
