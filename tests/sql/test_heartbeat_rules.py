@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from beat_rows import BeatRow, make_beat, ping, pointer_of, statuses
+from beat_rows import BeatRow, account, make_beat, ping, pointer_of, statuses
 from clock import Clock
 from factory import add_endpoint
 from sql_factory import Connection, value, values
@@ -28,10 +28,6 @@ def daily(superuser: Connection, at: Callable[[datetime], None]) -> BeatRow:
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 9 * * *", timezone="Europe/Berlin")
     assert pointer_of(superuser, beat)["next_tick_at"] == NINE
     return beat
-
-
-def account(connection: Connection) -> int:
-    return int(value(connection, "select kronos.account_beats(1000)"))
 
 
 def left_by_other_rules(connection: Connection, by: timedelta) -> None:

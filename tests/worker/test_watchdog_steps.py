@@ -13,9 +13,10 @@ import pytest
 from kronos.server_time import CLOCK
 from kronos.worker import watchdog as module
 from kronos.worker.watchdog import Rung, Watchdog
+from stopped_clock import StoppedClock
 from told import all_told, told
 from worker.running import until
-from worker.scripted import AT, Answer, Clock, Params, ScriptedLink, link, turns
+from worker.scripted import AT, Answer, Params, ScriptedLink, link, turns
 
 _REAPER, _CATCH_UP = UUID(int=1), UUID(int=2)
 
@@ -23,7 +24,7 @@ _REAPER, _CATCH_UP = UUID(int=1), UUID(int=2)
 class Server:
     """PostgreSQL with its clock, a pg_cron that rings or not, and a worker that asks it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: StoppedClock) -> None:
         self._clock = clock
         self._ahead = timedelta()
         self.is_heard = self.is_silent = self.is_left = False
@@ -64,7 +65,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    clock = Clock()
+    clock = StoppedClock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(module, "boot_time", clock.monotonic)
     return Server(clock)
