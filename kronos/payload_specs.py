@@ -291,7 +291,7 @@ def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
     many = "more than " if verdict.more else ""
     return errors.Conflict(
         f"{what}: the inputs of {many}{len(verdict.violations)} live jobs are not valid against it; "
-        "?validate_only=true lists them",
+        "validate_only (--dry-run) lists them",
         code="jobs_violate_payload_spec",
         faults=faults,
     )

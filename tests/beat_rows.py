@@ -186,3 +186,8 @@ class Reference:
         while tick <= now:
             yield tick
             tick += self.interval
+
+
+def account(connection: Connection) -> int:
+    """Account for the ticks of all heartbeats up to now. Return how many heartbeats had any."""
+    return int(value(connection, "select kronos.account_beats(1000)"))

@@ -267,7 +267,7 @@ class EmailEndpointCreate(EmailEndpointPut):
 
 
 class _OneOfFour(RootModel[Any]):
-    """An endpoint of one of the types."""
+    """An endpoint of one of the types. Of Any: a base with the types would build their union a second time."""
 
     model_config = ConfigDict(defer_build=True)
 

@@ -16,8 +16,8 @@ SILENT_SECONDS = 10.0
 """A connection is closed if its broker is silent for this long, or for the longest timeout of the waiting requests.
 Responses come in order, so no later request can be answered first."""
 _MOST_AT_FIRST = 16 * 1024
-"""Bytes of each response to a version lookup or a login, which have less than one. aiokafka parses 1 MiB of versions in
-0.4 s of the event loop, at each attempt."""
+"""Limit of each response to a version lookup or a login, in bytes. Real ones have less than 1 KiB. Parsing 1 MiB of
+versions takes aiokafka 0.4 s of the event loop, at each attempt."""
 _MOST_ITERATIONS = 1_000_000
 """Maximum SCRAM iterations. Brokers request 4,096 to 16,384; each million takes half a second of a thread."""
 

@@ -26,7 +26,7 @@ def fault(facts: Facts) -> Judged:
     step = Step(
         step="fault", holds=False, detail=f"the job's ticks cannot be accounted for: {text}", evidence=facts.fault
     )
-    has_no_ticks = facts.tick is None and reading.get("next_tick") is None  # nor has one that cannot be read
+    has_no_ticks = facts.tick is None and reading.get("next_tick") is None  # nor if the schedule cannot be read
     if facts.run is None and (has_no_ticks or facts.is_pending):
         because = (
             f"The job's ticks cannot be accounted for: {text}. Change its schedule or endpoint to create a valid "

@@ -29,14 +29,16 @@ def process(shared_api: Api) -> Iterator[Process]:
         yield made
 
 
-def test_next_runs_of_a_job_that_was_made_meanwhile(process: Process, shared_api: Api, workspace: str) -> None:
+def test_next_runs_of_a_job_that_was_created_meanwhile_are_its_runs(
+    process: Process, shared_api: Api, workspace: str
+) -> None:
     job_id = a_job(shared_api, workspace, name="new")
     (preview,) = process.at_once(lambda pool: jobs.next_runs(Early(pool, workspace), "new", count=2))
     assert not isinstance(preview, BaseException), job_id
     assert len(preview.next_runs) == 2
 
 
-def test_next_runs_of_a_one_shot_are_refused_all_the_same(process: Process, shared_api: Api, workspace: str) -> None:
+def test_next_runs_of_a_one_shot_are_refused(process: Process, shared_api: Api, workspace: str) -> None:
     one_shot = a_job(shared_api, workspace, trigger="IMMEDIATE", cron=None)
     (refused,) = process.at_once(lambda pool: jobs.next_runs(Early(pool, workspace), one_shot, count=2))
     assert isinstance(refused, errors.Conflict)

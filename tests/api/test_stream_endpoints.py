@@ -127,7 +127,7 @@ CODES: dict[str, tuple[dict[str, Any], str, str, str]] = {
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_what_protects_an_endpoint_is_given_whole_and_what_is_secret_as_a_secret(
+def test_incomplete_credentials_and_plain_secrets_are_refused_at_their_field(
     api: httpx.Client, workspace: str, code: str
 ) -> None:
     """The code is in the check's refusal, the problem has its words."""

@@ -88,7 +88,7 @@ def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: h
     assert asked > 15
 
 
-def test_what_is_wrong_with_a_parameter_is_said_of_a_parameter(api: httpx.Client, workspace: str) -> None:
+def test_a_problem_with_a_query_string_speaks_of_parameters(api: httpx.Client, workspace: str) -> None:
     """A body has fields, a query string parameters."""
     at = f"/v1/workspaces/{workspace}"
     missing = problem_of(api.get(f"{at}/load/minute"))

@@ -215,7 +215,7 @@ def test_who_keeps_others_waiting_is_named(superuser: psycopg.Connection, look: 
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["others wait", "others skip it"])
-def test_a_session_that_is_stopped_is_named_with_the_one_thing_that_ends_it(
+def test_a_stopped_session_is_named_with_the_only_command_that_ends_it(
     superuser: psycopg.Connection, look: Look, monkeypatch: Any, waits: bool
 ) -> None:
     """Those who wait for it give up within seconds, so none waits for long, and PostgreSQL cannot end it: a stopped

@@ -90,7 +90,7 @@ def test_five_places_are_named_and_the_others_counted() -> None:
     )
 
 
-def test_what_no_cut_makes_small_is_named_by_its_fields_only() -> None:
+def test_an_answer_that_no_cut_makes_small_enough_is_reduced_to_its_field_names() -> None:
     names = {"k" * 7000 + f"{n}": n for n in range(8)}
     shown, note = bounded(names)
     assert shown == {"k" * 60: "… (too large)"}

@@ -134,7 +134,7 @@ def test_what_came_before_the_end_of_a_connection_is_the_answer_or_there_is_none
     assert (connection.is_sent, connection.is_reusable) == (True, False)
 
 
-def test_what_is_no_http_ends_a_request_as_soon_as_it_is_seen(wire: Wire) -> None:
+def test_a_response_that_is_not_http_ends_its_request_as_soon_as_it_is_recognized(wire: Wire) -> None:
     connection, heard = over(wire), Heard()
     connection.send(b"request", heard)
     connection.data_received(b"SSH-2.0-x\r\n\r\n")

@@ -231,7 +231,7 @@ _TO_THE_END = (b"220 hello\r\n", _OK, _OK, _OK, b"354 go on\r\n")
 
 @pytest.mark.parametrize("answer", [_GARBLED, _LONG])
 @pytest.mark.parametrize("before", [0, 1, 2, 3])
-async def test_a_response_that_is_none_blames_neither_sender_nor_recipient(before: int, answer: bytes) -> None:
+async def test_a_response_that_is_not_smtp_blames_neither_sender_nor_recipient(before: int, answer: bytes) -> None:
     async with answering(*_TO_THE_END[:before], answer) as port:
         outcome = await deliver(to(port, "a@example.com", "b@example.com"))
     assert (outcome.status, outcome.retryable) == ("FAILED", True)
@@ -239,14 +239,14 @@ async def test_a_response_that_is_none_blames_neither_sender_nor_recipient(befor
 
 
 @pytest.mark.parametrize("answer", [_GARBLED, _LONG, b"354 go on\r\n"])
-async def test_a_mail_whose_response_is_none_may_have_been_taken(answer: bytes) -> None:
+async def test_a_mail_whose_response_is_not_smtp_may_have_been_accepted(answer: bytes) -> None:
     async with answering(*_TO_THE_END, answer) as port:
         outcome = await deliver(to(port))
     assert (outcome.status, outcome.retryable, outcome.is_unknown) == ("UNKNOWN", True, True)
 
 
 @pytest.mark.parametrize(("answer", "status"), [(b"251 OK\r\n", "SUCCESS"), (b"554 no\r\n", "FAILED")])
-async def test_each_positive_response_means_that_the_mail_was_taken(answer: bytes, status: str) -> None:
+async def test_each_positive_response_means_that_the_mail_was_accepted(answer: bytes, status: str) -> None:
     async with answering(*_TO_THE_END, answer) as port:
         outcome = await deliver(to(port))
     assert outcome.status == status

@@ -17,7 +17,8 @@ from kronos.delivery.kafka import KafkaTransport
 from kronos.delivery.kafka_client import KafkaClient, Pending
 from kronos.delivery.progress import Progress
 from kronos.delivery.resolver import SystemResolver
-from worker.scripted import Clock, turns
+from stopped_clock import StoppedClock
+from worker.scripted import turns
 
 Answered = Sequence[tuple[str, Sequence[tuple[int, ...]]]]
 
@@ -188,7 +189,7 @@ class Clusters:
     """The clients of a worker's clusters."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.clock = Clock()
+        self.clock = StoppedClock()
         for module in (kafka, kafka_client):
             monkeypatch.setattr(module, "time", self.clock)
         self.transport = KafkaTransport(LOCAL, SystemResolver())

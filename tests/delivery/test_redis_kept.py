@@ -11,8 +11,8 @@ from kronos.delivery import redis_stream
 from kronos.delivery.destinations import Message, RedisServer, RedisStream
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
+from stopped_clock import StoppedClock
 from worker.running import until
-from worker.scripted import Clock
 
 _ENTRY = Message(pairs=(("a", b"b"),))
 
@@ -87,7 +87,7 @@ async def test_entries_to_one_server_share_a_connection_and_those_of_another_dat
 async def test_no_more_connections_are_kept_than_allowed_and_the_longest_idle_goes_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock()
+    clock = StoppedClock()
     monkeypatch.setattr(redis_stream, "time", clock)
     monkeypatch.setattr(redis_stream, "_MOST_IDLE", 2)
     async with Server() as first, Server() as second, Streams(LOCAL) as streams:
@@ -105,7 +105,7 @@ async def test_no_more_connections_are_kept_than_allowed_and_the_longest_idle_go
 async def test_connections_that_are_idle_for_half_a_minute_are_closed_and_others_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock = Clock()
+    clock = StoppedClock()
     monkeypatch.setattr(redis_stream, "time", clock)
     monkeypatch.setattr(redis_stream, "_SWEEP_SECONDS", 0.0)
     async with Server() as server, Streams(LOCAL) as streams:

@@ -249,7 +249,7 @@ def test_a_machine_with_another_browser_does_without_the_quicker_one(machine: Ma
     assert "without chromium-headless-shell the tests that open pages take longer" in ended.said
 
 
-def test_without_apt_it_says_what_to_install(machine: Machine) -> None:
+def test_without_apt_it_reports_what_to_install(machine: Machine) -> None:
     ended = machine.install(PRESENT="no-apt")
     assert (ended.code, ended.told) == (1, [])
     assert "no PostgreSQL with pg_cron and no apt-get: install PostgreSQL and pg_cron" in ended.said
@@ -258,7 +258,9 @@ def test_without_apt_it_says_what_to_install(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(("sudo", "said"), [("", "run as root, or install sudo"), ("sudo", "not in the sudoers file")])
-def test_who_may_not_install_goes_without_what_only_tests_need(machine: Machine, sudo: str, said: str) -> None:
+def test_without_the_right_to_install_it_goes_on_without_what_only_tests_need(
+    machine: Machine, sudo: str, said: str
+) -> None:
     more = 'id() { echo 1000; }; sudo() { echo "you are not in the sudoers file" >&2; return 1; }'
     ended = machine.install(more=more, PRESENT=f"{_ALL.replace('pgbouncer', '')} {sudo}")
     assert (ended.code, ended.told) == (0, [])
@@ -270,7 +272,7 @@ def test_who_may_not_install_goes_without_what_only_tests_need(machine: Machine,
 
 
 @pytest.mark.parametrize("options", [("--run",), ("--to-run", "more")])
-def test_what_it_does_not_know_it_refuses(machine: Machine, options: tuple[str, ...]) -> None:
+def test_an_unknown_option_is_refused(machine: Machine, options: tuple[str, ...]) -> None:
     ended = machine.install(*options)
     assert (ended.code, ended.told) == (1, [])
     assert f"unknown option: {' '.join(options)}" in ended.said

@@ -16,15 +16,15 @@ from embedded.waiting import eventually
 from kronos import heartbeat
 from kronos.embedded import children
 from kronos.embedded.children import Child, Restarts
-from worker.scripted import Clock
+from stopped_clock import StoppedClock
 
 _WAITS = "exec cat /proc/self/fd/$NEVER"  # a pipe that never ends
 _BEATS = f"printf . > /proc/self/fd/${heartbeat.VARIABLE}; "
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    made = StoppedClock()
     monkeypatch.setattr(children, "time", made)
     return made
 
@@ -63,7 +63,7 @@ def ended(child: Child) -> None:
     child.process.wait(60)
 
 
-def test_the_pauses_before_restarts_double_up_to_ten_seconds(clock: Clock) -> None:
+def test_the_pauses_before_restarts_double_up_to_ten_seconds(clock: StoppedClock) -> None:
     restarts, delays = Restarts(), []
     for _ in range(8):
         restarts.started()
@@ -72,7 +72,7 @@ def test_the_pauses_before_restarts_double_up_to_ten_seconds(clock: Clock) -> No
     assert delays == [0.25, 0.5, 1, 2, 4, 8, 10, 10]
 
 
-def test_a_process_that_ends_at_each_start_for_days_is_still_restarted_every_ten_seconds(clock: Clock) -> None:
+def test_a_process_that_ends_at_each_start_for_days_is_still_restarted_every_ten_seconds(clock: StoppedClock) -> None:
     """The 1025th doubling was more than a float can hold, and ended `kronos up` after three hours."""
     restarts = Restarts()
     for _ in range(20_000):
@@ -82,8 +82,8 @@ def test_a_process_that_ends_at_each_start_for_days_is_still_restarted_every_ten
 
 
 @pytest.mark.parametrize(("ran_seconds", "delay"), [(29.9, 2.0), (30.0, 0.25)])
-def test_who_ran_for_half_a_minute_was_well_and_is_restarted_at_once(
-    clock: Clock, ran_seconds: float, delay: float
+def test_a_process_that_ran_for_half_a_minute_is_restarted_at_once(
+    clock: StoppedClock, ran_seconds: float, delay: float
 ) -> None:
     restarts = Restarts()
     for _ in range(3):
@@ -95,7 +95,7 @@ def test_who_ran_for_half_a_minute_was_well_and_is_restarted_at_once(
 
 
 def test_a_child_that_ended_is_reported_once_and_restarted_after_its_pause(
-    start: Callable[..., Child], clock: Clock, notes: list[str], tmp_path: Path
+    start: Callable[..., Child], clock: StoppedClock, notes: list[str], tmp_path: Path
 ) -> None:
     child = start("exit 3")
     assert (child.is_running, child.seconds_to_start()) == (False, 0.0)
@@ -115,7 +115,7 @@ def test_a_child_that_ended_is_reported_once_and_restarted_after_its_pause(
 
 
 def test_a_child_that_ends_at_each_start_is_started_ever_more_rarely(
-    start: Callable[..., Child], clock: Clock, notes: list[str]
+    start: Callable[..., Child], clock: StoppedClock, notes: list[str]
 ) -> None:
     child = start("exit 1", is_logged=False)
     for _ in range(4):
@@ -140,8 +140,8 @@ def test_a_child_that_ends_at_each_start_is_started_ever_more_rarely(
         ("exit 0", "ended with exit code 0"),
     ],
 )
-def test_how_a_child_ended_is_said_in_words(
-    start: Callable[..., Child], clock: Clock, notes: list[str], script: str, how: str
+def test_how_a_child_ended_is_reported_in_words(
+    start: Callable[..., Child], clock: StoppedClock, notes: list[str], script: str, how: str
 ) -> None:
     child = start(script, is_logged=False)
     child.start({})
@@ -150,7 +150,7 @@ def test_how_a_child_ended_is_said_in_words(
     assert notes == [f"api {how}; it restarts in 0.25 s"]
 
 
-def test_a_child_that_runs_is_left_alone(start: Callable[..., Child], clock: Clock, notes: list[str]) -> None:
+def test_a_child_that_runs_is_left_alone(start: Callable[..., Child], clock: StoppedClock, notes: list[str]) -> None:
     child = start(_WAITS)
     child.keep_running({})
     process = child.process
@@ -160,7 +160,7 @@ def test_a_child_that_runs_is_left_alone(start: Callable[..., Child], clock: Clo
 
 
 def test_a_start_that_fails_is_reported_and_tried_again_ever_more_rarely(
-    start: Callable[..., Child], clock: Clock, notes: list[str], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Child], clock: StoppedClock, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = start(_WAITS, has_pulse=True)
     command, child.command = child.command, ["/does/not/exist"]
@@ -179,7 +179,7 @@ def test_a_start_that_fails_is_reported_and_tried_again_ever_more_rarely(
 
 
 def test_without_descriptors_for_a_pulse_it_is_tried_again(
-    start: Callable[..., Child], clock: Clock, notes: list[str], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Child], clock: StoppedClock, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = start(_WAITS, has_pulse=True)
 

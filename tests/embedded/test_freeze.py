@@ -9,25 +9,17 @@ import pytest
 
 from kronos.embedded import freeze
 from kronos.embedded.freeze import Freeze
-
-
-class Clock:
-    """Replaces the machine's monotonic clock."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from stopped_clock import StoppedClock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    clock = StoppedClock()
     monkeypatch.setattr(freeze, "time", clock)
     return clock
 
 
-def looks(dog: Freeze, clock: Clock, age: float, *, seconds: float) -> list[float]:
+def looks(dog: Freeze, clock: StoppedClock, age: float, *, seconds: float) -> list[float]:
     """Check every ten seconds at a silence of this length. Return when restarts were requested."""
     asked = []
     end = clock.now + seconds
@@ -38,12 +30,12 @@ def looks(dog: Freeze, clock: Clock, age: float, *, seconds: float) -> list[floa
     return asked
 
 
-def test_a_heartbeat_that_stays_stale_is_answered_by_one_restart_then_by_rarer_ones(clock: Clock) -> None:
+def test_a_heartbeat_that_stays_stale_is_answered_by_one_restart_then_by_rarer_ones(clock: StoppedClock) -> None:
     asked = looks(Freeze(), clock, 600, seconds=4000)
     assert [round(later - earlier) for earlier, later in itertools.pairwise(asked)] == [600, 1200]
 
 
-def test_a_freeze_that_no_restart_ends_is_answered_for_years_by_one_in_two_hours(clock: Clock) -> None:
+def test_a_freeze_that_no_restart_ends_is_answered_for_years_by_one_in_two_hours(clock: StoppedClock) -> None:
     """The 1025th doubling was more than a float can hold."""
     dog, asked = Freeze(), list[float]()
     for _ in range(2500):
@@ -54,18 +46,18 @@ def test_a_freeze_that_no_restart_ends_is_answered_for_years_by_one_in_two_hours
     assert len(asked) > 1100
 
 
-def test_a_fresh_heartbeat_is_left_alone(clock: Clock) -> None:
+def test_a_fresh_heartbeat_is_left_alone(clock: StoppedClock) -> None:
     assert looks(Freeze(), clock, 61, seconds=4000) == []
 
 
-def test_a_machine_that_slept_gets_time_to_ring_again(clock: Clock) -> None:
+def test_a_machine_that_slept_gets_time_to_ring_again(clock: StoppedClock) -> None:
     dog = Freeze()
     assert looks(dog, clock, 7200, seconds=90) == []
     assert looks(dog, clock, 5, seconds=90) == []
     assert looks(dog, clock, 7200, seconds=90) == []
 
 
-def test_a_database_that_does_not_answer_is_no_evidence(clock: Clock) -> None:
+def test_a_database_that_does_not_answer_is_no_evidence(clock: StoppedClock) -> None:
     dog = Freeze()
     assert {dog.look(None) for _ in range(100)} == {None}
     assert freeze.silent_seconds("postgresql://127.0.0.1:1/kronos") is None

@@ -91,7 +91,7 @@ def _wait_since_long(connection: Connection, endpoint: EndpointRow, count: int) 
     )
 
 
-def test_what_waits_where_no_rule_asks_for_it_is_not_read(superuser: Connection) -> None:
+def test_waiting_executions_of_workspaces_without_a_late_rule_are_not_read(superuser: Connection) -> None:
     add_rule(superuser, add_endpoint(superuser), {"type": "LATE", "seconds": 60})
     for _ in range(3):
         _wait_since_long(superuser, add_endpoint(superuser), 500)
@@ -102,7 +102,7 @@ def test_what_waits_where_no_rule_asks_for_it_is_not_read(superuser: Connection)
     assert after["execution_live"] - before["execution_live"] < 30
 
 
-def test_however_much_waits_as_much_is_read_as_takes_a_second(superuser: Connection) -> None:
+def test_however_many_executions_wait_a_bounded_number_is_read(superuser: Connection) -> None:
     """After an outage millions may wait. All alerts of the instance wait for this look."""
     first = add_endpoint(superuser)
     second = add_endpoint(superuser, workspace_id=first.workspace_id)
@@ -114,7 +114,7 @@ def test_however_much_waits_as_much_is_read_as_takes_a_second(superuser: Connect
     assert value(superuser, "select count(*) from kronos.stuck_runs(array[%s::uuid], 7)", [rule_id]) == 14
 
 
-def test_what_is_usual_for_a_job_is_read_once_however_many_rules_ask(superuser: Connection) -> None:
+def test_the_usual_duration_of_a_job_is_read_once_however_many_rules_use_it(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     rule_ids = [add_rule(superuser, endpoint, {"type": "RUNNING", "factor": 2}) for _ in range(5)]

@@ -36,7 +36,7 @@ def test_an_endpoint_with_a_payload_spec_is_refused_whatever_the_caller_says_of_
             )
             assert (error.sqlstate, error.diag.column_name) == ("KR016", "endpoint")
             assert error.diag.message_hint == (
-                f"Use the API, which validates it: POST /v1/workspaces/{app.slug}/jobs:batch."
+                f"Use the API, which validates it, or `kronos job create-many --workspace {app.slug}`."
             )
     with pytest.raises(psycopg.Error, match=rf"^endpoint: '{name}' has the payload spec 'orders'"):
         app.enqueue(name, {"id": 7})

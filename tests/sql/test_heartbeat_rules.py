@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from beat_rows import BeatRow, make_beat, ping, pointer_of, statuses
+from beat_rows import BeatRow, account, make_beat, ping, pointer_of, statuses
 from clock import Clock
 from factory import add_endpoint
 from sql_factory import Connection, value, values
@@ -28,10 +28,6 @@ def daily(superuser: Connection, at: Callable[[datetime], None]) -> BeatRow:
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 9 * * *", timezone="Europe/Berlin")
     assert pointer_of(superuser, beat)["next_tick_at"] == NINE
     return beat
-
-
-def account(connection: Connection) -> int:
-    return int(value(connection, "select kronos.account_beats(1000)"))
 
 
 def left_by_other_rules(connection: Connection, by: timedelta) -> None:
@@ -90,7 +86,7 @@ def test_the_reaper_moves_pointers_when_it_notices_that_the_rules_have_changed(
     assert (pointer["next_tick_at"], pointer["due_at"]) == (NINE, NINE + timedelta(minutes=5))
 
 
-def test_one_that_cannot_be_accounted_for_stops_neither_others_nor_ticks_and_leases(
+def test_a_heartbeat_that_cannot_be_accounted_for_stops_neither_others_nor_ticks_and_leases(
     superuser: Connection, daily: BeatRow, at: Callable[[datetime], None]
 ) -> None:
     other = make_beat(superuser, daily.workspace_id, cron="0 9 * * *", timezone="Europe/Berlin")
@@ -105,7 +101,7 @@ def test_one_that_cannot_be_accounted_for_stops_neither_others_nor_ticks_and_lea
     assert pointer_of(superuser, daily)["due_at"] == NINE + 2 * HOUR
 
 
-def test_very_many_ticks_of_a_pointer_that_is_no_tick_are_accounted_for(
+def test_a_pointer_between_two_ticks_is_moved_and_each_missed_tick_counted_once(
     superuser: Connection, at: Callable[[datetime], None]
 ) -> None:
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, every="1m", anchor=EVENING)

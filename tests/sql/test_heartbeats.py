@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from alert_rows import add_rule
-from beat_rows import BeatRow, Reference, make_beat, ping, pointer_of, statuses, ticks_of, turn
+from beat_rows import BeatRow, Reference, account, make_beat, ping, pointer_of, statuses, ticks_of, turn
 from clock import Clock
 from conftest import await_condition
 from depth import depth
@@ -42,10 +42,6 @@ def at(superuser: Connection) -> Callable[[datetime], None]:
 def hourly(superuser: Connection, at: Callable[[datetime], None]) -> BeatRow:
     """A heartbeat that is due every hour from noon on, with five minutes of grace and at most an hour to run."""
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
-
-
-def account(connection: Connection) -> int:
-    return int(value(connection, "select kronos.account_beats(1000)"))
 
 
 @pytest.mark.parametrize(

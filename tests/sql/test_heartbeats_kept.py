@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
+from beat_rows import BeatRow, account, make_beat, ping, statuses, ticks_of
 from clock import Clock
 from conftest import await_condition
 from factory import add_endpoint
@@ -23,10 +23,6 @@ def hourly(superuser: Connection) -> BeatRow:
     """A heartbeat that is due every hour from noon on; the clock stands a minute before noon."""
     Clock(superuser).stand(NOON - MINUTE)
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
-
-
-def account(connection: Connection) -> int:
-    return int(value(connection, "select kronos.account_beats(1000)"))
 
 
 def test_retention_keeps_the_newest_pings_and_ticks_of_the_age_of_failures(

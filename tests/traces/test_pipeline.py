@@ -192,7 +192,7 @@ def test_a_collector_whose_answer_has_no_end_is_given_up(answer: Say, monkeypatc
         pipeline.end()
 
 
-def test_a_collector_that_floods_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_floods_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
     flooded: list[int] = []
 
@@ -218,7 +218,7 @@ def test_a_collector_that_floods_fills_no_memory(monkeypatch: pytest.MonkeyPatch
         pipeline.end()
 
 
-def test_a_redirect_is_no_collector(collector: Collector) -> None:
+def test_spans_that_a_collector_redirects_count_as_refused(collector: Collector) -> None:
     collector.status = 302
     pipeline = Pipeline.begin("worker")
     _make(pipeline, 1)

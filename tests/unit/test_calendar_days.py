@@ -124,7 +124,7 @@ def test_days_become_spans_in_which_open_wins_and_then_the_first_named(
         (day("2026-12-25T10:00", "2026-12-25T09:00"), "/days/1/ends", "2026-12-25T09:00 is not after"),
     ],
 )
-def test_a_day_that_is_none_is_refused_at_its_place_in_the_list(wrong: CalendarDay, pointer: str, detail: str) -> None:
+def test_an_invalid_day_is_refused_at_its_place_in_the_list(wrong: CalendarDay, pointer: str, detail: str) -> None:
     with pytest.raises(errors.Unprocessable) as caught:
         named_spans([day("2026-01-01"), wrong])
     (fault,) = caught.value.faults
@@ -132,7 +132,7 @@ def test_a_day_that_is_none_is_refused_at_its_place_in_the_list(wrong: CalendarD
 
 
 @pytest.mark.parametrize("text", ["1970-01-01", "2999-12-31"])
-def test_the_first_and_the_last_day_of_calendars_are_days(text: str) -> None:
+def test_the_first_and_the_last_day_that_a_calendar_can_have_are_accepted(text: str) -> None:
     assert len(named_spans([day(text)])) == 1
 
 

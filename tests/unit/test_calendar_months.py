@@ -74,7 +74,7 @@ def test_a_month_has_its_days_in_weeks_from_monday_and_links_to_its_neighbors() 
         ("9999-05", "May 2999", "2999-04", "2999-06"),
     ],
 )
-def test_months_can_be_leafed_through_as_far_as_calendars_go(
+def test_months_link_to_their_neighbors_as_far_as_calendars_go(
     named: str, name: str, before: str | None, after: str | None
 ) -> None:
     shown = month(a_calendar(), named)

@@ -146,7 +146,7 @@ def test_each_live_job_costs_the_reaper_a_little_each_minute() -> None:
 
 
 @pytest.mark.parametrize(("payload_bytes", "kib"), [(0, 0), (200, 0), (201, 1 / 1024), (200 + 3 * 1024, 3)])
-def test_a_small_payload_is_in_the_price(payload_bytes: int, kib: float) -> None:
+def test_a_small_payload_adds_no_cost(payload_bytes: int, kib: float) -> None:
     costs = replace(NOTHING, delivery_us=5, delivery_kib_us=7, kept=2**30, kept_kib=2**20)
     work = Workload(deliveries=1, payload_bytes=payload_bytes)
     assert took(costs, work).postgres == pytest.approx(5 + 7 * kib)
@@ -193,7 +193,7 @@ def test_pg_cron_runs_so_many_entries_and_no_more(runs: int, fits: bool) -> None
     assert (found.fits, any("share alarms" in each for each in found.advice)) == (fits, not fits)
 
 
-def test_alarms_that_are_shared_already_are_not_to_be_shared() -> None:
+def test_sharing_alarms_is_not_advised_where_they_are_shared_already() -> None:
     busy = AskedInstance(cores=1, runs_per_minute=100, schedules=0)
     dear = replace(NOTHING, row_us=1e6)
     assert any("share alarms" in each for each in answer(busy, dear).advice)

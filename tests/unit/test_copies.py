@@ -35,7 +35,7 @@ def refused(**changed: Json) -> list[tuple[str, str, str]]:
     return [(fault.pointer, fault.detail, fault.hint or "") for fault in caught.value.faults]
 
 
-def test_a_copy_is_told_by_the_fields_that_only_get_returns() -> None:
+def test_a_copy_is_recognized_by_the_fields_that_only_get_returns() -> None:
     assert JOB.given({"input": {}, "cron": "* * * * *"}) == {}
     assert JOB.given({"input": {}, "version": 3}) == {"version": 3}
     assert JOB.writable({"input": {}, "version": 3}) == {"input": {}}
@@ -100,7 +100,7 @@ def test_each_refused_field_is_named_and_a_long_value_is_cut() -> None:
         ("usage", None),
     ],
 )
-def test_what_changes_with_time_alone_may_be_older(name: str, told: Json) -> None:
+def test_a_field_that_changes_with_time_alone_may_be_older(name: str, told: Json) -> None:
     assert edited(**{name: told}) == {}
 
 
@@ -119,5 +119,5 @@ def test_what_changes_with_time_alone_may_be_older(name: str, told: Json) -> Non
         ("usage", 2),
     ],
 )
-def test_what_it_can_never_have_been_is_refused(name: str, told: Json) -> None:
+def test_a_value_that_a_read_only_field_never_had_is_refused(name: str, told: Json) -> None:
     assert [each[0] for each in refused(**{name: told})] == [f"/{name}"]

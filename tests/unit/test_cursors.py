@@ -128,13 +128,13 @@ def raw(cursor: str) -> bytes:
         "=" * 8,
     ],
 )
-def test_what_is_no_cursor_is_refused_and_not_an_error_of_ours(cursor: str) -> None:
+def test_an_invalid_cursor_is_refused_and_never_an_internal_error(cursor: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="malformed"):
         decoded(cursor, LIST)
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "é", "AAAA", "*" * 44, "=" * 8, f"!{encoded_text(LIST, 'a', ROW)}"])
-def test_what_is_no_cursor_of_a_text_is_refused(cursor: str) -> None:
+def test_an_invalid_cursor_of_a_text_is_refused(cursor: str) -> None:
     with pytest.raises(errors.InvalidRequest, match="malformed"):
         decoded_text(cursor, LIST)
 

@@ -162,7 +162,7 @@ def test_a_tick_that_its_job_has_still_to_follow_its_workspace_for_is_told_by_th
     assert explained(facts(turns=[before - minute, before])).code == "alarm_not_rung"
 
 
-def test_where_no_judge_decides_there_is_nothing_to_run() -> None:
+def test_if_no_judge_decides_there_is_nothing_to_run() -> None:
     """A schedule that cannot be read although the job has no fault: a state that only a change by hand leaves."""
     answer = explained(facts(tick=None, next_tick_at=None, reading={"error": "not a schedule"}))
     assert (answer.decision, answer.code) == ("NOT_DUE", "nothing_to_run")
@@ -180,7 +180,7 @@ def test_where_no_judge_decides_there_is_nothing_to_run() -> None:
         (7, "7"),
     ],
 )
-def test_what_is_no_instant_is_written_as_it_came(written: Any, shown: str) -> None:
+def test_a_text_that_is_not_an_instant_is_shown_unchanged(written: Any, shown: str) -> None:
     """A local time has no offset, and is not said to be in UTC."""
     assert said(written) == shown
 
@@ -241,7 +241,7 @@ def test_a_tick_moved_by_a_calendar_has_its_turn_when_it_is_due_there() -> None:
 
 
 @pytest.mark.parametrize("written", [None, [], "text", 7])
-def test_a_reason_that_is_no_object_is_none_and_a_code_that_is_no_text_is_not_one(written: Any) -> None:
+def test_a_malformed_reason_or_code_counts_as_none(written: Any) -> None:
     assert facts(run={"status_reason": written}, status_reason=written).reason == {}
     assert facts(status_reason=written).standing == {}
     assert facts(status_reason={"code": 7, "detail": "x"}).standing == {"detail": "x"}

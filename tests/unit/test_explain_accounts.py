@@ -74,7 +74,7 @@ def test_a_fault_does_not_hide_that_the_minute_has_no_tick() -> None:
     assert answer.code == "no_tick_at_this_minute"
 
 
-def test_a_run_by_hand_of_a_job_with_a_fault_is_told_by_its_execution() -> None:
+def test_a_run_by_hand_of_a_job_with_a_fault_is_explained_by_its_execution() -> None:
     by_hand = accounted(
         execution("SUCCESS", cause="MANUAL", completed_at=NOW.isoformat()),
         fault=_FAULT,
@@ -236,7 +236,7 @@ def test_an_execution_that_waits_for_the_previous_run_says_so() -> None:
     assert step_of(answer, "overlap") == Step(step="overlap", holds=False, detail=detail)
 
 
-def test_where_no_run_blocked_a_tick_that_is_said_only_of_jobs_that_look_at_other_runs() -> None:
+def test_that_no_other_run_blocked_a_tick_is_said_only_of_jobs_whose_overlap_policy_matters() -> None:
     run = execution("SUCCESS", completed_at=NOW.isoformat())
     step = step_of(explained(accounted(run, overlap="SKIP")), "overlap")
     assert step == Step(step="overlap", holds=True, detail="overlap SKIP: no other run blocked it")
@@ -298,7 +298,7 @@ def test_two_missed_ticks_in_a_row_are_counted() -> None:
     assert ", one of 2 in a row; " in step.detail
 
 
-def test_a_tick_that_its_calendar_moved_is_late_by_the_time_at_which_it_was_toexecution() -> None:
+def test_a_tick_that_its_calendar_moved_is_late_counted_from_its_new_time() -> None:
     moved = {"code": "rolled", "detail": "a holiday", "run_at": (TICK + _MINUTE).isoformat(),
              "due_at": (TICK + 9 * _MINUTE).isoformat()}  # fmt: skip
     run = execution("MISSED", _LATE, status_reason={"policy": "SKIP"})

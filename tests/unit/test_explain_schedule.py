@@ -257,7 +257,7 @@ def test_between_two_ticks_the_answer_says_when_the_next_one_is_and_what_halts_i
     assert answer.because.endswith(ends)
 
 
-def test_a_run_by_hand_in_a_minute_without_a_tick_is_told_by_its_execution() -> None:
+def test_a_run_by_hand_in_a_minute_without_a_tick_is_explained_by_its_execution() -> None:
     run = {"status": "SUCCESS", "created_at": NOW.isoformat(), "cause": "MANUAL", "scheduled_at": NOW.isoformat(),
            "completed_at": NOW.isoformat(), "attempt_count": 1, "max_attempts": 1, "execution_id": "x",
            "worker_id": None, "lease_until": None, "due_at": NOW.isoformat()}  # fmt: skip
@@ -365,6 +365,6 @@ def test_a_calendar_does_not_explain_what_is_overdue_or_was_accounted_for() -> N
         assert not _step(answer, "calendars").holds
 
 
-def test_an_instant_that_a_job_has_nothing_for_is_said_to_have_nothing() -> None:
+def test_a_one_shot_without_a_time_has_nothing_to_run() -> None:
     answer = explained(facts(trigger="DELAYED", one_shot_at=None, tick=None, reading=None, status="COMPLETED"))
     assert (answer.decision, answer.code) == ("NOT_DUE", "nothing_to_run")

@@ -85,7 +85,7 @@ def test_files_and_documents_become_one_request_and_each_value_keeps_its_place(t
     }  # fmt: skip
 
 
-def test_what_a_file_does_not_hold_is_placed_at_what_is_around_it(tmp_path: Path) -> None:
+def test_a_value_that_a_file_lacks_is_located_at_what_surrounds_it(tmp_path: Path) -> None:
     found = gathered(made(tmp_path, first=FIRST))
     assert str(found.place("/jobs/1/input/a/b")).endswith("first.yaml:5:3")
     assert str(found.place("/jobs/9")).endswith("first.yaml:2:1")
@@ -116,7 +116,7 @@ def test_what_a_file_does_not_hold_is_placed_at_what_is_around_it(tmp_path: Path
         ("a: " + "[" * (MOST_DEPTH + 1) + "]" * (MOST_DEPTH + 1), f"nested more than {MOST_DEPTH} levels deep"),
     ],
 )
-def test_a_fault_of_a_file_is_said_with_its_line_and_column(tmp_path: Path, second: str, said: str) -> None:
+def test_a_fault_of_a_file_is_reported_with_its_line_and_column(tmp_path: Path, second: str, said: str) -> None:
     assert said in why(tmp_path, first=FIRST, second=second)
 
 
@@ -177,7 +177,7 @@ def test_a_folder_is_its_files_by_name_without_hidden_and_other_ones(tmp_path: P
         gathered([str(tmp_path / "missing")])
 
 
-def test_an_error_of_the_api_is_said_where_the_file_has_its_cause(tmp_path: Path) -> None:
+def test_an_error_of_the_api_is_reported_at_its_cause_in_the_file(tmp_path: Path) -> None:
     files = gathered(made(tmp_path, first=FIRST))
     error = Ended("2 faults", Exit.USAGE, faults=[
         {"pointer": "/jobs/0/cron", "detail": "weekday 9", "hint": "0 to 7"}, {"pointer": "/prune", "detail": "no"},

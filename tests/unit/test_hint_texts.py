@@ -7,11 +7,13 @@ tests/sql/test_hints.py checks what the parser of schedules says; here the texts
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
-_ROOT = Path(__file__).parents[2]
-_PYTHON = sorted(path for path in (_ROOT / "kronos").rglob("*.py") if "node_modules" not in path.parts)
-_SQL = sorted((_ROOT / "sql" / "functions").rglob("*.sql"))
+from parsed import ROOT, Parsed, modules
+
+_SQL = sorted((ROOT / "sql" / "functions").rglob("*.sql"))
 _LITERAL = r"'(?:[^']|'')*'(?:\s*\n\s*'(?:[^']|'')*')*"
 # What a branch of a hint's expression begins with, and what follows its end.
 _FIRST = re.compile(rf"(?:=|\breturn|\bthen|\belse|\bformat\(|\bcoalesce\(|\bcron_advice\()\s*({_LITERAL})")
@@ -20,6 +22,13 @@ _LAST = re.compile(
 )
 _RAISED = re.compile(r"\bhint\s*:?=(?:(?!\b(?:column|message|detail|errcode)\s*=)[^;])*;?")
 _LISTED = re.compile(rf",\s*({_LITERAL})\),?\n")
+
+
+class Written(NamedTuple):
+    """A text, and where it is written: file:line."""
+
+    place: str
+    text: str
 
 
 def texts(node: ast.expr | None, named: dict[str, list[ast.expr]]) -> Iterator[tuple[int, str]]:
@@ -43,12 +52,11 @@ def texts(node: ast.expr | None, named: dict[str, list[ast.expr]]) -> Iterator[t
                 yield from texts(each, {})
 
 
-def hints_of(path: Path) -> Iterator[tuple[int, str]]:
+def hints_of(module: Parsed) -> Iterator[tuple[int, str]]:
     """The texts that a module passes as a hint: by keyword, or to a function with a parameter of that name."""
-    module = ast.parse(path.read_text())
     named: dict[str, list[ast.expr]] = {}
     places = {"of": 1}  # errors.InvalidRequest.of
-    for node in ast.walk(module):
+    for node in module.nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 if isinstance(target, ast.Name):
@@ -57,7 +65,7 @@ def hints_of(path: Path) -> Iterator[tuple[int, str]]:
             taken = [each.arg for each in node.args.args]
             if "hint" in taken:
                 places[node.name] = taken.index("hint")
-    for node in ast.walk(module):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -69,14 +77,14 @@ def hints_of(path: Path) -> Iterator[tuple[int, str]]:
             yield from texts(node.args[places[called]], named)
 
 
+@cache
+def _hints() -> list[Written]:
+    return [Written(f"{module.name}:{line}", text) for module in modules() for line, text in hints_of(module) if text]
+
+
 def test_a_hint_of_python_is_a_sentence() -> None:
-    found = [(path, line, text) for path in _PYTHON for line, text in hints_of(path) if text]
-    assert len(found) > 250, "hints are found where they are written"
-    wrong = [
-        f"{path.relative_to(_ROOT)}:{line}: {text}"
-        for path, line, text in found
-        if not re.fullmatch(r"[A-Z].*[.?X]", text, re.DOTALL)
-    ]
+    assert len(_hints()) > 250, "hints are found where they are written"
+    wrong = [f"{place}: {text}" for place, text in _hints() if not re.fullmatch(r"[A-Z].*[.?X]", text, re.DOTALL)]
     assert wrong == []
 
 
@@ -101,41 +109,62 @@ def _faults(path: Path) -> Iterator[str]:
         yield from (f"is no sentence: {each}" for each in _phrases(_LISTED, text) if not is_sentence.fullmatch(each))
 
 
+def _sql_hints(text: str, name: str) -> list[str]:
+    """The parts of an SQL function that write hints."""
+    writes_hints = name.endswith("_hint") or name in ("callback_fault", "enqueue_fault")
+    return [text] if writes_hints else [found[0] for found in _RAISED.finditer(text)]
+
+
 def test_a_hint_names_what_to_do_and_no_request() -> None:
     """Hints reach the command line and the dashboard too, whose readers send no PATCH."""
     request = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE)\b|\?[a-z_]+=")
-    found = [f"{path.relative_to(_ROOT)}:{line}: {text}" for path in _PYTHON for line, text in hints_of(path)]
-    assert [each for each in found if request.search(each)] == []
+    assert [f"{place}: {text}" for place, text in _hints() if request.search(text)] == []
+    in_sql = [
+        f"{path.relative_to(ROOT)}: {literal}"
+        for path in _SQL
+        for part in _sql_hints(path.read_text(), path.stem)
+        for literal in map(_unquoted, re.findall(_LITERAL, part))
+        if request.search(literal)
+    ]
+    assert in_sql == []
 
 
 def test_a_hint_of_postgresql_is_a_sentence() -> None:
-    wrong = [f"{path.relative_to(_ROOT)}: {fault}" for path in _SQL for fault in _faults(path)]
+    wrong = [f"{path.relative_to(ROOT)}: {fault}" for path in _SQL for fault in _faults(path)]
     assert wrong == []
     assert sum(len(_RAISED.findall(path.read_text())) for path in _SQL) > 30, "hints are found where they are raised"
 
 
-def _details_of(path: Path) -> Iterator[tuple[int, str]]:
+def _begins_with_errors(node: ast.expr) -> bool:
+    """Whether it is a name of kronos/errors.py: errors.Conflict, errors.Unprocessable.of."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "errors"
+
+
+def _details_of(module: Parsed) -> Iterator[tuple[int, str]]:
     """The texts of errors: what is passed as `detail`, or first to an error of kronos/errors.py."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         given = [keyword.value for keyword in node.keywords if keyword.arg == "detail"]
-        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func).startswith("errors."):
+        if isinstance(node.func, ast.Attribute) and _begins_with_errors(node.func):
             given += node.args[:1]
         for each in given:
             yield from texts(each, {})
 
 
+def _messages_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The messages that an SQL file raises."""
+    text = path.read_text()
+    for each in re.finditer(rf"\bmessage\s*=\s*(?:format\()?\s*({_LITERAL})", text):
+        yield text[: each.start()].count("\n") + 1, _unquoted(each[1])
+
+
 def test_a_message_is_a_part_of_a_sentence_or_whole_ones() -> None:
     """Names keep their case."""
     is_sound = re.compile(r"(?!(?!PostgreSQL|Kronos)[A-Z][a-z]).*[^.]|[A-Z].*\. .*\.", re.DOTALL)
-    found = [(path, line, text) for path in _PYTHON for line, text in _details_of(path) if text]
-    found += [
-        (path, text[: each.start()].count("\n") + 1, _unquoted(each[1]))
-        for path in _SQL
-        for text in [path.read_text()]
-        for each in re.finditer(rf"\bmessage\s*=\s*(?:format\()?\s*({_LITERAL})", text)
-    ]
+    found = [Written(f"{each.name}:{line}", text) for each in modules() for line, text in _details_of(each) if text]
+    found += [Written(f"{path.relative_to(ROOT)}:{line}", text) for path in _SQL for line, text in _messages_of(path)]
     assert len(found) > 250, "messages are found where they are written"
-    wrong = [f"{path.relative_to(_ROOT)}:{line}: {text}" for path, line, text in found if not is_sound.fullmatch(text)]
-    assert wrong == []
+    assert [f"{place}: {text}" for place, text in found if not is_sound.fullmatch(text)] == []

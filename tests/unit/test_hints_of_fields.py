@@ -91,7 +91,7 @@ def test_very_many_unknown_fields_are_not_all_read() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, "text", [1], {}])
-def test_what_has_no_fields_stays_as_it_is(value: Json) -> None:
+def test_a_value_without_fields_stays_unchanged(value: Json) -> None:
     assert trimmed(value, _Body) == value
 
 
@@ -115,6 +115,6 @@ def test_a_body_of_several_types_is_read_by_its_type() -> None:
     [("timezon", "timezone"), ("timeZone", "timezone"), ("prioirty", "priority"), ("catchup", "catch_up"),
      ("max_run", "max_runs"), ("onFailure", "on_failure")],
 )  # fmt: skip
-def test_a_misspelt_field_of_a_job_is_told_its_name(misspelt: str, meant: str) -> None:
+def test_the_hint_for_a_misspelt_field_of_a_job_is_its_right_name(misspelt: str, meant: str) -> None:
     found = faults({"endpoint": "hook", "trigger": "CRON", "cron": "0 9 * * 1", misspelt: 1}, JobCreate)
     assert (f"/{misspelt}", "unknown field", f"Did you mean {meant}?") in found

@@ -49,7 +49,7 @@ def test_a_host_and_a_port_are_one(host: bytes) -> None:
         b"a\n",
     ],
 )
-def test_what_is_no_host_is_said_and_cut(host: bytes) -> None:
+def test_an_invalid_host_is_quoted_and_cut(host: bytes) -> None:
     fault = refusals.host_fault("1.1", [(b"host", host)])
     assert fault is not None
     assert fault.startswith("the Host header is not a host and port: ")

@@ -31,7 +31,7 @@ def test_the_present_minute_is_marked_where_it_begins() -> None:
     assert drawn(3).now_x == 16
 
 
-def test_what_was_not_counted_to_the_end_is_or_more() -> None:
+def test_a_count_that_stopped_early_says_or_more() -> None:
     found = drawn(20, at3={"delivered": 5, "is_cut": True}, at12={"delivered": 5})
     assert [each.words for each in found.zones] == ["5 or more delivered", "5 delivered"]
     assert (found.is_cut, drawn(20, at3={"delivered": 5}).is_cut) == (True, False)

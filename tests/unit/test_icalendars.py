@@ -152,7 +152,7 @@ def test_a_rule_ends_with_the_years_that_are_read() -> None:
         ("BEGIN:VCALENDAR\r\n", "not an iCalendar file"),
     ],
 )
-def test_what_is_no_calendar_is_refused_in_words(text: str, detail: str) -> None:
+def test_an_invalid_calendar_is_refused_with_the_reason(text: str, detail: str) -> None:
     with pytest.raises(errors.Unprocessable) as caught:
         days_of(text)
     assert detail in caught.value.faults[0].detail

@@ -2,14 +2,15 @@
 
 import ast
 import gc
+import sys
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-import kronos
 from kronos.delivery import outcome, template, template_text
 from kronos.delivery.answer import MAX_HEADERS, AnswerParser
 from kronos.delivery.egress import EgressPolicy
@@ -17,6 +18,7 @@ from kronos.delivery.envelope import Undeliverable
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import answered, described_request
 from kronos.kept import Cache
+from parsed import modules
 
 # The modules with caches. Each is filled below with the worst input that anyone could choose, or contains only what
 # Kronos writes.
@@ -33,7 +35,20 @@ _OURS = {  # only Kronos's own names are keys, or there is no key
     "kronos/client/_core/decoding.py",
 }
 _FILLED = {"kronos/delivery/template_text.py", "kronos/delivery/outcome.py", "kronos/delivery/egress.py"}
+_CACHING = {"lru_cache", "cache", "cached_property"}
 _MOST_BYTES = 16 * 1024 * 1024
+
+
+Ask = Callable[[int], object]
+"""Has a cache look up something else for each number."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`count`: more than any of the caches holds of it; a few where nothing of it may be kept, however often."""
+
+    make: Callable[[], Ask]
+    count: int
 
 
 def names(seed: int, count: int, length: int) -> list[str]:
@@ -41,82 +56,86 @@ def names(seed: int, count: int, length: int) -> list[str]:
     return [f"n{seed:06d}{number:04d}".ljust(length, "x") for number in range(count)]
 
 
-def template_texts(length: int) -> None:
-    for number in range(1500 if length < 1000 else 200):
-        text = f"{{{{input.n{number}}}}}" + "{{input}}" * (length // 9 - 2)
-        template.check(text)
+def of_texts(length: int) -> Ask:
+    end = "{{input}}" * (length // 9 - 2)
+    return lambda seed: template.check(f"{{{{input.n{seed}}}}}{end}")
 
 
-def answers_headers(count: int, length: int) -> None:
-    for seed in range(400):
+def of_headers(count: int, length: int) -> Ask:
+    def ask(seed: int) -> None:
         answer = AnswerParser()
-        answer.feed(
-            b"HTTP/1.1 204 No\r\n"
-            + b"".join(b"%s: x\r\n" % name.encode() for name in names(seed, count, length))
-            + b"\r\n"
-        )
+        headers = b"".join(b"%s: x\r\n" % name.encode() for name in names(seed, count, length))
+        answer.feed(b"HTTP/1.1 204 No\r\n" + headers + b"\r\n")
         answered(answer, expected=(), request="{", duration=timedelta())
 
-
-def requests_urls(length: int) -> None:
-    for seed in range(1500):
-        described_request("POST", f"http://e.example/{names(seed, 1, length)[0]}", ())
+    return ask
 
 
-def checked_urls(length: int) -> None:
+def of_urls(length: int) -> Ask:
+    return lambda seed: described_request("POST", f"http://e.example/{names(seed, 1, length)[0]}", ())
+
+
+def of_checks(url: Callable[[int], str]) -> Ask:
     transport = HttpTransport(EgressPolicy.parse(""))
-    _kept_alive.append(transport)
-    for seed in range(1500):
-        assert isinstance(
-            transport.envelope("POST", f"http://e.example/{names(seed, 1, length)[0]}", {"Bad Name": ""}), Undeliverable
-        )
+
+    def ask(seed: int) -> None:
+        assert isinstance(transport.envelope("POST", url(seed), {"Bad Name": ""}), Undeliverable)
+
+    return ask
 
 
-def checked_hosts(labels: int) -> None:
-    transport = HttpTransport(EgressPolicy.parse(""))
-    _kept_alive.append(transport)
-    for seed in range(1500):
-        host = ".".join(names(seed, labels, 60))
-        assert isinstance(transport.envelope("POST", f"http://{host}/{seed}", {"Bad Name": ""}), Undeliverable)
+def of_checked_urls(length: int) -> Ask:
+    return of_checks(lambda seed: f"http://e.example/{names(seed, 1, length)[0]}")
 
 
-_kept_alive: list[object] = []
+def of_checked_hosts(labels: int) -> Ask:
+    return of_checks(lambda seed: f"http://{'.'.join(names(seed, labels, 60))}/{seed}")
 
 
 @pytest.mark.parametrize(
-    "fill",
+    "caller",
     [
-        *(lambda length=length: template_texts(length) for length in (200, 250, 2000)),
-        *(lambda size=size: answers_headers(*size) for size in ((16, 60), (64, 15), (120, MAX_HEADERS), (500, 128))),
-        *(lambda length=length: requests_urls(length) for length in (900, 1000, 2000)),
-        *(lambda length=length: checked_urls(length) for length in (900, 1000, 2000)),
-        *(lambda labels=labels: checked_hosts(labels) for labels in (1, 4, 30)),
+        *(Caller(partial(of_texts, length), 1100) for length in (200, 250)),
+        Caller(partial(of_texts, 2000), 100),
+        *(Caller(partial(of_headers, *size), 400) for size in ((12, 60), (16, 60), (64, 15))),
+        *(Caller(partial(of_headers, *size), 25) for size in ((120, MAX_HEADERS), (500, 128))),
+        *(Caller(partial(of_urls, length), 1100) for length in (900, 1000)),
+        Caller(partial(of_urls, 2000), 100),
+        *(Caller(partial(of_checked_urls, length), 1100) for length in (900, 1000, 2000)),
+        *(Caller(partial(of_checked_hosts, labels), 1100) for labels in (1, 4)),
+        Caller(partial(of_checked_hosts, 30), 100),
     ],
 )
-def test_a_cache_takes_some_megabytes_whatever_it_is_asked(fill: Callable[[], None]) -> None:
-    outcome._names_before.cache_clear()
-    outcome._redacted_url_before.cache_clear()
-    template_text._parsed_before.cache_clear()
-    fill()  # what Python itself keeps of the first round does not count
+def test_a_cache_takes_some_megabytes_and_then_no_more_whatever_it_is_asked(caller: Caller) -> None:
+    ask = caller.make()
+    ask(-1)  # what Python itself keeps of a first call does not count
+    for cached in (outcome._names_before, outcome._redacted_url_before, template_text._parsed_before):
+        cached.cache_clear()
     tracemalloc.start()
     try:
-        before, _ = tracemalloc.get_traced_memory()
-        fill()
-        gc.collect()  # unreferenced objects are not cached, and go at the next collection
+        _ask_all(ask, range(caller.count))
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held - before < _MOST_BYTES
+    blocks = sys.getallocatedblocks()
+    _ask_all(ask, range(caller.count, 2 * caller.count))
+    assert held < _MOST_BYTES
+    assert sys.getallocatedblocks() - blocks < caller.count, "each value that is kept is at least one block"
+
+
+def _ask_all(ask: Ask, numbers: range) -> None:
+    for number in numbers:
+        ask(number)
+    gc.collect()  # unreferenced objects are not cached, and go at the next collection
 
 
 def test_each_cache_is_known_here() -> None:
     """If you add a cache, give it a budget and fill it in the test above."""
-    root = Path(kronos.__file__).parents[1]
-    with_cache = set()
-    for path in Path(kronos.__file__).parent.rglob("*.py"):
-        called = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
-        if called & {"lru_cache", "cache", "cached_property"}:
-            with_cache.add(str(path.relative_to(root)))
+    with_cache = {
+        module.name
+        for module in modules()
+        if any(isinstance(node, ast.Name) and node.id in _CACHING for node in module.nodes)
+    }
     assert with_cache == _OURS | _FILLED
 
 

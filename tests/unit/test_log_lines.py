@@ -8,23 +8,20 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
-from pathlib import Path
 
 import pytest
 
 from kronos import config, lines, logs
 from kronos.lines import Log
+from parsed import ROOT, Parsed, modules
 
-ROOT = Path(__file__).parents[2]
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR"}
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
-def _modules() -> Iterator[tuple[Path, ast.Module]]:
+def _modules() -> list[Parsed]:
     """All modules that may log. The client is a separate distribution."""
-    for path in sorted((ROOT / "kronos").rglob("*.py")):
-        if "client" not in path.relative_to(ROOT / "kronos").parts[:1]:
-            yield path, ast.parse(path.read_text(encoding="utf-8"))
+    return [module for module in modules() if not module.name.startswith("kronos/client/")]
 
 
 def _is_log(node: ast.expr) -> bool:
@@ -36,15 +33,15 @@ def _is_log(node: ast.expr) -> bool:
 
 def _written() -> Iterator[tuple[str, str, str]]:
     """The event, level and place of each log call."""
-    for path, module in _modules():
-        for node in ast.walk(module):
+    for module in _modules():
+        for node in module.nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and _is_log(node.func.value):
                 if node.func.attr in _LEVELS:
                     event = node.args[0]
                     said = event.value if isinstance(event, ast.Constant) else ast.unparse(event)
-                    yield str(said), _LEVELS[node.func.attr], f"{path.relative_to(ROOT)}:{node.lineno}"
+                    yield str(said), _LEVELS[node.func.attr], f"{module.name}:{node.lineno}"
                 else:
-                    assert node.func.attr == "is_told", f"{path}:{node.lineno}"
+                    assert node.func.attr == "is_told", f"{module.name}:{node.lineno}"
 
 
 def test_each_line_has_an_event_of_one_level_that_is_in_the_table() -> None:
@@ -64,10 +61,10 @@ def test_nothing_is_logged_but_as_an_event() -> None:
     """
     own = {"kronos/lines.py", "kronos/logs.py", "kronos/traces/pipeline.py"}
     loggers = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path, module in _modules()
-        for node in ast.walk(module)
-        if isinstance(node, ast.Attribute) and node.attr == "getLogger" and str(path.relative_to(ROOT)) not in own
+        f"{module.name}:{node.lineno}"
+        for module in _modules()
+        for node in module.nodes
+        if isinstance(node, ast.Attribute) and node.attr == "getLogger" and module.name not in own
     ]
     assert loggers == []
 

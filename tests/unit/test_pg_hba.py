@@ -114,7 +114,7 @@ def test_two_ways_in_that_are_both_closed_and_differ_leave_it_unknown() -> None:
     assert "asks kronos_cron for a password" in found.why
 
 
-def test_two_ways_in_of_which_one_is_open_are_both_told() -> None:
+def test_both_ways_in_are_reported_if_one_of_them_is_open() -> None:
     found = login([rule(3, "host", "trust", address="127.0.0.1"), rule(4, "host", "reject", address="all")], CALLER)
     assert found == Login(
         verdict="unknown",

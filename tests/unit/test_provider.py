@@ -148,7 +148,7 @@ def test_an_answer_without_end_is_given_up_as_soon_as_it_is_too_long(begin: byte
         (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "it cannot be reached (NotHttp)"),
     ],
 )
-def test_what_is_no_answer_is_said(answer: bytes, why: str) -> None:
+def test_a_response_that_cannot_be_used_is_reported_with_the_reason(answer: bytes, why: str) -> None:
     assert _answer_of(answer, b"")[0] == why
 
 

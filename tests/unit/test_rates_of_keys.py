@@ -102,7 +102,7 @@ def test_what_is_left_of_a_minute_that_is_over_does_not_count() -> None:
     assert (allowance.wanted(59.9, 1), allowance.wanted(60.0, 1)) == (1, 10)
 
 
-def test_a_caller_is_told_the_limit_what_is_left_and_when_it_begins_anew() -> None:
+def test_a_caller_learns_the_limit_what_is_left_and_when_it_begins_anew() -> None:
     allowance = an_allowance(Granted(5, left_over=30), at=10.0)
     allowance.spend(11.0)
     assert allowance.headers(11.5) == [(b"ratelimit-policy", b'"key";q=100;w=60'), (b"ratelimit", b'"key";r=34;t=59')]
@@ -120,6 +120,6 @@ def test_a_refused_caller_waits_whole_seconds_and_at_least_one(now: float, secon
     assert scope["kronos.standing"].headers()[0] == (b"ratelimit-policy", b'"key";q=100;w=60')
 
 
-def test_a_caller_who_is_unknown_has_no_limit_to_be_told() -> None:
+def test_an_unknown_caller_learns_of_no_limit() -> None:
     assert RateStanding().headers() == []
     stands(None, Allowance())  # as for a request that has no response

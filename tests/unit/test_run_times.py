@@ -43,7 +43,7 @@ def told(run: Execution, attempts: list[Attempt], now: int) -> list[tuple[str, s
     return [(each.what, each.kind, each.seconds) for each in spans(run, attempts, DUE + now * SECOND)]
 
 
-def test_a_run_of_two_attempts_is_told_from_when_it_was_due() -> None:
+def test_a_run_of_two_attempts_is_shown_from_when_it_was_due() -> None:
     attempts = [an_attempt(1, 2, 5, "TIMED_OUT"), an_attempt(2, 9, 10, "SUCCESS")]
     assert told(a_run(completed_at=DUE + 10 * SECOND), attempts, 60) == [
         ("waited for a worker", "wait", 2),

@@ -148,7 +148,7 @@ def test_an_attempt_that_is_traced_names_its_trace(caplog: pytest.LogCaptureFixt
     assert (first["trace_id"], "trace_id" in second) == ("0af7651916cd43dd8448eb211c80319c", False)
 
 
-def test_successes_are_told_of_only_where_everything_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_successes_are_logged_only_at_the_level_debug(caplog: pytest.LogCaptureFixture) -> None:
     assert attempt_log.is_all_told()
     caplog.set_level(logging.INFO, "kronos")
     assert not attempt_log.is_all_told()

@@ -128,19 +128,6 @@ def result(number: int = 1, *, token: str = "token", status: str = "SUCCESS", **
     return made._replace(**changes)
 
 
-class Clock:
-    """Stands in for the module `time` where a test sets it."""
-
-    def __init__(self, now: float = 1000.0) -> None:
-        self.now = now
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
 async def turns(count: int = 10) -> None:
     """Let the event loop run everything that is ready."""
     for _ in range(count):

@@ -79,7 +79,7 @@ async def test_an_announcement_that_is_not_true_aborts_nothing() -> None:
     assert (under.stopped, worker.aborts.ended, len(worker.asked)) == ([], 0, 1)
 
 
-async def test_what_is_not_an_executions_id_is_no_announcement_and_nothing_is_asked() -> None:
+async def test_a_text_that_is_not_an_executions_id_announces_nothing() -> None:
     worker = Worker()
     worker.begin(1)
     worker.aborts.told(["", "x" * 35, execution(1) + "0"])
@@ -88,7 +88,7 @@ async def test_what_is_not_an_executions_id_is_no_announcement_and_nothing_is_as
     assert worker.asked == []
 
 
-async def test_of_what_is_not_under_way_nothing_is_asked() -> None:
+async def test_nothing_is_asked_about_executions_that_are_not_under_way() -> None:
     worker = Worker()
     worker.aborts.told([execution(1)])
     await worker.aborts.end()

@@ -13,8 +13,9 @@ from kronos.worker import finalizer as finalizers
 from kronos.worker.attempt import Leased
 from kronos.worker.finalizer import Finalizer
 from kronos.worker.results import Judged, Left, Locked, Result, Verdict
+from stopped_clock import StoppedClock
 from worker.running import until
-from worker.scripted import Answer, Clock, Params, execution, leased, link, lost, result
+from worker.scripted import Answer, Params, execution, leased, link, lost, result
 
 Ended = tuple[str, str | None, Verdict]
 
@@ -159,7 +160,7 @@ class Rows:
 async def test_locked_rows_hold_up_no_others_and_are_stored_when_they_are_free(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    clock, rows = Clock(), Rows(1, 2)
+    clock, rows = StoppedClock(), Rows(1, 2)
     monkeypatch.setattr(finalizers, "time", clock)
     to = link(finalize_successes=rows.end, list_locked=rows.list)
     async with storing(to) as (finalizer, ends):

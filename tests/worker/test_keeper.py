@@ -9,12 +9,13 @@ from kronos.worker.claims import Upkeep
 from kronos.worker.meter import WorkerMeter
 from kronos.worker.upkeep import Keeper
 from kronos.worker.wake import Wake
-from worker.scripted import Answer, Clock, ScriptedLink, link
+from stopped_clock import StoppedClock
+from worker.scripted import Answer, ScriptedLink, link
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    made = StoppedClock()
     for module in ("wake", "upkeep"):
         monkeypatch.setattr(f"kronos.worker.{module}.time", made)
     return made
@@ -32,7 +33,7 @@ def broken() -> psycopg.Error:
 class Kept:
     """A worker's keeper, its database and its wake."""
 
-    def __init__(self, clock: Clock, *, upkeep: list[Answer], expire_leases: list[Answer] | None = None) -> None:
+    def __init__(self, clock: StoppedClock, *, upkeep: list[Answer], expire_leases: list[Answer] | None = None) -> None:
         self._clock = clock
         self.link: ScriptedLink = link(upkeep=upkeep, expire_leases=expire_leases or [kept()] * 9)
         self.wake, self.meter = Wake(poll_seconds=30), WorkerMeter()
@@ -56,7 +57,7 @@ class Kept:
         return self.wake._next_at - self._clock.now
 
 
-async def test_however_often_a_worker_is_woken_it_is_done_four_times_a_second(clock: Clock) -> None:
+async def test_however_often_a_worker_is_woken_it_is_done_four_times_a_second(clock: StoppedClock) -> None:
     of = Kept(clock, upkeep=[kept()] * 9)
     assert await of.look(after=0) == ["upkeep"]
     assert [await of.look(after=0.1) for _ in range(5)] == [[], [], ["upkeep"], [], []]
@@ -64,14 +65,14 @@ async def test_however_often_a_worker_is_woken_it_is_done_four_times_a_second(cl
 
 
 @pytest.mark.parametrize("is_full", [True, False])
-async def test_all_leases_are_looked_at_only_by_a_full_look(clock: Clock, is_full: bool) -> None:
+async def test_all_leases_are_looked_at_only_by_a_full_look(clock: StoppedClock, is_full: bool) -> None:
     of = Kept(clock, upkeep=[kept()])
     await of.look(after=0, is_full=is_full)
     assert [params["all_leases"] for params in of.link.params("upkeep")] == [is_full]
 
 
 async def test_while_it_fails_leases_end_at_once_and_at_each_full_look_and_it_is_tried_again_after_eight_seconds(
-    clock: Clock,
+    clock: StoppedClock,
 ) -> None:
     of = Kept(clock, upkeep=[broken(), broken(), kept(), kept()])
     assert await of.look(after=0) == ["upkeep", "expire_leases"]
@@ -82,7 +83,7 @@ async def test_while_it_fails_leases_end_at_once_and_at_each_full_look_and_it_is
     assert await of.look(after=0.1, is_full=True) == []
 
 
-async def test_a_connection_that_is_lost_is_an_error_of_the_look(clock: Clock) -> None:
+async def test_a_connection_that_is_lost_is_an_error_of_the_look(clock: StoppedClock) -> None:
     of = Kept(clock, upkeep=[psycopg.OperationalError("lost"), kept()])
     of.link.is_connected = False
     with pytest.raises(psycopg.OperationalError):
@@ -91,7 +92,7 @@ async def test_a_connection_that_is_lost_is_an_error_of_the_look(clock: Clock) -
     assert await of.look(after=0.01) == ["upkeep"], "it was not done"
 
 
-async def test_leases_that_ended_are_counted_whichever_statement_ended_them(clock: Clock) -> None:
+async def test_leases_that_ended_are_counted_whichever_statement_ended_them(clock: StoppedClock) -> None:
     of = Kept(
         clock,
         upkeep=[kept(requeued=3), kept(failed=2), broken()],
@@ -105,7 +106,7 @@ async def test_leases_that_ended_are_counted_whichever_statement_ended_them(cloc
     assert of.counted(catalog.CLAIM_ERRORS) == {(): 1}, "the same failure is not counted twice"
 
 
-async def test_a_keeper_without_a_meter_counts_nothing_and_works(clock: Clock) -> None:
+async def test_a_keeper_without_a_meter_counts_nothing_and_works(clock: StoppedClock) -> None:
     of = Kept(clock, upkeep=[broken(), kept()])
     of.keeper = Keeper(of.link, of.wake, None)  # type: ignore[arg-type]
     assert await of.look(after=0) == ["upkeep", "expire_leases"]
@@ -113,7 +114,7 @@ async def test_a_keeper_without_a_meter_counts_nothing_and_works(clock: Clock) -
 
 
 async def test_while_a_backfill_is_under_way_the_end_of_a_delivery_releases_its_next_tick_at_once(
-    clock: Clock,
+    clock: StoppedClock,
 ) -> None:
     of = Kept(clock, upkeep=[kept(backfilled=1), kept(backfilled=0), kept()])
     of.keeper.ended()

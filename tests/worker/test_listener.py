@@ -197,7 +197,7 @@ async def test_a_payload_that_is_no_endpoint_wakes_the_worker_and_says_at_most_w
         assert not at.wake.has_told
 
 
-async def test_news_of_secrets_and_cancellations_go_to_those_who_keep_them_and_wake_nobody() -> None:
+async def test_news_of_secrets_and_cancellations_go_to_the_vault_and_the_aborts_and_wake_nobody() -> None:
     async with listening() as at:
         at.forget_the_start()
         at.now.tell("kronos_secrets", WORKSPACE)
@@ -209,13 +209,13 @@ async def test_news_of_secrets_and_cancellations_go_to_those_who_keep_them_and_w
         assert not is_woken(at)
 
 
-async def test_a_cancellation_is_no_matter_to_a_listener_without_deliveries() -> None:
+async def test_a_listener_without_deliveries_ignores_cancellations() -> None:
     at = Around()
     Listener(at, at.wake, at)._told(psycopg.Notify("kronos_aborts", "a", 1))  # type: ignore[arg-type]
     assert not at.wake.has_told
 
 
-async def test_all_that_was_told_at_once_is_heard() -> None:
+async def test_notifications_that_arrive_together_are_all_heard() -> None:
     async with listening() as at:
         at.forget_the_start()
         endpoints = [str(uuid4()) for _ in range(5)]

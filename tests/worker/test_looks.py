@@ -19,6 +19,7 @@ from kronos.worker.loop import Loop
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
 from kronos.worker.wake import Wake
+from stopped_clock import StoppedClock
 from told import all_told
 
 
@@ -94,17 +95,8 @@ def _claim(endpoint_id: str, due_at: datetime) -> claims.Claim:
     )
 
 
-class Clock:
-    """Replaces the machine's monotonic clock: after a stall of 50 ms, two looks would count as one."""
-
-    now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 def test_a_wake_is_followed_by_two_more_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
+    clock = StoppedClock()  # after a stall of 50 ms, two looks would count as one
     monkeypatch.setattr("kronos.worker.wake.time", clock)
     wake = Wake(poll_seconds=30)
     wake.looked(clock.now, None)
@@ -121,7 +113,7 @@ def test_a_wake_is_followed_by_two_more_looks(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_looks_that_were_asked_for_do_not_multiply_the_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = Clock()
+    clock = StoppedClock()
     monkeypatch.setattr("kronos.worker.wake.time", clock)
     wake = Wake(poll_seconds=1)
     wake.now()
@@ -145,9 +137,9 @@ async def test_who_waits_for_a_look_goes_on_when_it_is_time() -> None:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
     """The worker's clock."""
-    made = Clock()
+    made = StoppedClock()
     monkeypatch.setattr("kronos.worker.wake.time", made)
     monkeypatch.setattr("kronos.worker.loop.time", made)
     return made
@@ -175,7 +167,7 @@ def _add_old_work(superuser: psycopg.Connection, endpoint: EndpointRow) -> None:
 class AwayLink(Link):
     """PostgreSQL is down for ten minutes, by the given clock, at the nth request for a connection."""
 
-    def __init__(self, database_url: str, clock: Clock, *, nth: int) -> None:
+    def __init__(self, database_url: str, clock: StoppedClock, *, nth: int) -> None:
         super().__init__(database_url, "test", Outage())
         self._clock, self._nth = clock, nth
 
@@ -188,7 +180,7 @@ class AwayLink(Link):
 
 @pytest.mark.parametrize("nth", [1, 2, 3], ids=["before a look", "before its upkeep", "before its question"])
 async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_follow(
-    superuser: psycopg.Connection, database_url: str, clock: Clock, nth: int
+    superuser: psycopg.Connection, database_url: str, clock: StoppedClock, nth: int
 ) -> None:
     endpoint = add_endpoint(superuser)
     link, wake = AwayLink(database_url, clock, nth=nth), Wake(poll_seconds=1)
@@ -204,7 +196,7 @@ async def test_how_long_postgresql_was_away_does_not_put_off_the_looks_that_foll
 
 
 async def test_what_is_due_is_looked_for_though_upkeep_fails(
-    superuser: psycopg.Connection, link: Link, clock: Clock, caplog: pytest.LogCaptureFixture
+    superuser: psycopg.Connection, link: Link, clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever error a part of upkeep meets, such as a broken row: otherwise no worker would deliver anything."""
     superuser.execute(
@@ -229,7 +221,7 @@ async def test_what_is_due_is_looked_for_though_upkeep_fails(
 
 
 async def test_leases_end_at_each_full_look_though_another_part_of_upkeep_fails(
-    superuser: psycopg.Connection, link: Link, clock: Clock
+    superuser: psycopg.Connection, link: Link, clock: StoppedClock
 ) -> None:
     """Full looks used to come only when upkeep was not tried, and the other way round: a lease that had expired more
     than three seconds ago waited half a minute."""
@@ -254,7 +246,7 @@ async def test_leases_end_at_each_full_look_though_another_part_of_upkeep_fails(
 
 
 async def test_what_waited_in_a_workspace_is_looked_for_as_soon_as_it_is_resumed(
-    superuser: psycopg.Connection, database_url: str, link: Link, clock: Clock
+    superuser: psycopg.Connection, database_url: str, link: Link, clock: StoppedClock
 ) -> None:
     endpoint, wake = add_endpoint(superuser), Wake(poll_seconds=1)
     loop = _loop(link, wake)

@@ -15,8 +15,9 @@ from kronos.server_time import boot_time
 from kronos.worker import loop as loops
 from kronos.worker.claims import Held, RunFacts, SealedSecret
 from kronos.worker.vault import Vault
+from stopped_clock import StoppedClock
 from worker.running import until
-from worker.scripted import WORKSPACE, Clock, execution, lost, turns
+from worker.scripted import WORKSPACE, execution, lost, turns
 from worker.scripted_queue import Queue, Working, asked, elements, working
 
 
@@ -196,7 +197,7 @@ async def test_a_look_without_an_answer_is_made_again_as_full_as_it_was() -> Non
 async def test_a_look_soon_after_a_full_one_reads_what_became_due_since_and_one_after_three_seconds_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    queue, clock = Queue("http://127.0.0.1:9/"), Clock()
+    queue, clock = Queue("http://127.0.0.1:9/"), StoppedClock()
     for module in ("loop", "wake", "upkeep"):
         monkeypatch.setattr(f"kronos.worker.{module}.time", clock)
     async with working(queue) as at:

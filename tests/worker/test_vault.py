@@ -15,8 +15,9 @@ from kronos.encryption import Keyring, KeySource, Place
 from kronos.worker import vault as module
 from kronos.worker.claims import EndpointVersion, SealedSecret
 from kronos.worker.vault import Needs, Opened, Vault, Version, needs
+from stopped_clock import StoppedClock
 from told import all_told
-from worker.scripted import ENDPOINT, WORKSPACE, Clock, Params, ScriptedLink, link
+from worker.scripted import ENDPOINT, WORKSPACE, Params, ScriptedLink, link
 
 _OTHER = str(UUID(int=99))
 _SIGNING, _ALSO_SIGNING = (f"whsec_{b64encode(bytes(range(first, 32 + first))).decode()}" for first in (0, 1))
@@ -24,8 +25,8 @@ _KEYS = Keyring([bytes(32)])
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    made = StoppedClock()
     monkeypatch.setattr(module, "time", made)
     return made
 
@@ -60,7 +61,9 @@ async def one(vault: Vault, database: ScriptedLink, wanted: dict[Version, Needs]
     return found
 
 
-async def test_secrets_are_read_again_after_ten_seconds_though_nobody_said_that_they_changed(clock: Clock) -> None:
+async def test_secrets_are_read_again_after_ten_seconds_though_nobody_said_that_they_changed(
+    clock: StoppedClock,
+) -> None:
     database, vault = stored(sealed()), Vault(keys=_KEYS)
     first = await one(vault, database, of())
     clock.now += 9.9
@@ -69,7 +72,7 @@ async def test_secrets_are_read_again_after_ten_seconds_though_nobody_said_that_
     assert await one(vault, database, of()) is not first
 
 
-async def test_a_rotation_drops_what_was_read_before_of_its_workspace_and_nothing_else(clock: Clock) -> None:
+async def test_a_rotation_drops_what_was_read_before_of_its_workspace_and_nothing_else(clock: StoppedClock) -> None:
     database, vault = stored(sealed(), sealed(workspace_id=_OTHER)), Vault(keys=_KEYS)
     ours, theirs = of(), of(version=2, workspace_id=_OTHER)
     first = await vault.open(database, ours | theirs)  # type: ignore[arg-type]
@@ -82,7 +85,7 @@ async def test_a_rotation_drops_what_was_read_before_of_its_workspace_and_nothin
     assert await one(vault, database, ours) is kept[ENDPOINT, 1], "what was read since then is kept"
 
 
-async def test_of_a_rotation_of_long_ago_nothing_is_kept_and_a_later_one_still_counts(clock: Clock) -> None:
+async def test_of_a_rotation_of_long_ago_nothing_is_kept_and_a_later_one_still_counts(clock: StoppedClock) -> None:
     """Workspaces that rotate their secrets must not fill the memory."""
     database, vault = stored(sealed()), Vault(keys=_KEYS)
     for number in range(50):
@@ -98,7 +101,7 @@ async def test_of_a_rotation_of_long_ago_nothing_is_kept_and_a_later_one_still_c
 
 
 async def test_after_more_rotations_than_are_kept_all_secrets_are_read_again(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
+    clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_ROTATED", 3)
     database, vault = stored(sealed()), Vault(keys=_KEYS)
@@ -112,7 +115,7 @@ async def test_after_more_rotations_than_are_kept_all_secrets_are_read_again(
     assert await one(vault, database, of()) is not first
 
 
-async def test_of_several_needs_only_the_missing_are_read_each_name_once(clock: Clock) -> None:
+async def test_of_several_needs_only_the_missing_are_read_each_name_once(clock: StoppedClock) -> None:
     database, vault = stored(sealed("a"), sealed("b")), Vault(keys=_KEYS)
     await one(vault, database, of("a"))
     both = await vault.open(database, of("a") | of("a", "b", version=2) | of("b", version=3))  # type: ignore[arg-type]
@@ -125,7 +128,7 @@ async def test_of_several_needs_only_the_missing_are_read_each_name_once(clock: 
     assert await vault.open(database, {}) == {}  # type: ignore[arg-type]
 
 
-async def test_a_secret_of_another_workspace_with_the_same_name_is_not_used(clock: Clock) -> None:
+async def test_a_secret_of_another_workspace_with_the_same_name_is_not_used(clock: StoppedClock) -> None:
     database = stored(sealed(value="ours"), sealed(value="theirs", workspace_id=_OTHER))
     found = await Vault(keys=_KEYS).open(database, of() | of(version=2, workspace_id=_OTHER))  # type: ignore[arg-type]
     assert [found[ENDPOINT, version].values["token"] for version in (1, 2)] == ["ours", "theirs"]
@@ -152,7 +155,7 @@ _LOST = "the secret token cannot be used: its value was lost with its encryption
     ],
 )
 async def test_a_secret_that_cannot_be_opened_is_a_fault_of_each_delivery_and_is_not_kept(
-    clock: Clock, row: SealedSecret | None, keys: Keyring | None, fault: str
+    clock: StoppedClock, row: SealedSecret | None, keys: Keyring | None, fault: str
 ) -> None:
     database, vault = stored(*[row] if row is not None else []), Vault(keys=keys)
     opened = await one(vault, database, of())
@@ -160,7 +163,7 @@ async def test_a_secret_that_cannot_be_opened_is_a_fault_of_each_delivery_and_is
     assert await one(vault, database, of()) is not opened, "it may have been put right"
 
 
-async def test_only_the_secrets_that_sign_become_signers_in_their_order(clock: Clock) -> None:
+async def test_only_the_secrets_that_sign_become_signers_in_their_order(clock: StoppedClock) -> None:
     database = stored(sealed("new", _SIGNING), sealed("old", _ALSO_SIGNING), sealed("token", "not a signing secret"))
     opened = await one(Vault(keys=_KEYS), database, of("new", "old", "token", signing=("new", "old")))
     signed = [signer(each).sign(b"m") for each in (_SIGNING, _ALSO_SIGNING)]
@@ -173,7 +176,7 @@ async def test_only_the_secrets_that_sign_become_signers_in_their_order(clock: C
 
 
 @pytest.mark.parametrize("size", [10, 20_000])
-async def test_a_secret_of_any_size_is_opened_and_masked(clock: Clock, size: int) -> None:
+async def test_a_secret_of_any_size_is_opened_and_masked(clock: StoppedClock, size: int) -> None:
     """A large one in a thread."""
     value = "s" * size
     vault, database = Vault(keys=_KEYS), stored(sealed(value=value))
@@ -198,7 +201,7 @@ class Keys:
 
 
 async def test_a_key_that_is_missing_is_looked_for_once_and_again_after_five_seconds(
-    clock: Clock, tmp_path: Path
+    clock: StoppedClock, tmp_path: Path
 ) -> None:
     old, new = os.urandom(32), os.urandom(32)
     keys = Keys(tmp_path / "keys", old)
@@ -212,7 +215,7 @@ async def test_a_key_that_is_missing_is_looked_for_once_and_again_after_five_sec
 
 
 async def test_the_source_is_not_read_for_keys_that_are_known(
-    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: StoppedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command may take ten seconds."""
     known = os.urandom(32)
@@ -228,14 +231,14 @@ async def test_the_source_is_not_read_for_keys_that_are_known(
         clock.now += 60.0
 
 
-async def test_without_a_source_the_keys_of_the_start_stay(clock: Clock) -> None:
+async def test_without_a_source_the_keys_of_the_start_stay(clock: StoppedClock) -> None:
     database, vault = stored(sealed("a"), sealed("b", keys=Keyring([os.urandom(32)]))), Vault(keys=_KEYS)
     assert (await one(vault, database, of("b"))).fault is not None
     assert (await one(vault, database, of("a", version=2))).fault is None
 
 
 async def test_a_source_that_is_slow_is_read_more_rarely(
-    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: StoppedClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = Keys(tmp_path / "keys", os.urandom(32))
     vault, reads = keys.vault(), []
@@ -254,7 +257,7 @@ async def test_a_source_that_is_slow_is_read_more_rarely(
 
 
 async def test_a_source_that_became_unreadable_leaves_the_keys_that_are_known(
-    clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    clock: StoppedClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = os.urandom(32)
     keys = Keys(tmp_path / "keys", known)
@@ -267,7 +270,7 @@ async def test_a_source_that_became_unreadable_leaves_the_keys_that_are_known(
 
 
 async def test_no_more_than_a_hundred_different_faults_are_logged_a_minute(
-    clock: Clock, caplog: pytest.LogCaptureFixture
+    clock: StoppedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     vault, database = Vault(keys=_KEYS), stored()
     for number in range(150):

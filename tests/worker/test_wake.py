@@ -9,26 +9,27 @@ from uuid import uuid4
 import pytest
 
 from kronos.worker.wake import Wake
+from stopped_clock import StoppedClock
 from worker.running import until
-from worker.scripted import Clock, turns
+from worker.scripted import turns
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    made = StoppedClock()
     monkeypatch.setattr("kronos.worker.wake.time", made)
     return made
 
 
 @pytest.fixture
-def wake(clock: Clock) -> Wake:
+def wake(clock: StoppedClock) -> Wake:
     """A worker that has just looked, and polls every 30 s."""
     made = Wake(poll_seconds=30)
     made.looked(clock.now, None)
     return made
 
 
-def first_due(wake: Wake, clock: Clock, *, within: float = 60.0) -> float:
+def first_due(wake: Wake, clock: StoppedClock, *, within: float = 60.0) -> float:
     """How many seconds from now it is first due, by steps of a millisecond; infinite if it is not."""
     began = clock.now
     for millisecond in range(int(within * 1000)):
@@ -38,12 +39,12 @@ def first_due(wake: Wake, clock: Clock, *, within: float = 60.0) -> float:
     return math.inf
 
 
-def test_a_worker_that_starts_looks_at_once_and_has_been_told_of_nothing(clock: Clock) -> None:
+def test_a_worker_that_starts_looks_at_once_and_has_been_told_of_nothing(clock: StoppedClock) -> None:
     new = Wake(poll_seconds=30)
     assert (new.is_due, new.is_full_wanted, new.are_limits_new, new.has_told) == (True, False, False, False)
 
 
-def test_without_news_it_looks_after_seven_tenths_of_the_interval_to_all_of_it(wake: Wake, clock: Clock) -> None:
+def test_without_news_it_looks_after_seven_tenths_of_the_interval_to_all_of_it(wake: Wake, clock: StoppedClock) -> None:
     """Not all workers of a fleet at the same moment."""
     times = []
     for _ in range(20):
@@ -52,20 +53,22 @@ def test_without_news_it_looks_after_seven_tenths_of_the_interval_to_all_of_it(w
     assert 21.0 <= min(times) < max(times) <= 30.001
 
 
-def test_what_is_due_next_is_looked_for_when_it_is_due_and_not_later_than_the_poll(wake: Wake, clock: Clock) -> None:
+def test_what_is_due_next_is_looked_for_when_it_is_due_and_not_later_than_the_poll(
+    wake: Wake, clock: StoppedClock
+) -> None:
     wake.looked(clock.now, 2.5)
     assert first_due(wake, clock) == pytest.approx(2.5, abs=0.002)
     wake.looked(clock.now, 86_400.0)
     assert first_due(wake, clock) <= 30.001
 
 
-def test_of_many_instants_the_earliest_is_not_forgotten(wake: Wake, clock: Clock) -> None:
+def test_of_many_instants_the_earliest_is_not_forgotten(wake: Wake, clock: StoppedClock) -> None:
     for seconds in range(20, 0, -1):
         wake.within(seconds)
     assert first_due(wake, clock) == pytest.approx(1.0, abs=0.002)
 
 
-def test_later_instants_displace_no_earlier_one(wake: Wake, clock: Clock) -> None:
+def test_later_instants_displace_no_earlier_one(wake: Wake, clock: StoppedClock) -> None:
     began = clock.now
     for seconds in range(1, 20):
         wake.within(seconds)
@@ -77,7 +80,7 @@ def test_later_instants_displace_no_earlier_one(wake: Wake, clock: Clock) -> Non
     assert due == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_thousand_instants_are_not_a_thousand_looks(wake: Wake, clock: Clock) -> None:
+def test_a_thousand_instants_are_not_a_thousand_looks(wake: Wake, clock: StoppedClock) -> None:
     """The poll finds those that are not kept."""
     for number in range(1000):
         wake.within(1 + number / 100)
@@ -90,7 +93,7 @@ def test_a_thousand_instants_are_not_a_thousand_looks(wake: Wake, clock: Clock) 
 
 
 def test_an_instant_that_came_before_a_look_began_is_done_with_and_one_that_came_after_is_not(
-    wake: Wake, clock: Clock
+    wake: Wake, clock: StoppedClock
 ) -> None:
     wake.within(1.0)
     wake.within(1.0005)
@@ -99,7 +102,7 @@ def test_an_instant_that_came_before_a_look_began_is_done_with_and_one_that_came
     assert first_due(wake, clock) == pytest.approx(0.001)
 
 
-def test_announcements_without_end_do_not_put_off_the_echo_of_an_earlier_one(wake: Wake, clock: Clock) -> None:
+def test_announcements_without_end_do_not_put_off_the_echo_of_an_earlier_one(wake: Wake, clock: StoppedClock) -> None:
     """An execution that was committed a little after its announcement is found by the echo."""
     wake.now()
     wake.looked(clock.now, None)
@@ -109,13 +112,13 @@ def test_announcements_without_end_do_not_put_off_the_echo_of_an_earlier_one(wak
     assert first_due(wake, clock) == pytest.approx(0.001)
 
 
-def test_looks_take_at_most_a_fifth_of_the_time_whatever_is_announced(wake: Wake, clock: Clock) -> None:
+def test_looks_take_at_most_a_fifth_of_the_time_whatever_is_announced(wake: Wake, clock: StoppedClock) -> None:
     wake.looked(clock.now - 0.2, None)
     wake.now()
     assert first_due(wake, clock) == pytest.approx(0.8, abs=0.002)
 
 
-def test_after_a_look_that_took_very_long_it_rests_for_five_seconds(wake: Wake, clock: Clock) -> None:
+def test_after_a_look_that_took_very_long_it_rests_for_five_seconds(wake: Wake, clock: StoppedClock) -> None:
     wake.looked(clock.now - 100, None)
     wake.now()
     assert first_due(wake, clock) == pytest.approx(5.0, abs=0.002)
@@ -163,7 +166,7 @@ async def test_news_from_before_a_wait_do_not_end_it() -> None:
     await until(waiting.done, "the end of the wait")
 
 
-async def test_who_has_no_room_waits_for_room_though_a_look_is_due() -> None:
+async def test_a_worker_without_room_waits_for_it_although_a_look_is_due() -> None:
     wake = Wake(poll_seconds=30)
     assert wake.is_due
     waiting = asyncio.create_task(wake.wait(for_look=False))

@@ -13,9 +13,10 @@ import pytest
 from kronos.server_time import CLOCK
 from kronos.worker import watchdog as module
 from kronos.worker.watchdog import Rung, Watchdog
+from stopped_clock import StoppedClock
 from told import all_told, told
 from worker.running import until
-from worker.scripted import AT, Answer, Clock, Params, ScriptedLink, link, turns
+from worker.scripted import AT, Answer, Params, ScriptedLink, link, turns
 
 _REAPER, _CATCH_UP = UUID(int=1), UUID(int=2)
 
@@ -23,7 +24,7 @@ _REAPER, _CATCH_UP = UUID(int=1), UUID(int=2)
 class Server:
     """PostgreSQL with its clock, a pg_cron that rings or not, and a worker that asks it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: StoppedClock) -> None:
         self._clock = clock
         self._ahead = timedelta()
         self.is_heard = self.is_silent = self.is_left = False
@@ -64,7 +65,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    clock = Clock()
+    clock = StoppedClock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(module, "boot_time", clock.monotonic)
     return Server(clock)
@@ -132,7 +133,7 @@ async def test_if_pg_cron_is_not_heard_for_long_it_counts_as_silent_and_is_rung_
         assert server.rests == pytest.approx(6.5)
 
 
-async def test_what_a_ring_left_is_rung_for_again_soon(server: Server) -> None:
+async def test_a_ring_that_left_something_is_repeated_soon(server: Server) -> None:
     server.is_left = True
     await server.look()
     assert server.rests == pytest.approx(0.2)

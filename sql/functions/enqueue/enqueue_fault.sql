@@ -33,7 +33,7 @@ begin
              not kronos.is_text(p_job -> 'title', '^.{1,200}$') or not kronos.is_seen(p_job ->> 'title'),
              'Remove invisible characters (control characters, U+200B); at least one must be visible.'),
             (5, 'tags', 'must be up to 20 texts of 1 to 64 visible characters, none of them blank',
-             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'Write ["reports"].'),
+             not kronos.are_tags(coalesce(nullif(p_job -> 'tags', 'null'), '[]')), 'List them: ["reports"].'),
             (6, 'idempotency_key', 'must be a text of 1 to 255 characters',
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'Use a UUID, for example.'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',

@@ -31,7 +31,7 @@ begin
             column = 'endpoint',
             message = format('%s%L has the payload spec %L, against which SQL cannot validate an input',
                              v_at, v_wrong.name, v_wrong.payload_spec),
-            hint = format('Use the API, which validates it: POST /v1/workspaces/%s/jobs:batch.',
+            hint = format('Use the API, which validates it, or `kronos job create-many --workspace %s`.',
                           p_workspace);
     end if;
     raise sqlstate 'KR012' using

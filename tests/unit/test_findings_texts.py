@@ -51,7 +51,7 @@ def _of_ground(check: str, **changed: Any) -> Finding:
          "connected as eve, who may not act as kronos_owner"),
     ],
 )  # fmt: skip
-def test_what_everything_depends_on_is_said_as_it_is(
+def test_the_checks_on_which_all_others_depend_report_what_they_found(
     check: str, changed: dict[str, Any], ok: bool, detail: str
 ) -> None:
     found = _of_ground(check, **changed)
@@ -69,7 +69,7 @@ def test_what_everything_depends_on_is_said_as_it_is(
         (1005.1, 1005.1, False, "PostgreSQL's clock is 5.100 s behind this machine's, ± 0.000 s"),
     ],
 )
-def test_the_clocks_difference_is_said_with_what_the_round_trip_leaves_open(
+def test_the_clocks_difference_is_reported_with_the_uncertainty_of_the_round_trip(
     sent: float, answered: float, ok: bool, detail: str
 ) -> None:
     found = findings.clock(sent, GROUND, answered_at=answered)
@@ -165,14 +165,14 @@ def test_nothing_is_to_be_fixed_where_each_partition_has_its_owner() -> None:
          "PostgreSQL has 2026a, this machine has 2026b; different UTC offsets here in Asia/Tokyo"),
     ],
 )  # fmt: skip
-def test_time_zone_data_is_said_with_both_versions(
+def test_time_zone_data_is_reported_with_both_versions(
     server: str | None, client: str | None, differing: list[str], ok: bool, detail: str
 ) -> None:
     found = findings.zone_data(server, client, differing, today=date(2026, 11, 20))
     assert (found.ok, found.detail) == (ok, detail)
 
 
-def test_settings_of_pg_cron_that_can_be_seen_are_not_said_to_be_assumed() -> None:
+def test_only_settings_of_pg_cron_that_cannot_be_seen_are_reported_as_assumed() -> None:
     seen = facts.CronSettings(cron_timezone="GMT", match_dom_and_dow="off", is_visible=True)
     assert "assumed" not in findings.cron_settings(seen).detail
     assert "assumed" in findings.cron_settings(replace(seen, is_visible=False)).detail

@@ -86,7 +86,7 @@ def test_for_json_the_answer_is_printed_as_it_came(monkeypatch: pytest.MonkeyPat
         assert json.loads(out.getvalue()) == applied
 
 
-def test_what_was_removed_by_hand_and_is_created_again_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resource_that_was_removed_by_hand_and_is_created_again_is_marked_so(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = a_change(change="created", drift={"actor": None, "at": None, "action": None})
     assert told(an_apply(gone), monkeypatch)[1] == "    removed on the server since files were last applied"
 
@@ -104,7 +104,7 @@ def test_the_effect_on_runs_is_shown_by_its_first_three(monkeypatch: pytest.Monk
     ]  # fmt: skip
 
 
-def test_without_an_effect_on_runs_the_load_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_effect_on_runs_the_load_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     load = {"busiest": [{"runs": 9, "at": AT}], "warnings": []}
     lines = told(an_apply(a_change(runs=runs()), load=load), monkeypatch)
     assert lines == ["~ job report", "Plan: 0 to create, 1 to change, 0 to remove, 0 unchanged."]
@@ -116,7 +116,7 @@ def test_a_new_heartbeat_says_where_its_address_comes_from(monkeypatch: pytest.M
     assert len(told(an_apply(beat | {"change": "changed"}), monkeypatch)) == 2
 
 
-def test_what_becomes_the_sets_and_what_is_left_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resources_that_a_set_takes_over_and_those_that_it_leaves_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     adopted = a_change(change="unchanged", is_adopted=True)
     left = [{"kind": "alert_rule", "name": "old"}]
     assert told(an_apply(adopted, a_change(is_adopted=True, name="b"), left=left), monkeypatch)[:4] == [
@@ -158,7 +158,7 @@ def test_a_lag_and_a_queue_of_a_minute_are_bad(since: str, is_bad: bool) -> None
     assert found["failing"] == Figure(name="failing", value="0")
 
 
-def test_failing_jobs_are_told_latest_first_by_the_best_name_that_is_known() -> None:
+def test_failing_jobs_are_listed_latest_first_by_the_best_name_that_is_known() -> None:
     overview = {"at": AT, "failing": [
         {"job_name": "a", "failures": 1, "last_failed_at": "2026-12-01T08:00:00Z", "message": "503\x1b"},
         {"job_id": "7", "failures": 2, "last_failed_at": "2026-12-01T08:59:00Z", "error_type": "timeout"},
