@@ -215,6 +215,27 @@ def test_what_fails_is_told_and_tried_again(superuser: Connection, endpoint: End
     assert (move(superuser, endpoint, 10), left(superuser)) == (2, [])
 
 
+def test_a_job_that_fails_stops_no_other_of_its_calendar(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 210)
+    ids = values(
+        superuser, "select job_id from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id]
+    )
+    superuser.execute(
+        "alter table kronos.pointers add constraint stays check (job_id <> %s or tick_at is null) not valid".replace(
+            "%s", f"'{ids[3]}'"
+        )
+    )
+    assert close(superuser, endpoint, "2027-06-12") == 11
+    assert (move(superuser, endpoint, 20), left(superuser)) == (10, [1])
+    places = "select job_id from kronos.pointers where workspace_id = %s and tick_at is null"
+    assert values(superuser, places, [endpoint.workspace_id]) == [ids[3]]
+    assert move(superuser, endpoint, 20) == 0
+    assert value(superuser, "select last_error ->> 'type' from kronos.calendar_moves") == "23514"
+    superuser.execute("alter table kronos.pointers drop constraint stays")
+    Clock(superuser).step(timedelta(seconds=1))
+    assert (move(superuser, endpoint, 20), left(superuser)) == (1, [])
+
+
 def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connection, endpoint: EndpointRow) -> None:
     jobs(superuser, endpoint, 201)
     close(superuser, endpoint, "2027-06-12")

@@ -38,7 +38,7 @@ begin
         remaining := greatest(remaining - c_at_once, 0);
         exit when kronos.clock() >= p_until;
     end loop;
-    perform kronos.follow_rules(p_timezone, 2000)
+    perform kronos.follow_rules(p_timezone, 2000, p_until)
       where v_zone.changed_at > kronos.now() - interval '15 minutes';
     update kronos.zones
        set from_job_id = coalesce(v_busy, case when remaining > 0
