@@ -6,7 +6,7 @@ create or replace function kronos.job_of_taken_name(p_jobs jsonb) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_undo constant text := 'KR043';
+    c_none constant text := 'KR043';
     v_jobs jsonb[] := array(select named.job
                               from jsonb_array_elements(p_jobs) as named (job)
                              where named.job ? 'name');
@@ -16,7 +16,7 @@ begin
         v_half := cardinality(v_jobs) / 2;
         begin
             perform kronos.make_one_shot_jobs(to_jsonb(v_jobs[:v_half]));
-            raise exception using errcode = c_undo;
+            raise exception using errcode = c_none;
         exception
             when sqlstate 'KR043' then
                 v_jobs := v_jobs[v_half + 1:];
