@@ -77,6 +77,7 @@ def test_the_row_of_a_one_shot_that_another_session_ends_stays_free_for_it(
         worker.execute("delete from kronos.execution_live where execution_id = %s", [ending])
         worker.commit()
         answer = keeper.pgconn.get_result()
-        assert answer is not None and answer.get_value(0, 1) == b"1"
+        assert answer is not None
+        assert answer.get_value(0, 1) == b"1"
         assert keeper.pgconn.get_result() is None
     assert values(superuser, "select in_flight from kronos.endpoint_gate") == [0]
