@@ -1,6 +1,6 @@
--- judge_each: judge_rules for rules of whole workspaces. If that fails, the halves of the workspaces are judged
--- separately, and so on, so that one stops no other. Whatever ended in a workspace that fails stays for the
--- next evaluation.
+-- judge_each: judge_rules for rules of whole workspaces. If that fails, the halves of the workspaces are
+-- judged separately, and so on, so that one stops no other. Whatever ended in a workspace that fails stays
+-- for the next evaluation.
 -- Returns: one row of counts, and an array of what failed.
 -- Raises: shortages (is_shortage), with which the next workspace would fail too.
 create or replace function kronos.judge_each(p_rule_ids uuid[], p_until timestamptz, out ends bigint,

@@ -1,5 +1,5 @@
--- queue_notifications: creates the deliveries of notifications that are due, up to p_limit (queue_each). Each is
--- a separate execution, a one-shot without a row in jobs, like a callback's (queue_callbacks). They do not
+-- queue_notifications: creates the deliveries of notifications that are due, up to p_limit (queue_each). Each
+-- is a separate execution, a one-shot without a row in jobs, like a callback's (queue_callbacks). They do not
 -- count toward the workspace's executions per day, so that a workspace that has used those up is still
 -- notified.
 -- Returns: the number of deliveries created; workers are woken.

@@ -1,8 +1,8 @@
 -- move_some: makes up to p_limit more jobs follow a calendar, ordered by id, and then those that another
 -- session had locked or that failed: their pointers move to where the calendar's present version puts them. A
 -- job that is created or changed meanwhile uses the present version anyway. One session at a time; a second
--- one leaves the work to the first. A job that fails stops no other (place_each). A step that a shortage stops
--- has done nothing, and is retried half a second later.
+-- one leaves the work to the first. A job that fails stops no other (place_each). A step that a shortage
+-- stops has done nothing, and is retried half a second later.
 -- Lock order: kronos.calendar_moves; jobs, pointers. It waits for none of them.
 -- Returns: the number of jobs processed; 0 if nothing can be done at this moment.
 create or replace function kronos.move_some(p_document_id uuid, p_limit integer) returns integer

@@ -1,5 +1,5 @@
--- lose_each: lose_leases for executions that its caller has locked. If one of them fails, the halves are tried
--- separately, and so on, so that it stops neither the others nor the caller's other work.
+-- lose_each: lose_leases for executions that its caller has locked. If one of them fails, the halves are
+-- tried separately, and so on, so that it stops neither the others nor the caller's other work.
 -- Returns: one row with the counts.
 create or replace function kronos.lose_each(p_execution_ids uuid[], out requeued integer, out failed integer)
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,6 +1,6 @@
--- job_of_taken_name: that of the jobs (make_one_shot_jobs) whose name a session has taken that this transaction
--- cannot see. One of them is known to be. It is found by trying, because row level security keeps the name from
--- the error: a part of them at a time, half as many each time, and what was created is undone.
+-- job_of_taken_name: that of the jobs (make_one_shot_jobs) whose name a session has taken that this
+-- transaction cannot see. One of them is known to be. It is found by trying, because row level security keeps
+-- the name from the error: a part of them at a time, half as many each time, and what was created is undone.
 -- Returns: the job.
 create or replace function kronos.job_of_taken_name(p_jobs jsonb) returns jsonb
 language plpgsql volatile security invoker set search_path = pg_catalog, pg_temp

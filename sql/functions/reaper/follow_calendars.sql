@@ -1,8 +1,8 @@
 -- follow_calendars: after a change of a time zone's rules, makes the jobs that move closed ticks follow the
--- calendars of that zone, in whatever zone the jobs are: their pointers are where the previous rules put them.
--- They follow in steps (move_some). A calendar whose jobs are following already, or that another session is
--- changing, is left for the next call. It begins with calendars until p_until, and at least one, in random
--- order.
+-- calendars of that zone, in whatever zone the jobs are: their pointers are where the previous rules put
+-- them. They follow in steps (move_some). A calendar whose jobs are following already, or that another
+-- session is changing, is left for the next call. It begins with calendars until p_until, and at least one,
+-- in random order.
 -- Returns: how many calendars jobs begin to follow.
 create or replace function kronos.follow_calendars(p_timezone text, p_until timestamptz) returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp

@@ -1,5 +1,5 @@
--- zones_in_use: the time zones of the live CRON jobs, of the one-shots at a local time, of the heartbeats that
--- have a schedule and of the calendars. One lookup per zone in jobs_by_zone and in jobs_local_one_shots,
+-- zones_in_use: the time zones of the live CRON jobs, of the one-shots at a local time, of the heartbeats
+-- that have a schedule and of the calendars. One lookup per zone in jobs_by_zone and in jobs_local_one_shots,
 -- however many jobs they have.
 -- Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
