@@ -215,6 +215,52 @@ def test_what_fails_is_told_and_tried_again(superuser: Connection, endpoint: End
     assert (move(superuser, endpoint, 10), left(superuser)) == (2, [])
 
 
+def test_a_job_that_fails_stops_no_other_of_its_calendar(superuser: Connection, endpoint: EndpointRow) -> None:
+    jobs(superuser, endpoint, 210)
+    ids = values(
+        superuser, "select job_id from kronos.jobs where workspace_id = %s order by job_id", [endpoint.workspace_id]
+    )
+    superuser.execute(
+        "alter table kronos.pointers add constraint stays check (job_id <> %s or tick_at is null) not valid".replace(
+            "%s", f"'{ids[3]}'"
+        )
+    )
+    assert close(superuser, endpoint, "2027-06-12") == 11
+    assert (move(superuser, endpoint, 20), left(superuser)) == (10, [1])
+    places = "select job_id from kronos.pointers where workspace_id = %s and tick_at is null"
+    assert values(superuser, places, [endpoint.workspace_id]) == [ids[3]]
+    assert move(superuser, endpoint, 20) == 0
+    assert value(superuser, "select last_error ->> 'type' from kronos.calendar_moves") == "23514"
+    superuser.execute("alter table kronos.pointers drop constraint stays")
+    Clock(superuser).step(timedelta(seconds=1))
+    assert (move(superuser, endpoint, 20), left(superuser)) == (1, [])
+
+
+def test_jobs_follow_changed_rules_of_their_calendars_time_zone(
+    superuser: Connection, database_url: str, endpoint: EndpointRow
+) -> None:
+    """Whatever zone they have themselves: these have UTC."""
+    superuser.execute("select kronos.refresh_zones()")
+    first = jobs(superuser, endpoint, 3)
+    put_calendar(superuser, endpoint.workspace_id, "bank", days=[day("2027-06-12")], timezone="Asia/Tokyo")
+    superuser.execute("select kronos.refresh_zones()")
+    place = due(superuser, first)
+    # as by rules under which Saturday's nine o'clock in UTC is no Saturday in Tokyo
+    superuser.execute("update kronos.pointers set next_tick_at = %s, tick_at = null", [_SATURDAY + _NINE])
+    superuser.execute("select kronos.refresh_zones()")
+    assert (left(superuser), due(superuser, first)) == ([], (_SATURDAY + _NINE, None))  # nothing has changed
+    superuser.execute("update kronos.zones set distances[1] = distances[1] + 3600 where timezone = 'Asia/Tokyo'")
+    with psycopg.connect(database_url) as editor:
+        editor.execute("select from kronos.calendars for update")
+        superuser.execute("select kronos.refresh_zones()")
+        assert left(superuser) == []
+    superuser.execute("select kronos.refresh_zones()")
+    assert left(superuser) == [3]
+    assert move(superuser, endpoint, 10) == 3
+    assert (left(superuser), value(superuser, _WRONG, [endpoint.workspace_id])) == ([], 0)
+    assert due(superuser, first) == place
+
+
 def test_a_calendar_that_is_deleted_leaves_nothing_to_follow(superuser: Connection, endpoint: EndpointRow) -> None:
     jobs(superuser, endpoint, 201)
     close(superuser, endpoint, "2027-06-12")

@@ -74,14 +74,19 @@ def test_a_name_that_another_session_gives_back_is_free(shared: Connection, app:
     assert values(shared, "select job_id from kronos.jobs where workspace_id = %s", [app.workspace_id]) == [made]
 
 
+@pytest.mark.parametrize("isolation", ["read committed", "repeatable read"])
 def test_one_of_many_names_that_is_taken_meanwhile_is_named(
-    shared: Connection, app: App, module_database_url: str
+    shared: Connection, app: App, module_database_url: str, isolation: str
 ) -> None:
-    jobs = [{"endpoint": app.endpoint, "name": name} for name in ("a", "b", "nightly")]
-    with rival_of(app, module_database_url) as rival:
-        result = behind(shared, rival, lambda: app.enqueue_many(*jobs))
-        rival.commit()
-        error = result()
+    jobs = [{"endpoint": app.endpoint, "name": name} for name in ("a", "night", "nightly")]
+    app.connection.execute(f"set default_transaction_isolation = '{isolation}'")
+    try:
+        with rival_of(app, module_database_url) as rival:
+            result = behind(shared, rival, lambda: app.enqueue_many(*jobs))
+            rival.commit()
+            error = result()
+    finally:
+        app.connection.execute("reset default_transaction_isolation")
     assert isinstance(error, psycopg.Error)
     assert error.sqlstate == "KR022"
     assert str(error).startswith("jobs[2].name: another live job of this workspace has the name nightly")

@@ -111,3 +111,46 @@ def test_a_pointer_between_two_ticks_is_moved_and_each_missed_tick_counted_once(
     assert {status for _, status in statuses(superuser, beat)} == {"MISSED"}
     counted = value(superuser, "select sum(tick_count) from kronos.beat_ticks")
     assert counted == 594  # those whose grace of five minutes is over
+
+
+def test_a_tick_that_only_the_present_rules_have_is_accounted_for(
+    superuser: Connection, at: Callable[[datetime], None]
+) -> None:
+    """The awaited tick may still be one: nine o'clock by the old rules is ten o'clock by the present ones."""
+    beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 9,10 * * *", timezone="Europe/Berlin")
+    left_by_other_rules(superuser, HOUR)
+    at(NINE + 3 * HOUR)
+    account(superuser)
+    assert statuses(superuser, beat) == [(NINE, "MISSED"), (NINE + HOUR, "MISSED")]
+
+
+def test_a_tick_that_was_open_when_its_heartbeat_changed_stays_open(
+    superuser: Connection, daily: BeatRow, at: Callable[[datetime], None]
+) -> None:
+    at(NINE + timedelta(minutes=1))
+    superuser.execute("update kronos.beats set tags = '{x}', updated_at = kronos.clock()")
+    at(NINE + HOUR)
+    account(superuser)
+    assert statuses(superuser, daily) == [(NINE, "MISSED")]
+
+
+def test_a_heartbeat_that_cannot_follow_stops_neither_others_nor_jobs(superuser: Connection, daily: BeatRow) -> None:
+    others = [make_beat(superuser, daily.workspace_id, cron="0 9 * * *", timezone="Europe/Berlin") for _ in range(3)]
+    superuser.execute("select kronos.refresh_zones()")
+    left_by_other_rules(superuser, HOUR)
+    superuser.execute(
+        f"alter table kronos.beat_pointers add constraint none check (heartbeat_id <> '{daily.heartbeat_id}') not valid"
+    )
+    superuser.execute("update kronos.zones set distances[1] = distances[1] + 3600 where timezone = 'Europe/Berlin'")
+    assert value(superuser, "select errors from kronos.refresh_zones()") == []
+    assert {pointer_of(superuser, beat)["next_tick_at"] for beat in others} == {NINE}
+    assert pointer_of(superuser, daily)["next_tick_at"] == NINE + HOUR
+
+
+def test_heartbeats_follow_until_the_time_is_up_but_at_least_one(superuser: Connection, daily: BeatRow) -> None:
+    for _ in range(2):
+        make_beat(superuser, daily.workspace_id, cron="0 9 * * *", timezone="Europe/Berlin")
+    left_by_other_rules(superuser, HOUR)
+    follow = "select kronos.follow_rules('Europe/Berlin', 1000, %s)"
+    assert value(superuser, follow, [EVENING]) == 1
+    assert value(superuser, follow, [EVENING + HOUR]) == 2

@@ -272,6 +272,7 @@ _MAY = {
         *(f"find_{name}" for name in ("api_key", "deletion", "key", "jobs", "key_sign_in", "sign_in", "workspace")),
         *(f"cancel_{name}" for name in ("further", "runs", "execution")),
         *(f"signs_of_{it}" for it in ("alerts", "sessions", "server", "cron", "tables", "work", "tasks", "keys")),
+        "signs_of_blockers",
         "take_requests",
         "trigger_job",
         "delete_document",

@@ -19,7 +19,7 @@ _REASONS = {
     "make_backfill_batch": "one statement, in which decisions and executions agree",
     "next_civil_tick": "one search, whose state is its variables: a call of a function costs a third of it",
     "count_ticks": "one walk over days, whose state is its variables",
-    "expire_leases": "one statement that ends claims and gives slots back",
+    "lose_leases": "one statement that ends claims and gives slots back",
     "repair_entries": "one batch, under one set of locks",
     "sweep_executions": "one chunk, whose statement is text: a plan for the bounds at hand",
     "retain": "a list of tasks, each in a block of its own",

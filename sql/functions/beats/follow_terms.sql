@@ -1,11 +1,11 @@
 -- follow_terms: continues a heartbeat's pointer under new terms. Ticks whose time is over are accounted for
 -- under the old terms. If the schedule or period changed, ticks that were still open are SKIPPED, and the
--- next tick is the first one after now. The caller holds the lock on the pointer's row.
+-- next tick is the first one after the change. The caller holds the lock on the pointer's row.
 create or replace function kronos.follow_terms(p_old kronos.beats, p_new kronos.beats) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now     constant timestamptz := kronos.clock();
+    v_now     constant timestamptz := p_new.updated_at;
     v_pointer kronos.beat_pointers;
 begin
     select * into v_pointer from kronos.beat_pointers as pointer

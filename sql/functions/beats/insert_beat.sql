@@ -7,6 +7,7 @@ as $$
 declare
     v_beat    kronos.beats := jsonb_populate_record(null::kronos.beats, p_terms);
     v_pointer kronos.beat_pointers;
+    v_now     constant timestamptz := kronos.clock();
 begin
     if (select count(*) from (select from kronos.beats as beat
                                where beat.workspace_id = kronos.current_workspace_id()
@@ -21,13 +22,13 @@ begin
     values (kronos.current_workspace_id(), v_beat.name, v_beat.tags, v_beat.cron, v_beat.every, v_beat.anchor,
             v_beat.anchor_local, v_beat.timezone, v_beat.dst_gap, v_beat.dst_overlap, v_beat.period_seconds,
             v_beat.schedule, v_beat.description, v_beat.grace_seconds, v_beat.max_run_seconds, p_token_sha256,
-            kronos.now(), kronos.now())
+            v_now, v_now)
         on conflict (workspace_id, name) where deleted_at is null do nothing
     returning * into v_beat;
     if not found then
         return 'TAKEN';
     end if;
-    v_pointer := kronos.awaiting_tick(v_beat, v_pointer, kronos.beat_tick_after(v_beat, kronos.clock()));
+    v_pointer := kronos.awaiting_tick(v_beat, v_pointer, kronos.beat_tick_after(v_beat, v_now));
     insert into kronos.beat_pointers (heartbeat_id, workspace_id, next_tick_at, opens_at, due_at)
     values (v_beat.heartbeat_id, v_beat.workspace_id, v_pointer.next_tick_at, v_pointer.opens_at,
             v_pointer.due_at);

@@ -46,7 +46,7 @@ begin
            anchor_local = v_new.anchor_local, timezone = v_new.timezone, dst_gap = v_new.dst_gap,
            dst_overlap = v_new.dst_overlap, period_seconds = v_new.period_seconds, schedule = v_new.schedule,
            description = v_new.description, grace_seconds = v_new.grace_seconds,
-           max_run_seconds = v_new.max_run_seconds, version = beat.version + 1, updated_at = kronos.now()
+           max_run_seconds = v_new.max_run_seconds, version = beat.version + 1, updated_at = kronos.clock()
      where beat.heartbeat_id = v_old.heartbeat_id
     returning * into v_new;
     perform kronos.follow_terms(v_old, v_new);

@@ -9,7 +9,7 @@ declare
 begin
     update kronos.beats as beat
        set token_sha256 = p_token_sha256, token_version = beat.token_version + 1, version = beat.version + 1,
-           updated_at = kronos.now()
+           updated_at = kronos.clock()
      where beat.heartbeat_id = v_beat.heartbeat_id
     returning * into v_beat;
     return v_beat.version;

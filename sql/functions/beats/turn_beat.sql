@@ -15,7 +15,7 @@ begin
         return v_old.version;
     end if;
     update kronos.beats as beat
-       set status = p_status, note = p_note, version = beat.version + 1, updated_at = kronos.now()
+       set status = p_status, note = p_note, version = beat.version + 1, updated_at = v_now
      where beat.heartbeat_id = v_old.heartbeat_id
     returning * into v_new;
     select * into v_pointer from kronos.beat_pointers as pointer

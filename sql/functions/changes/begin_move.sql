@@ -16,12 +16,7 @@ begin
     select * into strict v_calendar
       from kronos.calendars
      where document_id = p_document_id and workspace_id = kronos.current_workspace_id();
-    v_jobs := (select count(*)
-                 from kronos.jobs as job
-                where job.workspace_id = v_calendar.workspace_id
-                  and job.calendars @> array[v_calendar.name]
-                  and job.calendars <> '{}' and job.on_blackout <> 'SKIP'
-                  and job.status in ('ACTIVE', 'PAUSED'));
+    v_jobs := kronos.jobs_of_calendar(v_calendar.workspace_id, v_calendar.name);
     delete from kronos.calendar_moves where document_id = p_document_id;
     if v_jobs > 0 then
         insert into kronos.calendar_moves (document_id, workspace_id, name, version, jobs_left)

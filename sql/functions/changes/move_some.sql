@@ -1,7 +1,8 @@
 -- move_some: makes up to p_limit more jobs follow a calendar, ordered by id, and then those that another
--- session had locked: their pointers move to where the calendar's present version puts them. A job that is
--- created or changed meanwhile uses the present version anyway. One session at a time; a second one leaves
--- the work to the first. A step that fails has done nothing, and is retried half a second later.
+-- session had locked or that failed: their pointers move to where the calendar's present version puts them. A
+-- job that is created or changed meanwhile uses the present version anyway. One session at a time; a second
+-- one leaves the work to the first. A job that fails stops no other (place_each). A step that a shortage
+-- stops has done nothing, and is retried half a second later.
 -- Lock order: kronos.calendar_moves; jobs, pointers. It waits for none of them.
 -- Returns: the number of jobs processed; 0 if nothing can be done at this moment.
 create or replace function kronos.move_some(p_document_id uuid, p_limit integer) returns integer
@@ -12,7 +13,7 @@ declare
     v_move  kronos.calendar_moves;
     v_asked uuid[];
     v_held  uuid[];
-    v_moved integer;
+    v_done  record;
     v_is_last boolean;
 begin
     select * into v_move
@@ -49,12 +50,14 @@ begin
                                  where job.job_id = any (v_asked)
                                  order by job.job_id
                                    for update skip locked) as locked);
-        v_moved := kronos.place_again(v_held);
+        select * into v_done from kronos.place_each(v_held);
     exception when others then      -- logged, and retried: it does not stop other calendars
         perform kronos.put_off_move(p_document_id, sqlstate, sqlerrm);
         return 0;
     end;
-    perform kronos.note_move(v_move, v_asked, v_held, v_moved, v_is_last);
-    return cardinality(v_held);
+    perform kronos.note_move(v_move, v_asked, v_done.placed, v_done.moved, v_is_last);
+    update kronos.calendar_moves set last_error = v_done.error
+     where document_id = p_document_id and v_done.error is not null;
+    return cardinality(v_done.placed);
 end
 $$;

@@ -1,6 +1,6 @@
--- note_move: stores the progress of a calendar's move. Jobs that were due to follow but are locked are left
--- behind, and retried half a second later if no others are left. The row is deleted when all jobs have
--- followed.
+-- note_move: stores the progress of a calendar's move. Jobs that were due to follow but are locked, or
+-- that failed, are left behind, and retried half a second later if no others are left. The row is deleted
+-- when all jobs have followed.
 create or replace function kronos.note_move(p_move kronos.calendar_moves, p_asked uuid[], p_held uuid[],
                                             p_moved integer, p_is_last boolean) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp

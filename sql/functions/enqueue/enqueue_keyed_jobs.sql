@@ -31,11 +31,9 @@ begin
             if v_constraint <> 'jobs_name_taken' then
                 raise;
             elsif v_try = c_tries then      -- by a session that this transaction cannot see
-                v_wrong := (select jsonb_build_object('fault', 'KR022', 'place', each.job -> 'nth',
-                                                      'name', each.job ->> 'name')
-                              from jsonb_array_elements(v_new) as each (job)
-                             where each.job ? 'name'
-                             limit 1);
+                v_wrong := (select jsonb_build_object('fault', 'KR022', 'place', job -> 'nth',
+                                                      'name', job ->> 'name')
+                              from kronos.job_of_taken_name(v_new) as job);
             end if;
         end;
     end loop;

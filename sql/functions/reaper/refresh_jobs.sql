@@ -1,7 +1,8 @@
 -- refresh_jobs: refresh_each for a time zone's live CRON jobs in the order of their ids, from
 -- zones.from_job_id on: two hundred at a time until p_until, and at least once; the run of the next minute
 -- continues. If another session holds jobs, the next run begins with them and does all after them again.
--- For as long, the zone's heartbeats follow changed rules too (follow_rules).
+-- For as long, the zone's heartbeats and the jobs of its calendars follow changed rules too (follow_rules,
+-- follow_calendars).
 -- Returns: how many alarms and pointers were corrected, how many jobs are still to be checked, and what
 -- failed.
 create or replace function kronos.refresh_jobs(p_timezone text, p_until timestamptz, out alarms integer,
@@ -38,7 +39,7 @@ begin
         remaining := greatest(remaining - c_at_once, 0);
         exit when kronos.clock() >= p_until;
     end loop;
-    perform kronos.follow_rules(p_timezone, 2000)
+    perform kronos.follow_rules(p_timezone, 2000, p_until), kronos.follow_calendars(p_timezone, p_until)
       where v_zone.changed_at > kronos.now() - interval '15 minutes';
     update kronos.zones
        set from_job_id = coalesce(v_busy, case when remaining > 0

@@ -1,5 +1,5 @@
 -- refresh_zones: make live CRON jobs, one-shots at a local time, and heartbeats follow PostgreSQL's present
--- rules for their time zones.
+-- rules for their time zones, and jobs those for the time zones of their calendars.
 -- Each minute it computes the UTC offsets at the recorded instants (zones.probes) again, 0.1 ms per zone. If
 -- one differs, the time zone data has been updated: the zone is read again, and the alarms, entries and
 -- pointers of its jobs are corrected. For fifteen minutes they are checked repeatedly, because PostgreSQL

@@ -1,6 +1,6 @@
--- zones_in_use: the time zones of the live CRON jobs, of the one-shots at a local time and of the heartbeats
--- that have a schedule. One lookup per zone in jobs_by_zone and in jobs_local_one_shots, however many jobs
--- they have.
+-- zones_in_use: the time zones of the live CRON jobs, of the one-shots at a local time, of the heartbeats
+-- that have a schedule and of the calendars. One lookup per zone in jobs_by_zone and in jobs_local_one_shots,
+-- however many jobs they have.
 -- Returns: ascending. Row level security confines it.
 create or replace function kronos.zones_in_use() returns setof text
 language sql stable set search_path = pg_catalog, pg_temp
@@ -43,5 +43,7 @@ as $$
     select beat.timezone
       from kronos.beats as beat
      where beat.deleted_at is null and beat.period_seconds is null
+     union
+    select calendar.timezone from kronos.calendars as calendar
      order by timezone
 $$;
