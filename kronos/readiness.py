@@ -94,7 +94,7 @@ def _why_silent(found: Readiness) -> str:
     """Return what keeps pg_cron from ringing, as far as can be seen."""
     if not found.has_launcher:
         return (
-            "its launcher is not running: PostgreSQL's log has its last messages. If the disk is full, free space there; "
+            "its launcher is not running: PostgreSQL's log has its last messages. If the disk is full, free space; "
             "otherwise restart PostgreSQL"
         )
     if found.is_elsewhere:
