@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from kronos.apply_diffs import between, digest_of, digests, is_same, job_changes, of_new_job, said
+from kronos.apply_diffs import between, digest_of, digests, job_changes, of_new_job, said
+from kronos.equality import is_same
 from kronos.model import Json
 from kronos.new_jobs import NewJob
 
