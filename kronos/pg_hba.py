@@ -9,8 +9,12 @@ from typing import Literal
 USER = "kronos_cron"
 _PLAIN = ("host", "hostnossl", "hostnogssenc")
 _SSL = ("host", "hostssl", "hostnogssenc")
-_OF_POSTGRESQL = re.compile(r"\[[:.=]|\(\?|\\[a-zA-Z]|\*\*\*")
-"""Parts of a regular expression that PostgreSQL and Python do not read alike."""
+_READ_ALIKE = re.compile(
+    r"(?:(?:[A-Za-z0-9_.)]|\\\.|\[\^?(?:[A-Za-z]-[A-Za-z]|[0-9]-[0-9]|\w)+\])(?:[*+?]|\{[0-9]{1,2}(?:,[0-9]{0,2})?\})?"
+    r"|[\^$|(-])*",
+    re.ASCII,
+)
+"""Regular expressions that PostgreSQL and Python read alike. Others they may not: {,3} is text to PostgreSQL."""
 _BY_PASSWORD = ("scram-sha-256", "md5", "password")
 
 
@@ -39,6 +43,8 @@ class PgCronClient:
     groups: Sequence[str]
     has_password: bool
     has_ssl: bool
+    has_patterns: bool
+    """Whether this PostgreSQL (16 and later) reads names that begin with / as regular expressions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,20 +114,20 @@ def _names(databases: Iterable[str] | None, caller: PgCronClient) -> bool | None
     """Return whether a line is for the database. `sameuser` never is, and `samerole` only if the role is a member of
     the role of that name."""
     own = {"all", caller.database} | ({"samerole", "samegroup"} if caller.database in caller.groups else set())
-    return _any_of(name in own or _fits(name, caller.database) for name in databases or ())
+    return _any_of(name in own or _fits(name, caller.database, caller) for name in databases or ())
 
 
 def _users(users: Iterable[str] | None, caller: PgCronClient) -> bool | None:
     own = {"all", USER, *(f"+{role}" for role in (USER, *caller.groups))}
-    return _any_of(name in own or _fits(name, USER) for name in users or ())
+    return _any_of(name in own or _fits(name, USER, caller) for name in users or ())
 
 
-def _fits(name: str, text: str) -> bool | None:
+def _fits(name: str, text: str, caller: PgCronClient) -> bool | None:
     """Return whether a name in the file is a regular expression that matches; None if only the server can tell, because
-    Python would read it differently or not at all."""
-    if not name.startswith("/"):
+    Python may read it differently or not at all."""
+    if not (caller.has_patterns and name.startswith("/")):
         return False
-    if _OF_POSTGRESQL.search(name):
+    if not _READ_ALIKE.fullmatch(name[1:]):
         return None
     try:
         return re.search(name[1:], text) is not None

@@ -93,7 +93,10 @@ def rings(found: Readiness) -> bool:
 def _why_silent(found: Readiness) -> str:
     """Return what keeps pg_cron from ringing, as far as can be seen."""
     if not found.has_launcher:
-        return "its launcher is not running: restart PostgreSQL, and check its log for the launcher's last messages"
+        return (
+            "its launcher is not running: PostgreSQL's log has its last messages. If the disk is full, free space; "
+            "otherwise restart PostgreSQL"
+        )
     if found.is_elsewhere:
         return "its launcher serves another database: set cron.database_name to this one, and restart PostgreSQL"
     if found.pg_cron_running:

@@ -51,6 +51,7 @@ class Setup:
     sees_passwords: bool
     groups: list[str]
     sees_rules: bool
+    has_patterns: bool
 
     @property
     def has_seconds(self) -> bool:
@@ -65,6 +66,7 @@ class Setup:
             groups=self.groups,
             has_password=has_password,
             has_ssl=self.has_ssl,
+            has_patterns=self.has_patterns,
         )
 
 

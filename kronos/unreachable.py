@@ -132,6 +132,14 @@ _KINDS = (
         quotes=True,
     ),
     _Kind(
+        name="disk_full",
+        texts=r"No space left on device|disk quota exceeded|could not (write|extend) (init )?file",
+        outside="PostgreSQL cannot start a session: its disk is full",
+        inside="{server} cannot write what each new session needs: the disk of its data is full, or fails. Free space "
+        "there; nothing else needs to be done",
+        quotes=True,
+    ),
+    _Kind(
         name="starting",
         texts=r"database system is (starting up|in recovery|shutting down|not accepting)|not yet accepting "
         r"connections|hot standby mode is "

@@ -26,6 +26,7 @@ from kronos import errors
 from kronos.api.identity import Identity, SignInAttempt
 from kronos.api.provider_calls import NoAnswer, ask
 from kronos.config import Settings
+from kronos.delivery.headers import USER_AGENT
 from kronos.lines import Log
 from kronos.model import JsonObject
 
@@ -36,6 +37,7 @@ _FAILED_SECONDS = 2.0
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _MOST_GROUPS = 500
 _MOST_CHARACTERS = 255
+_URL = re.compile("[!-~]+")  # without spaces, controls and characters that a header cannot hold
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -174,7 +176,7 @@ class Provider:
 
     async def _asked(self, method: str, url: str, body: str | None = None) -> JsonObject:
         """Return the provider's response. Raises ProviderUnavailable; Forbidden if it rejects the code."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             if self._secret:  # RFC 6749 2.3.1
@@ -182,16 +184,19 @@ class Provider:
                 headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
         try:
             answer = await ask(method, url, headers=headers, body=(body or "").encode())
-            document: Any = orjson.loads(answer.body)
         except NoAnswer as error:
             raise self._unavailable(str(error)) from None
-        except orjson.JSONDecodeError:
-            raise self._unavailable("its answer is not JSON") from None
         if method == "POST" and answer.status in (400, 401, 403):
             _log.warning("sign_in.refused", "%s rejected a code: %s", self._issuer, answer.status)
             raise errors.Forbidden("the identity provider rejected this sign-in: start again at /auth/login")
-        if answer.status != 200 or not isinstance(document, dict):
+        if answer.status != 200:
             raise self._unavailable(f"it answered {answer.status}")
+        try:
+            document: Any = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            raise self._unavailable("its answer is not JSON") from None
+        if not isinstance(document, dict):
+            raise self._unavailable("its answer is not a JSON object")
         return document
 
     def _unavailable(self, why: str) -> errors.ProviderUnavailable:
@@ -200,8 +205,14 @@ class Provider:
 
 
 def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1"))
+    """Return whether it is a URL (RFC 3986), and cannot be read in transit."""
+    try:
+        parts = urlsplit(url)
+        is_url = bool(parts.hostname) and (parts.port or 443) > 0 and _URL.fullmatch(url) is not None
+    except ValueError:
+        return False
+    is_local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return is_url and (parts.scheme == "https" or is_local)
 
 
 def _understood(found: JsonObject) -> list[Key]:

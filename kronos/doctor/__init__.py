@@ -37,6 +37,7 @@ from kronos.doctor import (
     tables,
     work,
 )
+from kronos.doctor.checks import CHECKS
 from kronos.doctor.facts import (
     AuditState,
     BrokenChain,
@@ -281,12 +282,13 @@ def _unanswered(error: errors.SessionRefused | errors.Unconnected | psycopg.Erro
         from kronos.doctor import certified
 
         refusal = certified.refusal(url) if error.why.kind == "certificate" else None
+        fix = process.ROOM if error.why.kind == "disk_full" else CHECKS["database"].remedy
         return Finding(
             check="database",
             ok=False,
             detail=f"its certificate is not trusted: {refusal[0]}" if refusal else error.said,
             meaning="no connection to PostgreSQL is possible with this KRONOS_DATABASE_URL",
-            fix=refusal[1] if refusal else "correct KRONOS_DATABASE_URL, or fix what blocks the connection",
+            fix=refusal[1] if refusal else fix,
         )
     known = database_errors.from_database(error)
     return Finding(

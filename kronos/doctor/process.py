@@ -17,6 +17,7 @@ from kronos.server_time import CLOCK
 _RENEW_WITHIN = timedelta(days=30)
 _FREE_BYTES = 10_000_000_000
 _FREE_SHARE = 0.1
+ROOM = "free space there: old logs, WAL of unread replication slots; a shorter retention frees a week at a time"
 # Where cloud providers serve a machine its credentials.
 _METADATA = (ip_address("169.254.169.254"), ip_address("fd00:ec2::254"), ip_address("168.63.129.16"))
 _WIDEST = {4: 7, 6: 7}
@@ -89,7 +90,7 @@ def disk(data_directory: str | None, *, is_local: bool) -> Finding | None:
         ok=usage.free >= min(_FREE_BYTES, _FREE_SHARE * usage.total),
         detail=f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free on the data directory's disk",
         meaning="once the disk is full, PostgreSQL rejects every write: nothing is created, fired or delivered",
-        fix="free space there: old logs, WAL of unread replication slots; a shorter retention frees a week at a time",
+        fix=ROOM,
     )
 
 

@@ -27,7 +27,8 @@ select current_database()::text as database,
               where pg_has_role(to_regrole('kronos_cron'), member.oid, 'member')
                 and not member.rolsuper) as groups,
        has_table_privilege('pg_hba_file_rules', 'select')
-           and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules
+           and has_function_privilege('pg_hba_file_rules()', 'execute') as sees_rules,
+       current_setting('server_version_num')::integer >= 160000 as has_patterns
   from (select pg_has_role(current_user, 'pg_read_all_settings', 'usage') as settings) as sees;
 
 -- name: get_password

@@ -46,12 +46,13 @@ apt-get() {
 }
 apt-cache() {
     shift
-    if [ "$1" = postgresql ]; then echo "Depends: postgresql-17"; return; fi
-    local each unknown=$UNKNOWN
+    if [ "$*" = postgresql ] && [[ " $UNKNOWN " != *" $1 "* ]]; then echo "Depends: postgresql-17"; return; fi
+    local each code=100 unknown=$UNKNOWN  # as apt-cache returns if it has none of them
     [ -e "$MADE/lists" ] || unknown="$unknown $NOT_YET"
     for each in "$@"; do
-        [[ $each == -* || " $unknown " == *" $each "* ]] || echo "Package: $each"
+        [[ $each == -* || " $unknown " == *" $each "* ]] || { echo "Package: $each"; code=0; }
     done
+    return $code
 }
 service() { tell "stopped $1"; }
 sh() { if [[ $2 == systemctl* ]]; then tell "stopped ${2##* service }"; else "$BASH" "$@"; fi; }
@@ -181,12 +182,32 @@ def test_lists_that_lack_a_package_are_read_again(machine: Machine) -> None:
     assert (ended.code, ended.installs()) == (0, [["pgbouncer"]])
 
 
+def test_lists_that_have_nothing_are_read_and_then_say_what_there_is(machine: Machine) -> None:
+    """An image without package lists, whose PostgreSQL has pg_cron."""
+    every = " ".join((*_TESTS, "chromium"))
+    ended = machine.install(PRESENT="has_pg_cron", NOT_YET=every)
+    assert ended.code == 0, ended.said
+    assert [set(each) for each in ended.installs()] == [set(_TESTS) - {"postgresql-17-plpgsql-check"}]
+
+
+def test_packages_none_of_which_apt_has_stop_nothing(machine: Machine) -> None:
+    ended = machine.install(PRESENT=_ALL.replace("pgbouncer", ""), UNKNOWN="pgbouncer chromium")
+    assert (ended.code, ended.installs()) == (0, []), ended.said
+    assert "install: without pgbouncer the tests behind a pooler are skipped" in ended.said
+
+
 def test_without_postgres_it_fails_and_does_not_go_on_with_what_tests_need(machine: Machine) -> None:
     ended = machine.install(BROKEN="postgresql-17-cron")
     assert ended.code == 1
     assert "apt could not install postgresql-17 postgresql-17-cron" in ended.said
     assert len(ended.installs()) == 2
     assert not (ended.folder / "postgresql").exists()
+
+
+def test_without_a_package_of_postgres_it_says_so(machine: Machine) -> None:
+    ended = machine.install("--to-run", UNKNOWN="postgresql")
+    assert (ended.code, ended.installs()) == (1, [])
+    assert "install: apt has no package postgresql" in ended.said
 
 
 def test_no_cluster_is_made_and_later_ones_may_be(machine: Machine) -> None:

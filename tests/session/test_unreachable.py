@@ -22,7 +22,7 @@ from held_ports import held_port
 from kronos import database, errors, readiness, reading, session, unreachable
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
-from kronos.doctor import certified
+from kronos.doctor import certified, examine
 from kronos.embedded.cluster import Cluster
 from kronos.pool import Connection, Pool
 from kronos.unreachable import Unreachable
@@ -151,6 +151,23 @@ def test_a_server_that_is_none_or_silent_or_not_there_is_reported() -> None:
     refused = cause(url.format(held_port()))
     assert refused.kind == "refused"
     assert "is PostgreSQL running there, on this port" in refused.inside
+
+
+@pytest.mark.parametrize(
+    "text", ["could not write init file", 'could not extend file "base/5/16454": No space left on device']
+)
+def test_a_full_disk_that_lets_no_session_begin_is_reported(text: str) -> None:
+    """PostgreSQL says the first without its reason. The remedy is room, not another KRONOS_DATABASE_URL."""
+    fields = b"SFATAL\0VFATAL\0C53100\0M" + text.encode() + b"\0\0"
+    with listening(b"E" + (4 + len(fields)).to_bytes(4, "big") + fields) as port:
+        url = f"postgresql://app:{SECRET}@127.0.0.1:{port}/app?sslmode=disable"
+        why = cause(url)
+        (found,) = examine(url, fix=False, progress=lambda _, __: None)
+    assert why.kind == "disk_full"
+    assert "its disk is full" in why.outside
+    assert "the disk of its data is full, or fails. Free space there" in why.inside
+    assert (found.check, found.ok, found.detail) == ("database", False, why.inside)
+    assert (found.fix or "").startswith("free space there")
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ SETUP = Setup(
     sees_passwords=True,
     groups=[],
     sees_rules=True,
+    has_patterns=True,
 )
 REFUSED = Login(
     verdict="refused", why="line 7 of pg_hba.conf asks kronos_cron for a password (md5), and it has none", line=7

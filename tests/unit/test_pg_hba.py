@@ -6,7 +6,7 @@ import pytest
 
 from kronos.pg_hba import Login, PgCronClient, Rule, line, login
 
-CALLER = PgCronClient(host="localhost", database="app", groups=[], has_password=False, has_ssl=False)
+CALLER = PgCronClient(host="localhost", database="app", groups=[], has_password=False, has_ssl=False, has_patterns=True)
 SOCKET = replace(CALLER, host="/run/postgresql")
 
 
@@ -92,7 +92,20 @@ def test_the_first_line_that_fits_decides(
     assert found.why
 
 
-@pytest.mark.parametrize("name", ["/^[[:alpha:]_]+$", "/^(?i)KRONOS", r"/\\mkronos", "/***=kronos_cron", "/(", "/*"])
+_ONLY_POSTGRESQLS = (
+    "^[[:alpha:]_]+$",
+    "^(?i)KRONOS",
+    r"\\mkronos",
+    "***=kronos_cron",
+    "(",
+    "*",
+    "^k{,1}r",
+    "[a-c-z]",
+    "k++",
+)
+
+
+@pytest.mark.parametrize("name", [f"/{each}" for each in _ONLY_POSTGRESQLS])
 def test_a_regular_expression_that_only_postgresql_can_read_decides_nothing_here(name: str) -> None:
     """Python reads [[:alpha:]_] as another set of characters, and raises an error for others."""
     for line_of in ({"user_name": [name]}, {"database": [name]}):
@@ -103,6 +116,14 @@ def test_a_regular_expression_that_only_postgresql_can_read_decides_nothing_here
         assert login([replace(LET_IN, **named), *DEBIAN], CALLER).verdict == "accepted"  # type: ignore[arg-type]
     other = replace(LET_IN, user_name=[name], database=["other"])
     assert login([other, *DEBIAN], CALLER).line == 3  # a line for another database, whoever it is for
+
+
+def test_before_postgresql_16_a_name_with_a_slash_is_a_name() -> None:
+    old = replace(CALLER, has_patterns=False)
+    assert login([replace(LET_IN, user_name=["/^kronos_"]), *DEBIAN], old).line == 3
+    assert login([replace(LET_IN, user_name=["/("]), *DEBIAN], old).line == 3
+    slashed = replace(old, database="/app")
+    assert login([replace(LET_IN, database=["/app"]), *DEBIAN], slashed).verdict == "accepted"
 
 
 def test_two_ways_in_that_are_both_closed_and_differ_leave_it_unknown() -> None:

@@ -46,12 +46,22 @@ def tokens(*, key: Any = _KEY, header: dict[str, str] = _ES256, payload: bytes |
     return made
 
 
-def identity(given: Tokens, keys: object = None, **settings: object) -> Identity:
-    """The identity that a provider with these answers reports, over a real connection."""
+def identity(
+    given: Tokens,
+    keys: object = None,
+    *,
+    configuration: dict[str, object] | None = None,
+    heads: list[str] | None = None,
+    **settings: object,
+) -> Identity:
+    """The identity that a provider with these answers reports, over a real connection. `configuration`: what differs in
+    it; `heads`: gets the requests."""
     answers: dict[str, object] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        if heads is not None:
+            heads.append(head)
         lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length")]
         await reader.readexactly(int(lengths[0]) if lengths else 0)
         body = json.dumps(answers[head.split()[1]]).encode()
@@ -68,7 +78,7 @@ def identity(given: Tokens, keys: object = None, **settings: object) -> Identity
                 "authorization_endpoint": f"{issuer}/sign-in",
                 "token_endpoint": f"{issuer}/token",
                 "jwks_uri": f"{issuer}/keys",
-            }
+            } | (configuration or {})
             asked = config.load(database_url="postgresql://", **settings)
             back = "https://kronos.example/auth/callback"
             provider = Provider(asked, issuer=issuer, client_id="kronos", redirect_url=back, secret=_SECRET)
@@ -145,11 +155,29 @@ def test_an_answer_without_end_is_given_up_as_soon_as_it_is_too_long(begin: byte
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n{}", "its response is compressed, which was not asked for"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n{}", "it answered 302"),
         (b"HTTP/1.1 200 OK\r\n\r\n{", "its answer is not JSON"),
+        (b"HTTP/1.1 200 OK\r\n\r\n[]", "its answer is not a JSON object"),
+        (b"HTTP/1.1 502 Bad Gateway\r\n\r\n<html>no upstream</html>", "it answered 502"),
         (b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "it cannot be reached (NotHttp)"),
     ],
 )
 def test_a_response_that_cannot_be_used_is_reported_with_the_reason(answer: bytes, why: str) -> None:
     assert _answer_of(answer, b"")[0] == why
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("url", ["https://[", "https://a:b/", "https://ü.example/", "https://a/\r\nb", "https:///", 7])
+def test_a_configuration_whose_urls_are_none_is_not_used(name: str, url: object) -> None:
+    """Some of them raised ValueError, others could not be sent to a browser: 500 instead of 503."""
+    with pytest.raises(errors.ProviderUnavailable, match="its configuration is not valid for this issuer"):
+        identity(tokens(), configuration={name: url})
+
+
+def test_it_is_told_who_asks() -> None:
+    """Firewalls in front of providers refuse requests without a User-Agent."""
+    heads: list[str] = []
+    assert identity(tokens(), heads=heads) == _ADA
+    assert len(heads) == 3
+    assert all("\r\nUser-Agent: kronos/" in each for each in heads)
 
 
 @pytest.mark.parametrize(
