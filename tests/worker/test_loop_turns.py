@@ -7,14 +7,19 @@ from uuid import UUID
 import pytest
 
 from delivery.servers import Receiver, answer, silent
+from kronos.worker import loop
 from kronos.worker.claims import Closed
 from worker.running import until
 from worker.scripted import ENDPOINT, JOB, Answer, Params, claim, turns
 from worker.scripted_queue import Queue, asked, elements, working
 
 
-async def test_no_more_is_claimed_than_there_are_slots_nor_while_as_many_results_cannot_be_stored() -> None:
+async def test_no_more_is_claimed_than_there_are_slots_nor_while_as_many_results_cannot_be_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """An outage of PostgreSQL's writes must not fill the memory with results."""
+    # After this time a workspace that has nothing under way gets one more, as a guest.
+    monkeypatch.setattr(loop, "_STUCK_SECONDS", 3600)
     async with Receiver(answer()) as receiver:
         queue = Queue(receiver.url)
         queue.add(range(100))
