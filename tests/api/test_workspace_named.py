@@ -332,6 +332,7 @@ _NEEDS_NONE = {
     "system.get_retention": "the instance's",
     "signs.get_sessions": "the instance administrator's",
     "signs.get_server": "the instance administrator's",
+    "signs.get_blockers": "the instance administrator's",
     "signs.get_cron": "the instance administrator's",
     "signs.list_tables": "the instance administrator's",
     "signs.get_work": "the instance administrator's",

@@ -200,13 +200,14 @@ def test_a_task_that_fails_is_a_failed_execution_with_the_error_and_keeps_none_o
 ) -> None:
     execution_id = claimed(superuser, add_endpoint(superuser))
     end_leases(superuser, [execution_id])
-    superuser.execute("alter table kronos.attempt add constraint no_more check (worker_id <> 'worker-1')")
-    run = ring(superuser, "lease-keeper")
+    superuser.execute("update kronos.heartbeats set waiting_from = '-infinity'")
+    superuser.execute("alter table kronos.heartbeats add constraint no_more check (waiting_from = '-infinity')")
+    run = ring(superuser, "lease-keeper")  # it ends the lease, and then records since when something waits
     assert (run["status"], run["output"], run["error"]["type"]) == ("FAILED", None, "23514")
     assert "no_more" in run["error"]["message"]
     assert attempts_of(superuser, run["execution_id"]) == ["FAILED"]
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("RUNNING", [])
-    superuser.execute("alter table kronos.attempt drop constraint no_more")
+    superuser.execute("alter table kronos.heartbeats drop constraint no_more")
     assert ring(superuser, "lease-keeper")["output"] == {"requeued": 1, "failed": 0, "released": 0}
 
 
