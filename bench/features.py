@@ -1,8 +1,8 @@
 """The cost of signatures, templates and limits per delivery: one worker and its PostgreSQL, with endpoints that use
 each feature and all of them, in turns with a plain endpoint. `python -m bench.features`
 
-Reports CPU µs per delivery, of the worker and of PostgreSQL with all its processes. The relevant figure is the ratio of
-their sum to the plain delivery of the same turn.
+Reports deliveries per second, from the commit of all to the last stored result, and CPU µs per delivery, of the worker
+and of PostgreSQL with all its processes. The relevant figures are the ratios to the plain delivery of the same turn.
 """
 
 import secrets
@@ -53,6 +53,7 @@ select count(made.job_id)
  cross join lateral kronos.make_one_shots(case when entered is not null then endpoints end, inputs, times, true,
                                           priorities) as made
 """
+_SECONDS = "select extract(epoch from max(completed_at) - %s::timestamptz) from kronos.execution_done"
 
 
 class Bench:
@@ -113,14 +114,21 @@ class Bench:
         def sample() -> dict[str, float]:
             self._one.forget_jobs()
             self._deliver(endpoint, _WARM_UPS)
-            worker, postgres = self._deliver(endpoint, self._count)
+            worker, postgres, seconds = self._deliver(endpoint, self._count)
             each = 1_000_000 / self._count
-            return {"worker": worker * each, "postgres": postgres * each, "both": (worker + postgres) * each}
+            return {
+                "worker": worker * each,
+                "postgres": postgres * each,
+                "both": (worker + postgres) * each,
+                "rate": self._count / seconds,
+            }
 
         return sample
 
-    def _deliver(self, endpoint: str, count: int) -> tuple[float, float]:
-        """Return the CPU seconds of worker and PostgreSQL for this many deliveries, from commit to the last result."""
+    def _deliver(self, endpoint: str, count: int) -> tuple[float, float, float]:
+        """Return the CPU seconds of worker and PostgreSQL for this many deliveries, from commit to the last result, and
+        the seconds between these.
+        """
         common.told(self._sink, "forget")
         params: dict[str, Json] = {
             "workspace": WORKSPACE,
@@ -133,13 +141,15 @@ class Bench:
         self._connection.execute(_ADD, params)
         self._connection.execute("notify kronos_work")
         before = self._used()
+        (began,) = self._connection.execute("select clock_timestamp()").fetchone() or (None,)
         self._connection.execute("commit")
         common.wait_until(lambda: self._arrived() >= count, "the deliveries do not end", seconds=300, every=0.05)
         deliver.await_end(self._connection)
         worker, postgres = (now - then for now, then in zip(self._used(), before, strict=True))
         if (arrived := self._arrived()) != count:
             raise RuntimeError(f"{count} executions made {arrived} requests")
-        return worker, postgres
+        (seconds,) = self._connection.execute(_SECONDS, [began]).fetchone() or (None,)
+        return worker, postgres, float(str(seconds))
 
     def _used(self) -> tuple[float, float]:
         return machine.cpu_seconds(self._worker.pid), machine.cpu_seconds(self._one.postgres_pid)
@@ -167,6 +177,8 @@ def main(runs: int, tries: int, count: int, only: tuple[str, ...]) -> None:
         columns = [("worker", "CPU µs a delivery, worker", 0), ("postgres", "PostgreSQL", 0), ("both", "both", 0)]
         note = f"{one.cluster.installation}, fsync on; {count:,} deliveries a sample, {_CUSTOMERS:,} keys."
         common.report("What features cost a delivery", series, columns, ratio=("both", _PLAIN), note=note)
+        rates = [("rate", "deliveries/s", 0)]
+        common.report("Deliveries of one worker by features", series, rates, ratio=("rate", _PLAIN), note=note)
 
 
 if __name__ == "__main__":
