@@ -16,9 +16,10 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
+from starlette._utils import get_route_path  # of each route's own matching: a path without its root_path
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, compile_path
+from starlette.routing import BaseRoute, Match, compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kronos import errors
@@ -43,6 +44,8 @@ _SAFE = frozenset({"GET", "HEAD"})
 _MAKING = threading.RLock()  # a route under construction reads its own missing attributes
 _CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
+_SHAPE = "kronos.shape"
+_RESOURCE = 4  # the part of /v1/workspaces/{w}/RESOURCE
 
 
 def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
@@ -111,6 +114,18 @@ class Operation(APIRoute):
         self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
         self.methods = set(declared["methods"])
         self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        self._parts, self._resource = _shape(path)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match as FastAPI does, but only a path of this route's length and resource: each regular expression that is
+        not tried saves 2 µs, and the last of 151 routes was found after 240 µs.
+        """
+        shape = scope.get(_SHAPE)
+        if shape is None:
+            shape = scope[_SHAPE] = _shape(get_route_path(scope))
+        if shape[0] != self._parts or (self._resource is not None and self._resource != shape[1]):
+            return Match.NONE, {}
+        return super().matches(scope)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # attributes of APIRoute that are not built yet
         with _MAKING:  # a separate thread builds the document during the first requests
@@ -214,6 +229,13 @@ class Operation(APIRoute):
             declared,
             dependencies=[each for each in declared.dependencies if each.call is not KEY or each.name is not None],
         )
+
+
+def _shape(path: str) -> tuple[int, str | None]:
+    """Return how many parts a path has, and its resource. None: any, or no resource."""
+    parts = path.split("/")
+    resource = parts[_RESOURCE] if len(parts) > _RESOURCE else None
+    return len(parts), None if resource is not None and "{" in resource else resource
 
 
 def _role_of(dependencies: Iterable[params.Depends]) -> Role | None:
