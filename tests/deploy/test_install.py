@@ -134,6 +134,32 @@ def test_for_tests_it_installs_all_of_it_at_once(machine: Machine) -> None:
     assert stopped == {"redis-server", "pgbouncer"}, "their packages start them"
 
 
+@pytest.mark.parametrize(
+    ("built", "version", "taken"),
+    [
+        ("optimized", "3.11", "python3"),
+        ("", "3.11", "of the system"),
+        ("", "3.12", "python3"),
+        ("without_venv", "3.11", "python3"),
+    ],
+)
+def test_python_is_the_one_of_its_version_that_takes_less_of_the_cpu(
+    machine: Machine, built: str, version: str, taken: str
+) -> None:
+    """pyenv builds Python without profile-guided optimization, and the distribution with it."""
+    own = machine.folder / "python3 of the system"
+    more = f"""
+        system_python='{own}'
+        is_optimized() {{ present optimized; }}
+        has_venv() {{ [ "$1" = python3 ] || ! present without_venv; }}
+        minor_version() {{ if [ "$1" = python3 ]; then echo {version}; else echo 3.11; fi; }}
+        install_python() {{ choose_python; tell "$python"; }}
+    """
+    ended = machine.install(PRESENT=built, more=more)
+    assert ended.code == 0, ended.said
+    assert ended.told[0] == ("python3" if taken == "python3" else str(own))
+
+
 def test_lists_that_were_read_for_python_are_not_read_again(machine: Machine) -> None:
     ended = machine.install(more="install_python() { apt_update; }")
     assert (ended.code, ended.told.count("update -qq"), ended.told[0]) == (0, 1, "update -qq")
