@@ -32,7 +32,8 @@ begin
                              p_timezone),
             hint = 'Name a city: '
                 || coalesce('{"EET": "Europe/Athens", "MET": "Europe/Brussels", "CET": "Europe/Brussels", '
-                            '"WET": "Europe/Lisbon"}'::jsonb ->> p_timezone, 'Europe/Berlin') || ', for instance.';
+                            '"WET": "Europe/Lisbon"}'::jsonb ->> p_timezone, 'Europe/Berlin')
+                || ', for instance.';
     elsif v_zone.name is null then
         raise sqlstate 'KR004' using
             message = format('there is no time zone "%s"', left(p_timezone, 100)),
