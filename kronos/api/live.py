@@ -202,7 +202,7 @@ class Hub:
                 _log.error("live.failed", "changes cannot be reported; listeners have to reconnect", traced=error)
                 self._end_listeners("failed")
             rests = (each.pending.rest() if each.whole.is_set() else 0.0 for each in self._watched.values())
-            await asyncio.sleep(max(_BUSY_SECONDS, min(EVERY_SECONDS, *rests)))
+            await asyncio.sleep(max(_BUSY_SECONDS, min([EVERY_SECONDS, *rests])))
         self._snapshot = None
 
     async def look(self) -> None:

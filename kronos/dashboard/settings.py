@@ -9,6 +9,7 @@ from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.schemas import RetentionPut, WorkspacePatch
 from kronos.dashboard import forms
+from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm
 from kronos.dashboard.page import Pages, done, shown
 from kronos.database import WorkspaceView
@@ -16,7 +17,7 @@ from kronos.model import Role
 from kronos.retention import Ages
 
 pages = Pages()
-_REFUSALS = (errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden, errors.Conflict)
+_REFUSALS = (errors.InvalidRequest, errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden, errors.Conflict)
 
 
 @pages.get("/w/{w}/settings", needs=Role.VIEWER)
@@ -27,13 +28,16 @@ async def get_settings(call: Call, view: View) -> Response:
 
 @pages.post("/w/{w}/settings/name", needs=Role.ADMIN)
 async def rename(call: Call, view: View) -> Response:
-    """Change the display name."""
+    """Change the display name, unless the workspace was changed in the meantime."""
     sent = await forms.sent(call)
     try:
         body = await call.judged(WorkspacePatch, sent.document(), lambda: workspaces.get(view))
         if body.name is None:
             raise errors.Unprocessable.of(errors.Fault(pointer="/name", detail="a name is required"))
-        await workspaces.update(view, name=body.name, status=None)
+        await workspaces.update(view, name=body.name, status=None, if_match={version_of(sent)})
+    except errors.PreconditionFailed:
+        now = f"the workspace meanwhile: its name is {(await workspaces.get(view)).name!r} now"
+        return await _shown(call, view, name=sent.form.refused(_overtaken(now)))
     except _REFUSALS as error:
         return await _shown(call, view, name=sent.form.refused(error))
     return done(call, f"Workspace renamed to {body.name}.", *_here(call))
@@ -41,11 +45,16 @@ async def rename(call: Call, view: View) -> Response:
 
 @pages.post("/w/{w}/settings/retention", needs=Role.ADMIN)
 async def put_retention(call: Call, view: View) -> Response:
-    """Set how long history is kept."""
+    """Set how long history is kept, unless that was changed in the meantime."""
     sent = await forms.sent(call)
     try:
         body = await call.judged(RetentionPut, sent.document())
-        await retention.put(view, Ages(success_days=body.success_days, failure_days=body.failure_days))
+        ages = Ages(success_days=body.success_days, failure_days=body.failure_days)
+        await retention.put(view, ages, if_match={version_of(sent)})
+    except errors.PreconditionFailed:
+        kept = await retention.get(view)
+        now = f"it meanwhile: successes are kept {kept.success_days} days now, failures {kept.failure_days}"
+        return await _shown(call, view, ages=sent.form.refused(_overtaken(now)))
     except _REFUSALS as error:
         return await _shown(call, view, ages=sent.form.refused(error))
     return done(call, "Retention saved.", *_here(call))
@@ -83,6 +92,13 @@ async def delete(call: Call, view: View, instance: Instance) -> Response:
     if operation is None:
         return done(call, said, "w")
     return done(call, said, "system", "deletions", operation.operation_id, workspace=workspace.workspace_id)
+
+
+def _overtaken(now: str) -> errors.PreconditionFailed:
+    """Return the refusal of a form that was filled from older values."""
+    return errors.PreconditionFailed(
+        f"Someone else changed {now}. Nothing was saved. Open the settings again to start from there."
+    )
 
 
 async def _turned(call: Call, view: WorkspaceView, status: Literal["ACTIVE", "SUSPENDED"], said: str) -> Response:

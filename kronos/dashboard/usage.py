@@ -7,14 +7,14 @@ from kronos.api.call import Call
 from kronos.api.dependencies import View
 from kronos.api.schemas import QuotasPut
 from kronos.dashboard import forms
+from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm
 from kronos.dashboard.page import Pages, done, shown
 from kronos.model import Role
 from kronos.quotas import QuotaLimits
 
 pages = Pages()
-_VERSION = "version"
-_REFUSALS = (errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden)
+_REFUSALS = (errors.InvalidRequest, errors.Unprocessable, errors.PreconditionFailed, errors.Forbidden)
 
 
 @pages.get("/w/{w}/usage", needs=Role.VIEWER)
@@ -35,12 +35,10 @@ async def get_quotas(call: Call, view: View) -> Response:
 async def put_quotas(call: Call, view: View) -> Response:
     """Set all quotas, unless the workspace was changed in the meantime."""
     sent = await forms.sent(call)
-    version = sent.text(_VERSION)
     try:
         body = await call.judged(QuotasPut, sent.document())
-        if_match = {int(version)} if version.isascii() and version.isdecimal() and len(version) < 19 else set[int]()
-        await quotas.put(view, QuotaLimits(**body.model_dump()), if_match=if_match)
+        await quotas.put(view, QuotaLimits(**body.model_dump()), if_match={version_of(sent)})
     except _REFUSALS as error:
         form = sent.form.refused(error)
-        return shown(call, "quotas_form.html", form.status, form=form, version=version)
+        return shown(call, "quotas_form.html", form.status, form=form, version=sent.text("version"))
     return done(call, "Quotas saved. They apply to new items from now on.", "w", call.path_params["w"], "usage")

@@ -1,6 +1,7 @@
 """`kronos mcp`: serve the tools of one workspace over standard input and output."""
 
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import click
 from kronos.cli.command import Api, command
 from kronos.cli.inputs import STDIN
 
+_CLOSED = "standard input or output is closed: a client of the protocol starts this command, and talks to it there"
 _MISSING = "the tools need the package mcp: install Kronos with its extra mcp (docs/install.md#extras)"
 
 
@@ -28,6 +30,8 @@ def mcp(api: Api, allow_writes: bool) -> None:
         if error.name != "mcp" and not (error.name or "").startswith("mcp."):
             raise
         raise click.ClickException(_MISSING) from None
+    if not (sys.stdin and sys.stdout):
+        raise click.ClickException(_CLOSED)
     server = Server(api, allow_writes=allow_writes)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # an exception would not wake the thread that reads the input
     server.run()

@@ -1,15 +1,19 @@
 """The MCP server: its tools, and strict checking of their arguments."""
 
+import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.types import CallToolResult, InputRequiredResult, TextContent
 
 from kronos.cli.command import Api
 from kronos.mcp.bounds import compact, told
 from kronos.mcp.lookups import Lookups
+from kronos.mcp.messages import Messages
 from kronos.mcp.reads import Looking
 from kronos.mcp.tools import Asking, described
 from kronos.mcp.writes import Changing
@@ -48,6 +52,16 @@ class Server(MCPServer[dict[str, Any]]):
                 self.add_tool(tool.run, name=tool.name, title=tool.title, annotations=tool.annotations)
         for made in self._tool_manager.list_tools():
             made.parameters = {**_untitled(made.parameters), "additionalProperties": False}
+
+    async def run_stdio_async(self) -> None:
+        """Serve standard input and output until the input ends. The package's own would not answer malformed lines."""
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+        messages = Messages(sys.stdin)
+        async with stdio_server(stdin=messages) as (read_stream, write_stream):
+            messages.begin(write_stream)
+            options = self._lowlevel_server.create_initialization_options()
+            await self._lowlevel_server.run(read_stream, write_stream, options)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None = None

@@ -1,11 +1,12 @@
-"""The requests that take spans to a collector, with limits: a collector may send without end, or a byte now and then.
+"""The requests that take spans to a collector, with limits: a collector, or a proxy before it, may send without end, or
+a byte now and then.
 
-requests has a timeout between two bytes, and none for a response; it reads all of a body, and unpacks it.
+requests has a timeout between two bytes, and none for a response, a TLS handshake or a proxy's answer to CONNECT; it
+reads all of a body, and unpacks it.
 """
 
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -25,9 +26,9 @@ class BoundedSession(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
-        self._socket: socket.socket | None = None
+        self._open = _Open()
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter(self._note))
+            self.mount(scheme, _Adapter(self._open))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # noqa: ANN401
         """Return the response, whose body is not read further: its connection is closed, or ready for the next request.
@@ -35,8 +36,9 @@ class BoundedSession(requests.Session):
         Raises what requests raises, and TooManyRedirects for a redirect: OpenTelemetry would count it as accepted.
         """
         timeout = kwargs.get("timeout")
-        timer = threading.Timer(timeout if isinstance(timeout, int | float) else _MOST_SECONDS, self._end)
+        timer = threading.Timer(timeout if isinstance(timeout, int | float) else _MOST_SECONDS, self._open.end)
         timer.daemon = True
+        self._open.begin()
         timer.start()
         try:
             response = super().send(request, **(kwargs | {"stream": True}))
@@ -48,21 +50,71 @@ class BoundedSession(requests.Session):
         finally:
             timer.cancel()
 
-    def _note(self, opened: socket.socket | None) -> None:
-        self._socket = opened
 
-    def _end(self) -> None:
-        """End the connection, even while data arrives."""
-        with suppress(OSError):  # it is already closed
-            if self._socket is not None:
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # bypasses TLS, which another thread reads
+class _Open:
+    """The connection of the request that is being made, which a timer may end at any time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._is_tunnel = False
+        self._beginning: socket.socket | None = None
+        self._socket: socket.socket | None = None
+
+    def begin(self) -> None:
+        """A request begins; its time is not over."""
+        with self._lock:
+            self._is_over = False
+
+    def connect(self, connected: socket.socket) -> None:
+        """A connection begins: what a proxy answers, and a TLS handshake, follow. TLS takes the socket away, so this
+        keeps another descriptor of the same connection until `connected`."""
+        with self._lock:
+            self._beginning = connected.dup()
+            self._shut_if_over()
+
+    def tunnel(self, *, is_begun: bool) -> None:
+        """A proxy's answer to CONNECT is read, or has been. Raises TimeoutError if the time was over before its end."""
+        with self._lock:
+            self._is_tunnel = is_begun
+            if self._is_over and not is_begun:
+                raise TimeoutError("the proxy's answer to CONNECT took too long")
+            self._shut_if_over()
+
+    def connected(self, opened: socket.socket | None) -> None:
+        """The connection has begun, with this socket, or failed."""
+        with self._lock:
+            if self._beginning is not None:
+                self._beginning.close()
+            self._beginning, self._socket, self._is_tunnel = None, opened, False
+            self._shut_if_over()
+
+    def end(self) -> None:
+        """End the connection, even while data arrives, and each that the request begins from now on."""
+        with self._lock:
+            self._is_over = True
+            self._shut_if_over()
+
+    def _shut_if_over(self) -> None:
+        if not self._is_over:
+            return
+        if self._beginning is not None:
+            # Before TLS, the connection stays one: Python leaves the socket open if it finds none when TLS begins.
+            _shut(self._beginning, socket.SHUT_RDWR if self._is_tunnel else socket.SHUT_RD)
+        if self._socket is not None:
+            _shut(self._socket, socket.SHUT_RDWR)
+
+
+def _shut(opened: socket.socket, how: int) -> None:
+    with suppress(OSError):  # it is already closed
+        socket.socket.shutdown(opened, how)  # bypasses TLS, which another thread reads
 
 
 class _Adapter(HTTPAdapter):
-    """Passes each new connection's socket to `note`."""
+    """Tells `one` of each new connection."""
 
-    def __init__(self, note: Callable[[socket.socket | None], None]) -> None:
-        self._note = note
+    def __init__(self, one: _Open) -> None:
+        self._open = one
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -83,11 +135,26 @@ class _Adapter(HTTPAdapter):
         }
 
     def _noted(self, pool: type[HTTPConnectionPool]) -> type[Any]:
-        note = self._note
+        one = self._open
+
+        def begin(connection: HTTPConnection) -> socket.socket:
+            begun: socket.socket = kind._new_conn(connection)
+            one.connect(begun)
+            return begun
+
+        def tunnel(connection: HTTPConnection) -> None:
+            one.tunnel(is_begun=True)
+            kind._tunnel(connection)
+            one.tunnel(is_begun=False)
 
         def connect(connection: HTTPConnection) -> None:
-            kind.connect(connection)
-            note(connection.sock)
+            opened = None
+            try:
+                kind.connect(connection)
+                opened = connection.sock
+            finally:
+                one.connected(opened)
 
         kind: type[Any] = pool.ConnectionCls
-        return type(f"_Noted{kind.__name__}", (kind,), {"connect": connect})
+        noted = {"connect": connect, "_new_conn": begin, "_tunnel": tunnel}
+        return type(f"_Noted{kind.__name__}", (kind,), noted)

@@ -209,6 +209,21 @@ async def test_a_thousand_listeners_that_came_and_went_leave_nothing(
     assert value(superuser, sessions) == 0
 
 
+async def test_the_reader_ends_quietly_once_nobody_has_listened_for_a_while_and_begins_anew(
+    hub: Hub, endpoint: EndpointRow, superuser: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with subscribe(hub, endpoint.workspace_id):
+        first = hub._task
+    assert first is not None
+    monkeypatch.setattr(hubs, "_LINGER_SECONDS", 0.0)
+    await asyncio.wait_for(first, 60)  # raises what ended it
+    assert (list(hub.watched), hub._snapshot) == ([], None)
+    async with subscribe(hub, endpoint.workspace_id, Filter(types=frozenset({"execution"}))) as again:
+        assert hub._task is not first
+        await again.begin()
+        await _of(again, add_executions(superuser, endpoint, 1))
+
+
 async def _served(hub: Hub, workspace_id: uuid.UUID, *, goes_itself: bool) -> None:
     sent: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
     gone, ends = asyncio.Event(), list[Callable[[], None]]()

@@ -355,7 +355,7 @@ def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_
             assert process.stdout is not None
             process.stdin.write(f"{json.dumps(_BEGIN)}\nno json\n")
             process.stdin.flush()
-            said = [process.stdout.readline()]
+            said = [process.stdout.readline() for _ in range(2)]
             begun = {"jsonrpc": "2.0", "method": "notifications/initialized"}
             process.stdin.write(f"{json.dumps(begun)}\n{json.dumps(_CALL)}\n")
             process.stdin.flush()
@@ -364,7 +364,9 @@ def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_
             connection.close()
     messages = [json.loads(line) for line in [*said, *rest.splitlines()]]
     assert all(message["jsonrpc"] == "2.0" for message in messages)
-    assert messages[0]["result"]["serverInfo"]["name"] == "kronos"
+    by_id = {message["id"]: message for message in messages}
+    assert by_id[1]["result"]["serverInfo"]["name"] == "kronos"
+    assert by_id[None]["error"]["code"] == -32700
     assert process.returncode == 0
     assert "KRONOS_NONSENSE" in log
     assert "secret" not in log + rest

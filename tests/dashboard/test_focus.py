@@ -5,12 +5,13 @@ import re
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from dashboard.browser import Watched
 from dashboard.furniture import Furniture
 from dashboard.runs import ended
 from dashboard.test_followed import opened
+from embedded.waiting import eventually
 
 _MOST = 200
 _FOCUSED = """() => {
@@ -157,3 +158,55 @@ def test_a_menu_that_is_left_by_escape_gives_the_focus_back(page: Watched, furni
     page.page.keyboard.press("Escape")
     expect(more).to_be_focused()
     expect(page.page.locator("nav details.more[open]")).to_have_count(0)
+
+
+_CHANGE = """([action, names]) => {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = action;
+  for (const [name, value] of [["action", "pause"], ["confirmed", "yes"], ...names.map((each) => ["jobs", each])]) {
+    const field = document.createElement("input");
+    [field.type, field.name, field.value] = ["hidden", name, value];
+    form.append(field);
+  }
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+@pytest.mark.parametrize("element", ["link", "button"])
+def test_the_steps_of_a_change_leave_the_focus_where_it_is(page: Watched, workspace: str, element: str) -> None:
+    """Three steps over jobs that do not exist: each step adds rows that say so."""
+    browser = page.page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "hx-request" in route.request.headers:
+            held.append(route)
+        else:
+            route.continue_()
+
+    def step() -> None:
+        eventually(lambda: browser.evaluate("true") and held != [], "the next step was not begun")
+        held.pop().continue_()
+
+    browser.route("**/jobs/bulk", hold)
+    page.go(f"/w/{workspace}/jobs")
+    browser.evaluate(_CHANGE, [f"/w/{workspace}/jobs/bulk", [f"none-{number}" for number in range(250)]])
+    rows = browser.locator("#refused tbody tr")
+    expect(rows).to_have_count(100)
+    wanted = browser.get_by_role("link", name="none-3", exact=True)
+    if element == "button":
+        wanted = browser.get_by_role("button", name="Continue")
+    wanted.focus()
+    browser.evaluate("window.before = document.activeElement")
+    step()
+    expect(rows).to_have_count(200)
+    assert browser.evaluate("document.activeElement === window.before")
+    step()
+    expect(browser.get_by_role("link", name="Back to the jobs")).to_be_visible()
+    if element == "link":
+        assert browser.evaluate("document.activeElement === window.before")
+    else:  # the last step has no button
+        expect(browser.locator("#main")).to_be_focused()
+    assert page.wrong == []

@@ -174,10 +174,11 @@ def test_settings_rename_keep_history_suspend_and_resume(
     api: httpx.Client, admin: httpx.Client, workspace: str
 ) -> None:
     path = f"/w/{workspace}/settings"
-    for form, fields in (
+    for form, changes in (
         ("name", {"/name": "Acme & Sons"}),
         ("retention", {"/success_days:integer": "7", "/failure_days:integer": ""}),
     ):
+        fields = _filled(read(admin.get(path)), f"{path}/{form}") | changes
         assert admin.post(f"{path}/{form}", data=fields).headers["location"] == path
     assert "Acme & Sons" in text(read(admin.get(path)), "//main")
     kept = api.get(f"/v1/workspaces/{workspace}/retention").json()["override"]
@@ -188,6 +189,34 @@ def test_settings_rename_keep_history_suspend_and_resume(
     for form, status in (("suspend", "suspended"), ("resume", "active")):
         assert api.post(f"{path}/{form}").status_code == 303
         assert status in text(read(api.get(path)), "//dl")
+
+
+def _filled(page: Page, action: str) -> dict[str, str]:
+    """The fields of the page's form with this action, as they would be sent."""
+    (form,) = page.xpath("//form[@action=$action]", action=action)
+    return dict(form.form_values())
+
+
+def test_settings_that_someone_else_changed_meanwhile_are_refused_and_what_was_typed_stays(
+    api: httpx.Client, admin: httpx.Client, workspace: str
+) -> None:
+    path = f"/w/{workspace}/settings"
+    for form, field, theirs, mine, now in (
+        ("name", "/name", "Theirs", "Mine", "its name is 'Theirs' now"),
+        ("retention", "/success_days:integer", "9", "8", "successes are kept 9 days now"),
+    ):
+        fields = _filled(read(admin.get(path)), f"{path}/{form}")
+        assert api.post(f"{path}/{form}", data=fields | {field: theirs}).status_code == 303
+        for _ in range(2):  # what was refused once is not taken as it is
+            stale = read(admin.post(f"{path}/{form}", data=fields | {field: mine}), 412)
+            assert now in text(stale, "//*[@id='refusal']")
+            fields = _filled(stale, f"{path}/{form}")
+            assert fields[field] == mine
+        without = {name: each for name, each in fields.items() if name != "version"}
+        assert "version" in text(read(admin.post(f"{path}/{form}", data=without), 400), "//*[@id='refusal']")
+        fresh = _filled(read(admin.get(path)), f"{path}/{form}")
+        assert fresh[field] == theirs
+        assert admin.post(f"{path}/{form}", data=fresh | {field: mine}).status_code == 303
 
 
 def test_a_workspace_goes_once_its_name_was_typed(

@@ -1,6 +1,7 @@
 """The cost of an evaluation does not grow with the past: it reads no history, and not the whole table of jobs."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 from alert_rows import add_rule, end_runs, evaluate
 from clock import Clock
@@ -112,6 +113,25 @@ def test_however_many_executions_wait_a_bounded_number_is_read(superuser: Connec
     looked_at = "select count(*) from kronos.stuck_runs(array[%s::uuid], 1000000)"
     assert value(superuser, looked_at, [rule_id]) == 25_000 + 10
     assert value(superuser, "select count(*) from kronos.stuck_runs(array[%s::uuid], 7)", [rule_id]) == 14
+
+
+def test_each_of_very_many_endpoints_has_its_turn(superuser: Connection) -> None:
+    """A look reads a bounded number of endpoints, those that follow a place that changes, and begins again after the
+    last one."""
+    first = add_endpoint(superuser)
+    others = [add_endpoint(superuser, workspace_id=first.workspace_id) for _ in range(4)]
+    for endpoint in (first, *others):
+        _wait_since_long(superuser, endpoint, 2)
+    ids = sorted(each.endpoint_id for each in (first, *others))
+    look = """
+        select array_agg(distinct late.endpoint_id order by late.endpoint_id)
+          from kronos.late_runs(array[%s::uuid], kronos.now() - interval '1 min', 10, %s, %s) as late
+    """
+    for nth in range(5):
+        following = [*ids[nth + 1 :], *ids[: nth + 1]]
+        assert value(superuser, look, [first.workspace_id, ids[nth], 2]) == sorted(following[:2])
+    assert value(superuser, look, [first.workspace_id, ids[2], 5]) == ids
+    assert value(superuser, look, [uuid4(), ids[2], 5]) is None
 
 
 def test_the_usual_duration_of_a_job_is_read_once_however_many_rules_use_it(superuser: Connection) -> None:

@@ -225,6 +225,21 @@ def test_one_that_cannot_end_stops_no_other_nor_the_leases(superuser: Connection
     assert left == sorted([ids[2], lost])
 
 
+def test_as_many_that_cannot_end_as_one_look_takes_leave_those_after_them_a_way(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
+    *bad, good = add_executions(superuser, endpoint, 3)
+    for execution_id in bad:
+        late(superuser, execution_id, "-1 hour")
+    late(superuser, good)
+    superuser.execute(
+        f"alter table kronos.execution_done add constraint no_bad check (execution_id = '{good}') not valid"
+    )
+    assert sum(expired(superuser, 2) for _ in range(20)) == 1
+    left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
+    assert left == sorted(bad)
+
+
 def test_a_one_shots_row_that_a_session_holds_stops_no_other_end(
     superuser: Connection, database_url: str, endpoint: EndpointRow
 ) -> None:

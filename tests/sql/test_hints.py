@@ -28,10 +28,13 @@ GENERAL = re.compile(
     "schedule names times"
 )
 ADVICE = re.compile(
-    r"[Ww]rite (?:its first value, )?(.+?)(?=\.?$|;|, | in place of| for | and nothing| in plain| instead of)"
+    r"[Ww]rite (?:its first value, )?(.+?)(?=\.?$|;|,? instead|, | in place of| for | and nothing| in plain| there)"
 )
 # A hint is a sentence. What stands first may be a sign of the syntax: $ or #.
 SENTENCE = re.compile(r"[A-Z$#].*\.")
+
+# A text to copy that has the sentence's period at its end: five fields, a macro, or a sign of the syntax.
+_GLUED = re.compile(r"(?:(?:[-*0-9,/#?$LW]+ ){4}(?!instead)\S+|@\w+|\S*[*/#?$]\S*|[0-9]+[LW]|LW|L-[0-9]+W?)\.$")
 
 # A text, and what it means in the program that it comes from: a cron text, or an interval.
 MEANT = [
@@ -283,11 +286,13 @@ def followed(connection: Connection, text: str) -> int:
         return 0
     message, hint = refusal
     assert SENTENCE.fullmatch(hint), (text, hint)
+    assert not _GLUED.search(hint), (text, hint)
     if GENERAL.match(hint):
         return 0
     count = 0
     for cron, every in advice(connection, text, message, hint):
         count += 1
+        assert not hint.endswith(f"{every or cron}."), (text, hint)
         if every is not None:
             assert seconds(connection, every) > 0, (text, hint)
         elif cron is not None:

@@ -43,6 +43,22 @@ def test_one_that_cannot_end_stops_no_other(superuser: Connection, endpoint: End
     assert records(superuser, "select requeued, failed from kronos.upkeep(100)") == [{"requeued": 1, "failed": 1}]
 
 
+def test_as_many_that_cannot_end_as_one_look_takes_leave_those_after_them_a_way(
+    superuser: Connection, endpoint: EndpointRow
+) -> None:
+    *bad, good = add_executions(superuser, endpoint, 3)
+    lose(superuser, [*bad, good])
+    superuser.execute(
+        "update kronos.execution_live set visible_at = kronos.now() - interval '1 h' where execution_id = any (%s)",
+        [bad],
+    )
+    superuser.execute(f"alter table kronos.attempt add constraint no_bad check (execution_id = '{good}') not valid")
+    looks = [value(superuser, "select failed from kronos.expire_leases(2, '-infinity')") for _ in range(20)]
+    assert sum(looks) == 1
+    left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
+    assert left == sorted(bad)
+
+
 def test_the_slots_of_those_that_end_are_free_and_of_one_that_cannot_is_held(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser, max_in_flight=5)
     ids = add_executions(superuser, endpoint, 3)

@@ -50,7 +50,7 @@ def test_what_no_wall_clock_counts_is_refused_with_a_better_one(
 
 def test_an_anchor_of_a_wall_clock_is_a_whole_minute_and_has_no_offset(shared: Connection) -> None:
     told, hint, column = refusal(shared, "2w", anchor="2026-12-07T09:00:30")
-    assert ("whole minute" in told, hint, column) == (True, "Write 2026-12-07T09:00:00.", "anchor")
+    assert ("whole minute" in told, hint, column) == (True, "Write 2026-12-07T09:00:00 instead.", "anchor")
     told, hint, column = refusal(shared, "2w", anchor="infinity")
     assert (hint, column) == ("Write a local time, such as 2026-12-01T09:00:00.", "anchor")
     with pytest.raises(psycopg.Error) as caught:

@@ -299,7 +299,7 @@ def test_an_abbreviation_that_wins_over_the_zone_of_its_name_and_has_no_summer_i
     needs_zone(name)
     with pytest.raises(psycopg.Error, match="read as an abbreviation") as caught:
         shared.execute("select kronos.check_zone(%s)", [name])
-    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"Name a city, such as {city}.")
+    assert (caught.value.sqlstate, caught.value.diag.message_hint) == ("KR004", f"Name a city: {city}, for instance.")
 
 
 def test_a_name_that_the_server_has_as_another_zones_abbreviation_is_refused(

@@ -1,11 +1,12 @@
 """How spans reach a collector: reading a caller's header, when spans are created at all, and that nothing waits for
 them."""
 
+import gc
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +17,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from cli.test_endless import ENDLESS, Say, answering
+from cli.test_endless import ENDLESS, Say, answering, headers, interim_answers
 from conftest import await_condition
 from delivery.sending import LOCAL
 from kronos import errors, readiness
@@ -190,6 +191,37 @@ def test_a_collector_whose_answer_has_no_end_is_given_up(answer: Say, monkeypatc
             _make(pipeline, 1)
             await_condition(partial(_has_left, pipeline, number), "the exporter to leave the collector")
         pipeline.end()
+
+
+def _headers_of_a_tunnel(say: Callable[[bytes], None]) -> None:
+    say(b"HTTP/1.1 200 Connection established\r\n")
+    while True:
+        say(b"X-More: yes\r\n")
+
+
+def _bytes_of_a_tls_record(say: Callable[[bytes], None]) -> None:
+    say(b"\x16\x03\x03\x40\x00")  # a handshake of 16 KiB
+    while True:
+        say(b"\x02")
+
+
+@pytest.mark.parametrize("answer", [_headers_of_a_tunnel, headers, interim_answers, _bytes_of_a_tls_record])
+@pytest.mark.parametrize("place", ["https_proxy", "OTEL_EXPORTER_OTLP_ENDPOINT"])
+def test_a_proxy_or_a_handshake_without_end_is_given_up(
+    place: str, answer: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before TLS begins, and while it does. The connection is closed, and nothing warns of it."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.3")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318")
+    with answering(answer) as url:
+        monkeypatch.setenv(place, url if place == "https_proxy" else url.replace("http:", "https:"))
+        pipeline = Pipeline.begin("api")
+        for number in (1, 2):
+            _make(pipeline, 1)
+            await_condition(partial(_has_refused, pipeline, number), "the exporter to give the connection up")
+        pipeline.end()
+    gc.collect()  # a socket that is not closed warns here, and a warning is an error
 
 
 def test_a_collector_that_floods_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:

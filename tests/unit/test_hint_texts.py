@@ -129,6 +129,26 @@ def test_a_hint_names_what_to_do_and_no_request() -> None:
     assert in_sql == []
 
 
+def _sql_literals() -> Iterator[Written]:
+    """The literals of the hints of SQL."""
+    for path in _SQL:
+        for part in _sql_hints(path.read_text(), path.stem):
+            for literal in re.findall(_LITERAL, part):
+                yield Written(str(path.relative_to(ROOT)), _unquoted(literal))
+
+
+def test_a_text_to_copy_does_not_end_with_the_period_of_its_hint() -> None:
+    """People copy `write 0 9 * * 1.` with its period. A value that is filled in has a word after it, such as instead,
+    unless it is the end of a range or of a list; so has an example with a sign of the syntax of schedules."""
+    glued = re.compile(
+        r"(?:(?:.*(?<!to)(?<!:) )?%(?:[0-9]\$)?s"
+        r"|(?:.* )?(?:\S*[*#?$]\S*|[-0-9,]+/\S*|@\w+|[0-9]+[LW]|LW|L-[0-9]+W?)|)\.",
+        re.DOTALL,
+    )
+    wrong = [f"{place}: {text}" for place, text in _sql_literals() if glued.fullmatch(text)]
+    assert wrong == []
+
+
 def test_a_hint_of_postgresql_is_a_sentence() -> None:
     wrong = [f"{path.relative_to(ROOT)}: {fault}" for path in _SQL for fault in _faults(path)]
     assert wrong == []

@@ -109,9 +109,9 @@ function isOfThisRelease(answer) {
   return [...document.querySelectorAll("script[src]")].every((each) => answer.includes(each.getAttribute("src")));
 }
 
-// Nor if the reader began while the response was on its way.
+// Nor if the reader began while the response was on its way. What a form of the page itself asked for is shown.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.elt.id !== "main") return;
+  if (event.detail.requestConfig.elt.id !== "main") return;
   if (isBusy()) {
     event.detail.shouldSwap = false;
     live.isStale = true;
@@ -263,6 +263,15 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => event.detail.successful && answered());
 document.addEventListener("htmx:afterSwap", (event) => {
   showTimes(event.detail.target.isConnected ? event.detail.target : document);
+});
+// An update that removes the focused element leaves the focus on nothing, which is the top of the page.
+let focused = null;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  focused = event.detail.target.contains(document.activeElement) ? document.activeElement : null;
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (focused && !focused.isConnected && document.activeElement === document.body) mainOf()?.focus({ preventScroll: true });
+  focused = null;
 });
 document.addEventListener("htmx:configRequest", (event) => {
   // A search changes the address without loading a page, so refresh the current address.

@@ -23,7 +23,7 @@ begin
                       from rule as late where late.type = 'LATE') as asked
              cross join lateral kronos.late_runs(asked.workspace_ids,
                                                  kronos.now() - asked.seconds * interval '1 second',
-                                                 p_limit) as live
+                                                 p_limit, gen_random_uuid(), 10000) as live
              where asked.seconds is not null
         ), running as (
             select live.workspace_id, live.job_id, live.endpoint_id, live.execution_id, 'RUNNING' as type,

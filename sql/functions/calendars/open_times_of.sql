@@ -14,9 +14,11 @@ begin
     ), named as materialized (
         select asked.workspace_id, asked.calendars, unnest(asked.calendars) as name from asked
     ), calendar as materialized (
-        select alike.workspace_id, alike.name,
-               kronos.open_times(alike.workspace_id, array[alike.name], p_from, p_to) as times
-          from (select distinct named.workspace_id, named.name from named) as alike
+        select alike.workspace_id, open.name, open.times
+          from (select named.workspace_id, array_agg(distinct named.name) as names
+                  from named
+                 group by named.workspace_id) as alike
+         cross join lateral kronos.open_times_each(alike.workspace_id, alike.names, p_from, p_to) as open
     )
     select named.workspace_id, named.calendars, range_intersect_agg(calendar.times)
       from named

@@ -5,7 +5,8 @@
 -- cancelled job's executions are being ended (cancelled_jobs).
 -- Executions without a deadline are not in the index that is read. Index entries with a deadline before
 -- p_since, which another session's old snapshot keeps there, are skipped, as in expire_leases. Waits for no
--- lock, also not for a one-shot's row (is_job_free).
+-- lock, also not for a one-shot's row (is_job_free). If more than half of a full batch could not be ended, a
+-- second batch begins at a random place after it.
 -- Returns: the number ended.
 create or replace function kronos.expire_deadlines(p_limit integer,
                                                    p_since timestamptz default '-infinity')
@@ -13,6 +14,11 @@ returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
+declare
+    v_from  timestamptz := p_since;
+    v_last  timestamptz;
+    v_ids   uuid[];
+    v_ended integer     := 0;
 begin
     -- The usual case: there are none.
     perform
@@ -26,17 +32,26 @@ begin
     if not found or kronos.is_held() then
         return 0;
     end if;
-    return kronos.expire_each(array(
-        select live.execution_id
-          from kronos.execution_live as live
-         where live.deadline_at is not null
-           and live.claim_token is null
-           and live.deadline_at <= kronos.now()
-           and live.deadline_at >= p_since
-           and live.job_id not in (select job_id from kronos.cancelled_jobs)
-           and kronos.is_job_free(live)
-         order by live.deadline_at
-         limit p_limit
-           for update of live skip locked));
+    for v_batch in 1..2 loop
+        with passed as (
+            select live.execution_id, live.deadline_at
+              from kronos.execution_live as live
+             where live.deadline_at is not null
+               and live.claim_token is null
+               and live.deadline_at <= kronos.now()
+               and live.deadline_at >= v_from
+               and live.job_id not in (select job_id from kronos.cancelled_jobs)
+               and kronos.is_job_free(live)
+             order by live.deadline_at
+             limit p_limit
+               for update of live skip locked
+        )
+        select coalesce(array_agg(passed.execution_id), '{}'), max(passed.deadline_at) into v_ids, v_last
+          from passed;
+        v_ended := v_ended + kronos.expire_each(v_ids);
+        exit when cardinality(v_ids) < p_limit or v_ended >= p_limit / 2.0;
+        v_from := v_last + random() * (kronos.now() - v_last);
+    end loop;
+    return v_ended;
 end
 $$;

@@ -7,7 +7,8 @@
 -- a worker that comes back late is fenced. p_since: without it, each check reads the leases of all deliveries
 -- made while another session reads in an old snapshot, 7,650 buffers after 100,000. Waits for nothing but a
 -- gate's short lock: an execution whose one-shot's row another session has locked ends later (is_job_free).
--- One that cannot end stops no other (lose_each).
+-- One that cannot end stops no other (lose_each); nor do as many as p_limit: if more than half of a full
+-- batch did not end, a second batch begins at a random place after it.
 -- Lock order: executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
@@ -15,6 +16,11 @@ create or replace function kronos.expire_leases(p_limit integer, p_since timesta
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
+declare
+    v_from timestamptz := p_since;
+    v_last timestamptz;
+    v_ids  uuid[];
+    v_lost record;
 begin
     requeued := 0;
     failed   := 0;
@@ -30,16 +36,25 @@ begin
     if not found then
         return;
     end if;
-    select lost.requeued, lost.failed into requeued, failed
-      from kronos.lose_each(array(
-               select live.execution_id
-                 from kronos.execution_live as live
-                where live.claim_token is not null
-                  and live.visible_at <= kronos.now()
-                  and live.visible_at >= p_since
-                  and (not kronos.is_over_if_lost(live) or kronos.is_job_free(live))
-                order by live.visible_at
-                limit p_limit
-                  for update of live skip locked)) as lost;
+    for v_batch in 1..2 loop
+        with expired as (
+            select live.execution_id, live.visible_at
+              from kronos.execution_live as live
+             where live.claim_token is not null
+               and live.visible_at <= kronos.now()
+               and live.visible_at >= v_from
+               and (not kronos.is_over_if_lost(live) or kronos.is_job_free(live))
+             order by live.visible_at
+             limit p_limit
+               for update of live skip locked
+        )
+        select coalesce(array_agg(expired.execution_id), '{}'), max(expired.visible_at) into v_ids, v_last
+          from expired;
+        select * into v_lost from kronos.lose_each(v_ids);
+        requeued := requeued + v_lost.requeued;
+        failed   := failed + v_lost.failed;
+        exit when cardinality(v_ids) < p_limit or requeued + failed >= p_limit / 2.0;
+        v_from := v_last + random() * (kronos.now() - v_last);
+    end loop;
 end
 $$;

@@ -6,6 +6,6 @@ as $$
 declare
     v_bits constant record := kronos.parse_cron_field(p_list, p_n, false);
 begin
-    return case when v_bits.p_plain is not null then p_why || 'write ' || p_list || '.' end;
+    return case when v_bits.p_plain is not null then p_why || 'write ' || p_list || ' instead.' end;
 end
 $$;

@@ -17,7 +17,7 @@ begin
             message = format('cron text: %s characters; at most %s are allowed',
                              length(p_cron), kronos.cron_length()),
             hint = coalesce(kronos.cron_line_hint(left(v_trimmed, 1000)),
-                            'Shorten lists with ranges and steps, such as */5.');
+                            'Shorten lists with ranges and steps: */5 is one item.');
     elsif v_strange is not null then
         v_plain := translate(v_trimmed,
                              e'\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u2009\u202f\u2217\uff0a\u00d7',

@@ -14,7 +14,7 @@ begin
     return coalesce(
         case when p_item = '' then 'Remove the comma that has nothing before or after it.' end,
         case when kronos.cron_advice('', replace(p_item, '?', '*'), p_n) is not null
-             then 'Write * instead of ?.' end,
+             then 'Write * instead of ? here.' end,
         case when v_item <> lower(p_item collate "C")
              then kronos.cron_advice('Names have three letters: ', v_item, p_n) end,
         kronos.cron_advice('A number has one or two digits: ', v_digits, p_n),
@@ -33,7 +33,7 @@ begin
                        when 4 then 'Weekdays belong in the fifth field.'
                        else 'Months belong in the fourth field.' end end,
         case when v_item ~ '#'
-             then 'The second Friday of a month belongs in the fifth field, weekday, as 5#2.' end,
+             then 'The second Friday of a month belongs in the fifth field, weekday: write 5#2 there.' end,
         case when v_item ~ '[a-z]' and p_n < 4
              then format('Only months and weekdays have names: write numbers from %s to %s.',
                          v_spec.low, v_spec.high) end,
@@ -41,7 +41,7 @@ begin
              then format('Write names of three letters, %s, or numbers from %s to %s.',
                          array_to_string(v_spec.names, ' '), v_spec.low, v_spec.high) end,
         case when v_item ~ '^\*.*/.*/' or v_item ~ '^[0-9]+-[0-9]+/.*/'
-             then 'Write one step only, such as */5.' end,
+             then 'Write one step only: */5 is every fifth value.' end,
         format('Write *, a number from %s to %s, a range low-high, a step after * or a range as in */5, or '
                'a list with commas.', v_spec.low, v_spec.high)
     );

@@ -1,5 +1,5 @@
 -- cron_seconds_hint: the hint for a text whose first field is seconds other than 0. p_rest is the text
--- without that field. The caller adds the period.
+-- without that field. The caller adds what follows it.
 create or replace function kronos.cron_seconds_hint(p_seconds text, p_rest text) returns text
 language plpgsql stable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$

@@ -16,10 +16,10 @@ begin
     elsif v_step = 0 then
         return format('Write a step from 1 to %s after a range.', v_spec.high);
     elsif v_first > v_last - v_step then
-        return 'A step follows * or a range: for that one value write ' || v_parts[1] || '.';
+        return 'A step follows * or a range: for that one value write ' || v_parts[1] || ' instead.';
     end if;
     return format(
-        'A step follows * or a range: write %s-%s/%s.', v_parts[1],
+        'A step follows * or a range: write %s-%s/%s instead.', v_parts[1],
         case when v_parts[1] ~ '^[0-9]' then v_last::text else v_spec.names[v_last - v_spec.low + 1] end,
         v_step
     );

@@ -6,7 +6,7 @@ as $$
 declare
     v_spec  constant record  := kronos.cron_field(p_n);
     v_step  constant integer := p_parts[3]::integer;
-    v_once  constant text    := format('To match once per range, write its first value, %s.',
+    v_once  constant text    := format('To match once per range, write its first value, %s, instead.',
                                        coalesce(p_parts[1], v_spec.low::text));
     v_every constant text    := kronos.every_advice(v_step || (array['m', 'h', 'd', null, 'd'])[p_n]);
     v_unit  constant text    := (array['minutes', 'hours', 'days', null, 'days'])[p_n];

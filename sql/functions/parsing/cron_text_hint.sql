@@ -28,19 +28,20 @@ begin
         kronos.cron_line_hint(v_inside),
         kronos.cron_interval_hint(p_text),
         case when kronos.is_cron(v_joined)
-             then format('Remove the blanks within fields: write %s.', v_joined) end,
+             then format('Remove the blanks within fields: write %s instead.', v_joined) end,
         case when v_macro in ('@reboot', '@restart')
              then 'A schedule names times; to run once now, create an IMMEDIATE job.' end,
         case when kronos.is_cron(v_macro) and lower(p_text collate "C") = v_macro
-             then 'Macros are lower case: write ' || v_macro || '.' end,
+             then 'Macros are lower case: write ' || v_macro || ' instead.' end,
         case when kronos.is_cron(v_macro)
              then 'Remove the text after the macro; a job calls its endpoint, not a command: write '
-                  || v_macro || '.' end,
+                  || v_macro || ' instead.' end,
         case when v_macro is not null or p_text like '@%'
              then 'Write @hourly, @daily, @midnight, @weekly, @monthly, @yearly or @annually, '
                   'or five fields.' end,
         kronos.cron_line_hint(p_text),
-        'For every day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer || ' * * *.',
+        'For every day at that time write ' || v_clock[2]::integer || ' ' || v_clock[1]::integer
+            || ' * * * instead.',
         'Write five fields: minute, hour, day of month, month, weekday.'
     );
 end

@@ -26,8 +26,8 @@ begin
     );
     return coalesce(
         kronos.cron_advice('For the last one of the month ', v_parts[1] || 'L', 5),
-        case when p_item ~ '^(week|work)days?$' then 'For Monday to Friday write mon-fri.' end,
-        case when p_item ~ '^weekends?$' then 'For Saturday and Sunday write sat,sun.' end,
+        case when p_item ~ '^(week|work)days?$' then 'For Monday to Friday write mon-fri instead.' end,
+        case when p_item ~ '^weekends?$' then 'For Saturday and Sunday write sat,sun instead.' end,
         case when p_item ~ '#'
              then 'Write # between a weekday and a number from 1 to 5: 5#2 or fri#2 is the second Friday '
                   'of the month; '

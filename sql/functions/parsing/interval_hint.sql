@@ -8,7 +8,7 @@ declare
 begin
     return case
         when p_every ~ '^[0-9]{1,9}$'
-            then format('Add a unit: %s, %s, %s or %s.',
+            then format('Add a unit: write %s, %s, %s or %s instead.',
                         p_every || 's', p_every || 'm', p_every || 'h', p_every || 'd')
         when p_every ~ '^([0-9]{1,9}(y|mo|[smhdw])){1,9}$'
             then 'Write each unit once and the largest first: y, mo, w, d, h, m, s, as in 1h30m.'
@@ -17,7 +17,8 @@ begin
             then format('Units are lower case: write %sm for minutes, %smo for months.', v_months, v_months)
         when kronos.every_advice(v_plain) is not null
             then 'Write ' || v_plain
-                 || case when lower(p_every collate "C") = v_plain then ': units are lower case.' else '.' end
+                 || case when lower(p_every collate "C") = v_plain then ': units are lower case.'
+                         else ' instead.' end
         when p_every ~ '[0-9][.,][0-9]'
             then 'Write whole numbers, such as 90m or 1h30m for an hour and a half.'
         when v_plain ~ 's$'

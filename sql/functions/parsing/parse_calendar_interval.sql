@@ -55,7 +55,8 @@ begin
                              to_char(p_anchor, 'YYYY-MM-DD"T"HH24:MI:SS.US')),
             hint = case
                 when not isfinite(p_anchor) then 'Write a local time, such as 2026-12-01T09:00:00.'
-                else format('Write %s.', to_char(date_trunc('minute', p_anchor), 'YYYY-MM-DD"T"HH24:MI:SS'))
+                else format('Write %s instead.',
+                            to_char(date_trunc('minute', p_anchor), 'YYYY-MM-DD"T"HH24:MI:SS'))
             end;
     end if;
     days := nullif(v_days, 0);

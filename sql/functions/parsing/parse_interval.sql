@@ -60,7 +60,7 @@ begin
             hint = case
                 when not isfinite(p_anchor) or p_anchor is null
                     then 'Write an instant, such as 2026-12-01T00:00:00Z.'
-                else format('Write %s.',
+                else format('Write %s instead.',
                             to_char(date_trunc(case when v_seconds < 60 then 'second' else 'minute' end,
                                                p_anchor at time zone 'UTC'), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
             end;

@@ -28,7 +28,8 @@ begin
             raise sqlstate 'KR005' using
                 column = 'anchor',
                 message = 'months and years are counted on a wall clock, from a local time',
-                hint = format('Write the anchor without an offset, %s, which is that instant in %s.',
+                hint = format('Write the anchor without an offset, %s, which is that instant in %s, its '
+                              'zone.',
                               to_char(p_anchor at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS'), v_zone);
         end if;
         v_schedule.anchor_local := coalesce(p_anchor_local,

@@ -30,9 +30,10 @@ begin
         raise sqlstate 'KR004' using
             message = format('"%s" would be read as an abbreviation, without daylight saving time',
                              p_timezone),
-            hint = 'Name a city, such as '
+            hint = 'Name a city: '
                 || coalesce('{"EET": "Europe/Athens", "MET": "Europe/Brussels", "CET": "Europe/Brussels", '
-                            '"WET": "Europe/Lisbon"}'::jsonb ->> p_timezone, 'Europe/Berlin') || '.';
+                            '"WET": "Europe/Lisbon"}'::jsonb ->> p_timezone, 'Europe/Berlin')
+                || ', for instance.';
     elsif v_zone.name is null then
         raise sqlstate 'KR004' using
             message = format('there is no time zone "%s"', left(p_timezone, 100)),

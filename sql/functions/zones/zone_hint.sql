@@ -19,7 +19,7 @@ begin
      order by lower(zone.name) <> v_meant, zone.name
      limit 1;
     return case
-        when v_name is not null then 'Write ' || v_name || '.'
+        when v_name is not null then 'Write ' || v_name || ' instead.'
         when exists (select from pg_timezone_abbrevs as abbreviation
                       where lower(abbreviation.abbrev) = v_meant)
             then 'An abbreviation stands for no one zone: use an IANA name, such as Europe/Berlin.'
