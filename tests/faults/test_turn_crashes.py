@@ -189,7 +189,8 @@ async def test_the_api_and_then_a_worker_are_killed_in_the_middle_and_another_wo
 
             def suspend() -> None:
                 with suppress(httpx.TransportError):
-                    httpx.patch(f"{api.url}/v1/workspaces/{slug}", json={"status": "SUSPENDED"}, headers=headers)
+                    url = f"{api.url}/v1/workspaces/{slug}"
+                    httpx.patch(url, json={"status": "SUSPENDED"}, headers=headers, timeout=60)
 
             asking = threading.Thread(target=suspend)
             asking.start()
