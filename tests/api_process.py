@@ -83,6 +83,6 @@ def serving(database_url: str, **variables: str) -> Iterator[Process]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", verify=PLAIN).status_code == 200
+        return httpx.get(f"{url}/healthz", verify=PLAIN, timeout=5).status_code == 200
     except httpx.TransportError:
         return False

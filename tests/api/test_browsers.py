@@ -31,7 +31,7 @@ async def asking(
     served.load()
     whole: ASGIApp = served.loaded_app
     transport = httpx.ASGITransport(whole if wrapped is None else wrapped(whole), client=client)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as asked:
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=60) as asked:
         yield asked
 
 

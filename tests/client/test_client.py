@@ -49,7 +49,7 @@ def test_a_list_is_fetched_as_it_is_needed(shared_api: Api, workspace: str) -> N
         asked.append(request.url.query.decode())
 
     with (
-        httpx.Client(event_hooks={"request": [note]}) as http,
+        httpx.Client(event_hooks={"request": [note]}, timeout=60) as http,
         Kronos(str(shared_api.client.base_url), shared_api.key, http=http) as kronos,
     ):
         acme = kronos.workspace(workspace)
@@ -194,7 +194,7 @@ def test_a_closed_client_says_so() -> None:
 
 
 def test_another_clients_connections_are_left_open(shared_api: Api) -> None:
-    with httpx.Client() as http:
+    with httpx.Client(timeout=60) as http:
         with Kronos(str(shared_api.client.base_url), shared_api.key, http=http) as kronos:
             assert kronos.with_options(deadline=5).system.health().status == "ok"
         assert not http.is_closed
