@@ -206,7 +206,7 @@ def test_who_has_signed_in_hears_what_changes_until_it_signs_out(served: Api, sc
     browser.sign_in("bob")
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     with (
-        httpx.Client(base_url=served.client.base_url, headers={"Cookie": cookie}, timeout=90) as client,
+        httpx.Client(base_url=served.client.base_url, headers={"Cookie": cookie}, timeout=300) as client,
         listening(client, workspace, types="execution") as heard,
     ):
         asked = {"endpoint": "sink", "trigger": "IMMEDIATE"}

@@ -4,6 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from threading import Event
 
 import httpx
 import pytest
@@ -84,12 +85,29 @@ def test_nothing_is_waited_for_that_is_not_there(client: Both, place: str) -> No
         client.ask(f"{place}/wait_for", uuid.uuid4())
 
 
-def test_events_are_told_as_they_happen_and_end_in_time(client: Both, acme: WorkspaceClient, place: str) -> None:
+def test_events_are_told_as_they_happen_and_end_in_time(
+    kind: str, instance: Instance, acme: WorkspaceClient, place: str
+) -> None:
+    """The job is made once the stream is open: of earlier changes nothing is told."""
     nine = JobCreate(endpoint="sink", trigger="CRON", cron="0 9 * * *", name="nine")
-    threading.Timer(0.3, lambda: acme.jobs.create(**nine)).start()
-    told = client.every(f"{place}/events", types=["job"], seconds=3)
+    with client_of(kind, instance.url, instance.api.key, http=heard_opening(kind, is_open := Event())) as client:
+        making = threading.Thread(target=lambda: is_open.wait(60) and acme.jobs.create(**nine))
+        making.start()
+        told = client.every(f"{place}/events", types=["job"], seconds=10)
+        making.join(60)
     (event,) = [each for each in told if isinstance(each.data, JobEvent)]
     assert (event.data.name, event.data.changes, event.id is not None) == ("nine", ["created"], True)
+
+
+def heard_opening(kind: str, is_open: Event) -> httpx.Client | httpx.AsyncClient:
+    """An HTTP client that sets `is_open` when an answer begins."""
+
+    async def hear(_: httpx.Response) -> None:
+        is_open.set()
+
+    if kind == "threads":
+        return httpx.Client(event_hooks={"response": [lambda _: is_open.set()]}, timeout=60)
+    return httpx.AsyncClient(event_hooks={"response": [hear]}, timeout=60)
 
 
 def frame(number: int, status: str = "RUNNING") -> bytes:
