@@ -59,7 +59,7 @@ class Process:
 
 @contextmanager
 def serving(database_url: str, **variables: str) -> Iterator[Process]:
-    """Run `serve.run` in a separate process, on a free port. Requests may take 240 s, because a busy machine is slow."""
+    """Run `serve.run` in a separate process, on a free port. A request may take 240 s: a busy machine is slow."""
     ours = {"KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0"}
     environment = {"KRONOS_REQUEST_SECONDS": "240"} | os.environ | ours | variables
     reading, writing = os.pipe()

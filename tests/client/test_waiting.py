@@ -4,7 +4,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from threading import Event
 
 import httpx
 import pytest
@@ -90,7 +89,9 @@ def test_events_are_told_as_they_happen_and_end_in_time(
 ) -> None:
     """The job is made once the stream is open: of earlier changes nothing is told."""
     nine = JobCreate(endpoint="sink", trigger="CRON", cron="0 9 * * *", name="nine")
-    with client_of(kind, instance.url, instance.api.key, http=heard_opening(kind, is_open := Event())) as client:
+    with client_of(
+        kind, instance.url, instance.api.key, http=heard_opening(kind, is_open := threading.Event())
+    ) as client:
         making = threading.Thread(target=lambda: is_open.wait(60) and acme.jobs.create(**nine))
         making.start()
         told = client.every(f"{place}/events", types=["job"], seconds=10)
@@ -99,7 +100,7 @@ def test_events_are_told_as_they_happen_and_end_in_time(
     assert (event.data.name, event.data.changes, event.id is not None) == ("nine", ["created"], True)
 
 
-def heard_opening(kind: str, is_open: Event) -> httpx.Client | httpx.AsyncClient:
+def heard_opening(kind: str, is_open: threading.Event) -> httpx.Client | httpx.AsyncClient:
     """An HTTP client that sets `is_open` when an answer begins."""
 
     async def hear(_: httpx.Response) -> None:
