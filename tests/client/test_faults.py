@@ -231,7 +231,7 @@ def test_silence_ends_a_try_and_not_the_call(meet: Meet) -> None:
     over = threading.Event()
 
     def silent(asked: Asked) -> Iterator[bytes]:
-        over.wait(30)
+        over.wait(300)
         yield b""
 
     server, client = meet(silent, OK, timeout=0.3)

@@ -217,7 +217,7 @@ def test_silence_is_a_connection_that_is_dead(kind: str, monkeypatch: pytest.Mon
 
     def silent(asked: Asked) -> Iterator[bytes]:
         yield from stream(frame(1))(asked)  # type: ignore[misc] # it is no bytes
-        over.wait(30)
+        over.wait(300)
 
     asked, error = heard(kind, silent, stream(b": forbidden\n\n"))
     over.set()
@@ -253,7 +253,7 @@ def test_leaving_the_loop_ends_the_connection() -> None:
         events = kronos.workspace("acme").events()
         next(events)
         events.close()
-        assert is_gone.wait(30), "the connection was left open"
+        assert is_gone.wait(300), "the connection was left open"
 
 
 def test_waiting_looks_where_nothing_is_told(kind: str, instance: Instance, acme: WorkspaceClient, place: str) -> None:
@@ -269,7 +269,7 @@ def test_waiting_looks_where_nothing_is_told(kind: str, instance: Instance, acme
         )
         return answer(told.status_code, told.content)(asked)
 
-    with receiving(lambda _: 200 if is_refused.wait(20) else 500) as (url, _):
+    with receiving(lambda _: 200 if is_refused.wait(300) else 500) as (url, _):
         acme.endpoints.create(name="hook", type="HTTP", spec={"url": url}, retry_policy=ONCE)
         with stub(relayed) as server, client_of(kind, server.url, instance.api.key) as client:
             assert client.ask(f"{place}/wait_for", run(acme, "hook"), seconds=60).status == "SUCCESS"

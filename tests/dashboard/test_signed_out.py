@@ -29,7 +29,7 @@ def test_what_was_typed_is_sent_after_the_next_sign_in(
 ) -> None:
     key = add_key(shared_superuser, workspace, "admin")
     context = browser.new_context()
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(240_000)
     try:
         form, other = context.new_page(), context.new_page()
         form.goto(f"{origin}/w/{workspace}/jobs/~new")

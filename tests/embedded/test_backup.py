@@ -173,7 +173,7 @@ def a_worker_looks(copy: Instance) -> None:
         eventually(lambda: copy.sql(looks, begins), "the worker does not look for work", seconds=60)
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(300)
 
 
 def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: Receiver, tmp_path: Path) -> None:
