@@ -20,17 +20,17 @@ def looks(seconds: float, *, is_patient: bool = True) -> Iterator[float]:
     A check is a query or a walk over /proc. Checking every 10 ms, a wait of a minute ran 6,000 of them and used half a
     core.
     """
-    begun, starved = time.monotonic(), _starved()
+    begun, before = time.monotonic(), starved()
     most = max(seconds, LONGEST) if is_patient else seconds
     while (waited := time.monotonic() - begun) < most:
-        if waited >= seconds and waited - (_starved() - starved) >= seconds:
+        if waited >= seconds and waited - (starved() - before) >= seconds:
             return
         yield min(max(waited / 20, 0.01), 0.25)
 
 
-def _starved() -> float:
-    """The seconds so far in which a process waited for a core. A kernel that does not count them may have been busy at
-    any time.
+def starved() -> float:
+    """The seconds so far in which a process waited for a core. A test that limits how long something takes subtracts
+    those that have passed meanwhile. A kernel that does not count them may have been busy at any time.
     """
     try:
         found = re.search(r"^some .*total=(\d+)", _PRESSURE.read_text(), re.MULTILINE)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import looking
-from looking import LONGEST, looks
+from looking import LONGEST, looks, starved
 from stopped_clock import StoppedClock
 
 
@@ -62,4 +62,4 @@ def test_a_longer_limit_stays(clock: StoppedClock, pressure: Path) -> None:
 
 
 def test_the_kernels_own_count_is_read() -> None:
-    assert 0 <= looking._starved() <= looking._starved()
+    assert 0 <= starved() <= starved()
