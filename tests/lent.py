@@ -182,7 +182,7 @@ def _begin_anew(connection: psycopg.Connection) -> None:
 
 def _is_alone(connection: psycopg.Connection, lent: int) -> bool:
     """Wait until sessions that are about to end have ended. Return whether none is left but this one and `lent`."""
-    for pause in looks(_LEAVES_WITHIN):
+    for pause in looks(_LEAVES_WITHIN, is_patient=False):
         ((is_alone,),) = connection.execute(_ALONE, [lent]).fetchall()
         if is_alone:
             return True

@@ -136,7 +136,7 @@ class Terminal:
         raise AssertionError(f"the shell ended, or was killed, in {command!r}: {''.join(lines)}")
 
     def close(self) -> None:
-        self._shell.communicate("exit\n", timeout=30)
+        self._shell.communicate("exit\n", timeout=300)
 
 
 def said_until(text: str, command: str, *, folder: Path, environment: Mapping[str, str]) -> list[str]:

@@ -110,7 +110,7 @@ class Browser:
 
     def come_back(self, who: str, **changed: str) -> httpx.Response:
         """Enter a name at the provider, and return with its answer."""
-        told = httpx.post(self.url, data={"sub": who}, verify=PLAIN)
+        told = httpx.post(self.url, data={"sub": who}, verify=PLAIN, timeout=60)
         assert told.status_code == 302, told.text
         back = urlsplit(told.headers["location"])
         assert f"{back.scheme}://{back.netloc}{back.path}" == REDIRECT

@@ -11,6 +11,7 @@ from api.test_apply import DAILY, ENDPOINT, JOB, apply, counts, faults, of, stat
 from api_answers import problem_of
 from api_process import wait_for
 from conftest import Api
+from looking import starved
 from sql_factory import Connection, value
 
 
@@ -154,9 +155,9 @@ def test_prune_waits_once_for_all_that_others_hold_and_says_what_it_is(
     with psycopg.connect(shared_api.database_url) as holder:
         holder.execute("select from kronos.endpoints where name like 'held-%%' for update")
         holder.execute("select from kronos.endpoint_gate for update")
-        began = time.monotonic()
+        began, before_it = time.monotonic(), starved()
         refused = problem_of(api.post(f"/v1/workspaces/{workspace}/apply", json={"prune": True}))
-        took = time.monotonic() - began
+        took = time.monotonic() - began - (starved() - before_it)
     assert (refused["status"], refused["code"]) == (503, "database_unavailable")
     assert "endpoint 'held-00'" in refused["detail"]
     assert "and 2 more; nothing was applied" in refused["detail"]

@@ -107,7 +107,9 @@ def test_what_is_served_by_a_binding_is_served_by_fastapi_alike(
         jobs, json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2999-01-01T00:00:00Z"}
     ).json()
     served = app.create(
-        config.load(database_url=shared_api.database_url, database_pool_size=2, request_seconds=60, log_level="WARNING")
+        config.load(
+            database_url=shared_api.database_url, database_pool_size=2, request_seconds=240, log_level="WARNING"
+        )
     )
     ways: list[str] = []
 
@@ -156,7 +158,9 @@ def test_no_request_is_left_for_the_collector(shared_api: Api, workspace: str) -
     collected. This used to happen to each rejected body.
     """
     served = app.create(
-        config.load(database_url=shared_api.database_url, database_pool_size=2, request_seconds=60, log_level="WARNING")
+        config.load(
+            database_url=shared_api.database_url, database_pool_size=2, request_seconds=240, log_level="WARNING"
+        )
     )
     given = {"workspace": workspace, "job": "nobody", "execution": _EXECUTIONS[2], "key": shared_api.key}
     left: list[str] = []

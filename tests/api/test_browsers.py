@@ -26,12 +26,12 @@ async def asking(
     """The application as it is served, without a database, because no request here needs one. On a busy machine the
     request for its document, a second of CPU, may take long.
     """
-    read = config.load(**{"database_url": "postgresql://", "request_seconds": 60, **settings})
+    read = config.load(**{"database_url": "postgresql://", "request_seconds": 240, **settings})
     served = serve.configuration(app.create(read), read)
     served.load()
     whole: ASGIApp = served.loaded_app
     transport = httpx.ASGITransport(whole if wrapped is None else wrapped(whole), client=client)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as asked:
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=60) as asked:
         yield asked
 
 

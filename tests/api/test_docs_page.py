@@ -79,8 +79,8 @@ async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: 
         return finished(made)
 
     monkeypatch.setattr(document, "finished", noted)
-    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=60)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=240)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=60) as client:
         answers = await asyncio.gather(*(client.get("/openapi.json") for _ in range(3)))
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert len({answer.content for answer in answers}) == 1
@@ -101,8 +101,8 @@ async def test_a_request_that_is_given_up_leaves_the_document_to_the_next(monkey
         return finished(document)
 
     monkeypatch.setattr(document, "finished", slow)
-    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=60)))
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    transport = httpx.ASGITransport(app.create(config.load(database_url="postgresql://", request_seconds=240)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x", timeout=60) as client:
         first = asyncio.create_task(client.get("/openapi.json"))
         assert await asyncio.to_thread(begun.wait, 60)
         first.cancel()

@@ -144,7 +144,7 @@ def place(own_api: Api, superuser: Connection, work: Work) -> Iterator[Place]:
     with httpx.Client(
         base_url=own_api.client.base_url,
         headers={"Authorization": f"Bearer {add_key(superuser, ours, 'admin')}"},
-        timeout=90,
+        timeout=300,
     ) as client:
         client.get(f"/v1/workspaces/{ours}").raise_for_status()
         yield Place(theirs, ours, client, superuser, work)

@@ -6,6 +6,8 @@ import httpx
 import psycopg
 import pytest
 
+from conftest import minute_with_time_left
+
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 3 * * *"}
 
@@ -63,9 +65,8 @@ def test_a_tick_and_a_run_that_may_not_overlap_have_the_jobs(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:
     job = made(api, f"{workspace}/jobs", **CRON, overlap="QUEUE", priority=6)
-    shared_superuser.execute(
-        "update tests.jobs set next_tick_at = date_trunc('minute', now()) where job_id = %s", [job["job_id"]]
-    )
+    tick = minute_with_time_left(shared_superuser)
+    shared_superuser.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, job["job_id"]])
     shared_superuser.execute("select kronos.fire(%s)", [job["job_id"]])
     made(api, f"{workspace}/jobs/{job['job_id']}/trigger", priority=8)
     assert waiting(shared_superuser, job["job_id"]) == [6, 8]

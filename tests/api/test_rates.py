@@ -186,7 +186,7 @@ def test_each_answer_to_a_key_says_where_it_stands(api: httpx.Client, shared_sup
 def test_who_guesses_is_slowed_and_hears_how_long(api: httpx.Client, shared_superuser: Connection) -> None:
     """The guesses come from an address that only this test uses, so that they do not slow other clients."""
     with httpx.Client(
-        base_url=api.base_url, transport=httpx.HTTPTransport(local_address="127.0.77.1"), timeout=90
+        base_url=api.base_url, transport=httpx.HTTPTransport(local_address="127.0.77.1"), timeout=300
     ) as stranger:
         known = {"Authorization": f"Bearer {make_key(shared_superuser, None)}"}
         assert stranger.get("/v1/workspaces", headers=known).status_code == 200

@@ -119,6 +119,7 @@ def test_the_hint_of_the_api_is_shown_for_a_name_that_is_none(kronos: Kronos, sh
     answer = httpx.get(
         f"{shared_api.client.base_url}/v1/workspaces/{workspace}/jobs/nobody",
         headers={"Authorization": f"Bearer {shared_api.key}"},
+        timeout=60,
     )
     assert answer.json()["detail"] in kronos("job", "get", "nobody").stderr
 

@@ -203,7 +203,9 @@ def test_a_rotated_key_is_refused_by_the_api(own_api: Api, tmp_path: Path) -> No
         .invoke(main, ["key", "create", "--instance"], env={"KRONOS_DATABASE_URL": own_api.database_url})
         .stdout.strip()
     )
-    with httpx.Client(base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}) as client:
+    with httpx.Client(
+        base_url=own_api.client.base_url, headers={"Authorization": f"Bearer {created}"}, timeout=60
+    ) as client:
         CliRunner().invoke(
             main, ["key", "revoke", "--yes", "--instance", created], env={"KRONOS_DATABASE_URL": own_api.database_url}
         )

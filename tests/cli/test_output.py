@@ -54,6 +54,7 @@ def test_json_is_the_document_of_the_api(
     answer = httpx.get(
         f"{shared_api.client.base_url}/v1/workspaces/{workspace}/{path}",
         headers={"Authorization": f"Bearer {shared_api.key}"},
+        timeout=60,
     ).json()
     wanted = answer.get("data", answer.get("next_runs", answer)) if typed[1] in ("ls", "next-runs") else answer
     assert json.loads(kronos(*typed, "--json").stdout) == wanted

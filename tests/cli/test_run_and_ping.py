@@ -119,7 +119,7 @@ def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code
     made = run("sh", "-c", script, url=heard.url)
     await_condition(ready.exists, "the command to run")
     made.send_signal(number)
-    made.communicate(timeout=30)
+    made.communicate(timeout=300)
     assert made.returncode == code
     assert heard.said == ["start", f"{code}"]
 

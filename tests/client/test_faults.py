@@ -231,7 +231,7 @@ def test_silence_ends_a_try_and_not_the_call(meet: Meet) -> None:
     over = threading.Event()
 
     def silent(asked: Asked) -> Iterator[bytes]:
-        over.wait(30)
+        over.wait(300)
         yield b""
 
     server, client = meet(silent, OK, timeout=0.3)
@@ -304,7 +304,11 @@ def test_an_answer_of_another_form_says_which_field(meet: Meet) -> None:
 def test_a_redirection_is_followed_by_no_client_of_yours(kind: str) -> None:
     """The redirect would receive the key."""
     with stub(OK) as elsewhere, stub(answer(307, b"", Location=f"{elsewhere.url}/v1/workspaces/acme")) as server:
-        made = httpx.Client(follow_redirects=True) if kind == "threads" else httpx.AsyncClient(follow_redirects=True)
+        made = (
+            httpx.Client(follow_redirects=True, timeout=60)
+            if kind == "threads"
+            else httpx.AsyncClient(follow_redirects=True, timeout=60)
+        )
         with client_of(kind, server.url, KEY, http=made) as client:
             error = failing(client, *READ)
     assert "redirects are not followed" in str(error)

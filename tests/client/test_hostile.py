@@ -99,7 +99,7 @@ def test_a_process_that_was_forked_has_connections_of_its_own() -> None:
 
 
 def test_an_httpx_client_of_yours_is_not_taken_over_a_fork() -> None:
-    with stub(kept) as server, httpx.Client() as http, Kronos(server.url, KEY, http=http) as client:
+    with stub(kept) as server, httpx.Client(timeout=60) as http, Kronos(server.url, KEY, http=http) as client:
         assert in_child(lambda: client.workspaces.get("child").slug) == "child"  # not used by any call yet
         client.workspaces.get("before")
         assert "create both clients in each process" in in_child(lambda: client.workspaces.get("child").slug)

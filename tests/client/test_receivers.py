@@ -107,6 +107,6 @@ def test_it_takes_what_is_delivered_and_nothing_else(
         acme.wait_for(execution, seconds=60)
         assert module.done == {str(execution.execution_id)}
         assert shared.scheme == "v1"
-        forged = httpx.post(f"{url}/hook", json={"id": 7}, headers={"webhook-id": "x"})
+        forged = httpx.post(f"{url}/hook", json={"id": 7}, headers={"webhook-id": "x"}, timeout=60)
         assert (forged.status_code, "missing_header" in forged.text) == (400, True)
         assert len(module.done) == 1

@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
     found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if found is None:
         pytest.skip("chromium is not installed: bin/install installs chromium-headless-shell with apt-get")
-    expect.set_options(timeout=60_000)  # a busy machine answers late, not never
+    expect.set_options(timeout=240_000)  # a busy machine answers late, not never
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         try:
@@ -94,7 +94,7 @@ def watched(
         reduced_motion="reduce",
         timezone_id="Asia/Tokyo",
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(240_000)
     try:
         yield Watched(page=context.new_page(), origin=origin)
     finally:

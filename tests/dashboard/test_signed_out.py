@@ -29,7 +29,7 @@ def test_what_was_typed_is_sent_after_the_next_sign_in(
 ) -> None:
     key = add_key(shared_superuser, workspace, "admin")
     context = browser.new_context()
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(240_000)
     try:
         form, other = context.new_page(), context.new_page()
         form.goto(f"{origin}/w/{workspace}/jobs/~new")
@@ -58,7 +58,9 @@ def test_what_was_typed_is_sent_after_the_next_sign_in(
 
 
 def test_nobodys_form_does_nothing_and_says_who_is_asked(origin: str, workspace: str) -> None:
-    answered = httpx.post(f"{origin}/w/{workspace}/jobs/~new", data={"/name": "x"}, headers={"Origin": origin})
+    answered = httpx.post(
+        f"{origin}/w/{workspace}/jobs/~new", data={"/name": "x"}, headers={"Origin": origin}, timeout=60
+    )
     assert answered.status_code == 401
     assert "www-authenticate" not in answered.headers, "otherwise the browser asks for a password"
     assert 'target="_blank"' in answered.text

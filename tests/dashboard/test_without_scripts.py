@@ -19,7 +19,7 @@ def test_one_signs_in_and_reads_without_scripts(
     ended(shared_superuser, workspace, "books", status="FAILED")
     key = add_key(shared_superuser, workspace, "viewer", sees_payloads=True)
     context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(240_000)
     try:
         page = context.new_page()
         page.goto(f"{origin}/w/{workspace}")

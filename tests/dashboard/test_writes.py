@@ -166,10 +166,10 @@ def test_a_write_is_its_roles_and_comes_from_our_own_pages(
 ) -> None:
     keys = {each: add_key(shared_superuser, own.workspace, each) for each in ("viewer", "operator", "admin")}
     foreign = add_key(shared_superuser, own.workspace, "admin")
-    signed = httpx.post(f"{origin}/sign-in", data={"key": keys["admin"]}, headers={"Origin": origin})
+    signed = httpx.post(f"{origin}/sign-in", data={"key": keys["admin"]}, headers={"Origin": origin}, timeout=60)
     cookie = {"Cookie": signed.headers["set-cookie"].partition(";")[0]}
     wrong: list[tuple[str, object, int]] = []
-    with httpx.Client(base_url=origin) as browser:
+    with httpx.Client(base_url=origin, timeout=60) as browser:
         for route in WRITES:
             path = path_of(route, own)
             for sent_from in ({}, {"Origin": "null"}, {"Origin": origin, "Sec-Fetch-Site": "cross-site"}):

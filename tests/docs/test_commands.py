@@ -54,7 +54,7 @@ def stage(instance: Instance, tmp_path: Path, request: pytest.FixtureRequest) ->
     key = (instance.up.home / "admin.key").read_text().strip()  # docs/keys.md replaces it
     slug = f"acme-{Path(request.node.callspec.id).stem.lower()}"
     with (
-        httpx.Client(base_url=instance.up.url, headers={"Authorization": f"Bearer {key}"}, timeout=90) as client,
+        httpx.Client(base_url=instance.up.url, headers={"Authorization": f"Bearer {key}"}, timeout=300) as client,
         psycopg.connect(str(instance.up.told["database_url"]), autocommit=True) as superuser,
         ExitStack() as ending,
     ):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from conftest import await_condition
-from faults.own_server import connected, own_server
+from faults.own_server import await_unrung, connected, own_server
 from killing import signalled
 from kronos.embedded.cluster import Cluster
 from sql_factory import Connection
@@ -19,7 +19,7 @@ def unrung_server() -> Iterator[Cluster]:
     """A server that may crash. Its internal jobs have no entries: only the test rings."""
     with own_server() as made:
         with connected(made) as superuser:
-            superuser.execute("delete from cron.job where jobname like 'kronos:%'")
+            await_unrung(superuser, "delete from cron.job where jobname like 'kronos:%'")
         yield made
 
 

@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from api_answers import problem_of
 from faults.injected import SQLSTATES, Fault, armed
-from faults.scene import Rows, Scene, broken_chains, entries, reaper, snapshot, wanted_entries
+from faults.scene import DAILY, Rows, Scene, broken_chains, entries, reaper, snapshot, wanted_entries
 from faults.world import ANSWERS, MEETS, World
 
-CRONS = ("* * * * *", "*/5 * * * *", "0 0 * * *", "15 3 1 * *")
+CRONS = ("* * * * *", DAILY.replace("0", "*/5", 1), DAILY, DAILY.replace("* * *", "1 * *"))
 BAD_CRONS = ("61 * * * *", "* * * *", "", "@nonsense", "0 0 30 2 *")
 NAMES = ("a", "b")
 LIVE = "status in ('ACTIVE', 'PAUSED')"
@@ -224,7 +224,9 @@ class Jobs(RuleBasedStateMachine):
 
     def make_due(self, job: str) -> None:
         self.world.superuser.execute(
-            f"update tests.jobs set next_tick_at = date_trunc('day', now()) where job_id = %s and {LIVE}", [job]
+            f"update tests.jobs set next_tick_at = date_trunc('hour', now()) - interval '1 hour'"
+            f" where job_id = %s and {LIVE}",
+            [job],
         )
 
     @rule(job=places, fault=faults)

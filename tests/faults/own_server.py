@@ -58,6 +58,23 @@ def await_mid_minute(connection: Connection) -> datetime:
     return minute
 
 
+def await_unrung(connection: Connection, silencing: str) -> None:
+    """Run `silencing`, which changes entries so that pg_cron rings none of Kronos's, until it finds nothing to change
+    and nothing rings.
+
+    A ring that was under way as the entries were changed may change them back: the reaper's repairs them. In its first
+    seconds, pg_cron may still begin rings of a minute whose entries it read before.
+    """
+    silent = f"""
+        with changed as ({silencing} returning jobid)
+        select not exists (select from changed)
+               and extract(second from clock_timestamp()) between 3 and 57
+               and not exists (select from pg_stat_activity where usename = 'kronos_cron')
+               and not exists (select from cron.job_run_details where status not in ('succeeded', 'failed'))
+    """
+    await_condition(lambda: value(connection, silent), "pg_cron to ring no longer")
+
+
 def faulty_ledgers(connection: Connection, job_ids: Sequence[str] | None = None) -> list[Record]:
     """Those of these CRON jobs, or of all, with a tick for which there is no row, or more than one; malformed jobs are
     left out."""

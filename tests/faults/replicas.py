@@ -98,7 +98,7 @@ class Node:
         assert self._process is not None
         assert self._process.poll() is None, (self._place / "log").read_text()[-4000:]
         try:
-            psycopg.connect(self.url, connect_timeout=2).close()
+            psycopg.connect(self.url, connect_timeout=20).close()
         except psycopg.OperationalError:
             return False
         return True
@@ -143,8 +143,7 @@ class Node:
 @contextmanager
 def pair() -> Iterator[tuple[Node, Node]]:
     """A running primary with a migrated database, and a node for its replica."""
-    memory = Path("/dev/shm")
-    home = Path(tempfile.mkdtemp(prefix="kronos-pair-", dir=memory if memory.is_dir() else None))
+    home = servers.in_memory() or Path(tempfile.mkdtemp(prefix="kronos-pair-"))
     home.chmod(0o755)
     port = held_port()
     used = servers.used_home()

@@ -11,7 +11,7 @@ import pytest
 
 from conftest import Api
 from factory import end_leases
-from faults.scene import Scene, await_waiting, endpoint_of
+from faults.scene import DAILY, Scene, await_waiting, endpoint_of
 from worker.protocol import as_worker, claim, expire, finalize, release
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
@@ -68,7 +68,7 @@ def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection
     if request.param == "one-shot":
         job = str(scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()["job_id"])
     else:
-        job = scene.created("* * * * *" if request.param == "backfill" else "0 3 * * *")
+        job = scene.created("* * * * *" if request.param == "backfill" else DAILY)
     cancel = lambda: scene.delete(job).status_code  # noqa: E731
     if request.param == "backfill":
         window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:01:00Z"}

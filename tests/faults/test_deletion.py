@@ -12,7 +12,7 @@ import pytest
 
 from conftest import Api
 from factory import EndpointRow
-from faults.scene import PATIENCE, Scene, assert_agreement, at_entry, await_waiting
+from faults.scene import DAILY, PATIENCE, Scene, assert_agreement, at_entry, await_waiting
 from worker.protocol import as_worker, claim, finalize
 
 pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
@@ -138,7 +138,7 @@ def end_all(scene: Scene, url: str, status: str) -> None:
 NO_ENDPOINT = ((404, "endpoint_not_found"),)
 GONE = ((404, "endpoint_not_found"), (404, "workspace_not_found"))
 MAKERS = {
-    "cron": Act(do=create(trigger="CRON", cron="0 3 * * *"), lost=GONE, registers=True),
+    "cron": Act(do=create(trigger="CRON", cron=DAILY), lost=GONE, registers=True),
     "immediate": Act(do=create(trigger="IMMEDIATE"), lost=GONE),
     "delayed": Act(do=create(trigger="DELAYED", run_at="2098-01-01T00:00:00Z"), lost=GONE),
     "retry": Act(

@@ -153,11 +153,13 @@ def test_all_connections_of_the_pool_are_in_use(ground: Ground) -> None:
     with psycopg.connect(ground.cluster.superuser_url) as holding, ExitStack() as stack:
         holding.execute("lock table kronos.workspaces in access exclusive mode")
         callers = [
-            stack.enter_context(httpx.Client(base_url=ground.client.base_url, headers=ground.client.headers))
+            stack.enter_context(
+                httpx.Client(base_url=ground.client.base_url, headers=ground.client.headers, timeout=60)
+            )
             for _ in range(3)
         ]
         with ThreadPoolExecutor(3) as asked:
-            waiting = [asked.submit(each.get, "/v1/workspaces", timeout=60) for each in callers]
+            waiting = [asked.submit(each.get, "/v1/workspaces") for each in callers]
             await_condition(lambda: ground.says("all 3 (KRONOS_DATABASE_POOL_SIZE) are in use"), "the cause")
             holding.rollback()
             assert {each.result().status_code for each in waiting} <= {200, 503}

@@ -231,7 +231,7 @@ def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
 def test_a_delete_by_name_meets_the_version_that_is_live_then(
     by_name: bool, scene: Scene, su: psycopg.Connection, module_api: Api
 ) -> None:
-    job = scene.created("0 0 * * *", name="nightly")
+    job = scene.created(name="nightly")
     held = Held(scene=scene, superuser=su, url=module_api.database_url, job="nightly" if by_name else job)
 
     with psycopg.connect(held.url, autocommit=True) as holder, ThreadPoolExecutor(2) as threads:

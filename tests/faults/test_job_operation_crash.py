@@ -45,7 +45,7 @@ async def test_each_job_is_run_once_whoever_is_killed_in_the_middle_of_a_step(
         gate.execute("select pg_advisory_lock(1)")
         with serving(database_url, KRONOS_ADMIN_KEY_FILE=str(tmp_path / "admin.key")) as api:
             asked = {"action": "trigger", "filter": {}, "at_most": _JOBS}
-            async with httpx.AsyncClient(base_url=api.url, headers=headers) as client:
+            async with httpx.AsyncClient(base_url=api.url, headers=headers, timeout=60) as client:
                 begun = await client.post(f"/v1/workspaces/{slug}/operations", json=asked)
             assert begun.status_code == 202, begun.text
             first = starting(database_url, tmp_path / "first.log", poll_seconds=0.2)

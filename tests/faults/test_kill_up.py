@@ -7,6 +7,8 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,12 +41,27 @@ class Receiver:
         self.under_way = 0
         self._lock = threading.Lock()
         self._never = threading.Event()
+        self._is_held: Callable[[], bool] = lambda: False
+        self._is_let_go = threading.Event()
+
+    @contextmanager
+    def holding(self, once: Callable[[], bool]) -> Iterator[None]:
+        """From the moment of `once()`, answer nothing: deliveries stay under way, however fast the others ended."""
+        self._is_let_go.clear()
+        self._is_held = once
+        try:
+            yield
+        finally:
+            self._is_held = lambda: False
+            self._is_let_go.set()
 
     def accept(self, number: int, key: str) -> None:
         with self._lock:
             self.keys[number].append(key)
             self.under_way += 1
         self._never.wait(self.ANSWERS_AFTER_SECONDS)
+        if self._is_held():
+            self._is_let_go.wait()
         with self._lock:
             self.under_way -= 1
 
@@ -194,14 +211,12 @@ def test_no_job_is_lost_whatever_is_killed(
             for nth, victim in enumerate(victims, start=1):
                 # Spread over the whole of the work, half of which is to accept jobs and half to deliver them.
                 goal = 2 * JOBS * nth // (KILLS + 1)
-                await_condition(
-                    lambda: len(accepted) + len(log.keys) >= goal,  # noqa: B023
-                    f"{goal} of {2 * JOBS}: {running.said()}",
-                    seconds=60,
-                )
-                if victim == "worker":
-                    await_condition(lambda: log.under_way >= 5, f"deliveries under way: {running.said()}", seconds=60)
-                kill_one(running, victim, chance)
+                is_reached = partial(lambda goal: len(accepted) + len(log.keys) >= goal, goal)
+                with log.holding(is_reached) if victim == "worker" else nullcontext():
+                    await_condition(is_reached, f"{goal} of {2 * JOBS}: {running.said()}", seconds=60)
+                    if victim == "worker":
+                        await_condition(lambda: log.under_way >= 5, f"deliveries under way: {running.said()}")
+                    kill_one(running, victim, chance)
             for each in posts:
                 each.result(90)
 

@@ -14,7 +14,7 @@ import pytest
 
 from api_answers import problem_of
 from conftest import Api, await_condition, make_workspace
-from faults.scene import PATIENCE, Scene, assert_agreement, await_waiting, patient, snapshot, waiting
+from faults.scene import DAILY_TOO, PATIENCE, Scene, assert_agreement, await_waiting, patient, snapshot, waiting
 
 Break = Callable[[psycopg.Connection], AbstractContextManager[None]]
 
@@ -31,16 +31,16 @@ def ready(scene: Scene, name: str) -> Operation:
     """The operation `name` on a job that allows it."""
     if name == "create":
         key = uuid.uuid4().hex
-        return Operation(send=lambda: scene.create("0 3 * * *", idempotency_key=key), succeeds_with=201)
+        return Operation(send=lambda: scene.create(idempotency_key=key), succeeds_with=201)
     if name == "apply":  # one job is changed and one is created
         scene.created(name="there")
-        jobs = [{"name": each, "endpoint": "sink", "cron": "30 4 * * *"} for each in ("there", "new")]
+        jobs = [{"name": each, "endpoint": "sink", "cron": DAILY_TOO} for each in ("there", "new")]
         return Operation(send=lambda: scene.apply(jobs=jobs), succeeds_with=200)
     job = scene.created()
     if name == "resume":
         assert scene.pause(job).status_code == 200
     request: dict[str, Callable[[], httpx.Response]] = {
-        "patch": lambda: scene.patch(job, cron="30 4 * * *", if_match=1),
+        "patch": lambda: scene.patch(job, cron=DAILY_TOO, if_match=1),
         "delete": lambda: scene.delete(job),
         "pause": lambda: scene.pause(job),
         "resume": lambda: scene.resume(job),
@@ -260,7 +260,7 @@ def test_an_entry_deleted_by_hand_stands_in_nobodys_way(name: str, scene: Scene,
 
 def test_an_entry_left_behind_is_taken_over_by_resume(scene: Scene, su: psycopg.Connection) -> None:
     """For a known name pg_cron's schedule is an UPDATE, which the trigger below rejects: the row stays PAUSED."""
-    job = scene.created("0 3 * * *")
+    job = scene.created()
     assert scene.pause(job).status_code == 200
     su.execute("set role kronos_cron")
     su.execute("select cron.schedule(%s, '1 1 1 1 *', 'select 1')", [f"kronos:{job}"])

@@ -12,17 +12,13 @@ import pytest
 from conftest import await_condition
 from factory import EndpointRow, add_endpoint
 from faults.crashes import crash
-from faults.own_server import await_mid_minute, connected, faulty_ledgers, own_server
+from faults.own_server import await_mid_minute, await_unrung, connected, faulty_ledgers, own_server
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
 from sharing import add, own_entries, reap, share, shared_entries, uncovered, wanted_alarms
 from sql_factory import EVERY_MINUTE, Connection, make_cron_job, value, values
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
-_RINGING = """
-select exists (select from pg_stat_activity where usename = 'kronos_cron')
-    or exists (select from cron.job_run_details where status not in ('succeeded', 'failed'))
-"""
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 AWAY = 20 * SECOND
@@ -47,8 +43,7 @@ def _fill(connection: Connection) -> EndpointRow:
 def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_ring(cluster: Cluster) -> None:
     """There and back. Each step of the reaper is committed, except those in which its session is killed."""
     with connected(cluster) as superuser:
-        superuser.execute("update cron.job set active = false")  # only the test reaps
-        await_condition(lambda: not value(superuser, _RINGING), "the rings of the minute that has begun to be over")
+        await_unrung(superuser, "update cron.job set active = false where active")  # only the test reaps
         endpoint = _fill(superuser)
         internal = values(superuser, "select jobid from cron.job where not active")
         superuser.execute("select kronos.reap('0 ms')")

@@ -152,7 +152,7 @@ def test_a_death_in_any_step_undoes_that_step_alone_and_the_next_session_goes_on
 
 
 _GATE = """
-    create function public.gate() returns trigger language plpgsql
+    create function public.gate() returns trigger language plpgsql set lock_timeout = 0
         as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
     -- a step of 500 takes two a job off
     create trigger gate after update of steps_left on kronos.turns
@@ -188,8 +188,11 @@ async def test_the_api_and_then_a_worker_are_killed_in_the_middle_and_another_wo
         with serving(database_url, KRONOS_ADMIN_KEY_FILE=str(tmp_path / "admin.key")) as api:
 
             def suspend() -> None:
+                """Ask until the API is killed: on a slow machine it leaves steps to the workers."""
+                url = f"{api.url}/v1/workspaces/{slug}"
                 with suppress(httpx.TransportError):
-                    httpx.patch(f"{api.url}/v1/workspaces/{slug}", json={"status": "SUSPENDED"}, headers=headers)
+                    while True:
+                        httpx.patch(url, json={"status": "SUSPENDED"}, headers=headers, timeout=60)
 
             asking = threading.Thread(target=suspend)
             asking.start()

@@ -117,10 +117,10 @@ def test_the_receiver_of_commands_runs_what_it_is_sent(monkeypatch: pytest.Monke
     with serving(code("cron.md")["Runner"]) as url:
         known = {"Authorization": "Bearer a-token"}
         body = {"command": "cat; echo $GREETING", "stdin": "line\n", "environment": {"GREETING": "hello"}}
-        ran = httpx.post(url, json=body, headers=known)
+        ran = httpx.post(url, json=body, headers=known, timeout=60)
         assert (ran.status_code, ran.text) == (200, "line\nhello\n")
-        assert httpx.post(url, json={"command": "exit 3"}, headers=known).status_code == 500
-        assert httpx.post(url, json={"command": "true"}).status_code == 403
+        assert httpx.post(url, json={"command": "exit 3"}, headers=known, timeout=60).status_code == 500
+        assert httpx.post(url, json={"command": "true"}, timeout=60).status_code == 403
 
 
 def test_the_receiver_of_sql_runs_what_it_is_sent(
@@ -131,10 +131,10 @@ def test_the_receiver_of_sql_runs_what_it_is_sent(
     superuser.execute("insert into carts values (true), (true), (false)")
     with serving(code("pg_cron.md")["SqlRunner"]) as url:
         body = {"database": conninfo_to_dict(database_url)["dbname"], "username": "shop"}
-        ran = httpx.post(url, json={**body, "sql": "delete from carts where stale"})
+        ran = httpx.post(url, json={**body, "sql": "delete from carts where stale"}, timeout=60)
         assert (ran.status_code, ran.text) == (200, "DELETE 2")
-        assert httpx.post(url, json={**body, "sql": "vacuum carts"}).status_code == 200
-        failed = httpx.post(url, json={**body, "sql": "delete from nothing"})
+        assert httpx.post(url, json={**body, "sql": "vacuum carts"}, timeout=60).status_code == 200
+        failed = httpx.post(url, json={**body, "sql": "delete from nothing"}, timeout=60)
         assert (failed.status_code, "nothing" in failed.text) == (500, True)
 
 

@@ -128,7 +128,8 @@ def test_pg_cron_fires_what_next_tick_names(clock: SteppedClock, cluster: Cluste
                 f"{len(ticks)} entries to be fired at {at}",
                 seconds=100,
             )
-        fired = {(row["n"], row["at"]) for row in records(superuser, _FIRED)}
+        # Not the minutes in between: on a busy machine the next one may begin before an entry has been fired.
+        fired = {(row["n"], row["at"]) for row in records(superuser, _FIRED) if row["at"] in minutes}
     alike = {n for n, cron in enumerate(crons, 1) if not read(cron).has_days_of_its_own}
     assert {(n, at) for n, at in fired if n in alike} == {(n, at) for n, at in named if n in alike}
     assert fired >= named

@@ -56,7 +56,7 @@ def standby_of(cluster: Cluster, **settings: str) -> Iterator[str]:
     def answers() -> bool:
         assert process.poll() is None, (place / "log").read_text()
         try:
-            psycopg.connect(url, connect_timeout=2).close()
+            psycopg.connect(url, connect_timeout=20).close()
         except psycopg.OperationalError as error:
             return "hot standby mode is disabled" in str(error).lower()
         return True

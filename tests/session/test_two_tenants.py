@@ -141,7 +141,7 @@ async def test_no_answer_has_a_word_of_another_tenants_whatever_was_cut_off_befo
     count = _REQUESTS if how == "directly" else _REQUESTS // 4
     with reached(how, superuser, database_url) as url:
         settings = config.load(
-            database_url=url, database_pool_size=_CONNECTIONS, request_seconds=60, egress_allow="127.0.0.0/8"
+            database_url=url, database_pool_size=_CONNECTIONS, request_seconds=240, egress_allow="127.0.0.0/8"
         )
         application = app.create(settings)
         async with application.router.lifespan_context(application):

@@ -117,7 +117,7 @@ def test_a_firing_is_not_delayed_by_the_repair_of_its_entry(
     endpoint = fill_cron_jobs(superuser, 500, is_registered=False)
     due = make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick)
     soon = make_cron_job(
-        superuser, endpoint, cron=once(tick), next_tick_at=value(superuser, "select now() + interval '5 seconds'")
+        superuser, endpoint, cron=once(tick), next_tick_at=value(superuser, "select now() + interval '14 seconds'")
     )
     minutely = make_cron_job(superuser, endpoint, next_tick_at=tick)
     with psycopg.connect(database_url) as reaper:

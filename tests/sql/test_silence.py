@@ -108,10 +108,11 @@ def test_a_worker_rings_until_pg_cron_is_heard_after_what_may_have_kept_it(
 ) -> None:
     silence(superuser, since=timedelta(seconds=10))
     job_id = make_cron_job(superuser, cron=f"{tick.minute} {tick.hour} * * *", next_tick_at=tick)
-    before = value(superuser, "select now() - interval '11 seconds'")
+    rang_at: datetime = value(superuser, "select max(rang_at) from kronos.heartbeats")
+    before = rang_at - timedelta(seconds=1)
     assert look(superuser, SILENCE, before)["is_heard"] is True
     assert live(superuser, job_id) == []
-    found = look(superuser, SILENCE, value(superuser, "select now() - interval '9 seconds'"))
+    found = look(superuser, SILENCE, rang_at + timedelta(seconds=1))
     assert (found["executions"], found["is_silent"], found["is_heard"], found["internal_jobs"]) == (1, False, False, [])
     assert len(live(superuser, job_id)) == 1
     silence(superuser, since=-timedelta(hours=1))  # from before the clock was set back

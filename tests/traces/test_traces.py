@@ -84,7 +84,7 @@ async def scene(
                 log = tmp_path / "log"
                 start(database_url, log, poll_seconds=0.2, log_format="json", encryption_key_file=_key_file(tmp_path))
                 headers = {"Authorization": f"Bearer {key}"}
-                with httpx.Client(base_url=process.url, headers=headers, timeout=90) as client:
+                with httpx.Client(base_url=process.url, headers=headers, timeout=300) as client:
                     workspace = _workspace(client, receiver.url)
                     yield Scene(client, collector, superuser, receiver, workspace, process.lines, log)
 

@@ -1,0 +1,65 @@
+"""A wait's limit counts the time in which no process waited for a core: a busy machine fails no test."""
+
+from pathlib import Path
+
+import pytest
+
+import looking
+from looking import LONGEST, looks, starved
+from stopped_clock import StoppedClock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
+    made = StoppedClock()
+    monkeypatch.setattr(looking, "time", made)
+    return made
+
+
+@pytest.fixture
+def pressure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(looking, "_PRESSURE", tmp_path / "cpu")
+    return tmp_path / "cpu"
+
+
+def lasts(clock: StoppedClock, pressure: Path, seconds: float, *, busy: float, **options: bool) -> float:
+    """How long a wait of `seconds` lasts on a machine in which processes wait for a core in this share of the time."""
+    begun = clock.now
+
+    def tell() -> None:
+        text = "some avg10=0.00 avg60=0.00 avg300=0.00 total={}\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+        pressure.write_text(text.format(int(clock.now * busy * 1e6)))
+
+    tell()
+    for pause in looks(seconds, **options):
+        clock.now += pause
+        tell()
+    return clock.now - begun
+
+
+@pytest.mark.parametrize(("busy", "lasted"), [(0.0, 60.0), (0.5, 120.0), (0.8, 300.0), (1.0, LONGEST)])
+def test_time_in_which_a_process_had_no_core_does_not_count(
+    clock: StoppedClock, pressure: Path, busy: float, lasted: float
+) -> None:
+    assert lasts(clock, pressure, 60, busy=busy) == pytest.approx(lasted, abs=0.5)
+
+
+def test_where_the_kernel_does_not_count_it_a_wait_lasts_as_long_as_any_may(
+    clock: StoppedClock, pressure: Path
+) -> None:
+    begun = clock.now
+    for pause in looks(60):
+        clock.now += pause
+    assert clock.now - begun == pytest.approx(LONGEST, abs=0.5)
+
+
+def test_a_wait_whose_end_is_no_failure_counts_all_time(clock: StoppedClock, pressure: Path) -> None:
+    assert lasts(clock, pressure, 1, busy=1.0, is_patient=False) == pytest.approx(1, abs=0.1)
+
+
+def test_a_longer_limit_stays(clock: StoppedClock, pressure: Path) -> None:
+    assert lasts(clock, pressure, 2 * LONGEST, busy=0.0) == pytest.approx(2 * LONGEST, abs=0.5)
+
+
+def test_the_kernels_own_count_is_read() -> None:
+    assert 0 <= starved() <= starved()
