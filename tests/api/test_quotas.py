@@ -171,6 +171,15 @@ def test_each_of_a_batch_is_refused_for_itself(day: Callable[[int], Day]) -> Non
     assert (data[3]["quota"], data[3]["used"], data[3]["limit"]) == ("executions_per_day", 3, 3)
 
 
+@pytest.mark.parametrize("quotas", [{"max_cron_jobs": 1}, {"max_input_bytes": 1000}, {"max_alarms_per_minute": 9}])
+def test_of_a_batch_each_runs_whose_day_has_no_quota_whatever_others_there_are(
+    api: httpx.Client, base: str, quotas: dict[str, int]
+) -> None:
+    limit(api, base, **quotas)
+    answer = api.post(f"{base}/jobs:batch", json={"jobs": [NOW, CRON, NOW], "atomic": False})
+    assert [each.get("status") for each in answer.raise_for_status().json()["data"]] == ["ACTIVE"] * 3
+
+
 def test_ticks_retries_redrives_callbacks_and_backfills_obey_and_say_so(
     day: Callable[[int], Day], superuser: Connection, own_api: Api
 ) -> None:
