@@ -265,6 +265,9 @@ PEAKS: list[tuple[list[str], int]] = [
     (["*/7 * * * *", "*/11 * * * *", "0 12 * * *"], 3),
     (["*/7 * * * *", "*/11 * * * *", "7 12 * * *"], 2),
     (["* * * * *"] * 5 + ["3 3 * * *"] * 2, 7),
+    (["0 0 * * *", "0 0 * * *", "0 4 * * *"], 2),
+    (["0 1-2 * * *", "0 5 * * *"], 1),
+    (["1-2 0 * * *", "5 0 * * *"], 1),
 ]
 
 
@@ -280,6 +283,15 @@ def test_entries_are_counted_in_the_fullest_minute_of_a_day(shared: Connection, 
     assert value(shared, "select kronos.alarm_peak(%s)", [workspace_id]) == peak
     (row,) = records(shared, "select alarms, cron_jobs from kronos.usage_of()")
     assert (row["alarms"], row["cron_jobs"]) == (peak, len(crons) + 1)
+
+
+def test_an_entry_that_rings_every_few_seconds_rings_in_each_minute(shared: Connection) -> None:
+    workspace_id = limited(shared)
+    endpoint = add_endpoint(shared, workspace_id)
+    make_cron_job(shared, endpoint, cron="7 7 * * *")
+    often = make_cron_job(shared, endpoint)
+    shared.execute("update kronos.jobs set alarm = '30 seconds' where job_id = %s", [often])
+    assert value(shared, "select kronos.alarm_peak(%s)", [workspace_id]) == 2
 
 
 def test_of_some_jobs_only_the_minutes_in_which_they_ring_are_counted(shared: Connection) -> None:
@@ -304,13 +316,18 @@ def test_of_some_jobs_only_the_minutes_in_which_they_ring_are_counted(shared: Co
 
 @pytest.mark.parametrize("what", ["heartbeats", "alert_rules"])
 def test_heartbeats_and_alert_rules_fit_up_to_their_quota(shared: Connection, what: str) -> None:
-    endpoint = add_endpoint(shared, limited(shared, max_heartbeats=2, max_alert_rules=2))
+    endpoint, stranger = (
+        add_endpoint(shared, limited(shared, max_heartbeats=2, max_alert_rules=2)),
+        add_endpoint(shared),
+    )
 
-    def make() -> None:
+    def make(where: EndpointRow = endpoint) -> None:
         if what == "heartbeats":
-            make_beat(shared, endpoint.workspace_id, period_seconds=60)
+            make_beat(shared, where.workspace_id, period_seconds=60)
         else:
-            add_rule(shared, endpoint)
+            add_rule(shared, where)
+
+    make(stranger)
 
     def usage() -> tuple[int, int]:
         shared.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
