@@ -7,16 +7,17 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate, incidents, told
 from beat_rows import make_beat
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from kept import Kept
+from set_clock import SetClock
 from sql.test_alerts import queue
-from sql_factory import Connection, make_cron_job, records, value, values
+from sql.truths import differing
+from sql_factory import Connection, make_cron_job, records, value
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECOND, MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
@@ -28,23 +29,27 @@ class Standing:
     """A database whose clock stands, with an endpoint. What a test does in it is undone."""
 
     connection: Connection
-    clock: Clock
+    clock: SetClock
     endpoint: EndpointRow
 
     def evaluated(self, rule_id: uuid.UUID, after: timedelta) -> list[str]:
         """Evaluate that long after noon. Return the statuses of the rule's incidents."""
-        self.clock.stand(NOON + after)
+        self.clock.set(NOON + after)
         evaluate(self.connection)
         return [each["status"] for each in incidents(self.connection, rule_id)]
 
 
+@pytest.fixture(scope="module")
+def clock(kept_shared: Kept) -> SetClock:
+    with kept_shared.connection() as connection:
+        return SetClock(connection)
+
+
 @pytest.fixture
-def standing(shared: Connection) -> Iterator[Standing]:
+def standing(shared: Connection, clock: SetClock) -> Iterator[Standing]:
     with shared.transaction(force_rollback=True):
-        endpoint = add_endpoint(shared)
-        clock = Clock(shared)
-        clock.stand(NOON)
-        yield Standing(shared, clock, endpoint)
+        clock.set(NOON)
+        yield Standing(shared, clock, add_endpoint(shared))
 
 
 def test_what_waits_is_late_beyond_the_limit_and_only_before_its_first_attempt(standing: Standing) -> None:
@@ -78,56 +83,78 @@ def test_what_runs_is_too_long_beyond_the_limit_and_only_while_it_runs(standing:
     assert standing.evaluated(rule_id, SECOND) == ["RESOLVED", "OPEN"]  # by now the second one is too long
 
 
-@pytest.mark.parametrize(
-    ("durations", "usual"),
-    [
+def succeeded(connection: Connection, job_id: uuid.UUID, durations: list[int], *, status: str = "SUCCESS") -> None:
+    """Insert runs of the job that took so many seconds, in this order, a second apart. The last one ends now."""
+    connection.execute(
+        """
+        insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
+            status, scheduled_at, run_at, created_at, started_at, completed_at, attempt_count, max_attempts, input)
+        select kronos.uuid7(made.at), workspace_id, job_id, endpoint_id, 1, 'SCHEDULE', %(status)s, made.at, made.at,
+               made.at, made.at - ran.seconds * interval '1 second', made.at, 1, 1, '{}'
+          from kronos.jobs
+         cross join unnest(%(durations)s::integer[]) with ordinality as ran (seconds, nth)
+         cross join lateral (select kronos.now() - (cardinality(%(durations)s::integer[]) - ran.nth)
+                                                   * interval '1 second' as at) as made
+         where job_id = %(job_id)s
+        """,
+        {"job_id": job_id, "durations": durations, "status": status},
+    )
+
+
+def test_what_is_usual_for_a_job_is_read_from_its_last_fifty_successes(standing: Standing) -> None:
+    cases: list[tuple[list[int], float | None]] = [
         ([], None),
         ([10] * 9, None),
-        ([10] * 10, 10.0),
-        ([10] * 9 + [30], 21.0),  # the 95th percentile lies between the two longest
-        ([30] + [10] * 50, 10.0),  # the fifty-first run back does not count
-        ([10] + [30] * 50, 30.0),
-        ([10] * 49 + [30], 10.0),
-        ([10] * 46 + [30] * 4, 30.0),
-    ],
-)
-def test_what_is_usual_for_a_job_is_read_from_its_last_fifty_successes(
-    standing: Standing, durations: list[int], usual: float | None
-) -> None:
-    job_id = make_cron_job(standing.connection, standing.endpoint)
-    for nth, seconds in enumerate(durations):
-        standing.clock.stand(NOON + nth * SECOND)
-        end_runs(standing.connection, job_id, "S", ran=seconds)
-    end_runs(standing.connection, job_id, "FFE", ran=1000)
-    end_runs(standing.connection, make_cron_job(standing.connection, standing.endpoint), "S", ran=1000)
-    assert value(standing.connection, "select kronos.usual_seconds(%s)", [job_id]) == (
-        None if usual is None else pytest.approx(usual)
-    )
+        ([10] * 10, 10),
+        ([10] * 9 + [30], 21),  # the 95th percentile lies between the two longest
+        ([30] + [10] * 50, 10),  # the fifty-first run back does not count
+        ([10] + [30] * 50, 30),
+        ([10] * 49 + [30], 10),
+        ([10] * 46 + [30] * 4, 30),
+    ]
+    for durations, usual in cases:
+        job_id = make_cron_job(standing.connection, standing.endpoint)
+        succeeded(standing.connection, job_id, durations)
+        succeeded(standing.connection, job_id, [1000] * 9, status="FAILED")
+        found = value(standing.connection, "select kronos.usual_seconds(%s)", [job_id])
+        assert found == (None if usual is None else pytest.approx(usual)), durations
 
 
 def test_runs_of_more_than_thirteen_weeks_ago_are_not_usual_any_more(standing: Standing) -> None:
     job_id = make_cron_job(standing.connection, standing.endpoint)
-    end_runs(standing.connection, job_id, "S" * 10, ran=10)
+    succeeded(standing.connection, job_id, [10] * 10)
+    standing.connection.execute("update kronos.execution_done set execution_id = kronos.uuid7(kronos.now())")
     found = {}
     for after in (timedelta(days=91), timedelta(days=91, milliseconds=1)):
-        standing.clock.stand(NOON + after)
+        standing.clock.set(NOON + after)
         found[after.microseconds] = value(standing.connection, "select kronos.usual_seconds(%s)", [job_id])
     assert found == {0: 10.0, 1000: None}
 
 
-@pytest.mark.parametrize(("factor", "seconds", "ran", "is_open"), [
-    (3, None, 30, False), (3, None, 31, True), (3, 40, 40, False), (3, 40, 41, True), (1.5, None, 15, False),
-    (1.5, None, 16, True), (3, 5, 30, False), (3, 5, 31, True),
-])  # fmt: skip
-def test_a_run_is_too_long_for_its_job_beyond_the_factor_and_beyond_the_seconds(
-    standing: Standing, factor: float, seconds: int | None, ran: int, is_open: bool
-) -> None:
-    job_id = make_cron_job(standing.connection, standing.endpoint)
-    end_runs(standing.connection, job_id, "S" * 10, ran=10)
-    condition = {"type": "RUNNING", "factor": factor} | ({} if seconds is None else {"seconds": seconds})
-    rule_id = add_rule(standing.connection, standing.endpoint, condition)
-    queue(standing.connection, job_id, seconds=ran, is_running=True)
-    assert standing.evaluated(rule_id, timedelta()) == ["OPEN"] * is_open
+def test_a_run_is_too_long_for_its_job_beyond_the_factor_and_beyond_the_seconds(standing: Standing) -> None:
+    """Each job usually runs for ten seconds, and has now run for as long as its name says."""
+    rules = {
+        (factor, seconds): add_rule(
+            standing.connection,
+            standing.endpoint,
+            {"type": "RUNNING", "factor": factor} | ({} if seconds is None else {"seconds": seconds}),
+        )
+        for factor, seconds in ((3, None), (3, 40), (1.5, None), (3, 5))
+    }
+    for ran in (15, 16, 30, 31, 40, 41):
+        job_id = make_cron_job(standing.connection, standing.endpoint, name=str(ran))
+        succeeded(standing.connection, job_id, [10] * 10)
+        queue(standing.connection, job_id, seconds=ran, is_running=True)
+    evaluate(standing.connection)
+    found = {
+        given: sorted(each["subject"] for each in incidents(standing.connection, rule)) for given, rule in rules.items()
+    }
+    assert found == {
+        (3, None): ["31", "40", "41"],
+        (3, 40): ["41"],
+        (1.5, None): ["16", "30", "31", "40", "41"],
+        (3, 5): ["31", "40", "41"],
+    }
 
 
 def test_a_window_ends_with_the_twelfth_of_it_that_a_run_was_counted_in(standing: Standing) -> None:
@@ -137,16 +164,16 @@ def test_a_window_ends_with_the_twelfth_of_it_that_a_run_was_counted_in(standing
     job_id = make_cron_job(standing.connection, standing.endpoint)
     end_runs(standing.connection, job_id, "F")
     assert standing.evaluated(rule_id, timedelta()) == []
-    standing.clock.stand(NOON + 50 * SECOND - MOMENT)
+    standing.clock.set(NOON + 50 * SECOND - MOMENT)
     end_runs(standing.connection, job_id, "F")
     assert standing.evaluated(rule_id, 50 * SECOND - MOMENT) == ["OPEN"]
     assert standing.evaluated(rule_id, 600 * SECOND - MOMENT) == ["OPEN"]
     assert standing.evaluated(rule_id, 600 * SECOND) == ["RESOLVED"]
-    standing.clock.stand(NOON + timedelta(hours=26))
+    standing.clock.set(NOON + timedelta(hours=26))
     evaluate(standing.connection)
     counted = "select count(*) from kronos.alert_counts where rule_id = %s"
     assert value(standing.connection, counted, [rule_id]) == 1
-    standing.clock.stand(NOON + timedelta(hours=26) + MOMENT)
+    standing.clock.set(NOON + timedelta(hours=26) + MOMENT)
     evaluate(standing.connection)
     assert value(standing.connection, counted, [rule_id]) == 0
 
@@ -173,7 +200,7 @@ def test_a_success_is_missed_from_the_second_on_counted_from_the_last_one(standi
     rule_id = add_rule(standing.connection, standing.endpoint, NO_SUCCESS)
     job_id = make_cron_job(standing.connection, standing.endpoint)
     assert standing.evaluated(rule_id, timedelta()) == []
-    standing.clock.stand(NOON + 600 * SECOND)
+    standing.clock.set(NOON + 600 * SECOND)
     end_runs(standing.connection, job_id, "SF")
     assert standing.evaluated(rule_id, 700 * SECOND) == []
     assert standing.evaluated(rule_id, 3600 * SECOND) == []  # an hour after it was first seen
@@ -216,40 +243,37 @@ def test_an_open_incident_is_repeated_from_its_second_on_and_a_snoozed_one_when_
     assert (row["times_said"], row["said_at"]) == (4, NOON + 3600 * SECOND)
 
 
-LIVES: list[tuple[str, dict[str, Any], str]] = [
-    ("JOB", {"status": "ACTIVE"}, "LIVE"),
-    ("JOB", {"status": "PAUSED"}, "RESTING"),
-    ("JOB", {"status": "RETIRED", "retired_at": NOON}, "GONE"),
-    ("HEARTBEAT", {}, "LIVE"),
-    ("HEARTBEAT", {"status": "PAUSED"}, "RESTING"),
-    ("HEARTBEAT", {"deleted_at": NOON}, "GONE"),
-    ("HEARTBEAT", {"status": "PAUSED", "deleted_at": NOON}, "GONE"),
-]
-
-
-@pytest.mark.parametrize(("kind", "columns", "life"), LIVES)
-def test_who_is_paused_rests_and_who_has_ended_is_gone(
-    standing: Standing, kind: str, columns: dict[str, Any], life: str
-) -> None:
+def test_who_is_paused_rests_and_who_has_ended_is_gone(standing: Standing) -> None:
     connection, workspace_id = standing.connection, standing.endpoint.workspace_id
-    if kind == "JOB":
-        subject_id = make_cron_job(connection, standing.endpoint, **columns)
-    else:
-        subject_id = make_beat(connection, workspace_id, period_seconds=60).heartbeat_id
-        for name, each in columns.items():
-            connection.execute(f"update kronos.beats set {name} = %s where heartbeat_id = %s", [each, subject_id])
-
-    def lives() -> list[str]:
-        query = "select kronos.subject_life(kind, id, %s) from (values (1, %s, %s::uuid), (2, 'WORKSPACE', null),"
-        query += f" (3, '{kind}', gen_random_uuid())) as subject (nth, kind, id) order by nth"
-        return values(connection, query, [workspace_id, kind, subject_id])
-
-    assert lives() == [life, "LIVE", "GONE"]
+    subjects: list[tuple[str, uuid.UUID | None, str]] = [
+        ("JOB", make_cron_job(connection, standing.endpoint), "LIVE"),
+        ("JOB", make_cron_job(connection, standing.endpoint, status="PAUSED"), "RESTING"),
+        ("JOB", make_cron_job(connection, standing.endpoint, status="RETIRED", retired_at=NOON), "GONE"),
+        ("JOB", uuid.uuid4(), "GONE"),
+        ("HEARTBEAT", uuid.uuid4(), "GONE"),
+        ("WORKSPACE", None, "LIVE"),
+        ("TAG", uuid.uuid4(), "LIVE"),
+    ]
+    for status, deleted_at, life in (
+        ("ACTIVE", None, "LIVE"),
+        ("PAUSED", None, "RESTING"),
+        ("ACTIVE", NOON, "GONE"),
+        ("PAUSED", NOON, "GONE"),
+    ):
+        beat = make_beat(connection, workspace_id, period_seconds=60)
+        connection.execute(
+            "update kronos.beats set status = %s, deleted_at = %s where heartbeat_id = %s",
+            [status, deleted_at, beat.heartbeat_id],
+        )
+        subjects.append(("HEARTBEAT", beat.heartbeat_id, life))
+    call = f"kronos.subject_life(%s, %s, '{workspace_id}')"
+    assert differing(connection, call, subjects) == []
     connection.execute(
         "update kronos.workspaces set status = 'SUSPENDED', suspended_at = now() where workspace_id = %s",
         [workspace_id],
     )
-    assert lives() == ["RESTING" if life == "LIVE" else life, "RESTING", "GONE"]
+    resting = [(kind, subject_id, "RESTING" if life == "LIVE" else life) for kind, subject_id, life in subjects]
+    assert differing(connection, call, resting) == []
 
 
 def test_a_job_lives_as_its_newest_version_does(standing: Standing) -> None:
@@ -261,28 +285,23 @@ def test_a_job_lives_as_its_newest_version_does(standing: Standing) -> None:
     assert value(connection, life, [first, standing.endpoint.workspace_id]) == "LIVE"
 
 
-@pytest.mark.parametrize(("seconds", "is_open"), [(59, False), (60, False), (61, True)])
 @pytest.mark.parametrize("type", ["LATE", "RUNNING"])
-def test_a_heartbeat_is_late_or_too_long_beyond_the_limit(
-    standing: Standing, type: str, seconds: int, is_open: bool
-) -> None:
+def test_a_heartbeat_is_late_or_too_long_beyond_the_limit(standing: Standing, type: str) -> None:
     connection = standing.connection
     rule_id = add_rule(connection, standing.endpoint, {"type": type, "seconds": 60})
-    beat = make_beat(connection, standing.endpoint.workspace_id, period_seconds=60, name="backup")
-    began = NOON - seconds * SECOND
-    if type == "LATE":
+    for seconds in (59, 60, 61):
+        beat = make_beat(connection, standing.endpoint.workspace_id, period_seconds=60, name=f"after-{seconds}")
+        began = NOON - seconds * SECOND
         connection.execute(
-            "update kronos.beat_pointers set next_tick_at = %s where heartbeat_id = %s", [began, beat.heartbeat_id]
+            "update kronos.beat_pointers set next_tick_at = %s where heartbeat_id = %s",
+            [began if type == "LATE" else "infinity", beat.heartbeat_id],
         )
-    else:
-        for at in (began, NOON):  # the run that began first counts
+        for at in (began, NOON) if type == "RUNNING" else ():  # of a heartbeat, the run that began first counts
             connection.execute(
                 "insert into kronos.beat_ticks (heartbeat_id, tick_at, workspace_id, status, until_at, started_at,"
                 " run_due_at, changed_at) values (%s, %s, %s, 'RUNNING', %s, %s, 'infinity', %s)",
                 [beat.heartbeat_id, at, beat.workspace_id, at, at, at],
             )
-        connection.execute("update kronos.beat_pointers set next_tick_at = 'infinity'")
-    assert standing.evaluated(rule_id, timedelta()) == ["OPEN"] * is_open
-    if is_open:
-        (open,) = incidents(connection, rule_id)
-        assert (open["kind"], open["subject"], open["execution_id"]) == ("HEARTBEAT", "backup", None)
+    assert standing.evaluated(rule_id, timedelta()) == ["OPEN"]
+    (open,) = incidents(connection, rule_id)
+    assert (open["kind"], open["subject"], open["execution_id"]) == ("HEARTBEAT", "after-61", None)
