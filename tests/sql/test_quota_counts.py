@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -10,12 +10,9 @@ from psycopg.types.json import Jsonb
 
 from alert_rows import add_rule
 from beat_rows import make_beat
-from clock import Clock
 from factory import EndpointRow, add_endpoint, add_named_one_shot, add_workspace
 from sql.truths import differing
 from sql_factory import Connection, Record, make_cron_job, records, value, values
-
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def limited(connection: Connection, **limits: int | None) -> uuid.UUID:
@@ -135,32 +132,6 @@ def test_a_quota_that_is_changed_in_the_middle_of_a_day_keeps_what_was_used(shar
     assert left(shared, workspace_id) == 3  # counting begins at this moment
 
 
-@pytest.mark.parametrize("days", [-1, -40])
-def test_a_new_day_has_all_its_executions_again_and_no_more(shared: Connection, days: int) -> None:
-    workspace_id = limited(shared, max_executions_per_day=20)
-    assert taken(shared, workspace_id, 20) is None
-    limit(shared, workspace_id, max_executions_per_day=18)
-    shared.execute("update kronos.quota_shards set day = day + %s where workspace_id = %s", [days, workspace_id])
-    (row,) = records(shared, "select executions, max_executions_per_day from kronos.usage_of()")
-    assert (row["executions"], row["max_executions_per_day"], left(shared, workspace_id)) == (0, 18, 18)
-    assert taken(shared, workspace_id, 19) is not None
-    for number in (1, 10, 7):
-        assert taken(shared, workspace_id, number) is None
-    assert (left(shared, workspace_id), taken(shared, workspace_id) is None) == (0, False)
-    (row,) = records(shared, "select executions from kronos.usage_of()")
-    assert row["executions"] == 18
-
-
-def test_a_clock_that_is_set_back_over_midnight_gives_no_execution_back(shared: Connection) -> None:
-    workspace_id = limited(shared, max_executions_per_day=20)
-    assert taken(shared, workspace_id, 15) is None
-    shared.execute("update kronos.quota_shards set day = day + 1 where workspace_id = %s", [workspace_id])
-    assert (left(shared, workspace_id), taken(shared, workspace_id, 6) is None) == (5, False)
-    assert taken(shared, workspace_id, 5) is None
-    days = "select count(distinct day), max(day) > current_date from kronos.quota_shards where workspace_id = %s"
-    assert shared.execute(days, [workspace_id]).fetchone() == (1, True)
-
-
 def test_executions_that_other_sessions_hold_are_not_known_yet_and_nothing_is_counted(
     superuser: Connection, other: Connection
 ) -> None:
@@ -175,29 +146,6 @@ def test_executions_that_other_sessions_hold_are_not_known_yet_and_nothing_is_co
     assert "is_held" not in too_many
     other.rollback()
     assert taken(superuser, workspace_id, 30) is None
-
-
-def test_a_day_ends_at_midnight_of_utc_and_every_refusal_says_when(shared: Connection) -> None:
-    workspace_id = limited(shared, max_executions_per_day=1)
-    assert taken(shared, workspace_id) is None
-    with shared.transaction(force_rollback=True):
-        clock = Clock(shared)
-        shared.execute("set local timezone = 'Pacific/Kiritimati'")  # a day ahead
-        for after, seconds in (
-            (timedelta(0), 43_200),
-            (timedelta(hours=-12), 86_400),
-            (timedelta(hours=12, microseconds=-1), 1),
-            (timedelta(hours=12, seconds=-1), 1),
-            (timedelta(hours=12, seconds=-2), 2),
-        ):
-            clock.stand(NOON + after)
-            shared.execute("update kronos.quota_shards set day = '2026-11-29' where workspace_id = %s", [workspace_id])
-            refusal = taken(shared, workspace_id)
-            assert refusal is not None, after
-            assert (refusal["resets_at"], refusal["retry_after_seconds"]) == ("2026-11-30T00:00:00Z", seconds)
-        clock.stand(NOON + timedelta(hours=12))
-        assert left(shared, workspace_id) == 1
-        assert value(shared, "select kronos.day_left()") == 86_400
 
 
 def test_a_refusal_is_a_sentence_with_its_numbers(shared: Connection) -> None:

@@ -50,7 +50,8 @@ begin
      limit 1;
     if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
         v_at := kronos.time_of(p_job ->> 'run_at');
-        fault := case when v_at is null then 'no such time'
+        -- PostgreSQL reads 24:00:00 and 23:59:60 as the midnight after them
+        fault := case when v_at is null or p_job ->> 'run_at' ~ '^.{11}(24|.{6}60)' then 'no such time'
                       when extract(year from v_at at time zone 'UTC') not between 1970 and 2999
                           then 'the year is out of range, 1970 to 2999'
                       when v_at < kronos.clock() - interval '5 seconds'
