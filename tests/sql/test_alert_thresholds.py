@@ -53,19 +53,33 @@ def standing(shared: Connection, clock: SetClock) -> Iterator[Standing]:
 
 
 def test_what_waits_is_late_beyond_the_limit_and_only_before_its_first_attempt(standing: Standing) -> None:
-    rule_id = add_rule(standing.connection, standing.endpoint, {"type": "LATE", "seconds": 60})
+    """Beside other rules: of another kind, with another limit, and of another workspace."""
+    connection, stranger = standing.connection, add_endpoint(standing.connection)
+    late = add_rule(connection, standing.endpoint, {"type": "LATE", "seconds": 60})
+    later = add_rule(connection, standing.endpoint, {"type": "LATE", "seconds": 600})
+    running = add_rule(connection, standing.endpoint, {"type": "RUNNING", "seconds": 60})
+    elsewhere = add_rule(connection, stranger, {"type": "LATE", "seconds": 1})
+    add_rule(connection, standing.endpoint)
     for seconds in (59, 60, 61, 3600):
-        job_id = make_cron_job(standing.connection, standing.endpoint, name=f"waits-{seconds}")
-        queue(standing.connection, job_id, seconds=seconds)
-    again, later, runs = (make_cron_job(standing.connection, standing.endpoint, name=name) for name in "abc")
-    queue(standing.connection, again, seconds=3600)
-    standing.connection.execute("update kronos.execution_live set attempt_count = 1 where job_id = %s", [again])
-    queue(standing.connection, later, seconds=-1)
-    queue(standing.connection, runs, seconds=3600, is_running=True)
-    queue(standing.connection, make_cron_job(standing.connection), seconds=3600)  # another workspace's
-    standing.evaluated(rule_id, timedelta())
-    found = {each["subject"]: each["detail"] for each in incidents(standing.connection, rule_id)}
-    assert found == {"waits-61": "it was 61 s late", "waits-3600": "it was 3600 s late"}
+        job_id = make_cron_job(connection, standing.endpoint, name=f"waits-{seconds}")
+        queue(connection, job_id, seconds=seconds)
+    again, due_later, runs = (make_cron_job(connection, standing.endpoint, name=name) for name in ("a", "b", "runs"))
+    queue(connection, again, seconds=3600)
+    connection.execute("update kronos.execution_live set attempt_count = 1 where job_id = %s", [again])
+    queue(connection, due_later, seconds=-1)
+    queue(connection, runs, seconds=3600, is_running=True)
+    queue(connection, make_cron_job(connection, stranger, name="strange"), seconds=3600)
+    evaluate(connection)
+    found = [
+        {each["subject"]: each["detail"] for each in incidents(connection, rule_id)}
+        for rule_id in (late, later, running, elsewhere)
+    ]
+    assert found == [
+        {"waits-61": "it was 61 s late", "waits-3600": "it was 3600 s late"},
+        {"waits-3600": "it was 3600 s late"},
+        {"runs": "it ran for 3600 s"},
+        {"strange": "it was 3600 s late"},
+    ]
 
 
 def test_what_runs_is_too_long_beyond_the_limit_and_only_while_it_runs(standing: Standing) -> None:

@@ -21,6 +21,7 @@ ACTIONS: list[tuple[str, str, dict[str, Any], dict[str, Any] | None, str]] = [
     ("jobs", "INSERT", {"previous_version_id": None}, {"name": "a"}, "create"),
     ("jobs", "UPDATE", {"status": "PAUSED"}, {"status": "PAUSED"}, "pause"),
     ("jobs", "UPDATE", {"status": "ACTIVE"}, {"status": "ACTIVE"}, "resume"),
+    ("jobs", "UPDATE", {"previous_version_id": "x"}, {"status": "PAUSED"}, "pause"),
     ("jobs", "UPDATE", {"status_reason": {"code": "cancelled"}}, {"status": "RETIRED"}, "cancel"),
     ("jobs", "UPDATE", {"status_reason": {"code": "ended"}}, {"status": "RETIRED"}, "end"),
     ("jobs", "UPDATE", {"status_reason": None}, {"status": "RETIRED"}, "end"),
@@ -78,6 +79,10 @@ def test_inputs_and_outputs_are_shown_by_their_digest_and_so_is_what_is_long(sha
         ("tags", ["a"], ["a"]),
         ("name", "report", "report"),
         ("on_success", long, digest(long)),
+        ("content", {"password": "x", "a": 1}, {"password": digest("x"), "a": 1}),
+        ("values", {"password": "x"}, {"password": "x"}),
+        ("spec", "none", "none"),
+        ("terms", {"url": "https://x/?token=a"}, {"url": "https://x/?token=a"}),
         ("on_success", {"endpoint": "hook"}, {"endpoint": "hook"}),
     ]
     given = [(name, Jsonb(each), shown) for name, each, shown in facts]
@@ -103,7 +108,7 @@ def test_values_whose_names_look_like_credentials_are_shown_by_their_digest(shar
         {"password": "{{ secret.db }}"},
         {"password": "{{secret.db}}"},
         {"is_secret": True},
-        ["a", {"b": ["c"]}],
+        ["b", {"b": ["c", "a", {}]}, "a", []],
         "the token of my esteem",
         "key",
         nested(9),
@@ -137,10 +142,16 @@ def _hidden_below(levels: int) -> dict[str, Any]:
 
 
 def test_what_is_nested_too_deeply_to_look_into_is_shown_by_its_digest(shared: Connection) -> None:
-    found = value(shared, "select kronos.shown_values(%s::jsonb)", [Jsonb(nested(12))])
-    for _ in range(10):
-        found = found["a"]
-    assert found == digest(nested(2))
+    for document, inner in ((nested(12), nested(2)), (_listed(12), _listed(2)), (_listed(11), _listed(1))):
+        found = value(shared, "select kronos.shown_values(%s::jsonb)", [Jsonb(document)])
+        for _ in range(10):
+            (found,) = found.values() if isinstance(found, dict) else found
+        assert found == digest(inner)
+    assert value(shared, "select kronos.shown_values(%s::jsonb)", [Jsonb(_listed(10))]) == _listed(10)
+
+
+def _listed(levels: int) -> Any:
+    return "end" if levels == 0 else [_listed(levels - 1)]
 
 
 def test_an_endpoints_spec_is_shown_without_its_credentials(shared: Connection) -> None:
@@ -197,6 +208,7 @@ def faults(connection: Connection, workspace_id: object) -> str | None:
         ([timedelta()], 100, 0),
         ([MOMENT], 100, 1),
         ([MOMENT, timedelta(), MOMENT], 100, 1),  # a chain is cut at its beginning only
+        ([MOMENT, timedelta(), MOMENT, timedelta()], 100, 1),
         ([timedelta(), MOMENT], 100, 0),
         ([3 * MOMENT, 2 * MOMENT, MOMENT], 2, 2),
         ([3 * MOMENT, 2 * MOMENT, MOMENT], 3, 3),
@@ -206,14 +218,16 @@ def test_what_is_older_than_the_cutoff_is_cut_off_the_beginning_of_a_chain(
     shared: Connection, ages: list[timedelta], limit: int, cut: int
 ) -> None:
     with shared.transaction(force_rollback=True):
-        workspace_id = add_workspace(shared)
+        other, workspace_id = add_workspace(shared), add_workspace(shared)
         shared.execute("delete from kronos.audit_pending")
+        write(shared, other, [MOMENT, MOMENT])
         write(shared, workspace_id, ages)
         before = chain_of(shared, workspace_id)
         assert before == list(range(1, len(ages) + 1))
         assert value(shared, "select kronos.cut_chain(%s, %s, %s)", [workspace_id, CUTOFF, limit]) == cut
         assert chain_of(shared, workspace_id) == before[cut:]
         assert faults(shared, workspace_id) is None
+        assert chain_of(shared, other) == [1, 2]
         told = records(shared, "select action, object_id from kronos.audit_pending where object_type = 'audit'")
         assert [(row["action"], row["object_id"]) for row in told] == [("audit.cut", str(workspace_id))] * (cut > 0)
 
@@ -253,3 +267,20 @@ def test_a_chain_is_verified_in_parts_and_names_the_first_row_that_is_wrong(shar
             )
         shared.execute("delete from kronos.audit where chain_id = %s and number = 3", [workspace_id])
         assert faults(shared, workspace_id) == "number 3 is missing"
+
+
+def test_retention_cuts_whole_days_off_each_chain_and_says_whether_more_is_left(shared: Connection) -> None:
+    """The instance keeps its audit for 400 days: today's and the 400 before it."""
+    with shared.transaction(force_rollback=True):
+        shared.execute("delete from kronos.audit_pending")
+        cutoff: datetime = value(shared, "select date_trunc('day', now() at time zone 'UTC') at time zone 'UTC'")
+        cutoff -= timedelta(days=400)
+        young, old, older = (add_workspace(shared) for _ in range(3))
+        shared.execute("delete from kronos.audit_pending")
+        for workspace_id, ages in ((young, [timedelta()] * 2), (old, [MOMENT] * 2), (older, [MOMENT] * 5)):
+            write(shared, workspace_id, [CUTOFF - cutoff + ago for ago in ages])
+        retain = "select audit_rows, is_left from kronos.retain_audit(2)"
+        for rows, is_left in ((4, True), (2, True), (1, False), (0, False)):
+            (row,) = records(shared, retain)
+            assert (row["audit_rows"], row["is_left"]) == (rows, is_left)
+        assert [chain_of(shared, each) for each in (young, old, older)] == [[1, 2], [], []]

@@ -57,7 +57,6 @@ def test_each_outcome_is_kept_to_the_microsecond_of_its_workspaces_age(standing:
         ((7, 365), 7, 365),
         ((7, None), 7, 90),
         ((None, 7), 30, 7),
-        ((60, 60), 60, 60),
     ):
         endpoint = add_endpoint(standing)
         own_ages(standing, endpoint, *own)
