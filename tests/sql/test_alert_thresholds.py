@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate, incidents, told
 from beat_rows import make_beat
-from factory import EndpointRow, add_endpoint
+from factory import EndpointRow, add_endpoint, add_named_one_shot
 from kept import Kept
 from set_clock import SetClock
 from sql.test_alerts import queue
@@ -316,6 +317,60 @@ def test_a_heartbeat_is_late_or_too_long_beyond_the_limit(standing: Standing, ty
                 " run_due_at, changed_at) values (%s, %s, %s, 'RUNNING', %s, %s, 'infinity', %s)",
                 [beat.heartbeat_id, at, beat.workspace_id, at, at, at],
             )
+    other = add_rule(connection, standing.endpoint, {"type": type, "seconds": 60}, selector="TAG", selected="red")
+    factor = add_rule(connection, standing.endpoint, {"type": "RUNNING", "seconds": 1, "factor": 2})
     assert standing.evaluated(rule_id, timedelta()) == ["OPEN"]
     (open,) = incidents(connection, rule_id)
     assert (open["kind"], open["subject"], open["execution_id"]) == ("HEARTBEAT", "after-61", None)
+    assert incidents(connection, other) + incidents(connection, factor) == []
+
+
+@pytest.mark.parametrize("change", ["status = 'PAUSED'", "deleted_at = now()"])
+def test_a_heartbeat_that_is_paused_or_deleted_is_not_late(standing: Standing, change: LiteralString) -> None:
+    rule_id = add_rule(standing.connection, standing.endpoint, {"type": "LATE", "seconds": 60})
+    beat = make_beat(standing.connection, standing.endpoint.workspace_id, period_seconds=60)
+    standing.connection.execute(
+        "update kronos.beat_pointers set next_tick_at = %s where heartbeat_id = %s",
+        [NOON - 3600 * SECOND, beat.heartbeat_id],
+    )
+    with standing.connection.transaction(force_rollback=True):
+        assert standing.evaluated(rule_id, timedelta()) == ["OPEN"]
+    standing.connection.execute(f"update kronos.beats set {change} where heartbeat_id = %s", [beat.heartbeat_id])
+    assert standing.evaluated(rule_id, timedelta()) == []
+
+
+def test_what_waits_or_runs_is_judged_by_the_rules_that_select_it(standing: Standing) -> None:
+    """One-shots only by rules over all together. An alert's own notification by none."""
+    connection, endpoint = standing.connection, standing.endpoint
+    red = make_cron_job(connection, endpoint, name="red", tags=["red"])
+    blue = make_cron_job(connection, endpoint, name="blue", tags=["blue"])
+    one_shot, notification = (add_named_one_shot(connection, endpoint) for _ in range(2))
+    runs = {
+        job_id: queue(connection, job_id, seconds=seconds, is_running=is_running)
+        for is_running in (False, True)
+        for job_id, seconds in ((red, 61), (blue, 62), (one_shot, 63), (notification, 64))
+    }
+    connection.execute(
+        "insert into kronos.alert_notifications (execution_id, workspace_id, rule_id, rule, event, endpoint_id,"
+        " incident_ids) select execution_id, workspace_id, gen_random_uuid(), 'r', 'OPENED', endpoint_id, '{}'"
+        "   from kronos.execution_live where job_id = %s",
+        [notification],
+    )
+    assert len(runs) == 4
+    for type, detail in (("LATE", "it was {} s late"), ("RUNNING", "it ran for {} s")):
+        condition = {"type": type, "seconds": 60}
+        each = add_rule(connection, endpoint, condition)
+        tagged = add_rule(connection, endpoint, condition, selector="TAG", selected="blue", per="ALL")
+        together = add_rule(connection, endpoint, condition, per="ALL")
+        disabled = add_rule(connection, endpoint, condition, is_enabled=False)
+        evaluate(connection)
+        found = [
+            sorted((row["subject"] or "", row["detail"]) for row in incidents(connection, rule_id))
+            for rule_id in (each, tagged, together, disabled)
+        ]
+        assert found == [
+            [("blue", detail.format(62)), ("red", detail.format(61))],
+            [("blue", detail.format(62))],
+            [("", detail.format(63))],
+            [],
+        ]

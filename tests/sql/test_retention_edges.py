@@ -136,6 +136,34 @@ def incident(connection: Connection, endpoint: EndpointRow, ago: timedelta | Non
     )
 
 
+def test_a_notification_is_kept_as_long_as_history_of_its_day_and_until_it_is_sent(standing: Connection) -> None:
+    endpoint = add_endpoint(standing)
+    oldest: datetime = value(standing, "select kronos.oldest_day()::timestamp at time zone 'UTC'")
+    for before, due_at in ((timedelta(), None), (MILLISECOND, None), (9 * DAY, None), (9 * DAY, oldest)):
+        standing.execute(
+            "insert into kronos.alert_notifications (execution_id, workspace_id, rule_id, rule, event, endpoint_id,"
+            " incident_ids, due_at, input) values (kronos.uuid7(%s), %s, gen_random_uuid(), 'r', 'OPENED', %s, '{}',"
+            " %s::timestamptz, case when %s::timestamptz is not null then '{}'::jsonb end)",
+            [oldest - before, endpoint.workspace_id, endpoint.endpoint_id, due_at, due_at],
+        )
+    counts = "select incidents, notifications from kronos.retain_alerts(%s, %s)"
+    for most, is_dry, number in ((9, True, 2), (1, True, 1), (1, False, 1), (9, False, 1), (9, False, 0)):
+        (row,) = records(standing, counts, [most, is_dry])
+        assert (row["incidents"], row["notifications"]) == (0, number)
+    left = values(standing, "select due_at from kronos.alert_notifications order by execution_id")
+    assert left == [oldest, None]
+
+
+def test_no_more_incidents_are_deleted_at_a_time_than_asked_for_and_the_oldest_first(standing: Connection) -> None:
+    endpoint = add_endpoint(standing)
+    for days in (93, 91, 94, 92):
+        incident(standing, endpoint, days * DAY)
+    count = "select incidents from kronos.retain_alerts(%s, %s)"
+    assert [value(standing, count, [most, True]) for most in (9, 3)] == [4, 3]
+    assert value(standing, count, [3, False]) == 3
+    assert values(standing, "select now() - resolved_at from kronos.incidents") == [91 * DAY]
+
+
 def test_dead_letters_and_operations_are_kept_as_long_as_failures(standing: Connection) -> None:
     for own, days in ((None, 90), (7, 7)):
         endpoint = add_endpoint(standing)
