@@ -236,33 +236,6 @@ def test_of_the_oldest_partitions_those_are_dropped_that_are_wholly_below_the_bo
     assert old("2020-01-20") == names[2:]
 
 
-WEEKS = [utc(f"2026-{day}") for day in ("08-03", "08-10", "08-24", "08-31", "09-14")]
-
-
-@pytest.mark.parametrize(
-    ("lower", "upper", "spans"),
-    [
-        ("2026-07-01", None, [("2026-09-14", "2026-09-21"), ("2026-08-24", "2026-09-07"),
-                              ("2026-08-03", "2026-08-17")]),
-        ("2026-08-05", "2026-09-15", [("2026-09-14", "2026-09-15"), ("2026-08-24", "2026-09-07"),
-                                      ("2026-08-05", "2026-08-17")]),
-        ("2026-08-24", "2026-09-14", [("2026-08-24", "2026-09-07")]),
-        ("2026-08-26", "2026-08-28", [("2026-08-26", "2026-08-28")]),
-        ("2026-08-17", "2026-08-24", []),
-        ("2026-08-16", "2026-08-25", [("2026-08-24", "2026-08-25"), ("2026-08-16", "2026-08-17")]),
-        ("2026-09-21", None, []),
-    ],
-)  # fmt: skip
-def test_of_a_long_time_only_the_weeks_that_have_anything_are_searched(
-    shared: Connection, lower: str, upper: str | None, spans: list[tuple[str, str]]
-) -> None:
-    given = [WEEKS, utc(lower), upper and utc(upper)]
-    found = shared.execute("select * from kronos.spans_to_look(%s::timestamptz[], %s, %s)", given).fetchall()
-    assert found == [(utc(since), utc(until)) for since, until in spans]
-    found = shared.execute("select * from kronos.spans_to_look(null, %s, %s)", given[1:]).fetchall()
-    assert found == [tuple(given[1:])]
-
-
 def test_an_id_tells_its_instant_and_bounds_keep_the_order_of_theirs(shared: Connection) -> None:
     facts = [
         ("1970-01-01 00:00:00+00", "00000000-0000-0000-0000-000000000000"),
