@@ -122,8 +122,8 @@ def test_what_is_usual_for_a_job_is_read_from_its_last_fifty_successes(standing:
         ([10] * 9, None),
         ([10] * 10, 10),
         ([10] * 9 + [30], 21),  # the 95th percentile lies between the two longest
-        ([30] + [10] * 50, 10),  # the fifty-first run back does not count
-        ([10] + [30] * 50, 30),
+        ([30] * 5 + [10] * 50, 10),  # only the last fifty count
+        ([30] + [10] * 47 + [30] * 3, 21),  # the fifty-first would make it 30
         ([10] * 49 + [30], 10),
         ([10] * 46 + [30] * 4, 30),
     ]

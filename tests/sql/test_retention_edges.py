@@ -189,6 +189,19 @@ def test_dead_letters_and_operations_are_kept_as_long_as_failures(standing: Conn
     assert ended_ago == [DAY, DAY, 7 * DAY, 90 * DAY, None, None]
 
 
+def test_no_more_dead_letters_are_deleted_at_a_time_than_asked_for_and_the_oldest_first(standing: Connection) -> None:
+    endpoint = add_endpoint(standing)
+    for days in (93, 91, 94, 92):
+        standing.execute(
+            "insert into kronos.dead_letters (execution_id, workspace_id, endpoint_id, job_id, first_version_id,"
+            " failed_at) select id, %s, %s, id, id, now() - %s from gen_random_uuid() as id",
+            [endpoint.workspace_id, endpoint.endpoint_id, days * DAY],
+        )
+    count = "select dead_letters from kronos.retain_dead_letters(%s, %s)"
+    assert [value(standing, count, given) for given in ([9, True], [3, True], [3, False])] == [4, 3, 3]
+    assert values(standing, "select now() - failed_at from kronos.dead_letters") == [91 * DAY]
+
+
 def test_a_backfill_is_kept_as_long_as_an_execution_of_its_outcome(standing: Connection) -> None:
     job_id = make_cron_job(standing)
     cases = [("COMPLETED", 30), ("CANCELLED", 30), ("FAILED", 90)]
