@@ -14,7 +14,6 @@ import pytest
 from alert_rows import add_rule, end_runs, evaluate, incidents, told
 from beat_rows import make_beat
 from factory import EndpointRow, add_endpoint, add_named_one_shot
-from kept import Kept
 from set_clock import SetClock
 from sql.test_alerts import queue
 from sql.truths import differing
@@ -40,17 +39,11 @@ class Standing:
         return [each["status"] for each in incidents(self.connection, rule_id)]
 
 
-@pytest.fixture(scope="module")
-def clock(kept_shared: Kept) -> SetClock:
-    with kept_shared.connection() as connection:
-        return SetClock(connection)
-
-
 @pytest.fixture
-def standing(shared: Connection, clock: SetClock) -> Iterator[Standing]:
+def standing(shared: Connection, set_clock: SetClock) -> Iterator[Standing]:
     with shared.transaction(force_rollback=True):
-        clock.set(NOON)
-        yield Standing(shared, clock, add_endpoint(shared))
+        set_clock.set(NOON)
+        yield Standing(shared, set_clock, add_endpoint(shared))
 
 
 def test_what_waits_is_late_beyond_the_limit_and_only_before_its_first_attempt(standing: Standing) -> None:

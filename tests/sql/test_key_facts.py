@@ -9,7 +9,6 @@ import psycopg
 import pytest
 
 from factory import add_workspace
-from kept import Kept
 from set_clock import SetClock
 from sql_factory import Connection, records, value, values
 
@@ -17,17 +16,11 @@ NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 
-@pytest.fixture(scope="module")
-def clock(kept_shared: Kept) -> SetClock:
-    with kept_shared.connection() as connection:
-        return SetClock(connection)
-
-
 @pytest.fixture
-def noon(shared: Connection, clock: SetClock) -> Iterator[Connection]:
+def noon(shared: Connection, set_clock: SetClock) -> Iterator[Connection]:
     """A connection whose clock stands at noon. What a test does is undone."""
     with shared.transaction(force_rollback=True):
-        clock.set(NOON)
+        set_clock.set(NOON)
         yield shared
 
 
@@ -191,7 +184,7 @@ def test_a_workspace_has_a_thousand_valid_keys_and_those_that_ended_do_not_count
 
 
 def test_a_revoked_key_stays_revoked_since_the_first_time_and_is_listed_no_more(
-    noon: Connection, clock: SetClock, workspace_id: uuid.UUID
+    noon: Connection, set_clock: SetClock, workspace_id: uuid.UUID
 ) -> None:
     mine, expired = (add(noon, workspace_id, name, expires_at=NOON - HOUR) for name in ("mine", "expired"))
     strange = add(noon, add_workspace(noon), "strange")
@@ -199,14 +192,16 @@ def test_a_revoked_key_stays_revoked_since_the_first_time_and_is_listed_no_more(
     assert set(values(noon, listed)) == {mine, expired}
     revoke = "select kronos.revoke_workspace_key(%s)"
     assert [value(noon, revoke, [each]) for each in (mine, strange, uuid.uuid4())] == [True, False, False]
-    clock.set(NOON + HOUR)
+    set_clock.set(NOON + HOUR)
     assert value(noon, revoke, [mine])
     revoked = "select revoked_at from kronos.api_keys where key_id = any (%s) order by revoked_at"
     assert values(noon, revoked, [[mine, strange]]) == [NOON, None]
     assert values(noon, listed) == [expired]
 
 
-def test_the_use_of_a_key_is_noted_once_a_minute(noon: Connection, clock: SetClock, workspace_id: uuid.UUID) -> None:
+def test_the_use_of_a_key_is_noted_once_a_minute(
+    noon: Connection, set_clock: SetClock, workspace_id: uuid.UUID
+) -> None:
     keys = [add(noon, workspace_id, name) for name in ("a", "b", "unused")]
     note = "select kronos.note_use(%s)"
     for after, noted in (
@@ -216,7 +211,7 @@ def test_the_use_of_a_key_is_noted_once_a_minute(noon: Connection, clock: SetClo
         (timedelta(minutes=1), 2),
         (timedelta(minutes=2), 2),
     ):
-        clock.set(NOON + after)
+        set_clock.set(NOON + after)
         assert value(noon, note, [keys[:2]]) == noted, after
     used = values(noon, "select last_used_at from kronos.api_keys where key_id = any (%s) order by 1", [keys])
     assert used == [NOON + timedelta(minutes=2)] * 2 + [None]
@@ -229,7 +224,7 @@ def sign_in(connection: Connection, secret: str, key_id: uuid.UUID, lasts: timed
 
 
 def test_a_session_ends_with_its_key_or_after_its_own_time(
-    noon: Connection, clock: SetClock, workspace_id: uuid.UUID
+    noon: Connection, set_clock: SetClock, workspace_id: uuid.UUID
 ) -> None:
     short = add(noon, workspace_id, "short", expires_at=NOON + HOUR)
     long = add(noon, workspace_id, "long")
@@ -249,14 +244,14 @@ def test_a_session_ends_with_its_key_or_after_its_own_time(
         return [(row["public_id"], row["reason"]) for rows in found for row in rows]
 
     assert seen() == {"short": 3600, "long": 7200}
-    clock.set(NOON + HOUR - MOMENT)
+    set_clock.set(NOON + HOUR - MOMENT)
     assert seen() == {"short": 1e-06, "long": 3600 + 1e-06}
-    clock.set(NOON + HOUR)
+    set_clock.set(NOON + HOUR)
     assert seen() == {"long": 3600}
     assert ends()[0] == ("short", "expired")
-    clock.set(NOON + 2 * HOUR - MOMENT)
+    set_clock.set(NOON + 2 * HOUR - MOMENT)
     assert seen() == {"long": 1e-06}
-    clock.set(NOON + 2 * HOUR)
+    set_clock.set(NOON + 2 * HOUR)
     assert seen() == {}
     assert ends() == [("short", "expired"), ("long", "over")]
     end_workspace(noon, workspace_id, "DELETED")
@@ -268,7 +263,7 @@ def test_a_session_ends_with_its_key_or_after_its_own_time(
 
 
 def test_a_key_has_a_hundred_sessions_and_another_one_ends_its_oldest(
-    noon: Connection, clock: SetClock, workspace_id: uuid.UUID
+    noon: Connection, set_clock: SetClock, workspace_id: uuid.UUID
 ) -> None:
     key_id, other = add(noon, workspace_id, "key"), add(noon, workspace_id, "other")
     sign_in(noon, "other", other, HOUR)
@@ -279,7 +274,7 @@ def test_a_key_has_a_hundred_sessions_and_another_one_ends_its_oldest(
         [key_id, NOON, NOON + HOUR],
     )
     for nth in (99, 100, 101):
-        clock.set(NOON + nth * MOMENT)
+        set_clock.set(NOON + nth * MOMENT)
         sign_in(noon, f"session-{nth}", key_id, HOUR)
     left = values(noon, "select created_at from kronos.sign_ins where key_id = %s order by 1", [key_id])
     assert left == [NOON + nth * MOMENT for nth in range(2, 102)]
@@ -287,7 +282,7 @@ def test_a_key_has_a_hundred_sessions_and_another_one_ends_its_oldest(
 
 
 def test_a_person_is_signed_in_until_the_time_is_over_with_the_roles_of_now(
-    noon: Connection, clock: SetClock, workspace_id: uuid.UUID
+    noon: Connection, set_clock: SetClock, workspace_id: uuid.UUID
 ) -> None:
     noon.execute("delete from kronos.sign_ins")
     opened = value(noon, "select kronos.open_sign_in(%s, 'ann', 'ann@x', '{ops,dev}', '1 hour')", [digest("ann")])
@@ -310,9 +305,9 @@ def test_a_person_is_signed_in_until_the_time_is_over_with_the_roles_of_now(
     (found,) = records(noon, find, [digest("ann")])
     assert [(grant["role"], grant["workspace_id"]) for grant in found["grants"]] == [("operator", str(workspace_id))]
     assert records(noon, "select * from kronos.find_key_sign_in(%s)", [digest("ann")]) == []
-    clock.set(NOON + HOUR - MOMENT)
+    set_clock.set(NOON + HOUR - MOMENT)
     assert len(records(noon, find, [digest("ann")])) == 1
-    clock.set(NOON + HOUR)
+    set_clock.set(NOON + HOUR)
     assert records(noon, find, [digest("ann")]) == []
     (end,) = records(noon, "select * from kronos.sign_in_end(%s)", [digest("ann")])
     assert (end["public_id"], end["reason"]) == (None, "over")

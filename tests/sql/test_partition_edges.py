@@ -37,15 +37,15 @@ def missing(connection: Connection, ahead: timedelta = 8 * WEEK) -> dict[str, li
 @pytest.mark.parametrize(
     ("now", "first"),
     [
-        ("2031-03-05 12:00:00", "2031-03-03"),  # a Wednesday
-        ("2031-03-09 23:59:59.999999", "2031-03-03"),  # the last moment of its week
-        ("2031-03-10 00:00:00", "2031-03-03"),  # Monday: yesterday was in the week before
-        ("2031-03-10 23:59:59.999999", "2031-03-03"),
-        ("2031-03-11 00:00:00", "2031-03-10"),
-        ("2031-05-01 00:00:00", "2031-04-28"),  # a month that begins within a week
-        ("2032-02-29 12:00:00", "2032-02-23"),
-        ("2030-12-31 23:59:59", "2030-12-30"),  # and a year
-        ("2031-01-01 00:00:00", "2030-12-30"),
+        ("2087-03-05 12:00:00", "2087-03-03"),  # a Wednesday
+        ("2087-03-09 23:59:59.999999", "2087-03-03"),  # the last moment of its week
+        ("2087-03-10 00:00:00", "2087-03-03"),  # Monday: yesterday was in the week before
+        ("2087-03-10 23:59:59.999999", "2087-03-03"),
+        ("2087-03-11 00:00:00", "2087-03-10"),
+        ("2087-05-01 00:00:00", "2087-04-28"),  # a month that begins within a week
+        ("2088-02-29 12:00:00", "2088-02-23"),
+        ("2086-12-31 23:59:59", "2086-12-30"),  # and a year
+        ("2087-01-01 00:00:00", "2086-12-30"),
     ],
 )
 def test_the_weeks_from_yesterdays_to_the_eighth_ahead_need_a_partition(
@@ -68,13 +68,13 @@ def test_the_weeks_from_yesterdays_to_the_eighth_ahead_need_a_partition(
 
 
 def test_executions_have_their_weeks_partition_before_attempts_do(undone: Connection) -> None:
-    Clock(undone).stand(utc("2031-05-01 00:00:00"))
+    Clock(undone).stand(utc("2087-05-01 00:00:00"))
     found = records(undone, "select parent, from_at from kronos.missing_partitions('2 weeks')")
     assert [row["parent"] for row in found] == ["execution_done", "attempt"] * 3
     assert [row["from_at"] for row in found] == sorted(row["from_at"] for row in found)
 
 
-APRIL, MAY = ("2031-04-28", "2031-05-05"), ("2031-05-05", "2031-05-12")
+APRIL, MAY = ("2087-04-28", "2087-05-05"), ("2087-05-05", "2087-05-12")
 
 
 @pytest.mark.parametrize(
@@ -85,22 +85,22 @@ APRIL, MAY = ("2031-04-28", "2031-05-05"), ("2031-05-05", "2031-05-12")
         ([MAY], [APRIL]),
         ([APRIL, MAY], []),
         # days of an earlier release: the week goes on where the last of them ends
-        ([("2031-04-28", "2031-04-29"), ("2031-04-29", "2031-05-01")], [("2031-05-01", "2031-05-05"), MAY]),
-        ([("2031-04-20", "2031-05-02")], [("2031-05-02", "2031-05-05"), MAY]),
+        ([("2087-04-28", "2087-04-29"), ("2087-04-29", "2087-05-01")], [("2087-05-01", "2087-05-05"), MAY]),
+        ([("2087-04-20", "2087-05-02")], [("2087-05-02", "2087-05-05"), MAY]),
         # one that reaches into the next week, or to its end
-        ([("2031-04-28", "2031-05-07")], [("2031-05-07", "2031-05-12")]),
-        ([("2031-04-28", "2031-05-12")], []),
+        ([("2087-04-28", "2087-05-07")], [("2087-05-07", "2087-05-12")]),
+        ([("2087-04-28", "2087-05-12")], []),
         # months
-        ([("2031-04-01", "2031-05-01")], [("2031-05-01", "2031-05-05"), MAY]),
-        ([("2031-04-01", "2031-05-01"), ("2031-05-01", "2031-06-01")], []),
+        ([("2087-04-01", "2087-05-01")], [("2087-05-01", "2087-05-05"), MAY]),
+        ([("2087-04-01", "2087-05-01"), ("2087-05-01", "2087-06-01")], []),
         # those that end where the weeks begin, and begin where they end
-        ([("2031-04-21", "2031-04-28"), ("2031-05-12", "2031-05-19")], [APRIL, MAY]),
+        ([("2087-04-21", "2087-04-28"), ("2087-05-12", "2087-05-19")], [APRIL, MAY]),
     ],
 )
 def test_only_the_part_of_a_week_after_its_last_partition_is_missing(
     undone: Connection, there: list[tuple[str, str]], left: list[tuple[str, str]]
 ) -> None:
-    Clock(undone).stand(utc("2031-05-01 00:00:00"))
+    Clock(undone).stand(utc("2087-05-01 00:00:00"))
     for since, until in there:
         make(undone, "execution_done", since, until)
     found = missing(undone, timedelta(days=4))
@@ -143,24 +143,24 @@ def test_a_partition_is_named_by_its_first_day_and_begins_after_the_rows_that_ca
 ) -> None:
     """Rows that came while there was none stay in the default partition, with their whole day."""
     add = "select kronos.add_partition('execution_done', %s, %s)"
-    week = [utc("2031-04-28"), utc("2031-05-05")]
+    week = [utc("2087-04-28"), utc("2087-05-05")]
     store(undone, week[0] - timedelta(milliseconds=1))
     store(undone, week[1])
     with undone.transaction(force_rollback=True):
         assert value(undone, add, week)
-        assert bounds(undone, "execution_done_20310428") == tuple(week)
+        assert bounds(undone, "execution_done_20870428") == tuple(week)
     for newest, first in (
-        (utc("2031-04-28"), "2031-04-29"),
-        (utc("2031-04-30 23:59:59.999"), "2031-05-01"),
-        (utc("2031-05-01"), "2031-05-02"),
-        (utc("2031-05-03 23:59"), "2031-05-04"),
+        (utc("2087-04-28"), "2087-04-29"),
+        (utc("2087-04-30 23:59:59.999"), "2087-05-01"),
+        (utc("2087-05-01"), "2087-05-02"),
+        (utc("2087-05-03 23:59"), "2087-05-04"),
     ):
         store(undone, newest)
         with undone.transaction(force_rollback=True):
             assert value(undone, add, week), newest
             name = f"execution_done_{first.replace('-', '')}"
             assert bounds(undone, name) == (utc(first), week[1]), newest
-    store(undone, utc("2031-05-04"))
+    store(undone, utc("2087-05-04"))
     assert not value(undone, add, week)  # nothing of the week is left
     assert value(undone, "select count(*) from kronos.execution_done_default") == 7
 

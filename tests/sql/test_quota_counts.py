@@ -11,8 +11,17 @@ from psycopg.types.json import Jsonb
 from alert_rows import add_rule
 from beat_rows import make_beat
 from factory import EndpointRow, add_endpoint, add_named_one_shot, add_workspace
+from set_clock import SetClock
 from sql.truths import differing
 from sql_factory import Connection, Record, make_cron_job, records, value, values
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def noon(shared: Connection, set_clock: SetClock) -> None:
+    """The day does not end during a test."""
+    set_clock.set(NOON)
 
 
 def limited(connection: Connection, **limits: int | None) -> uuid.UUID:
@@ -135,6 +144,7 @@ def test_a_quota_that_is_changed_in_the_middle_of_a_day_keeps_what_was_used(shar
 def test_executions_that_other_sessions_hold_are_not_known_yet_and_nothing_is_counted(
     superuser: Connection, other: Connection
 ) -> None:
+    SetClock(superuser).set(NOON)
     workspace_id = limited(superuser, max_executions_per_day=32)
     other.execute("select from kronos.quota_shards where workspace_id = %s and shard < 15 for update", [workspace_id])
     assert taken(superuser, workspace_id, 2) is None  # the one that nobody holds
@@ -144,6 +154,9 @@ def test_executions_that_other_sessions_hold_are_not_known_yet_and_nothing_is_co
     too_many = taken(superuser, workspace_id, 31)  # of which there are only 30, whoever holds them
     assert too_many is not None
     assert "is_held" not in too_many
+    exactly = taken(superuser, workspace_id, 30)
+    assert exactly is not None
+    assert exactly["is_held"]
     other.rollback()
     assert taken(superuser, workspace_id, 30) is None
 
@@ -332,6 +345,5 @@ def test_the_room_of_a_workspace_is_shown_only_where_there_are_quotas(shared: Co
     limit(shared, workspace_id, max_cron_jobs=9)
     room = value(shared, "select kronos.quota_room()")
     assert (room["cron_jobs"], room["max_cron_jobs"]) == (2, 9)
-    assert 1 <= room["retry_after_seconds"] <= 86_400
-    assert datetime.fromisoformat(room["resets_at"]) > datetime.now(UTC)
+    assert (room["retry_after_seconds"], room["resets_at"]) == (43_200, "2026-11-30T00:00:00Z")
     shared.execute("select set_config('kronos.quotas', '', false)")

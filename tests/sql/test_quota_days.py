@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
@@ -10,10 +10,15 @@ from psycopg.types.json import Jsonb
 
 from clock import Clock
 from factory import add_endpoint, add_named_one_shot
-from sql.test_quota_counts import left, limit, limited, taken, used
+from set_clock import SetClock
+from sql.test_quota_counts import NOON, left, limit, limited, taken, used
 from sql_factory import Connection, make_cron_job, records, value
 
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+@pytest.fixture(autouse=True)
+def noon(shared: Connection, set_clock: SetClock) -> None:
+    """The day does not end during a test."""
+    set_clock.set(NOON)
 
 
 @pytest.mark.parametrize("days", [-1, -40])
@@ -38,7 +43,7 @@ def test_a_clock_that_is_set_back_over_midnight_gives_no_execution_back(shared: 
     shared.execute("update kronos.quota_shards set day = day + 1 where workspace_id = %s", [workspace_id])
     assert (left(shared, workspace_id), taken(shared, workspace_id, 6) is None) == (5, False)
     assert taken(shared, workspace_id, 5) is None
-    days = "select count(distinct day), max(day) > current_date from kronos.quota_shards where workspace_id = %s"
+    days = "select count(distinct day), max(day) = '2026-11-30' from kronos.quota_shards where workspace_id = %s"
     assert shared.execute(days, [workspace_id]).fetchone() == (1, True)
 
 
@@ -80,6 +85,22 @@ def test_what_is_divided_anew_for_many_is_still_as_much_for_one_at_a_time(shared
     assert one_by_one(shared, workspace_id) == 12
     shared.execute("update kronos.quota_shards set day = day - 1 where workspace_id = %s", [workspace_id])
     assert one_by_one(shared, workspace_id) == 32  # a new day is divided evenly, whatever the last one was
+
+
+def test_what_is_divided_among_the_counters_that_nobody_holds_is_what_they_have(
+    superuser: Connection, other: Connection
+) -> None:
+    """Once they have unequal shares: twelve of sixteen have one execution left each, the others none."""
+    SetClock(superuser).set(NOON)
+    workspace_id = limited(superuser, max_executions_per_day=32)
+    assert taken(superuser, workspace_id, 20) is None
+    with other.transaction(force_rollback=True):
+        other.execute(
+            "select from kronos.quota_shards where workspace_id = %s and share = used for update", [workspace_id]
+        )
+        assert taken(superuser, workspace_id, 5) is None
+        assert one_by_one(superuser, workspace_id) == 7
+    assert one_by_one(superuser, workspace_id) == 0
 
 
 def test_of_a_day_that_only_some_counters_have_begun_all_executions_can_be_had(shared: Connection) -> None:
@@ -156,10 +177,9 @@ def test_usage_counts_live_cron_jobs_and_nothing_else(shared: Connection) -> Non
         make_cron_job(shared, endpoint, status=status, retired_at=NOON if status == "RETIRED" else None)
     add_named_one_shot(shared, endpoint)
     make_cron_job(shared)
-    (row,) = records(shared, "select *, resets_at - kronos.now() as left from kronos.usage_of()")
+    (row,) = records(shared, "select * from kronos.usage_of()")
     assert (row["cron_jobs"], row["max_cron_jobs"], row["executions"], row["in_flight"]) == (3, 9, None, None)
-    assert row["resets_at"].astimezone(UTC).time() == time()
-    assert timedelta() < row["left"] <= timedelta(days=1)
+    assert row["resets_at"] == datetime(2026, 11, 30, tzinfo=UTC)
     assert value(shared, "select kronos.quota_room()")["cron_jobs"] == 3
     shared.execute("select set_config('kronos.quotas', '', false)")
     shared.execute(
