@@ -328,3 +328,51 @@ def test_each_new_session_deletes_up_to_a_hundred_that_are_over_oldest_first(
     assert values(noon, left) == [NOON - nth * MOMENT for nth in (3, 2, 1, 0)]
     sign_in(noon, "second", key_id, HOUR)
     assert values(noon, left) == [NOON]  # one that ends at this moment is left
+
+
+def test_the_doctor_is_told_of_keys_that_end_soon_or_were_seen_in_a_url(
+    noon: Connection, workspace_id: uuid.UUID
+) -> None:
+    """Each at the edge of its time, and a microsecond beside it."""
+    noon.execute("delete from kronos.api_keys")
+    day = timedelta(days=1)
+    for public_id, of_instance, columns in (
+        ("lasts", True, {"expires_at": NOON + 14 * day + MOMENT}),
+        ("lasts-no-fortnight", True, {"expires_at": NOON + 14 * day}),
+        ("forever", True, {"burnt_at": NOON}),
+        ("over", True, {"expires_at": NOON, "burnt_at": NOON, "last_used_at": NOON}),
+        ("revoked", True, {"revoked_at": NOON, "burnt_at": NOON}),
+        ("burnt", False, {"burnt_at": NOON - day}),
+        ("ends", False, {"expires_at": NOON + 7 * day - MOMENT, "last_used_at": NOON - 30 * day + MOMENT}),
+        ("ends-now", False, {"expires_at": NOON + MOMENT, "last_used_at": NOON}),
+        ("ends-later", False, {"expires_at": NOON + 7 * day, "last_used_at": NOON}),
+        ("ends-unused", False, {"expires_at": NOON + day, "last_used_at": NOON - 30 * day}),
+        ("ends-never-used", False, {"expires_at": NOON + day}),
+    ):
+        add(noon, None if of_instance else workspace_id, public_id, **columns)
+    (row,) = records(noon, "select * from kronos.signs_of_keys()")
+    assert (row["administrators"], row["lasting"]) == (3, 2)
+    assert row["burnt"] == ["burnt", "forever"]  # the first seen first
+    assert row["ending"] == ["ends-now on 2026-11-29", "ends on 2026-12-06"]
+
+
+def test_the_doctor_is_told_of_a_day_of_which_nine_tenths_are_used(noon: Connection) -> None:
+    used_of = {
+        "full": (9, 10),
+        "nearly": (90, 100),
+        "not-yet": (89, 100),
+        "none": (0, 0),
+        "over": (12, 10),
+        "gone": (9, 9),
+    }
+    for slug, (used, most) in used_of.items():
+        workspace_id = add_workspace(noon, slug=f"day-{slug}")
+        noon.execute("update kronos.workspaces set max_executions_per_day = %s where workspace_id = %s",
+                     [most, workspace_id])  # fmt: skip
+        noon.execute("update kronos.quota_shards set used = %s where workspace_id = %s and shard = 0",
+                     [used, workspace_id])  # fmt: skip
+    end_workspace(noon, value(noon, "select workspace_id from kronos.workspaces where slug = 'day-gone'"), "DELETED")
+    told = "select nearly_full from kronos.signs_of_keys()"
+    assert value(noon, told) == ["day-full (9 of 10)", "day-nearly (90 of 100)", "day-over (12 of 10)"]
+    noon.execute("update kronos.quota_shards set day = day - 1")
+    assert value(noon, told) == []
