@@ -231,7 +231,13 @@ def test_zones_are_in_use_as_long_as_anything_that_has_a_schedule_is_in_them(sup
     endpoint = add_endpoint(superuser)
     before = values(superuser, "select * from kronos.zones_in_use()")
     one_shots(superuser, endpoint)
-    for status, zone in (("ACTIVE", "Asia/Tokyo"), ("PAUSED", "Asia/Seoul"), ("RETIRED", "Asia/Kabul")):
+    for status, zone in (
+        ("ACTIVE", "Asia/Tokyo"),
+        ("ACTIVE", "Asia/Tokyo"),
+        ("PAUSED", "Asia/Seoul"),
+        ("RETIRED", "Asia/Kabul"),
+        ("RETIRED", "Asia/Yangon"),
+    ):
         make_cron_job(superuser, endpoint, status=status, retired_at=datetime.now(UTC) if status == "RETIRED" else None)
         superuser.execute("update kronos.jobs set timezone = %s where timezone = 'UTC' and workspace_id = %s",
                           [zone, endpoint.workspace_id])  # fmt: skip
@@ -241,11 +247,26 @@ def test_zones_are_in_use_as_long_as_anything_that_has_a_schedule_is_in_them(sup
     superuser.execute("update kronos.beats set deleted_at = now() where heartbeat_id = %s", [gone.heartbeat_id])
     put_calendar(superuser, endpoint.workspace_id, timezone="Africa/Cairo")
     found = values(superuser, "select * from kronos.zones_in_use()")
-    used = {"Asia/Tokyo", "Asia/Seoul", "Europe/Paris", "Africa/Cairo", "America/Lima"}
+    used = {
+        "Asia/Tokyo",
+        "Asia/Seoul",
+        "Europe/Paris",
+        "Africa/Cairo",
+        "America/Lima",
+        "America/Denver",
+        "Pacific/Apia",
+    }
     assert found == sorted({*before, *used})
 
 
 def one_shots(connection: Connection, endpoint: EndpointRow) -> None:
-    """Insert a waiting one-shot at a local time in Lima, and one in Bogota that is over."""
-    for status, zone in (("ACTIVE", "America/Lima"), ("COMPLETED", "America/Bogota")):
+    """Insert one-shots at local times: waiting ones in Lima, Denver and Apia, and others that are over."""
+    for status, zone in (
+        ("ACTIVE", "America/Lima"),
+        ("ACTIVE", "Pacific/Apia"),
+        ("ACTIVE", "America/Denver"),
+        ("ACTIVE", "America/Denver"),
+        ("COMPLETED", "America/Bogota"),
+        ("COMPLETED", "Pacific/Fiji"),
+    ):
         connection.execute(ONE_SHOT, [endpoint.workspace_id, endpoint.endpoint_id, status, zone, status])
