@@ -169,6 +169,10 @@ def test_each_of_a_batch_is_refused_for_itself(day: Callable[[int], Day]) -> Non
     data = answer.json()["data"]
     assert [each.get("status") for each in data] == ["ACTIVE", "ACTIVE", "ACTIVE", 429, "ACTIVE"]
     assert (data[3]["quota"], data[3]["used"], data[3]["limit"]) == ("executions_per_day", 3, 3)
+    limit(it.api, it.base, max_executions_per_day=1)  # fewer than there are already
+    answer = it.post("jobs:batch", {"jobs": [NOW, CRON], "atomic": False})
+    (told, _) = answer.json()["data"]
+    assert (told["status"], told["used"], told["limit"]) == (429, 3, 1)
 
 
 @pytest.mark.parametrize("quotas", [{"max_cron_jobs": 1}, {"max_input_bytes": 1000}, {"max_alarms_per_minute": 9}])

@@ -341,6 +341,7 @@ def test_the_room_of_a_workspace_is_shown_only_where_there_are_quotas(shared: Co
         make_cron_job(shared, endpoint, status=status)
     room = value(shared, "select kronos.quota_room()")
     assert (room["executions_left"], room["max_executions_per_day"], room["max_input_bytes"]) == (17, 20, 100)
+    assert room["executions_used"] == 3
     assert (room["cron_jobs"], room["max_cron_jobs"]) == (None, None)  # not counted without a limit
     limit(shared, workspace_id, max_cron_jobs=9)
     room = value(shared, "select kronos.quota_room()")
