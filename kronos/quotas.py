@@ -160,7 +160,8 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
             cron_jobs += 1
         elif not is_cron and left == 0:
             limit = room["max_executions_per_day"]
-            numbers = {"quota": "executions_per_day", "used": limit, "limit": limit, "asked": 1}
+            used = max(limit, room["executions_used"] or 0)  # more than a limit that was lowered meanwhile
+            numbers = {"quota": "executions_per_day", "used": used, "limit": limit, "asked": 1}
             numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
             text = f"the workspace used up its {limit} executions of the day; they are reset at {room['resets_at']}"
             each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers)

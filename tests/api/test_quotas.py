@@ -169,6 +169,19 @@ def test_each_of_a_batch_is_refused_for_itself(day: Callable[[int], Day]) -> Non
     data = answer.json()["data"]
     assert [each.get("status") for each in data] == ["ACTIVE", "ACTIVE", "ACTIVE", 429, "ACTIVE"]
     assert (data[3]["quota"], data[3]["used"], data[3]["limit"]) == ("executions_per_day", 3, 3)
+    limit(it.api, it.base, max_executions_per_day=1)  # fewer than there are already
+    answer = it.post("jobs:batch", {"jobs": [NOW, CRON], "atomic": False})
+    (told, _) = answer.json()["data"]
+    assert (told["status"], told["used"], told["limit"]) == (429, 3, 1)
+
+
+@pytest.mark.parametrize("quotas", [{"max_cron_jobs": 1}, {"max_input_bytes": 1000}, {"max_alarms_per_minute": 9}])
+def test_of_a_batch_each_runs_whose_day_has_no_quota_whatever_others_there_are(
+    api: httpx.Client, base: str, quotas: dict[str, int]
+) -> None:
+    limit(api, base, **quotas)
+    answer = api.post(f"{base}/jobs:batch", json={"jobs": [NOW, CRON, NOW], "atomic": False})
+    assert [each.get("status") for each in answer.raise_for_status().json()["data"]] == ["ACTIVE"] * 3
 
 
 def test_ticks_retries_redrives_callbacks_and_backfills_obey_and_say_so(

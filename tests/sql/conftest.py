@@ -15,6 +15,7 @@ from factory import EndpointRow, add_endpoint
 from kept import Kept, kept
 from overlap_runs import Ticking
 from servers import Server
+from set_clock import SetClock
 from sql_factory import Connection, make_cron_job
 from worker.protocol import as_worker
 
@@ -37,6 +38,13 @@ def shared(kept_shared: Kept) -> Iterator[psycopg.Connection]:
     """The superuser's connection to the module's database."""
     with kept_shared.connection() as connection:
         yield connection
+
+
+@pytest.fixture(scope="module")
+def set_clock(kept_shared: Kept) -> SetClock:
+    """The clock of the module's database, which stands where a test sets it."""
+    with kept_shared.connection() as connection:
+        return SetClock(connection)
 
 
 @pytest.fixture

@@ -211,6 +211,8 @@ _WRONG: list[tuple[Any, str, str]] = [
     ({"run_at": "tomorrow"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
     ({"run_at": "2098-01-02T03:04:05"}, "run_at", "run_at: not an RFC 3339 timestamp with an offset"),
     ({"run_at": "2098-02-30T03:04:05Z"}, "run_at", "run_at: no such time"),
+    ({"run_at": "2098-02-03T24:00:00Z"}, "run_at", "run_at: no such time"),
+    ({"run_at": "2098-02-03t23:59:60.5Z"}, "run_at", "run_at: no such time"),
     ({"run_at": "2001-01-02T03:04:05Z"}, "run_at", "run_at: 2001-01-02T03:04:05Z is in the past"),
     ({"run_at": "3001-01-02T03:04:05Z"}, "run_at", "run_at: the year is out of range"),
     ({"name": "-"}, "name", "name: not a valid name"),

@@ -11,11 +11,9 @@ as $$
                when 'FAILURE_RATE' then
                    case when p_condition ->> 'window_seconds' is null
                         then length(p_outcomes) >= (p_condition ->> 'min_runs')::integer
-                             and length(p_outcomes) > 0
                              and length(replace(p_outcomes, 'O', '')) * 100
                                  >= (p_condition ->> 'percent')::integer * length(p_outcomes)
                         else p_runs >= (p_condition ->> 'min_runs')::integer
-                             and p_runs > 0
                              and p_failures * 100 >= (p_condition ->> 'percent')::integer * p_runs end
                else p_streak >= coalesce((p_condition ->> 'count')::integer, 1) end
 $$;

@@ -6,4 +6,5 @@ as $$
                                                then shard.used else 0 end), 0)::bigint
       from kronos.quota_shards as shard
      where shard.workspace_id = p_workspace_id
+    having count(*) > 0      -- greatest ignores nulls: no shards would be no executions
 $$;

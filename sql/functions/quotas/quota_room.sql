@@ -1,7 +1,8 @@
 -- quota_room: how much room the transaction's workspace has now, for callers that reject part of a request (a
 -- batch whose jobs are independent). Locks nothing: the write checks again.
--- Returns: null without quotas; otherwise executions (as take_executions would reject one more),
--- executions_left, cron_jobs, max_cron_jobs, max_input_bytes; null: no limit.
+-- Returns: null without quotas; otherwise the numbers of a refusal (take_executions): executions_left,
+-- executions_used (null: none today), resets_at and others; cron_jobs, max_cron_jobs, max_input_bytes. Null:
+-- no limit.
 create or replace function kronos.quota_room() returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off
 as $$
@@ -11,6 +12,11 @@ begin
     end if;
     return (select jsonb_build_object(
                        'executions_left', kronos.executions_left(workspace.workspace_id),
+                       'executions_used',
+                           (select sum(shard.used)
+                              from kronos.quota_shards as shard
+                             where shard.workspace_id = workspace.workspace_id
+                               and shard.day >= (kronos.now() at time zone 'UTC')::date),
                        'max_executions_per_day', workspace.max_executions_per_day,
                        'resets_at', kronos.iso(((kronos.now() at time zone 'UTC')::date + 1)::timestamp
                                                at time zone 'UTC'),
