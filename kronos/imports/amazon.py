@@ -216,9 +216,10 @@ def _window(draft: JobDraft, item: JsonObject) -> None:
 def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
     """Return an endpoint for this job with its retries. Without --url, add a note of what the endpoint should have.
     Raises RefusedError."""
-    policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
-    attempts = min(_whole(policy or {}, "MaximumRetryAttempts", 0, 185) + 1, _MOST_ATTEMPTS)
-    age = _whole(policy or {}, "MaximumEventAgeInSeconds", 1, 86_400)
+    given = target.get("RetryPolicy")
+    policy = given if isinstance(given, dict) else {}
+    attempts = min(_whole(policy, "MaximumRetryAttempts", 0, 185) + 1, _MOST_ATTEMPTS)
+    age = _whole(policy, "MaximumEventAgeInSeconds", 1, 86_400)
     if attempts == _MOST_ATTEMPTS:
         draft.note(f"EventBridge's up to 185 retries become {_MOST_ATTEMPTS - 1}")
     if "DeadLetterConfig" in target:

@@ -92,7 +92,7 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
         "uri": "https://example.com/{{x}}",
         "httpMethod": "PUT",
         "headers": {"User-Agent": "Google-Cloud-Scheduler", "X-Team": "a{{b", "Authorization": "Bearer hunter2"},
-        "body": base64.b64encode(b'{"text": "{{input}}", "n": [1, "x"]}').decode(),
+        "body": base64.b64encode(b'{"text": "{{input}}", "n": [1, "{{x}}"]}').decode(),
     }
     found = job_of(
         "0 9 * * 1",
@@ -127,7 +127,7 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
             "url": "https://example.com/\\{{x}}",
             "method": "PUT",
             "headers": {"X-Team": "a\\{{b", "Authorization": "{{secret.report-authorization}}"},
-            "body_template": {"text": "\\{{input}}", "n": [1, "x"]},
+            "body_template": {"text": "\\{{input}}", "n": [1, "\\{{x}}"]},
             "timeout_ms": 900_000,
         },
         "retry_policy": {
