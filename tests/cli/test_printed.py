@@ -1,5 +1,6 @@
 """What commands print for people: sentences, marks and figures, from answers of the API."""
 
+import json
 from typing import Any
 
 import pytest
@@ -27,28 +28,31 @@ CAPACITY = "capacity per minute: pg_cron 8,000 runs, one worker 60,000 deliverie
 
 
 def test_load_is_a_bar_per_hour_that_has_runs(tell: Kronos, told: Answering) -> None:
-    runs = [0] * 121
-    runs[0], runs[1], runs[59], runs[120] = 1, 80, 40, 1_000
+    runs = [0] * 242
+    runs[0], runs[1], runs[59], runs[120], runs[240] = 1, 80, 40, 1_000, 1
     busiest = [{"at": "2026-12-01T11:00:00Z", "runs": 1_000}]
     told.answers["GET load"] = a_load(runs=runs, busiest=busiest, jobs=2, left_out=1_500)
     assert printed(tell, "load") == [
-        "2 jobs, 1,121 runs from 2026-12-01T09:00:00Z to 2026-12-01T11:01:00Z",
+        "2 jobs, 1,122 runs from 2026-12-01T09:00:00Z to 2026-12-01T11:01:00Z",
         "hour  the busiest minute, and total runs",
         "+0    ### 80  121",
         "+2    ######################################## 1,000  1,000",
+        "+4    # 1  1",
         "busiest minutes:",
         "  2026-12-01T11:00:00Z  1,000",
         CAPACITY,
         "! 1,500 jobs are not counted: too many different schedules, or ticks moved by calendars",
     ]
     assert printed(tell, "load", "--plain") == [
-        f"2026-12-01T{time}:00Z\t{runs}" for time, runs in (("09:00", 1), ("09:01", 80), ("09:59", 40), ("11:00", 1000))
+        f"2026-12-01T{time}:00Z\t{runs}"
+        for time, runs in (("09:00", 1), ("09:01", 80), ("09:59", 40), ("11:00", 1000), ("13:00", 1))
     ]
 
 
 def test_load_without_runs_has_no_bars(tell: Kronos, told: Answering) -> None:
-    told.answers["GET load"] = a_load(runs=[0] * 60)
-    assert printed(tell, "load") == [f"1 job, 0 runs from {AT} to 2026-12-01T11:01:00Z", CAPACITY]
+    for runs in ([0] * 60, [], None):
+        told.answers["GET load"] = a_load(runs=runs)
+        assert printed(tell, "load") == [f"1 job, 0 runs from {AT} to 2026-12-01T11:01:00Z", CAPACITY]
     told.answers["GET load"] = a_load(runs=[1], from_at="soon")
     assert "does not say when its window begins" in printed(tell, "load", "--plain", code=1)[0]
 
@@ -70,6 +74,7 @@ def test_one_minute_lists_its_jobs_and_how_to_spread_them(tell: Kronos, told: An
         "move one: kronos job edit JOB --cron 'ITS NEW CRON'",
     ]
     assert told.sent[-1].query == {"window": "24h", "at": AT, "spread": "15"}
+    assert printed(tell, "load", "--at", AT, "--plain") == [f"{ID}\thook\t90m\tUTC"]
     told.answers["GET load/minute"] = 200, {"number": 0, "jobs": [], "spread": None}
     assert printed(tell, "load", "--at", AT) == [f"! no job runs at {AT}"]
 
@@ -97,6 +102,23 @@ def test_a_plan_is_shown_or_applied_job_by_job(tell: Kronos, told: Answering) ->
         "! no move lowers the busiest minute",
         "! 2,000 more could be moved but were not considered: plan again after applying this",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "answer"),
+    [
+        ("GET load", [], a_load(runs=[1])[1]),
+        ("GET load/minute", ["--at", AT], {"number": 0, "jobs": [], "spread": {"before": 1, "after": 1, "moves": []}}),
+        ("GET load/plan", ["--plan"], {"moves": [MOVE], "before": 9, "after": 5, "left_out": 7}),
+        ("GET load/plan", ["--apply"], {"moves": [], "before": 9, "after": 5}),
+    ],
+)
+def test_the_answer_about_load_is_printed_whole_as_json(
+    tell: Kronos, told: Answering, line: str, options: list[str], answer: Any
+) -> None:
+    told.answers[line] = 200, answer
+    ended = tell("load", *options, "--json")
+    assert (json.loads(ended.stdout), ended.stderr) == (answer, "")
 
 
 OVERVIEW = {

@@ -1,5 +1,7 @@
 """What each command asks of the API: the route, the query and the body that its arguments stand for."""
 
+import json
+import re
 import shlex
 from typing import Any
 
@@ -15,13 +17,12 @@ def asked(tell: Kronos, told: Answering, text: str) -> tuple[str, dict[str, str]
     """Return the last request of a command."""
     ended = tell(*shlex.split(text))
     assert ended.exit_code == 0, ended.output
+    assert ended.output.strip(), "it prints what was answered"
     sent = told.sent[-1]
     return sent.line, sent.query, sent.body
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "query"),
-    [
+READS = (
         ("alert ls", "GET incidents", {"limit": "20", "status": "LIVE"}),
         ("alert ls --all --rule r", "GET incidents", {"limit": "20", "rule": "r"}),
         ("alert ls --status OPEN --job j --limit 3", "GET incidents", {"limit": "3", "status": "OPEN", "job": "j"}),
@@ -103,10 +104,18 @@ def asked(tell: Kronos, told: Answering, text: str) -> tuple[str, dict[str, str]
             "GET audit/export",
             {"cursor": "0", "object_type": "one_shot", "after": "a", "before": "b"},
         ),
-    ],
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "query"), READS)
 def test_what_a_command_reads(tell: Kronos, told: Answering, text: str, line: str, query: dict[str, str]) -> None:
     assert asked(tell, told, text) == (line, query, None)
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in READS if not re.search("export|--|next-runs", text)])
+def test_what_a_command_reads_is_printed_whole_as_json(tell: Kronos, text: str) -> None:
+    found = json.loads(tell(*shlex.split(text), "--json").stdout)
+    assert (found[0] if isinstance(found, list) else found).keys() >= {"job_id", "name"}
 
 
 @pytest.mark.parametrize(
@@ -215,3 +224,70 @@ def test_what_a_command_reads(tell: Kronos, told: Answering, text: str, line: st
 )  # fmt: skip
 def test_what_a_command_changes(tell: Kronos, told: Answering, text: str, line: str, body: Any) -> None:
     assert asked(tell, told, text) == (line, {}, body)
+
+
+@pytest.mark.parametrize(
+    ("text", "would"),
+    [
+        ("alert-rule rm r", "delete the alert rule r"),
+        ("calendar rm c", "delete the calendar c"),
+        ("dead-letter discard", "discard all dead letters of the workspace acme"),
+        ("endpoint rm e", "delete the endpoint e"),
+        ("heartbeat rm h", "delete the heartbeat h"),
+        ("heartbeat rotate h", "end the ping URL of h"),
+        ("job rm j", "retire the job j"),
+        ("key revoke abcdefabcdef", "revoke the key abcdefabcdef"),
+        ("secret rm s", "delete the secret s"),
+        ("workspace rm w", "delete, with everything in it, the workspace w"),
+    ],
+)
+def test_what_cannot_be_undone_is_not_done_without_consent(
+    tell: Kronos, told: Answering, text: str, would: str
+) -> None:
+    ended = tell(*shlex.split(text))
+    assert ended.exit_code == 2
+    assert f"nothing was done: this would {would}, which cannot be undone" in ended.stderr
+    assert told.sent == []
+    assert tell(*shlex.split(text), "--yes").exit_code == 0
+    assert told.sent[-1].line.split()[0] in ("DELETE", "POST")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("alert ls", "GET incidents", "no incident: nothing breaks an alert rule"),
+        ("alert-rule ls", "GET alert-rules", "kronos alert-rule create NAME --failures 3 --tell ENDPOINT"),
+        ("audit list", "GET audit", "no change matches"),
+        ("backfill ls j", "GET jobs/j/backfills", "kronos job backfill JOB --from"),
+        ("calendar ls", "GET calendars", "kronos calendar create NAME --week mon-fri"),
+        ("dead-letter ls", "GET dead-letters", "no dead letter matches"),
+        ("dead-letter groups", "GET dead-letters/groups", "no dead letter matches"),
+        ("endpoint ls", "GET endpoints", "kronos endpoint create hook --to https://example.com/hook"),
+        ("endpoint signing-keys e", "GET endpoints/e/signing-keys", "kronos endpoint edit e --signing-secret SECRET"),
+        ("execution ls", "GET executions", "kronos job trigger JOB"),
+        ("execution attempts x", "GET executions/x/attempts", "there was no attempt yet"),
+        ("execution logs x", "GET executions/x/logs", "nothing has happened to it yet"),
+        ("heartbeat ls", "GET heartbeats", "kronos heartbeat create nightly-backup --cron '0 3 * * *'"),
+        ("heartbeat pings h", "GET heartbeats/h/pings", "h has no pings yet"),
+        ("heartbeat ticks h", "GET heartbeats/h/ticks", "h has no past ticks yet"),
+        ("job ls", "GET jobs", "kronos job create report --endpoint hook --cron '0 9 * * 1'"),
+        ("job versions j", "GET jobs/j/versions", "no version"),
+        ("job ticks j", "GET jobs/j/ticks", "j has no tick in this window"),
+        ("job ticks j --by-day", "GET jobs/j/ticks/days", "j has no tick in this window"),
+        ("job executions j", "GET jobs/j/executions", "kronos job trigger JOB"),
+        ("key list", "GET keys", "kronos key create --role operator"),
+        ("operation ls", "GET operations", "kronos job bulk pause --tag TAG --dry-run"),
+        ("secret ls", "GET secrets", "kronos secret set api-token < token.txt"),
+        ("workspace ls", "GET /v1/workspaces", "kronos workspace create acme"),
+        ("workspace mine", "GET /v1/me/workspaces", "this key belongs to no workspace"),
+        ("system workers", "GET /v1/system/workers", "to count worker sessions: kronos system status"),
+    ],
+)
+def test_a_list_without_rows_says_so_beside_the_output(
+    tell: Kronos, told: Answering, text: str, line: str, said: str
+) -> None:
+    told.answers[line] = 200, {"data": [], "next_cursor": None}
+    ended = tell(*shlex.split(text))
+    assert (ended.exit_code, ended.stdout) == (0, "")
+    assert said in ended.stderr
+    assert tell(*shlex.split(text), "--plain").output == ""
