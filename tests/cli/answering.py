@@ -112,8 +112,13 @@ class Answering:
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
-    answers: dict[str, tuple[int, Any]] = field(default_factory=dict)
-    """Status and document by a request's line; others are answered with ANYTHING."""
+    answers: dict[str, tuple[int, Any] | list[tuple[int, Any]]] = field(default_factory=dict)
+    """Status and document by a request's line, or one after the other; others are answered with ANYTHING."""
+
+    def answer(self, line: str) -> tuple[int, Any]:
+        """Return the next answer to a request; the last one stays."""
+        told = self.answers.get(line, (200, ANYTHING))
+        return told if isinstance(told, tuple) else told.pop(0) if len(told) > 1 else told[0]
 
 
 @contextmanager
@@ -125,13 +130,10 @@ def answering() -> Iterator[Answering]:
             sent = _sent(self)
             made.sent.append(sent)
             made.asked.append((self.command.lower(), unquote(self.path.partition("?")[0])))
-            if sent.line in made.answers:
-                self._say(*made.answers[sent.line])
-                return
             if self.path.partition("?")[0].endswith("/events"):
                 self.send_error(418)  # rejects a stream, and so ends it
                 return
-            self._say(200, ANYTHING)
+            self._say(*made.answer(sent.line))
 
         def _say(self, status: int, document: object) -> None:
             body = b"" if status == 204 else json.dumps(document).encode()

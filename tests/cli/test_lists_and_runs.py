@@ -7,6 +7,7 @@ import pytest
 
 from cli.answering import Answering
 from cli.commands import Kronos
+from kronos.cli import following, wait
 from kronos.cli.output import Output, printable
 from kronos.cli.schedule_texts import kind_of
 
@@ -263,6 +264,45 @@ def test_runs_that_calendars_move_show_what_they_stand_for(tell: Kronos, told: A
     assert printed(tell, "job", "next-runs", "j")[0].endswith("IN PLACE OF")
     told.answers["GET jobs/j/next-runs"] = 200, {"next_runs": []}
     assert printed(tell, "job", "next-runs", "j") == ["! j has no upcoming run"]
+
+
+def in_turn(*statuses: str) -> list[tuple[int, Any]]:
+    return [(200, {"execution_id": "x", "status": status, "attempt_count": 0}) for status in statuses]
+
+
+def test_an_execution_is_looked_at_until_it_has_ended(
+    tell: Kronos, told: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wait, "_FIRST_LOOK_SECONDS", 0.001)
+    told.answers["GET executions/x"] = in_turn("QUEUED", "RUNNING", "RUNNING", "SUCCESS")
+    told.answers["GET executions/y"] = in_turn("RUNNING", "FAILED")
+    assert printed(tell, "wait", "x", "y", "x", code=1) == [
+        "SUCCESS  x", "FAILED  x", "! x is QUEUED", "! y is RUNNING", "! x is RUNNING", "! y is FAILED",
+        "! x is SUCCESS",
+    ]  # fmt: skip
+    lines = [each.line for each in told.sent if "executions" in each.line]
+    assert (lines.count("GET executions/x"), lines.count("GET executions/y")) == (4, 2)
+
+
+def test_a_time_that_is_over_leaves_what_has_not_ended(tell: Kronos, told: Answering) -> None:
+    told.answers["GET executions/x"] = in_turn("RUNNING")
+    told.answers["GET executions/y"] = in_turn("SUCCESS")
+    lines = printed(tell, "wait", "x", "y", "--timeout", "0.05", code=7)
+    assert lines[:2] == ["RUNNING  x", "SUCCESS  x"]
+    assert lines[-1] == (
+        "! the timeout of 0.05 s has expired. Not ended: x. To continue waiting: kronos wait x -w acme"
+    )
+
+
+def test_an_api_that_is_away_for_a_moment_is_asked_again(
+    tell: Kronos, told: Answering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "sleep", lambda seconds: None)
+    busy = (503, {"code": "overloaded", "detail": "busy"})
+    told.answers["GET executions/x"] = [busy, busy, *in_turn("SUCCESS")]
+    assert printed(tell, "wait", "x")[1:] == ["! busy: retrying", "! busy: retrying", "! x is SUCCESS"]
+    told.answers["GET executions/x"] = 404, {"code": "not_found", "detail": "no execution"}
+    assert printed(tell, "wait", "x", code=3) == ["! Error: no execution"]
 
 
 def test_more_ticks_are_where_the_answer_says(tell: Kronos, told: Answering) -> None:
