@@ -361,6 +361,7 @@ def test_a_list_of_endpoints_shows_where_each_delivers_to(tell: Kronos, told: An
         f"e\tT\t{to}\t1\tOK\t{AT}",
         f"e\tT\t{to}\t1\t\t{AT}",
     ]
+    assert json.loads(tell("endpoint", "ls", "--json").stdout)[0] == row
 
 
 def test_a_test_of_an_endpoint_ends_as_its_delivery(tell: Kronos, told: Answering) -> None:

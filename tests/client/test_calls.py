@@ -87,6 +87,11 @@ def test_conditions_are_headers() -> None:
     assert headers_of(idempotency_key="order 1") == {"Idempotency-Key": "order 1"}
 
 
+def test_a_key_that_is_left_to_the_client_is_another_for_each_call() -> None:
+    keys = {UUID(headers_of(idempotency_key=AUTO)["Idempotency-Key"]) for _ in range(2)}
+    assert len(keys) == 2
+
+
 @pytest.mark.parametrize("text", ["\u00e9", "a\nb", "\x7f"])
 @pytest.mark.parametrize("name", ["idempotency_key", "if_match"])
 def test_what_a_header_cannot_contain_is_refused_without_it(name: str, text: str) -> None:

@@ -138,6 +138,20 @@ def test_an_instance_is_found_while_its_writer_holds_the_lock(tmp_path: Path) ->
     assert running.find(home) is None
 
 
+def test_the_instance_of_the_default_home_is_found_without_naming_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    home = Home(tmp_path / "kronos")
+    home.create()
+    assert running.here() is None
+    home.run_json.write_text(json.dumps(RUN | {"pid": os.getpid()}))
+    with HomeLock(home, RUN["url"]):
+        found = running.here()
+    assert found is not None
+    assert found.url == RUN["url"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"url": "x"}', json.dumps(RUN | {"pid": "x"}), "[" * 100_000, "\xff"])
 def test_whatever_a_file_of_a_home_holds_it_is_no_instance(tmp_path: Path, text: str) -> None:
     home = Home(tmp_path)
@@ -196,6 +210,14 @@ def test_what_is_not_durable_or_held_is_said_in_the_settings() -> None:
     assert "synchronous_commit" not in found  # what was committed survives a kill -9 of the server
     odd = configuration.kronos_conf(NEW, listening(socket_dir=Path("/it's\\here")), durable=True, is_held=False)
     assert r"unix_socket_directories = '/it''s\\here'" in odd.splitlines()
+
+
+def test_the_first_statements_leave_a_database_that_pg_cron_finds() -> None:
+    assert configuration.first_statements("s3cret").splitlines() == [
+        "alter role postgres password 's3cret'",
+        "create database kronos",
+        "alter database kronos set timezone to 'UTC'",
+    ]
 
 
 def test_the_settings_are_private_files_of_the_data(tmp_path: Path) -> None:

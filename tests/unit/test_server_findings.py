@@ -161,6 +161,7 @@ def test_an_autovacuum_that_is_off_is_told_before_the_tables_that_it_skips() -> 
     found = list(server.tables([a_fault("a", "UNVACUUMED")], is_autovacuum_on=False))
     assert told(found, "autovacuum") == (False, "autovacuum or track_counts is off")
     assert fix_of(found, "autovacuum").startswith("alter system set autovacuum = on;")
+    assert not told(server.tables([], is_autovacuum_on=False), "autovacuum")[0]
     assert told(server.tables([a_fault("a", "BLOATED", bytes=None)], is_autovacuum_on=True), "bloat")[1] == (
         "a: 0 MB for 7 rows"
     )
