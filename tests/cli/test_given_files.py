@@ -209,3 +209,29 @@ def test_an_exit_code_tells_what_kind_of_refusal_it_was(
     ended = tell("job", "get", "j")
     assert ended.exit_code == exit
     assert ended.stderr == "Error: it is so\n/a: A\nbody: B\nhint: Do a.\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("123456789012345678901234567890", "a number in it has more than 64 bits"),
+        ("1e400", "a number in it is too large"),
+    ],
+)
+def test_a_number_that_cannot_be_stored_stops_its_own_entry_alone(
+    tell: Kronos, told: Answering, number: str, reason: str
+) -> None:
+    def item(name: str, value: str) -> str:
+        target = f'{{"Arn": "arn:x", "SqsParameters": {{"n": {value}}}}}'
+        return f'{{"Name": "{name}", "ScheduleExpression": "rate(1 day)", "Target": {target}}}'
+
+    told.answers["GET jobs"] = 200, {"data": [], "next_cursor": None}
+    run = {"at": "2026-12-01T09:00:00Z", "local": "2026-12-01T09:00:00+00:00", "dst": None}
+    preview = {"description": "Every day", "next_runs": [run], "lints": [], "skipped": []}
+    told.answers["POST /v1/schedules/preview"] = 200, preview
+    text = f"[{item('bad', number)}, {item('good', '7')}]"
+    ended = tell("import", "eventbridge", "-", "--endpoint", "relay", stdin=text)
+    assert ended.exit_code == 0, ended.output
+    (left,) = [line for line in ended.stdout.splitlines() if line.startswith("left")]
+    assert left.endswith(reason)
+    assert ended.stdout.splitlines()[-1] == "1 translated, 1 of them new; 1 left"
