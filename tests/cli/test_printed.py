@@ -168,9 +168,8 @@ def test_an_overview_is_a_sentence_per_fact(tell: Kronos, told: Answering) -> No
 
 
 def an_explanation(**known: Any) -> tuple[int, Any]:
-    usual = {"job_id": ID, "decision": "NOT_DUE", "because": "No tick.", "code": "c", "at": AT, "tick": None,
-             "steps": [], "alerts": []}  # fmt: skip
-    return 200, usual | known
+    usual: dict[str, Any] = {"job_id": ID, "decision": "NOT_DUE", "because": "No tick.", "code": "c", "at": AT}
+    return 200, usual | {"tick": None, "steps": [], "alerts": []} | known
 
 
 def test_an_explanation_is_the_decision_and_the_steps_to_it(tell: Kronos, told: Answering) -> None:

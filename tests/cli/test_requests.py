@@ -22,7 +22,7 @@ def asked(tell: Kronos, told: Answering, text: str) -> tuple[str, dict[str, str]
     return sent.line, sent.query, sent.body
 
 
-READS = (
+READS: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("alert ls", "GET incidents", {"limit": "20", "status": "LIVE"}),
         ("alert ls --all --rule r", "GET incidents", {"limit": "20", "rule": "r"}),
         ("alert ls --status OPEN --job j --limit 3", "GET incidents", {"limit": "3", "status": "OPEN", "job": "j"}),

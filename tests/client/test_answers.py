@@ -159,7 +159,7 @@ def test_how_long_to_wait_is_a_number_or_a_date_after_the_servers_own(
 ) -> None:
     assert retry_after({"retry-after": after, "date": sent}) == seconds
     error = refused(answer(503, b"", "text/plain", retry_after=after, date=sent), "GET /a")
-    assert error.retry_after == seconds  # type: ignore[union-attr]  # both kinds have it
+    assert error.retry_after == seconds
 
 
 def test_no_error_shows_the_secret_part_of_a_key() -> None:

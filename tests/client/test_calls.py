@@ -175,12 +175,16 @@ def test_a_call_shows_neither_its_body_nor_its_headers() -> None:
     assert call.name == "POST /x"
 
 
+def options(name: str, value: float) -> dict[str, Any]:
+    return {name: value}
+
+
 @pytest.mark.parametrize("name", ["connect_timeout", "timeout", "deadline", "tries", "first_pause", "max_pause"])
 def test_an_option_is_more_than_nothing(name: str) -> None:
     for value in (0, -1, float("nan")):
         with pytest.raises(ConfigurationError, match=f"{name} is {value!r}: it must be greater than 0"):
-            Options(**{name: value})
-    assert getattr(Options(**{name: 0.5}), name) == 0.5
+            Options(**options(name, value))
+    assert getattr(Options(**options(name, 0.5)), name) == 0.5
 
 
 def test_a_long_operation_is_repeated_until_its_deadline_unless_nothing_is() -> None:

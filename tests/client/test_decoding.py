@@ -129,7 +129,8 @@ def test_a_whole_number_is_a_share_too() -> None:
 
 
 def test_what_is_no_object_is_no_model() -> None:
-    for value in (None, [], "Whole", 1):
+    values: tuple[object, ...] = (None, [], "Whole", 1)
+    for value in values:
         with pytest.raises(Undecodable, match="Whole is not an object"):
             decode(Whole, value)
 

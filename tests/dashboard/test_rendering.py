@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from lxml import html
@@ -178,7 +179,8 @@ def test_a_page_keeps_the_rest_of_its_query() -> None:
 def test_what_a_caller_may_do_is_what_its_role_covers_outside_of_kronoss_own_workspace() -> None:
     def of(role: str, *, is_system: bool = False) -> rendering.PageContext:
         caller = SimpleNamespace(role=Role(role))
-        return page_of(**{"kronos.caller": caller, "kronos.is_system": is_system})
+        scope: dict[str, Any] = {"kronos.caller": caller, "kronos.is_system": is_system}
+        return page_of(**scope)
 
     assert (of("operator").may("operator"), of("operator").may("admin"), of("viewer").may("operator")) == (
         True,

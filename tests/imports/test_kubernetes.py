@@ -318,7 +318,8 @@ def test_what_was_refused_is_told_by_its_name() -> None:
     found = one(cronjob("@reboot"))
     assert isinstance(found, Untranslated)
     assert (found.where, found.text) == ("line 1", "report")
-    for metadata in ({}, [], None):
+    odd: tuple[object, ...] = ({}, [], None)
+    for metadata in odd:
         nameless = one(cronjob("@reboot") | {"metadata": metadata})
         assert isinstance(nameless, Untranslated)
         assert nameless.text == ""

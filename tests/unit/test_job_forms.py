@@ -34,7 +34,7 @@ def document(*given: tuple[str, str]) -> dict[str, Any]:
 
 
 NONE = {"cron": None, "every": None, "anchor": None}
-EMPTY = {"tags": [], "input": {}}
+EMPTY: dict[str, Any] = {"tags": [], "input": {}}
 
 
 @pytest.mark.parametrize(
