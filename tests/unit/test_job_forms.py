@@ -97,6 +97,9 @@ def test_a_job_that_runs_once_has_no_fields_of_a_schedule() -> None:
             ("/trigger", "DELAYED"), ("/timezone", "UTC"), ("/run_at", f"2026-12-01T09:00{offset}")
         )
     assert document(("/trigger", "IMMEDIATE"), *whole) == EMPTY | {"trigger": "IMMEDIATE", "title": "T"}
+    assert document(("/trigger", "DELAYED"), ("/timezone", "UTC")) == EMPTY | {"trigger": "DELAYED"}
+    local_now = document(("/trigger", "IMMEDIATE"), ("/timezone", "UTC"), ("/run_at", "2026-12-01T09:00"))
+    assert local_now == EMPTY | {"trigger": "IMMEDIATE"}
     assert "run_at" not in document(*OF_CRON, ("/run_at", "2026-12-01T09:00:00Z"))
 
 
@@ -112,7 +115,7 @@ def test_callbacks_and_calendars_that_are_empty_are_not_sent_for_a_new_job() -> 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ([("/cron", "0 9 * * 1")], ""),
+        ([("/cron", "0 9 * * 1"), ("/max_runs:integer", "3")], ""),
         ([("way", "sentence"), ("sentence", "daily"), ("/cron", "0 9 * * 1")], "Cron expression"),
         ([("way", "cron"), ("sentence", "daily"), ("/every", "1h"), ("weekdays", "1")], "In words, Weekdays, Every"),
         ([("/run_at", "soon")], "At"),
@@ -190,6 +193,9 @@ def test_a_form_that_was_not_edited_changes_nothing(job: Job) -> None:
         (a_job(max_runs=3), {"max_runs": ""}, {"max_runs": None}),
         (a_job(), {"catch_up": '{"policy": "SKIP"}'}, {}),
         (a_job(), {"catch_up": '{"policy": "ALL"}'}, {"catch_up": {"policy": "ALL"}}),
+        (a_job(), {"catch_up": "[1]"}, {"catch_up": [1]}),
+        (a_job(), {"input": "{}"}, {"input": {}}),
+        (a_job(), {"starts_at": "2026-12-01T09:00"}, {"starts_at": "2026-12-01T09:00:00Z"}),
         (a_job(starts_at=FRACTION), {"starts_at": "2026-12-01T09:00:05.124"},
          {"starts_at": "2026-12-01T09:00:05.124Z"}),
         (a_job(starts_at=AT), {"starts_at": "soon"}, {"starts_at": "soon"}),
