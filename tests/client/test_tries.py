@@ -181,16 +181,17 @@ def test_what_a_call_may_have_caused_itself_is_told(kind: type[Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "is_unknown"),
+    ("make", "is_unknown"),
     [
-        (NotConnected("x"), True),
-        (api(Unavailable), True),
-        (api(RateLimited, 429, "quota_exceeded"), True),
-        (api(InvalidRequest, 422), False),
-        (api(Forbidden, 403), False),
+        (lambda: NotConnected("x"), True),
+        (lambda: api(Unavailable), True),
+        (lambda: api(RateLimited, 429, "quota_exceeded"), True),
+        (lambda: api(InvalidRequest, 422), False),
+        (lambda: api(Forbidden, 403), False),
     ],
 )
-def test_the_outcome_of_an_earlier_try_stays_unknown(last: KronosError, is_unknown: bool) -> None:
+def test_the_outcome_of_an_earlier_try_stays_unknown(make: Callable[[], KronosError], is_unknown: bool) -> None:
+    last = make()
     made = tries(READ, tries=2)
     made.pause_after(STRANGE, same)
     made.begin("k")

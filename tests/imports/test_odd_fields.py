@@ -15,7 +15,7 @@ from kronos.imports import amazon, google, kubernetes, pg_cron
 from kronos.imports.translation import Found, Terms, Translated, UnreadableError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-TERMS = (Terms(endpoint="relay"), Terms(url="https://relay.example.com", endpoint="relay"), Terms())
+TERMS = (Terms(url="https://relay.example.com", endpoint="relay"), Terms())
 ODD: tuple[Any, ...] = (
     None,
     True,

@@ -2,9 +2,10 @@
 
 import calendar
 import uuid
+from collections import Counter
 from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -198,3 +199,34 @@ def test_each_outcome_of_a_timeline_is_named_once_in_one_order() -> None:
     line = a_line(a_tick(NOW, "FAILED"), a_tick(NOW, "DELIVERED"), a_tick(NOW, "FAILED"))
     other = a_line(a_tick(NOW, "DELIVERED"), a_tick(NOW, "FAILED"))
     assert tick_windows.dispositions(line) == tick_windows.dispositions(other) == ["DELIVERED", "FAILED"]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "begins", "ends", "days"),
+    [
+        ("UTC", datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), (1, 1, 20)),
+        (None, datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC), (1, 1, 20)),
+        ("Asia/Tokyo", datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 30, 15, tzinfo=UTC), (1, 2, 20)),
+    ],
+)
+async def test_a_month_that_a_timeline_covers_is_counted_from_it(
+    timezone: str | None, begins: datetime, ends: datetime, days: tuple[int, int, int]
+) -> None:
+    """Without a query: there is no view of a database here."""
+    nowhere: Any = None
+    second = timedelta(seconds=1)
+    line = a_line(
+        a_tick(begins - second),
+        a_tick(begins),
+        a_tick(datetime(2026, 11, 1, 20, tzinfo=UTC), "FAILED"),
+        a_tick(NOW),
+        a_tick(NOW + second),
+        since=begins,
+        until=NOW,
+    )
+    found = await tick_windows.month(nowhere, a_job(timezone=timezone), "2026-11", nowhere, line)
+    wanted: dict[date, Counter[Disposition]] = {}
+    for day, outcome in zip(days, ("DELIVERED", "FAILED", "DELIVERED"), strict=True):
+        wanted.setdefault(date(2026, 11, day), Counter())[cast(Disposition, outcome)] += 1
+    assert {each.day: each.ticks for each in found.data} == wanted
+    assert (found.since, found.until, found.at, found.timezone) == (begins, ends, NOW, timezone or "UTC")
