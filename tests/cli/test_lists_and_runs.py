@@ -7,6 +7,7 @@ import pytest
 
 from cli.answering import Answering
 from cli.commands import Kronos
+from cli.test_printed import OVERVIEW, an_explanation
 from kronos.cli import following, wait
 from kronos.cli.output import Output, printable
 from kronos.cli.schedule_texts import kind_of
@@ -332,3 +333,19 @@ def test_a_sentence_is_for_people_and_the_answer_for_programs(capsys: pytest.Cap
         assert capsys.readouterr().out == text
     Output(as_plain=True).say("it is done")
     assert capsys.readouterr().out == "it is done\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "answer", "plain"),
+    [
+        ("GET overview", ["overview"], OVERVIEW, f"at\t{AT}"),
+        ("GET jobs/j/explain", ["job", "explain", "j"], an_explanation()[1], "decision\tNOT_DUE"),
+        ("GET /v1/me", ["me"], {"kind": "key", "actor": "a", "email": None, "grants": []}, "kind\tkey"),
+    ],
+)
+def test_an_answer_is_whole_for_programs(
+    tell: Kronos, told: Answering, line: str, arguments: list[str], answer: Any, plain: str
+) -> None:
+    told.answers[line] = 200, answer
+    assert json.loads(tell(*arguments, "--json").stdout) == answer
+    assert plain in printed(tell, *arguments, "--plain")
