@@ -8,7 +8,7 @@ import click
 from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Exit
-from kronos.model import Json
+from kronos.model import Json, JsonObject
 
 _FIELDS = (
     "name",
@@ -370,12 +370,14 @@ def _limits(present: Json, options: Json) -> Json:
     return limits or None
 
 
-def _shown(spec: Json) -> str | None:
+def _shown(spec: JsonObject) -> str | None:
     """Return an endpoint's target, in one line."""
     if isinstance(brokers := spec.get("bootstrap_servers"), list):
         return f"{','.join(map(str, brokers))} {spec.get('topic')}"
     if "redis_url" in spec:
         return f"{spec['redis_url']} {spec.get('stream')}"
+    if "smtp_url" in spec:
+        return f"{spec['smtp_url']} {','.join(map(str, spec.get('to') or []))}"
     return spec.get("url") if isinstance(spec.get("url"), str) else None
 
 

@@ -115,14 +115,21 @@ def _offered(
 
 
 def _unsendable(each: Translated) -> str | None:
-    """Return why the API would reject any document with this text in it."""
-    text = json.dumps([each.job, each.endpoint], ensure_ascii=False)
+    """Return why the API would reject any document with this text, or this number, in it."""
+    try:
+        text = json.dumps([each.job, each.endpoint], ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        return "a number in it is too large"
     if re.search(r"(?<!\\)(?:\\\\)*\\u0000", text):
         return "a text in it contains U+0000, which cannot be stored"
     try:
         text.encode()
     except UnicodeEncodeError:
         return "a text in it contains half a character (a lone surrogate)"
+    try:
+        orjson.dumps([each.job, each.endpoint])
+    except TypeError:
+        return "a number in it has more than 64 bits"
     return None
 
 

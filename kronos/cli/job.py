@@ -77,10 +77,10 @@ def _show(api: Api, job: Json) -> None:
 
 
 clear_option = click.option(
-    "--clear",
-    multiple=True,
-    type=_Choice(_CLEARED, case_sensitive=False),
-    help="Clear this field; repeatable.",
+    "--clear", multiple=True, type=_Choice(_CLEARED, case_sensitive=False), help="Clear this field; repeatable."
+)
+offset_option = click.option(
+    "--offset-seconds", type=int, help="How many seconds each run is moved, within the job's spread."
 )
 
 
@@ -207,7 +207,7 @@ def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_ke
 @click.argument("job")
 @click.option("--name", help="New name.")
 @clear_option
-@click.option("--offset-seconds", type=int, help="How many seconds each run is moved, within the job's spread.")
+@offset_option
 @job_terms
 def edit(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Change the given fields of a CRON job. This creates the job's next version, with its pg_cron entry.

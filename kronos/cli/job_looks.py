@@ -9,7 +9,7 @@ from rich.text import Text
 from kronos.cli.command import Api, command
 from kronos.cli.execution import COLUMNS as EXECUTIONS
 from kronos.cli.execution import EMPTY as NO_EXECUTION
-from kronos.cli.job import changes_given, clear_option, job, job_terms
+from kronos.cli.job import changes_given, clear_option, job, job_terms, offset_option
 from kronos.model import Json, JsonObject
 
 _MOST_GLANCED = 50
@@ -41,6 +41,7 @@ _SIGNS = {"SUCCESS": "+", "FAILED": "x", "EXPIRED": "x", "MISSED": "m", "RUNNING
 @click.argument("job")
 @click.option("--name", help="New name.")
 @clear_option
+@offset_option
 @job_terms
 def diff(api: Api, job: str, name: str | None, clear: tuple[str, ...], **terms: Json) -> None:
     """Show how an edit would change a job's runs. Covers the next 7 days; nothing is changed.

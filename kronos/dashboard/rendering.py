@@ -161,8 +161,8 @@ def duration(seconds: float | timedelta | None) -> str:
         return NOTHING
     if isinstance(seconds, timedelta):
         seconds = seconds.total_seconds()
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
+    if (milliseconds := round(seconds * 1000)) < 1000:
+        return f"{milliseconds} ms"
     if seconds < 10 and seconds != int(seconds):
         return f"{seconds:.1f} s"
     left, parts = math.floor(seconds), []
@@ -211,7 +211,7 @@ def size(byte_count: int | None) -> str:
         return NOTHING
     amount = float(byte_count)
     for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
+        if round(amount) < 1000 or unit == "GB":  # what is rounded to 1000 has the next unit
             return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
         amount /= 1000
     raise AssertionError("a size has a unit")

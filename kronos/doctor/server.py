@@ -52,8 +52,7 @@ def sessions(found: SessionSigns) -> Iterator[Finding]:
     yield Finding(
         check="locks",
         ok=not waits,
-        detail=f"{found.waiting} sessions wait, the first for {found.waiting_seconds or 0:.0f} s, for "
-        f"{found.waiting_for}"
+        detail=f"{_many_wait(found.waiting)}, the first for {found.waiting_seconds or 0:.0f} s, for {found.waiting_for}"
         if waits
         else "none has waited for long",
         meaning="another session holds a lock on a table or a row, and alarms, requests or deliveries wait behind it",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -139,7 +139,10 @@ def _schedule(draft: JobDraft, expression: str, zone: str, item: JsonObject, now
 
 def _once(draft: JobDraft, local: str, zone: str, now: datetime) -> None:
     """Translate a one-time schedule. Raises RefusedError."""
-    at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
+    try:
+        at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
+    except ValueError:
+        raise RefusedError(f"{local} does not exist") from None
     if at <= now:
         raise RefusedError(f"the time has passed: {local} in {zone}")
     draft.job |= {"trigger": "DELAYED", "run_at": local, "timezone": zone}
@@ -178,8 +181,9 @@ def _instant(item: JsonObject, name: str) -> datetime | None:
         return None
     try:
         if isinstance(found, int | float) and not isinstance(found, bool):
-            return datetime.fromtimestamp(found, UTC)
-        at = datetime.fromisoformat(found) if isinstance(found, str) else None
+            at: datetime | None = datetime.fromtimestamp(found, UTC)
+        else:
+            at = datetime.fromisoformat(found) if isinstance(found, str) else None
     except (ValueError, OverflowError, OSError):
         at = None
     if at is None or not 1970 <= at.year < 3000:
@@ -198,7 +202,7 @@ def _window(draft: JobDraft, item: JsonObject) -> None:
     if not isinstance(window, dict):
         raise RefusedError("FlexibleTimeWindow must be an object")
     minutes = window.get("MaximumWindowInMinutes")
-    if window.get("Mode") != "FLEXIBLE" or not isinstance(minutes, int):
+    if window.get("Mode") != "FLEXIBLE" or not isinstance(minutes, int) or minutes < 1:
         return
     if draft.job["trigger"] == "DELAYED":
         draft.note(f"the window of {minutes} min is left out: a one-time job runs at its exact time")
@@ -210,11 +214,12 @@ def _window(draft: JobDraft, item: JsonObject) -> None:
 
 
 def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> JsonObject | None:
-    """Return an endpoint for this job with its retries. Without --url, add a note of what the endpoint should have."""
-    policy = target.get("RetryPolicy") if isinstance(target.get("RetryPolicy"), dict) else {}
-    retries, age = (policy or {}).get("MaximumRetryAttempts"), (policy or {}).get("MaximumEventAgeInSeconds")
-    attempts = min((retries if isinstance(retries, int) else 185) + 1, _MOST_ATTEMPTS)
-    age = age if isinstance(age, int) and age > 0 else timedelta(days=1) // timedelta(seconds=1)
+    """Return an endpoint for this job with its retries. Without --url, add a note of what the endpoint should have.
+    Raises RefusedError."""
+    given = target.get("RetryPolicy")
+    policy = given if isinstance(given, dict) else {}
+    attempts = min(_whole(policy, "MaximumRetryAttempts", 0, 185) + 1, _MOST_ATTEMPTS)
+    age = _whole(policy, "MaximumEventAgeInSeconds", 1, 86_400)
     if attempts == _MOST_ATTEMPTS:
         draft.note(f"EventBridge's up to 185 retries become {_MOST_ATTEMPTS - 1}")
     if "DeadLetterConfig" in target:
@@ -224,6 +229,16 @@ def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> J
         return None
     retry: JsonObject = {"max_attempts": attempts, "max_age_seconds": age}
     return endpoint_of(terms.url, endpoint_name(name), spec={}, retry_policy=retry)
+
+
+def _whole(given: JsonObject, name: str, least: int, most: int) -> int:
+    """Return a whole number, by default the largest, as in EventBridge. Raises RefusedError."""
+    found = given.get(name)
+    if found is None:
+        return most
+    if not isinstance(found, int) or isinstance(found, bool) or not least <= found <= most:
+        raise RefusedError(f"{name} {shown(str(found))} is not a whole number from {least} to {most}")
+    return found
 
 
 def _input(draft: JobDraft, target: JsonObject) -> JsonObject:

@@ -94,7 +94,7 @@ def _schedule(draft: JobDraft, item: JsonObject) -> None:
     text, zone = item.get("schedule"), item.get("timeZone")
     if not isinstance(text, str) or not isinstance(zone, str | None):
         raise RefusedError("the schedule is missing, or the time zone is not a text")
-    zone = clocks.zone_of(zone)
+    zone = clocks.zone_of(zone or None)
     if google_text.is_phrase(text):
         phrase = google_text.read(text)
         if phrase.every is not None:
@@ -127,11 +127,14 @@ def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
     for token in ("oidcToken", "oauthToken"):
         if token in target:
             raise RefusedError(f"it sends Google's {token}, which Kronos cannot create: name a relay with --endpoint")
+    uri = target.get("uri")
+    if not isinstance(uri, str) or not uri:
+        raise RefusedError("the HTTP target has no uri")
     method = target.get("httpMethod", "POST")
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise RefusedError(f"method {shown(str(method))}: Kronos supports {', '.join(sorted(_METHODS))}")
-    spec: JsonObject = {"url": _escaped(str(target.get("uri", ""))), "method": method}
-    if passwords.is_in_url(str(target.get("uri", ""))):
+    spec: JsonObject = {"url": _escaped(uri), "method": method}
+    if passwords.is_in_url(uri):
         draft.note("the URL seems to contain a password, which anyone who sees endpoints can read: send it in a header")
     if headers := _headers(draft, name, target.get("headers")):
         spec["headers"] = headers
@@ -213,8 +216,8 @@ def _retry(draft: JobDraft, item: JsonObject) -> JsonObject:
         raise RefusedError("retryConfig must be an object")
     count, age = config.get("retryCount", 0), _seconds(config, "maxRetryDuration", 0)
     doublings = config.get("maxDoublings", 5)
-    if not (isinstance(count, int) and isinstance(doublings, int)):
-        raise RefusedError("retryCount and maxDoublings must be numbers")
+    if not all(isinstance(each, int) and each >= 0 for each in (count, doublings)):
+        raise RefusedError("retryCount and maxDoublings must be whole numbers")
     first, most = _seconds(config, "minBackoffDuration", 5), _seconds(config, "maxBackoffDuration", 3600)
     first, most = min(first, _MOST_DELAY_SECONDS), min(max(first, most), _MOST_DELAY_SECONDS)
     retry: JsonObject = {"max_attempts": min(count + 1, 100), "initial_delay_ms": int(first * 1000)}

@@ -37,6 +37,7 @@ _OVERLAP: Final = {"Allow": "ALLOW", "Forbid": "SKIP", "Replace": "REPLACE"}
 _UNIT_SECONDS: Final = {"h": 3600, "m": 60, "s": 1}
 _MOST_CATCH_UP = 31 * 24 * 3600
 _MOST_TIMEOUT_SECONDS = 900
+_MOST_AGE_SECONDS = 366 * 24 * 3600
 _KNOWN: Final = frozenset(
     {"schedule", "timeZone", "startingDeadlineSeconds", "concurrencyPolicy", "suspend", "jobTemplate"}
 )
@@ -162,7 +163,7 @@ def _whole(document: JsonObject, name: str) -> int | None:
 def _run_terms(draft: JobDraft, spec: JsonObject) -> None:
     """Set what happens to a tick that is late, or overlaps a run. Raises RefusedError."""
     policy = spec.get("concurrencyPolicy") or "Allow"
-    if policy not in _OVERLAP:
+    if not isinstance(policy, str) or policy not in _OVERLAP:
         raise RefusedError(f"concurrencyPolicy {shown(str(policy))} is not supported")
     draft.job["overlap"] = _OVERLAP[policy]
     if policy == "Forbid":
@@ -206,7 +207,7 @@ def _endpoint(draft: JobDraft, name: str, job_spec: JsonObject, terms: Terms) ->
         "max_delay_ms": 360_000,
     }
     if active:
-        retry["max_age_seconds"] = active
+        retry["max_age_seconds"] = min(active, _MOST_AGE_SECONDS)
         if active > _MOST_TIMEOUT_SECONDS:
             draft.note(f"activeDeadlineSeconds {active}: a request can last at most {_MOST_TIMEOUT_SECONDS} s")
     if terms.url is None:
@@ -222,6 +223,8 @@ def _containers(draft: JobDraft, job_spec: JsonObject) -> list[JsonObject]:
     containers = pod.get("containers")
     if not isinstance(containers, list) or not all(isinstance(each, dict) for each in containers):
         raise RefusedError("jobTemplate has no containers")
+    if not all(isinstance(each.get("args") or [], list) for each in containers):
+        raise RefusedError("the args of a container must be a list")
     if any(each.get("env") or each.get("envFrom") for each in containers):
         draft.note("the containers' environment stays in Kubernetes")
     if pod.get("initContainers"):

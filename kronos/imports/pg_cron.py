@@ -70,19 +70,23 @@ class Reading:
 def entries_of(text: str) -> list[Entry]:
     """Return the rows of a file: `select json_agg(job) from cron.job job`, or one JSON row per line. Raises
     UnreadableError."""
-    try:
-        read: Json = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, _lines(text)))
-    except json.JSONDecodeError as error:
-        raise UnreadableError(f"line {error.lineno}: not valid JSON ({error.msg})") from None
-    except (RecursionError, ValueError) as error:
-        raise UnreadableError(f"not valid JSON rows ({error})") from None
+    if text.lstrip().startswith("["):
+        read = _read(text, 1)
+    else:
+        read = [_read(line, number) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not isinstance(read, list):
         raise UnreadableError("expected a list of rows of cron.job")
     return [_entry(number, row) for number, row in enumerate(read, 1)]
 
 
-def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip()]
+def _read(text: str, first: int) -> Json:
+    """Return the JSON of a text that begins in this line of the file. Raises UnreadableError."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UnreadableError(f"line {first + error.lineno - 1}: not valid JSON ({error.msg})") from None
+    except (RecursionError, ValueError) as error:
+        raise UnreadableError(f"line {first}: not valid JSON rows ({error})") from None
 
 
 def _entry(number: int, row: Json) -> Entry:
@@ -102,7 +106,9 @@ def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Itera
     skipped."""
     names = Names()
     if ours := sum(entry.is_ours for entry in entries):
-        yield Remark(where="cron.job", text=f"{ours} entries belong to Kronos's own jobs")
+        yield Remark(
+            where="cron.job", text=f"{ours} {'entry belongs' if ours == 1 else 'entries belong'} to Kronos's own jobs"
+        )
     zone = clocks.zone_of(reading.timezone)
     for entry in entries:
         if entry.is_ours:

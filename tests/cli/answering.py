@@ -1,4 +1,5 @@
-"""A server that answers each request with a document that any command can read, and records the requests."""
+"""A server that answers each request with a document that any command can read, or as a test says, and records the
+requests."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 _AT = "2026-12-01T09:00:00Z"
 _ID = "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"
@@ -93,27 +94,50 @@ ANYTHING: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request as it arrived."""
+
+    line: str
+    """Its method, and its path in the workspace acme, or from the root."""
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: Any
+
+
 @dataclass(slots=True)
 class Answering:
     """A running server: `url` is its address, `asked` the method and path of each request."""
 
     url: str
     asked: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    answers: dict[str, tuple[int, Any] | list[tuple[int, Any]]] = field(default_factory=dict)
+    """Status and document by a request's line, or one after the other; others are answered with ANYTHING."""
+
+    def answer(self, line: str) -> tuple[int, Any]:
+        """Return the next answer to a request; the last one stays."""
+        told = self.answers.get(line, (200, ANYTHING))
+        return told if isinstance(told, tuple) else told.pop(0) if len(told) > 1 else told[0]
 
 
 @contextmanager
 def answering() -> Iterator[Answering]:
-    asked: list[tuple[str, str]] = []
+    made = Answering(url="")
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked.append((self.command.lower(), unquote(self.path.partition("?")[0])))
+            sent = _sent(self)
+            made.sent.append(sent)
+            made.asked.append((self.command.lower(), unquote(self.path.partition("?")[0])))
             if self.path.partition("?")[0].endswith("/events"):
                 self.send_error(418)  # rejects a stream, and so ends it
                 return
-            body = json.dumps(ANYTHING).encode()
-            self.send_response(200)
+            self._say(*made.answer(sent.line))
+
+        def _say(self, status: int, document: object) -> None:
+            body = b"" if status == 204 else json.dumps(document).encode()
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -126,7 +150,19 @@ def answering() -> Iterator[Answering]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
-        yield Answering(url=f"http://127.0.0.1:{server.server_port}", asked=asked)
+        made.url = f"http://127.0.0.1:{server.server_port}"
+        yield made
     finally:
         server.shutdown()
         server.server_close()
+
+
+def _sent(request: BaseHTTPRequestHandler) -> Sent:
+    content = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+    parts = urlsplit(request.path)
+    return Sent(
+        line=f"{request.command} {unquote(parts.path).removeprefix('/v1/workspaces/acme/')}",
+        query=dict(parse_qsl(parts.query, keep_blank_values=True)),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=json.loads(content) if content else None,
+    )

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.answering import Answering, answering
 from cli.commands import Kronos
 from cli.delivering import Instance, delivering
 from cli.examined import MINUTE, Examine
@@ -86,6 +87,31 @@ def stranger() -> Iterator[Stranger]:
     made = Stranger()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def _any_answers() -> Iterator[Answering]:
+    with answering() as made:
+        yield made
+
+
+@pytest.fixture
+def told(_any_answers: Answering) -> Answering:
+    """A server that answers as the test says, without an API behind it."""
+    _any_answers.sent.clear()
+    _any_answers.answers.clear()
+    return _any_answers
+
+
+@pytest.fixture
+def tell(told: Answering) -> Kronos:
+    """Run a command against that server, in the workspace acme."""
+    known = {"KRONOS_URL": told.url, "KRONOS_API_KEY": "kr_live_x", "KRONOS_WORKSPACE": "acme"}
+
+    def run(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -205,3 +205,176 @@ def test_lists_rules_and_summaries() -> None:
         assert isinstance(second, Untranslated)
         assert why in second.reason
         assert int(second.where.removeprefix("line ")) in (2, 8, 9)
+
+
+NO_START = "the start of the rate is not given: it counts from the job's creation"
+RETRIES = "retries are set on the endpoint: max_attempts 100, max_age_seconds 86400"
+DELAYED = {"expression": "at(2027-07-01T09:00:00)"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "notes"),
+    [
+        ({}, ["EventBridge's up to 185 retries become 99", RETRIES]),
+        ({"expression": "rate(1 day)"}, [NO_START, "EventBridge's up to 185 retries become 99", RETRIES]),
+        ({"Target": {"Arn": "x", "RetryPolicy": {"MaximumRetryAttempts": 98}}}, [RETRIES.replace("100", "99")]),
+        (
+            {"Target": {"Arn": "x", "RetryPolicy": {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}}},
+            ["retries are set on the endpoint: max_attempts 1, max_age_seconds 60"],
+        ),
+        (
+            {"Target": {"Arn": "x", "RetryPolicy": {"MaximumRetryAttempts": 1}, "DeadLetterConfig": {"Arn": "q"}}},
+            [
+                "permanent failures become dead letters in Kronos, not in the queue",
+                RETRIES.replace("attempts 100", "attempts 2"),
+            ],
+        ),
+        (
+            {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 60}},
+            [
+                "the window becomes jitter_seconds: an offset that is fixed per job",
+                "EventBridge's up to 185 retries become 99",
+                RETRIES,
+            ],
+        ),
+        ({"FlexibleTimeWindow": {"Mode": "OFF", "MaximumWindowInMinutes": 60}}, None),
+        ({"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": "60"}}, None),
+        (
+            DELAYED | {"FlexibleTimeWindow": {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": 5}},
+            [
+                "the window of 5 min is left out: a one-time job runs at its exact time",
+                "EventBridge's up to 185 retries become 99",
+                RETRIES,
+            ],
+        ),
+        (
+            {"State": "DISABLED"},
+            [
+                "EventBridge's up to 185 retries become 99",
+                RETRIES,
+                "the schedule is disabled: the job is created paused",
+            ],
+        ),
+        (
+            {"KmsKeyArn": "arn:k", "ActionAfterCompletion": "NONE"},
+            ["EventBridge's up to 185 retries become 99", RETRIES, "KmsKeyArn has no equivalent: left out"],
+        ),
+    ],
+)
+def test_each_difference_is_noted_and_nothing_else(fields: dict[str, Any], notes: list[str] | None) -> None:
+    given = {"expression": "cron(0 9 * * ? *)"} | fields
+    found = job_of(**given)
+    assert list(found.notes) == (["EventBridge's up to 185 retries become 99", RETRIES] if notes is None else notes)
+
+
+def test_a_rate_counts_from_its_start_or_else_from_its_creation() -> None:
+    made, starts = "2026-01-01T10:03:31.5Z", "2026-02-01T00:00:59+01:00"
+    found = job_of("rate(2 hours)", CreationDate=made, StartDate=starts)
+    assert found.job["anchor"] == "2026-01-31T23:00:00Z"
+    assert found.notes[0] == "the rate counts from StartDate or CreationDate, rounded to the minute"
+    assert job_of("rate(2 hours)", CreationDate=made).job["anchor"] == "2026-01-01T10:03:00Z"
+    assert "anchor" not in job_of("rate(2 hours)").job
+
+
+def test_a_window_in_time_is_what_years_and_dates_have_in_common() -> None:
+    dates = {"StartDate": "2027-03-01T00:00:00Z", "EndDate": "2029-03-01T00:00:00Z"}
+    job = job_of("cron(0 0 1 1 ? 2020-2040)", **dates).job
+    assert (job["starts_at"], job["ends_at"]) == ("2027-03-01T00:00:00Z", "2029-03-01T00:00:00Z")
+    job = job_of("cron(0 0 1 1 ? 2028)", **dates).job
+    assert (job["starts_at"], job["ends_at"]) == ("2028-01-01T00:00:00Z", "2029-01-01T00:00:00Z")
+
+
+def test_now_is_the_end_of_what_has_passed() -> None:
+    def at(seconds: int) -> str:
+        return (NOW + timedelta(seconds=seconds)).isoformat()
+
+    daily = "cron(0 9 * * ? *)"
+    assert reason(daily, EndDate=at(0)) == "the schedule ended at 2026-06-01T00:00:00Z"
+    assert job_of(daily, EndDate=at(1)).job["ends_at"] == "2026-06-01T00:00:01Z"
+    assert "starts_at" not in job_of(daily, StartDate=at(0)).job
+    assert job_of(daily, StartDate=at(1)).job["starts_at"] == "2026-06-01T00:00:01Z"
+    assert reason("at(2026-06-01T00:00:00)") == "the time has passed: 2026-06-01T00:00:00 in UTC"
+    assert job_of("at(2026-06-01T00:00:01)").job["run_at"] == "2026-06-01T00:00:01"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (1830297600.5, "2028-01-01T00:00:00Z"),
+        ("2027-01-01T00:00:00", "2027-01-01T00:00:00Z"),
+        ("2027-01-01T00:00:00+09:00", "2026-12-31T15:00:00Z"),
+        ("2999-12-31T23:59:59Z", "2999-12-31T23:59:59Z"),
+    ],
+)
+def test_a_time_is_a_text_or_seconds(written: object, read: str) -> None:
+    assert job_of("rate(1 day)", CreationDate=written).job["anchor"][:16] == read[:16]
+
+
+@pytest.mark.parametrize("written", [True, "soon", "3000-01-01T00:00:00Z", "1969-12-31T00:00:00Z", 1e20, 1e11, -1, []])
+def test_what_is_no_time_is_refused(written: object) -> None:
+    assert reason("rate(1 day)", CreationDate=written) == "CreationDate is not a time"
+
+
+def test_a_schedule_of_a_group_has_both_names() -> None:
+    assert (job_of("rate(1 day)").name, job_of("rate(1 day)").text) == ("report", "report rate(1 day)")
+    assert job_of("rate(1 day)", GroupName="default").name == "report"
+    assert job_of("rate(1 day)", GroupName="billing").text == "billing.report rate(1 day)"
+    assert job_of("rate(1 day)", Name=None).name == "schedule"
+
+
+def test_the_zone_is_the_schedules_own_or_else_the_one_given() -> None:
+    terms = Terms(endpoint="relay", timezone="Asia/Tokyo")
+    for fields, zone in (({}, "Asia/Tokyo"), ({"ScheduleExpressionTimezone": "Europe/Berlin"}, "Europe/Berlin")):
+        found = one("cron(0 9 * * ? *)", terms=terms, **fields)
+        assert isinstance(found, Translated)
+        assert found.job["timezone"] == zone
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"ScheduleExpressionTimezone": 1}, "ScheduleExpressionTimezone must be a text"),
+        ({"Target": ["arn:x"]}, "Target must be an object"),
+        ({"FlexibleTimeWindow": "OFF"}, "FlexibleTimeWindow must be an object"),
+        ({"Target": {"RetryPolicy": {"MaximumRetryAttempts": 186}}}, "186 is not a whole number from 0 to 185"),
+        ({"Target": {"RetryPolicy": {"MaximumRetryAttempts": True}}}, "True is not a whole number from 0 to 185"),
+        ({"Target": {"RetryPolicy": {"MaximumEventAgeInSeconds": 0}}}, "0 is not a whole number from 1 to 86400"),
+    ],
+)
+def test_a_field_that_is_something_else_is_named(fields: dict[str, Any], why: str) -> None:
+    assert why in reason("rate(1 day)", **fields)
+
+
+def test_what_is_no_time_of_day_is_refused() -> None:
+    assert reason("at(2027-02-30T09:00:00)") == "2027-02-30T09:00:00 does not exist"
+    assert reason("at(2027-02-01T24:00:01)") == "2027-02-01T24:00:01 does not exist"
+
+
+def test_a_schedule_that_is_no_object_is_answered_in_its_line() -> None:
+    (found,) = amazon.translate('["a"]', Terms(endpoint="relay"), now=NOW)
+    assert found == Untranslated(where="line 1", text="", reason="not a schedule: get-schedule writes an object")
+
+
+FILLED = "<aws.scheduler.…> is not filled in: use {{scheduled_at}} and similar in the endpoint's template"
+OPEN = "Input seems to contain a password, which anyone who sees payloads can read: keep it where the target runs"
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ('{"id": 7}', set()),
+        ('{"at": "<aws.scheduler.scheduled-time>"}', {FILLED}),
+        ('{"password": "hunter2"}', {OPEN}),
+        ("PGPASSWORD=hunter2 <aws.scheduler.execution-id>", {FILLED, OPEN}),
+    ],
+)
+def test_an_input_with_something_in_it_is_noted(text: str, notes: set[str]) -> None:
+    found = job_of("rate(1 day)", Target={"Arn": "arn:x", "Input": text})
+    assert {FILLED, OPEN} & set(found.notes) == notes
+    assert "input" not in job_of("rate(1 day)").job["input"]
+
+
+def test_a_blank_description_is_no_title() -> None:
+    for description in (" ", "", 7, None):
+        assert "title" not in job_of("rate(1 day)", Description=description).job

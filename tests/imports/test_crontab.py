@@ -219,3 +219,93 @@ def test_a_delay_that_is_cut_is_said() -> None:
     remark = read("RANDOM_DELAY=90\n")[0]
     assert isinstance(remark, Remark)
     assert "at most 60 min: cron's 90" in remark.text
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("a b", "a b"),
+        ("'a b'", "a b"),
+        ('"a b"', "a b"),
+        ("'a b\"", "'a b\""),
+        ("abca", "abca"),
+        ("''", ""),
+        ("'", "'"),
+        ("", ""),
+    ],
+)
+def test_an_assigned_value_may_be_quoted(written: str, value: str) -> None:
+    found = read(f"X={written}\n0 0 * * * a\n")[1]
+    assert isinstance(found, Translated)
+    assert found.job["input"]["environment"] == {"X": value}
+
+
+def test_a_value_that_holds_a_password_is_left_out_by_name() -> None:
+    remark, found = read("DATABASE_URL=postgres://me:hunter2@box/shop\n0 0 * * * a\n")
+    assert isinstance(remark, Remark)
+    assert remark.text == "DATABASE_URL looks like a secret and is left out: set it where the command runs"
+    assert isinstance(found, Translated)
+    assert found.notes == ("its environment lacks DATABASE_URL",)
+
+
+def test_a_zone_without_a_value_is_the_default_again() -> None:
+    found = read("CRON_TZ=Asia/Tokyo\n0 0 * * * a\nCRON_TZ=\n0 0 * * * b\n")
+    assert [each.job["timezone"] for each in found if isinstance(each, Translated)] == ["Asia/Tokyo", "UTC"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "jitter", "said"),
+    [
+        ("5", 300, "at most 5 min"),
+        ("60", 3600, "at most 60 min"),
+        ("61", 3600, "at most 60 min: cron's 61 min exceed Kronos's maximum"),
+        ("0", None, "at most 0 min"),
+        ("soon", None, "at most 0 min"),
+        ("12345", None, "at most 0 min"),
+    ],
+)
+def test_a_random_delay_is_a_jitter(minutes: str, jitter: int | None, said: str) -> None:
+    remark, found = read(f"RANDOM_DELAY={minutes}\n0 0 * * * a\n")
+    assert isinstance(remark, Remark)
+    assert remark.text == f"RANDOM_DELAY: becomes jitter_seconds of the following lines, {said}"
+    assert isinstance(found, Translated)
+    note = "cronie's RANDOM_DELAY differs each time; jitter_seconds is fixed per job"
+    assert (found.job.get("jitter_seconds"), found.notes) == (jitter, (note,) if jitter else ())
+
+
+QUIET = "the leading - or -n (less log, less mail) has no equivalent"
+
+
+@pytest.mark.parametrize(
+    ("line", "command", "notes"),
+    [
+        ("0 0 * * * a", "a", ()),
+        ("-0 0 * * * a", "a", (QUIET,)),
+        ("0 0 * * * -n  a", "a", (QUIET,)),
+        ("0 0 * * * -next", "-next", ()),
+        (r"0 0 * * * a \\ b", r"a \\ b", ("some crons read two backslashes as one; both are kept, as in cronie",)),
+    ],
+)
+def test_marks_of_a_line_are_noted_and_no_part_of_the_command(line: str, command: str, notes: tuple[str, ...]) -> None:
+    found = job(f"{line}\n")
+    assert (found.job["input"]["command"], found.notes, found.job["cron"]) == (command, notes, "0 0 * * *")
+
+
+def test_an_entry_that_follows_the_clock_is_noted() -> None:
+    found = only("* 2 * * * a\n", terms=Terms(endpoint="box", timezone="Europe/Berlin"))
+    assert isinstance(found, Translated)
+    assert found.notes == ("cron follows the clock at clock changes: dst_gap SKIP, dst_overlap BOTH",)
+    assert "dst_gap" not in job("* 2 * * * a\n").job
+
+
+def test_a_command_is_as_long_as_cron_allows() -> None:
+    assert job(f"0 0 * * * {'a' * 131_072}\n").job["input"]["command"] == "a" * 131_072
+    assert reason(f"0 0 * * * {'a' * 131_073}\n") == "the command has 131,073 characters, cron's maximum is 131,072"
+
+
+def test_a_command_of_the_system_may_begin_with_root() -> None:
+    assert job("0 0 * * * bob root x\n", is_system=True).job["input"] == {"command": "root x", "user": "bob"}
+
+
+def test_an_empty_crontab_is_nothing() -> None:
+    assert read("") == []

@@ -92,7 +92,7 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
         "uri": "https://example.com/{{x}}",
         "httpMethod": "PUT",
         "headers": {"User-Agent": "Google-Cloud-Scheduler", "X-Team": "a{{b", "Authorization": "Bearer hunter2"},
-        "body": base64.b64encode(b'{"text": "{{input}}", "n": [1, "x"]}').decode(),
+        "body": base64.b64encode(b'{"text": "{{input}}", "n": [1, "{{x}}"]}').decode(),
     }
     found = job_of(
         "0 9 * * 1",
@@ -127,7 +127,7 @@ def test_a_target_becomes_an_endpoint_without_its_secrets() -> None:
             "url": "https://example.com/\\{{x}}",
             "method": "PUT",
             "headers": {"X-Team": "a\\{{b", "Authorization": "{{secret.report-authorization}}"},
-            "body_template": {"text": "\\{{input}}", "n": [1, "x"]},
+            "body_template": {"text": "\\{{input}}", "n": [1, "\\{{x}}"]},
             "timeout_ms": 900_000,
         },
         "retry_policy": {
@@ -169,9 +169,17 @@ def test_secrets_and_terms_that_differ_are_said() -> None:
         ({"httpTarget": {**_HTTP, "body": base64.b64encode(b'{"a": NaN}').decode()}}, "not JSON"),
         ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"[1e400]").decode()}}, "not JSON"),
         ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"[9223372036854775808]").decode()}}, "not JSON"),
-        ({"retryConfig": {"retryCount": "x"}}, "must be numbers"),
-        ({"retryConfig": {"retryCount": 1, "maxDoublings": "5"}}, "must be numbers"),
+        ({"retryConfig": {"retryCount": "x"}}, "must be whole numbers"),
+        ({"retryConfig": {"retryCount": 1, "maxDoublings": "5"}}, "must be whole numbers"),
+        ({"retryConfig": {"retryCount": -1}}, "must be whole numbers"),
+        ({"retryConfig": [1]}, "retryConfig must be an object"),
+        ({"retryConfig": {"minBackoffDuration": 5}}, "minBackoffDuration 5 is not a duration"),
         ({"timeZone": 7}, "not a text"),
+        ({"httpTarget": {"httpMethod": "GET"}}, "the HTTP target has no uri"),
+        ({"httpTarget": {**_HTTP, "headers": ["X-A"]}}, "the headers must be texts"),
+        ({"httpTarget": {**_HTTP, "headers": {"X-A": "a", "X-B": 1}}}, "the headers must be texts"),
+        ({"httpTarget": {**_HTTP, "httpMethod": ["GET"]}}, "Kronos supports DELETE, GET, PATCH, POST, PUT"),
+        ({"httpTarget": {**_HTTP, "body": "e30=!"}}, "not JSON"),
     ],
 )
 def test_what_kronos_cannot_send_is_refused_with_the_reason(fields: dict[str, Any], why: str) -> None:
@@ -182,4 +190,103 @@ def test_a_relay_takes_each_target_as_an_input() -> None:
     found = one("* * * * *", terms=Terms(endpoint="relay"), httpTarget=None, pubsubTarget={"topicName": "t"})
     assert isinstance(found, Translated)
     assert (found.job["endpoint"], found.endpoint) == ("relay", None)
-    assert found.job["input"]["pubsubTarget"] == {"topicName": "t"}
+    assert found.job["input"] == {"httpTarget": None, "pubsubTarget": {"topicName": "t"}}
+    note = "the target becomes the input: anyone who sees payloads can read it, including headers"
+    assert found.notes == (note,)
+
+
+EMPTY = "Google sends no body, Kronos sends the job's input: {}"
+CLOCKS = "Google does not document its behavior at clock changes; Kronos's defaults apply"
+BOTH = "Google retries until both retryCount and maxRetryDuration are reached, Kronos until one of them is"
+
+
+@pytest.mark.parametrize(
+    ("fields", "notes"),
+    [
+        ({}, [EMPTY]),
+        ({"httpTarget": {**_HTTP, "httpMethod": "PATCH"}}, [EMPTY]),
+        ({"httpTarget": {**_HTTP, "httpMethod": "GET"}}, []),
+        ({"httpTarget": {**_HTTP, "body": base64.b64encode(b"{}").decode()}}, []),
+        ({"httpTarget": {**_HTTP, "headers": None}}, [EMPTY]),
+        ({"httpTarget": {**_HTTP, "headers": {"Content-Type": "Application/JSON; charset=utf-8"}}}, [EMPTY]),
+        ({"httpTarget": {**_HTTP, "headers": {"X-Google-Trace": "1", "HOST": "a", "Content-Length": "2"}}}, [EMPTY]),
+        (
+            {"httpTarget": {**_HTTP, "headers": {"content-type": "text/plain"}}},
+            ["Content-Type text/plain: Kronos sends application/json", EMPTY],
+        ),
+        ({"timeZone": "Europe/Berlin"}, [CLOCKS, EMPTY]),
+        ({"timeZone": "Etc/UTC"}, [EMPTY]),
+        ({"timeZone": ""}, [EMPTY]),
+        ({"state": "DISABLED"}, [EMPTY, "the job is DISABLED: it is created paused"]),
+        ({"labels": {}}, [EMPTY, "labels has no equivalent: left out"]),
+        ({"attemptDeadline": "900s"}, [EMPTY]),
+        ({"attemptDeadline": "900.5s"}, [EMPTY, "attemptDeadline 900.5 s becomes 900"]),
+        ({"retryConfig": {"maxRetryDuration": "0s"}}, [EMPTY]),
+        ({"retryConfig": {"maxRetryDuration": "0.5s"}}, [EMPTY, BOTH]),
+        ({"retryConfig": {"retryCount": 5}}, [EMPTY]),
+        (
+            {"retryConfig": {"retryCount": 6}},
+            [EMPTY, "after maxDoublings, Google's delay grows by a fixed step; Kronos's keeps doubling"],
+        ),
+    ],
+)
+def test_each_difference_is_noted_and_nothing_else(fields: dict[str, Any], notes: list[str]) -> None:
+    found = job_of("0 9 * * 1", **fields)
+    assert list(found.notes) == notes
+    assert found.endpoint is not None
+    assert "headers" not in found.endpoint["spec"]
+
+
+@pytest.mark.parametrize(
+    ("config", "retry"),
+    [
+        (None, {"max_attempts": 1, "initial_delay_ms": 5_000, "max_delay_ms": 3_600_000}),
+        ({"retryCount": 200}, {"max_attempts": 100, "initial_delay_ms": 5_000, "max_delay_ms": 3_600_000}),
+        (
+            {"retryCount": 1, "maxRetryDuration": "0.5s", "minBackoffDuration": "0.5s", "maxBackoffDuration": "0.1s"},
+            {"max_attempts": 2, "initial_delay_ms": 500, "max_delay_ms": 500, "max_age_seconds": 1},
+        ),
+        (
+            {"minBackoffDuration": "90000s", "maxBackoffDuration": "100000s"},
+            {"max_attempts": 1, "initial_delay_ms": 86_400_000, "max_delay_ms": 86_400_000},
+        ),
+    ],
+)
+def test_retries_are_those_of_google_within_the_bounds_of_kronos(config: Any, retry: dict[str, int]) -> None:
+    endpoint = job_of("0 9 * * 1", retryConfig=config).endpoint
+    assert endpoint is not None
+    assert (endpoint["retry_policy"], endpoint["spec"]["timeout_ms"]) == (retry, 180_000)
+
+
+def test_a_secret_of_a_header_has_a_name_that_can_be_stored() -> None:
+    name = f"projects/p/locations/l/jobs/{'a' * 70}"
+    target = {**_HTTP, "headers": {"X.Token": "x"}}
+    found = job_of("0 9 * * 1", name=name, httpTarget=target)
+    assert found.endpoint is not None
+    secret = found.endpoint["spec"]["headers"]["X.Token"].removeprefix("{{secret.").removesuffix("}}")
+    assert (len(secret), secret[0]) == (63, "a")
+    assert f"header X.Token contains a secret: store its value first: kronos secret set {secret}" in found.notes
+    short = job_of("0 9 * * 1", httpTarget=target).endpoint
+    assert short is not None
+    assert short["spec"]["headers"] == {"X.Token": "{{secret.report-x-token}}"}
+
+
+@pytest.mark.parametrize(
+    ("day", "weekday", "is_sure"),
+    [("*", "1", True), ("1", "*", True), ("1", "1", True), ("*/2", "1", False), ("1", "*/2", False)],
+)
+def test_days_that_google_may_read_otherwise_are_refused(day: str, weekday: str, is_sure: bool) -> None:
+    assert isinstance(one(f"0 9 {day} * {weekday}"), Translated) is is_sure
+
+
+def test_a_job_that_is_no_object_is_answered_in_its_line() -> None:
+    (found,) = google.translate('["a"]', Terms())
+    assert found == Untranslated(where="line 1", text="", reason="not a job: gcloud writes an object")
+    (found,) = google.translate('[{"name": "a/b"}]', Terms())
+    assert isinstance(found, Untranslated)
+    assert (found.text, found.reason) == ("a/b", "the schedule is missing, or the time zone is not a text")
+
+
+def test_what_has_no_name_and_no_description_is_a_job_all_the_same() -> None:
+    found = job_of("0 9 * * 1", name="", description=" ")
+    assert (found.name, "title" in found.job, found.text) == ("job", False, "job 0 9 * * 1")

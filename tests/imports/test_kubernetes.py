@@ -228,3 +228,166 @@ def test_lists_and_streams_are_read_and_other_kinds_said() -> None:
     at = [int(each.where.removeprefix("line ")) for each in found]
     assert "apiVersion" in lines[at[0] - 1]
     assert "kind: Deployment" in lines[at[1] - 1]
+
+
+LIMITS = "backoffLimit and activeDeadlineSeconds are set on the endpoint: max_attempts 7, timeout_ms 900000"
+LATEST = "no startingDeadlineSeconds: the latest missed tick of the last 31 days runs"
+
+
+@pytest.mark.parametrize(
+    ("spec", "job", "notes"),
+    [
+        ({}, {}, [LATEST, LIMITS]),
+        ({"startingDeadlineSeconds": 90}, {}, [LIMITS]),
+        ({"startingDeadlineSeconds": 89}, {},
+         ["startingDeadlineSeconds 89: in Kronos a tick is on time for 90 s", LIMITS]),
+        ({"successfulJobsHistoryLimit": 3}, {}, [LATEST, "history limits: the workspace's retention applies", LIMITS]),
+        ({"suspend": True}, {}, [LATEST, LIMITS, "the CronJob is suspended: the job is created paused"]),
+        ({"surprise": 1}, {}, [LATEST, "spec.surprise has no equivalent: left out", LIMITS]),
+        ({}, {"completions": 1, "selector": {}, "suspend": False}, [LATEST, LIMITS]),
+        ({}, {"completions": 3}, [LATEST, "jobTemplate's completions is up to the receiver: left out", LIMITS]),
+        ({}, {"backoffLimit": 0}, [LATEST, LIMITS.replace("attempts 7", "attempts 1")]),
+        ({}, {"backoffLimit": 99}, [LATEST, LIMITS.replace("attempts 7", "attempts 100")]),
+        ({}, {"backoffLimit": 500}, [LATEST, LIMITS.replace("attempts 7", "attempts 100")]),
+        ({}, {"activeDeadlineSeconds": 60}, [LATEST, LIMITS.replace("900000", "60000")]),
+        ({}, {"activeDeadlineSeconds": 900}, [LATEST, LIMITS]),
+        ({}, {"activeDeadlineSeconds": 901},
+         [LATEST, "activeDeadlineSeconds 901: a request can last at most 900 s", LIMITS]),
+    ],
+)  # fmt: skip
+def test_each_difference_is_noted_and_nothing_else(spec: dict[str, Any], job: dict[str, Any], notes: list[str]) -> None:
+    assert list(job_of(cronjob("0 9 * * 1", job, **spec)).notes) == notes
+
+
+def test_an_interval_counts_from_another_instant() -> None:
+    found = job_of(cronjob("@every 1h", startingDeadlineSeconds=100))
+    assert found.notes[0] == "@every counts from the last run; Kronos counts from the job's creation"
+    assert found.job["catch_up"] == {"policy": "LATEST", "window_seconds": 100}
+
+
+@pytest.mark.parametrize(
+    ("text", "every"),
+    [("1s", "1s"), ("59s", "59s"), ("60s", "1m"), ("120s", "2m"), ("1h1m", "1h1m"), ("48h", "2d")],
+)
+def test_an_interval_is_seconds_up_to_a_minute_and_whole_minutes_above(text: str, every: str) -> None:
+    assert job_of(cronjob(f"@every {text}")).job["every"] == every
+
+
+@pytest.mark.parametrize("text", ["0s", "61s", "1m1s", "1h 1m", "h", "5", "-1h"])
+def test_an_interval_of_other_lengths_is_refused(text: str) -> None:
+    assert reason(cronjob(f"@every {text}")).startswith(f"@every {text}: ")
+
+
+def test_the_window_of_catching_up_is_a_month_at_most() -> None:
+    for deadline, window in ((None, 2_678_400), (2_678_401, 2_678_400), (7, 7)):
+        found = job_of(cronjob("0 9 * * 1", startingDeadlineSeconds=deadline))
+        assert found.job["catch_up"] == {"policy": "LATEST", "window_seconds": window}
+
+
+def test_an_endpoint_retries_as_the_cluster_does() -> None:
+    terms = Terms(url="https://cluster.example.com/run")
+    found = job_of(cronjob("0 9 * * 1"), terms)
+    assert found.endpoint == {
+        "name": "billing.report",
+        "type": "HTTP",
+        "spec": {"url": "https://cluster.example.com/run", "timeout_ms": 900_000},
+        "retry_policy": {
+            "max_attempts": 7,
+            "backoff": "exponential",
+            "initial_delay_ms": 10_000,
+            "max_delay_ms": 360_000,
+        },
+    }
+    long = job_of(cronjob("0 9 * * 1", {"activeDeadlineSeconds": 10**9}), terms)
+    assert long.endpoint is not None
+    assert long.endpoint["retry_policy"]["max_age_seconds"] == 366 * 24 * 3600
+
+
+def test_a_cronjob_is_named_with_its_namespace_unless_that_is_the_default() -> None:
+    document = cronjob("0 9 * * 1")
+    assert (job_of(document).name, job_of(document).text) == ("billing.report", "billing/report 0 9 * * 1")
+    for namespace in ({"namespace": "default"}, {}):
+        found = job_of(document | {"metadata": {"name": "report", **namespace}})
+        assert (found.name, found.job["input"]["namespace"]) == ("report", "default")
+    nameless = job_of(document | {"metadata": {}})
+    assert nameless.job["input"]["cronjob"] == ""
+    assert "None" not in nameless.name
+
+
+def test_what_was_refused_is_told_by_its_name() -> None:
+    found = one(cronjob("@reboot"))
+    assert isinstance(found, Untranslated)
+    assert (found.where, found.text) == ("line 1", "report")
+    odd: tuple[object, ...] = ({}, [], None)
+    for metadata in odd:
+        nameless = one(cronjob("@reboot") | {"metadata": metadata})
+        assert isinstance(nameless, Untranslated)
+        assert nameless.text == ""
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"kind": "Deployment"}, "not a CronJob: Deployment"),
+        ({"metadata": {}}, "not a CronJob: a document without a kind"),
+        (["CronJob"], "not a CronJob: a document without a kind"),
+        (7, "not a CronJob: a document without a kind"),
+    ],
+)
+def test_another_document_is_remarked_on(document: Any, said: str) -> None:
+    (found,) = kubernetes.translate(yaml.safe_dump(document), Terms(endpoint="cluster"))
+    assert isinstance(found, Remark)
+    assert found.text == said
+
+
+def test_the_zone_is_the_cronjobs_own_or_else_the_one_given() -> None:
+    terms = Terms(endpoint="cluster", timezone="Asia/Tokyo")
+    assert job_of(cronjob("0 9 * * 1"), terms).job["timezone"] == "Asia/Tokyo"
+    assert job_of(cronjob("0 9 * * 1", timeZone="Europe/Berlin"), terms).job["timezone"] == "Europe/Berlin"
+    assert reason(cronjob("0 9 * * 1", timeZone=["UTC"])) == "timeZone must be a text"
+
+
+@pytest.mark.parametrize("value", [-1, True, 1.5, "7"])
+@pytest.mark.parametrize("name", ["backoffLimit", "activeDeadlineSeconds"])
+def test_a_limit_is_a_whole_number(name: str, value: object) -> None:
+    assert reason(cronjob("0 9 * * 1", {name: value})) == f"{name} must be a whole number"
+
+
+def containers_of(*containers: object, **pod: object) -> dict[str, Any]:
+    return cronjob("0 9 * * 1", {"template": {"spec": {"containers": list(containers), **pod}}})
+
+
+PASSWORD = "it seems to contain a password, which anyone who sees payloads can read: keep it in the cluster"
+
+
+@pytest.mark.parametrize(
+    ("container", "note"),
+    [
+        ({"env": [{"name": "A", "value": "b"}]}, "the containers' environment stays in Kubernetes"),
+        ({"envFrom": [{"secretRef": {"name": "s"}}]}, "the containers' environment stays in Kubernetes"),
+        ({"args": ["--password", "hunter2"]}, PASSWORD),
+        ({"command": ["sh", "-c", "PGPASSWORD=hunter2 psql"]}, PASSWORD),
+    ],
+)
+def test_one_container_of_several_is_enough_for_a_note(container: dict[str, Any], note: str) -> None:
+    plain = {"name": "main", "image": "report:1", "resources": {}}
+    found = job_of(containers_of(plain, {"name": "other", **container}))
+    assert note in found.notes
+    assert found.job["input"]["containers"][0] == {"name": "main", "image": "report:1"}
+    assert note not in job_of(containers_of(plain, plain)).notes
+
+
+def test_init_containers_stay() -> None:
+    note = "the init containers stay in Kubernetes"
+    assert note in job_of(containers_of({"name": "main"}, initContainers=[{"name": "first"}])).notes
+    assert note not in job_of(containers_of({"name": "main"}, initContainers=[])).notes
+
+
+def test_containers_that_are_none_are_refused() -> None:
+    assert reason(containers_of("main")) == "jobTemplate has no containers"
+    assert reason(containers_of({"name": "main"}, "main")) == "jobTemplate has no containers"
+    assert (
+        reason(containers_of({"name": "a", "args": ["b"]}, {"name": "main", "args": True}))
+        == "the args of a container must be a list"
+    )
+    assert reason(cronjob("0 9 * * 1", concurrencyPolicy=["Forbid"])).startswith("concurrencyPolicy ")

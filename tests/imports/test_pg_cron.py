@@ -53,7 +53,11 @@ def test_kronoss_own_entries_are_counted_and_left_out() -> None:
     ours = entry(jobname="kronos:3cf29c87-ab27-4a98-9f35-d1317eb3d174", command="select kronos.fire('…')")
     found = one(ours)
     assert isinstance(found, Remark)
-    assert "1 entries belong to Kronos's own" in found.text
+    assert found.text == "1 entry belongs to Kronos's own jobs"
+    remark, other = pg_cron.translate([ours, entry(), ours], Reading(), Terms(endpoint="sql"))
+    assert isinstance(remark, Remark)
+    assert remark.text == "2 entries belong to Kronos's own jobs"
+    assert isinstance(other, Translated)
 
 
 def test_an_entry_that_is_not_active_is_a_paused_job() -> None:
@@ -125,8 +129,87 @@ def test_rows_of_a_file_are_read_in_both_forms() -> None:
         ('[{"jobid": "x"}]', "row 1: .* is missing"),
         ("[" * 100_000, "not valid JSON"),
         ('{"a": 1}', "row 1: .* is missing"),
+        ('\n{"a": 1}\n{"a": }\n', "line 3: not valid JSON"),
+        ('[{"a": 1},\n{"a": }]', "line 2: not valid JSON"),
+        (f"[{'9' * 5000}]", "line 1: not valid JSON rows"),
     ],
 )
 def test_a_file_that_holds_no_rows_is_answered_with_its_place(text: str, why: str) -> None:
     with pytest.raises(UnreadableError, match=why):
         pg_cron.entries_of(text)
+
+
+QUEUE = "pg_cron queues all runs that overlap; QUEUE lets one wait and skips the others"
+OPEN = "the SQL seems to contain a password, which anyone who sees payloads can read: keep it in the database"
+
+
+@pytest.mark.parametrize(
+    ("of", "notes"),
+    [
+        (entry(), [QUEUE]),
+        (entry(active=False), [QUEUE, "the entry is not active: the job is created paused"]),
+        (entry(command="alter role bob password 'x'"), [QUEUE, OPEN]),
+        (
+            entry("5 seconds"),
+            ["pg_cron counts the seconds from its start, Kronos from the job's creation; the interval is the same"],
+        ),
+    ],
+)
+def test_each_difference_is_noted_and_nothing_else(of: Entry, notes: list[str]) -> None:
+    found = one(of)
+    assert isinstance(found, Translated)
+    assert list(found.notes) == notes
+
+
+@pytest.mark.parametrize(
+    ("jobname", "command", "name"),
+    [
+        ("vacuum", "select 1", "vacuum"),
+        (None, "vacuum analyze public.orders now", "vacuum-analyze-public.orders"),
+        ("!!", "delete from a where b = 'c d'", "delete-from-a"),
+        ("", "select 'delete' from a -- of b\nwhere c", "select-from-a"),
+        (None, "1 + 1", "pg_cron-7"),
+        (None, f"{'a' * 30} {'b' * 30} c", f"{'a' * 30}-{'b' * 17}"),
+    ],
+)
+def test_an_entry_without_a_name_is_named_by_the_first_words_of_its_sql(
+    jobname: str | None, command: str, name: str
+) -> None:
+    found = one(entry(jobname=jobname, command=command))
+    assert isinstance(found, Translated)
+    assert found.name == name
+    assert found.text == f"0 3 * * * {jobname or ''}".rstrip()
+
+
+def test_an_endpoint_that_is_made_tries_once_as_pg_cron_does() -> None:
+    found = one(entry(), terms=Terms(endpoint="sql", url="https://sql.example.com/run"))
+    assert isinstance(found, Translated)
+    assert found.endpoint == {
+        "name": "sql",
+        "type": "HTTP",
+        "spec": {"url": "https://sql.example.com/run", "timeout_ms": 900_000, "connect_timeout_ms": 5_000},
+        "retry_policy": {"max_attempts": 1, "retry_unknown": False},
+    }
+    unmade = one(entry())
+    assert isinstance(unmade, Translated)
+    assert unmade.endpoint is None
+
+
+def test_a_day_field_with_a_star_first_does_not_have_to_match_both() -> None:
+    both = Reading(matches_both_days=True)
+    assert isinstance(one(entry("0 0 1 * */2"), both), Translated)
+    assert isinstance(one(entry("0 0 1-9 * 1,2"), both), Untranslated)
+    assert isinstance(one(entry("0 0 1 * 1")), Translated)
+    four = one(entry("0 0 1 *"), both)
+    assert isinstance(four, Untranslated)
+    assert "five fields" in four.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("jobid", "7"), ("schedule", 5), ("command", None), ("database", 1), ("active", "true"), ("jobname", 3)],
+)
+def test_a_column_of_another_type_is_named_with_its_row(name: str, value: object) -> None:
+    row = {"jobid": 7, "schedule": "* * * * *", "command": "x", "database": "d", "username": "u"}
+    with pytest.raises(UnreadableError, match=f"^row 2: {name} is missing or has the wrong type$"):
+        pg_cron.entries_of(json.dumps([row, {**row, name: value}]))

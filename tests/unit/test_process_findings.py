@@ -1,9 +1,11 @@
 """The doctor's findings about its own process, and about servers that no test can have."""
 
+import os
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -215,3 +217,79 @@ def test_a_disk_with_little_room_is_found_where_it_can_be_seen(tmp_path: Path, m
         assert found.ok is holds
     assert process.disk(None, is_local=True) is None
     assert process.disk(str(tmp_path), is_local=False) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "check", "detail"),
+    [
+        ({}, "settings", "each KRONOS_* variable is a known setting"),
+        ({}, "egress", "its networks are narrow enough"),
+        ({"egress_allow": "0.0.0.0/0, 10.0.0.0/16"}, "egress", "KRONOS_EGRESS_ALLOW lets deliveries reach 0.0.0.0/0"),
+        ({"egress_allow": "0.0.0.0/7"}, "egress", "KRONOS_EGRESS_ALLOW lets deliveries reach 0.0.0.0/7"),
+        ({"egress_allow": "0.0.0.0/8"}, "egress", "its networks are narrow enough"),
+        ({}, "certificates", "0 of KRONOS_CA_FILE, valid for at least 30 more days"),
+        ({}, "key file", "this machine has no KRONOS_ENCRYPTION_KEY_FILE"),
+        ({}, "metrics", "they are on port 9"),
+    ],
+)
+def test_what_is_found_of_the_process_is_told(given: dict[str, Any], check: str, detail: str) -> None:
+    found = {each.check: each.detail for each in process.process(settings(**given))}
+    assert found[check] == detail
+    assert "metrics" not in {each.check for each in process.process(settings(), is_server=False)}
+
+
+def test_unknown_variables_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_WORKER_CONCURENCY", "1")
+    found = {each.check: each.detail for each in process.process(settings())}
+    assert found["settings"] == "unknown in this release: KRONOS_WORKER_CONCURENCY"
+    closed = settings().model_copy(update={"metrics_port": None})
+    assert {each.check: each.detail for each in process.process(closed)}["metrics"] == "KRONOS_METRICS_PORT is unset"
+
+
+class Owned(PosixPath):
+    """A file of this user, whoever runs the tests."""
+
+    uid: int
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        found = list(super().stat(follow_symlinks=follow_symlinks))
+        found[4] = self.uid
+        return os.stat_result(found)
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "caller", "holds"),
+    [
+        (0o600, 1000, 1000, True), (0o640, 1000, 1000, False), (0o604, 1000, 1000, False), (0o400, 0, 0, True),
+        (0o640, 0, 0, False), (0o640, 0, 1000, True), (0o660, 0, 1000, False), (0o650, 0, 1000, False),
+        (0o644, 0, 1000, False), (0o640, 1, 1000, False),
+    ],
+)  # fmt: skip
+def test_a_key_file_of_root_may_be_read_by_its_group_as_kubernetes_mounts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, owner: int, caller: int, holds: bool
+) -> None:
+    file = Owned(tmp_path / "keys")
+    file.uid = owner
+    file.write_text("x")
+    file.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: caller)
+    found = process.key_file(file)
+    assert (found.ok, found.detail) == (holds, f"KRONOS_ENCRYPTION_KEY_FILE has mode {mode:04o}")
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "holds", "told"),
+    [
+        (10_000_000_000, 200_000_000_000, True, "10.0 GB of 200.0 GB"),
+        (9_999_999_999, 200_000_000_000, False, "10.0 GB of 200.0 GB"),
+        (5_000_000_000, 50_000_000_000, True, "5.0 GB of 50.0 GB"),
+        (4_940_000_000, 50_000_000_000, False, "4.9 GB of 50.0 GB"),
+    ],
+)
+def test_a_disk_needs_ten_gigabytes_or_a_tenth(
+    monkeypatch: pytest.MonkeyPatch, free: int, total: int, holds: bool, told: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free, total=total))
+    found = process.disk("/data", is_local=True)
+    assert found is not None
+    assert (found.ok, found.detail) == (holds, f"{told} are free on the data directory's disk")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import python_mutants
+from kronos.cli import heartbeat
 from kronos.delivery import late
 from python_mutants import in_place, mutants_of
 
@@ -56,3 +57,5 @@ def test_one_in_place_is_what_runs_and_is_gone_afterwards() -> None:
 def test_functions_are_found_behind_what_decorates_them() -> None:
     found = {function.__qualname__ for function in python_mutants._functions(late)}
     assert "acknowledged_within" in found
+    assert heartbeat.pause.callback is not None  # a command's own function is in a closure of its callback
+    assert {"pause", "rm", "_given"} <= {each.__qualname__ for each in python_mutants._functions(heartbeat)}

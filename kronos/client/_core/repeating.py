@@ -66,7 +66,7 @@ class Tries:
 
     def pause_after(self, error: KronosError, new_key: Callable[[], str]) -> float:
         """Return the seconds to wait before the next try. Raises the error if there is none."""
-        if isinstance(error, ApiError) and isinstance(error, _OWN_DOING):
+        if isinstance(error, _OWN_DOING):
             error.may_be_done = self._is_unknown
         self._is_unknown |= error.is_outcome_unknown
         if isinstance(error, Unauthorized) and len(self._keys) < 2 and new_key() != self._keys[-1]:
