@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
 
@@ -209,7 +210,7 @@ def _small(value: Json) -> Json:
 
 def written_bytes(value: Json) -> int:
     """Return the size in bytes of a value as PostgreSQL returns it: compact JSON, but numbers without an exponent, so
-    1e300 has 301 digits."""
+    1e300 has 301 digits. A value whose text is too large as it was sent is as large as that text."""
     text = orjson.dumps(value)
     # Strings may look like such numbers, so a match here only means that exact counting is needed.
     if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
@@ -218,10 +219,10 @@ def written_bytes(value: Json) -> int:
 
 
 def _written_out(value: Json) -> int:
-    """Return how many more digits the numbers in the value have when written without an exponent."""
+    """Return how many more characters the numbers in the value have when written without an exponent."""
     if isinstance(value, float):
-        found = _EXPONENT.search(orjson.dumps(value))
-        return int(found[1]) if found else 0
+        text = orjson.dumps(value).decode()
+        return len(f"{Decimal(text):f}") - len(text) if "e" in text else 0
     if isinstance(value, dict):
         return sum(_written_out(each) for each in value.values())
     if isinstance(value, list):
