@@ -5,6 +5,7 @@ and when to call again; never a secret.
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import Any
 
 import orjson
 import pytest

@@ -321,7 +321,8 @@ def test_a_message_quotes_braces_as_they_were_sent() -> None:
 def test_a_json_schema_is_an_object_or_a_boolean() -> None:
     for schema in ({}, {"type": "object"}, True, False):
         assert fields.schema(schema) == schema
-    for value in (None, 1, "object", []):
+    wrong: tuple[Json, ...] = (None, 1, "object", [])
+    for value in wrong:
         with pytest.raises(PydanticCustomError) as raised:
             fields.schema(value)
         assert raised.value.context == {
