@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, ClassVar, NoReturn, Union, get_args, get_origin
 
@@ -19,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from kronos import unseen
+from kronos import json_sizes, unseen
 from kronos.delivery.headers import MAX_HEADERS
 from kronos.model import Json
 from kronos.secrets import MAX_VALUE_BYTES, MIN_VALUE_CHARACTERS
@@ -215,19 +214,7 @@ def written_bytes(value: Json) -> int:
     # Strings may look like such numbers, so a match here only means that exact counting is needed.
     if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
         return len(text)
-    return len(text) + _written_out(value)
-
-
-def _written_out(value: Json) -> int:
-    """Return how many more characters the numbers in the value have when written without an exponent."""
-    if isinstance(value, float):
-        text = orjson.dumps(value).decode()
-        return len(f"{Decimal(text):f}") - len(text) if "e" in text else 0
-    if isinstance(value, dict):
-        return sum(_written_out(each) for each in value.values())
-    if isinstance(value, list):
-        return sum(_written_out(each) for each in value)
-    return 0
+    return len(text) + json_sizes.growth(value, lambda number: orjson.dumps(number).decode())
 
 
 def few_headers(given: object) -> object:

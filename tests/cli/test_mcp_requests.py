@@ -434,7 +434,8 @@ async def test_an_error_of_the_api_is_the_tools_error_and_any_other_stays_what_i
     asking = Asking(Api(client=Asked(answers=[ZeroDivisionError("x")]), workspace="acme"))
     with pytest.raises(ZeroDivisionError):
         await asking.get("jobs")
-    for answer in ([], None, "text"):
+    others: tuple[Json, ...] = ([], None, "text")
+    for answer in others:
         assert await Asking(Api(client=Asked(answers=[answer]), workspace="acme")).get("jobs") == {}
 
 

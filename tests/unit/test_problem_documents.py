@@ -11,7 +11,7 @@ import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Scope
 
 from kronos import errors
@@ -207,6 +207,8 @@ APP = Starlette(routes=[Page("/w/{w}", _answer), Route("/v1/x", _answer), Page("
         ("/auth/callback", {"app": APP}, False),
         ("/w/acme", {}, False),
         ("/w/acme", {"app": Starlette(routes=[Route("/w/{w}", _answer)])}, False),
+        ("/else/where", {"app": Starlette(routes=[Page("/w/{w}", _answer), Route("/{every:path}", _answer)])}, False),
+        ("/w/acme", {"app": Starlette(routes=[Mount("/w", routes=[]), Page("/w/{w}", _answer)])}, True),
         ("/v1/x", {"app": APP, "kronos.problem": Page.shown_as}, True),
     ],
 )

@@ -143,6 +143,21 @@ def test_the_limit_of_deliveries_may_be_given_in_either_place(more: dict[str, An
     assert asked(**more).max_in_flight == limit
 
 
+@pytest.mark.parametrize("key", ["customer", "{{config.region}}", "{{input.customer"])
+def test_a_key_of_a_limit_is_a_template_over_the_input(key: str) -> None:
+    assert [pointer for pointer, _ in faults(limits={"concurrency_key": key})] == ["/limits/concurrency_key"]
+
+
+def test_a_hint_says_what_to_write_instead() -> None:
+    def hint(**more: Any) -> str | None:
+        with pytest.raises(errors.Unprocessable) as caught:
+            asked("EMAIL", **more)
+        return caught.value.faults[0].hint
+
+    assert hint(spec={"password": "hunter2"}) == "Store it as a secret and write {{secret.NAME}}."
+    assert hint(spec={"tls": {"client_certificate": "c"}}) == "Give both or neither."
+
+
 def test_the_longest_delay_may_be_the_first_one() -> None:
     retry = asked(retry_policy={"initial_delay_ms": 500, "max_delay_ms": 500}).retry_policy
     assert (retry.initial_delay_ms, retry.max_delay_ms) == (500, 500)

@@ -80,6 +80,13 @@ def test_a_key_and_an_input_belong_to_the_plainest_job_too() -> None:
         ({**CRON, "run_at": AT}, [("/run_at", "run_at requires trigger DELAYED, not CRON")]),
         ({**NOW, "run_at": AT}, [("/run_at", "run_at requires trigger DELAYED, not IMMEDIATE")]),
         ({"endpoint": "sink", "trigger": "DELAYED"}, [("/run_at", "trigger DELAYED needs run_at")]),
+        (
+            {**NOW, "run_at": "2099-01-01T00:00:00", "timezone": "UTC"},
+            [
+                ("/timezone", "timezone requires trigger CRON, not IMMEDIATE"),
+                ("/run_at", "run_at requires trigger DELAYED, not IMMEDIATE"),
+            ],
+        ),
         ({**NOW, "cron": "* * * * *"}, [("/cron", "cron requires trigger CRON, not IMMEDIATE")]),
         ({**NOW, "catch_up": {}}, [("/catch_up", "catch_up requires trigger CRON, not IMMEDIATE")]),
         ({**NOW, "timezone": "UTC"}, [("/timezone", "timezone requires trigger CRON, not IMMEDIATE")]),
