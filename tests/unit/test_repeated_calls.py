@@ -108,6 +108,7 @@ class AskedLater(Asked):
     """The same, as a later release has it."""
 
     added: str = "x"
+    more: list[str] = field(default_factory=list)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,8 @@ def test_different_requests_have_different_digests() -> None:
         (), (None,), ("",), ({},), ([],), ({"a": 1},), ({"a": "1"},), ({"a": True},), ({"a": 1.5},), ({"a": [1]},),
         ("a", "b"), ("ab",), ("b", "a"), (Asked("a"),), (Asked("b"),), (Asked("a", count=2),),
         (Asked("a", tags=["t"]),),
-        (Asked("a", inner=Asked("a")),), (AskedLater("a", added="y"),), (AT,), (AT + timedelta(microseconds=1),),
+        (Asked("a", inner=Asked("a")),), (AskedLater("a", added="y"),),
+        (AskedLater("a", more=["t"]),), (AT,), (AT + timedelta(microseconds=1),),
         (NewJob(endpoint="e", trigger="IMMEDIATE"),), (NewJob(endpoint="e", trigger="DELAYED", run_at=AT),),
     ]  # fmt: skip
     assert len({digest(*each) for each in requests}) == len(requests)

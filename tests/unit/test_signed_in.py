@@ -210,8 +210,8 @@ async def test_a_session_of_a_key_counts_only_over_what_it_was_opened(
         if counts:
             found: object = await held.caller(secret, request(scheme=scheme))
             assert found == "its caller"
-            found = await held.known(secret, request(scheme=scheme))
-            assert found == "its caller"
+            again: object = await held.known(secret, request(scheme=scheme))
+            assert again == "its caller"
         else:
             with pytest.raises(errors.Unauthorized, match="a session opened over http is not valid over https"):
                 await held.caller(secret, request(scheme=scheme))
