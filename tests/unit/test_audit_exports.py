@@ -247,13 +247,15 @@ class Walks:
         }
         self.asked: list[dict[str, Any]] = []
         self.commits = 0
+        self.snapshots = 0
 
     def commit(self) -> None:
         self.commits += 1
 
     def execute(self, text: str) -> None:
         assert text == "set transaction isolation level repeatable read, read only"
-        assert "audit.seal" not in [name for name, left in self._answers.items() if left]
+        assert self._answers["audit.seal"] == []
+        self.snapshots += 1
 
     def rows(self, statement: Statement[Any], params: dict[str, Any]) -> list[Any]:
         if statement.name == "audit.read_chain":
@@ -294,7 +296,7 @@ def test_a_chain_is_sealed_and_walked_to_its_end(monkeypatch: pytest.MonkeyPatch
     assert verified(monkeypatch, walks) == [
         Verified(workspace="acme", seen=9, first=1, number=9, hash=C.hex(), pending=1, fault=None)
     ]
-    assert walks.commits == 3
+    assert (walks.commits, walks.snapshots) == (3, 1)
     assert [(asked["after"], asked["hash"], asked["limit"]) for asked in walks.asked] == [
         (0, begun(WORKSPACE), 5000), (9, C, 5000),
     ]  # fmt: skip
@@ -310,6 +312,9 @@ def test_a_chain_is_sealed_and_walked_to_its_end(monkeypatch: pytest.MonkeyPatch
             "it begins after number 4, but records no retention that cut it there",
         ),
         (chain(), [walked(3, A, 3, "number 4 was changed")], [], "number 4 was changed"),
+        (
+            chain(), [walked(3, A, 3, "number 4 was changed")], [Pin(number=12, hash=B.hex())], "number 4 was changed",
+        ),
         (chain(), [walked(8, C, 8), walked(8, C, 0)], [], "it ends with number 8, but its head says 9"),
         (chain(), [walked(9, B, 9), walked(9, B, 0)], [], "it ends with number 9, but its head says 9"),
         (

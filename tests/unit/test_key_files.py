@@ -150,6 +150,8 @@ class Stored:
                 return [ChangedKey(public_id=each) for each in self._replaces]
             case "revoke_key" if public_id in self.keys:
                 return [ChangedKey(public_id=public_id)]
+            case "list_keys":
+                return list(self.keys.values())
             case "count_others":
                 return [Others(keys=self.others)]
         return []
@@ -291,6 +293,7 @@ def test_a_key_of_the_instance_is_revoked_and_no_other(connect: Any) -> None:
     stored = connect(Stored(STORED, replace(STORED, public_id="w", role="admin"), others=4))
     assert keys.revoke("postgresql://", "0123456789ab") == (STORED, 4)
     assert stored.named("revoke_key") == [{"public_id": "0123456789ab"}]
+    assert [each.public_id for each in keys.stored("postgresql://")] == ["0123456789ab", "w"]
     for public_id in ("unknown", "w"):
         with pytest.raises(errors.KeyRefused) as caught:
             keys.revoke("postgresql://", public_id)

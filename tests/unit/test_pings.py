@@ -1,5 +1,6 @@
 """What a ping reports, however it is sent, and who is kept from pinging without a query."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -83,6 +84,7 @@ PLAIN = Ping(
 
 async def test_a_ping_without_anything_reports_success(door: Door) -> None:
     assert await door.reported() == PLAIN
+    assert await door.reported(method="POST", body=b"done") == replace(PLAIN, method="POST", log="done")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -148,6 +150,7 @@ async def test_what_is_neither_is_named(door: Door, query: bytes, pointer: str) 
         ("é".encode() * 5_001, "é" * 5_000, True),
         (b"\xff", "\ufffd", False),
         (b"a\0b", "a\ufffdb", False),
+        (b"\xff" * 4_000, "\ufffd" * 3_333, True),
         (f"curl https://k.example/ping/{TOKEN}/fail".encode(), "curl https://k.example/ping/hb_***/fail", False),
         (TOKEN.encode() + b"x" * 9_990, f"{'hb_***'}", True),
         (b"y" * 9_990 + b" " + TOKEN.encode(), None, True),
@@ -206,6 +209,16 @@ async def test_an_address_that_guesses_is_slowed_down_and_who_has_a_url_is_not(d
         await door.ping(token="hb_" + "u" * 32)
     with pytest.raises(errors.RateLimited):
         await door.ping(token="hb_" + "v" * 32)
+
+
+async def test_a_url_that_was_rotated_or_deleted_is_a_guess_like_any_other(door: Door) -> None:
+    assert await door.ping() == "TAKEN"
+    door.answer = UNKNOWN
+    for _ in range(20):
+        with pytest.raises(HeartbeatNotFound):
+            await door.ping()
+    with pytest.raises(errors.RateLimited):
+        await door.ping()
 
 
 async def test_an_answer_that_is_not_known_is_no_guess(door: Door) -> None:

@@ -69,6 +69,8 @@ def test_an_input_is_as_large_as_the_text_that_is_stored(make: Any) -> None:
     assert refused({"max_input_bytes": 11}, exact, larger, unicode) == [None, "input_bytes", None]
     numbers = [make(input={"a": [number]}) for number in (1e16, 1e17, 1e-7, 1.5)]
     assert refused({"max_input_bytes": 26}, *numbers) == [None, "input_bytes", None, None], "1e17 has 18 digits"
+    plain = [make(input={"a": [1.5, 2, "1e17"]}), make(input={"a": [1.5, 22, "1e17"]})]
+    assert refused({"max_input_bytes": len('{"a": [1.5, 2, "1e17"]}')}, *plain) == [None, "input_bytes"]
     error = larger.answer
     assert (type(error), error.faults[0].pointer, error.numbers) == (
         errors.QuotaTooSmall, "/input", {"quota": "input_bytes", "asked": 12, "limit": 11},
@@ -101,7 +103,7 @@ ROW = UsageRow(
 class Told:
     """A view that answers with these rows, and keeps what it is asked to write."""
 
-    workspace, is_system = "acme", False
+    workspace = "acme"
 
     def __init__(self, rows: list[UsageRow], *, stored: list[object] | None = None) -> None:
         self._rows = rows
@@ -157,6 +159,11 @@ async def test_limits_are_stored_whole_and_only_at_the_version_that_was_named() 
         errors.PreconditionFailed, match=r"^the workspace is at version 3, which If-Match does not name$"
     ):
         await quotas.put(cast(WorkspaceView, Told([ROW])), LIMITS, if_match=frozenset({2}))
+    own = Told([ROW], stored=[object()])
+    own.workspace = "kronos-system"
+    with pytest.raises(errors.Forbidden, match="can be read but not changed"):
+        await quotas.put(cast(WorkspaceView, own), LIMITS)
+    assert own.written == []
     for absent in (quotas.usage, quotas.get):
         with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'acme'"):
             await absent(cast(WorkspaceView, Told([])))
