@@ -152,9 +152,14 @@ DOCUMENT = Document(
     document_id=UUID(int=1), workspace="acme", name="prod", version=1, content={"region": "eu"}, created_at=AT,
     updated_at=AT, jobs_left=0,
 )  # fmt: skip
+CHRISTMAS = read({"calendars": ONE_OF_EACH["calendars"]}).resources[0].fields
 ROWS: list[tuple[Kind, Any, JsonObject]] = [
     ("config", DOCUMENT, {"name": "prod", "values": {"region": "eu"}}),
     ("payload_spec", replace(DOCUMENT, content=True), {"name": "prod", "schema": True}),
+    (
+        "calendar", replace(DOCUMENT, content=CHRISTMAS),
+        {"name": "prod", "days": [{"starts": "2026-12-25", "name": "Christmas"}]},
+    ),
     ("job", PLAIN, {"name": "nightly", "endpoint": "sink", "cron": "0 9 * * 1"}),
     (
         "job", replace(PLAIN, priority=3, tags=["t"], timezone="Asia/Kolkata", input={"a": None}, calendars=["c"]),
@@ -194,6 +199,10 @@ ROWS: list[tuple[Kind, Any, JsonObject]] = [
             "selects": {"job": "weekly"}, "enabled": False,
         },
     ),
+    (
+        "endpoint", replace(ENDPOINT, max_in_flight=3, limits={"max_in_flight": 3}),
+        {"name": "hook", "type": "HTTP", "spec": {"url": "https://example.com/hook"}, "max_in_flight": 3},
+    ),
     ("endpoint", ENDPOINT, {"name": "hook", "type": "HTTP", "spec": {"url": "https://example.com/hook"}}),
     (
         "endpoint",
@@ -229,11 +238,29 @@ def test_a_limit_that_can_be_written_in_two_places_is_the_same_in_either() -> No
         return found
 
     assert fields(max_in_flight=3) == fields(limits={"max_in_flight": 3})
-    assert "max_in_flight" not in fields(max_in_flight=3)["limits"]
+    assert (fields(max_in_flight=3)["max_in_flight"], "max_in_flight" in fields(max_in_flight=3)["limits"]) == (
+        3,
+        False,
+    )
     key = {"concurrency_key": "{{input.customer}}"}
     assert fields(limits=key) == fields(limits={**key, "max_concurrency_per_key": 1})
+    assert fields(limits={**key, "max_concurrency_per_key": 4})["limits"]["max_concurrency_per_key"] == 4
     assert fields(limits={"rate": {"count": 40}}) == fields(limits={"rate": {"count": 40, "burst": 2}})
     assert fields() != fields(limits=key)
+
+
+def test_an_endpoint_that_is_as_the_files_say_differs_in_nothing() -> None:
+    limited = replace(ENDPOINT, max_in_flight=3, limits={"max_in_flight": 3, "rate": {"count": 40, "per_seconds": 1}})
+    for row in (ENDPOINT, limited, replace(ENDPOINT, title="T", retry_policy={"max_attempts": 2})):
+        (wanted,) = read({"endpoints": [apply_files.written("endpoint", row)]}).resources
+        assert apply_files.endpoint_fields(row) == wanted.fields
+
+
+def test_a_name_that_is_none_is_a_fault_whatever_is_there() -> None:
+    there = {("job", "weekly"): frozenset({("title", HIDDEN)})}
+    for name in (7, ["weekly"], None):
+        assert faults({"jobs": [{**JOB, "name": name}]}, there=there)[0][0] == "/jobs/0/name"
+    assert faults({"jobs": [{"endpoint": "hook", "cron": "0 9 * * 1"}]}, there=there)[0][0] == "/jobs/0/name"
 
 
 def test_the_secrets_of_an_endpoint_are_those_that_its_deliveries_need() -> None:

@@ -141,9 +141,13 @@ async def test_of_several_roles_in_a_workspace_the_highest_counts_and_payloads_a
         grant("acme", ACME, "operator", sees=True),
         grant("acme", ACME, "admin"),
         grant("acme", ACME, "viewer"),
+        grant("gamma", UUID(int=3), "viewer"),
+        grant("gamma", UUID(int=3), "viewer"),
     )
     found = [(each.workspace, each.role, each.sees_payloads) for each in person.callers]
-    assert found == [("acme", Role.ADMIN, True), ("beta", Role.VIEWER, False)]
+    assert found == [
+        ("acme", Role.ADMIN, True), ("beta", Role.VIEWER, False), ("gamma", Role.VIEWER, False),
+    ]  # fmt: skip
     assert {each.actor for each in person.callers} == {"oidc:ada@example.com"}
     assert {each.key_id for each in person.callers} == {UUID(int=9)}
     assert (await signed_in(monkeypatch, grant("acme", ACME, "viewer"), email=None)).callers[0].actor == "oidc:ada"
