@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kronos import errors, people
 from kronos.api.auth import own_path
+from kronos.api.keys import TRUSTED_SECONDS
 from kronos.api.rates import RateStanding
 from kronos.api.sessions import PLAIN_COOKIE, SESSION_COOKIE, Person, Sessions, digest_of
 from kronos.model import Role
@@ -267,3 +268,79 @@ async def test_signing_out_is_safe_to_repeat_and_guesses_are_slowed_down(monkeyp
         f"too many invalid sessions or sign-ins from this address; retry in {caught.value.retry_after_seconds} s"
     )
     await held.end("from elsewhere", "192.0.2.2")
+
+
+class Asked:
+    """The database of sessions, at a time that the test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, valid_seconds: float = 100.0) -> None:
+        self.now, self.times, self.is_open = 1000.0, 0, True
+        self._valid_seconds = valid_seconds
+        monkeypatch.setattr("kronos.api.sessions.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(people, "find", self._find)
+        self.sessions = sessions()
+
+    async def _find(self, view: object, digest: bytes, wanted: int) -> SignIn | None:
+        self.times += 1
+        return None if not self.is_open else SignIn(
+            sign_in_id=UUID(int=9), subject="ada", email=None, valid_seconds=self._valid_seconds,
+            grants=[grant("acme", ACME, "viewer")], quota=100, granted=2, left_over=0,
+            window_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=60,
+        )  # fmt: skip
+
+    async def calls(self, secret: str = "a") -> str:
+        return (await self.sessions.calling(secret, "192.0.2.1", request().scope)).subject
+
+
+async def test_a_session_is_trusted_for_a_moment_and_then_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch)
+    assert (await asked.calls(), await asked.calls(), asked.times) == ("ada", "ada", 1)
+    assert (await asked.calls(), asked.times) == ("ada", 2), "what was granted is spent"
+    asked.now += TRUSTED_SECONDS - 0.1
+    assert (await asked.calls(), asked.times) == ("ada", 2)
+    asked.now += 0.1
+    asked.is_open = False
+    with pytest.raises(errors.Unauthorized, match="you are signed out: sign in again"):
+        await asked.calls()
+    asked.is_open = True
+    assert (await asked.calls(), asked.times) == ("ada", 4)
+
+
+async def test_a_session_is_not_trusted_for_longer_than_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch, valid_seconds=0.5)
+    assert (await asked.calls(), asked.times) == ("ada", 1)
+    asked.now += 0.5
+    assert (await asked.calls(), asked.times) == ("ada", 2)
+
+
+async def test_a_request_in_progress_is_checked_like_a_new_one_and_spends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = Asked(monkeypatch)
+
+    async def known() -> str:
+        found = await asked.sessions.known("a", request())
+        assert isinstance(found, Person)
+        return found.subject
+
+    assert [await known() for _ in range(9)] == ["ada"] * 9
+    assert (await asked.calls(), asked.times) == ("ada", 1)
+    asked.now += TRUSTED_SECONDS
+    asked.is_open = False
+    with pytest.raises(errors.Unauthorized):
+        await known()
+
+
+async def test_who_signs_out_is_signed_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch)
+    asked.sessions = sessions(keys=SimpleNamespace(forget=lambda digest: None))
+
+    async def sign_out(view: object, digest: bytes) -> bool:
+        asked.is_open = False
+        return True
+
+    monkeypatch.setattr(people, "sign_out", sign_out)
+    await asked.calls()
+    await asked.sessions.end("a", "192.0.2.1")
+    with pytest.raises(errors.Unauthorized):
+        await asked.calls()
