@@ -322,20 +322,20 @@ def _fault_of_cut(chain: Chain) -> str | None:
 def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
     """Recompute an export without a database. If its first line is not the chain's first, that line is taken as
     given."""
-    pinned = {pin.number: pin.hash for pin in pins}
+    pinned: dict[int, set[str]] = {}
+    for pin in pins:
+        pinned.setdefault(pin.number, set()).add(pin.hash)
     number, digest, seen, first = 0, b"", 0, 0
     workspace: str | None = None
     fault: str | None = None
     for line in lines:
         try:
-            row, hashed, record, shown = _read(line)
+            row, hashed, record, workspace, chain_id = _read(line)
         except (ValueError, KeyError, TypeError):
             fault = f"the line after number {number} is not a line of an export"
             break
-        workspace = shown["workspace"]
         if not seen:
             first = row
-            chain_id = UUID(shown["workspace_id"]) if shown["workspace_id"] else _ZERO
             digest = hashlib.sha256(f"kronos audit {chain_id}".encode()).digest() if row == 1 else b""
         elif row != number + 1:
             fault = f"number {number + 1} is missing"
@@ -344,7 +344,7 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
             fault = f"number {row} is not what was sealed: it, or a row before it, was changed"
             break
         number, digest, seen = row, hashed, seen + 1
-        if pinned.pop(row, hashed.hex()) != hashed.hex():
+        if pinned.pop(row, {hashed.hex()}) != {hashed.hex()}:
             fault = f"the hash of number {row} differs from the recorded one"
             break
     if fault is None and pinned:
@@ -354,12 +354,13 @@ def verify_export(lines: Iterable[bytes], pins: Sequence[Pin] = ()) -> Verified:
     )
 
 
-def _read(line: bytes) -> tuple[int, bytes, bytes, JsonObject]:
-    """Return the number, hash and record of a line: the record both as hashed and as parsed. Raises ValueError,
-    KeyError, TypeError."""
+def _read(line: bytes) -> tuple[int, bytes, bytes, str | None, UUID]:
+    """Return the number, hash and record of a line, and whose chain it is part of. Raises ValueError, KeyError,
+    TypeError."""
     head, _, rest = line.rstrip(b"\n").partition(b', "record": ')
     said, record = json.loads(head + b"}"), rest.removesuffix(b"}")
     shown = json.loads(record)
     if shown["number"] != said["number"]:
         raise ValueError("the record has another number")
-    return int(said["number"]), bytes.fromhex(said["hash"]), record, shown
+    chain_id = UUID(str(shown["workspace_id"])) if shown["workspace_id"] else _ZERO
+    return int(said["number"]), bytes.fromhex(said["hash"]), record, shown["workspace"], chain_id

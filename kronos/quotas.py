@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from kronos import database_errors, errors, workspaces
+from kronos import database_errors, errors, json_sizes, workspaces
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.new_jobs import NewJob
@@ -171,7 +171,7 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
 
 def _bytes(input: JsonObject) -> int:
     """Return the size of the text that PostgreSQL would store."""
-    return len(json.dumps(input, ensure_ascii=False).encode())
+    return len(json.dumps(input, ensure_ascii=False).encode()) + json_sizes.growth(input, repr)
 
 
 def _present(view: WorkspaceView, found: list[UsageRow]) -> UsageRow:

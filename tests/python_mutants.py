@@ -92,7 +92,9 @@ def _of_conditions(node: ast.expr | ast.stmt) -> Iterator[Callable[[Any], None]]
 
 @contextmanager
 def in_place(mutant: Mutant) -> Iterator[bool]:
-    """Give each function the mutant's code for the duration of the block. Processes that tests start do not get it."""
+    """Give each function the mutant's code for the duration of the block, and yield whether that was possible: code
+    without a call of super() does not fit where one was. Processes that tests start do not get it.
+    """
     found = list(_codes(compile(mutant.text, str(mutant.path), "exec", dont_inherit=True)))
     names = Counter(name for name, _ in found)  # a property's getter and setter share a name
     codes = {name: code for name, code in found if names[name] == 1}
@@ -100,9 +102,11 @@ def in_place(mutant: Mutant) -> Iterator[bool]:
     functions = list(_functions(importlib.import_module(name)))
     before = [(function, function.__code__) for function in functions]
     try:
-        for function in functions:
-            function.__code__ = codes.get(function.__qualname__, function.__code__)
-        yield True
+        wanted = [(function, codes.get(function.__qualname__, function.__code__)) for function in functions]
+        fits = all(code.co_freevars == function.__code__.co_freevars for function, code in wanted)
+        for function, code in wanted if fits else ():
+            function.__code__ = code
+        yield fits
     finally:
         for function, code in before:
             function.__code__ = code

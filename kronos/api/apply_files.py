@@ -47,6 +47,7 @@ _MODELS: Final[dict[Kind, type[BaseModel]]] = {
     "heartbeat": HeartbeatCreate,
     "alert_rule": AlertRuleCreate,
 }
+_WHEN_AND_WHERE = ("endpoint", "cron", "every", "anchor")
 _NOTHING: Final[Mapping[Name, unseen.Texts]] = {}
 Writable: TypeAlias = Document | Endpoint | Job | Heartbeat | AlertRule
 
@@ -263,12 +264,8 @@ def _job_written(job: Job) -> JsonObject:
     return {
         name: value
         for name, value in of_job.items()
-        if (name in ("endpoint", "cron", "every", "anchor") and value is not None) or not _is_plain(name, value, plain)
+        if (value is not None if name in _WHEN_AND_WHERE else not is_same(value, plain.get(name)))
     }
-
-
-def _is_plain(name: str, value: Json, plain: JsonObject) -> bool:
-    return is_same(value, plain.get(name))
 
 
 def _plain_job() -> JsonObject:

@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from kronos import unseen
+from kronos import json_sizes, unseen
 from kronos.delivery.headers import MAX_HEADERS
 from kronos.model import Json
 from kronos.secrets import MAX_VALUE_BYTES, MIN_VALUE_CHARACTERS
@@ -209,24 +209,12 @@ def _small(value: Json) -> Json:
 
 def written_bytes(value: Json) -> int:
     """Return the size in bytes of a value as PostgreSQL returns it: compact JSON, but numbers without an exponent, so
-    1e300 has 301 digits."""
+    1e300 has 301 digits. A value whose text is too large as it was sent is as large as that text."""
     text = orjson.dumps(value)
     # Strings may look like such numbers, so a match here only means that exact counting is needed.
     if len(text) > MAX_INPUT_BYTES or len(text) + sum(int(each) for each in _EXPONENT.findall(text)) <= MAX_INPUT_BYTES:
         return len(text)
-    return len(text) + _written_out(value)
-
-
-def _written_out(value: Json) -> int:
-    """Return how many more digits the numbers in the value have when written without an exponent."""
-    if isinstance(value, float):
-        found = _EXPONENT.search(orjson.dumps(value))
-        return int(found[1]) if found else 0
-    if isinstance(value, dict):
-        return sum(_written_out(each) for each in value.values())
-    if isinstance(value, list):
-        return sum(_written_out(each) for each in value)
-    return 0
+    return len(text) + json_sizes.growth(value, lambda number: orjson.dumps(number).decode())
 
 
 def few_headers(given: object) -> object:

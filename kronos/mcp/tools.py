@@ -103,9 +103,9 @@ class Asking:
         if fit < len(found["data"]):
             found = await self.get(*path, limit=fit, **query)
         rows, note = bounded(found["data"])
-        if fit < limit and found.get("next_cursor"):
+        if (given := len(found["data"])) < limit and found.get("next_cursor"):  # a page of a search may be empty
             note = " ".join(
-                filter(None, [f"This response has only {fit} of {limit}: continue with next_cursor.", note])
+                filter(None, [f"This response has only {given} of {limit}: continue with next_cursor.", note])
             )
         return Rows(
             items=[row for row in rows if isinstance(row, dict)], next_cursor=found.get("next_cursor"), note=note

@@ -76,6 +76,11 @@ def test_inputs_are_measured_whichever_way_they_come(api: httpx.Client, base: st
         refused(api.post(f"{base}/{path}", json=body), 422, "input_bytes", limit=20, asked=32)
     refused(api.patch(f"{base}/jobs/{job}", json=long), 422, "input_bytes", limit=20, asked=32)
     api.post(f"{base}/jobs", json=NOW | {"input": {"a": "12345"}}).raise_for_status()
+    digits = {"input": {"n": 1e30}}  # 31 of them as PostgreSQL writes it
+    together = {"jobs": [NOW | {"input": {}}, NOW | digits, CRON | digits], "atomic": False}
+    answers = api.post(f"{base}/jobs:batch", json=together).raise_for_status().json()["data"]
+    assert [answer.get("code") for answer in answers] == [None, "quota_exceeded", "quota_exceeded"], answers
+    assert [answer.get("asked") for answer in answers] == [None, 38, 38]
 
 
 def test_entries_that_ring_in_one_minute_are_bounded_where_they_are_registered(api: httpx.Client, base: str) -> None:

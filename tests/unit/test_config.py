@@ -127,3 +127,83 @@ def test_a_file_whose_name_is_not_utf_8_is_named_too(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KRONOS_CA_FILE", os.fsdecode(b"/no/\xff"))
     with pytest.raises(config.SettingsInvalid, match=r"^KRONOS_CA_FILE: /no/\\udcff cannot be read"):
         config.load()
+
+
+@pytest.mark.parametrize(
+    ("given", "networks"),
+    [
+        ("", []),
+        (" , ", []),
+        ("10.0.0.0/8", ["10.0.0.0/8", "::ffff:a00:0/104"]),
+        (" 192.0.2.7 ,2001:db8::/32,", ["192.0.2.7/32", "::ffff:c000:207/128", "2001:db8::/32"]),
+        ("0.0.0.0/0", ["0.0.0.0/0", "::ffff:0:0/96"]),
+        ("::1", ["::1/128"]),
+    ],
+)
+def test_a_network_of_ipv4_is_also_one_of_ipv6_sockets(given: str, networks: list[str]) -> None:
+    """A socket for both reports an IPv4 address in its IPv6 form."""
+    assert config.networks(given) == networks
+    assert config.load(database_url=URL, trusted_proxies=given).trusted_proxies == given
+
+
+@pytest.mark.parametrize("given", ["10.0.0.1/8", "example.com", "10.0.0.0/33", "10.0.0.0/8;::1", "10.0.0", "*"])
+def test_what_is_no_network_is_named_with_how_to_write_one(given: str) -> None:
+    with pytest.raises(config.SettingsInvalid) as raised:
+        config.load(database_url=URL, trusted_proxies=f"::1, {given}")
+    assert str(raised.value) == (
+        f"KRONOS_TRUSTED_PROXIES {given!r} is not a network: write 10.0.0.0/8, 192.0.2.7 or 2001:db8::/32"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "origins"),
+    [
+        ("", []),
+        (" , ", []),
+        ("*", ["*"]),
+        ("https://a.example, http://b-2.example:8443 ,", ["https://a.example", "http://b-2.example:8443"]),
+        ("http://[::1]:3000", ["http://[::1]:3000"]),
+    ],
+)
+def test_origins_are_read_as_browsers_write_them(given: str, origins: list[str]) -> None:
+    assert config.origins(given) == origins
+    assert config.load(database_url=URL, cors_origins=given).cors_origins == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["a.example", "https://a.example/", "https://A.example", "ftp://a.example", "https://a.example:0", "null", "**"],
+)
+def test_what_no_browser_sends_is_no_origin(given: str) -> None:
+    with pytest.raises(config.SettingsInvalid, match=re.escape(f"KRONOS_CORS_ORIGINS {given!r} is not an origin")):
+        config.load(database_url=URL, cors_origins=f"https://b.example,{given}")
+
+
+@pytest.mark.parametrize("given", ["*,https://a.example", "https://a.example,*", "*,*"])
+def test_all_origins_are_named_alone(given: str) -> None:
+    with pytest.raises(config.SettingsInvalid) as raised:
+        config.load(database_url=URL, cors_origins=given)
+    assert str(raised.value) == "KRONOS_CORS_ORIGINS * allows all origins: remove the others"
+
+
+def test_the_limit_of_requests_is_a_number_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_DATABASE_URL", f" {URL}\n")
+    assert config.load().rate_limit == 300_000
+    for given, limit in (("off", None), ("7", 7)):
+        monkeypatch.setenv("KRONOS_RATE_LIMIT", given)
+        assert (config.load().rate_limit, config.load().database_url.get_secret_value()) == (limit, URL)
+    for given in ("0", "none", "Off"):
+        monkeypatch.setenv("KRONOS_RATE_LIMIT", given)
+        with pytest.raises(config.SettingsInvalid, match=r"^KRONOS_RATE_LIMIT: "):
+            config.load()
+
+
+def test_all_wrong_variables_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KRONOS_PORT", "eighty")
+    monkeypatch.setenv("KRONOS_CORS_ORIGINS", "here")
+    with pytest.raises(config.SettingsInvalid) as raised:
+        config.load()
+    said = str(raised.value)
+    assert said.startswith("KRONOS_DATABASE_URL is not set: set it to postgresql://USER:PASSWORD@HOST:PORT/DATABASE; ")
+    assert "; KRONOS_PORT: Input should be a valid integer" in said
+    assert "; KRONOS_CORS_ORIGINS 'here' is not an origin" in said

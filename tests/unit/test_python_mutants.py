@@ -54,6 +54,17 @@ def test_one_in_place_is_what_runs_and_is_gone_afterwards() -> None:
         assert (Progress().is_connected, Progress().is_sent) == (False, False)
 
 
+def test_code_that_does_not_fit_is_not_put_in_place() -> None:
+    """A function that calls super() has a variable for its class, which it has not without that call."""
+    path = Path(python_mutants.__file__).parents[1] / "kronos" / "delivery" / "refused.py"
+    (mutant,) = [each for each in mutants_of(path) if "'super()" in each.what]
+    from kronos.delivery.refused import Refused
+
+    before = Refused.__init__.__code__
+    with in_place(mutant) as is_there:
+        assert (is_there, Refused.__init__.__code__) == (False, before)
+
+
 def test_functions_are_found_behind_what_decorates_them() -> None:
     found = {function.__qualname__ for function in python_mutants._functions(late)}
     assert "acknowledged_within" in found

@@ -1,0 +1,18 @@
+"""How long JSON is once PostgreSQL has written it: jsonb writes numbers without an exponent, 1e300 in 301 digits."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from kronos.model import Json
+
+
+def growth(value: Json, write: Callable[[float], str]) -> int:
+    """Return how many more characters the numbers of a value have in jsonb than as `write` writes them."""
+    if isinstance(value, float):
+        text = write(value)
+        return len(f"{Decimal(text):f}") - len(text) if "e" in text else 0
+    if isinstance(value, dict):
+        return sum(growth(each, write) for each in value.values())
+    if isinstance(value, list):
+        return sum(growth(each, write) for each in value)
+    return 0

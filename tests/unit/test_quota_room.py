@@ -1,0 +1,169 @@
+"""Which jobs of a batch fit into what is left of the workspace's quotas, and what each of the others is told."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from kronos import errors, quotas
+from kronos.database import WorkspaceView
+from kronos.new_jobs import NewJob
+from kronos.quotas import QuotaLimits, UsageRow, Used
+
+NO_LIMIT = dict.fromkeys(("executions_left", "cron_jobs", "max_input_bytes", "max_cron_jobs", "max_executions_per_day"))
+DAY = {"resets_at": "2026-11-21T00:00:00+00:00", "retry_after_seconds": 42}
+
+
+@dataclass
+class Item:
+    new: NewJob
+    answer: Any = None
+
+
+def once(**more: Any) -> Item:
+    return Item(NewJob(endpoint="sink", trigger="IMMEDIATE", **more))
+
+
+def cron(**more: Any) -> Item:
+    return Item(NewJob(endpoint="sink", trigger="CRON", cron="* * * * *", **more))
+
+
+def refused(room: dict[str, Any], *items: Item) -> list[str | None]:
+    """Why each does not fit, as the name of its quota; None: it does."""
+    quotas.refuse_each({**NO_LIMIT, **DAY, **room}, items)
+    return [each.answer and each.answer.numbers["quota"] for each in items]
+
+
+def test_without_limits_everything_fits() -> None:
+    assert refused({}, once(), cron(), once(input={"a": "x" * 999})) == [None, None, None]
+
+
+def test_the_first_executions_fit_into_what_is_left_of_the_day() -> None:
+    room = {"executions_left": 2, "max_executions_per_day": 9}
+    items = [once(), cron(), once(), once(), cron(), once()]
+    assert refused(room, *items) == [None, None, None, "executions_per_day", None, "executions_per_day"]
+    error = items[3].answer
+    assert isinstance(error, errors.QuotaUsedUp)
+    assert error.detail == (
+        "the workspace used up its 9 executions of the day; they are reset at 2026-11-21T00:00:00+00:00"
+    )
+    assert (error.numbers, error.retry_after_seconds) == (
+        {"quota": "executions_per_day", "used": 9, "limit": 9, "asked": 1, "resets_at": DAY["resets_at"]}, 42,
+    )  # fmt: skip
+
+
+def test_the_first_cron_jobs_fit_and_a_one_shot_takes_no_place_of_theirs() -> None:
+    room = {"cron_jobs": 3, "max_cron_jobs": 5}
+    items = [cron(), once(), cron(), cron(), once(), cron()]
+    assert refused(room, *items) == [None, None, None, "cron_jobs", None, "cron_jobs"]
+    error = items[3].answer
+    assert isinstance(error, errors.QuotaTooSmall)
+    assert error.detail == "the workspace has 5 ACTIVE and PAUSED CRON jobs; its limit is 5"
+    assert error.numbers == {"quota": "cron_jobs", "used": 6, "limit": 5}
+
+
+@pytest.mark.parametrize("make", [once, cron])
+def test_an_input_is_as_large_as_the_text_that_is_stored(make: Any) -> None:
+    exact, larger, unicode = make(input={"a": "xy"}), make(input={"a": "xyz"}), make(input={"a": "é"})
+    assert refused({"max_input_bytes": 11}, exact, larger, unicode) == [None, "input_bytes", None]
+    numbers = [make(input={"a": [number]}) for number in (1e16, 1e17, 1e-7, 1.5)]
+    assert refused({"max_input_bytes": 26}, *numbers) == [None, "input_bytes", None, None], "1e17 has 18 digits"
+    plain = [make(input={"a": [1.5, 2, "1e17"]}), make(input={"a": [1.5, 22, "1e17"]})]
+    assert refused({"max_input_bytes": len('{"a": [1.5, 2, "1e17"]}')}, *plain) == [None, "input_bytes"]
+    error = larger.answer
+    assert (type(error), error.faults[0].pointer, error.numbers) == (
+        errors.QuotaTooSmall, "/input", {"quota": "input_bytes", "asked": 12, "limit": 11},
+    )  # fmt: skip
+    assert error.detail == "the input has 12 bytes, but the workspace's limit is 11"
+
+
+def test_what_does_not_fit_takes_no_room_from_the_others() -> None:
+    large = {"a": "x" * 99}
+    room = {
+        "max_input_bytes": 50,
+        "cron_jobs": 0,
+        "max_cron_jobs": 1,
+        "executions_left": 1,
+        "max_executions_per_day": 1,
+    }
+    items = [cron(input=large), once(input=large), cron(), once(), cron(), once()]
+    assert refused(room, *items) == [
+        "input_bytes", "input_bytes", None, None, "cron_jobs", "executions_per_day",
+    ]  # fmt: skip
+
+
+ROW = UsageRow(
+    workspace="acme", version=3, cron_jobs=1, max_cron_jobs=2, executions=3, max_executions_per_day=4,
+    resets_at=datetime(2026, 11, 21, tzinfo=UTC), max_input_bytes=5, in_flight=6, max_concurrency=7, alarms=8,
+    max_alarms_per_minute=9, heartbeats=10, max_heartbeats=11, alert_rules=12, max_alert_rules=13,
+)  # fmt: skip
+
+
+class Told:
+    """A view that answers with these rows, and keeps what it is asked to write."""
+
+    workspace = "acme"
+
+    def __init__(self, rows: list[UsageRow], *, stored: list[object] | None = None) -> None:
+        self._rows = rows
+        self._stored = stored or []
+        self.written: list[dict[str, object]] = []
+
+    @property
+    def even_suspended(self) -> "Told":
+        return self
+
+    async def rows(self, *_: object) -> list[UsageRow]:
+        return self._rows
+
+    async def write_then_read(
+        self, write: object, params: dict[str, object], *_: object
+    ) -> tuple[list[object], list[UsageRow]]:
+        self.written.append(params)
+        return self._stored, self._rows
+
+
+async def test_usage_shows_each_quota_beside_what_is_used_of_it() -> None:
+    usage = await quotas.usage(cast(WorkspaceView, Told([ROW])))
+    assert (usage.cron_jobs, usage.concurrency, usage.alarms_per_minute) == (
+        Used(used=1, limit=2), Used(used=6, limit=7), Used(used=8, limit=9),
+    )  # fmt: skip
+    assert (usage.heartbeats, usage.alert_rules, usage.input_bytes) == (
+        Used(used=10, limit=11), Used(used=12, limit=13), Used(used=None, limit=5),
+    )  # fmt: skip
+    assert usage.executions_per_day == Used(used=3, limit=4, resets_at=ROW.resets_at)
+
+
+async def test_what_is_not_limited_is_reset_at_no_time() -> None:
+    usage = await quotas.usage(cast(WorkspaceView, Told([replace(ROW, max_executions_per_day=None)])))
+    assert usage.executions_per_day == Used(used=3, limit=None)
+
+
+LIMITS = QuotaLimits(
+    max_cron_jobs=2, max_executions_per_day=4, max_input_bytes=5, max_concurrency=7, max_alarms_per_minute=9,
+    max_heartbeats=11, max_alert_rules=13,
+)  # fmt: skip
+
+
+async def test_limits_are_stored_whole_and_only_at_the_version_that_was_named() -> None:
+    told = Told([ROW], stored=[object()])
+    shown = await quotas.put(cast(WorkspaceView, told), LIMITS, if_match=frozenset({3}))
+    assert {name: getattr(shown, name) for name in told.written[0] if name != "if_match"} == {
+        name: value for name, value in told.written[0].items() if name != "if_match"
+    }
+    assert (told.written[0]["if_match"], shown.version, shown.workspace) == ([3], 3, "acme")
+    await quotas.put(cast(WorkspaceView, told), LIMITS)
+    assert told.written[1]["if_match"] is None
+    with pytest.raises(
+        errors.PreconditionFailed, match=r"^the workspace is at version 3, which If-Match does not name$"
+    ):
+        await quotas.put(cast(WorkspaceView, Told([ROW])), LIMITS, if_match=frozenset({2}))
+    own = Told([ROW], stored=[object()])
+    own.workspace = "kronos-system"
+    with pytest.raises(errors.Forbidden, match="can be read but not changed"):
+        await quotas.put(cast(WorkspaceView, own), LIMITS)
+    assert own.written == []
+    for absent in (quotas.usage, quotas.get):
+        with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'acme'"):
+            await absent(cast(WorkspaceView, Told([])))
