@@ -8,6 +8,7 @@ before it is compiled. Weight times input size limits the time of one validation
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Never
+from urllib.parse import unquote
 
 import jsonschema_rs
 import orjson
@@ -30,6 +31,7 @@ _MOST_COUNTED = 50_000  # 10 us each
 _MAX_MESSAGE = 300
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
 _IN_PLACE = ("not", "if", "then", "else")
+_IN_PLACE_OF_MEMBERS = ("dependentSchemas", "dependencies")  # the second is an older draft's, which is applied too
 _OF_EACH_MEMBER = ("additionalProperties", "unevaluatedProperties", "propertyNames")
 _OF_EACH_ITEM = ("items", "contains", "unevaluatedItems")
 _KINDS = ("object", "array", "scalar")
@@ -216,7 +218,8 @@ class _Graph:
         for name in _IN_PLACE_LISTS:
             yield from _list(schema, name)
         yield from (schema[name] for name in _IN_PLACE if name in schema)
-        yield from _dict(schema, "dependentSchemas").values()
+        for name in _IN_PLACE_OF_MEMBERS:
+            yield from _dict(schema, name).values()
         if isinstance(reference := schema.get("$ref"), str):
             if (found := _resolved(self._root, reference)) is None:
                 hint = "Refer to a part of this schema by a pointer, such as #/$defs/address."
@@ -235,11 +238,18 @@ class _Graph:
 
 
 def _resolved(root: Json, reference: str) -> Json | None:
-    """Return the schema's part that a local pointer names; None: there is none."""
-    if not reference.startswith("#"):
+    """Return the schema's part that a local pointer names; None: there is none.
+
+    It must be the part that the compiled schema applies, or the weight of another one would be counted. So escapes such
+    as %24 are decoded first, as RFC 6901 section 6 says."""
+    if reference != "#" and not reference.startswith("#/"):
+        return None
+    try:
+        pointer = unquote(reference[1:], errors="strict")
+    except UnicodeDecodeError:
         return None
     found: Json = root
-    for part in reference[1:].split("/")[1:]:
+    for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(found, dict) and name in found:
             found = found[name]
@@ -247,7 +257,7 @@ def _resolved(root: Json, reference: str) -> Json | None:
             found = found[int(name[:9])]
         else:
             return None
-    return found if reference == "#" or reference.startswith("#/") else None
+    return found
 
 
 def _patterns(schema: Json) -> Iterator[int]:

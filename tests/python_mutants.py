@@ -91,16 +91,22 @@ def _of_conditions(node: ast.expr | ast.stmt) -> Iterator[Callable[[Any], None]]
 
 @contextmanager
 def in_place(mutant: Mutant) -> Iterator[bool]:
-    """Give each function the mutant's code for the duration of the block. Processes that tests start do not get it."""
+    """Give each function the mutant's code for the duration of the block. Yields whether they take it. Processes that
+    tests start do not get it.
+    """
     found = list(_codes(compile(mutant.text, str(mutant.path), "exec", dont_inherit=True)))
     names = Counter(name for name, _ in found)  # a property's getter and setter share a name
     codes = {name: code for name, code in found if names[name] == 1}
     name = ".".join(mutant.path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
     functions = list(_functions(importlib.import_module(name)))
     before = [(function, function.__code__) for function in functions]
+    changed = [(function, codes.get(function.__qualname__, code)) for function, code in before]
+    if any(code.co_freevars != function.__code__.co_freevars for function, code in changed):
+        yield False  # without its only super(), a method has no class to look it up in
+        return
     try:
-        for function in functions:
-            function.__code__ = codes.get(function.__qualname__, function.__code__)
+        for function, code in changed:
+            function.__code__ = code
         yield True
     finally:
         for function, code in before:
