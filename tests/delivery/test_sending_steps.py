@@ -19,6 +19,7 @@ from kronos.delivery.outcome import ErrorType, Outcome
 from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
 from stopped_clock import StoppedClock
 from told import told
+from worker.running import until
 
 _OK, _NO, _CLOSING = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
@@ -95,9 +96,7 @@ class Delivery:
 
     async def only(self) -> Outcome:
         """Its only outcome, as soon as there is one."""
-        async with asyncio.timeout(60):
-            while not self.outcomes:
-                await asyncio.sleep(0)
+        await until(lambda: bool(self.outcomes), "its outcome")
         (outcome,) = self.outcomes
         return outcome
 
@@ -143,9 +142,7 @@ async def test_an_answered_connection_is_kept_if_the_whole_request_was_sent_over
     line = Line(is_sent=is_sent)
     lines = Lines(opens=opening(line)) if is_new else Lines(line)
     delivery = Delivery(lines)
-    async with asyncio.timeout(60):
-        while not line.sent:
-            await asyncio.sleep(0)
+    await until(lambda: bool(line.sent), "the request")
     delivery.sending.ended(answer(data), None)
     assert (await delivery.only()).status == status
     assert (line.sent, lines.given_back, line.is_aborted) == ([b"request"], [line] * is_kept, not is_kept)
@@ -176,9 +173,7 @@ async def test_a_new_connection_that_ends_says_nothing_about_kept_ones() -> None
     line = Line()
     lines = Lines(opens=opening(line))
     delivery = Delivery(lines)
-    async with asyncio.timeout(60):
-        while not line.sent:
-            await asyncio.sleep(0)
+    await until(lambda: bool(line.sent), "the request")
     delivery.sending.ended(answer(b""), ConnectionEnded())
     assert (await delivery.known())[1] == "closed_without_answer"
     assert lines.distrusted == []
@@ -334,18 +329,29 @@ async def test_the_trusted_authorities_are_read_again_before_a_connection_over_t
     lines = Lines(line) if is_kept else Lines(opens=opening(line))
     lines.trust.may_have_changed = True
     delivery = Delivery(lines, origin=_TLS)
-    async with asyncio.timeout(60):
-        while not line.sent:
-            await asyncio.sleep(0)
+    await until(lambda: bool(line.sent), "the request")
     assert lines.looked == 1
     delivery.sending.ended(answer(b""), ConnectionEnded())
     await delivery.only()
     assert lines.distrusted == [_TLS] * is_kept
 
-    plain = Lines(Line())
-    plain.trust.may_have_changed = True
-    Delivery(plain)
-    assert plain.looked == 0, "plain HTTP trusts no authority"
+
+@pytest.mark.parametrize(("origin", "has_changed"), [(_PLAIN, False), (_PLAIN, True), (_TLS, False)])
+async def test_a_kept_connection_whose_trust_holds_carries_the_request_at_once(
+    origin: Origin, has_changed: bool
+) -> None:
+    """Plain HTTP trusts no authority."""
+    line, new = Line(), Line()
+    lines = Lines(line)
+    lines.trust.may_have_changed = has_changed
+    Delivery(lines, origin=origin)
+    assert (line.sent, lines.looked) == ([b"request"], 0)
+
+    opened = Lines(opens=opening(new))
+    opened.trust.may_have_changed = has_changed
+    Delivery(opened, origin=origin)
+    await until(lambda: bool(new.sent), "the request")
+    assert opened.looked == (origin is _TLS)
 
 
 async def test_silence_ends_a_delivery_and_each_byte_of_either_side_begins_it_anew(clock: StoppedClock) -> None:

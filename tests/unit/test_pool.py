@@ -147,6 +147,23 @@ async def test_what_is_not_sent_again_says_what_is_known(
     assert work.runs == len(failures), "nor is anything sent after it"
 
 
+@pytest.mark.parametrize("failure", [LOST, ENDED])
+async def test_a_write_whose_connection_was_lost_before_it_was_sent_is_left_to_the_caller(
+    failure: psycopg.Error,
+) -> None:
+    """It may be sent again, but only its caller knows whether it should."""
+    runs = 0
+
+    async def work(_: object) -> None:
+        nonlocal runs
+        runs += 1
+        raise failure
+
+    with pytest.raises(errors.ConnectionLost, match="the connection to PostgreSQL was lost; nothing was changed"):
+        await ScriptedPool().run(work, Writes())
+    assert runs == 1
+
+
 @pytest.mark.parametrize(
     ("failure", "is_closed"),
     [

@@ -197,6 +197,7 @@ async def test_a_server_that_a_failover_left_behind_is_not_used() -> None:
 
 
 async def test_a_server_that_does_not_report_its_timeline_is_used_unless_the_connection_ended() -> None:
+    await _prove(Server(timeline=[(None, None)]))
     await _prove(Server(timeline=_rejected("42501", "permission denied for function pg_control_system")))
     for ended in (psycopg.OperationalError("gone"), _rejected("57P01", "terminating connection")):
         with pytest.raises(psycopg.Error) as met:
