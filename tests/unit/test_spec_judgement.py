@@ -1,9 +1,8 @@
-"""Which inputs are validated against which version of a payload spec, and what a changed spec does to the inputs of live
-jobs. The database's answers are the test's; that a statement checks them again is tested in tests/api.
+"""Which inputs are validated against which version of a payload spec, and what a changed spec does to live jobs. The
+database's answers are the test's; that its statements check them again is tested in tests/api.
 """
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +10,9 @@ import pytest
 
 from kronos import errors, payload_specs, payloads
 from kronos.kept import Cache
-from kronos.model import Document, Json
-from kronos.payload_specs import MOST_LOOKS, MOST_VIOLATIONS, Bound, InputCount, LiveInput, Schema, SpecOf
+from kronos.model import Json
+from kronos.payload_specs import MOST_LOOKS, MOST_VIOLATIONS, Bound, InputCount, Schema, SpecOf
+from spec_views import View, counted, live
 
 _INTEGER: Json = {"properties": {"n": {"type": "integer"}}}
 _TEXT: Json = {"properties": {"n": {"type": "string"}}}
@@ -23,43 +23,10 @@ def spec(version: int = 1, *, content: Json = _INTEGER, document: UUID = _SPEC) 
     return SpecOf(document_id=document, version=version, name="report", content=content)
 
 
-class View:
-    """A workspace's view that answers each statement with its next answer, and the last one again and again."""
-
-    def __init__(self, workspace: str = "acme", **answers: Sequence[Any]) -> None:
-        self.workspace = workspace
-        self.asked: list[tuple[str, Any]] = []
-        self._answers = {name: list(each) for name, each in answers.items()}
-
-    def _next(self, statement: Any, params: Any) -> Any:
-        name = statement.name.partition(".")[2]
-        self.asked.append((name, params))
-        answers = self._answers[name]
-        return answers.pop(0) if len(answers) > 1 else answers[0]
-
-    async def one_or_none(self, statement: Any, params: Any) -> Any:
-        return self._next(statement, params)
-
-    async def rows(self, statement: Any, params: Any) -> Any:
-        return self._next(statement, params)
-
-    async def judged_write(self, lock: Any, recent: Any, *statements: Any) -> Any:
-        self.asked.append(("judged_write", lock[0].name))
-        if recent is not None:
-            statement, params, decide = recent
-            decide(self._next(statement, params))
-        return self._next(*statements[0]), self._next(*statements[1])
-
-    @property
-    def names(self) -> list[str]:
-        return [name for name, _ in self.asked]
-
-
 @pytest.fixture(autouse=True)
-def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(payload_specs, "_compiled", Cache(budget=10**9, each=10**9))
     monkeypatch.setattr(payload_specs, "_named", Cache(budget=10**9, each=10**9))
-    yield
 
 
 async def validated(view: Any, input: Any, endpoint: str = "sink") -> str | None:
@@ -206,6 +173,7 @@ async def test_the_inputs_of_one_call_have_a_limit_together(monkeypatch: pytest.
     found, effort = await payload_specs.of_many(view, _BOUND, [{"n": 1}, {"n": 2}, {"n": 3}, {"n": "x"}], before=0)
     assert found[:2] == [None, None], "28 of 40"
     assert effort == 14 * 3 + 18
+    assert len(found) == 4
     for error in found[2:]:
         assert error is not None
         (fault,) = error.faults
@@ -217,19 +185,54 @@ async def test_the_inputs_of_one_call_have_a_limit_together(monkeypatch: pytest.
     assert more != [None], "what other inputs of the call have used counts"
 
 
+class Turns:
+    """Counts how often others get a turn of the event loop."""
+
+    async def __aenter__(self) -> "Turns":
+        self.count = 0
+        self._task = asyncio.create_task(self._run())
+        await asyncio.sleep(0)
+        self.count = 0
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            self.count += 1
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("at_a_time", "turns"), [(10**6, 0), (139, 1), (140, 0), (30, 3), (1, 10)])
+async def test_other_requests_get_a_turn_while_many_inputs_are_validated(
+    monkeypatch: pytest.MonkeyPatch, at_a_time: int, turns: int
+) -> None:
+    """Ten inputs of 14 each, besides 500 that were used before."""
+    monkeypatch.setattr(payload_specs, "_EFFORT_AT_A_TIME", at_a_time)
+    view: Any = View(get_schema=[Schema(content=_INTEGER)])
+    async with Turns() as others:
+        await payload_specs.of_many(view, _BOUND, [{"n": 1}] * 10, before=500)
+        assert others.count == turns
+
+
+async def test_other_requests_get_a_turn_while_live_jobs_are_checked() -> None:
+    view = counted(*(live(number, '{"n":1}') for number in range(450)))
+    async with Turns() as others:
+        await payload_specs.judge(view, payloads.compiled(_INTEGER), endpoint="sink")
+        assert others.count == 3, "200 jobs at a time"
+
+
+async def test_as_many_and_as_large_inputs_are_checked_as_are_allowed() -> None:
+    largest = InputCount(jobs=payload_specs.MOST_CHECKED, bytes=payload_specs.MOST_CHECKED_BYTES, horizon=0)
+    view: Any = View(count_inputs=[[largest]], list_inputs=[[]])
+    assert (await payload_specs.judge(view, payloads.compiled(_INTEGER), endpoint="sink")).is_allowed
+
+
 def test_the_versions_of_several_endpoints_are_stated_together() -> None:
     other = Bound(endpoint_id=UUID(int=8), document_id=_OTHER, version=12, name="other")
     assert payload_specs.validated_each([]) == ",,"
     assert payload_specs.validated_each([_BOUND, other]) == f",{UUID(int=7)}/{_SPEC}:1,{UUID(int=8)}/{_OTHER}:12,"
-
-
-def live(number: int, input: str = '{"n":"x"}', *, name: str | None = "job") -> LiveInput:
-    return LiveInput(job_id=UUID(int=number), name=name, endpoint="sink", input=input)
-
-
-def counted(*inputs: LiveInput, horizon: int = 9) -> Any:
-    total = InputCount(jobs=len(inputs), bytes=sum(len(each.input) for each in inputs), horizon=horizon)
-    return View(count_inputs=[[total]], list_inputs=[list(inputs)])
 
 
 async def test_a_changed_spec_is_judged_by_the_inputs_of_all_live_jobs() -> None:
@@ -288,92 +291,3 @@ async def test_a_rejected_change_names_each_job_and_how_to_go_on() -> None:
     ]
     many = await payload_specs.judge(counted(*map(live, range(30))), payloads.compiled(_INTEGER), endpoint="sink")
     assert "the inputs of more than 20 live jobs" in payload_specs.refused(many, "x").detail
-
-
-def document(version: int = 3) -> Document:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    values = {"document_id": _SPEC, "name": "report", "version": version, "content": _INTEGER}
-    fields = Document.__dataclass_fields__
-    return Document(**{name: values.get(name, at if name.endswith("_at") else None) for name in fields})
-
-
-async def replace(
-    view: Any, schema: Json = _INTEGER, *, force: bool = False, **conditions: Any
-) -> tuple[Document, bool]:
-    asked = {"if_match": None, "if_none_match": (), "must_exist": False, **conditions}
-    return await payload_specs.replace(view, "report", schema, force=force, **asked)
-
-
-def stored(
-    *, recent: Sequence[LiveInput] = (), written: Sequence[object] = (1,), after: Sequence[Document] = ()
-) -> Any:
-    """A view of a spec that live jobs satisfy, except for `recent` ones, which appear while it is locked."""
-    total = InputCount(jobs=1, bytes=7, horizon=9)
-    return View(
-        get_document=[document(), list(after)],
-        count_inputs=[[total]],
-        list_inputs=[[live(1, '{"n":1}')], list(recent)],
-        replace_document=[list(written)],
-    )
-
-
-async def test_a_new_version_is_written_after_the_jobs_that_came_meanwhile_were_checked_too() -> None:
-    view = stored(after=[document(4)])
-    assert await replace(view) == (document(4), False)
-    assert view.names == ["get_document", "count_inputs", "list_inputs", "judged_write", "list_inputs",
-                          "replace_document", "get_document"]  # fmt: skip
-    assert view.asked[4][1] == {"payload_spec": "report", "endpoint": None, "horizon": 9,
-                                "limit": payload_specs.MOST_CHECKED}  # fmt: skip
-    late = stored(recent=[live(5)])
-    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live jobs"):
-        await replace(late)
-    assert "replace_document" not in late.names
-
-
-async def test_a_forced_change_checks_no_job() -> None:
-    view = stored(recent=[live(5)], after=[document(4)])
-    assert await replace(view, force=True) == (document(4), False)
-    assert view.names == ["get_document", "judged_write", "replace_document", "get_document"]
-
-
-@pytest.mark.parametrize(
-    ("conditions", "is_excluded"),
-    [
-        ({"if_match": (3,)}, False),
-        ({"if_match": (2, 3)}, False),
-        ({"if_match": (2,)}, True),
-        ({"if_none_match": (3,)}, True),
-        ({"if_none_match": (2,)}, False),
-        ({"must_exist": True}, False),
-    ],
-)
-async def test_a_condition_that_excludes_the_present_version_changes_nothing(
-    conditions: dict[str, Any], is_excluded: bool
-) -> None:
-    view = stored(after=[document(4)])
-    if is_excluded:
-        with pytest.raises(errors.PreconditionFailed, match="is already at version 3, which the precondition excludes"):
-            await replace(view, **conditions)
-        assert view.names == ["get_document"]
-    else:
-        assert (await replace(view, **conditions))[0].version == 4
-
-
-async def test_a_spec_that_must_exist_and_does_not_is_not_created() -> None:
-    view: Any = View(get_document=[None])
-    with pytest.raises(errors.PreconditionFailed, match="the payload spec 'report' does not exist, so If-Match cannot"):
-        await replace(view, must_exist=True)
-
-
-async def test_a_spec_that_is_changed_or_deleted_at_the_same_time_is_reported_as_such() -> None:
-    with pytest.raises(errors.PreconditionFailed, match="'report' was changed at the same time: try again"):
-        await replace(stored(written=(), after=[document(4)]))
-    with pytest.raises(errors.NotFound, match="no payload spec 'report' in workspace acme"):
-        await replace(stored(written=()))
-
-
-async def test_a_schema_that_is_none_is_rejected_before_anything_is_asked() -> None:
-    view: Any = View()
-    with pytest.raises(errors.Unprocessable):
-        await replace(view, {"type": "strin"})
-    assert view.asked == []
