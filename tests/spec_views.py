@@ -27,6 +27,9 @@ class View:
     async def rows(self, statement: Any, params: Any) -> Any:
         return self._next(statement, params)
 
+    async def write_then_read(self, write: Any, params: Any, read: Any, read_params: Any) -> Any:
+        return self._next(write, params), self._next(read, read_params)
+
     async def judged_write(self, lock: Any, recent: Any, *statements: Any) -> Any:
         self.asked.append(("judged_write", lock[0].name))
         if recent is not None:

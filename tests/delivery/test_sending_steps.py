@@ -4,19 +4,18 @@ connection.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from delivery.scripted_lines import PLAIN, TLS, Delivery, Line, Lines, answer, opening
 from kronos.delivery import sending as module
-from kronos.delivery.answer import AnswerParser, NotHttp
+from kronos.delivery.answer import NotHttp
 from kronos.delivery.connection import ConnectionEnded
 from kronos.delivery.connections import HostUnreachable, NameUnknown, Origin
 from kronos.delivery.egress import AddressRefused
 from kronos.delivery.outcome import ErrorType, Outcome
-from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
+from kronos.delivery.sending import TimeLimits
 from stopped_clock import StoppedClock
 from told import told
 from worker.running import until
@@ -27,99 +26,6 @@ _OK, _NO, _CLOSING = (
     b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
 )
 _CUT = "the request was sent, then the connection closed without a response"
-_PLAIN, _TLS = Origin(is_tls=False, host="h.example", port=80), Origin(is_tls=True, host="h.example", port=443)
-
-
-class Line:
-    """A connection of the test's."""
-
-    def __init__(self, *, is_sent: bool = True, refuses: Exception | None = None) -> None:
-        self.is_sent, self.unsent_bytes, self.moved_at = is_sent, 0 if is_sent else 100, 0.0
-        self.sent: list[bytes] = []
-        self.is_aborted = False
-        self.answer: AnswerParser | None = None
-        self._refuses = refuses
-
-    def send(self, request: bytes, _: object) -> None:
-        if self._refuses is not None:
-            raise self._refuses
-        self.sent.append(request)
-
-    def interrupt(self) -> AnswerParser | None:
-        return self.answer
-
-    def abort(self) -> None:
-        self.is_aborted = True
-
-
-class Lines:
-    """The worker's connections: one that is kept, or what opening one does."""
-
-    def __init__(self, kept: Line | None = None, opens: Callable[[], Awaitable[Line]] | None = None) -> None:
-        self.kept, self._opens = kept, opens
-        self.given_back: list[Line] = []
-        self.distrusted: list[Origin] = []
-        self.looked = 0
-        self.trust = SimpleNamespace(may_have_changed=False, look_again=self._look_again)
-
-    async def _look_again(self) -> None:
-        self.looked += 1
-
-    def take_kept(self, _: Origin) -> Line | None:
-        kept, self.kept = self.kept, None
-        return kept
-
-    async def open(self, _: Origin) -> Line:
-        assert self._opens is not None, "no connection is opened"
-        return await self._opens()
-
-    def keep(self, _: Origin, line: Line) -> None:
-        self.given_back.append(line)
-
-    def closed_on_use(self, origin: Origin) -> None:
-        self.distrusted.append(origin)
-
-
-class Delivery:
-    """A delivery that has begun, and its outcomes."""
-
-    def __init__(self, lines: Lines, *, limits: TimeLimits = NO_LIMITS, origin: Origin = _PLAIN) -> None:
-        self.outcomes: list[Outcome] = []
-        self.is_known = True
-        made: Any = (self, lines, origin, "e1", "{}", 10.0, (), self.outcomes.append, limits)
-        self.sending = Sending(*made)
-        self.sending.begin(b"request")
-
-    def ends(self, _: object) -> bool:
-        known, self.is_known = self.is_known, False
-        return known
-
-    async def only(self) -> Outcome:
-        """Its only outcome, as soon as there is one."""
-        await until(lambda: bool(self.outcomes), "its outcome")
-        (outcome,) = self.outcomes
-        return outcome
-
-    async def known(self) -> tuple[str, Any, Any, bool]:
-        """How it ended, the error and its sentence, and whether the receiver may have the request."""
-        outcome = await self.only()
-        error = outcome.error if isinstance(outcome.error, dict) else {}
-        return outcome.status, error.get("type"), error.get("message"), outcome.is_unknown
-
-
-def answer(data: bytes) -> AnswerParser:
-    made = AnswerParser()
-    made.feed(data)
-    return made
-
-
-def opening(line: Line | Exception) -> Callable[[], Awaitable[Line]]:
-    async def opens() -> Line:
-        if isinstance(line, Exception):
-            raise line
-        return line
-
-    return opens
 
 
 @pytest.fixture
@@ -166,7 +72,7 @@ async def test_a_connection_that_ends_without_an_answer_says_whether_the_request
     delivery = Delivery(lines)
     delivery.sending.ended(answer(b""), error)
     assert (await delivery.known(), line.is_aborted) == (known, True)
-    assert lines.distrusted == [_PLAIN] * is_distrusted, "its receiver closes connections that are used again"
+    assert lines.distrusted == [PLAIN] * is_distrusted, "its receiver closes connections that are used again"
 
 
 async def test_a_new_connection_that_ends_says_nothing_about_kept_ones() -> None:
@@ -328,15 +234,15 @@ async def test_the_trusted_authorities_are_read_again_before_a_connection_over_t
     line = Line()
     lines = Lines(line) if is_kept else Lines(opens=opening(line))
     lines.trust.may_have_changed = True
-    delivery = Delivery(lines, origin=_TLS)
+    delivery = Delivery(lines, origin=TLS)
     await until(lambda: bool(line.sent), "the request")
     assert lines.looked == 1
     delivery.sending.ended(answer(b""), ConnectionEnded())
     await delivery.only()
-    assert lines.distrusted == [_TLS] * is_kept
+    assert lines.distrusted == [TLS] * is_kept
 
 
-@pytest.mark.parametrize(("origin", "has_changed"), [(_PLAIN, False), (_PLAIN, True), (_TLS, False)])
+@pytest.mark.parametrize(("origin", "has_changed"), [(PLAIN, False), (PLAIN, True), (TLS, False)])
 async def test_a_kept_connection_whose_trust_holds_carries_the_request_at_once(
     origin: Origin, has_changed: bool
 ) -> None:
@@ -351,7 +257,7 @@ async def test_a_kept_connection_whose_trust_holds_carries_the_request_at_once(
     opened.trust.may_have_changed = has_changed
     Delivery(opened, origin=origin)
     await until(lambda: bool(new.sent), "the request")
-    assert opened.looked == (origin is _TLS)
+    assert opened.looked == (origin is TLS)
 
 
 async def test_silence_ends_a_delivery_and_each_byte_of_either_side_begins_it_anew(clock: StoppedClock) -> None:
@@ -372,6 +278,22 @@ async def test_silence_ends_a_delivery_and_each_byte_of_either_side_begins_it_an
     line.moved_at = 1006.0
     sending.late(1009.0)
     assert (await delivery.known())[1:3] == ("timeout", "no byte from the endpoint for 3 s")
+
+
+async def test_silence_on_a_new_connection_begins_when_it_is_open(clock: StoppedClock) -> None:
+    line = Line()
+
+    async def opens() -> Line:
+        clock.now += 2.0
+        return line
+
+    delivery = Delivery(Lines(opens=opens), limits=TimeLimits(idle_seconds=3))
+    await until(lambda: bool(line.sent), "the request")
+    assert line.moved_at == 1002.0
+    delivery.sending.late(1003.0)
+    assert delivery.sending.deadline == 1005.0
+    delivery.sending.late(1005.0)
+    assert (await delivery.known())[2] == "no byte from the endpoint for 3 s"
 
 
 async def test_the_whole_time_ends_a_delivery_however_many_bytes_come(clock: StoppedClock) -> None:

@@ -20,9 +20,9 @@ _SPEC = UUID(int=1)
 
 def document(version: int = 3) -> Document:
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    values = {"document_id": _SPEC, "name": "report", "version": version, "content": _INTEGER}
-    fields = Document.__dataclass_fields__
-    return Document(**{name: values.get(name, at if name.endswith("_at") else None) for name in fields})
+    values: dict[str, Any] = {"document_id": _SPEC, "name": "report", "version": version, "content": _INTEGER}
+    of: dict[str, Any] = {name: at if name.endswith("_at") else None for name in Document.__dataclass_fields__}
+    return Document(**{**of, **values})
 
 
 async def replace(
@@ -56,6 +56,21 @@ async def test_a_new_version_is_written_after_the_jobs_that_came_meanwhile_were_
     with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live jobs"):
         await replace(late)
     assert "replace_document" not in late.names
+
+
+async def test_a_version_that_live_jobs_reject_is_not_written() -> None:
+    total = InputCount(jobs=1, bytes=9, horizon=9)
+    view: Any = View(get_document=[document()], count_inputs=[[total]], list_inputs=[[live(1)]])
+    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live jobs"):
+        await replace(view)
+    assert view.names == ["get_document", "count_inputs", "list_inputs"]
+
+
+@pytest.mark.parametrize("conditions", [{}, {"if_none_match": (3,)}, {"force": True}])
+async def test_a_spec_that_does_not_exist_is_created_by_its_first_version(conditions: dict[str, Any]) -> None:
+    view: Any = View(get_document=[None, [document(1)]], insert_document=[[1]])
+    assert await replace(view, **conditions) == (document(1), True)
+    assert view.names == ["get_document", "insert_document", "get_document"], "no job can name it yet"
 
 
 async def test_a_forced_change_checks_no_job() -> None:

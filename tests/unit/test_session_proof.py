@@ -78,7 +78,7 @@ def _shown(**changes: object) -> list[tuple[object, ...]]:
 
 
 def _rejected(state: str, message: str) -> psycopg.Error:
-    told = {int(_FIELDS["state"]): state.encode(), int(_FIELDS["message"]): message.encode()}
+    told: dict[int, bytes | None] = {int(_FIELDS["state"]): state.encode(), int(_FIELDS["message"]): message.encode()}
     return psycopg.errors.lookup(state)(message, info=told)
 
 
