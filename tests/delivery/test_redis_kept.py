@@ -160,3 +160,12 @@ async def test_a_kept_connection_is_not_used_once_its_authority_is_no_longer_tru
         bundle.write_bytes(Authority.made(tmp_path, "other").file.read_bytes())
         outcome = await streams.deliver(RedisStream(server=server.to, stream="s"), _ENTRY, seconds=20)
         assert told(outcome) == ("FAILED", "tls", True)
+
+
+async def test_each_response_over_a_connection_may_have_the_whole_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for one response, and not for all that a connection ever receives."""
+    monkeypatch.setattr(redis_stream, "_MOST_ANSWER_BYTES", 40)
+    async with Server() as server, Streams(LOCAL) as streams:
+        for _ in range(20):
+            await send(streams, server.to)
+        assert server.connections == 1

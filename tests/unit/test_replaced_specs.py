@@ -12,7 +12,8 @@ import pytest
 from kronos import errors, payload_specs
 from kronos.model import Document, Json
 from kronos.payload_specs import InputCount, LiveInput
-from spec_views import View, live
+from scripted_view import View
+from spec_views import live
 
 _INTEGER: Json = {"properties": {"n": {"type": "integer"}}}
 _SPEC = UUID(int=1)

@@ -12,7 +12,8 @@ from kronos import errors, payload_specs, payloads
 from kronos.kept import Cache
 from kronos.model import Json
 from kronos.payload_specs import MOST_LOOKS, MOST_VIOLATIONS, Bound, InputCount, Schema, SpecOf
-from spec_views import View, counted, live
+from scripted_view import View
+from spec_views import counted, live
 
 _INTEGER: Json = {"properties": {"n": {"type": "integer"}}}
 _TEXT: Json = {"properties": {"n": {"type": "string"}}}
