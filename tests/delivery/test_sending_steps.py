@@ -336,3 +336,14 @@ async def test_an_end_that_is_known_already_is_not_reported_again() -> None:
     delivery.sending.ended(answer(_OK), None)
     await asyncio.sleep(0)
     assert delivery.outcomes == []
+
+
+async def test_at_the_end_of_the_event_loop_a_connection_being_opened_ends_without_an_outcome() -> None:
+    """Nobody would store it. The lease runs out, and another worker takes the execution."""
+    before = asyncio.all_tasks()
+    delivery = Delivery(Lines(opens=asyncio.Event().wait))  # type: ignore[arg-type]  # it never returns
+    (opens,) = asyncio.all_tasks() - before
+    opens.cancel()
+    await asyncio.gather(opens, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert delivery.outcomes == []
