@@ -1,5 +1,5 @@
-"""What a worker's connection to PostgreSQL does after each answer: which errors end it, what is logged once, and when it
-connects again. The connections are the test's.
+"""What a worker's connection to PostgreSQL does after each answer: which errors end it, what is logged, and when it is
+opened again. The connections are the test's.
 """
 
 import asyncio
