@@ -3,13 +3,18 @@ broker is the test's.
 """
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from delivery.authority import Authority
 from delivery.sending import LOCAL
 from kronos.delivery import drivers, email, kafka, redis_stream
 from kronos.delivery.destinations import (
@@ -23,6 +28,7 @@ from kronos.delivery.destinations import (
     Message,
     RedisServer,
     RedisStream,
+    Tls,
 )
 from kronos.delivery.outcome import ErrorType, Outcome
 from kronos.delivery.progress import Progress
@@ -104,6 +110,24 @@ async def test_an_acknowledgement_is_a_success_with_its_response(
     assert client.closes == (to is not _MAIL), "a mail's connection is closed with it"
 
 
+async def test_an_outcome_is_passed_on_once_and_nothing_of_the_delivery_is_kept(
+    served_by: Callable[..., Client],
+) -> None:
+    """A worker sends millions of messages."""
+    client, ended = served_by(is_sent=True), list[Outcome]()
+    async with Streams(LOCAL) as streams:
+        sending = streams.send(_REDIS, _MESSAGE, seconds=20, on_end=ended.append)
+        assert sending is not None
+        await until(lambda: ended, "the outcome")
+        sending.stop("cancelled")
+        await asyncio.sleep(0)
+        task = weakref.ref(sending.task)
+        del sending
+        gc.collect()
+        assert task() is None
+    assert ([outcome.status for outcome in ended], client.calls) == (["SUCCESS"], 1)
+
+
 @pytest.mark.parametrize(
     ("error", "is_sent", "expected"),
     [
@@ -179,6 +203,25 @@ async def test_a_message_may_have_a_megabyte_and_no_more(served_by: Callable[...
     why = f"the message has {MAX_MESSAGE_BYTES + 1} bytes; at most {MAX_MESSAGE_BYTES} are allowed"
     assert known(await deliver(_KAFKA, larger)) == ("FAILED", "bad_request", why, False, False)
     assert client.calls == 1
+
+
+async def test_authorities_that_cannot_be_read_any_more_are_named_and_read_again(
+    tmp_path: Path, served_by: Callable[..., Client], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The file was sound when the worker started, and is broken when the first message over TLS is sent."""
+    client, file = served_by(), tmp_path / "authorities.pem"
+    over_tls = replace(_REDIS, server=replace(_REDIS.server, tls=Tls()))
+    file.write_text("half a certifica")
+    async with Streams(LOCAL, ca_file=file) as streams:
+        assert (await streams.deliver(_REDIS, _MESSAGE, seconds=20)).status == "SUCCESS", "without TLS it is not needed"
+        outcome = await streams.deliver(over_tls, _MESSAGE, seconds=20)
+        why = "this worker cannot read the authorities in KRONOS_CA_FILE; see its log"
+        assert known(outcome) == ("FAILED", "tls", why, True, False)
+        line = told(caplog, "ca_file.broken")["message"]
+        assert line.startswith(f"KRONOS_CA_FILE: {file} has no certificate")
+        file.write_text(Authority.made(tmp_path, "private").file.read_text())
+        assert (await streams.deliver(over_tls, _MESSAGE, seconds=20)).status == "SUCCESS"
+    assert client.calls == 2
 
 
 @pytest.mark.parametrize(("to", "kind"), [(_REDIS, "REDIS_STREAM"), (_KAFKA, "KAFKA"), (_MAIL, "EMAIL")])

@@ -179,7 +179,7 @@ async def test_a_server_that_does_not_answer_ends_the_connection(monkeypatch: py
     opened.longest = 0.01
     for ask in (lambda: link.rows(_READ, {}), lambda: link.rows_or_reason(_READ, {}), link.ask):
         with pytest.raises(psycopg.OperationalError, match="no answer in time"):
-            await ask()  # type: ignore[no-untyped-call]  # a lambda
+            await ask()
     assert all(session.closed for session in silent)
 
 
