@@ -57,8 +57,9 @@ class Client:
         self.calls = self.closes = 0
         self.is_waiting = asyncio.Event()
 
-    async def deliver(self, to: Destination, message: Message, progress: Progress, *_: object) -> dict[str, Any]:
+    async def deliver(self, to: Destination, message: Message, progress: Progress, *rest: Any) -> dict[str, Any]:
         self.calls += 1
+        self.rest = rest
         progress.is_connected, progress.is_sent = self._progress
         if self.fails is not None:
             raise self.fails()
@@ -169,6 +170,14 @@ async def test_time_that_is_over_says_how_far_the_message_came(
     outcome = await deliver(to, seconds=0.01)
     assert known(outcome) == expected
     assert outcome.duration.total_seconds() > 0
+
+
+async def test_a_record_waits_in_its_clusters_client_until_its_delivery_ends(served_by: Callable[..., Client]) -> None:
+    client, began = served_by(), time.monotonic()
+    await deliver(_KAFKA, seconds=20)
+    trust, ends_at = client.rest
+    assert trust is None
+    assert began + 20 <= ends_at <= time.monotonic() + 20
 
 
 @pytest.mark.parametrize("is_sent", [False, True])

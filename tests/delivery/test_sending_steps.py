@@ -4,6 +4,7 @@ connection.
 
 import asyncio
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from kronos.delivery.answer import NotHttp
 from kronos.delivery.connection import ConnectionEnded
 from kronos.delivery.connections import HostUnreachable, NameUnknown, Origin
 from kronos.delivery.egress import AddressRefused
-from kronos.delivery.outcome import ErrorType, Outcome
+from kronos.delivery.outcome import WORKER_STOPPED, ErrorType, Outcome
 from kronos.delivery.sending import TimeLimits
 from stopped_clock import StoppedClock
 from told import told
@@ -139,12 +140,12 @@ _WHILE = "the delivery was cancelled while it was being sent; the connection was
         ("cancelled", True,
          "the delivery was cancelled and the connection closed; whether it arrived is not known", True),
         ("cancelled", False, _WHILE, False),
-        ("worker_stopped", True, None, True),
-        ("worker_stopped", False, None, True),
+        ("worker_stopped", True, WORKER_STOPPED, True),
+        ("worker_stopped", False, WORKER_STOPPED, True),
     ],
 )  # fmt: skip
 async def test_a_request_that_is_torn_off_says_how_far_it_came(
-    why: ErrorType, is_sent: bool, message: str | None, is_unknown: bool
+    why: ErrorType, is_sent: bool, message: str, is_unknown: bool
 ) -> None:
     line = Line(is_sent=is_sent)
     delivery = Delivery(Lines(line))
@@ -158,8 +159,7 @@ async def test_a_request_that_is_torn_off_says_how_far_it_came(
     assert why == "timeout" or (outcome.status == "UNKNOWN") is is_unknown
     assert outcome.is_cut_off is (why == "worker_stopped")
     assert not outcome.is_unsent, "the receiver may have seen its beginning"
-    if message is not None:
-        assert outcome.error["message"] == message
+    assert outcome.error["message"] == message
 
 
 @pytest.mark.parametrize("why", ["timeout", "cancelled", "worker_stopped"])
@@ -302,6 +302,14 @@ async def test_the_whole_time_ends_a_delivery_however_many_bytes_come(clock: Sto
     line.moved_at = 1009.9
     delivery.sending.late(1010.0)
     assert (await delivery.known())[1:3] == ("timeout", "no response from the endpoint within 10 s")
+
+
+async def test_an_outcome_has_the_time_since_the_delivery_began(clock: StoppedClock) -> None:
+    answered, failed = Delivery(Lines(Line())), Delivery(Lines(Line()))
+    clock.now += 1.5
+    answered.sending.ended(answer(_OK), None)
+    failed.sending.ended(answer(b""), ConnectionEnded())
+    assert (await answered.only()).duration == (await failed.only()).duration == timedelta(seconds=1.5)
 
 
 async def test_an_idle_limit_longer_than_the_whole_time_changes_nothing(clock: StoppedClock) -> None:

@@ -2,10 +2,12 @@
 in its stead: otherwise a short schema could block the process for hours.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 
 from kronos import errors
@@ -142,6 +144,23 @@ def test_a_part_that_refers_to_itself_in_place_is_rejected(pointer: str) -> None
         ({"required": [f"p{n}" for n in range(10)]}, 2),
         ({"enum": list(range(35))}, 4),
         ({"enum": list(range(15)), "required": [f"p{n}" for n in range(15)]}, 4),
+        ({"dependentRequired": {"a": list("bcde")}}, 1),
+        ({"dependentRequired": {"a": list("bcde"), "b": list("cdef")}}, 2),
+        ({"dependentRequired": {f"a{n}": [] for n in range(500)}}, 51),
+        ({"dependencies": {"a": [f"b{n}" for n in range(18)], "b": True}}, 5),
+        ({"uniqueItems": True}, 81),
+        ({"uniqueItems": False}, 1),
+        ({"minimum": 0}, 9),
+        ({"minimum": 0.5, "exclusiveMaximum": 7}, 29),
+        ({"maximum": 1e308, "exclusiveMinimum": 1}, 29),
+        ({"const": 1.5}, 21),
+        ({"const": {"a": [1, 1.5, {"b": 2.5}], "c": True}}, 41),
+        ({"enum": [0.5, 1.5, 2, "x", None]}, 41),
+        ({"multipleOf": 3}, 21),
+        ({"multipleOf": 1e20}, 21),
+        ({"multipleOf": 0.01}, 301),
+        ({"multipleOf": 1e-20}, 301),
+        ({"multipleOf": 1e-21}, 501),
         ({"pattern": "a"}, 101),
         ({"allOf": [{"pattern": "a"}, True]}, 103),
         ({"properties": {f"p{n}": True for n in range(20)}}, 4),
@@ -155,7 +174,8 @@ def test_a_part_that_refers_to_itself_in_place_is_rejected(pointer: str) -> None
     ],
 )
 def test_the_weight_is_how_often_parts_apply_to_the_worst_place(schema: Any, weight: int | None) -> None:
-    """One for each part, a tenth for each name or choice, and a hundred for each pattern. Members of different names
+    """One for each part, a tenth for each name or choice, a hundred for each pattern, and more for what compares items
+    with each other, or numbers as fractions. Members of different names
     do not add up, as one place has one of them; objects and arrays do not, as a value is one of them.
     """
     if weight is None:
@@ -163,6 +183,37 @@ def test_the_weight_is_how_often_parts_apply_to_the_worst_place(schema: Any, wei
             compiled(schema)
     else:
         assert compiled(schema).weight == weight
+
+
+def _seconds_per_effort(part: dict[str, Any], value: Any, size: int) -> float:
+    """The CPU time of a validation of so many bytes by what it counts as."""
+    validator = compiled({"items": {"allOf": [part] * 3}})
+    values = [value] * (size // len(orjson.dumps(value)))
+    seconds = []
+    for _ in range(3):
+        began = time.process_time()
+        validator.compiled.is_valid(values)
+        seconds.append(time.process_time() - began)
+    return min(seconds) / (validator.weight * len(orjson.dumps(values)))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ({"multipleOf": 1e-300}, 7),
+        ({"multipleOf": 5e-324}, 0.5),
+        ({"multipleOf": 0.01}, 5e-324),
+        ({"enum": [n + 0.5 for n in range(9)]}, 8.5),
+        ({"uniqueItems": True}, [n + 0.5 for n in range(15)]),
+        ({"dependentRequired": {f"a{n}": ["b"] for n in range(500)}}, {"b": 1}),
+        ({"pattern": "[ab]*a[ab]{9}c"}, "ab" * 20),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_no_part_takes_much_longer_than_its_weight_says(part: dict[str, Any], value: Any) -> None:
+    """The first of them took two thousand times as long as a type, by their weights, and a validation minutes."""
+    usual = _seconds_per_effort({"type": "integer"}, 1, 100_000)
+    assert _seconds_per_effort(part, value, 500) < 60 * usual
 
 
 def test_a_schema_may_be_as_heavy_as_the_limit_and_no_heavier() -> None:
