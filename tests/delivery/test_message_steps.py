@@ -54,8 +54,12 @@ class Client:
         self._progress = is_connected or is_sent, is_sent
         self.fails: Callable[[], BaseException] | None = None
         self.waits = False
-        self.calls = self.closes = 0
+        self.made = self.calls = self.closes = 0
         self.is_waiting = asyncio.Event()
+
+    def make(self, *_: object) -> "Client":
+        self.made += 1
+        return self
 
     async def deliver(self, to: Destination, message: Message, progress: Progress, *rest: Any) -> dict[str, Any]:
         self.calls += 1
@@ -79,7 +83,7 @@ def served_by(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Client]:
     def put(**progress: bool) -> Client:
         client = Client(**progress)
         for module, name in ((redis_stream, "RedisTransport"), (kafka, "KafkaTransport"), (email, "MailTransport")):
-            monkeypatch.setattr(module, name, lambda *_: client)
+            monkeypatch.setattr(module, name, client.make)
         return client
 
     return put
@@ -107,7 +111,7 @@ async def test_an_acknowledgement_is_a_success_with_its_response(
             assert (outcome.status, outcome.error, outcome.response) == ("SUCCESS", None, '{"answer":1}')
             assert (outcome.retryable, outcome.is_unknown, outcome.is_unsent) == (False, False, False)
             assert json.loads(outcome.request or "")["body_bytes"] == 2
-            assert client.calls == calls
+            assert (client.calls, client.made) == (calls, 1)
     assert client.closes == (to is not _MAIL), "a mail's connection is closed with it"
 
 

@@ -91,6 +91,16 @@ def test_a_missing_value_is_reported_at_its_place(template: Any, pointer: str) -
     assert (refused.value.pointer, refused.value.code) == (pointer, "template")
 
 
+@pytest.mark.parametrize(
+    ("input", "there"),
+    [({}, "input.a"), ({"a": {}}, "input.a.b"), ({"a": {"b": []}}, "input.a.b.c"), ({"a": None}, "input.a.b")],
+)
+def test_a_missing_value_is_named_up_to_where_it_is_missing(input: Any, there: str) -> None:
+    with pytest.raises(TemplateError) as refused:
+        render("{{input.a.b.c.d}}", {"input": input})
+    assert refused.value.message == f"there is no {there}, which a template names"
+
+
 def test_the_name_of_a_missing_value_is_quoted_up_to_128_characters() -> None:
     with pytest.raises(TemplateError) as refused:
         render("{{input." + "n" * 300 + "}}", {"input": {}})
