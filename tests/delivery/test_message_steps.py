@@ -5,6 +5,7 @@ broker is the test's.
 import asyncio
 import gc
 import json
+import ssl
 import time
 import weakref
 from collections.abc import Callable
@@ -14,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from delivery.authority import Authority
 from delivery.sending import LOCAL
 from kronos.delivery import drivers, email, kafka, redis_stream
 from kronos.delivery.destinations import (
@@ -232,7 +232,7 @@ async def test_authorities_that_cannot_be_read_any_more_are_named_and_read_again
         assert known(outcome) == ("FAILED", "tls", why, True, False)
         line = told(caplog, "ca_file.broken")["message"]
         assert line.startswith(f"KRONOS_CA_FILE: {file} has no certificate")
-        file.write_text(Authority.made(tmp_path, "private").file.read_text())
+        file.write_text(ssl.DER_cert_to_PEM_cert(ssl.create_default_context().get_ca_certs(binary_form=True)[0]))
         assert (await streams.deliver(over_tls, _MESSAGE, seconds=20)).status == "SUCCESS"
     assert client.calls == 2
 
