@@ -170,6 +170,12 @@ def test_a_part_that_refers_to_itself_in_place_is_rejected(pointer: str) -> None
         ({"prefixItems": [{"pattern": "a"}, {"pattern": "b"}], "items": True}, 103),
         ({"prefixItems": [{"pattern": "a"}], "properties": {"a": {"allOf": [True] * 5}}}, 102),
         ({"dependentSchemas": {"a": {"pattern": "x"}}, "not": {"allOf": [True]}}, 104),
+        ({"properties": {"a": {"pattern": "a"}, "b": True}}, 102),
+        ({"properties": {"a": True, "b": {"pattern": "a"}}}, 102),
+        ({"prefixItems": [{"pattern": "a"}, True]}, 102),
+        ({"prefixItems": [True, {"pattern": "a"}]}, 102),
+        ({"properties": {"next": {"$ref": "#"}}}, 128),
+        ({"items": {"$ref": "#"}}, 128),
         ({"anyOf": "no list", "properties": [], "required": "a"}, None),
     ],
 )
@@ -227,6 +233,15 @@ def test_a_schema_may_be_as_large_as_the_limit_and_no_larger() -> None:
     assert compiled(largest).size == 20 * MAX_SCHEMA_BYTES
     with pytest.raises(errors.Unprocessable, match=f"the schema has {MAX_SCHEMA_BYTES + 1} bytes"):
         compiled({"title": largest["title"] + "x"})
+
+
+def test_a_schema_of_too_many_parts_is_rejected_before_they_are_all_counted() -> None:
+    def wide(count: int) -> dict[str, Any]:
+        return {"properties": {f"p{n}": {"items": {}} for n in range(count)}}
+
+    assert compiled(wide(1000)).weight == 103
+    with pytest.raises(errors.Unprocessable, match="the schema has too many parts"):
+        compiled(wide(2000))
 
 
 def test_a_pattern_costs_the_memory_that_it_may_take() -> None:

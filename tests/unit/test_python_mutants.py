@@ -53,6 +53,13 @@ def test_one_in_place_is_what_runs_and_is_gone_afterwards() -> None:
         assert (Progress().is_connected, Progress().is_sent) == (False, False)
 
 
+def test_a_method_that_loses_its_only_super_cannot_be_put_in_place() -> None:
+    path = Path(python_mutants.__file__).parents[1] / "kronos" / "delivery" / "refused.py"
+    (lost,) = [mutant for mutant in mutants_of(path) if "super()" in mutant.what]
+    with in_place(lost) as is_there:
+        assert not is_there
+
+
 def test_functions_are_found_behind_what_decorates_them() -> None:
     found = {function.__qualname__ for function in python_mutants._functions(late)}
     assert "acknowledged_within" in found
