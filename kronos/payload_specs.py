@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-import orjson
-
 from kronos import documents, errors, payloads
 from kronos.database import Params, WorkspaceView
 from kronos.documents import PAYLOAD_SPEC
@@ -20,6 +18,7 @@ from kronos.errors import Fault
 from kronos.kept import Cache
 from kronos.model import Document, Json, JsonObject
 from kronos.payloads import Validator
+from kronos.reading import json_value
 from kronos.sql import Statement, statement
 
 Made = TypeVar("Made")
@@ -263,7 +262,7 @@ def _verdict(violations: Sequence[Violation], *, checked: int) -> SpecVerdict:
 def _violations(validator: Validator, inputs: Sequence[LiveInput]) -> list[Violation]:
     found: list[Violation] = []
     for each in inputs:
-        if faults := validator.faults(orjson.loads(each.input), pointer=""):
+        if faults := validator.faults(json_value(each.input), pointer=""):
             found.append(
                 Violation(
                     job_id=each.job_id,

@@ -8,6 +8,7 @@ before it is compiled. Weight times input size limits the time of one validation
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Never
+from urllib.parse import unquote
 
 import jsonschema_rs
 import orjson
@@ -23,6 +24,10 @@ MAX_EFFORT = 32_000_000
 _SEVERAL_FAULTS_EFFORT = 20_000  # collecting all faults takes about 10 us per application of a part
 _MOST_FAULTS = 10
 _PATTERN_WEIGHT = 100
+# A number is compared as a fraction of up to two thousand bits if it, or what it is compared with, has a fraction or is
+# huge: 1 to 3 us, and 20 to 50 for multipleOf, where a type takes 10 ns. Up to 15 items are compared with each other.
+_BOUND_WEIGHT, _FRACTION_WEIGHT, _UNIQUE_WEIGHT = 8, 20, 80
+_MULTIPLE_WEIGHT, _FRACTION_MULTIPLE_WEIGHT, _TINY_MULTIPLE_WEIGHT, _TINY = 20, 300, 500, 1e-20
 _PATTERN_BYTES, _PATTERN_CACHE_BYTES = 64 * 1024, 256 * 1024
 _DEPTH = 64  # of inputs: kronos/api/body.py rejects deeper ones
 _MOST_STEPS = 150  # from a schema into its parts, following references: each takes several stack frames to compile
@@ -30,6 +35,8 @@ _MOST_COUNTED = 50_000  # 10 us each
 _MAX_MESSAGE = 300
 _IN_PLACE_LISTS = ("allOf", "anyOf", "oneOf")
 _IN_PLACE = ("not", "if", "then", "else")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_IN_PLACE_OF_MEMBERS = ("dependentSchemas", "dependencies")  # the second is an older draft's, which is applied too
 _OF_EACH_MEMBER = ("additionalProperties", "unevaluatedProperties", "propertyNames")
 _OF_EACH_ITEM = ("items", "contains", "unevaluatedItems")
 _KINDS = ("object", "array", "scalar")
@@ -203,20 +210,19 @@ class _Graph:
 
     def _own(self, schema: JsonObject) -> int:
         lists = sum(len(value) for name in ("required", "enum") if isinstance(value := schema.get(name), list))
-        named = schema.get("properties")
-        patterns = _dict(schema, "patternProperties")
-        return (
-            1
-            + lists // 10
-            + (len(named) // 10 if isinstance(named, dict) else 0)
-            + _PATTERN_WEIGHT * (("pattern" in schema) + len(patterns))
-        )
+        needed = [*_dict(schema, "dependentRequired").values(), *_dict(schema, "dependencies").values()]
+        lists += len(needed) + sum(len(value) for value in needed if isinstance(value, list))
+        patterns = ("pattern" in schema) + len(_dict(schema, "patternProperties"))
+        unique = _UNIQUE_WEIGHT if schema.get("uniqueItems") is True else 0
+        named = len(_dict(schema, "properties"))
+        return 1 + lists // 10 + named // 10 + _PATTERN_WEIGHT * patterns + unique + _of_numbers(schema)
 
     def _in_place(self, schema: JsonObject) -> Iterator[Json]:
         for name in _IN_PLACE_LISTS:
             yield from _list(schema, name)
         yield from (schema[name] for name in _IN_PLACE if name in schema)
-        yield from _dict(schema, "dependentSchemas").values()
+        for name in _IN_PLACE_OF_MEMBERS:
+            yield from _dict(schema, name).values()
         if isinstance(reference := schema.get("$ref"), str):
             if (found := _resolved(self._root, reference)) is None:
                 hint = "Refer to a part of this schema by a pointer, such as #/$defs/address."
@@ -234,12 +240,39 @@ class _Graph:
         return own + sum(self._at(schema[name], levels) for name in _OF_EACH_ITEM if name in schema)
 
 
+def _of_numbers(schema: JsonObject) -> int:
+    """Return the weight of a part's comparisons with numbers."""
+    bounds = [schema[name] for name in _BOUNDS if name in schema]
+    weight = sum(_FRACTION_WEIGHT if isinstance(bound, float) else _BOUND_WEIGHT for bound in bounds)
+    weight += _FRACTION_WEIGHT * _fractions([schema.get("const"), schema.get("enum")])
+    match schema.get("multipleOf"):
+        case float() as unit if not unit.is_integer():
+            weight += _TINY_MULTIPLE_WEIGHT if unit < _TINY else _FRACTION_MULTIPLE_WEIGHT
+        case int() | float():
+            weight += _MULTIPLE_WEIGHT
+    return weight
+
+
+def _fractions(value: Json) -> int:
+    """Return how many numbers in a value are compared as fractions."""
+    if isinstance(value, list | dict):
+        return sum(map(_fractions, value.values() if isinstance(value, dict) else value))
+    return int(isinstance(value, float))
+
+
 def _resolved(root: Json, reference: str) -> Json | None:
-    """Return the schema's part that a local pointer names; None: there is none."""
-    if not reference.startswith("#"):
+    """Return the schema's part that a local pointer names; None: there is none.
+
+    It must be the part that the compiled schema applies, or the weight of another one would be counted. So escapes such
+    as %24 are decoded first, as RFC 6901 section 6 says."""
+    if reference != "#" and not reference.startswith("#/"):
+        return None
+    try:
+        pointer = unquote(reference[1:], errors="strict")
+    except UnicodeDecodeError:
         return None
     found: Json = root
-    for part in reference[1:].split("/")[1:]:
+    for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if isinstance(found, dict) and name in found:
             found = found[name]
@@ -247,7 +280,7 @@ def _resolved(root: Json, reference: str) -> Json | None:
             found = found[int(name[:9])]
         else:
             return None
-    return found if reference == "#" or reference.startswith("#/") else None
+    return found
 
 
 def _patterns(schema: Json) -> Iterator[int]:

@@ -17,6 +17,7 @@ from aiosmtplib.errors import (
     SMTPAuthenticationError,
     SMTPConnectError,
     SMTPException,
+    SMTPHeloError,
     SMTPResponseException,
     SMTPServerDisconnected,
     SMTPTimeoutError,
@@ -38,6 +39,8 @@ _LONG_WORD = re.compile(r"[^ ]{60}")  # a line may have 998 bytes, and is broken
 _POLICY = SMTP_POLICY.clone(refold_source="none")  # text that needs no encoding is sent unchanged
 _NO_SMTP = "the server does not speak SMTP"
 _BY_COMMAND = {
+    "EHLO": "the mail server rejects the greeting",
+    "STARTTLS": "the mail server rejects STARTTLS",
     "MAIL": "the mail server rejects the sender",
     "RCPT": "the mail server rejects every recipient",
     "DATA": "the mail server rejects the mail",
@@ -135,24 +138,20 @@ async def _sent(
     await client.connect()
     progress.is_connected = True
     if to.server.tls is not None and not to.server.is_tls_first:
-        await client.ehlo()
-        if not client.supports_extension("starttls"):
-            why = "the mail server does not offer STARTTLS, which the endpoint requires"
-            raise BrokerError("tls", why, is_retryable=False)
-        await client.starttls(tls_context=context, server_hostname=to.server.host.removesuffix("."))
+        await _start_tls(client, to.server.host, context)
     if to.server.username is not None:
         await _log_in(client, to.server.username, to.server.password or "")
     await client.mail(to.sender)
-    refused, last = 0, None
+    refused: list[int] = []
     for address in to.to:
         try:
             await client.rcpt(address)
         except SMTPResponseException as error:
             if not _is_answer(error):
                 raise
-            refused, last = refused + 1, error
-    if last is not None and refused == len(to.to):
-        raise _refused("RCPT", last.code)
+            refused.append(error.code)
+    if len(refused) == len(to.to):
+        raise _refused("RCPT", min(refused))  # 4xx if there is one: that recipient may be accepted later
     progress.is_sent = True
     try:
         code = (await client.data(mail.as_bytes())).code
@@ -162,7 +161,20 @@ async def _sent(
         if error.code >= 400:
             raise _refused("DATA", error.code) from error
         code = error.code  # the client takes only 250 for a success; each 2xx is one (RFC 5321 4.2.1)
-    return {"code": code, "recipients": len(to.to) - refused, "refused": refused}
+    return {"code": code, "recipients": len(to.to) - len(refused), "refused": len(refused)}
+
+
+async def _start_tls(client: aiosmtplib.SMTP, host: str, context: ssl.SSLContext | None) -> None:
+    await client.ehlo()
+    if not client.supports_extension("starttls"):
+        why = "the mail server does not offer STARTTLS, which the endpoint requires"
+        raise BrokerError("tls", why, is_retryable=False)
+    try:
+        await client.starttls(tls_context=context, server_hostname=host.removesuffix("."))
+    except SMTPResponseException as error:
+        if not _is_answer(error):
+            raise
+        raise _refused("STARTTLS", error.code) from error
 
 
 async def _log_in(client: aiosmtplib.SMTP, username: str, password: str) -> None:
@@ -192,7 +204,7 @@ def _named(error: Exception, progress: Progress) -> BrokerError:
         why = f"the mail server rejects the user name or the password ({error.code})"
         return BrokerError("auth", why, is_retryable=is_passing)
     if isinstance(error, SMTPResponseException) and not isinstance(error, SMTPConnectError):
-        return _refused("MAIL", error.code)
+        return _refused("EHLO" if isinstance(error, SMTPHeloError) else "MAIL", error.code)
     if progress.is_sent:
         why = "the mail was sent, then the connection closed without a response; whether it was accepted is not known"
         return BrokerError("closed_without_answer", why, is_unknown=True)

@@ -42,7 +42,10 @@ def mail(spec: JsonObject, context: Mapping[str, Json]) -> Message:
 
 
 def _indented(value: Json) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:  # a number beyond 64 bits, or nesting too deep for orjson
+        return json_bytes(value)
 
 
 def _value(spec: JsonObject, context: Mapping[str, Json]) -> bytes:

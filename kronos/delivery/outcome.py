@@ -113,7 +113,7 @@ def aborted(message: str, *, is_sent: bool, request: str, duration: timedelta) -
     FAILED if the receiver cannot have the whole request, otherwise UNKNOWN.
     """
     outcome = failed("cancelled", message, request=request, duration=duration)
-    outcome.status = "UNKNOWN" if is_sent else "FAILED"
+    outcome.status, outcome.is_unknown = ("UNKNOWN", True) if is_sent else ("FAILED", False)
     return outcome
 
 

@@ -59,8 +59,12 @@ _WRONGTYPE = "the stream's key holds a value that is not a stream"
 class _RedisConnection(Connection):
     """redis-py's connection over a stream opened by the guard; it opens none itself."""
 
-    def __init__(self, reader: AnswerReader, writer: asyncio.StreamWriter, server: RedisServer) -> None:
+    def __init__(
+        self, reader: AnswerReader, writer: asyncio.StreamWriter, server: RedisServer, trusted: object
+    ) -> None:
+        """`trusted`: what `_trusted` returned when it was opened."""
         self._given = reader, writer
+        self.trusted = trusted
         self.idle_since = 0.0
         super().__init__(
             host=server.host,
@@ -135,7 +139,7 @@ class RedisTransport:
         while kept:
             connection = kept.pop()
             self._idle_count -= 1
-            if connection.is_reusable:
+            if connection.trusted is _trusted(trust) and connection.is_reusable:
                 progress.is_connected = True
                 return connection
             await connection.abort()
@@ -148,6 +152,7 @@ class RedisTransport:
 
     async def _open(self, server: RedisServer, progress: Progress, trust: Trust | None) -> _RedisConnection:
         context = context_of(server.tls, trust) if trust is not None else None
+        trusted = _trusted(trust)
         loop = asyncio.get_running_loop()
         reader = AnswerReader(_MOST_ANSWER_BYTES, loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
@@ -164,7 +169,8 @@ class RedisTransport:
             kind, why = name_of(error, is_sent=False)
             raise BrokerError(kind, why, is_retryable=kind != "address_blocked") from error
         progress.is_connected = True
-        connection = _RedisConnection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), server)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        connection = _RedisConnection(reader, writer, server, trusted)
         try:
             await connection.connect()  # type: ignore[no-untyped-call]  # logs in, and selects the database
         except BaseException as error:
@@ -198,6 +204,11 @@ class RedisTransport:
                 task.add_done_callback(self._closing.discard)
             if not kept:
                 del self._idle[server]
+
+
+def _trusted(trust: Trust | None) -> object:
+    """Return an object that is another one after the trusted authorities have changed; without TLS None."""
+    return None if trust is None else trust.context
 
 
 async def _add(connection: _RedisConnection, to: RedisStream, message: Message, progress: Progress) -> str:

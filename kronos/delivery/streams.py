@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from kronos.certificates import CertificatesInvalid
 from kronos.delivery import drivers
 from kronos.delivery.destinations import (
     MAX_MESSAGE_BYTES,
@@ -199,7 +200,12 @@ class Streams:
     def _trust_of(self, to: Destination) -> Trust | None:
         tls = to.cluster.tls if isinstance(to, KafkaTopic) else to.server.tls
         if tls is not None and self._trust is None:
-            self._trust = Trust(self._ca_file)
+            try:
+                self._trust = Trust(self._ca_file)
+            except CertificatesInvalid as error:
+                _log.error("ca_file.broken", "KRONOS_CA_FILE: %s; no broker over TLS can be reached", error)
+                why = "this worker cannot read the authorities in KRONOS_CA_FILE; see its log"
+                raise BrokerError("tls", why) from error
         return self._trust if tls is not None else None
 
     def _redis_transport(self) -> "RedisTransport":

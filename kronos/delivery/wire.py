@@ -129,7 +129,8 @@ def _own_context(tls: Tls, ca_certificates: str | None) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for text in (ca_certificates, tls.ca_certificate):
         if text:
-            context.load_verify_locations(cadata=text)
+            # Comments may have any letters. Python takes ASCII only, and raises a TypeError otherwise.
+            context.load_verify_locations(cadata=text.encode("ascii", "replace").decode())
     if tls.client_certificate:
         # Both in one file, which OpenSSL accepts.
         with _as_file(f"{tls.client_certificate}\n{tls.client_key or ''}\n") as path:

@@ -166,6 +166,21 @@ async def test_one_recipient_of_two_is_a_mail_that_says_so() -> None:
     assert '"refused":1' in outcome.response.replace(" ", "")
 
 
+@pytest.mark.parametrize(
+    ("says", "code", "is_retryable"),
+    [(("450", "550"), 450, True), (("550", "451"), 451, True), (("550", "553"), 550, False)],
+)
+async def test_a_mail_that_one_recipient_may_accept_later_is_tried_again(
+    says: tuple[str, str], code: int, is_retryable: bool
+) -> None:
+    """The last rejection alone used to decide."""
+    inbox = Inbox(says={"a@example.com": f"{says[0]} no", "b@example.com": f"{says[1]} no"})
+    async with serving(inbox) as port:
+        outcome = await deliver(to(port, "a@example.com", "b@example.com"))
+    assert (outcome.status, outcome.retryable, inbox.mails) == ("FAILED", is_retryable, [])
+    assert outcome.error == {"type": "broker", "message": f"the mail server rejects every recipient ({code})"}
+
+
 async def test_a_mail_whose_answer_is_lost_may_have_been_taken() -> None:
     inbox = Inbox(says={"DATA": "cut"})
     async with serving(inbox) as port:
@@ -235,6 +250,32 @@ async def test_a_response_that_is_not_smtp_blames_neither_sender_nor_recipient(b
     async with answering(*_TO_THE_END[:before], answer) as port:
         outcome = await deliver(to(port, "a@example.com", "b@example.com"))
     assert (outcome.status, outcome.retryable) == ("FAILED", True)
+    assert outcome.error == {"type": "bad_response", "message": "the server does not speak SMTP"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "tls", "message"),
+    [
+        ((b"550 go away\r\n", b"550 go away\r\n"), None, "the mail server rejects the greeting (550)"),
+        ((b"451 later\r\n", b"451 later\r\n"), None, "the mail server rejects the greeting (451)"),
+        ((b"451 later\r\n",), Tls(), "the mail server rejects the greeting (451)"),
+        ((b"250-me\r\n250 STARTTLS\r\n", b"454 not now\r\n"), Tls(), "the mail server rejects STARTTLS (454)"),
+        ((b"250-me\r\n250 STARTTLS\r\n", b"554 never\r\n"), Tls(), "the mail server rejects STARTTLS (554)"),
+        ((_OK, b"553 who\r\n"), None, "the mail server rejects the sender (553)"),
+    ],
+)
+async def test_what_the_server_rejects_is_named(answers: tuple[bytes, ...], tls: Tls | None, message: str) -> None:
+    """A greeting or an encryption that the server rejects used to blame the sender's address."""
+    async with answering(b"220 hello\r\n", *answers) as port:
+        outcome = await deliver(to(port, tls=tls))
+    assert outcome.error == {"type": "broker", "message": message}
+    assert (outcome.status, outcome.retryable) == ("FAILED", "(4" in message)
+
+
+@pytest.mark.parametrize("answer", [_GARBLED, _LONG])
+async def test_a_response_to_starttls_that_is_not_smtp_rejects_nothing(answer: bytes) -> None:
+    async with answering(b"220 hello\r\n", b"250-me\r\n250 STARTTLS\r\n", answer) as port:
+        outcome = await deliver(to(port, tls=Tls()))
     assert outcome.error == {"type": "bad_response", "message": "the server does not speak SMTP"}
 
 

@@ -2,13 +2,16 @@
 the server, the user and the database that they were made for."""
 
 import asyncio
+import ssl
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from delivery.authority import Authority
 from delivery.sending import LOCAL, told
 from kronos.delivery import redis_stream
-from kronos.delivery.destinations import Message, RedisServer, RedisStream
+from kronos.delivery.destinations import Message, RedisServer, RedisStream, Tls
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
 from stopped_clock import StoppedClock
@@ -20,15 +23,17 @@ _ENTRY = Message(pairs=(("a", b"b"),))
 class Server:
     """A Redis server that accepts every entry, and knows which connections are open."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.connections = self.open = 0
         self._writers: list[asyncio.StreamWriter] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def __aenter__(self) -> "Server":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.to = RedisServer(host="127.0.0.1", port=self._server.sockets[0].getsockname()[1], db=0)
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0, ssl=self._tls)
+        port = self._server.sockets[0].getsockname()[1]
+        self.to = RedisServer(host="127.0.0.1", port=port, db=0, tls=None if self._tls is None else Tls())
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,3 +142,30 @@ async def test_a_server_that_closed_its_idle_connections_costs_no_attempt() -> N
         await until(lambda: server.open == 0, "the end of both")
         await send(streams, server.to)
         assert server.connections == 3
+
+
+async def test_a_kept_connection_is_not_used_once_its_authority_is_no_longer_trusted(tmp_path: Path) -> None:
+    """Like those of HTTP and Kafka. It used to carry entries for as long as it was never idle for half a minute."""
+    trusted = Authority.made(tmp_path, "private")
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(trusted.file.read_bytes())
+    async with Server(trusted.server("IP:127.0.0.1")) as server, Streams(LOCAL, ca_file=bundle) as streams:
+        for _ in range(2):
+            await send(streams, server.to)
+        assert server.connections == 1
+        bundle.write_bytes(b"# read again\n" + trusted.file.read_bytes())
+        for _ in range(2):
+            await send(streams, server.to)
+        assert (server.connections, server.open) == (2, 1)
+        bundle.write_bytes(Authority.made(tmp_path, "other").file.read_bytes())
+        outcome = await streams.deliver(RedisStream(server=server.to, stream="s"), _ENTRY, seconds=20)
+        assert told(outcome) == ("FAILED", "tls", True)
+
+
+async def test_each_response_over_a_connection_may_have_the_whole_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is for one response, and not for all that a connection ever receives."""
+    monkeypatch.setattr(redis_stream, "_MOST_ANSWER_BYTES", 40)
+    async with Server() as server, Streams(LOCAL) as streams:
+        for _ in range(20):
+            await send(streams, server.to)
+        assert server.connections == 1

@@ -100,6 +100,22 @@ def test_a_context_of_own_certificates_trusts_them_and_the_workers_and_is_made_o
     assert context_of(own, with_file) is not made, "other authorities are trusted too"
 
 
+@pytest.mark.parametrize("comment", ["# Müller & Söhne\n", "Issuer: CN=\u6771\u4eac\n", "\ud800\n"])
+def test_an_authoritys_comments_may_have_any_letters_and_its_certificate_may_not(
+    authority: Authority, comment: str
+) -> None:
+    """As in a file of authorities. Such a text used to be an internal error of each delivery."""
+    trust, own = Trust(None), authority.file.read_text()
+    made = context_of(Tls(ca_certificate=comment + own), trust)
+    assert made is not None
+    assert len(made.get_ca_certs()) == len(trust.context.get_ca_certs()) + 1
+    first, rest = own.split("\n", 1)
+    with pytest.raises(BrokerError, match="cannot be read"):
+        context_of(Tls(ca_certificate=f"{first}\n{comment}{rest}"), trust)
+    with pytest.raises(BrokerError, match="cannot be read"):
+        context_of(Tls(ca_certificate=comment), trust)
+
+
 def test_a_client_certificate_is_loaded_with_its_key_and_never_asks_for_a_password(authority: Authority) -> None:
     certificate, key = authority.file.read_text(), (authority.folder / "ca.key").read_text()
     assert context_of(Tls(client_certificate=certificate, client_key=key), Trust(None)) is not None

@@ -212,3 +212,84 @@ def test_who_encrypts_has_a_changed_file_at_once_and_asks_a_command_once(tmp_pat
     asked = CurrentKeys(KeySource(file=None, command=f"sh -c 'echo asked >> {count}; echo {_KEY}'"))
     assert asked.read() is asked.read()
     assert count.read_text() == "asked\n"
+
+
+@pytest.mark.parametrize(
+    ("distinct", "is_taken"), [(1, False), (7, False), (8, True), (32, True)], ids=["one", "seven", "eight", "all"]
+)
+def test_a_key_of_hardly_any_different_bytes_is_none(tmp_path: Path, distinct: int, is_taken: bool) -> None:
+    source = key_file(tmp_path / "keys", base64.b64encode(bytes(nth % distinct for nth in range(32))).decode())
+    if is_taken:
+        assert source.read() is not None
+    else:
+        assert "is not random" in refusal(source)
+
+
+@pytest.mark.parametrize("size", [1, 31, 33, 64])
+def test_a_key_of_another_size_is_refused_with_its_size(tmp_path: Path, size: int) -> None:
+    told = refusal(key_file(tmp_path / "keys", f"# keys\n{_KEY}\n{base64.b64encode(bytes(range(size))).decode()}"))
+    assert told.startswith(f"line 3 of the encryption key file {tmp_path / 'keys'} has {size} bytes in base64")
+    assert "but a key has 32: write one key per line: 32 random bytes in base64, as from `openssl rand" in told
+
+
+def test_as_many_keys_and_bytes_are_read_as_are_allowed_and_no_more(tmp_path: Path) -> None:
+    keys = [base64.b64encode(hashlib.sha256(bytes([nth])).digest()).decode() for nth in range(64)]
+    many = key_file(tmp_path / "keys", "\n".join(keys)).read()
+    assert many is not None
+    assert many.ids == ring(*keys).ids
+    padded = f"{_KEY}\n#".ljust(64 * 1024, "x")
+    assert key_file(tmp_path / "keys", padded).read() is not None
+    assert "has more than 65536 bytes" in refusal(key_file(tmp_path / "keys", f"{padded}x"))
+    command = KeySource(file=None, command=f"cat {tmp_path / 'keys'}")
+    assert "printed more than 65536 bytes" in refusal(command)
+    key_file(tmp_path / "keys", padded)
+    assert command.read() is not None
+
+
+def test_a_key_that_is_there_twice_is_one(tmp_path: Path) -> None:
+    keys = key_file(tmp_path / "keys", f"{_KEY}\n{_OTHER}\n{_KEY}\n").read()
+    assert keys is not None
+    assert keys.ids == ring(_KEY, _OTHER).ids
+
+
+def test_a_keys_id_is_sixteen_digits_that_say_nothing_of_the_key() -> None:
+    """They are stored with each value, so they never change."""
+    raw = bytes(range(32))
+    assert Keyring([raw]).ids == (encryption.key_id(raw),) == ("2f1f953a4c27cba1",)
+    assert encryption.key_id(raw) not in hashlib.sha256(raw).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("mode", "may"),
+    [(0o640, "read"), (0o604, "read"), (0o644, "read"), (0o620, "change or run"), (0o601, "change or run")],
+)
+def test_what_others_may_do_with_a_file_is_said_with_how_to_end_it(tmp_path: Path, mode: int, may: str) -> None:
+    path = tmp_path / "the keys"
+    assert refusal(key_file(path, _KEY, mode)) == (
+        f"the encryption key file {path} has mode {mode:04o}, so not only its owner may {may} it: chmod 600 '{path}'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "command", "is_set"),
+    [(None, None, False), (Path("keys"), None, True), (None, "true", True), (Path("keys"), "true", True)],
+)
+def test_a_source_is_what_the_settings_name(file: Path | None, command: str | None, is_set: bool) -> None:
+    class Named:
+        encryption_key_file, encryption_key_command = file, command
+
+    source = KeySource.of(Named())
+    assert (source, source.is_set) == (KeySource(file=file, command=command), is_set)
+
+
+def test_a_command_that_no_system_starts_is_refused() -> None:
+    assert refusal(KeySource(file=None, command="true '\0'")) == (
+        "KRONOS_ENCRYPTION_KEY_COMMAND cannot be started: it holds a NUL"
+    )
+
+
+def test_what_a_process_that_died_left_of_a_file_is_in_no_ones_way(tmp_path: Path) -> None:
+    (tmp_path / f".keys.{os.getpid()}.partial").write_text("half")
+    encryption.make_key_file(tmp_path / "keys")
+    assert [each.name for each in tmp_path.iterdir()] == ["keys"]
+    assert KeySource(file=tmp_path / "keys", command=None).read() is not None

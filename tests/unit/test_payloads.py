@@ -168,3 +168,37 @@ async def test_inputs_that_are_too_many_to_validate_are_a_conflict_with_the_way_
     assert (refused.value.code, refused.value.status) == ("too_many_to_validate", 409)
     assert f"{jobs} live jobs with inputs of {size} bytes" in refused.value.detail
     assert "force makes the change without checking them" in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("schema", "hint"),
+    [
+        (
+            {"pattern": "(?=a)b"},
+            "Write a pattern without look-around and back-references, and with small counts: patterns match in linear "
+            "time.",
+        ),
+        ({"format": "zzz"}, "Use a format of JSON Schema 2020-12, such as date-time, email or uuid."),
+        ({"type": "strin"}, "Write a JSON Schema of draft 2020-12."),
+    ],
+)
+def test_a_schema_that_is_none_comes_with_what_to_write_instead(schema: Any, hint: str) -> None:
+    with pytest.raises(errors.Unprocessable) as refused:
+        compiled(schema)
+    assert refused.value.faults[0].hint == hint
+
+
+def test_a_long_message_is_cut() -> None:
+    (fault,) = compiled({"required": ["x" * 1000]}).faults({}, pointer="")
+    assert fault.detail == f'"{"x" * 299}…'
+    (short,) = compiled({"required": ["x" * 275]}).faults({}, pointer="")
+    assert short.detail == f'"{"x" * 275}" is a required property'
+
+
+def test_the_effort_of_an_input_is_its_bytes_times_the_weight_up_to_what_is_allowed() -> None:
+    validator = compiled({"items": True})
+    assert (validator.weight, validator.effort([1, 2]), validator.effort("é")) == (2, 10, 8)
+    assert validator.effort("x" * MAX_EFFORT) == MAX_EFFORT
+    largest = "x" * (MAX_EFFORT // 2 - 2)
+    assert validator.faults(largest, pointer="") == ()
+    assert "too many to validate" in validator.faults(f"{largest}x", pointer="")[0].detail

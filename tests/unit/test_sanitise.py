@@ -133,3 +133,28 @@ def test_what_is_nested_too_deep_is_cut_there(wrap: Callable[[Json], Json]) -> N
 
     assert storable(nested(MAX_DEPTH, 1)) == nested(MAX_DEPTH, 1)
     assert storable(nested(2000, 1)) == nested(MAX_DEPTH, "(nested too deep)")
+
+
+@pytest.mark.parametrize(
+    ("body", "most", "kept"),
+    [
+        ("aé", 1, ""),
+        ("aé", 2, "é"),
+        ("é€", 4, "€"),
+        ("é😀", 5, "😀"),
+        ("😀a", 4, "a"),
+        ("😀a", 3, "a"),
+        ("😀a", 2, "a"),
+        ("abc", 3, "abc"),
+        ("abc", 2, "bc"),
+    ],
+)
+def test_an_end_begins_with_a_whole_character(body: str, most: int, kept: str) -> None:
+    assert storable_tail(body.encode(), max_bytes=most) == (kept, kept != body)
+
+
+def test_an_end_that_is_the_whole_keeps_bytes_that_are_no_character() -> None:
+    """Nothing was cut there, so they are not the rest of a character."""
+    assert storable_tail(b"\x80a", max_bytes=6) == ("\ufffda", False)
+    assert storable_tail(b"\x80a", max_bytes=4) == ("\ufffda", False)
+    assert storable_tail(b"\x80\x80a", max_bytes=4) == ("\ufffda", True), "they are longer than their bytes"
