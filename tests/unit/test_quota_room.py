@@ -11,7 +11,9 @@ from kronos.database import WorkspaceView
 from kronos.new_jobs import NewJob
 from kronos.quotas import QuotaLimits, UsageRow, Used
 
-NO_LIMIT = dict.fromkeys(("executions_left", "cron_jobs", "max_input_bytes", "max_cron_jobs", "max_executions_per_day"))
+NO_LIMIT = dict.fromkeys(
+    ("executions_left", "executions_used", "cron_jobs", "max_input_bytes", "max_cron_jobs", "max_executions_per_day")
+)
 DAY = {"resets_at": "2026-11-21T00:00:00+00:00", "retry_after_seconds": 42}
 
 
@@ -40,7 +42,7 @@ def test_without_limits_everything_fits() -> None:
 
 
 def test_the_first_executions_fit_into_what_is_left_of_the_day() -> None:
-    room = {"executions_left": 2, "max_executions_per_day": 9}
+    room = {"executions_left": 2, "executions_used": 7, "max_executions_per_day": 9}
     items = [once(), cron(), once(), once(), cron(), once()]
     assert refused(room, *items) == [None, None, None, "executions_per_day", None, "executions_per_day"]
     error = items[3].answer
@@ -85,6 +87,7 @@ def test_what_does_not_fit_takes_no_room_from_the_others() -> None:
         "cron_jobs": 0,
         "max_cron_jobs": 1,
         "executions_left": 1,
+        "executions_used": 0,
         "max_executions_per_day": 1,
     }
     items = [cron(input=large), once(input=large), cron(), once(), cron(), once()]
