@@ -12,6 +12,8 @@ from typing import Literal
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from served import served
+
 Point = Literal["before", "during", "after", "held"]
 """before: the request never reaches PostgreSQL. during: it does, and both ends are cut immediately. after: PostgreSQL
 has executed it and answered, but the answer never reaches the caller. held: as after, but nothing is cut; only a
@@ -134,7 +136,7 @@ def cutting_proxy(url: str) -> Iterator[Proxy]:
         with suppress(asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             await _Connection(proxy, client, to_client).serve(target)
 
-    loop.run_until_complete(asyncio.start_server(take, sock=listening, limit=2**24))
+    loop.run_until_complete(asyncio.start_server(served(take), sock=listening, limit=2**24))
     thread = threading.Thread(target=loop.run_forever, name="proxy", daemon=True)
     thread.start()
     try:

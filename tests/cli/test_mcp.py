@@ -16,6 +16,7 @@ from cli.speaking import environment, lines, speaking
 from conftest import Api
 from dead_letter_rows import Failing
 from factory import add_key, secret_of
+from served import served
 
 READS = [
     "list_jobs",
@@ -306,7 +307,7 @@ class _Silent:
 
 async def test_a_call_can_be_cancelled_and_the_input_end_while_the_api_is_silent(tmp_path: Path) -> None:
     silent = _Silent()
-    listening = await asyncio.start_server(silent, "127.0.0.1", 0)
+    listening = await asyncio.start_server(served(silent), "127.0.0.1", 0)
     url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     async with speaking(url, "kr_live_secret", "acme", tmp_path / "log") as server:
         call = asyncio.create_task(server.call("get_overview"))

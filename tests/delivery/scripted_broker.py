@@ -5,6 +5,8 @@ import asyncio
 import struct
 from collections.abc import Callable
 
+from served import served
+
 Reply = Callable[[int, bytes], bytes | None]
 
 
@@ -24,7 +26,7 @@ class ScriptedBroker:
         self.connections = 0
 
     async def __aenter__(self) -> "ScriptedBroker":
-        self._server = await asyncio.start_server(self.talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(served(self.talk), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from served import served
+
 Handler = Callable[["Talk"], Awaitable[None]]
 
 
@@ -69,7 +71,9 @@ class Receiver:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "Receiver":
-        self._server = await asyncio.start_server(self._serve, self._host, self.port, ssl=self._tls, limit=2**21)
+        self._server = await asyncio.start_server(
+            served(self._serve), self._host, self.port, ssl=self._tls, limit=2**21
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"{'https' if self._tls else 'http'}://{self._host}:{self.port}/hook"
         return self

@@ -21,6 +21,7 @@ from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.refused import Refused
 from kronos.delivery.streams import Streams
+from served import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 _MESSAGE = Message(
@@ -196,7 +197,7 @@ async def test_a_server_that_says_nothing_is_given_up_and_its_connection_closed(
         writer.close()
         ended.set()
 
-    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(silent), "127.0.0.1", 0)
     async with server:
         outcome = await deliver(to(server.sockets[0].getsockname()[1]), seconds=0.3)
         await asyncio.wait_for(ended.wait(), 10)
@@ -209,7 +210,7 @@ async def test_who_speaks_no_smtp_is_no_mail_server() -> None:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(chatty, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(chatty), "127.0.0.1", 0)
     async with server:
         outcome = await deliver(to(server.sockets[0].getsockname()[1]))
     assert (outcome.status, outcome.retryable) == ("FAILED", True)
@@ -234,7 +235,7 @@ async def answering(*answers: bytes) -> AsyncIterator[int]:
             await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(serve), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
 

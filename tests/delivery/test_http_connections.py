@@ -33,6 +33,7 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.sending import Sending
 from kronos.delivery.signing import Signer, signer
+from served import served
 from told import told
 from worker.running import until
 
@@ -110,7 +111,7 @@ async def test_answer_before_the_body_is_read_counts_and_holds_no_socket(sockets
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     listening.bind(("127.0.0.1", 0))
-    server = await asyncio.start_server(refuse, sock=listening, limit=4096)
+    server = await asyncio.start_server(served(refuse), sock=listening, limit=4096)
     async with server, HttpTransport(LOCAL) as transport:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         try:
@@ -176,7 +177,7 @@ async def test_close_before_the_body_is_sent_is_failed(sockets: list[socket.sock
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
 
-    server = await asyncio.start_server(reset, "127.0.0.1", 0, limit=8192)
+    server = await asyncio.start_server(served(reset), "127.0.0.1", 0, limit=8192)
     async with server, HttpTransport(LOCAL) as transport:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         outcome = await transport.deliver(delivery(url, body=b"x" * 2**20))

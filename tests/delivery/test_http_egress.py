@@ -24,6 +24,7 @@ from delivery.servers import (
 from kronos.delivery import connections
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpTransport
+from served import served
 from unit.test_egress import REFUSED_ADDRESSES, REFUSED_URLS
 
 # This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
@@ -228,7 +229,7 @@ async def test_plain_server_behind_https_is_a_tls_error(sockets: list[socket.soc
         writer.write(b"HTTP/1.1 400 Bad\r\n\r\n")
         writer.close()
 
-    server = await asyncio.start_server(talk_plain, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(talk_plain), "127.0.0.1", 0)
     async with server, HttpTransport(LOCAL) as transport:
         port = server.sockets[0].getsockname()[1]
         outcome = await transport.deliver(delivery(f"https://127.0.0.1:{port}/"))

@@ -16,6 +16,7 @@ from kronos.delivery.outcome import Outcome
 from kronos.delivery.sending import Sending, TimeLimits
 from kronos.worker.claims import EndpointVersion
 from kronos.worker.targets import HttpTarget, target
+from served import served
 from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -119,7 +120,7 @@ async def test_bytes_that_the_receiver_takes_count_too() -> None:
         await over.wait()
         writer.transport.abort()
 
-    server = await asyncio.start_server(reading_one, "127.0.0.1", 0, limit=1024)
+    server = await asyncio.start_server(served(reading_one), "127.0.0.1", 0, limit=1024)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     async with server, HttpTransport(LOCAL) as transport:
         first: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

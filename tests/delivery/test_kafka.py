@@ -21,6 +21,7 @@ from kronos.delivery.destinations import KafkaCluster, KafkaTopic, Message, Sasl
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
+from served import served
 from worker.running import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.skipif(IS_MISSING, reason=MISSING)]
@@ -326,7 +327,7 @@ async def test_an_announced_answer_that_is_too_large_is_not_waited_for(size: int
         await reader.read(1)
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(talk), "127.0.0.1", 0)
     async with server:
         outcome = await deliver(to([f"127.0.0.1:{server.sockets[0].getsockname()[1]}"]))
     assert told(outcome) == ("FAILED", "connect", True)
@@ -348,7 +349,7 @@ async def test_a_produce_that_is_never_answered_is_unknown_when_the_broker_goes(
             writer.write(struct.pack(">i", len(answer)) + answer)
 
     broker = ScriptedBroker()
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(talk), "127.0.0.1", 0)
     broker.port = server.sockets[0].getsockname()[1]
     async with server:
         outcome = await deliver(to(broker.bootstrap))

@@ -15,6 +15,7 @@ from kronos.delivery import kafka
 from kronos.delivery.destinations import KafkaTopic, Message
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
+from served import served
 from worker.running import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,7 +97,7 @@ async def test_what_a_broker_does_not_read_is_bounded() -> None:
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     listening.bind(("127.0.0.1", 0))
-    server = await asyncio.start_server(talk, sock=listening)
+    server = await asyncio.start_server(served(talk), sock=listening)
     broker.port = listening.getsockname()[1]
     ended: list[Outcome] = []
     async with server, Streams(LOCAL) as streams:
@@ -125,7 +126,7 @@ async def test_a_start_that_failed_after_all_had_left_is_no_later_deliverys() ->
         await goes.wait()
         writer.transport.abort()
 
-    first = await asyncio.start_server(silent, "127.0.0.1", 0)
+    first = await asyncio.start_server(served(silent), "127.0.0.1", 0)
     port = first.sockets[0].getsockname()[1]
     async with Streams(LOCAL) as streams:
         left = asyncio.create_task(streams.deliver(to([f"127.0.0.1:{port}"]), RECORD, seconds=SECONDS))

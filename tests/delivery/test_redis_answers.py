@@ -9,6 +9,7 @@ from delivery.sending import LOCAL, error_type, response, told
 from delivery.test_redis_stream import FIELDS, SECONDS, Scripted
 from kronos.delivery.destinations import Message, RedisServer, RedisStream
 from kronos.delivery.streams import Streams
+from served import served
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,7 +39,7 @@ async def test_a_log_in_that_is_answered_with_anything_is_named(answer: bytes) -
             pass
         writer.close()
 
-    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    listening = await asyncio.start_server(served(talk), "127.0.0.1", 0)
     async with listening, Streams(LOCAL) as streams:
         port = listening.sockets[0].getsockname()[1]
         server = RedisServer(host="127.0.0.1", port=port, db=3, username="u", password="canary-secret")

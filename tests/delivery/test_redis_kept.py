@@ -14,6 +14,7 @@ from kronos.delivery import redis_stream
 from kronos.delivery.destinations import Message, RedisServer, RedisStream, Tls
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
+from served import served
 from stopped_clock import StoppedClock
 from worker.running import until
 
@@ -31,7 +32,7 @@ class Server:
         self.gate.set()
 
     async def __aenter__(self) -> "Server":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(served(self._talk), "127.0.0.1", 0, ssl=self._tls)
         port = self._server.sockets[0].getsockname()[1]
         self.to = RedisServer(host="127.0.0.1", port=port, db=0, tls=None if self._tls is None else Tls())
         return self

@@ -17,6 +17,7 @@ from kronos.delivery.destinations import Message, RedisServer, RedisStream, Tls
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.streams import Streams
+from served import served
 from worker.running import until
 
 pytestmark = [
@@ -176,7 +177,7 @@ class Scripted:
         self.connections = 0
 
     async def __aenter__(self) -> "Scripted":
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(served(self._talk), "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

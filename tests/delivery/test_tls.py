@@ -17,6 +17,7 @@ from delivery.servers import Names, Receiver, answer, closing
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
 from kronos.delivery.trust import Trust
+from served import served
 from told import all_told, told
 
 # This module has its own loops: conftest.py runs each test on two kinds, and the session's loop belongs to all folders.
@@ -161,7 +162,7 @@ async def test_a_request_that_is_not_read_is_reported_as_such_over_tls_too(
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     listening.bind(("127.0.0.1", 0))
-    server = await asyncio.start_server(unread, sock=listening, ssl=here, limit=4096)
+    server = await asyncio.start_server(served(unread), sock=listening, ssl=here, limit=4096)
     async with server, HttpTransport(LOCAL, ca_file=authority.file) as transport:
         url = f"https://127.0.0.1:{listening.getsockname()[1]}/"
         try:

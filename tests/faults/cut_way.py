@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager, suppress
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from served import served
+
 
 class CutWay:
     """Forwards bytes in both directions until `cut`; then accepts new connections as before."""
@@ -67,7 +69,7 @@ class CutWay:
 async def cut_way(url: str) -> AsyncIterator[CutWay]:
     """A proxy to the database of `url`, on this loop."""
     way = CutWay(url)
-    server = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(served(way.serve), "127.0.0.1", 0)
     way.opened_on(server.sockets[0].getsockname()[1])
     try:
         yield way

@@ -16,6 +16,7 @@ from joserfc.jwk import ECKey, OctKey
 from kronos import config, errors
 from kronos.api.identity import Identity, SignInAttempt
 from kronos.api.provider import Provider
+from served import served
 from told import told
 
 _KEY = ECKey.generate_key("P-256", {"kid": "a"})
@@ -69,7 +70,7 @@ def identity(
         writer.close()
 
     async def ask() -> Identity:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(served(serve), "127.0.0.1", 0)
         async with server:
             issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             answers["/token"], answers["/keys"] = given(issuer), keys or {"keys": [_PUBLIC]}
@@ -116,7 +117,7 @@ def _answer_of(begin: bytes, again: bytes) -> tuple[str, int]:
         writer.close()
 
     async def ask() -> str:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(served(serve), "127.0.0.1", 0)
         async with server:
             issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             back = "https://kronos.example/auth/callback"
