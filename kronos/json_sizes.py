@@ -1,4 +1,5 @@
-"""How long JSON is once PostgreSQL has written it: jsonb writes numbers without an exponent, 1e300 in 301 digits."""
+"""How long JSON is once PostgreSQL has written it: jsonb writes numbers without an exponent, 1e300 in 301 digits, and
+zero without a sign."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -10,7 +11,8 @@ def growth(value: Json, write: Callable[[float], str]) -> int:
     """Return how many more characters the numbers of a value have in jsonb than as `write` writes them."""
     if isinstance(value, float):
         text = write(value)
-        return len(f"{Decimal(text):f}") - len(text) if "e" in text else 0
+        written = f"{Decimal(text):f}" if "e" in text else text
+        return len(written.lstrip("-") if value == 0 else written) - len(text)
     if isinstance(value, dict):
         return sum(growth(each, write) for each in value.values())
     if isinstance(value, list):

@@ -139,6 +139,12 @@ async def put(view: WorkspaceView, limits: QuotaLimits, *, if_match: Collection[
     return _shown(row)
 
 
+# PostgreSQL's: check_inputs, check_cron_quotas, count_executions.
+_OF_INPUTS = "Store the data elsewhere, and pass its address."
+_OF_CRON_JOBS = "Cancel a job first, or ask the instance's administrator for a higher quota."
+_OF_EXECUTIONS = "Ask the instance's administrator for a higher quota, or wait for the next day."
+
+
 def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
     """Give each job of a batch that exceeds a quota its error, in order: the first ones fit.
 
@@ -151,11 +157,13 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
         if size > (room["max_input_bytes"] or size):
             numbers: JsonObject = {"quota": "input_bytes", "asked": size, "limit": room["max_input_bytes"]}
             text = f"the input has {size} bytes, but the workspace's limit is {room['max_input_bytes']}"
-            each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers, pointer="/input")
+            each.answer = database_errors.quota_refused(
+                errors.QuotaTooSmall, text, numbers, pointer="/input", hint=_OF_INPUTS
+            )
         elif is_cron and cron_jobs is not None and cron_jobs >= room["max_cron_jobs"]:
             numbers = {"quota": "cron_jobs", "used": cron_jobs + 1, "limit": room["max_cron_jobs"]}
             text = f"the workspace has {cron_jobs} ACTIVE and PAUSED CRON jobs; its limit is {room['max_cron_jobs']}"
-            each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers)
+            each.answer = database_errors.quota_refused(errors.QuotaTooSmall, text, numbers, hint=_OF_CRON_JOBS)
         elif is_cron and cron_jobs is not None:
             cron_jobs += 1
         elif not is_cron and left == 0:
@@ -164,7 +172,7 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
             numbers = {"quota": "executions_per_day", "used": used, "limit": limit, "asked": 1}
             numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
             text = f"the workspace used up its {limit} executions of the day; they are reset at {room['resets_at']}"
-            each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers)
+            each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers, hint=_OF_EXECUTIONS)
         elif not is_cron and left is not None:
             left -= 1
 

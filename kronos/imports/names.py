@@ -23,7 +23,8 @@ class Names:
         numbered."""
         name = slug(wanted) or "job"
         if name in self._taken or (name == "job" and not slug(wanted)):
-            name = f"{name[: MAX_NAME - 12]}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+            digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # JSON may hold half a character
+            name = f"{name[: MAX_NAME - 12]}-{digest[:6]}"
         count, base = 1, name
         while name in self._taken:
             count += 1

@@ -1,5 +1,6 @@
 """The MCP server: its tools, and strict checking of their arguments."""
 
+import errno
 import sys
 from importlib.metadata import version
 from io import TextIOWrapper
@@ -54,14 +55,20 @@ class Server(MCPServer[dict[str, Any]]):
             made.parameters = {**_untitled(made.parameters), "additionalProperties": False}
 
     async def run_stdio_async(self) -> None:
-        """Serve standard input and output until the input ends. The package's own would not answer malformed lines."""
+        """Serve standard input and output until the input ends. The package's own would not answer malformed lines.
+        Raises BrokenPipeError if nobody reads the output any more."""
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
         messages = Messages(sys.stdin)
-        async with stdio_server(stdin=messages) as (read_stream, write_stream):
-            messages.begin(write_stream)
-            options = self._lowlevel_server.create_initialization_options()
-            await self._lowlevel_server.run(read_stream, write_stream, options)
+        try:
+            async with stdio_server(stdin=messages) as (read_stream, write_stream):
+                messages.begin(write_stream)
+                options = self._lowlevel_server.create_initialization_options()
+                await self._lowlevel_server.run(read_stream, write_stream, options)
+        except BaseExceptionGroup as group:
+            if group.split(BrokenPipeError)[1] is not None:
+                raise
+            raise BrokenPipeError(errno.EPIPE, "the client has gone away") from None
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[dict[str, Any], Any] | None = None

@@ -147,3 +147,22 @@ def test_without_standard_input_a_sentence_says_who_starts_it() -> None:
         "Error: standard input or output is closed: a client of the protocol starts this command, and talks to it "
         "there\n"
     )
+
+
+def test_a_client_that_no_longer_reads_ends_the_server_without_a_traceback() -> None:
+    program = "from kronos.__main__ import main; main(['mcp', '-w', 'acme', '--url', 'http://127.0.0.1:1'])"
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        env={"KRONOS_API_KEY": "kr_live_secret"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdout.close()
+        server.stdin.write(f"{json.dumps(_PING)}\n")
+        server.stdin.flush()
+        _, log = server.communicate(timeout=60)
+    assert (server.returncode, log) == (1, "")

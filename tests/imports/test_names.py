@@ -39,6 +39,14 @@ def test_entries_of_one_name_differ_by_their_text_and_equal_ones_by_a_number() -
     assert (third, fourth) == (f"{second}-2", f"{second}-3")
 
 
+def test_half_a_character_in_a_text_is_no_obstacle_to_a_name() -> None:
+    """The entry is refused later, with its reason: the import used to end with a traceback."""
+    names = Names()
+    assert re.fullmatch("job-[0-9a-f]{6}", names.take("\ud800", "\ud800"))
+    assert names.take("report", "\ud800") == "report"
+    assert re.fullmatch("report-[0-9a-f]{6}", names.take("report", "a\ud800"))
+
+
 def test_a_second_import_gives_the_same_names() -> None:
     taken = [[names.take(wanted, text) for wanted, text in (("a", "1"), ("a", "2"), ("", "3"))]
              for names in (Names(), Names())]  # fmt: skip

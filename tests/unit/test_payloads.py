@@ -1,11 +1,14 @@
 """Payload specs: which schemas are allowed, what an invalid input is told, and that neither can block a process."""
 
+import json
+import time
 from typing import Any, cast
 
 import pytest
 
 from kronos import errors, payload_specs
-from kronos.payloads import MAX_EFFORT, MAX_WEIGHT, compiled, may_have
+from kronos.payload_weights import MAX_WEIGHT
+from kronos.payloads import MAX_EFFORT, compiled, may_have
 
 
 def laughs(keyword: str, levels: int) -> dict[str, Any]:
@@ -107,6 +110,78 @@ def test_the_faults_of_a_large_input_are_not_collected() -> None:
     validator = compiled({"properties": {"list": {"items": {"required": [f"p{n}" for n in range(200)]}}}})
     faults = validator.faults({"list": [{}] * 20_000}, pointer="/input")
     assert [each.pointer for each in faults] == ["/input/list/0"]
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+@pytest.mark.parametrize(
+    ("form", "rule"),
+    [
+        ("{}", ""),
+        ('{"$defs": {"a": {}}, "$ref": "#/properties/list/$defs/a"}', "/$defs/a"),
+        ('{"allOf": [{"minItems": 1}, {}]}', "/allOf/1"),
+    ],
+    ids=["alone", "reference", "together"],
+)
+def test_the_faults_of_each_alternative_are_not_collected_for_a_large_input(keyword: str, form: str, rule: str) -> None:
+    """The library collects all of them, however few it is asked for: 60 alternatives and 256 KiB took over a minute."""
+    alternatives = json.dumps({keyword: [{"items": {"type": "string"}}, {"items": {"type": "boolean"}}]})
+    schema = json.loads(form.replace("{}", alternatives))
+    validator = compiled({"properties": {"list": schema}})
+    seconds = []
+    for item in ("a", 1):
+        began = time.process_time()
+        faults = validator.faults({"list": [item] * 50_000}, pointer="/input")
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 50 * seconds[0]
+
+    (fault,) = faults
+    assert fault.pointer == "/input/list"
+    assert fault.hint == f"The rule is in the payload spec at /schema/properties/list{rule}/{keyword}."
+    assert fault.detail.startswith("the value is not valid under ")
+    assert fault.detail.endswith(f" of the schemas listed in the '{keyword}' keyword")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"items": {"type": "string"}}], "unevaluatedItems": {"type": "string"}},
+        {"anyOf": [{"items": {"type": "string"}}, {"$ref": "#/anyOf/0/items"}]},
+    ],
+    ids=["unevaluated", "reference"],
+)
+def test_a_large_input_is_invalid_although_nothing_finds_out_where(schema: Any) -> None:
+    validator = compiled(schema)
+    (fault,) = validator.faults([1] * 50_000, pointer="/input")
+    assert (fault.pointer, "too large to find out where" in fault.detail) == ("/input", True)
+    assert any("'anyOf'" in each.detail for each in validator.faults([1], pointer="/input"))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "string"}, {"minimum": 3}], "oneOf": [{"type": "integer"}, {"maxLength": 2}]},
+        {"allOf": [{"type": "integer"}], "anyOf": [{"minimum": 3}, {"const": 1}]},
+        {"not": {"anyOf": [{"type": "string"}]}},
+        {"properties": {"anyOf": {"anyOf": [{"type": "string"}]}, "const": {"oneOf": [{"type": "string"}]}}},
+        {"const": {"anyOf": [1]}},
+        {"enum": [{"anyOf": [{"type": "string"}]}, 1]},
+        {"propertyNames": {"anyOf": [{"maxLength": 3}, {"const": "anyOf"}]}},
+    ],
+)
+def test_what_finds_the_first_fault_accepts_what_the_schema_accepts(schema: Any) -> None:
+    validator = compiled(schema)
+    assert validator.locating is not None
+    values: list[Any] = [1, 2, 3, "a", "abc", {"anyOf": 1}, {"anyOf": "a"}, {"const": 1}, {"const": "a"}]
+    values += [{"anyOf": [1]}, {"anyOf": [{"type": "string"}]}, {"abcd": 1}]
+    assert [validator.locating.is_valid(each) for each in values] == [
+        validator.compiled.is_valid(each) for each in values
+    ]
+
+
+def test_a_schema_that_looks_like_what_finds_faults_is_told_as_its_own() -> None:
+    mark = {"$comment": "in place of alternatives", "not": {"type": "array"}}
+    (fault,) = compiled({"allOf": [{"not": mark}]}).faults({"a": [1] * 50_000}, pointer="")
+    assert fault.hint == "The rule is in the payload spec at /schema/allOf/0/not."
 
 
 def test_weight_and_size_together_are_bounded() -> None:

@@ -1,7 +1,9 @@
 """Which jobs of a batch fit into what is left of the workspace's quotas, and what each of the others is told."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -78,6 +80,31 @@ def test_an_input_is_as_large_as_the_text_that_is_stored(make: Any) -> None:
         errors.QuotaTooSmall, "/input", {"quota": "input_bytes", "asked": 12, "limit": 11},
     )  # fmt: skip
     assert error.detail == "the input has 12 bytes, but the workspace's limit is 11"
+
+
+@pytest.mark.parametrize("number", [-0.0, 0.0, -1.5])
+def test_a_zero_is_stored_without_its_sign(number: float) -> None:
+    size = len('{"a": 0.0}') + (number < 0)
+    assert refused({"max_input_bytes": size}, once(input={"a": number})) == [None]
+    assert refused({"max_input_bytes": size - 1}, once(input={"a": number})) == ["input_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("room", "function"),
+    [
+        ({"max_input_bytes": 1}, "check_inputs"),
+        ({"cron_jobs": 1, "max_cron_jobs": 1}, "check_cron_quotas"),
+        ({"executions_left": 0, "executions_used": 1, "max_executions_per_day": 1}, "count_executions"),
+    ],
+)
+def test_a_job_of_a_batch_is_told_what_to_do_as_a_job_on_its_own_is(room: dict[str, Any], function: str) -> None:
+    items = [cron(), once()]
+    refused(room, *items)
+    hints = {each.answer.faults[0].hint for each in items if each.answer}
+    source = (Path(quotas.__file__).parents[1] / f"sql/functions/quotas/{function}.sql").read_text()
+    text = re.sub(r"(?<!')'\s+'(?!')", "", source).replace("''", "'")
+    assert len(hints) == 1
+    assert hints.pop() in text
 
 
 def test_what_does_not_fit_takes_no_room_from_the_others() -> None:
