@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from calendar_rows import WEEKDAYS, day, put_calendar
 from depth import depth
@@ -120,3 +121,27 @@ def test_a_calendar_that_is_named_twice_is_one_and_one_that_is_missing_is_none(
         assert value(superuser, whole, [endpoint.workspace_id, names]) == (
             '{["2027-01-02 12:00:00+00","2027-01-02 13:00:00+00")}'
         )
+
+
+def test_many_sets_at_once_are_open_as_each_alone(superuser: Connection, endpoint: EndpointRow) -> None:
+    """Also a set of which all calendars are missing: it had no row."""
+    put_calendar(superuser, endpoint.workspace_id, "weekdays", week=["mon", "tue", "wed", "thu", "fri"])
+    put_calendar(superuser, endpoint.workspace_id, "saturdays", week=["sat"])
+    sets = [["weekdays"], ["weekdays", "saturdays"], ["missing"], ["missing", "saturdays"], ["missing", "gone"]]
+    found = superuser.execute(
+        """
+        with each as (select calendars from jsonb_to_recordset(%(sets)s) as each (calendars text[])),
+             span as (select '2027-01-01 12:00+00'::timestamptz as since, '2027-01-05 00:00+00'::timestamptz as until)
+        select each.calendars, many.times::text,
+               kronos.open_times(%(workspace_id)s, each.calendars, span.since, span.until)::text
+          from each
+         cross join span
+          left join lateral kronos.open_times_of(%(sets)s, span.since, span.until) as many using (calendars)
+        """,
+        {
+            "sets": Jsonb([{"workspace_id": str(endpoint.workspace_id), "calendars": each} for each in sets]),
+            "workspace_id": endpoint.workspace_id,
+        },
+    ).fetchall()
+    assert sorted(calendars for calendars, _, _ in found) == sorted(sets)
+    assert [(each, many, alone) for each, many, alone in found if many != alone] == []
