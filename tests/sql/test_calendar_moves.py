@@ -121,27 +121,6 @@ def test_a_change_that_comes_meanwhile_begins_anew(superuser: Connection, endpoi
     assert values(superuser, places, [endpoint.workspace_id]) == [_MONDAY + _NINE]
 
 
-def test_calendars_whose_jobs_cannot_follow_keep_no_other_from_its_turn(
-    superuser: Connection, database_url: str, endpoint: EndpointRow
-) -> None:
-    """Those with the fewest jobs left came first, also if these jobs had just failed."""
-    put_calendar(superuser, endpoint.workspace_id, "small")
-    held = job_at(superuser, endpoint, "0 9 * * 6", "NEXT", since=_FRIDAY, calendars=["small"])
-    jobs(superuser, endpoint, 5)
-    superuser.execute(
-        "insert into kronos.calendar_moves (document_id, workspace_id, name, version, jobs_left)"
-        " select document_id, workspace_id, name, version, case name when 'small' then 1 else 5 end"
-        "   from kronos.calendars"
-    )
-    with psycopg.connect(database_url) as holder:
-        holder.execute("select from kronos.jobs where job_id = %s for update", [held])
-        for _ in range(20):
-            superuser.execute("select kronos.move_all(kronos.clock())")  # one of them, regardless of the time
-            superuser.execute("update kronos.calendar_moves set next_at = kronos.clock() where next_at > '-infinity'")
-        assert values(superuser, "select name from kronos.calendar_moves") == ["small"]
-    assert value(superuser, "select kronos.move_all(kronos.clock() + interval '1 minute')") == 0
-
-
 def test_a_job_that_is_held_is_not_waited_for_and_follows_later(
     superuser: Connection, database_url: str, endpoint: EndpointRow
 ) -> None:

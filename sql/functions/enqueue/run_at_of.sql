@@ -1,6 +1,6 @@
--- run_at_of: the instant of a run_at of enqueue_many, read as the API reads it: digits beyond microseconds are
--- cut, where PostgreSQL itself would round, and offsets go up to 23:59. Hour 24 and second 60 are no times,
--- which PostgreSQL itself would read as later ones.
+-- run_at_of: the instant of a run_at of enqueue_many, read as the API reads it: digits beyond microseconds
+-- are cut, where PostgreSQL itself would round, and offsets go up to 23:59. Hour 24 and second 60 are no
+-- times; PostgreSQL itself would read them as later ones.
 -- Returns: null if there is no such time.
 create or replace function kronos.run_at_of(p_text text) returns timestamptz
 language sql stable strict set search_path = pg_catalog, pg_temp
