@@ -3,6 +3,8 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from alert_rows import add_rule, end_runs, evaluate
 from clock import Clock
 from factory import EndpointRow, add_endpoint
@@ -78,17 +80,20 @@ def test_rules_of_others_cost_an_end_one_look(superuser: Connection) -> None:
     assert value(superuser, "select count(*) from kronos.alert_ends") == 0
 
 
-def _wait_since_long(connection: Connection, endpoint: EndpointRow, count: int) -> None:
+def _wait_since_long(
+    connection: Connection, endpoint: EndpointRow, count: int, *, since: str = "1 h", priority: int | None = None
+) -> None:
     connection.execute(
         """
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
                                            scheduled_at, run_at, created_at, visible_at, max_attempts, max_crashes,
-                                           timeout_ms, input)
-        select each.id, %s, each.id, %s, 1, 'API', each.at, each.at, each.at, each.at, 3, 0, 10000, '{}'
-          from (select kronos.uuid7(kronos.now() + n * interval '1 us') as id, kronos.now() - interval '1 h' as at
+                                           timeout_ms, input, priority)
+        select each.id, %s, each.id, %s, 1, 'API', each.at, each.at, each.at, each.at, 3, 0, 10000, '{}', %s
+          from (select kronos.uuid7(kronos.now() + n * interval '1 us') as id,
+                       kronos.now() - %s::interval as at
                   from generate_series(1, %s) as n) as each
         """,
-        [endpoint.workspace_id, endpoint.endpoint_id, count],
+        [endpoint.workspace_id, endpoint.endpoint_id, priority, since, count],
     )
 
 
@@ -132,6 +137,20 @@ def test_each_of_very_many_endpoints_has_its_turn(superuser: Connection) -> None
         assert value(superuser, look, [first.workspace_id, ids[nth], 2]) == sorted(following[:2])
     assert value(superuser, look, [first.workspace_id, ids[2], 5]) == ids
     assert value(superuser, look, [uuid4(), ids[2], 5]) is None
+
+
+@pytest.mark.parametrize("priority", [-10, 10, None])
+def test_those_that_have_waited_longest_are_found_behind_any_number_of_other_priorities(
+    superuser: Connection, priority: int | None
+) -> None:
+    """A look at the first of an endpoint in the order of priorities saw none of those that wait for the others."""
+    endpoint = add_endpoint(superuser)
+    rule_id = add_rule(superuser, endpoint, {"type": "LATE", "seconds": 600}, per="ALL")
+    _wait_since_long(superuser, endpoint, 2, priority=priority)
+    for other in {-10, -1, 1, 10, None} - {priority}:
+        _wait_since_long(superuser, endpoint, 4, since="1 min", priority=other)
+    found = "select count(*) from kronos.stuck_runs(array[%s::uuid], %s)"
+    assert [value(superuser, found, [rule_id, most]) for most in (1, 3, 100)] == [1, 2, 2]
 
 
 def test_the_usual_duration_of_a_job_is_read_once_however_many_rules_use_it(superuser: Connection) -> None:

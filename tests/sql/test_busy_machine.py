@@ -7,6 +7,7 @@ import pytest
 from alert_rows import add_rule, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
 from factory import add_endpoint, add_executions
+from sql.test_calendar_reads import calls
 from sql.test_dead_letters import fail, operation
 from sql_factory import Connection, make_cron_job, value, values
 
@@ -78,3 +79,41 @@ def test_rules_over_many_jobs_are_enrolled_one_by_one_and_delay_no_other_alert(s
         seen.append(int(value(slow, enrolled)))
         assert len(seen) < 100, "it makes no progress"
     assert seen[0] == 1
+
+
+@pytest.mark.parametrize("kind", ["lease", "deadline"])
+def test_leases_and_deadlines_end_beside_some_that_cannot(slow: Connection, kind: str) -> None:
+    """Halves are tried until a time, and in an order left to chance: a look that ends none is followed by others."""
+    ids = add_executions(slow, add_endpoint(slow), 6)
+    of_kind = {
+        "lease": "claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = kronos.now(), attempt_count ="
+        " max_attempts, visible_at = kronos.now() - interval '1 s'",
+        "deadline": "deadline_at = kronos.now() - interval '1 s'",
+    }
+    slow.execute(f"update kronos.execution_live set {of_kind[kind]}")
+    slow.execute(
+        f"alter table kronos.execution_done add constraint no_bad check (execution_id not in ('{ids[0]}', '{ids[4]}'))"
+        " not valid"
+    )
+    looks = 0
+    while value(slow, "select count(*) from kronos.execution_live") > 2:
+        looks += 1
+        assert looks < 200, "it makes no progress"
+        slow.execute("select * from kronos.expire_leases(1000, '-infinity')")
+        slow.execute("select kronos.expire_deadlines(1000)")
+
+
+def test_a_look_at_very_many_that_cannot_end_tries_few_of_them(slow: Connection) -> None:
+    """Each was tried, and twice as many halves. A thousand took longer than a worker's statement may, which undid what
+    had ended, and all other upkeep.
+    """
+    add_executions(slow, add_endpoint(slow), 64)
+    slow.execute(
+        "update kronos.execution_live set claim_token = gen_random_uuid(), worker_id = 'w', claimed_at = kronos.now(),"
+        " attempt_count = max_attempts, visible_at = kronos.now() - interval '1 s',"
+        " deadline_at = kronos.now() - interval '1 s'"
+    )
+    slow.execute("alter table kronos.execution_done add constraint all_bad check (false) not valid")
+    assert calls(slow, "lose_each", "select * from kronos.expire_leases(32, '-infinity')") <= 2 * 6
+    slow.execute("update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null")
+    assert calls(slow, "expire_each", "select kronos.expire_deadlines(32)") <= 2 * 6

@@ -235,9 +235,33 @@ def test_as_many_that_cannot_end_as_one_look_takes_leave_those_after_them_a_way(
     superuser.execute(
         f"alter table kronos.execution_done add constraint no_bad check (execution_id = '{good}') not valid"
     )
-    assert sum(expired(superuser, 2) for _ in range(20)) == 1
+    assert sum(expired(superuser, 2) for _ in range(40)) == 1
     left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
     assert left == sorted(bad)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_of_deadlines_at_the_same_instant_each_has_its_turn(
+    superuser: Connection, endpoint: EndpointRow, limit: int
+) -> None:
+    """Executions that are created together, with the same deadline_seconds, expire together."""
+    ids = add_executions(superuser, endpoint, 9)
+    with superuser.transaction():  # time stands still within a transaction
+        for execution_id in ids:
+            late(superuser, execution_id)
+    in_order = values(superuser, "select execution_id from kronos.execution_live order by deadline_at, ctid")
+    good = [in_order[4], in_order[8]]
+    superuser.execute(
+        "alter table kronos.execution_done add constraint no_bad check (execution_id in ("
+        + ", ".join(f"'{each}'" for each in good)
+        + ")) not valid"
+    )
+    ended = 0
+    for _ in range(2000):
+        ended += expired(superuser, limit)
+        if ended == len(good):
+            break
+    assert ended == len(good)
 
 
 def test_a_one_shots_row_that_a_session_holds_stops_no_other_end(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Sequence
 
 import psycopg
+import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions
 from sql_factory import Connection, await_lock, records, value, values
@@ -53,10 +54,32 @@ def test_as_many_that_cannot_end_as_one_look_takes_leave_those_after_them_a_way(
         [bad],
     )
     superuser.execute(f"alter table kronos.attempt add constraint no_bad check (execution_id = '{good}') not valid")
-    looks = [value(superuser, "select failed from kronos.expire_leases(2, '-infinity')") for _ in range(20)]
+    looks = [value(superuser, "select failed from kronos.expire_leases(2, '-infinity')") for _ in range(40)]
     assert sum(looks) == 1
     left = values(superuser, "select execution_id from kronos.execution_live order by execution_id")
     assert left == sorted(bad)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_of_leases_that_expire_at_the_same_instant_each_has_its_turn(
+    superuser: Connection, endpoint: EndpointRow, limit: int
+) -> None:
+    """A worker claims a batch in one statement: all of its leases expire together."""
+    ids = add_executions(superuser, endpoint, 9)
+    lose(superuser, ids)
+    in_order = values(superuser, "select execution_id from kronos.execution_live order by visible_at, ctid")
+    good = [in_order[4], in_order[8]]
+    superuser.execute(
+        "alter table kronos.attempt add constraint no_bad check (execution_id in ("
+        + ", ".join(f"'{each}'" for each in good)
+        + ")) not valid"
+    )
+    ended = 0
+    for _ in range(2000):
+        ended += value(superuser, "select failed from kronos.expire_leases(%s, '-infinity')", [limit])
+        if ended == len(good):
+            break
+    assert ended == len(good)
 
 
 def test_the_slots_of_those_that_end_are_free_and_of_one_that_cannot_is_held(superuser: Connection) -> None:

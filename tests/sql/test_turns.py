@@ -163,6 +163,27 @@ def test_what_was_left_behind_is_tried_again_at_once_where_the_clock_was_set_bac
     follow_all(superuser, endpoint)
 
 
+def test_workspaces_that_cannot_go_on_keep_no_other_from_its_turn(
+    superuser: Connection, database_url: str, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]]
+) -> None:
+    """Those with the fewest jobs to do came first, also if these jobs had just failed: a few of them took all of the
+    time that there is for this, again and again.
+    """
+    (held,) = jobs(1)
+    other = add_endpoint(superuser)
+    for _ in range(5):
+        make_cron_job(superuser, other, is_registered=True)
+    for each in (endpoint, other):
+        turn(superuser, each, "suspend")
+    with psycopg.connect(database_url) as holder:
+        holder.execute("select from kronos.jobs where job_id = %s for update", [held])
+        for _ in range(20):
+            superuser.execute("select kronos.turn_all(kronos.clock())")  # one of them, regardless of the time
+            superuser.execute("update kronos.turns set next_at = kronos.clock() where next_at > '-infinity'")
+        assert values(superuser, "select workspace_id from kronos.turns") == [endpoint.workspace_id]
+    follow_all(superuser, endpoint)
+
+
 @pytest.mark.parametrize("policy", ["LATEST", "ALL"])
 def test_a_job_whose_pointer_is_at_no_time_keeps_no_workspace_from_going_on(
     superuser: Connection, endpoint: EndpointRow, jobs: Callable[..., list[uuid.UUID]], policy: str

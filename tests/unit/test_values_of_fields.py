@@ -72,6 +72,8 @@ def test_an_instant_is_read_to_the_microsecond_in_utc(text: str, instant: dateti
         ("2026-12-01T09:00:00.Z", "not an RFC 3339 timestamp with an offset", RFC3339),
         ("2026-12-01T09:00:00.1234567890Z", "not an RFC 3339 timestamp with an offset", RFC3339),
         ("2026-12-01T09:00:00+0530", "not an RFC 3339 timestamp with an offset", RFC3339),
+        ("2026-12-01T09:00:00+05:60", "not an RFC 3339 timestamp with an offset", RFC3339),
+        ("2026-12-01T09:00:00-05:99", "not an RFC 3339 timestamp with an offset", RFC3339),
         ("2026-12-01T09:00:00Z ", "not an RFC 3339 timestamp with an offset", RFC3339),
         ("2026-12-01T09:00:00Z\n", "not an RFC 3339 timestamp with an offset", RFC3339),
         ("20261-12-01T09:00:00Z", "not an RFC 3339 timestamp with an offset", RFC3339),

@@ -1,5 +1,6 @@
 -- open_times_of: open_times for many sets of calendars (p_sets: a list of {workspace_id, calendars}). Each
--- calendar is read once, however many sets contain it.
+-- calendar is read once, however many sets contain it. As in closed_by, a name that no calendar has closes
+-- nothing.
 create or replace function kronos.open_times_of(p_sets jsonb, p_from timestamptz, p_to timestamptz)
 returns table (workspace_id uuid, calendars text[], times tstzmultirange)
 language plpgsql stable rows 100 set search_path = pg_catalog, pg_temp
@@ -20,9 +21,10 @@ begin
                  group by named.workspace_id) as alike
          cross join lateral kronos.open_times_each(alike.workspace_id, alike.names, p_from, p_to) as open
     )
-    select named.workspace_id, named.calendars, range_intersect_agg(calendar.times)
+    select named.workspace_id, named.calendars,
+           coalesce(range_intersect_agg(calendar.times), tstzmultirange(tstzrange(p_from, p_to)))
       from named
-      join calendar on calendar.workspace_id = named.workspace_id and calendar.name = named.name
+      left join calendar on calendar.workspace_id = named.workspace_id and calendar.name = named.name
      group by named.workspace_id, named.calendars;
 end
 $$;

@@ -8,7 +8,9 @@
 -- made while another session reads in an old snapshot, 7,650 buffers after 100,000. Waits for nothing but a
 -- gate's short lock: an execution whose one-shot's row another session has locked ends later (is_job_free).
 -- One that cannot end stops no other (lose_each); nor do as many as p_limit: if more than half of a full
--- batch did not end, a second batch begins at a random place after it.
+-- batch did not end, a second batch is drawn by lot from the rest: half the time from all that follow, up to
+-- twenty batches, which may have expired at the same instant, and half the time from those after a random
+-- instant. So each has its turn, however many cannot end.
 -- Lock order: executions, gates, execution_done, attempt.
 -- Returns: one row with the counts.
 create or replace function kronos.expire_leases(p_limit integer, p_since timestamptz, out requeued integer,
@@ -17,10 +19,11 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
 declare
-    v_from timestamptz := p_since;
-    v_last timestamptz;
-    v_ids  uuid[];
-    v_lost record;
+    v_from  timestamptz      := p_since;
+    v_share double precision := 1;      -- of those from v_from on
+    v_last  timestamptz;
+    v_ids   uuid[];
+    v_lost  record;
 begin
     requeued := 0;
     failed   := 0;
@@ -43,6 +46,7 @@ begin
              where live.claim_token is not null
                and live.visible_at <= kronos.now()
                and live.visible_at >= v_from
+               and random() < v_share
                and (not kronos.is_over_if_lost(live) or kronos.is_job_free(live))
              order by live.visible_at
              limit p_limit
@@ -54,7 +58,15 @@ begin
         requeued := requeued + v_lost.requeued;
         failed   := failed + v_lost.failed;
         exit when cardinality(v_ids) < p_limit or requeued + failed >= p_limit / 2.0;
-        v_from := v_last + random() * (kronos.now() - v_last);
+        v_from := v_last + round(random()) * random() * (kronos.now() - v_last);
+        v_share := (select p_limit / greatest(p_limit, count(*))::double precision
+                      from (select
+                              from kronos.execution_live as live
+                             where live.claim_token is not null
+                               and live.visible_at <= kronos.now()
+                               and live.visible_at >= v_from
+                             order by live.visible_at
+                             limit 20 * p_limit) as following);
     end loop;
 end
 $$;

@@ -1,11 +1,15 @@
 -- lose_each: lose_leases for executions that its caller has locked. If one of them fails, the halves are
--- tried separately, and so on, so that it stops neither the others nor the caller's other work.
+-- tried separately, and so on, so that it stops neither the others nor the caller's other work; until p_until
+-- and in random order, as in expire_each.
 -- Returns: one row with the counts.
-create or replace function kronos.lose_each(p_execution_ids uuid[], out requeued integer, out failed integer)
+create or replace function kronos.lose_each(p_execution_ids uuid[], p_until timestamptz default null,
+                                            out requeued integer, out failed integer)
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half constant integer := cardinality(p_execution_ids) / 2;
+    v_half  constant integer := cardinality(p_execution_ids) / 2;
+    v_until timestamptz;
+    v_part  record;
 begin
     requeued := 0;
     failed   := 0;
@@ -23,9 +27,15 @@ begin
             return;
         end if;
     end;
-    select sum(part.requeued), sum(part.failed) into requeued, failed
-      from (select * from kronos.lose_each(p_execution_ids[:v_half])
-             union all
-            select * from kronos.lose_each(p_execution_ids[v_half + 1:])) as part;
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    if random() < 0.5 then
+        p_execution_ids := p_execution_ids[v_half + 1:] || p_execution_ids[:v_half];
+    end if;
+    select * into requeued, failed from kronos.lose_each(p_execution_ids[:v_half], v_until);
+    if kronos.clock() < v_until then
+        select * into v_part from kronos.lose_each(p_execution_ids[v_half + 1:], v_until);
+        requeued := requeued + v_part.requeued;
+        failed   := failed + v_part.failed;
+    end if;
 end
 $$;

@@ -1,6 +1,5 @@
 -- enqueue_fault: the first fault in a job of enqueue_many, by the rules that the API applies to a request.
--- Does not check that the endpoint exists. PostgreSQL itself would read 24:00:00 and second 60 as later
--- times.
+-- Does not check that the endpoint exists.
 -- Returns: all null if there is none.
 create or replace function kronos.enqueue_fault(p_job jsonb, out field text, out fault text, out hint text)
 language plpgsql stable set search_path = pg_catalog, pg_temp
@@ -50,8 +49,8 @@ begin
      order by each.place
      limit 1;
     if field is null and jsonb_typeof(p_job -> 'run_at') = 'string' then
-        v_at := kronos.time_of(p_job ->> 'run_at');
-        fault := case when v_at is null or p_job ->> 'run_at' ~ '^.{11}(24|.{6}60)' then 'no such time'
+        v_at := kronos.run_at_of(p_job ->> 'run_at');
+        fault := case when v_at is null then 'no such time'
                       when extract(year from v_at at time zone 'UTC') not between 1970 and 2999
                           then 'the year is out of range, 1970 to 2999'
                       when v_at < kronos.clock() - interval '5 seconds'

@@ -22,7 +22,8 @@ begin
                                                                                  || exists (@.on_failure))';
     select array_agg(item.nth order by item.nth) filter (where not item.is_keyed),
            jsonb_agg(item.job || jsonb_build_object('job_id', gen_random_uuid(), 'nth', item.nth,
-                                                    'request_sha256', item.request))
+                                                    'request_sha256', item.request,
+                                                    'run_at', kronos.run_at_of(item.job ->> 'run_at')))
                filter (where item.is_keyed)
       into v_bare, v_keyed
       from (select each.nth, each.job,
@@ -33,7 +34,7 @@ begin
     select v_ids || coalesce(jsonb_object_agg(v_bare[made.nth], made.job_id), '{}') into v_ids
       from (select array_agg(each.job ->> 'endpoint' order by each.nth) as endpoints,
                    array_agg(each.job -> 'input' order by each.nth) as inputs,
-                   array_agg((each.job ->> 'run_at')::timestamptz order by each.nth) as run_at,
+                   array_agg(kronos.run_at_of(each.job ->> 'run_at') order by each.nth) as run_at,
                    array_agg((each.job ->> 'priority')::smallint order by each.nth) as priorities
               from kronos.plain_members(p_jobs) as each
              where each.nth = any (v_bare)) as bare
