@@ -90,17 +90,17 @@ def stranger() -> Iterator[Stranger]:
 
 
 @pytest.fixture(scope="session")
-def _any_answers() -> Iterator[Answering]:
+def any_answers() -> Iterator[Answering]:
     with answering() as made:
         yield made
 
 
 @pytest.fixture
-def told(_any_answers: Answering) -> Answering:
+def told(any_answers: Answering) -> Answering:
     """A server that answers as the test says, without an API behind it."""
-    _any_answers.sent.clear()
-    _any_answers.answers.clear()
-    return _any_answers
+    any_answers.sent.clear()
+    any_answers.answers.clear()
+    return any_answers
 
 
 @pytest.fixture

@@ -294,8 +294,8 @@ async def test_a_job_that_is_never_made_is_told_and_not_lost() -> None:
 
 async def test_jobs_beyond_a_quota_are_told_only_where_each_is_for_itself() -> None:
     room = {
-        "executions_left": 1, "executions_used": 8, "max_executions_per_day": 9, "cron_jobs": None, "max_cron_jobs": None,
-        "max_input_bytes": None, "resets_at": "midnight", "retry_after_seconds": 42,
+        "executions_left": 1, "executions_used": 8, "max_executions_per_day": 9, "cron_jobs": None,
+        "max_cron_jobs": None, "max_input_bytes": None, "resets_at": "midnight", "retry_after_seconds": 42,
     }  # fmt: skip
     answers, _ = await created(View(there(quotas=room)), now(), now(), cron())
     assert told(answers) == ["dict", "quota_exceeded /jobs/1", "Job"]

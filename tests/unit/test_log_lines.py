@@ -13,6 +13,7 @@ import pytest
 
 from kronos import config, lines, logs
 from kronos.lines import Log
+from own_logging import own_logging
 from parsed import ROOT, Parsed, modules
 
 _LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARNING", "error": "ERROR"}
@@ -75,17 +76,13 @@ Written = Callable[[], list[str]]
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Written]:
     """The logged lines, as JSON or, with the fixture's parameter, as text."""
-    root, stream = logging.getLogger(), io.StringIO()
-    kept = root.handlers, root.level
+    stream = io.StringIO()
     for name, value in (("logThreads", True), ("logProcesses", True), ("logMultiprocessing", True), ("_srcfile", "")):
         monkeypatch.setattr(logging, name, value)
     monkeypatch.setattr("sys.stderr", stream)
-    levels = {name: logging.getLogger(name).level for name in ("asyncio", "aiokafka", "psycopg", "uvicorn")}
-    logs.configure(config.load(database_url="postgresql://", log_format=getattr(request, "param", "json")))
-    yield lambda: stream.getvalue().splitlines()
-    root.handlers, root.level = kept
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    with own_logging():
+        logs.configure(config.load(database_url="postgresql://", log_format=getattr(request, "param", "json")))
+        yield lambda: stream.getvalue().splitlines()
 
 
 def test_a_line_has_its_event_and_what_is_known_of_it(written: Written) -> None:

@@ -12,22 +12,15 @@ import pytest
 from kronos import config, lines, logs
 from kronos.lines import Log
 from kronos.model import JsonObject
+from own_logging import own_logging
 
 
 @pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """Restore what `configure` sets for the whole process."""
-    root = logging.getLogger()
-    names = ("asyncio", "uvicorn", "alembic", "aiokafka", "psycopg")
-    levels = {name: logging.getLogger(name).level for name in names}
-    before = root.handlers[:], root.level, logging._srcfile
-    threads = logging.logThreads, logging.logProcesses, logging.logMultiprocessing
+def restored() -> Iterator[None]:
+    """Restore what `configure` and the lines' fields set for the whole process."""
     lines.begin()
-    yield
-    root.handlers[:], root.level, logging._srcfile = before
-    logging.logThreads, logging.logProcesses, logging.logMultiprocessing = threads
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    with own_logging():
+        yield
     lines.begin()
 
 
