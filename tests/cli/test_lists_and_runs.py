@@ -6,19 +6,13 @@ from typing import Any
 import pytest
 
 from cli.answering import Answering
-from cli.commands import Kronos
+from cli.commands import Kronos, printed
 from cli.test_printed import OVERVIEW, an_explanation
 from kronos.cli import following, wait
 from kronos.cli.output import Output, printable
 from kronos.cli.schedule_texts import kind_of
 
 AT = "2026-12-01T09:00:00Z"
-
-
-def printed(tell: Kronos, *arguments: str, code: int = 0) -> list[str]:
-    ended = tell(*arguments)
-    assert ended.exit_code == code, ended.output
-    return [*ended.stdout.splitlines(), *(f"! {line}" for line in ended.stderr.splitlines())]
 
 
 def a_page(*names: str, cursor: object = None) -> tuple[int, Any]:

@@ -40,6 +40,13 @@ def shared(kept_shared: Kept) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture
+def undone(shared: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """That connection, in a transaction that is undone after the test: now() stands in it."""
+    with shared.transaction(force_rollback=True):
+        yield shared
+
+
 @pytest.fixture(scope="module")
 def set_clock(kept_shared: Kept) -> SetClock:
     """The clock of the module's database, which stands where a test sets it."""

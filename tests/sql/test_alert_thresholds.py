@@ -4,7 +4,6 @@ The clock of each test stands where the test sets it.
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import LiteralString
@@ -40,10 +39,9 @@ class Standing:
 
 
 @pytest.fixture
-def standing(shared: Connection, set_clock: SetClock) -> Iterator[Standing]:
-    with shared.transaction(force_rollback=True):
-        set_clock.set(NOON)
-        yield Standing(shared, set_clock, add_endpoint(shared))
+def standing(undone: Connection, set_clock: SetClock) -> Standing:
+    set_clock.set(NOON)
+    return Standing(undone, set_clock, add_endpoint(undone))
 
 
 def test_what_waits_is_late_beyond_the_limit_and_only_before_its_first_attempt(standing: Standing) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -17,11 +16,10 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 
 @pytest.fixture
-def noon(shared: Connection, set_clock: SetClock) -> Iterator[Connection]:
+def noon(undone: Connection, set_clock: SetClock) -> Connection:
     """A connection whose clock stands at noon. What a test does is undone."""
-    with shared.transaction(force_rollback=True):
-        set_clock.set(NOON)
-        yield shared
+    set_clock.set(NOON)
+    return undone
 
 
 @pytest.fixture

@@ -61,5 +61,23 @@ def test_a_longer_limit_stays(clock: StoppedClock, pressure: Path) -> None:
     assert lasts(clock, pressure, 2 * LONGEST, busy=0.0) == pytest.approx(2 * LONGEST, abs=0.5)
 
 
+def test_the_count_is_read_in_seconds_and_without_one_all_time_counts(pressure: Path, clock: StoppedClock) -> None:
+    pressure.write_text(
+        "some avg10=1.00 avg60=2.00 avg300=3.00 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+    )
+    assert starved() == 2.5
+    for text in ("", "full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"):
+        pressure.write_text(text)
+        assert starved() == clock.now
+
+
 def test_the_kernels_own_count_is_read() -> None:
-    assert 0 <= starved() <= starved()
+    kernels = Path("/proc/pressure/cpu")
+    if not kernels.exists():
+        pytest.skip("this kernel does not count the time in which a process waits for a core")
+
+    def count() -> float:
+        return int(kernels.read_text().split("total=")[1].split()[0]) / 1e6
+
+    before = count()
+    assert before <= starved() <= count()
