@@ -111,6 +111,11 @@ class AskedLater(Asked):
     more: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterJob(NewJob):
+    added: str | None = None
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -119,6 +124,11 @@ class AskedLater(Asked):
         ((Asked("a"),), (AskedLater("a"),)),
         ((Asked("a", inner=Asked("b")),), (AskedLater("a", inner=AskedLater("b")),)),
         ((NewJob(endpoint="e", trigger="IMMEDIATE"),), (NewJob(endpoint="e", trigger="IMMEDIATE", priority=0),)),
+        (
+            (NewJob(endpoint="e", trigger="IMMEDIATE", input={"b": 1, "a": 2}),),
+            (NewJob(endpoint="e", trigger="IMMEDIATE", input={"a": 2, "b": 1}),),
+        ),
+        ((NewJob(endpoint="e", trigger="IMMEDIATE"),), (LaterJob(endpoint="e", trigger="IMMEDIATE"),)),
     ],
 )
 def test_equal_requests_have_one_digest_in_any_release(one: tuple[object, ...], other: tuple[object, ...]) -> None:
