@@ -6,15 +6,12 @@ import psycopg
 import pytest
 
 from clock import Clock
+from cron_texts import utc
 from factory import add_endpoint
 from sql.truths import differing
 from sql_factory import Connection, make_cron_job, records, value, values
 
 DAY, WEEK, MOMENT = timedelta(days=1), timedelta(days=7), timedelta(microseconds=1)
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def missing(connection: Connection, ahead: timedelta = 8 * WEEK) -> dict[str, list[tuple[datetime, datetime]]]:
