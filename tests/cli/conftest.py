@@ -69,11 +69,11 @@ def job_id(superuser: psycopg.Connection) -> Any:
 @pytest.fixture
 def kronos(shared_api: Api, workspace: str) -> Kronos:
     """Run a command against the session's API, in the test's workspace."""
-    known = {
-        "KRONOS_URL": str(shared_api.client.base_url),
-        "KRONOS_API_KEY": shared_api.key,
-        "KRONOS_WORKSPACE": workspace,
-    }
+    return _commands(str(shared_api.client.base_url), shared_api.key, workspace)
+
+
+def _commands(url: str, key: str, workspace: str) -> Kronos:
+    known = {"KRONOS_URL": url, "KRONOS_API_KEY": key, "KRONOS_WORKSPACE": workspace}
 
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
@@ -106,12 +106,7 @@ def told(any_answers: Answering) -> Answering:
 @pytest.fixture
 def tell(told: Answering) -> Kronos:
     """Run a command against that server, in the workspace acme."""
-    known = {"KRONOS_URL": told.url, "KRONOS_API_KEY": "kr_live_x", "KRONOS_WORKSPACE": "acme"}
-
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
-
-    return run
+    return _commands(told.url, "kr_live_x", "acme")
 
 
 @pytest.fixture(scope="module")
