@@ -32,17 +32,13 @@ def _events() -> list[str]:
     return re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| [A-Z]+ \|", (ROOT / "docs" / "logs.md").read_text(), re.MULTILINE)
 
 
-def _is_set(setting: str, text: str) -> bool:
-    variable = f"KRONOS_{setting.upper()}"
-    words = (rf"{variable}(?<!\w{variable})(?![A-Z_])", rf"{setting}=(?<!\w{setting}=)", rf"\"{setting}\":")
-    return any(re.search(each, text) for each in words)  # each begins with a literal, for which re has a fast search
-
-
 def _unnamed(kind: str) -> list[str]:
     text = _tests()
     match kind:
         case "settings":  # by its variable, or as an argument of a helper that starts a process
-            return [each for each in Settings.model_fields if not _is_set(each, text)]
+            named = set(re.findall(r"\bKRONOS_([A-Z_]+)|\b([a-z_]+)=|\"([a-z_]+)\":", text))
+            known = {each.lower() for groups in named for each in groups}
+            return [each for each in Settings.model_fields if each not in known]
         case "events":
             return [each for each in _events() if f'"{each}"' not in text]
         case "states":
