@@ -35,5 +35,13 @@ class View:
         return self._next(*statements[0]), self._next(*statements[1])
 
     @property
+    def even_suspended(self) -> "View":
+        return self
+
+    def params(self, name: str) -> list[Any]:
+        """The parameters of each call of a statement."""
+        return [params for asked, params in self.asked if asked == name]
+
+    @property
     def names(self) -> list[str]:
         return [name for name, _ in self.asked]

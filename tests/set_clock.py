@@ -1,8 +1,10 @@
 """A clock that stands where a test sets it, for tests that set it often."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 import psycopg
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 class SetClock:

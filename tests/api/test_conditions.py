@@ -12,8 +12,6 @@ import psycopg
 import pytest
 
 from api_answers import counts, problem_of
-from kronos.api import conditions
-from kronos.errors import InvalidRequest
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "nightly"}  # no tick falls within the test
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
@@ -191,15 +189,3 @@ def test_a_put_makes_only_what_is_not_there_if_it_asks_for_that(api: httpx.Clien
     for given in ("*", '"1"'):
         assert api.put(f"{base}/endpoints/absent", json=HTTP, headers={"If-Match": given}).status_code == 412
     assert api.get(f"{base}/endpoints/absent").status_code == 404
-
-
-def test_a_header_given_twice_is_one_list() -> None:
-    assert conditions.if_match(['"1"', 'W/"2", "3"']) == frozenset({1, 3})
-    assert conditions.if_none_match(['"1"', 'W/"2", "a,b"']) == frozenset({1, 2})
-    assert conditions.if_match([" * "]) is None
-
-
-@pytest.mark.parametrize("given", ['"' * 3, '"a\x7f"', '"1";', "W/", 'W/ "1"'])
-def test_odd_texts_are_no_tags(given: str) -> None:
-    with pytest.raises(InvalidRequest):
-        conditions.if_match([given])

@@ -15,8 +15,6 @@ import pytest
 
 from api_answers import problem_of
 from factory import add_endpoint
-from kronos.idempotency import digest
-from kronos.new_jobs import NewJob
 from sql.plans import told_plans
 from sql_factory import value, values
 
@@ -291,25 +289,6 @@ def test_two_keys_are_none(caller: Caller) -> None:
         f"{caller.base}/jobs", json=CRON, headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     )
     assert problem_of(answer)["errors"][0]["pointer"] == "/Idempotency-Key"
-
-
-def test_a_release_with_more_fields_knows_the_keys_of_this_one() -> None:
-    """A field that a request leaves out is not part of its hash."""
-
-    @dataclass(frozen=True, slots=True, kw_only=True)
-    class Wider(NewJob):
-        title: str | None = None
-
-    said: Made = {
-        "endpoint": "sink",
-        "trigger": "CRON",
-        "cron": "* * * * *",
-        "idempotency_key": "k",
-        "input": {"b": 1, "a": 2},
-    }
-    assert digest(Wider(**said)) == digest(NewJob(**said))
-    assert digest(Wider(**said, title="x")) != digest(NewJob(**said))
-    assert digest(NewJob(**said | {"input": {"a": 2, "b": 1}})) == digest(NewJob(**said))
 
 
 @pytest.mark.usefixtures("database_url")

@@ -69,11 +69,11 @@ def job_id(superuser: psycopg.Connection) -> Any:
 @pytest.fixture
 def kronos(shared_api: Api, workspace: str) -> Kronos:
     """Run a command against the session's API, in the test's workspace."""
-    known = {
-        "KRONOS_URL": str(shared_api.client.base_url),
-        "KRONOS_API_KEY": shared_api.key,
-        "KRONOS_WORKSPACE": workspace,
-    }
+    return _commands(str(shared_api.client.base_url), shared_api.key, workspace)
+
+
+def _commands(url: str, key: str, workspace: str) -> Kronos:
+    known = {"KRONOS_URL": url, "KRONOS_API_KEY": key, "KRONOS_WORKSPACE": workspace}
 
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
@@ -90,28 +90,23 @@ def stranger() -> Iterator[Stranger]:
 
 
 @pytest.fixture(scope="session")
-def _any_answers() -> Iterator[Answering]:
+def any_answers() -> Iterator[Answering]:
     with answering() as made:
         yield made
 
 
 @pytest.fixture
-def told(_any_answers: Answering) -> Answering:
+def told(any_answers: Answering) -> Answering:
     """A server that answers as the test says, without an API behind it."""
-    _any_answers.sent.clear()
-    _any_answers.answers.clear()
-    return _any_answers
+    any_answers.sent.clear()
+    any_answers.answers.clear()
+    return any_answers
 
 
 @pytest.fixture
 def tell(told: Answering) -> Kronos:
     """Run a command against that server, in the workspace acme."""
-    known = {"KRONOS_URL": told.url, "KRONOS_API_KEY": "kr_live_x", "KRONOS_WORKSPACE": "acme"}
-
-    def run(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(main, list(arguments), env=known, input=stdin, catch_exceptions=False)
-
-    return run
+    return _commands(told.url, "kr_live_x", "acme")
 
 
 @pytest.fixture(scope="module")

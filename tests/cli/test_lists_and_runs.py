@@ -6,19 +6,12 @@ from typing import Any
 import pytest
 
 from cli.answering import Answering
-from cli.commands import Kronos
+from cli.commands import Kronos, printed
 from cli.test_printed import OVERVIEW, an_explanation
 from kronos.cli import following, wait
-from kronos.cli.output import Output, printable
 from kronos.cli.schedule_texts import kind_of
 
 AT = "2026-12-01T09:00:00Z"
-
-
-def printed(tell: Kronos, *arguments: str, code: int = 0) -> list[str]:
-    ended = tell(*arguments)
-    assert ended.exit_code == code, ended.output
-    return [*ended.stdout.splitlines(), *(f"! {line}" for line in ended.stderr.splitlines())]
 
 
 def a_page(*names: str, cursor: object = None) -> tuple[int, Any]:
@@ -312,27 +305,6 @@ def test_more_ticks_are_where_the_answer_says(tell: Kronos, told: Answering) -> 
     assert printed(tell, "job", "ticks", "j")[-1] == f"! more ticks follow: --from {AT}"
     told.answers["GET jobs/j/ticks"] = 200, {"data": [tick], "next_from": None}
     assert printed(tell, "job", "ticks", "j", "--plain") == [f"{AT}\tMISSED\t\tdown"]
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [("a b", "a b"), ("a\tb\n", r"a\tb\n"), ("\x1b[31m", r"\x1b[31m"), ("a\u202eb", r"a\u202eb"), ("é", "é")],
-)
-def test_what_a_terminal_would_obey_is_shown_as_its_number(text: str, shown: str) -> None:
-    assert printable(text) == shown
-
-
-def test_a_sentence_is_for_people_and_the_answer_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
-    document = {"a": 1, "b": None}
-    for output, text in (
-        (Output(), "it is done\n"),
-        (Output(as_plain=True), "a\t1\nb\t\n"),
-        (Output(as_json=True), '{\n  "a": 1,\n  "b": null\n}\n'),
-    ):
-        output.say("it is done", document)
-        assert capsys.readouterr().out == text
-    Output(as_plain=True).say("it is done")
-    assert capsys.readouterr().out == "it is done\n"
 
 
 @pytest.mark.parametrize(

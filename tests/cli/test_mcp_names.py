@@ -1,6 +1,5 @@
 """Names that a model supplies become parts of a path, so an invalid name is rejected before any request."""
 
-import logging
 import socket
 from collections.abc import Iterator
 
@@ -8,18 +7,17 @@ import pytest
 
 from kronos.cli.client import Client
 from kronos.cli.command import Api
+from own_logging import own_logging
 
 _REFS = {"job", "endpoint", "execution_id", "operation_id", "backfill_id"}
 _OTHERS = {"change": {}, "since": "2026-01-05T00:00:00Z", "until": "2026-01-12T00:00:00Z"}
 
 
 @pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
+def restored() -> Iterator[None]:
     """The package configures the whole process's logging, because it expects a process of its own."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with own_logging():
+        yield
 
 
 @pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../../w", "a\n", "a?x=1"])

@@ -1,13 +1,13 @@
 """The server of the tools: the bounds of their arguments, the form of its answers, and how it describes them."""
 
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cli.asked_api import Asked
-from kronos.cli.command import Api
+from cli.answering import Answering
+from cli.tool_calls import api
+from own_logging import own_logging
 
 if TYPE_CHECKING:  # the package takes 0.3 s to import: not in each of pytest's processes
     from kronos.mcp.server import Server
@@ -16,20 +16,18 @@ SINCE = "2026-01-05T00:00:00Z"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_logging() -> Iterator[None]:
+def restored() -> Iterator[None]:
     """The package configures the whole process's logging, because it expects a process of its own."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with own_logging():
+        yield
 
 
 @pytest.fixture(scope="module")
-def server(own_logging: None) -> "Server":
+def server(restored: None, any_answers: Answering) -> "Server":
     """A server that may write. Describing its tools takes half a second."""
     from kronos.mcp.server import Server
 
-    return Server(Api(client=Asked(), workspace="acme", as_json=True), allow_writes=True)
+    return Server(api(any_answers), allow_writes=True)
 
 
 OUT_OF_BOUNDS: list[tuple[str, dict[str, Any]]] = [
@@ -53,9 +51,10 @@ async def test_an_argument_out_of_its_bounds_is_an_error_of_the_call(
         await server.call_tool(name, arguments)
 
 
-async def test_an_answer_is_compact_json_and_the_same_document(server: "Server") -> None:
+async def test_an_answer_is_compact_json_and_the_same_document(server: "Server", told: Answering) -> None:
     from mcp.types import CallToolResult, TextContent
 
+    told.answers["GET jobs/j"] = 200, {"data": []}
     result = await server.call_tool("get_job", {"job": "j"})
     assert isinstance(result, CallToolResult)
     (content,) = result.content

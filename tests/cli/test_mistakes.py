@@ -1,6 +1,5 @@
 """Users' mistakes, for every command: an immediate message and an exit code, nothing created, and never a traceback."""
 
-import logging
 import os
 import re
 import socket
@@ -15,6 +14,7 @@ from kronos.__main__ import main
 from kronos.dashboard import static
 from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home
+from own_logging import own_logging
 
 _DATABASE = {"KRONOS_DATABASE_URL": "postgresql://nobody:sekrit@127.0.0.1:1/none"}
 _LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
@@ -25,10 +25,8 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No KRONOS_ variables of the shell; restores the test run's logging afterwards."""
     for name in [name for name in os.environ if name.startswith(("KRONOS_", "XDG_"))]:
         monkeypatch.delenv(name)
-    handlers, level = logging.root.handlers[:], logging.root.level
-    yield
-    logging.root.handlers[:] = handlers
-    logging.root.setLevel(level)
+    with own_logging():
+        yield
 
 
 def run(*arguments: str, **variables: str | None) -> Result:

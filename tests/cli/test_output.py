@@ -17,7 +17,7 @@ from cli.commands import Kronos
 from cli.stranger import Stranger
 from conftest import Api
 from kronos.__main__ import main
-from kronos.cli.output import Output
+from kronos.cli.output import Output, printable
 
 ESCAPE = "\x1b["
 
@@ -207,3 +207,24 @@ def test_json_is_utf_8_whatever_the_locale_says(shared_api: Api, workspace: str,
         capture_output=True, check=True,
     )  # fmt: skip
     assert json.loads(made.stdout)["values"] == {"owner": "M\u00fcller"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("a b", "a b"), ("a\tb\n", r"a\tb\n"), ("\x1b[31m", r"\x1b[31m"), ("a\u202eb", r"a\u202eb"), ("é", "é")],
+)
+def test_what_a_terminal_would_obey_is_shown_as_its_number(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_sentence_is_for_people_and_the_answer_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {"a": 1, "b": None}
+    for output, text in (
+        (Output(), "it is done\n"),
+        (Output(as_plain=True), "a\t1\nb\t\n"),
+        (Output(as_json=True), '{\n  "a": 1,\n  "b": null\n}\n'),
+    ):
+        output.say("it is done", document)
+        assert capsys.readouterr().out == text
+    Output(as_plain=True).say("it is done")
+    assert capsys.readouterr().out == "it is done\n"

@@ -6,16 +6,10 @@ from typing import Any
 import pytest
 
 from cli.answering import Answering
-from cli.commands import Kronos
+from cli.commands import Kronos, printed
 
 ID = "019a3c1e-7c1b-7c52-9a51-3f0f2f1e9a10"
 AT = "2026-12-01T09:00:00Z"
-
-
-def printed(tell: Kronos, *arguments: str, code: int = 0) -> list[str]:
-    ended = tell(*arguments)
-    assert ended.exit_code == code, ended.output
-    return [*ended.stdout.splitlines(), *(f"! {line}" for line in ended.stderr.splitlines())]
 
 
 def a_load(**known: Any) -> tuple[int, Any]:

@@ -25,22 +25,15 @@ from kronos.client import (
 from kronos.client._core.calls import Call
 from kronos.client._core.options import Options
 from kronos.client._core.repeating import Tries
+from stopped_clock import StoppedClock
 
 READ = Call(method="GET", path="/a", may_repeat=True)
 WRITE = Call(method="POST", path="/a")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.at = 100.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
-def tries(call: Call, clock: Callable[[], float] | None = None, **options: Any) -> Tries:
+def tries(call: Call, clock: StoppedClock | None = None, **options: Any) -> Tries:
     """Return the tries of a call that was sent once and takes no time."""
-    made = Tries(call, Options(**options), clock=clock or Clock(), chance=lambda: 0.0)
+    made = Tries(call, Options(**options), clock=(clock or StoppedClock()).monotonic, chance=lambda: 0.0)
     made.begin("k")
     return made
 
@@ -105,7 +98,7 @@ def test_a_call_is_sent_as_often_as_is_said() -> None:
 def test_pauses_double_up_to_the_longest_and_are_spread_over_nine_tenths() -> None:
     def pauses(chance: float) -> list[float]:
         options = Options(tries=9, first_pause=1.0, max_pause=6.0, deadline=1_000)
-        made = Tries(READ, options, clock=Clock(), chance=lambda: chance)
+        made = Tries(READ, options, clock=StoppedClock().monotonic, chance=lambda: chance)
         found = []
         for _ in range(5):
             made.begin("k")
@@ -118,7 +111,7 @@ def test_pauses_double_up_to_the_longest_and_are_spread_over_nine_tenths() -> No
 
 def test_what_a_server_asks_for_is_the_least_pause() -> None:
     def pause(after: float, chance: float) -> float:
-        made = Tries(READ, Options(), clock=Clock(), chance=lambda: chance)
+        made = Tries(READ, Options(), clock=StoppedClock().monotonic, chance=lambda: chance)
         made.begin("k")
         return made.pause_after(api(RateLimited, 429, "rate_limited", retry_after=after), same)
 
@@ -129,21 +122,21 @@ def test_what_a_server_asks_for_is_the_least_pause() -> None:
 
 
 def test_a_pause_beyond_the_deadline_is_not_made() -> None:
-    clock = Clock()
+    clock = StoppedClock()
     made = tries(READ, clock, deadline=10.0)
     assert made.pause_after(api(Unavailable, retry_after=9.9), same) == 9.9
     with pytest.raises(Unavailable):
         made.pause_after(api(Unavailable, retry_after=10.0), same)
-    clock.at += 6.0
+    clock.now += 6.0
     with pytest.raises(Unavailable):
         made.pause_after(api(Unavailable, retry_after=5.0), same)
 
 
 def test_a_call_that_was_not_done_is_not_sent_again_to_be_cut_off() -> None:
     """It took 2 s: after the pause, there must be room for twice that. A call that may have been done is tried."""
-    clock = Clock()
+    clock = StoppedClock()
     made = tries(READ, clock, deadline=10.0)
-    clock.at += 2.0
+    clock.now += 2.0
     assert made.pause_after(api(Unavailable, retry_after=3.9), same) == 3.9
     with pytest.raises(Unavailable):
         made.pause_after(api(Unavailable, retry_after=4.0), same)
@@ -163,7 +156,7 @@ def test_a_rotated_key_is_taken_up_once_and_at_once() -> None:
 
 
 def test_a_call_that_was_sent_before_begins_with_its_key() -> None:
-    made = Tries(WRITE, Options(), clock=Clock(), key="k")
+    made = Tries(WRITE, Options(), clock=StoppedClock().monotonic, key="k")
     with pytest.raises(Unauthorized):
         made.pause_after(api(Unauthorized, 401), same)
     assert made.pause_after(api(Unauthorized, 401), lambda: "new") == 0.0
@@ -205,18 +198,18 @@ def test_the_outcome_of_an_earlier_try_stays_unknown(make: Callable[[], KronosEr
 
 
 def test_the_deadline_is_of_the_whole_call() -> None:
-    clock = Clock()
+    clock = StoppedClock()
     made = tries(WRITE, clock, deadline=10.0)
-    clock.at += 9.0
+    clock.now += 9.0
     assert made.remaining() == 1.0
-    clock.at += 1.0
+    clock.now += 1.0
     for is_sent in (True, False):
         with pytest.raises(TimedOut, match=r"^POST /a: no response within its deadline of 10 s$") as caught:
             made.remaining(is_sent=is_sent)
         assert caught.value.is_outcome_unknown is is_sent
     made = tries(READ, clock, deadline=10.0)
     made.pause_after(LOST, same)
-    clock.at += 10.0
+    clock.now += 10.0
     with pytest.raises(TimedOut) as unsent:
         made.remaining()
     assert unsent.value.is_outcome_unknown

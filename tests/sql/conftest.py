@@ -15,7 +15,7 @@ from factory import EndpointRow, add_endpoint
 from kept import Kept, kept
 from overlap_runs import Ticking
 from servers import Server
-from set_clock import SetClock
+from set_clock import NOON, SetClock
 from sql_factory import Connection, make_cron_job
 from worker.protocol import as_worker
 
@@ -40,11 +40,24 @@ def shared(kept_shared: Kept) -> Iterator[psycopg.Connection]:
         yield connection
 
 
+@pytest.fixture
+def undone(shared: psycopg.Connection) -> Iterator[psycopg.Connection]:
+    """That connection, in a transaction that is undone after the test: now() stands in it."""
+    with shared.transaction(force_rollback=True):
+        yield shared
+
+
 @pytest.fixture(scope="module")
 def set_clock(kept_shared: Kept) -> SetClock:
     """The clock of the module's database, which stands where a test sets it."""
     with kept_shared.connection() as connection:
         return SetClock(connection)
+
+
+@pytest.fixture
+def at_noon(shared: psycopg.Connection, set_clock: SetClock) -> None:
+    """That clock stands at noon, once the connection is lent to the test: no day ends during it."""
+    set_clock.set(NOON)
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ The clock of each test stands where the test sets it.
 """
 
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import LiteralString
 
 import pytest
@@ -14,12 +13,11 @@ import pytest
 from alert_rows import add_rule, end_runs, evaluate, incidents, told
 from beat_rows import make_beat
 from factory import EndpointRow, add_endpoint, add_named_one_shot
-from set_clock import SetClock
+from set_clock import NOON, SetClock
 from sql.test_alerts import queue
 from sql.truths import differing
 from sql_factory import Connection, make_cron_job, records, value
 
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECOND, MOMENT = timedelta(seconds=1), timedelta(microseconds=1)
 NO_SUCCESS = {"type": "NO_SUCCESS", "seconds": 3600}
 
@@ -40,10 +38,8 @@ class Standing:
 
 
 @pytest.fixture
-def standing(shared: Connection, set_clock: SetClock) -> Iterator[Standing]:
-    with shared.transaction(force_rollback=True):
-        set_clock.set(NOON)
-        yield Standing(shared, set_clock, add_endpoint(shared))
+def standing(undone: Connection, set_clock: SetClock, at_noon: None) -> Standing:
+    return Standing(undone, set_clock, add_endpoint(undone))
 
 
 def test_what_waits_is_late_beyond_the_limit_and_only_before_its_first_attempt(standing: Standing) -> None:

@@ -5,14 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from cron_texts import utc
 from sql_factory import Connection, value
 
 DAY, WEEK, MINUTE = timedelta(days=1), timedelta(days=7), timedelta(minutes=1)
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 WEEKS = [utc(f"2026-{day}") for day in ("08-03", "08-10", "08-24", "08-31", "09-14")]

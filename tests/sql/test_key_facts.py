@@ -2,26 +2,22 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 
 from factory import add_workspace
-from set_clock import SetClock
+from set_clock import NOON, SetClock
 from sql_factory import Connection, records, value, values
 
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
 
 
 @pytest.fixture
-def noon(shared: Connection, set_clock: SetClock) -> Iterator[Connection]:
+def noon(undone: Connection, at_noon: None) -> Connection:
     """A connection whose clock stands at noon. What a test does is undone."""
-    with shared.transaction(force_rollback=True):
-        set_clock.set(NOON)
-        yield shared
+    return undone
 
 
 @pytest.fixture

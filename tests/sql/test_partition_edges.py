@@ -1,28 +1,17 @@
 """Which weeks of history need a partition, at the turn of weeks, months and years."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from clock import Clock
+from cron_texts import utc
 from factory import add_endpoint
 from sql.truths import differing
 from sql_factory import Connection, make_cron_job, records, value, values
 
 DAY, WEEK, MOMENT = timedelta(days=1), timedelta(days=7), timedelta(microseconds=1)
-
-
-@pytest.fixture
-def undone(shared: Connection) -> Iterator[Connection]:
-    """A connection in a transaction that is undone: partitions that it makes, and its clock."""
-    with shared.transaction(force_rollback=True):
-        yield shared
-
-
-def utc(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def missing(connection: Connection, ahead: timedelta = 8 * WEEK) -> dict[str, list[tuple[datetime, datetime]]]:

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from datetime import UTC, datetime
 
 import psycopg
 import pytest
@@ -11,17 +10,11 @@ from psycopg.types.json import Jsonb
 from alert_rows import add_rule
 from beat_rows import make_beat
 from factory import EndpointRow, add_endpoint, add_named_one_shot, add_workspace
-from set_clock import SetClock
+from set_clock import NOON, SetClock
 from sql.truths import differing
 from sql_factory import Connection, Record, make_cron_job, records, value, values
 
-NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def noon(shared: Connection, set_clock: SetClock) -> None:
-    """The day does not end during a test."""
-    set_clock.set(NOON)
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 def limited(connection: Connection, **limits: int | None) -> uuid.UUID:

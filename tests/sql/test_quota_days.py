@@ -10,15 +10,11 @@ from psycopg.types.json import Jsonb
 
 from clock import Clock
 from factory import add_endpoint, add_named_one_shot
-from set_clock import SetClock
-from sql.test_quota_counts import NOON, left, limit, limited, taken, used
+from set_clock import NOON, SetClock
+from sql.test_quota_counts import left, limit, limited, taken, used
 from sql_factory import Connection, make_cron_job, records, value
 
-
-@pytest.fixture(autouse=True)
-def noon(shared: Connection, set_clock: SetClock) -> None:
-    """The day does not end during a test."""
-    set_clock.set(NOON)
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 @pytest.mark.parametrize("days", [-1, -40])

@@ -4,7 +4,6 @@ Each test is one transaction, in which PostgreSQL's clock stands.
 """
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,14 +25,13 @@ HOUR, MILLISECOND = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def standing(shared: Connection) -> Iterator[Connection]:
-    """A connection in a transaction: its now() does not move, and what it does is undone. Retention never ran; in the
-    database that was copied, pg_cron may have rung at the minute in which it does.
+def standing(undone: Connection) -> Connection:
+    """A connection whose now() does not move, and whose writes are undone. Retention never ran; in the database that
+    was copied, pg_cron may have rung at the minute in which it does.
     """
-    with shared.transaction(force_rollback=True):
-        shared.execute("delete from kronos.retention_sweeps")
-        shared.execute("update kronos.retention set jobs_until = '-infinity', run_details_until = 0")
-        yield shared
+    undone.execute("delete from kronos.retention_sweeps")
+    undone.execute("update kronos.retention set jobs_until = '-infinity', run_details_until = 0")
+    return undone
 
 
 def now_of(connection: Connection) -> datetime:

@@ -70,7 +70,7 @@ async def ask(told: Told, *, status: int | None = 200, raises: Exception | None 
     return sent
 
 
-async def test_a_request_is_named_by_its_route_and_tells_its_answer(traced: Told) -> None:
+async def test_a_request_is_named_by_its_route_and_has_the_status_of_its_response(traced: Told) -> None:
     more = {
         "route": ROUTE, "path_params": {"w": "ACME".lower()}, "kronos.actor": "k1", "kronos.request_id": "r-1",
     }  # fmt: skip
@@ -95,7 +95,7 @@ async def test_a_request_is_named_by_its_route_and_tells_its_answer(traced: Told
         {"kronos.actor": "k1"},
     ],
 )
-async def test_a_workspace_is_told_only_of_a_caller_that_is_known(traced: Told, more: dict[str, object]) -> None:
+async def test_a_span_names_the_workspace_only_of_a_caller_that_is_known(traced: Told, more: dict[str, object]) -> None:
     """Anybody can write anything into a path."""
     await ask(traced, more=more)
     assert "kronos.workspace" not in (traced.span().attributes or {})
@@ -119,7 +119,7 @@ async def test_only_a_fault_of_ours_is_an_error(traced: Told, status: int, code:
     )  # fmt: skip
 
 
-async def test_what_is_raised_goes_on_and_is_told_by_its_type(traced: Told) -> None:
+async def test_what_is_raised_goes_on_and_is_named_by_its_type(traced: Told) -> None:
     with pytest.raises(ZeroDivisionError):
         await ask(traced, raises=ZeroDivisionError("a secret"), more={"route": ROUTE})
     span = traced.span()
@@ -140,14 +140,14 @@ async def test_a_request_belongs_to_the_span_that_sent_it(traced: Told) -> None:
     assert (span.context.trace_id, span.parent and span.parent.span_id) == (TRACE, SPAN)
 
 
-async def test_a_request_whose_caller_is_not_sampled_is_not_told(traced: Told) -> None:
+async def test_a_request_whose_caller_is_not_sampled_has_no_span(traced: Told) -> None:
     parent = str(Parent(TRACE, SPAN, is_sampled=False)).encode()
     await ask(traced, headers=[(b"traceparent", parent)], more={"route": ROUTE})
     assert traced.spans() == []
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/kronos/healthz"])
-async def test_what_is_asked_every_few_seconds_is_not_told(traced: Told, path: str) -> None:
+async def test_what_is_asked_every_few_seconds_has_no_span(traced: Told, path: str) -> None:
     assert len(await ask(traced, path=path)) == 2
     assert await ask(traced, type="lifespan", status=None) == []
     assert traced.spans() == []

@@ -16,7 +16,8 @@ from kronos.beats import Heartbeat
 from kronos.delivery.egress import EgressPolicy
 from kronos.managed import Kind
 from kronos.model import Document, Endpoint, JsonObject
-from unit.test_versions_of_jobs import EVERY, LOCAL, PLAIN
+from plain_job import PLAIN
+from unit.test_versions_of_jobs import EVERY, LOCAL
 
 POLICY = EgressPolicy.parse("")
 AT = datetime(2026, 11, 20, tzinfo=UTC)

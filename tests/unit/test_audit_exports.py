@@ -5,7 +5,7 @@ elsewhere proves that it is whole.
 import hashlib
 import json
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -26,9 +26,10 @@ from kronos.audit import (
     Walked,
     verify_export,
 )
-from kronos.database import PAGE_BYTES, InstanceView, WorkspaceView
+from kronos.database import PAGE_BYTES
 from kronos.model import JsonObject
 from kronos.sql import Statement
+from scripted_view import View
 
 WORKSPACE = UUID(int=7)
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -135,20 +136,6 @@ def test_a_recorded_head_that_the_export_has_not_is_a_fault(lines: list[bytes], 
     assert verify_export(lines, pins).fault == fault
 
 
-class Told:
-    """A view whose statements answer with the given rows, in turn, and that keeps their parameters."""
-
-    workspace = "acme"
-
-    def __init__(self, *rows: list[Any]) -> None:
-        self._rows = list(rows)
-        self.asked: list[dict[str, Any]] = []
-
-    async def rows(self, statement: Statement[Any], params: dict[str, Any]) -> list[Any]:
-        self.asked.append(params)
-        return self._rows.pop(0)
-
-
 def row_of(number: int, *, place: int | None = None) -> OneShotMade:
     shown: JsonObject = dict.fromkeys(
         ("workspace", "key_id", "address", "request_id", "object", "before", "after", "number", "hash", "source")
@@ -170,18 +157,17 @@ def row_of(number: int, *, place: int | None = None) -> OneShotMade:
     ],
 )
 async def test_one_shots_are_looked_for_only_where_the_filter_may_have_them(which: AuditFilter, is_asked: bool) -> None:
-    told = Told([row_of(1)])
-    found, place = await audit.list_one_shots(cast(WorkspaceView, told), which, limit=5, before=None)
-    assert (len(found), place, len(told.asked)) == (int(is_asked), None, int(is_asked))
+    view: Any = View(list_one_shots_made=[[row_of(1)]])
+    found, place = await audit.list_one_shots(view, which, limit=5, before=None)
+    assert (len(found), place, len(view.asked)) == (int(is_asked), None, int(is_asked))
 
 
 async def test_a_page_of_one_shots_leads_on_after_its_last_row_or_where_the_search_stopped() -> None:
     async def page(*rows: OneShotMade) -> tuple[list[int], Any]:
-        told = Told(list(rows))
-        found, place = await audit.list_one_shots(
-            cast(WorkspaceView, told), AuditFilter(), limit=2, before=(AT, WORKSPACE)
-        )
-        assert (told.asked[0]["limit"], told.asked[0]["before_at"], told.asked[0]["before_id"]) == (3, AT, WORKSPACE)
+        view: Any = View(list_one_shots_made=[rows])
+        found, place = await audit.list_one_shots(view, AuditFilter(), limit=2, before=(AT, WORKSPACE))
+        (asked,) = view.params("list_one_shots_made")
+        assert (asked["limit"], asked["before_at"], asked["before_id"]) == (3, AT, WORKSPACE)
         return [each.audit_id.int for each in found], place
 
     assert await page() == ([], None)
@@ -192,32 +178,32 @@ async def test_a_page_of_one_shots_leads_on_after_its_last_row_or_where_the_sear
 
 
 async def test_a_filter_is_passed_on_as_it_was_given() -> None:
-    told = Told([], [])
+    view: Any = View(list_instance_audit=[[]])
     which = AuditFilter(actor="ada", object="nightly", after=AT, before=AT)
-    await audit.list_page(cast(WorkspaceView, told), which, limit=5, before=None)
-    (asked,) = told.asked
+    await audit.list_page(view, which, limit=5, before=None)
+    (asked,) = view.params("list_instance_audit")
     at = AT.isoformat()
     assert asked["filter"].obj == {"actor": "ada", "object": "nightly", "after": at, "before": at}
     assert (asked["limit"], asked["before_at"], asked["before_id"], asked["bytes"]) == (5, None, None, PAGE_BYTES)
 
 
 async def test_an_export_of_one_shots_has_the_fields_of_the_audit_and_goes_on_to_the_end() -> None:
-    told = Told([row_of(9, place=8)], [row_of(7)])
-    pieces = [piece async for piece in audit.exported_one_shots(cast(WorkspaceView, told), AuditFilter())]
+    view: Any = View(list_one_shots_made=[[row_of(9, place=8)], [row_of(7)]])
+    pieces = [piece async for piece in audit.exported_one_shots(view, AuditFilter())]
     lines = [json.loads(line) for line in b"".join(pieces).splitlines()]
     assert [line["object_id"] for line in lines] == ["7"]
     assert ("place_id" in lines[0], lines[0]["at"], pieces[0]) == (False, "2026-11-20T00:00:00Z", b"")
-    assert told.asked[1]["before_id"] == UUID(int=8)
+    assert [asked["before_id"] for asked in view.params("list_one_shots_made")] == [None, UUID(int=8)]
 
 
 async def test_an_export_goes_on_after_the_last_line_of_a_full_part() -> None:
     full = [Line(number=number, text=f"line {number}") for number in range(3, 503)]
-    told = Told(full, [Line(number=503, text="last")])
-    pieces = [piece async for piece in audit.exported(cast(InstanceView, told), after=2)]
-    assert [asked["after"] for asked in told.asked] == [2, 502]
+    view: Any = View(list_lines=[full, [Line(number=503, text="last")]])
+    pieces = [piece async for piece in audit.exported(view, after=2)]
+    assert [asked["after"] for asked in view.params("list_lines")] == [2, 502]
     assert (pieces[0].splitlines()[0], pieces[1], len(pieces)) == (b"line 3", b"last\n", 2)
-    told = Told([])
-    assert [piece async for piece in audit.exported(cast(InstanceView, told), after=9)] == []
+    nothing: Any = View(list_lines=[[]])
+    assert [piece async for piece in audit.exported(nothing, after=9)] == []
 
 
 def stored(**more: Any) -> StoredHead:
@@ -227,7 +213,8 @@ def stored(**more: Any) -> StoredHead:
 
 async def test_a_head_shows_where_a_chain_ends_and_where_retention_cut_it() -> None:
     async def head(row: StoredHead) -> ChainHead:
-        return await audit.head(cast(WorkspaceView, Told([row])))
+        view: Any = View(get_head=[[row]])
+        return await audit.head(view)
 
     assert await head(stored()) == ChainHead(workspace="acme", number=0, hash=None, sealed_at=None, pending=2, cut=None)
     whole = stored(number=9, hash="aa", sealed_at=AT, cut_number=4, cut_hash="bb", cut_at=AT)

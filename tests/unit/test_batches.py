@@ -19,9 +19,8 @@ from kronos.new_jobs import NewJob
 from kronos.one_shots import OneShot
 from kronos.schedules import ScheduleRead
 from kronos.sql import Statement
-from unit.test_versions_of_jobs import PLAIN
+from plain_job import AT, PLAIN
 
-AT = datetime(2026, 11, 20, tzinfo=UTC)
 EARLIER = UUID(int=77)
 READ = ScheduleRead(schedule="s", alarm="a", description="d", read_at=AT, next_tick_at=AT)
 

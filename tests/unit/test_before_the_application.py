@@ -27,7 +27,7 @@ from kronos.metrics.definition import Distribution, Measured
     "host",
     [
         b"example.com", b"EXAMPLE.com:8080", b"192.0.2.7", b"[2001:db8::1]", b"[::1]:80", b"", b":80", b"host:",
-        b"a_b.example", b"x%2Dy", b"[::ffff:192.0.2.7]:1",
+        b"a_b.example", b"a-b_c~d.e", b"x%2Dy", b"%6b", b"[::ffff:192.0.2.7]:1", b"[::FFFF:1.2.3.4]", b"KRONOS",
     ],
 )  # fmt: skip
 def test_a_host_with_or_without_a_port_is_accepted(host: bytes) -> None:
@@ -38,7 +38,8 @@ def test_a_host_with_or_without_a_port_is_accepted(host: bytes) -> None:
     "host",
     [
         b"a b", b"http://example.com", b"example.com/", b"user@example.com", b"a:80:80", b"[::1", b"::1", b"a:b",
-        b"a%2", b"a%zz", b"\xe9.example", b"a\x00b", b"[::g]", b"a,b\t",
+        b"a%2", b"a%zz", b"\xe9.example", b"a\x00b", b"[::g]", b"a,b\t", b"[::1]x", b"a?b", b"a#b", b"%6",
+        b"a\r\nb", b"a:8 0", b" a", b"a\n",
     ],
 )  # fmt: skip
 def test_what_a_proxy_could_take_for_another_host_is_rejected(host: bytes) -> None:

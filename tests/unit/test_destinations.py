@@ -103,7 +103,7 @@ _USERINFO = ("url_userinfo", "the URL has a user name or password before its hos
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("scheme", ["redis", "rediss", "smtp", "smtps"])
-def test_an_url_that_names_no_server_is_refused_with_the_form_to_write(
+def test_a_url_that_names_no_server_is_refused_with_the_form_to_write(
     scheme: str, rest: str, code: str, message: str
 ) -> None:
     is_redis = scheme.startswith("redis")

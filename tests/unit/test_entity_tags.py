@@ -20,6 +20,7 @@ def test_a_version_is_a_strong_tag_and_one_whose_document_still_changes_is_marke
         (['"3"', '"4"'], {3, 4}),
         ([' "3" ,\t"4" , '], {3, 4}),
         ([',,"3",,'], {3}),
+        (['"1"', 'W/"2", "3"'], {1, 3}),
         (['"12+"'], {12}),
         (['"3+", "3"'], {3}),
         (['W/"3"'], set()),
@@ -64,7 +65,7 @@ def test_a_star_is_any_version(fields: list[str]) -> None:
     "fields",
     [
         ["3"], ['"3'], ['3"'], ['"3" "4"'], ['w/"3"'], ["W/3"], ['W/ "3"'], ["abc"], ["'3'"], ['*, "3"'], ['"3", *'],
-        ["**"], ['"a b"'], ['"a\x7f"'], ['"3";'], ['"3"\n'], ['"a"b"'],
+        ["**"], ['"a b"'], ['"a\x7f"'], ['"3";'], ['"3"\n'], ['"a"b"'], ['"""'], ["W/"],
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(("read", "header"), [(if_match, "If-Match"), (if_none_match, "If-None-Match")])

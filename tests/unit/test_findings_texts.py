@@ -238,17 +238,18 @@ def test_a_ledger_with_faults_adds_them_up_and_names_each_job() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 s ago"), (119, "119 s ago"), (120, "2 min ago"), (7199, "120 min ago"), (7200, "2 h ago"),
-     (172_799, "48 h ago"), (172_800, "2 days ago")],
+    [(0, "0 s ago"), (119, "119 s ago"), (119.4, "119 s ago"), (120, "2 min ago"), (7199, "120 min ago"),
+     (7200, "2 h ago"), (172_799, "48 h ago"), (172_800, "2 days ago"), (864_000, "10 days ago")],
 )  # fmt: skip
 def test_an_age_is_in_the_largest_unit_of_which_it_has_two(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
 def test_a_long_list_shows_its_first_five_and_counts_the_rest() -> None:
+    assert some([]) == ""
     assert some(["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
     assert some(["a", "b", "c", "d", "e", "f", "g"]) == "a, b, c, d, e, and 2 more"
-    assert [many(range(99)), many(range(100)), many(range(101))] == ["99", "100 or more", "100 or more"]
+    assert [many(range(number)) for number in (0, 99, 100, 150)] == ["0", "99", "100 or more", "100 or more"]
 
 
 def test_only_what_an_operator_must_act_on_is_a_failure() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,22 +13,15 @@ import pytest
 from kronos import config, lines, logs
 from kronos.lines import Log
 from kronos.model import JsonObject
+from own_logging import own_logging
 
 
 @pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """Restore what `configure` sets for the whole process."""
-    root = logging.getLogger()
-    names = ("asyncio", "uvicorn", "alembic", "aiokafka", "psycopg")
-    levels = {name: logging.getLogger(name).level for name in names}
-    before = root.handlers[:], root.level, logging._srcfile
-    threads = logging.logThreads, logging.logProcesses, logging.logMultiprocessing
+def restored() -> Iterator[None]:
+    """Restore what `configure` and the lines' fields set for the whole process."""
     lines.begin()
-    yield
-    root.handlers[:], root.level, logging._srcfile = before
-    logging.logThreads, logging.logProcesses, logging.logMultiprocessing = threads
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    with own_logging():
+        yield
     lines.begin()
 
 
@@ -49,6 +43,37 @@ def test_a_line_for_collectors_is_one_json_object(capsys: pytest.CaptureFixture[
         "level": "INFO", "logger": "kronos.api", "event": "request.answered", "message": "GET\n/ took 7 ms",
         "status": 200, "actor": None,
     }  # fmt: skip
+
+
+def test_a_line_has_its_event_and_what_is_known_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configured()
+    lines.begin(request_id="r1")
+    lines.about(workspace="acme")
+    try:
+        int("why")
+    except ValueError as error:
+        Log("kronos.test").error("thing.failed", "%s failed", "it", traced=error, job_id="j", attempt=2)
+    lines.begin(request_id="r2")
+    Log("kronos.test").info("thing.done", "100 %% of kr_live_%s_%s", "abc", "s" * 24)
+    Log("kronos.test").debug("thing.seen", "not at this level")
+    lines.begin()
+    logging.getLogger("uvicorn.error").info("its start")
+    logging.getLogger("uvicorn.error").warning("theirs")
+    failed, done, theirs = map(json.loads, written(capsys))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", str(failed.pop("at")))
+    assert str(failed.pop("traceback")).endswith("with base 10: 'why'")
+    assert failed == {
+        "level": "ERROR",
+        "logger": "kronos.test",
+        "event": "thing.failed",
+        "message": "it failed",
+        "request_id": "r1",
+        "workspace": "acme",
+        "job_id": "j",
+        "attempt": 2,
+    }
+    assert (done["request_id"], done["message"], "workspace" in done) == ("r2", "100 % of kr_live_abc_***", False)
+    assert (theirs["event"], theirs["message"], "request_id" in theirs) == (logs.OF_A_LIBRARY, "theirs", False)
 
 
 def test_a_line_of_a_library_says_so(capsys: pytest.CaptureFixture[str]) -> None:

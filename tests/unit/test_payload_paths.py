@@ -13,6 +13,11 @@ from kronos.payloads import compiled, may_have
 _INTEGER = {"type": "integer"}
 _ONLY_A: dict[str, Any] = {"type": "object", "properties": {"a": True}, "additionalProperties": False}
 _ONLY_B: dict[str, Any] = {"type": "object", "properties": {"b": True}, "additionalProperties": False}
+_NESTED: dict[str, Any] = {
+    "type": "object",
+    "properties": {"a": {"properties": {"b": _INTEGER}, "additionalProperties": False}},
+    "additionalProperties": False,
+}
 _TREE = {
     "$defs": {"node": {"properties": {"next": {"$ref": "#/$defs/node"}, "v": _INTEGER}, "additionalProperties": False}},
     "$ref": "#/$defs/node",
@@ -80,6 +85,20 @@ def test_a_value_that_an_accepted_input_has_is_never_said_to_be_impossible(schem
     ("schema", "path", "expected"),
     [
         (_ONLY_A, "", True),
+        (_NESTED, "a", True),
+        (_NESTED, "a.b", True),
+        (_NESTED, "a.c", False),
+        (_NESTED, "b", False),
+        (_NESTED, "a.b.c", False),
+        ({}, "a.b", True),
+        (True, "a", True),
+        (False, "a", False),
+        ({"type": ["string", "array"]}, "0", True),
+        ({"type": "array", "prefixItems": [True], "items": False}, "1", False),
+        ({"patternProperties": {"^x": {}}, "additionalProperties": False}, "y", True),
+        ({"allOf": [{}, _NESTED]}, "b", False),
+        ({"anyOf": [_NESTED, {"type": "string"}]}, "b", False),
+        ({"anyOf": [_NESTED, {}]}, "b", True),
         (False, "", False),
         (_INTEGER, "", True),
         (_INTEGER, "a", False),

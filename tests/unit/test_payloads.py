@@ -8,7 +8,7 @@ import pytest
 
 from kronos import errors, payload_specs
 from kronos.payload_weights import MAX_WEIGHT
-from kronos.payloads import MAX_EFFORT, compiled, may_have
+from kronos.payloads import MAX_EFFORT, compiled
 
 
 def laughs(keyword: str, levels: int) -> dict[str, Any]:
@@ -195,41 +195,6 @@ def test_weight_and_size_together_are_bounded() -> None:
 def test_a_pattern_is_matched_in_linear_time(pattern: str) -> None:
     validator = compiled({"pattern": pattern, "type": "string"})
     assert validator.faults("ab" * 20_000 + "!", pointer="") != ()
-
-
-OBJECT = {
-    "type": "object",
-    "properties": {"a": {"properties": {"b": {"type": "integer"}}, "additionalProperties": False}},
-    "additionalProperties": False,
-}
-
-
-@pytest.mark.parametrize(
-    ("schema", "path", "expected"),
-    [
-        (OBJECT, "a", True),
-        (OBJECT, "a.b", True),
-        (OBJECT, "a.c", False),
-        (OBJECT, "b", False),
-        (OBJECT, "a.b.c", False),
-        ({}, "a.b", True),
-        (True, "a", True),
-        (False, "a", False),
-        ({"type": "string"}, "a", False),
-        ({"type": ["string", "array"]}, "0", True),
-        ({"type": "array"}, "a", False),
-        ({"type": "array", "prefixItems": [True], "items": False}, "1", False),
-        ({"type": "array", "maxItems": 2}, "2", False),
-        ({"patternProperties": {"^x": {}}, "additionalProperties": False}, "y", True),
-        ({"allOf": [{}, OBJECT]}, "b", False),
-        ({"anyOf": [OBJECT, {"type": "string"}]}, "b", False),
-        ({"anyOf": [OBJECT, {}]}, "b", True),
-        ({"$ref": "#/$defs/o", "$defs": {"o": OBJECT}}, "b", False),
-        ({"properties": {"next": {"$ref": "#"}}, "additionalProperties": False}, "next.next.x", False),
-    ],
-)
-def test_whether_an_input_may_have_a_path(schema: Any, path: str, expected: bool) -> None:
-    assert may_have(schema, tuple(path.split("."))) is expected
 
 
 @pytest.mark.parametrize(("jobs", "size"), [(50_001, 1), (1, 16 * 1024 * 1024 + 1)])

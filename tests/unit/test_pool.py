@@ -9,38 +9,27 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import DiagnosticField
 from psycopg_pool import PoolClosed, PoolTimeout
 
 from kronos import errors, pool
 from kronos.sql import Statement
 from kronos.unreachable import Unreachable
 from kronos.writes import Writes
+from reported import reported
 from stopped_clock import StoppedClock
 
 READ = Statement(name="x.get_it", text="select 1", row=object)
 WRITE = Statement(name="x.make_it", text="update", row=object)
 
 
-def failed(sqlstate: str, message: str = "no", severity: str = "ERROR") -> psycopg.Error:
-    """Return an error that PostgreSQL reported."""
-    fields = {
-        DiagnosticField.SQLSTATE: sqlstate,
-        DiagnosticField.MESSAGE_PRIMARY: message,
-        DiagnosticField.SEVERITY_NONLOCALIZED: severity,
-    }
-    kind = psycopg.errors.lookup(sqlstate)
-    return kind(message, info={int(field): text.encode() for field, text in fields.items()})
-
-
 LOST = psycopg.OperationalError("server closed the connection unexpectedly")
-DEADLOCK = failed("40P01", "deadlock detected")
-STANDBY = failed("25006", "cannot execute INSERT in a read-only transaction")
-FULL = failed("53100", "could not extend file: No space left on device")
+DEADLOCK = reported("40P01", "deadlock detected")
+STANDBY = reported("25006", "cannot execute INSERT in a read-only transaction")
+FULL = reported("53100", "could not extend file: No space left on device")
 _UNKNOWN = (
     "the connection to PostgreSQL was lost before it answered, after a write was sent: it may have been done, or not"
 )
-ENDED = failed("57P01", "terminating connection due to administrator command", "FATAL")
+ENDED = reported("57P01", "terminating connection due to administrator command", "FATAL")
 
 
 class Connection:
@@ -93,7 +82,7 @@ class Work:
     [
         (READ, [LOST]),
         (READ, [ENDED]),
-        (READ, [failed("57P03", "the database system is shutting down", "FATAL")]),
+        (READ, [reported("57P03", "the database system is shutting down", "FATAL")]),
         (READ, [STANDBY]),
         (WRITE, [STANDBY]),
         (WRITE, [DEADLOCK] * 4),
@@ -126,11 +115,11 @@ async def test_what_certainly_changed_nothing_is_sent_again(
         (WRITE, [DEADLOCK, LOST], "outcome_unknown", _UNKNOWN),
         (WRITE, [FULL], "database_unavailable",
          "PostgreSQL could not do this now: could not extend file: No space left on device"),
-        (READ, [failed("57014", "canceling statement due to statement timeout")], "database_unavailable",
+        (READ, [reported("57014", "canceling statement due to statement timeout")], "database_unavailable",
          "PostgreSQL could not do this now: canceling statement due to statement timeout"),
-        (WRITE, [failed("40001", "could not serialize")], "database_unavailable",
+        (WRITE, [reported("40001", "could not serialize")], "database_unavailable",
          "PostgreSQL could not do this now: could not serialize"),
-        (WRITE, [failed("23505", "Key (name)=(secret) already exists")], "internal_error",
+        (WRITE, [reported("23505", "Key (name)=(secret) already exists")], "internal_error",
          "unexpected database error 23505"),
         (READ, [psycopg.ProgrammingError("secret")], "internal_error",
          "unexpected ProgrammingError from the database driver"),
@@ -172,7 +161,7 @@ async def test_a_write_whose_connection_was_lost_before_it_was_sent_is_left_to_t
         (STANDBY, True),
         (DEADLOCK, False),
         (FULL, False),
-        (failed("53300", "too many", "FATAL"), True),
+        (reported("53300", "too many", "FATAL"), True),
     ],
 )
 async def test_a_connection_of_no_further_use_is_not_given_back(failure: psycopg.Error, is_closed: bool) -> None:
@@ -262,9 +251,8 @@ async def test_a_statement_without_an_answer_is_blamed_on_the_pool_only_while_po
     assert why() == busy, "a statement that waits ends within five seconds"
     clock.now += 0.1
     assert why() == silent
-    for work in (Work(READ), Work(WRITE, [failed("57014", "too long")])):  # an error is an answer too
-        with_error = work.run(scripted)
-        await asyncio.gather(with_error, return_exceptions=True)
+    for work in (Work(READ), Work(WRITE, [reported("57014", "too long")])):  # an error is an answer too
+        await asyncio.gather(work.run(scripted), return_exceptions=True)
         assert why() == busy
         clock.now += 7.1
     await asyncio.gather(Work(WRITE, [LOST]).run(scripted), return_exceptions=True)

@@ -1,17 +1,18 @@
 """Which jobs of a batch fit into what is left of the workspace's quotas, and what each of the others is told."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from kronos import errors, quotas
-from kronos.database import WorkspaceView
 from kronos.new_jobs import NewJob
 from kronos.quotas import QuotaLimits, UsageRow, Used
+from scripted_view import View
 
 NO_LIMIT = dict.fromkeys(
     ("executions_left", "executions_used", "cron_jobs", "max_input_bytes", "max_cron_jobs", "max_executions_per_day")
@@ -130,32 +131,13 @@ ROW = UsageRow(
 )  # fmt: skip
 
 
-class Told:
-    """A view that answers with these rows, and keeps what it is asked to write."""
-
-    workspace = "acme"
-
-    def __init__(self, rows: list[UsageRow], *, stored: list[object] | None = None) -> None:
-        self._rows = rows
-        self._stored = stored or []
-        self.written: list[dict[str, object]] = []
-
-    @property
-    def even_suspended(self) -> "Told":
-        return self
-
-    async def rows(self, *_: object) -> list[UsageRow]:
-        return self._rows
-
-    async def write_then_read(
-        self, write: object, params: dict[str, object], *_: object
-    ) -> tuple[list[object], list[UsageRow]]:
-        self.written.append(params)
-        return self._stored, self._rows
+def view(*rows: UsageRow, stored: Sequence[object] = ()) -> Any:
+    """A view of a workspace with this row, in which limits are stored if there is something `stored`."""
+    return View(get_usage=[rows], update_quotas=[stored])
 
 
 async def test_usage_shows_each_quota_beside_what_is_used_of_it() -> None:
-    usage = await quotas.usage(cast(WorkspaceView, Told([ROW])))
+    usage = await quotas.usage(view(ROW))
     assert (usage.cron_jobs, usage.concurrency, usage.alarms_per_minute) == (
         Used(used=1, limit=2), Used(used=6, limit=7), Used(used=8, limit=9),
     )  # fmt: skip
@@ -166,7 +148,7 @@ async def test_usage_shows_each_quota_beside_what_is_used_of_it() -> None:
 
 
 async def test_what_is_not_limited_is_reset_at_no_time() -> None:
-    usage = await quotas.usage(cast(WorkspaceView, Told([replace(ROW, max_executions_per_day=None)])))
+    usage = await quotas.usage(view(replace(ROW, max_executions_per_day=None)))
     assert usage.executions_per_day == Used(used=3, limit=None)
 
 
@@ -177,23 +159,23 @@ LIMITS = QuotaLimits(
 
 
 async def test_limits_are_stored_whole_and_only_at_the_version_that_was_named() -> None:
-    told = Told([ROW], stored=[object()])
-    shown = await quotas.put(cast(WorkspaceView, told), LIMITS, if_match=frozenset({3}))
-    assert {name: getattr(shown, name) for name in told.written[0] if name != "if_match"} == {
-        name: value for name, value in told.written[0].items() if name != "if_match"
+    limited = view(ROW, stored=[object()])
+    shown = await quotas.put(limited, LIMITS, if_match=frozenset({3}))
+    await quotas.put(limited, LIMITS)
+    first, second = limited.params("update_quotas")
+    assert {name: getattr(shown, name) for name in first if name != "if_match"} == {
+        name: value for name, value in first.items() if name != "if_match"
     }
-    assert (told.written[0]["if_match"], shown.version, shown.workspace) == ([3], 3, "acme")
-    await quotas.put(cast(WorkspaceView, told), LIMITS)
-    assert told.written[1]["if_match"] is None
+    assert (first["if_match"], second["if_match"], shown.version, shown.workspace) == ([3], None, 3, "acme")
     with pytest.raises(
         errors.PreconditionFailed, match=r"^the workspace is at version 3, which If-Match does not name$"
     ):
-        await quotas.put(cast(WorkspaceView, Told([ROW])), LIMITS, if_match=frozenset({2}))
-    own = Told([ROW], stored=[object()])
+        await quotas.put(view(ROW), LIMITS, if_match=frozenset({2}))
+    own = view(ROW, stored=[object()])
     own.workspace = "kronos-system"
     with pytest.raises(errors.Forbidden, match="can be read but not changed"):
-        await quotas.put(cast(WorkspaceView, own), LIMITS)
-    assert own.written == []
+        await quotas.put(own, LIMITS)
+    assert own.asked == []
     for absent in (quotas.usage, quotas.get):
         with pytest.raises(errors.WorkspaceNotFound, match="no workspace 'acme'"):
-            await absent(cast(WorkspaceView, Told([])))
+            await absent(view())

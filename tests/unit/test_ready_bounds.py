@@ -26,7 +26,7 @@ def _nested(levels: int) -> Any:
     return value
 
 
-def test_an_url_is_filled_up_to_the_longest_that_is_sent() -> None:
+def test_a_url_is_filled_up_to_the_longest_that_is_sent() -> None:
     head = _head()
     fits = MAX_URL_CHARACTERS - len("https://a.example/")
     made = head.fill({"input": {"v": "x" * fits}})
@@ -66,7 +66,7 @@ def test_each_method_begins_its_request(method: str) -> None:
             "https://{{input.v}}/", "https://a.example/é", "https://a.example/%{{input.v}}",
             "https://a.example/%2{{input.v}}", "https://a.example/{{input.v}}%", "/a", ""],
 )  # fmt: skip
-def test_an_url_that_each_delivery_must_check_is_not_made_ready(url: str) -> None:
+def test_a_url_that_each_delivery_must_check_is_not_made_ready(url: str) -> None:
     with pytest.raises(Refused):
         _head(url)
 

@@ -7,6 +7,7 @@ import pytest
 
 from kronos import config, logs
 from kronos.redaction import is_hidden_in_url, key_in, key_in_url, redacted
+from own_logging import own_logging
 
 SECRET = "s3cret-" + "x" * 36
 KEY = f"kr_live_0123456789ab_{SECRET}"
@@ -38,17 +39,12 @@ def test_what_is_no_key_is_none(url: str) -> None:
 def test_no_line_of_the_log_has_a_secret_of_a_key(
     log_format: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    try:
+    with own_logging():
         logs.configure(config.load(database_url="postgresql://", log_format=log_format))
         try:
             int(KEY)
         except ValueError:
             logging.getLogger("kronos.api").exception("it says %s", f"Bearer {KEY}")
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
     written = capsys.readouterr().err
     assert SECRET not in written
     assert written.count("kr_live_0123456789ab_***") >= 2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -11,28 +11,22 @@ from kronos import errors, idempotency
 from kronos.database import WorkspaceView
 from kronos.idempotency import Key, Known, digest
 from kronos.new_jobs import NewJob
+from scripted_view import View
 
 MADE, EARLIER = UUID(int=1), UUID(int=2)
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-class Keys:
+def keys(*answers: Known | None) -> View:
     """A view that answers each look-up of a key in turn."""
-
-    def __init__(self, *answers: Known | None) -> None:
-        self._answers = list(answers)
-        self.asked: list[dict[str, Any]] = []
-
-    async def one_or_none(self, statement: object, params: dict[str, Any]) -> Known | None:
-        self.asked.append(params)
-        return self._answers.pop(0)
+    return View(find_key=answers)
 
 
 def known(*, is_same: bool = True) -> Known:
     return Known(resource_id=EARLIER, is_same_request=is_same)
 
 
-async def called(keys: Keys, key: Key | None, error: Exception | None = None) -> tuple[UUID, bool]:
+async def called(view: View, key: Key | None, error: Exception | None = None) -> tuple[UUID, bool]:
     async def make() -> UUID:
         if error is not None:
             raise error
@@ -41,51 +35,51 @@ async def called(keys: Keys, key: Key | None, error: Exception | None = None) ->
     async def get(resource_id: UUID) -> UUID:
         return resource_id
 
-    return await idempotency.once(cast(WorkspaceView, keys), key, make, get)
+    return await idempotency.once(cast(WorkspaceView, view), key, make, get)
 
 
 KEY = idempotency.key("trigger", "k", {"a": 1})
 
 
 async def test_a_call_without_a_key_is_made_each_time() -> None:
-    keys = Keys()
-    assert (await called(keys, None), keys.asked) == ((MADE, True), [])
+    view = keys()
+    assert (await called(view, None), view.asked) == ((MADE, True), [])
     assert idempotency.key("trigger", None, {"a": 1}) is None
     assert idempotency.params(None) == {"idempotency_key": None, "request_sha256": None}
 
 
 async def test_a_new_key_is_looked_for_and_stored_with_what_is_made() -> None:
     assert KEY is not None
-    keys = Keys(None)
-    assert await called(keys, KEY) == (MADE, True)
-    assert keys.asked == [{"operation": "trigger", **idempotency.params(KEY)}]
+    view = keys(None)
+    assert await called(view, KEY) == (MADE, True)
+    assert view.params("find_key") == [{"operation": "trigger", **idempotency.params(KEY)}]
     assert idempotency.params(KEY) == {"idempotency_key": "k", "request_sha256": digest({"a": 1})}
     assert idempotency.hex_of(b"\x00\xff") == r"\x00ff"
 
 
 async def test_a_repeated_call_returns_what_the_first_one_made() -> None:
-    assert await called(Keys(known()), KEY, ZeroDivisionError()) == (EARLIER, False)
+    assert await called(keys(known()), KEY, ZeroDivisionError()) == (EARLIER, False)
 
 
 @pytest.mark.parametrize("error", [errors.Conflict("taken"), errors.KeyTaken("taken"), errors.JobNotFound("gone")])
 async def test_a_call_that_lost_to_the_same_one_returns_what_that_made(error: errors.KronosError) -> None:
-    assert await called(Keys(None, known()), KEY, error) == (EARLIER, False)
+    assert await called(keys(None, known()), KEY, error) == (EARLIER, False)
     with pytest.raises(type(error)):
-        await called(Keys(None, None), KEY, error)
+        await called(keys(None, None), KEY, error)
 
 
 @pytest.mark.parametrize("error", [errors.DatabaseUnavailable("away"), errors.Unprocessable("no"), ValueError()])
 async def test_any_other_error_is_the_calls_own(error: Exception) -> None:
-    keys = Keys(None)
+    view = keys(None)
     with pytest.raises(type(error)):
-        await called(keys, KEY, error)
-    assert len(keys.asked) == 1
+        await called(view, KEY, error)
+    assert view.names == ["find_key"]
 
 
 @pytest.mark.parametrize("answers", [(known(is_same=False),), (None, known(is_same=False))])
 async def test_a_key_of_another_request_is_rejected(answers: tuple[Known | None, ...]) -> None:
     with pytest.raises(errors.Unprocessable) as caught:
-        await called(Keys(*answers), KEY, errors.Conflict("taken"))
+        await called(keys(*answers), KEY, errors.Conflict("taken"))
     assert (caught.value.code, caught.value.detail) == (
         "idempotency_mismatch",
         f"the idempotency key was already used for a different request, which created trigger {EARLIER}",
@@ -111,6 +105,11 @@ class AskedLater(Asked):
     more: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterJob(NewJob):
+    added: str | None = None
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -119,6 +118,11 @@ class AskedLater(Asked):
         ((Asked("a"),), (AskedLater("a"),)),
         ((Asked("a", inner=Asked("b")),), (AskedLater("a", inner=AskedLater("b")),)),
         ((NewJob(endpoint="e", trigger="IMMEDIATE"),), (NewJob(endpoint="e", trigger="IMMEDIATE", priority=0),)),
+        (
+            (NewJob(endpoint="e", trigger="IMMEDIATE", input={"b": 1, "a": 2}),),
+            (NewJob(endpoint="e", trigger="IMMEDIATE", input={"a": 2, "b": 1}),),
+        ),
+        ((NewJob(endpoint="e", trigger="IMMEDIATE"),), (LaterJob(endpoint="e", trigger="IMMEDIATE"),)),
     ],
 )
 def test_equal_requests_have_one_digest_in_any_release(one: tuple[object, ...], other: tuple[object, ...]) -> None:

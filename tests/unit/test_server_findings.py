@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from kronos.doctor import ringer, server, work
-from kronos.doctor.finding import Finding, ago, many, some
 from kronos.doctor.signs import BlockerSigns, KeyState, LateTask, TableFault, WorkSigns
 from unit.test_process_findings import CRON, SERVER, SESSIONS
 
@@ -47,7 +46,9 @@ def told(found: Any, check: str) -> tuple[bool, str]:
         ({}, "encryption", True, "this connection is not encrypted, but it does not leave this machine"),
     ],
 )  # fmt: skip
-def test_sessions_are_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_sessions_has_its_sentence(
+    changed: dict[str, Any], check: str, ok: bool, detail: str
+) -> None:
     assert told(server.sessions(replace(SESSIONS, **changed)), check) == (ok, detail)
 
 
@@ -65,7 +66,7 @@ def test_sessions_are_told(changed: dict[str, Any], check: str, ok: bool, detail
          "2, the first for 61 s: api"),
     ],
 )  # fmt: skip
-def test_who_keeps_others_waiting_is_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_who_keeps_others_waiting_is_named(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
     assert told(server.blockers(replace(BLOCKERS, **changed)), check) == (ok, detail)
 
 
@@ -113,7 +114,9 @@ def test_what_ends_a_stuck_session_names_its_process() -> None:
         ({"pending_restart": ["a", "b"]}, "pending restart", False, "changed, but not in effect yet: a, b"),
     ],
 )  # fmt: skip
-def test_the_server_is_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_the_server_has_its_sentence(
+    changed: dict[str, Any], check: str, ok: bool, detail: str
+) -> None:
     assert told(server.server(replace(SERVER, **changed)), check) == (ok, detail)
 
 
@@ -149,7 +152,9 @@ def a_fault(name: str, fault: str, **known: Any) -> TableFault:
          "in a quiet minute, because it locks the table: nothing"),
     ],
 )  # fmt: skip
-def test_tables_are_told_with_a_statement_each(faults: list[str], check: str, ok: bool, detail: str, fix: str) -> None:
+def test_each_table_with_a_fault_comes_with_a_statement(
+    faults: list[str], check: str, ok: bool, detail: str, fix: str
+) -> None:
     rows = [a_fault(name, fault) for fault in faults for name in ("a", "b")]
     found = list(server.tables(rows, is_autovacuum_on=True))
     assert told(found, check) == (ok, detail)
@@ -157,7 +162,7 @@ def test_tables_are_told_with_a_statement_each(faults: list[str], check: str, ok
     assert [each.check for each in found if not each.ok] == ([] if ok else [check])
 
 
-def test_an_autovacuum_that_is_off_is_told_before_the_tables_that_it_skips() -> None:
+def test_an_autovacuum_that_is_off_is_reported_before_the_tables_that_it_skips() -> None:
     found = list(server.tables([a_fault("a", "UNVACUUMED")], is_autovacuum_on=False))
     assert told(found, "autovacuum") == (False, "autovacuum or track_counts is off")
     assert fix_of(found, "autovacuum").startswith("alter system set autovacuum = on;")
@@ -192,7 +197,9 @@ def test_an_autovacuum_that_is_off_is_told_before_the_tables_that_it_skips() -> 
         ({"available": None}, "cron version", True, "the extension is 1.6, its files are None"),
     ],
 )
-def test_pg_cron_is_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_pg_cron_has_its_sentence(
+    changed: dict[str, Any], check: str, ok: bool, detail: str
+) -> None:
     assert told(ringer.cron(replace(CRON, **changed)), check) == (ok, detail)
 
 
@@ -222,7 +229,7 @@ def test_pg_cron_is_told(changed: dict[str, Any], check: str, ok: bool, detail: 
          "missed deliveries are still being spread out, for 61 more minutes"),
     ],
 )  # fmt: skip
-def test_work_is_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_work_has_its_sentence(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
     assert told(work.work(replace(WORK, **changed)), check) == (ok, detail)
 
 
@@ -257,7 +264,9 @@ def test_tasks_that_fail_and_operations_that_wait_are_told_apart() -> None:
         (None, "alert deliveries", True, "none of the last day is a dead letter"),
     ],
 )  # fmt: skip
-def test_alerting_is_told(found: LateTask | None, check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_alerting_has_its_sentence(
+    found: LateTask | None, check: str, ok: bool, detail: str
+) -> None:
     made = list(work.alerting([found] if found is not None else []))
     assert told(made, check) == (ok, detail)
     assert [each.check for each in made if not each.ok] == ([] if ok else [check])
@@ -276,30 +285,7 @@ def test_alerting_is_told(found: LateTask | None, check: str, ok: bool, detail: 
         ({"nearly_full": ["a"]}, "quotas", False, "nearly used up today: a"),
     ],
 )
-def test_keys_and_quotas_are_told(changed: dict[str, Any], check: str, ok: bool, detail: str) -> None:
+def test_each_finding_about_keys_and_quotas_has_its_sentence(
+    changed: dict[str, Any], check: str, ok: bool, detail: str
+) -> None:
     assert told(work.keys(replace(KEYS, **changed)), check) == (ok, detail)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s ago"), (119.4, "119 s ago"), (120, "2 min ago"), (7_199, "120 min ago"), (7_200, "2 h ago"),
-        (172_799, "48 h ago"), (172_800, "2 days ago"), (864_000, "10 days ago"),
-    ],
-)  # fmt: skip
-def test_an_age_is_in_the_largest_unit_of_which_there_are_two(seconds: float, text: str) -> None:
-    assert ago(seconds) == text
-
-
-def test_a_long_list_is_its_beginning_and_a_number() -> None:
-    assert some([]) == ""
-    assert some(list("abcde")) == "a, b, c, d, e"
-    assert some(list("abcdefg")) == "a, b, c, d, e, and 2 more"
-    assert [many(range(number)) for number in (0, 99, 100, 150)] == ["0", "99", "100 or more", "100 or more"]
-
-
-@pytest.mark.parametrize(("check", "ok", "is_failure"), [("leases", False, True), ("leases", True, False)])
-def test_a_check_that_did_not_pass_is_a_failure_unless_it_is_a_notice(check: str, ok: bool, is_failure: bool) -> None:
-    assert Finding(check=check, ok=ok, detail="x").is_failure is is_failure
-    notice = Finding(check="missed wave", ok=False, detail="x")
-    assert (notice.severity, notice.is_failure) == ("notice", False)

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import DiagnosticField
 
 from kronos import errors, server_time, session, timelines
+from reported import reported
 
 _NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 _OURS = ("kronos_api", "ada", "main", 7, False, "UTF8", "origin", _NOW, False)
@@ -21,7 +21,6 @@ _POOLED = (
     ". Does a pooler give each transaction another session? Kronos needs one session per connection: set pool_mode = "
     "session (pgbouncer), or connect directly to PostgreSQL"
 )
-_FIELDS = {"state": DiagnosticField.SQLSTATE, "message": DiagnosticField.MESSAGE_PRIMARY}
 
 
 class Server:
@@ -75,11 +74,6 @@ def _no_memory() -> Iterator[None]:
 def _shown(**changes: object) -> list[tuple[object, ...]]:
     names = ("user", "login", "database", "pid", "is_mighty", "encoding", "replication", "at", "is_standby")
     return [tuple({**dict(zip(names, _OURS, strict=True)), **changes}.values())]
-
-
-def _rejected(state: str, message: str) -> psycopg.Error:
-    told: dict[int, bytes | None] = {int(_FIELDS["state"]): state.encode(), int(_FIELDS["message"]): message.encode()}
-    return psycopg.errors.lookup(state)(message, info=told)
 
 
 async def _prove(server: Server, role: session.Role | None = "kronos_api") -> None:
@@ -159,7 +153,7 @@ async def test_settings_that_do_not_hold_are_all_named_with_where_they_come_from
 async def test_a_role_that_the_login_may_not_have_is_named_with_what_to_grant(
     user: str, role: session.Role, error: tuple[str, str], why: str | None
 ) -> None:
-    met = _rejected(*error)
+    met = reported(*error)
     with pytest.raises((errors.SessionRefused, psycopg.Error)) as refused:
         await _prove(Server(user=user, role=met), role)
     if why is None:
@@ -170,7 +164,7 @@ async def test_a_role_that_the_login_may_not_have_is_named_with_what_to_grant(
 
 
 async def test_a_missing_right_without_a_role_to_take_is_postgresqls_own_error() -> None:
-    met = _rejected("42501", "permission denied")
+    met = reported("42501", "permission denied")
     with pytest.raises(psycopg.Error) as refused:
         await _prove(Server(sets=met), None)
     assert refused.value is met
@@ -198,8 +192,8 @@ async def test_a_server_that_a_failover_left_behind_is_not_used() -> None:
 
 async def test_a_server_that_does_not_report_its_timeline_is_used_unless_the_connection_ended() -> None:
     await _prove(Server(timeline=[(None, None)]))
-    await _prove(Server(timeline=_rejected("42501", "permission denied for function pg_control_system")))
-    for ended in (psycopg.OperationalError("gone"), _rejected("57P01", "terminating connection")):
+    await _prove(Server(timeline=reported("42501", "permission denied for function pg_control_system")))
+    for ended in (psycopg.OperationalError("gone"), reported("57P01", "terminating connection")):
         with pytest.raises(psycopg.Error) as met:
             await _prove(Server(timeline=ended))
         assert met.value is ended

@@ -7,6 +7,8 @@ import hmac
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kronos.delivery.signing import Signer, signature, signer, signing_key
 
@@ -31,6 +33,23 @@ def test_a_shared_secret_signs_with_hmac_of_sha_256(size: int, body: bytes) -> N
     assert (made.scheme, made.public_key) == ("v1", None)
     assert _signed(made, body) == f"v1,{base64.b64encode(expected).decode()}"
     assert _signed(made, body) == _signed(made, body), "one signature leaves nothing for the next"
+
+
+def test_the_signature_is_that_of_the_published_standard() -> None:
+    key = signer("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = signature(
+        [key], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp=1614265330, body=b'{"test": 2432232314}'
+    )
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@given(st.binary(min_size=24, max_size=64), st.lists(st.binary(max_size=200), min_size=1, max_size=3))
+@settings(deadline=None)
+def test_a_key_signs_each_message_as_if_it_were_the_first(secret: bytes, bodies: list[bytes]) -> None:
+    key = signer(_written("whsec_", secret))
+    for body in bodies:
+        wanted = hmac.digest(secret, b"m.1." + body, "sha256")
+        assert signature([key], message_id="m", timestamp=1, body=body) == f"v1,{base64.b64encode(wanted).decode()}"
 
 
 @pytest.mark.parametrize("raw", [_SEED, _SEED + _PUBLIC], ids=["its 32 bytes", "with the public key, as in libsodium"])
@@ -72,12 +91,15 @@ def test_the_message_its_id_and_its_time_are_all_signed() -> None:
         ("", "a signing secret must start with whsec_"),
         ("WHSEC_" + "YWFh" * 8, "a signing secret must start with whsec_"),
         ("hunter2", "a signing secret must start with whsec_"),
+        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret must start with whsec_"),
         (_written("whpk_", _PUBLIC), "a signing secret must start with whsec_"),
         ("whsec_", "a signing secret must have 24 to 64 bytes, not 0"),
         (_written("whsec_", b"k" * 23), "a signing secret must have 24 to 64 bytes, not 23"),
         (_written("whsec_", b"k" * 65), "a signing secret must have 24 to 64 bytes, not 65"),
         (_written("whsec_", b"k" * 24) + "\n", "a signing secret must be base64 after whsec_"),
         (" ".join(("whsec_" + "YWFh" * 4, "YWFh" * 4)), "a signing secret must be base64 after whsec_"),
+        ("whsec_AAAA", "a signing secret must have 24 to 64 bytes, not 3"),
+        ("whsec_canary!", "a signing secret must be base64 after whsec_"),
         ("whsec_" + "YWFh" * 8 + "*", "a signing secret must be base64 after whsec_"),
         ("whsec_" + "a-b_" * 8, "a signing secret must be base64 after whsec_"),
         ("whsec_" + "YWFh" * 8 + "Y", "a signing secret must be base64 after whsec_"),

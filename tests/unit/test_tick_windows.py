@@ -3,7 +3,7 @@
 import calendar
 import uuid
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -16,14 +16,14 @@ from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDay, TickD
 from kronos.model import Job
 from kronos.schedules import NextRun, Preview, SkippedTick
 from kronos.server_time import CLOCK
+from plain_job import PLAIN
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def a_job(**known: Any) -> Job:
-    usual: dict[str, Any] = dict.fromkeys(each.name for each in fields(Job))
-    return Job(**usual | {"status": "ACTIVE", "timezone": "UTC"} | known)
+    return replace(PLAIN, **known)
 
 
 def a_preview(*runs: datetime, skipped: tuple[datetime, ...] = ()) -> Preview:

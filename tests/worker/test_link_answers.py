@@ -11,27 +11,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import DiagnosticField
 
 from kronos import errors
 from kronos.sql import Statement
 from kronos.unreachable import Unreachable
 from kronos.worker import link as module
 from kronos.worker.link import Link, Outage, worker_session
+from reported import reported
 from stopped_clock import StoppedClock
 from told import all_told
 
 _READ: Statement[Any] = Statement(name="x.get_it", text="select 1", row=object)
 _AWAY = errors.Unconnected(Unreachable(kind="away", outside="outside", inside="db:5432 does not answer"))
-
-
-def reported(sqlstate: str, message: str, severity: str = "ERROR") -> psycopg.Error:
-    """Return an error that PostgreSQL reported."""
-    fields: dict[int, bytes | None] = {
-        DiagnosticField.SQLSTATE: sqlstate.encode(),
-        DiagnosticField.SEVERITY_NONLOCALIZED: severity.encode(),
-    }
-    return psycopg.errors.lookup(sqlstate)(message, info=fields)
 
 
 LOST = psycopg.OperationalError("server closed the connection\nunexpectedly")
