@@ -243,12 +243,15 @@ async def test_a_server_that_was_not_heard_is_asked_whether_it_is_there_and_one_
     async with listening() as at:
         await until(lambda: at.did.count("ask") > 2, "questions")
 
+        heard: list[float] = []
+
         async def hear(connection: Any, seconds: float) -> None:
             await asyncio.sleep(0)
             at.listener._has_heard = True
+            heard.append(seconds)
 
         monkeypatch.setattr(at.listener, "_hear", hear)
-        await turns()
+        await until(lambda: len(heard) > 2, "what it hears")  # a question may still be under way
         at.did.clear()
         await turns(50)
         assert at.did == []

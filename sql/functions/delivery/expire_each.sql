@@ -9,9 +9,11 @@ returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half  constant integer := cardinality(p_execution_ids) / 2;
-    v_until timestamptz;
-    v_ended integer;
+    v_half   constant integer := cardinality(p_execution_ids) / 2;
+    v_first  uuid[] := p_execution_ids[:v_half];
+    v_second uuid[] := p_execution_ids[v_half + 1:];
+    v_until  timestamptz;
+    v_ended  integer;
 begin
     if p_execution_ids = '{}' then
         return 0;
@@ -27,11 +29,12 @@ begin
     end;
     v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
     if random() < 0.5 then
-        p_execution_ids := p_execution_ids[v_half + 1:] || p_execution_ids[:v_half];
+        v_first  := v_second;
+        v_second := p_execution_ids[:v_half];
     end if;
-    v_ended := kronos.expire_each(p_execution_ids[:v_half], v_until);
+    v_ended := kronos.expire_each(v_first, v_until);
     if kronos.clock() < v_until then
-        v_ended := v_ended + kronos.expire_each(p_execution_ids[v_half + 1:], v_until);
+        v_ended := v_ended + kronos.expire_each(v_second, v_until);
     end if;
     return v_ended;
 end

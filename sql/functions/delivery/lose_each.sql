@@ -7,9 +7,11 @@ create or replace function kronos.lose_each(p_execution_ids uuid[], p_until time
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half  constant integer := cardinality(p_execution_ids) / 2;
-    v_until timestamptz;
-    v_part  record;
+    v_half   constant integer := cardinality(p_execution_ids) / 2;
+    v_first  uuid[] := p_execution_ids[:v_half];
+    v_second uuid[] := p_execution_ids[v_half + 1:];
+    v_until  timestamptz;
+    v_part   record;
 begin
     requeued := 0;
     failed   := 0;
@@ -29,11 +31,12 @@ begin
     end;
     v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
     if random() < 0.5 then
-        p_execution_ids := p_execution_ids[v_half + 1:] || p_execution_ids[:v_half];
+        v_first  := v_second;
+        v_second := p_execution_ids[:v_half];
     end if;
-    select * into requeued, failed from kronos.lose_each(p_execution_ids[:v_half], v_until);
+    select * into requeued, failed from kronos.lose_each(v_first, v_until);
     if kronos.clock() < v_until then
-        select * into v_part from kronos.lose_each(p_execution_ids[v_half + 1:], v_until);
+        select * into v_part from kronos.lose_each(v_second, v_until);
         requeued := requeued + v_part.requeued;
         failed   := failed + v_part.failed;
     end if;
