@@ -1,8 +1,8 @@
 -- waiting_endpoints: endpoints whose oldest unclaimed execution has been due since before p_before, among the
 -- first p_endpoints with anything to claim, and what it waits for: null means a worker; otherwise its
 -- workspace or its own gate, or a limit of either.
--- A loose scan of execution_live_ready, with one index lookup per endpoint that has something to claim
--- (list_due_endpoints measures it), so it costs the same however many wait and however many there were.
+-- One index lookup per endpoint that has something to claim (waiting_after), so it costs the same however
+-- many wait and however many there were.
 -- p_from: executions that were due before are not read.
 create or replace function kronos.waiting_endpoints(p_before timestamptz, p_endpoints integer,
                                                     p_from timestamptz default '-infinity')
@@ -10,25 +10,6 @@ returns table (endpoint_id uuid, due_at timestamptz, waits_for text, unserved_gr
 language sql stable security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set jit = off
 as $$
-    with recursive endpoint as (
-        (select live.endpoint_id, live.visible_at, live.priority, 1 as nth
-           from kronos.execution_live as live
-          where live.claim_token is null and live.visible_at < 'infinity' and live.visible_at >= p_from
-          order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
-          limit 1)
-        union all
-        select following.endpoint_id, following.visible_at, following.priority, endpoint.nth + 1
-          from endpoint
-         cross join lateral (select live.endpoint_id, live.visible_at, live.priority
-                               from kronos.execution_live as live
-                              where live.claim_token is null
-                                and live.visible_at < 'infinity'
-                                and live.visible_at >= p_from
-                                 and live.endpoint_id > endpoint.endpoint_id
-                              order by live.endpoint_id, kronos.queue_of(live.priority), live.visible_at
-                              limit 1) as following
-         where endpoint.nth < p_endpoints
-    )
     select endpoint.endpoint_id, first.due_at,
            case when workspace.status <> 'ACTIVE'              then 'its workspace is ' || workspace.status
                 when gate.paused_until > kronos.now()                 then
@@ -55,7 +36,7 @@ as $$
            end,
            case when gate.worker_group is not null and not kronos.is_group_served(gate.worker_group)
                 then gate.worker_group end
-      from endpoint
+      from kronos.waiting_after('00000000-0000-0000-0000-000000000000', p_endpoints, p_from) as endpoint
      cross join lateral (select case when endpoint.priority is null then endpoint.visible_at
                                      else kronos.first_due(endpoint.endpoint_id, p_from)
                                 end as due_at
