@@ -63,7 +63,10 @@ def wanted_alarms(connection: Connection) -> list[str]:
 
 
 def uncovered(connection: Connection) -> list[Any]:
-    """The jobs that must ring but for which no entry, own or shared, rings at the minutes of their alarm."""
+    """The jobs that must ring but for which no entry, own or shared, rings at the minutes of their alarm.
+
+    One condition for each kind of entry: joined by "or" they would compare each job with each entry.
+    """
     return records(
         connection,
         """
@@ -73,9 +76,14 @@ def uncovered(connection: Connection) -> list[Any]:
          where job.trigger = 'CRON' and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
            and not exists (select from cron.job as entry
                             where entry.active and entry.username = 'kronos_cron'
-                              and (entry.schedule = job.alarm and entry.jobname = 'kronos:' || job.job_id
-                                   or entry.jobname = 'kronos:@' || md5(entry.schedule)
-                                  and (entry.schedule = job.alarm
-                                       or entry.schedule = '* * * * *' and job.alarm !~ 'seconds')))
+                              and entry.schedule = job.alarm and entry.jobname = 'kronos:' || job.job_id)
+           and not exists (select from cron.job as entry
+                            where entry.active and entry.username = 'kronos_cron'
+                              and entry.schedule = job.alarm and entry.jobname = 'kronos:@' || md5(entry.schedule))
+           and not (job.alarm !~ 'seconds'
+                    and exists (select from cron.job as entry
+                                 where entry.active and entry.username = 'kronos_cron'
+                                   and entry.schedule = '* * * * *'
+                                   and entry.jobname = 'kronos:@' || md5(entry.schedule)))
         """,
     )

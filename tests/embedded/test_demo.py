@@ -196,8 +196,7 @@ def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
 
 def test_a_second_run_goes_on(demo: Demo) -> None:
     made = jobs(demo.up)
-    # the last of them are the tour's and the page's
-    assert set(made) == {"right-away", "in-ten-seconds", "every-minute", "report", "from-the-page"}
+    assert set(made) >= {"right-away", "in-ten-seconds", "every-minute"}  # and those of the tests above
     demo.up.process.terminate()
     assert demo.up.process.wait(60) == 0
 

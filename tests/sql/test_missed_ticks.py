@@ -138,7 +138,7 @@ def test_jitter_moves_when_a_tick_runs_by_the_same_offset_each_time(superuser: C
     spread = [each.pop() for each in offsets.values()]
     assert min(spread) >= timedelta(0)
     assert timedelta(minutes=5) < max(spread) < timedelta(minutes=30)
-    assert len(set(spread)) == 30
+    assert len(set(spread)) >= 28  # two of 65,536 shares are alike in one run of 150
 
 
 def test_jitter_keeps_its_offset_over_every_version(superuser: Connection) -> None:
