@@ -55,6 +55,9 @@ def prepared_columns(connection: psycopg.Connection, text: str) -> tuple[int, li
     result = connection.pgconn.prepare(b"checked", query.query)
     assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
     described = connection.pgconn.describe_prepared(b"checked")
-    type_names: dict[int, str] = dict(connection.execute("select oid::integer, typname from pg_type").fetchall())
-    columns = [((described.fname(n) or b"").decode(), type_names[described.ftype(n)]) for n in range(described.nfields)]
+    types = [described.ftype(n) for n in range(described.nfields)]
+    type_names: dict[int, str] = dict(
+        connection.execute("select oid::integer, typname from pg_type where oid = any (%s)", [types]).fetchall()
+    )
+    columns = [((described.fname(n) or b"").decode(), type_names[oid]) for n, oid in enumerate(types)]
     return described.nparams, columns
