@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, make_cron_job, value
 
 _KINDS: list[dict[str, object]] = [
@@ -32,7 +32,7 @@ def _read(connection: Connection) -> dict[str, int]:
 
 
 def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)
@@ -55,7 +55,7 @@ def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(s
 
 
 def test_where_nothing_ended_next_to_nothing_is_read(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)

@@ -7,10 +7,10 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import add_endpoint
 from kronos import audit
 from kronos.audit import Pin
+from moved_clock import MovedClock
 from sql.test_audit import seal, slug_of, verified
 from sql_factory import Connection, make_cron_job, records, value, values
 
@@ -163,7 +163,7 @@ def test_a_chain_that_was_written_anew_holds_and_is_not_the_one_that_was_noted(
 
 
 def test_what_retention_cuts_off_leaves_a_chain_that_holds(superuser: Connection, database_url: str) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.step(timedelta(days=-500))
     endpoint = add_endpoint(superuser)
     slug = slug_of(superuser, endpoint)
