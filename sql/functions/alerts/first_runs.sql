@@ -1,9 +1,9 @@
--- first_runs: executions of an endpoint that wait for their first delivery, in these of its queues: the p_limit
--- that have waited longest. Retries wait in the same queues, so the first p_looks executions are examined, and
--- at least p_limit of each queue. If retries hide the rest, it examines as many again, at another place each
--- time: half the time they follow an instant between there and p_before, and half the time they are among the
--- next twenty times as many, which may all be due at the same instant. So each has its turn, however many
--- retries wait before it.
+-- first_runs: executions of an endpoint that wait for their first delivery, in these of its queues: the
+-- p_limit that have waited longest. Retries wait in the same queues, so the first p_looks executions are
+-- examined, and at least p_limit of each queue. If retries hide the rest, it examines as many again, at
+-- another place each time: half the time they follow an instant between there and p_before, and half the time
+-- they are among the next twenty times as many, which may all be due at the same instant. So each has its
+-- turn, however many retries wait before it.
 create or replace function kronos.first_runs(p_endpoint_id uuid, p_queues integer[], p_before timestamptz,
                                              p_limit integer, p_looks integer)
 returns setof kronos.execution_live

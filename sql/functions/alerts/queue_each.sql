@@ -1,6 +1,6 @@
 -- queue_each: queue_some for notifications that its caller has locked. If one of them fails, the halves are
--- tried separately, and so on, so that it stops no other; it is tried again a minute later. From half a second
--- after the first failure on (p_until) no other half is tried, as in expire_each.
+-- tried separately, and so on, so that it stops no other; it is tried again a minute later. From half a
+-- second after the first failure on (p_until) no other half is tried, as in expire_each.
 -- Returns: the number of deliveries created.
 -- Raises: shortages (is_shortage), with which the next notification would fail too.
 create or replace function kronos.queue_each(p_execution_ids uuid[], p_until timestamptz default null)

@@ -37,7 +37,8 @@ begin
                  order by kronos.audit_chain(pending.workspace_id), pending.at
                  limit p_limit - v_count));
         exception when others then
-            raise warning 'kronos: the audit of chain % cannot be sealed: % (%)', v_chain_id, sqlerrm, sqlstate;
+            raise warning 'kronos: the audit of chain % cannot be sealed: % (%)', v_chain_id, sqlerrm,
+                          sqlstate;
             v_until := least(v_until, kronos.clock() + interval '0.5 seconds');
         end;
     end loop;

@@ -1,4 +1,4 @@
-"""An index finds the oldest audit rows of each chain, however many of others wait."""
+"""Indexes find the oldest audit rows of each chain, and the next backfills that ended, however many there are."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ down_revision = "0081"
 
 
 def upgrade() -> None:
-    """Few rows wait, so that it is built at once; where a chain is broken, 100,000 take 0.1 s."""
+    """Few rows wait, so that the first is built at once; where a chain is broken, 100,000 take 0.1 s."""
     # psycopg's own cursor: without parameters a % is a %
     op.get_bind().connection.driver_connection.execute(Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
 
