@@ -100,6 +100,18 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
         sys.exit(Exit.CANCELLED)
 
 
+@contextmanager
+def partly_done(sentence: Callable[[], str]) -> Iterator[None]:
+    """A command of several requests may be stopped by any of them, or by Ctrl-C. `sentence` then says what was done
+    before, and how to continue."""
+    with left_to_the_server(sentence):
+        try:
+            yield
+        except click.ClickException as error:
+            error.message = f"{error.message}\n{sentence()}"
+            raise
+
+
 def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
     """Return the result of `ask`, which must be safe to repeat. While the API is unavailable or overloaded, ask again
     for a minute. A first request is repeated only for some seconds, because the address may be wrong. No repetition

@@ -12,7 +12,7 @@ import click
 from kronos.cli.command import Api, JsonText, command, given
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended
-from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, watch_option, whole
+from kronos.cli.following import Stand, counted, display, partly_done, patiently, watch_option, whole
 from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
 from kronos.cli.operation import OPERATION
@@ -160,9 +160,10 @@ def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
 
 
 def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int) -> _Sum:
-    """Send the steps one by one. Each can be repeated, and Ctrl-C stops between two of them. Raises ClickException."""
+    """Send the steps one by one. Each can be repeated, and Ctrl-C stops between two of them. Raises ClickException,
+    which says what was done before."""
     total = _Sum()
-    with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
+    with partly_done(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
         for body in bodies:
             cursor: Json = None
             while True:

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
-from kronos.cli.following import counted, whole
+from kronos.cli.following import counted, partly_done, whole
 from kronos.model import JsonObject
 
 _HOUR = 60
@@ -22,6 +22,8 @@ _PLANNED = {
     "offset_seconds": "OFFSET",
     "spread_seconds": "AT MOST",
 }
+
+_AGAIN = "To plan the rest anew and move it: kronos load --apply, with the same --window"
 
 window_option = click.option(
     "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far to look ahead."
@@ -96,9 +98,7 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
     moves = api.rows_of(answer, "moves")
     shown = [{**move, "job": _named(move)} for move in moves]
     if is_applied:
-        for move in moves:
-            path, change = ("jobs", str(move["job_id"])), {"offset_seconds": move["offset_seconds"]}
-            api.send("PATCH", *path, body=change, if_match=f'"{move["version"]}"', fields=("version",))
+        _move(api, moves)
         api.say(f"moved {counted(len(moves), 'job')}", answer)
         return
     if api.as_json:
@@ -115,6 +115,16 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
         )
     if moves:
         click.echo("to apply this: kronos load --apply, with the same --window")
+
+
+def _move(api: Api, moves: Sequence[JsonObject]) -> None:
+    """Raises ClickException, which says how many were moved before."""
+    done = 0
+    with partly_done(lambda: f"{done:,} of {counted(len(moves), 'job')} moved before that. {_AGAIN}"):
+        for move in moves:
+            path, change = ("jobs", str(move["job_id"])), {"offset_seconds": move["offset_seconds"]}
+            api.send("PATCH", *path, body=change, if_match=f'"{move["version"]}"', fields=("version",))
+            done += 1
 
 
 def _named(job: object) -> object:

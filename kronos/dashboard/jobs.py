@@ -166,8 +166,8 @@ def _document(form: SentForm) -> JsonObject:
 
 
 def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
-    """Return the jobs rejected in earlier steps, as carried by the form. Used only for display."""
-    said = [text.split("\n", 2) for text in form.all("refused")[:_STEP]]
+    """Return all jobs rejected in earlier steps, as carried by the form. Used only for display."""
+    said = [text.split("\n", 2) for text in form.all("refused")[: bulk_jobs.MOST_AT_ONCE]]
     return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
 
 

@@ -5,8 +5,10 @@
 create or replace function kronos.suspensions_of(p_workspace kronos.workspaces,
                                                  p_until timestamptz default null)
 returns tstzmultirange
-language sql immutable set search_path = pg_catalog, pg_temp
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
+begin
+    return (
     select coalesce(range_agg(newest.part), '{}')
       from (select part
               from (select unnest(p_workspace.was_suspended) as part
@@ -15,5 +17,6 @@ as $$
                       from (values (coalesce(p_workspace.suspended_at, p_workspace.deleted_at))) as since (at)
                      where p_workspace.status <> 'ACTIVE') as times
              order by part desc
-             limit 20) as newest
+             limit 20) as newest);
+end
 $$;

@@ -1,11 +1,12 @@
 -- turn_each: let some jobs of a workspace follow its last suspension or resumption: their ticks, including
 -- the end of a pause whose time has come (p_ticks), and their entries (p_entries). If one of them fails, each
 -- half of the batch is tried separately, and so on, so that it stops no other; the last failure is kept
--- (last_error). The caller holds a shared lock on the workspace, and its row of kronos.turns.
+-- (last_error). From half a second after the first failure on (p_until) no other half is tried, and which half
+-- is first is left to chance, as in expire_each. The caller holds a shared lock on the workspace, and its row of kronos.turns.
 -- Lock order: the jobs' rows, cron.job, shared entries. Waits for no row.
--- Returns: the jobs that are left behind: locked by other sessions, or failed.
+-- Returns: the jobs that are left behind: locked by other sessions, failed, or not reached.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
-                                            p_entries boolean)
+                                            p_entries boolean, p_until timestamptz default null)
 returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
@@ -15,6 +16,9 @@ declare
     v_held    uuid[];
     v_paused  uuid[];
     v_late    uuid[] := '{}'::uuid[];
+    v_first   uuid[] := p_job_ids[:v_half];
+    v_second  uuid[] := p_job_ids[v_half + 1:];
+    v_until   timestamptz;
 begin
     if p_job_ids = '{}' then
         return '{}'::uuid[];
@@ -66,7 +70,15 @@ begin
             return p_job_ids;
         end if;
     end;
-    return kronos.turn_each(p_job_ids[:v_half], p_is_suspended, p_ticks, p_entries)
-           || kronos.turn_each(p_job_ids[v_half + 1:], p_is_suspended, p_ticks, p_entries);
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    if random() < 0.5 then
+        v_first  := v_second;
+        v_second := p_job_ids[:v_half];
+    end if;
+    v_first := kronos.turn_each(v_first, p_is_suspended, p_ticks, p_entries, v_until);
+    if kronos.clock() < v_until then
+        v_second := kronos.turn_each(v_second, p_is_suspended, p_ticks, p_entries, v_until);
+    end if;
+    return v_first || v_second;
 end
 $$;
