@@ -7,7 +7,8 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
-from kronos.cli.following import counted, partly_done, whole
+from kronos.cli.following import partly_done, whole
+from kronos.counting import counted
 from kronos.model import JsonObject
 
 _HOUR = 60
@@ -71,7 +72,8 @@ def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: 
     if api.as_plain or not isinstance(found, dict):
         return
     click.echo(
-        f"\nspread over {spread} minutes, the busiest minute would have {found['after']} runs, not {found['before']}:"
+        f"\nspread over {counted(spread, 'minute')}, the busiest minute would have "
+        f"{counted(found['after'], 'run')}, not {found['before']}:"
     )
     moves = api.rows_of(found, "moves")
     named = [{**move, "job": _named(move["job"])} for move in moves]
@@ -108,7 +110,10 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
     if api.as_plain:
         return
     looked = f"{counted(whole(answer, 'jobs'), 'job')} can be moved"
-    click.echo(f"{looked}; the busiest minute has {answer['before']} deliveries, and would have {answer['after']}")
+    click.echo(
+        f"{looked}; the busiest minute has {counted(answer['before'], 'delivery', 'deliveries')}, and "
+        f"would have {answer['after']}"
+    )
     if left_out := answer.get("left_out"):
         click.echo(
             f"{left_out:,} more could be moved but were not considered: plan again after applying this", err=True
@@ -158,6 +163,7 @@ def show_load(api: Api, answer: JsonObject) -> None:
     )
     if left_out := answer.get("left_out"):
         click.echo(
-            f"{left_out:,} jobs are not counted: too many different schedules, or ticks moved by calendars",
+            f"{counted(left_out, 'job is', 'jobs are')} not counted: too many different schedules, or "
+            f"ticks moved by calendars",
             err=True,
         )

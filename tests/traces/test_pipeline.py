@@ -288,7 +288,7 @@ def test_a_timer_that_is_cancelled_too_late_ends_nothing_of_the_next_request(
         def cancel(self) -> None:
             """Come too late."""
 
-    monkeypatch.setattr(bounded.threading, "Timer", Timer)
+    monkeypatch.setattr(threading, "Timer", Timer)
     with bounded.BoundedSession() as session:
         assert session.post(f"{collector.url}/v1/traces", data=b"").status_code == 200
         if moment == "between the two":

@@ -24,8 +24,8 @@ begin
             failed := cardinality(p_execution_ids);
             error := jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,
                                         'message', sqlerrm);
-            raise warning 'kronos: % executions, including %, cannot be cancelled yet: % (%)', failed,
-                p_execution_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: %, including %, cannot be cancelled yet: % (%)',
+                kronos.counted(failed, 'execution'), p_execution_ids[1], sqlerrm, sqlstate;
             return;
         end if;
     end;

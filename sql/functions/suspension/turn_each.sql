@@ -61,8 +61,8 @@ begin
                       order by asked.nth);
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            raise warning 'kronos: % jobs, including %, cannot follow their workspace yet: % (%)',
-                cardinality(p_job_ids), p_job_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: %, including %, cannot follow the workspace yet: % (%)',
+                kronos.counted(cardinality(p_job_ids), 'job'), p_job_ids[1], sqlerrm, sqlstate;
             update kronos.turns
                set last_error = jsonb_build_object('at', kronos.iso(kronos.clock()), 'type', sqlstate,
                                                    'message', sqlerrm)
