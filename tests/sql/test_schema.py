@@ -9,6 +9,7 @@ import pytest
 from depth import depth
 from factory import add_endpoint
 from kronos import floors, sql
+from scale import vacuum
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -288,7 +289,7 @@ def fill(connection: Connection) -> None:
             """,
             [endpoint.endpoint_id],
         )
-    connection.execute("vacuum analyze")
+    vacuum(connection)
 
 
 _JOBS_PAGE: dict[str, object] = {
