@@ -20,6 +20,7 @@ declare
     v_counts  jsonb := '{}'::jsonb;
     v_errors  jsonb := '[]'::jsonb;
     v_is_left boolean := false;
+    v_is_held boolean := false;      -- executions are left, which keep their backfills and jobs
 begin
     if not pg_try_advisory_xact_lock(hashtext('kronos.retain')) then
         return '{"busy": true, "is_left": true}'::jsonb;
@@ -39,7 +40,7 @@ begin
         if v_part = 'drop_partitions' and v_is_left then
             v_counts := v_counts || '{"goes_on": true}';
         end if;
-        continue when v_part in ('backfills', 'jobs') and v_is_left;      -- their executions go first
+        continue when v_part in ('backfills', 'jobs') and v_is_held;
         begin
             if v_part = 'keys' then
                 select * into v_step
@@ -67,6 +68,7 @@ begin
             elsif v_part = 'executions' then
                 select * into v_step
                   from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
+                v_is_held := v_step.is_left;
             elsif v_part = 'backfills' then
                 select * into v_step
                   from kronos.retain_backfills(100, v_until - make_interval(secs => p_seconds * 0.15));
