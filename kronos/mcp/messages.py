@@ -22,7 +22,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from kronos.mcp.waiting import Sending, Waiting
+from kronos.mcp.waiting import AnswerStream, Unanswered
 from kronos.model import Json
 
 MAX_CHARACTERS = 8 * 1024 * 1024
@@ -39,13 +39,13 @@ class Messages(AsyncFile[str]):
     package drops the calls that are under way then, and an API may never answer.
     """
 
-    def __init__(self, source: TextIO, waiting: Waiting) -> None:
+    def __init__(self, source: TextIO, waiting: Unanswered) -> None:
         super().__init__(source)
         self._waiting = waiting
         self._begun = Event()
-        self._answers: Sending | None = None
+        self._answers: AnswerStream | None = None
 
-    def begin(self, answers: Sending) -> None:
+    def begin(self, answers: AnswerStream) -> None:
         """Begin to read."""
         self._answers = answers
         self._begun.set()

@@ -17,7 +17,7 @@ from kronos.mcp.lookups import Lookups
 from kronos.mcp.messages import Messages
 from kronos.mcp.reads import Looking
 from kronos.mcp.tools import Asking, described
-from kronos.mcp.waiting import Answers, Waiting
+from kronos.mcp.waiting import Answers, Unanswered
 from kronos.mcp.writes import Changing
 from kronos.model import Json
 
@@ -61,7 +61,7 @@ class Server(MCPServer[dict[str, Any]]):
         Raises BrokenPipeError if nobody reads the output any more."""
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-        waiting = Waiting()
+        waiting = Unanswered()
         messages = Messages(sys.stdin, waiting)
         try:
             async with stdio_server(stdin=messages) as (read_stream, write_stream):

@@ -10,7 +10,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCResponse, RequestId
 
 
-class Sending(Protocol):
+class AnswerStream(Protocol):
     """Where answers are sent."""
 
     async def send(self, item: SessionMessage, /) -> None:
@@ -20,7 +20,7 @@ class Sending(Protocol):
         """Close it."""
 
 
-class Waiting:
+class Unanswered:
     """Counts requests until each is answered or cancelled. An ID may stand for several of them."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Waiting:
 class Answers:
     """The stream of answers: each ends the wait of its request once it was sent."""
 
-    def __init__(self, stream: Sending, waiting: Waiting) -> None:
+    def __init__(self, stream: AnswerStream, waiting: Unanswered) -> None:
         self._stream = stream
         self._waiting = waiting
 

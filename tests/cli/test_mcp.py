@@ -373,18 +373,6 @@ def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_
     assert "secret" not in log + rest
 
 
-def test_requests_that_were_written_before_the_end_of_input_are_all_answered(shared_api: Api, workspace: str) -> None:
-    """As `kronos mcp < requests` does. The calls that were under way got an error instead: the connection is closed."""
-    begun = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    sent = [_BEGIN, begun, *(_CALL | {"id": 2 + place} for place in range(20))]
-    with lines(environment(str(shared_api.client.base_url), shared_api.key, workspace)) as process:
-        said, log = process.communicate("".join(f"{json.dumps(each)}\n" for each in sent), timeout=60)
-    answers = {message["id"]: message for message in map(json.loads, said.splitlines())}
-    assert sorted(answers) == list(range(1, 22))
-    assert all("result" in answer for answer in answers.values()), answers
-    assert (process.returncode, log) == (0, "")
-
-
 def test_without_the_package_a_sentence_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['mcp'] = None; "

@@ -7,10 +7,37 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.speaking import environment, lines
+from conftest import Api
 from kronos.model import JsonObject
 
 if TYPE_CHECKING:  # the package takes 0.3 s to import: not in each of pytest's processes
     from mcp.shared.message import SessionMessage
+
+
+_BEGIN = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+
+
+def _call(request_id: int) -> JsonObject:
+    params: JsonObject = {"name": "get_overview", "arguments": {}}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": params}
+
+
+def test_requests_that_were_written_before_the_end_of_input_are_all_answered(shared_api: Api, workspace: str) -> None:
+    """As `kronos mcp < requests` does. The calls that were under way got an error instead: the connection is closed."""
+    begun = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    sent = [_BEGIN, begun, *(_call(2 + place) for place in range(20))]
+    with lines(environment(str(shared_api.client.base_url), shared_api.key, workspace)) as process:
+        said, log = process.communicate("".join(f"{json.dumps(each)}\n" for each in sent), timeout=60)
+    answers = {message["id"]: message for message in map(json.loads, said.splitlines())}
+    assert sorted(answers) == list(range(1, 22))
+    assert all("result" in answer for answer in answers.values()), answers
+    assert (process.returncode, log) == (0, "")
 
 
 class _Sink:
@@ -47,9 +74,9 @@ async def _end(messages: list[JsonObject], answers: list[int | str]) -> "asyncio
     from mcp.types import JSONRPCResponse
 
     from kronos.mcp.messages import Messages
-    from kronos.mcp.waiting import Answers, Waiting
+    from kronos.mcp.waiting import Answers, Unanswered
 
-    waiting = Waiting()
+    waiting = Unanswered()
     source = Messages(StringIO("".join(f"{json.dumps(each)}\n" for each in messages)), waiting)
     source.begin(_Sink())
     for each in messages:
@@ -74,6 +101,6 @@ async def test_an_answer_that_is_missing_is_waited_for_ten_seconds(monkeypatch: 
     async def all_ended(_: object, seconds: float) -> None:
         ended.append(seconds)
 
-    monkeypatch.setattr("kronos.mcp.waiting.Waiting.all_ended", all_ended)
+    monkeypatch.setattr("kronos.mcp.waiting.Unanswered.all_ended", all_ended)
     assert await (await _end([_asked(1), _asked(1)], [1])) == ""
     assert ended == [10.0]

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,7 @@ from conftest import await_condition
 from delivery.sending import LOCAL
 from kronos import errors, readiness
 from kronos.statements import run_told
-from kronos.traces import bounded, switch
+from kronos.traces import switch
 from kronos.traces.parent import Parent, of_headers, read
 from kronos.traces.pipeline import Pipeline
 from kronos.traces.switch import Switch
@@ -265,36 +265,6 @@ def test_a_connection_to_the_collector_is_kept(collector: Collector) -> None:
         await_condition(partial(_has_sent, pipeline, number), "a span to be taken")
     pipeline.end()
     assert collector.connections == 1
-
-
-@pytest.mark.parametrize("moment", ["between the two", "during the next"])
-def test_a_timer_that_is_cancelled_too_late_ends_nothing_of_the_next_request(
-    collector: Collector, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    """Its thread had begun to act when the response came: it cut the next batch off, whose spans were lost."""
-    timers: list[Callable[[], None]] = []
-
-    class Timer:
-        daemon = False
-
-        def __init__(self, _: float, act: Callable[..., None], arguments: Sequence[object] = ()) -> None:
-            timers.append(partial(act, *arguments))
-
-        def start(self) -> None:
-            if moment == "during the next":
-                for act in timers[:-1]:
-                    act()
-
-        def cancel(self) -> None:
-            """Come too late."""
-
-    monkeypatch.setattr(threading, "Timer", Timer)
-    with bounded.BoundedSession() as session:
-        assert session.post(f"{collector.url}/v1/traces", data=b"").status_code == 200
-        if moment == "between the two":
-            timers[0]()
-        assert session.post(f"{collector.url}/v1/traces", data=b"").status_code == 200
-    assert (len(timers), collector.connections) == (2, 1)
 
 
 def test_a_collector_that_refuses_is_told_of_once_and_once_more_when_it_does_not(

@@ -23,7 +23,8 @@ begin
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
             raise warning 'kronos: %, including %, cannot expire yet: % (%)',
-                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm, sqlstate;
+                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm,
+                sqlstate;
             return 0;
         end if;
     end;

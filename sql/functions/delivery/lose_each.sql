@@ -25,7 +25,8 @@ begin
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
             raise warning 'kronos: the leases of %, including %, cannot end yet: % (%)',
-                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm, sqlstate;
+                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm,
+                sqlstate;
             return;
         end if;
     end;

@@ -1,5 +1,5 @@
--- counted: a number with its noun, as kronos.counting writes it in Python: 1 run, 2 runs; p_many where that is
--- not the noun with an s.
+-- counted: a number with its noun, as kronos.counting writes it in Python: 1 run, 2 runs; p_many where that
+-- is not the noun with an s.
 create or replace function kronos.counted(p_number bigint, p_one text, p_many text default null) returns text
 language sql immutable parallel safe
 as $$

@@ -6,8 +6,8 @@
 -- Runs hourly. `kronos retention run` repeats it until nothing is left, with p_is_anew the first time, which
 -- checks everything again.
 -- Returns: counts, the execution's output. is_left: whether a further run has something to do now. goes_on:
--- it has more to do than to drop partitions that other sessions have locked. {"busy": true}: another run is in
--- progress.
+-- it has more to do than to drop partitions that other sessions have locked. {"busy": true}: another run is
+-- in progress.
 create or replace function kronos.retain(p_seconds double precision default 10,
                                          p_is_anew boolean default false)
 returns jsonb
