@@ -150,7 +150,7 @@ def _bound(events: Sequence[Component], first: date, last: date) -> None:
 
 def at_least(events: Sequence[Component], first: int, last: int) -> int:
     """Return how often the events occur in these years, at least: counts those that recur once a year without an
-    exception, except in the year in which they begin. None if an event may replace another one."""
+    exception, except in the year in which they begin. 0 if an event may replace another one."""
     if len({str(event["UID"]) if "UID" in event else "" for event in events}) < len(events):
         return 0
     begun = [event.decoded("DTSTART", None) for event in events if _is_once_a_year(event)]

@@ -155,7 +155,7 @@ def test_what_is_left_elsewhere_keeps_neither_backfills_nor_jobs(
     superuser.execute("delete from cron.job_run_details")
     superuser.execute(
         "insert into cron.job_run_details (jobid, runid, username, command, status, start_time)"
-        " select 1, n, 'kronos_cron', 'select', 'succeeded', now() - interval '10 days'"
+        " select 1, n, 'kronos_cron', 'select kronos.fire(''x'')', 'succeeded', now() - interval '10 days'"
         "   from generate_series(1, 20001) as n"
     )
     one_shot(superuser, endpoint, days=40)
