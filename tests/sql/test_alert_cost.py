@@ -190,6 +190,20 @@ def test_behind_more_retries_than_a_look_passes_over_each_first_run_has_its_turn
     superuser.execute("rollback")
 
 
+def test_runs_that_are_due_now_keep_no_late_one_of_another_priority_from_its_turn(superuser: Connection) -> None:
+    """They were counted as what was found, so that nothing was looked for behind the retries."""
+    endpoint = add_endpoint(superuser)
+    _wait_since_long(superuser, endpoint, 40, since="2 h", priority=10, attempts=1)
+    _wait_since_long(superuser, endpoint, 1, since="1 h", priority=10)
+    _wait_since_long(superuser, endpoint, 10, since="1 s")
+    look = """
+        select count(*)
+          from kronos.first_runs(%s, '{10,11}', kronos.now() - interval '1 min', 10, 20) as first
+         where first.visible_at < kronos.now() - interval '1 min'
+    """
+    assert any(value(superuser, look, [endpoint.endpoint_id]) for _ in range(2_000))
+
+
 def test_the_usual_duration_of_a_job_is_read_once_however_many_rules_use_it(superuser: Connection) -> None:
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)

@@ -1,9 +1,9 @@
 -- first_runs: executions of an endpoint that wait for their first delivery, in these of its queues: the
 -- p_limit that have waited longest. Retries wait in the same queues, so the first p_looks executions are
--- examined, and at least p_limit of each queue. If retries hide the rest, it examines as many again, at
--- another place each time: half the time they follow an instant between there and p_before, and half the time
--- they are among the next twenty times as many, which may all be due at the same instant. So each has its
--- turn, however many retries wait before it.
+-- examined, and at least p_limit of each queue. If these are fewer than p_limit due before p_before, retries
+-- may hide others: it examines as many again, at another place each time. Half the time they follow an
+-- instant between there and p_before, and half the time they are among the next twenty times as many, which
+-- may all be due at the same instant. So each has its turn, however many retries wait before it.
 create or replace function kronos.first_runs(p_endpoint_id uuid, p_queues integer[], p_before timestamptz,
                                              p_limit integer, p_looks integer)
 returns setof kronos.execution_live
@@ -16,9 +16,10 @@ declare
     v_skip    constant integer := case when v_by_rank
                                        then v_looks + greatest(21 * random() - 1, 0) * v_looks else 0 end;
     v_share   constant double precision := random();
-    v_found   integer;
+    v_found   integer := 0;      -- those due before p_before
+    v_run     kronos.execution_live;
 begin
-    return query
+    for v_run in
         select first.*
           from unnest(p_queues) as known (queue)
          cross join lateral (select looked.*
@@ -34,8 +35,11 @@ begin
                               order by looked.visible_at
                               limit p_limit) as first
          order by first.visible_at
-         limit p_limit;
-    get diagnostics v_found = row_count;
+         limit p_limit
+    loop
+        v_found := v_found + (v_run.visible_at < p_before)::integer;
+        return next v_run;
+    end loop;
     if v_found = p_limit then
         return;
     end if;
