@@ -2,8 +2,8 @@
 -- the end of a pause whose time has come (p_ticks), and their entries (p_entries). If one of them fails, each
 -- half of the batch is tried separately, and so on, so that it stops no other; the last failure is kept
 -- (last_error). From half a second after the first failure on (p_until) no other half is tried, and which
--- half is first is left to chance, as in expire_each. The caller holds a shared lock on the workspace, and its
--- row of kronos.turns.
+-- half is first is left to chance, as in expire_each. The caller holds a shared lock on the workspace, and
+-- its row of kronos.turns.
 -- Lock order: the jobs' rows, cron.job, shared entries. Waits for no row.
 -- Returns: the jobs that are left behind: locked by other sessions, failed, or not reached.
 create or replace function kronos.turn_each(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
