@@ -39,8 +39,10 @@ def lent_with_clock(server: Server, template: str) -> Iterator[Lent]:
 @pytest.fixture(scope="module")
 def lent(lent: Lent, request: pytest.FixtureRequest) -> Lent:
     """Modules that import MovedClock are lent copies in which it works."""
-    is_moved = getattr(request.module, "MovedClock", None) is MovedClock
-    return request.getfixturevalue("lent_with_clock") if is_moved else lent
+    if getattr(request.module, "MovedClock", None) is not MovedClock:
+        return lent
+    made: Lent = request.getfixturevalue("lent_with_clock")
+    return made
 
 
 @pytest.fixture(scope="module")

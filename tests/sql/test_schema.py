@@ -251,8 +251,7 @@ def fill(connection: Connection) -> None:
             """
             with made as (
                 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
-                    timezone, schedule, alarm,
-                                         description, created_at)
+                    timezone, schedule, alarm, description, created_at)
                 select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron,
                        job.timezone, job.schedule, job.alarm,
                        job.description, now() - n * interval '1 second'
