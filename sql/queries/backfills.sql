@@ -1,5 +1,5 @@
 -- name: count_ticks
--- What a backfill of [from, to) would do now; nothing is written. No more than %(limit)s ticks are counted, and
+-- What a backfill of [from, to) would do now; nothing is written. At most %(limit)s ticks are counted, and
 -- none of a window that ends in the future, because it is refused. No row: no such job.
 select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks,
        counted.left_out, counted.redriven, counted.first_at, counted.last_at
