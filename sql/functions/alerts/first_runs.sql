@@ -54,8 +54,7 @@ begin
                                         and kronos.queue_of(each.priority) = known.queue
                                         and each.visible_at < p_before
                                       order by each.visible_at
-                                     offset v_looks
-                                      limit 1) end as at
+                                     offset v_looks limit 1) end as at
                              offset 0) as start
          cross join lateral (select each.*
                                from kronos.execution_live as each
@@ -65,8 +64,7 @@ begin
                                 and each.visible_at >= start.at
                                 and each.visible_at < p_before
                               order by each.visible_at
-                             offset v_skip
-                              limit v_looks) as more
+                             offset v_skip limit v_looks) as more
          where more.attempt_count = 0
          order by more.visible_at
          limit p_limit - v_found;
