@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 import psycopg
 
-_FUNCTIONS = {"clock": ("volatile", "pg_catalog.clock_timestamp()"), "now": ("stable", "pg_catalog.now()")}
+FUNCTIONS = {"clock": ("volatile", "pg_catalog.clock_timestamp()"), "now": ("stable", "pg_catalog.now()")}
 # In production, an omitted column defaults to PostgreSQL's now(), which is the same. Partitions use their parent's.
-_DEFAULTS = r"""
+DEFAULTS = r"""
     select format('alter table only %s alter column %I set default %s', def.adrelid::regclass, attribute.attname,
                   regexp_replace(expression.text, '(?<![.])\mnow\(\)', 'kronos.now()'))
       from pg_attrdef as def
@@ -32,11 +32,11 @@ class Clock:
 
     def step(self, by: timedelta) -> None:
         """Step forward or back by this much, immediately and for all sessions."""
-        for (alter,) in self._owner.execute(_DEFAULTS).fetchall():
+        for (alter,) in self._owner.execute(DEFAULTS).fetchall():
             self._owner.execute(alter.encode())
         self.by += by
         microseconds = self.by // timedelta(microseconds=1)
-        for name, (volatility, true) in _FUNCTIONS.items():
+        for name, (volatility, true) in FUNCTIONS.items():
             self._owner.execute(
                 f"""
                 create or replace function kronos.{name}() returns timestamptz language sql {volatility} parallel safe
@@ -51,7 +51,7 @@ class Clock:
 
     def stand(self, at: datetime) -> None:
         """Stop the clock at this instant until the next step; defaults of omitted columns keep running."""
-        for name, (volatility, _) in _FUNCTIONS.items():
+        for name, (volatility, _) in FUNCTIONS.items():
             self._owner.execute(
                 f"""
                 create or replace function kronos.{name}() returns timestamptz language sql {volatility} parallel safe

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from hashlib import sha256
 
+from kronos.counting import plural
+
 LOOP_US = 2000.0
 """CPU µs of `loop` on the machine where the costs were measured."""
 SMALL_BYTES = 200
@@ -289,7 +291,7 @@ def _advice(asked: AskedInstance, found: Answer, peak: float) -> list[str]:
     if found.history_rows > HISTORY_ON_ONE:
         said.append(
             f"keep less history, or distribute it: {found.history_rows:,} rows, {found.history_gib:,.0f} GiB after "
-            f"{asked.history_days:g} days"
+            f"{asked.history_days:g} {plural(asked.history_days, 'day')}"
         )
     return said
 

@@ -133,7 +133,9 @@ def _not_found(view: WorkspaceView) -> errors.WorkspaceNotFound:
 
 def _unconfirmed(workspace: Workspace, confirm: str | None, contents: JsonObject) -> errors.KronosError:
     there = ", ".join(
-        f"{contents[kind]} {words[contents[kind] != 1]}" for kind, words in WORDS.items() if contents.get(kind)
+        f"{number}{' or more' if number >= COUNTED_UP_TO else ''} {words[number != 1]}"
+        for kind, words in WORDS.items()
+        if (number := contents.get(kind))
     )
     hint = f"Confirm with its slug, {workspace.slug}. validate_only (--dry-run) only counts what would be deleted."
     if confirm is None:

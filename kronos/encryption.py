@@ -25,6 +25,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kronos.counting import counted
+
 MAX_KEYS = 64
 COMMAND_SECONDS = 10.0
 _MAX_BYTES = 64 * 1024
@@ -288,7 +290,7 @@ def _key(text: bytes, where: str) -> bytes:
     except (binascii.Error, ValueError):
         raise KeysInvalid(f"{where} is not base64: {_REMEDY}") from None
     if len(key) != 32:
-        raise KeysInvalid(f"{where} has {len(key)} bytes in base64, but a key has 32: {_REMEDY}")
+        raise KeysInvalid(f"{where} has {counted(len(key), 'byte')} in base64, but a key has 32: {_REMEDY}")
     if len(set(key)) < 8:  # 32 random bytes have fewer than 8 different values once in 10^44 keys
         raise KeysInvalid(f"{where} is not random: {_REMEDY}")
     return key

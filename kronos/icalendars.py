@@ -66,7 +66,7 @@ def _imported(text: str, *, timezone: str, now: datetime) -> list[CalendarDay]:
         raise _refused("not an iCalendar file: its first line is not BEGIN:VCALENDAR", "Send the file unchanged.")
     try:
         _bound_zones(calendar, last)
-        _bound(calendar.walk("VEVENT"), last)
+        _bound(calendar.walk("VEVENT"), first, last)
         _require_sound_times(calendar)
         days = _days(calendar, timezone, first, last)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, BrokenCalendarProperty) as error:
@@ -90,9 +90,13 @@ def _days(calendar: ICalendar, timezone: str, first: date, last: date) -> list[C
         if len(days) > MOST_DAYS:
             raise _refused(f"it closes more than {MOST_DAYS} days or times up to {year}", "Split it.")
         if came > _MOST_OCCURRENCES:
-            detail = f"its events occur more than {_MOST_OCCURRENCES} times, counted by year, up to {year}"
-            raise _refused(detail, "Remove duplicates, or split it.")
+            raise _too_many_occurrences(year)
     return list(days)
+
+
+def _too_many_occurrences(year: int) -> errors.Unprocessable:
+    detail = f"its events occur more than {_MOST_OCCURRENCES} times, counted by year, up to {year}"
+    return _refused(detail, "Remove duplicates, or split it.")
 
 
 def _require_sound_times(calendar: ICalendar) -> None:
@@ -121,10 +125,12 @@ def _require_sound_times(calendar: ICalendar) -> None:
             raise _refused(f"the event {_name(event)!r} has a negative DURATION", "Correct it.")
 
 
-def _bound(events: Sequence[Component], last: date) -> None:
+def _bound(events: Sequence[Component], first: date, last: date) -> None:
     """End each rule at the last imported day. Raises Unprocessable for rules that would take too long."""
     if len(events) > _MOST_EVENTS:
         raise _refused(f"it has {len(events)} events; at most {_MOST_EVENTS} are allowed", "Split it.")
+    if at_least(events, first.year, last.year) > _MOST_OCCURRENCES:  # before seconds are spent on finding them
+        raise _too_many_occurrences(last.year)
     looked_through = 0
     for event in events:
         for rule in _rules(event):
@@ -140,6 +146,22 @@ def _bound(events: Sequence[Component], last: date) -> None:
     if looked_through > _MOST_LOOKED_THROUGH:
         detail = f"finding its recurring events would scan {looked_through} days"
         raise _refused(f"{detail}; at most {_MOST_LOOKED_THROUGH} are allowed", "Begin them later, or split it.")
+
+
+def at_least(events: Sequence[Component], first: int, last: int) -> int:
+    """Return how often the events occur in these years, at least: counts those that recur once a year without an
+    exception, except in the year in which they begin. 0 if an event may replace another one."""
+    if len({str(event["UID"]) if "UID" in event else "" for event in events}) < len(events):
+        return 0
+    begun = [event.decoded("DTSTART", None) for event in events if _is_once_a_year(event)]
+    return sum(max(0, last - max(first - 1, day.year)) for day in begun if isinstance(day, date))
+
+
+def _is_once_a_year(event: Component) -> bool:
+    rules, start = [*_rules(event)], event.decoded("DTSTART", None)
+    is_endless = len(rules) == 1 and not rules[0].keys() - {"FREQ"} and _freq(rules[0]) == "YEARLY"
+    is_in_each = isinstance(start, date) and (start.month, start.day) != (2, 29)
+    return is_endless and is_in_each and not event.keys() & {"EXRULE", "EXDATE", "RECURRENCE-ID"}
 
 
 def _bound_zones(calendar: ICalendar, last: date) -> None:

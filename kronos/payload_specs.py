@@ -12,6 +12,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from kronos import documents, errors, payloads
+from kronos.counting import plural
 from kronos.database import Params, WorkspaceView
 from kronos.documents import PAYLOAD_SPEC
 from kronos.errors import Fault
@@ -236,7 +237,8 @@ async def judge_first(
     (count,) = await view.rows(_COUNT, which)
     if count.jobs > MOST_CHECKED or count.bytes > MOST_CHECKED_BYTES:
         raise errors.Conflict(
-            f"{count.jobs} live jobs with inputs of {count.bytes} bytes would have to be validated; the limit is "
+            f"{count.jobs} live {plural(count.jobs, 'job')} with inputs of {count.bytes} bytes would "
+            f"have to be validated; the limit is "
             f"{MOST_CHECKED} with {MOST_CHECKED_BYTES} bytes. force makes the change without checking them",
             code="too_many_to_validate",
         )
@@ -289,7 +291,8 @@ def refused(verdict: SpecVerdict, what: str) -> errors.Conflict:
     )
     many = "more than " if verdict.more else ""
     return errors.Conflict(
-        f"{what}: the inputs of {many}{len(verdict.violations)} live jobs are not valid against it; "
+        f"{what}: the inputs of {many}{len(verdict.violations)} live "
+        f"{plural(len(verdict.violations), 'job')} are not valid against it; "
         "validate_only (--dry-run) lists them",
         code="jobs_violate_payload_spec",
         faults=faults,

@@ -7,6 +7,7 @@ statement that only reads, the statement is sent once more; a statement that wri
 import asyncio
 import random
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from datetime import timedelta
@@ -51,6 +52,15 @@ def api_session() -> session.SessionTerms:
     )
 
 
+class _LastFirst(deque[Connection]):
+    """The free connections. The pool takes the one that was returned last, whose session has planned what requests ask
+    for; in turns, each of ten sessions would plan every statement."""
+
+    def append(self, connection: Connection) -> None:
+        """Put it where the pool takes the next one."""
+        self.appendleft(connection)
+
+
 class Pool(AsyncConnectionPool[Connection]):
     """Connections as kronos_api, each of which has proven that it is one."""
 
@@ -79,6 +89,7 @@ class Pool(AsyncConnectionPool[Connection]):
             configure=self._prove,
             reconnect_failed=self._try_again,
         )
+        self._pool = _LastFirst()
 
     async def run(
         self, work: Callable[[Connection], Awaitable[Made]], writes: Writes, *, is_read: bool = False
@@ -202,6 +213,11 @@ class Pool(AsyncConnectionPool[Connection]):
         except asyncio.CancelledError:  # while it waited for the pool's lock; the connection would be lost
             self.run_task(ReturnConnection(self, connection, from_getconn=False))
             raise
+
+    async def _shrink_pool(self) -> None:
+        # The next one is the one that has been unused for longest now: it is closed, or, if none is too many, used.
+        self._pool.rotate(1)
+        await super()._shrink_pool()
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the pool's own signature
         """Close the pool and its connections."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from kronos import database_errors, errors, json_sizes, workspaces
+from kronos.counting import counted
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.new_jobs import NewJob
@@ -171,7 +172,10 @@ def refuse_each(room: JsonObject, items: Iterable[Item]) -> None:
             used = max(limit, room["executions_used"] or 0)  # more than a limit that was lowered meanwhile
             numbers = {"quota": "executions_per_day", "used": used, "limit": limit, "asked": 1}
             numbers |= {name: room[name] for name in ("resets_at", "retry_after_seconds")}
-            text = f"the workspace used up its {limit} executions of the day; they are reset at {room['resets_at']}"
+            text = (
+                f"the workspace used up its {counted(limit, 'execution')} of the day; they are reset "
+                f"at {room['resets_at']}"
+            )
             each.answer = database_errors.quota_refused(errors.QuotaUsedUp, text, numbers, hint=_OF_EXECUTIONS)
         elif not is_cron and left is not None:
             left -= 1

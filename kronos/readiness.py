@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from kronos import revisions
+from kronos.counting import counted
 from kronos.database import InstanceView
 from kronos.sql import statement
 
@@ -128,7 +129,7 @@ def why_degraded(found: Readiness) -> list[str]:
         for group in found.unserved_groups
     ]
     if found.waiting_seconds is not None:
-        endpoints = "1 endpoint" if found.waiting_endpoints == 1 else f"{found.waiting_endpoints} endpoints"
+        endpoints = counted(found.waiting_endpoints, "endpoint")
         items.append(
             f"due executions of {endpoints} wait for a worker, the oldest for "
             f"{found.waiting_seconds:.0f} s"

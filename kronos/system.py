@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg.conninfo import conninfo_to_dict
 
 from kronos import tzdata
+from kronos.counting import counted
 from kronos.database import InstanceView
 from kronos.model import JsonObject, OperationKind
 from kronos.readiness import Readiness, why_degraded, why_not_ready
@@ -352,7 +353,7 @@ def warnings_of(found: Status, zones: ZoneData, *, is_elsewhere: bool = False) -
         items.append(HELD)
     items += why_degraded(readiness)
     if found.overdue_jobs:
-        jobs = "1 job is" if found.overdue_jobs == 1 else f"{found.overdue_jobs} jobs are"
+        jobs = counted(found.overdue_jobs, "job is", "jobs are")
         items.append(f"{jobs} due for up to {found.overdue_seconds or 0:.0f} s")
     items += misread_entries(found.cron_timezone, found.match_dom_and_dow)
     if zones.is_old:

@@ -79,12 +79,12 @@ def _literals(source: str) -> Iterator[str]:
 
 def listing(names: Sequence[str]) -> str:
     """The callers and callees of each function, one per line. Raises KeyError if a function does not exist."""
-    there = functions()
+    there, elsewhere = functions(), list(others())
     lines = list[str]()
     for name in names:
         lines.append(there[name].place)
         lines += sorted(f"  called by {each.place}" for each in there.values() if name in each.calls)
-        lines += sorted(f"  called by {each.name}" for each in others() if name in each.calls)
+        lines += sorted(f"  called by {each.name}" for each in elsewhere if name in each.calls)
         lines += sorted(f"  calls     {there[callee].place}" for callee in there[name].calls)
     return "\n".join(lines)
 

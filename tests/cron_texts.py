@@ -40,6 +40,13 @@ def _month(year: int, month: int) -> tuple[int, list[int]]:
     return length, [n for n in range(1, length + 1) if date(year, month, n).isoweekday() <= 5]
 
 
+@cache
+def _nearest(year: int, month: int, named: int) -> int:
+    """The day from Monday to Friday, in the month, that is nearest to the named one."""
+    _, workdays = _month(year, month)
+    return min(workdays, key=lambda n: abs(n - named))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """A cron text, read as plain sets."""
@@ -73,12 +80,12 @@ class Reading:
         ):
             return False
         length, workdays = _month(day.year, day.month)
-        near = [*self.nearest_days, *(length - n for n in self.near_before_last)]
+        near = {*self.nearest_days, *(length - n for n in self.near_before_last)}
         return (
             (self.is_last_day and day.day == length)
             or (self.is_last_workday and day.day == workdays[-1])
             or length - day.day in self.before_last
-            or any(day.day == min(workdays, key=lambda n: abs(n - named)) for named in near if 1 <= named <= length)
+            or any(day.day == _nearest(day.year, day.month, named) for named in near if 1 <= named <= length)
         )
 
     @property

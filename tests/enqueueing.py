@@ -10,7 +10,6 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from factory import add_endpoint, add_workspace
-from kronos import sql_grants
 from sql_factory import Connection, records, value
 
 
@@ -49,7 +48,8 @@ def an_app(superuser: Connection, url: str, *, is_granted: bool = True) -> App:
     role = f"app_{uuid.uuid4().hex[:12]}"
     superuser.execute(f"create role {role} login")
     if is_granted:
-        assert sql_grants.grant(url, slug, role) == slug
+        # as `kronos workspace grant-sql` does, which would open another connection (tests/sql/test_sql_grants.py)
+        assert value(superuser, "select kronos.grant_sql(%s, %s)", [slug, role]) == slug
     connection = psycopg.connect(url, autocommit=True)
     connection.execute(f"set session authorization {role}")
     return App(

@@ -129,8 +129,7 @@ def used_home() -> Path:
     """A home with a migrated, stopped cluster, read only and shared by all pytest processes. The first one to ask
     creates it, in 3 s of CPU that each copy saves; the first process removes it (`remove_used_home`).
     """
-    ours = _place_of_all(_MEMORY if _has_room() else Path(tempfile.gettempdir()))
-    ours.mkdir(mode=0o711, exist_ok=True)
+    ours = folder_of_all()
     with (ours / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         home = ours / "used"
@@ -140,6 +139,13 @@ def used_home() -> Path:
             _use(Cluster(making, durable=False))
             making.rename(home)
     return home
+
+
+def folder_of_all() -> Path:
+    """A folder that all pytest processes share, until the first process removes it (`remove_used_home`)."""
+    ours = _place_of_all(_MEMORY if _has_room() else Path(tempfile.gettempdir()))
+    ours.mkdir(mode=0o711, exist_ok=True)
+    return ours
 
 
 def remove_used_home() -> None:

@@ -43,16 +43,19 @@ def make_cron_job(
     )
     connection.execute(
         f"""
-        with job as (
+        with given as materialized (
+            select kronos.parse_cron(%(cron)s) as schedule
+        ), job as (
             insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
                 timezone, schedule, alarm,
                                      description {"".join(f", {name}" for name in own)})
             select %(job_id)s, %(job_id)s, workspace_id, endpoint_id, 'CRON', %(cron)s, 'UTC',
-                   kronos.parse_cron(%(cron)s),
-                   kronos.alarm(%(cron)s, kronos.parse_cron(%(cron)s)),
-                       kronos.describe_schedule(kronos.parse_cron(%(cron)s))
+                   given.schedule,
+                   kronos.alarm(%(cron)s, given.schedule),
+                       kronos.describe_schedule(given.schedule)
                    {"".join(f", %({name})s" for name in own)}
               from kronos.endpoints
+             cross join given
              where endpoint_id = %(endpoint_id)s
             returning job_id, workspace_id, endpoint_id, schedule, status
         )

@@ -9,6 +9,7 @@ from kronos.alert_rows import Per, Severity
 from kronos.alerts import NewRule, Selector
 from kronos.api.fields import Body, EndpointName, Note, Text, Time
 from kronos.api.query_schemas import PageQuery
+from kronos.counting import plural
 from kronos.errors import Fault
 from kronos.model import JsonObject
 
@@ -188,6 +189,7 @@ def _condition(asked: AlertCondition, faults: list[Fault]) -> JsonObject:
             faults.append(Fault(pointer="/condition/runs", detail=detail, hint="Give one of them."))
         given.setdefault("min_runs", asked.runs or 1)
         if asked.runs is not None and given["min_runs"] > asked.runs:
-            detail = f"min_runs is {given['min_runs']}, but only the last {asked.runs} runs are considered"
+            considered = f"{asked.runs} {plural(asked.runs, 'run is', 'runs are')} considered"
+            detail = f"min_runs is {given['min_runs']}, but only the last {considered}"
             faults.append(Fault(pointer="/condition/min_runs", detail=detail, hint=f"Write at most {asked.runs}."))
     return given

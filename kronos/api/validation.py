@@ -9,6 +9,7 @@ import orjson
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from kronos.counting import counted, plural
 from kronos.delivery.refused import pointer_to
 from kronos.errors import Fault
 from kronos.model import Json
@@ -103,10 +104,11 @@ def _fault(
     if (
         kind == "too_long" and context.get("field_type") == "Value"
     ):  # a string: after another validator, pydantic reports items
-        message = f"string should have at most {context['max_length']} characters"
+        message = f"string should have at most {counted(context['max_length'], 'character')}"
     elif kind in ("too_short", "too_long"):
-        bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
-        message = f"input should have {bound} items, not {context['actual_length']}"
+        most = context["min_length" if kind == "too_short" else "max_length"]
+        bound = f"at least {most}" if kind == "too_short" else f"at most {most}"
+        message = f"input should have {bound} {plural(most, 'item')}, not {context['actual_length']}"
     message = _IN_JSON.get(kind, message)
     if kind == "string_pattern_mismatch" and example:  # the regular expression is in /openapi.json
         message = f"the text does not have the form of this {what}"

@@ -6,6 +6,7 @@ import click
 import orjson
 
 from kronos.cli.output import Output, console, printable
+from kronos.counting import counted
 from kronos.model import Json, JsonObject
 
 _SIGNS = {"created": ("+", "green"), "changed": ("~", "yellow"), "removed": ("-", "red")}
@@ -64,7 +65,7 @@ def _summary(applied: JsonObject) -> Iterator[str]:
         yield f"Runs within 7 days: {runs['added']} added, {runs['removed']} removed, {runs['moved']} moved."
     busiest = applied["load"]["busiest"]
     if busiest and any(runs.values()):
-        yield f"The busiest minute has {busiest[0]['runs']} runs, at {busiest[0]['at']}."
+        yield f"The busiest minute has {counted(busiest[0]['runs'], 'run')}, at {busiest[0]['at']}."
     for warning in applied["load"]["warnings"]:
         yield f"warning: {printable(warning)}"
 
@@ -91,10 +92,10 @@ def _runs(runs: JsonObject) -> Iterator[str]:
         yield printable(told)
     for name, sign in (("added", "+"), ("removed", "-")):
         if runs[name]:
-            yield f"{sign} {runs[name]} runs: {_times(runs[f'first_{name}'], runs[name])}"
+            yield f"{sign} {counted(runs[name], 'run')}: {_times(runs[f'first_{name}'], runs[name])}"
     if runs["moved"]:
         moved = [f"{each['from_at']} -> {each['to_at']}" for each in runs["first_moved"]]
-        yield f"~ {runs['moved']} runs: {_times(moved, runs['moved'])}"
+        yield f"~ {counted(runs['moved'], 'run')}: {_times(moved, runs['moved'])}"
 
 
 def _times(times: list[str], all_of_them: int) -> str:

@@ -12,6 +12,7 @@ from kronos.audit import Pin, Verified
 from kronos.cli import environment
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
+from kronos.counting import counted
 
 _COLUMNS = {
     "at": "AT",
@@ -151,4 +152,5 @@ def _shown(found: Verified) -> str:
     if found.seen == 0:
         return f"{name}: no rows are left"
     pending = f", and {found.pending} not sealed yet" if found.pending else ""
-    return f"{name}: {found.seen} rows hold, {found.first} to {found.number}{pending}; head {found.number}:{found.hash}"
+    rows = counted(found.seen, "row holds", "rows hold")
+    return f"{name}: {rows}, {found.first} to {found.number}{pending}; head {found.number}:{found.hash}"

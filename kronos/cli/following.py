@@ -15,7 +15,7 @@ from rich.table import Column
 
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api
-from kronos.cli.exits import Exit
+from kronos.cli.exits import Ended, Exit
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
 
@@ -100,6 +100,19 @@ def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
         sys.exit(Exit.CANCELLED)
 
 
+@contextmanager
+def partly_done(sentence: Callable[[], str]) -> Iterator[None]:
+    """A command of several requests may be stopped by any of them, or by Ctrl-C. `sentence` then says what was done
+    before, and how to continue."""
+    with left_to_the_server(sentence):
+        try:
+            yield
+        except click.ClickException as error:
+            faults = error.faults if isinstance(error, Ended) else ()
+            code = next(each for each in Exit if each == error.exit_code)
+            raise Ended(f"{error.message}\n{sentence()}", code, faults) from None
+
+
 def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
     """Return the result of `ask`, which must be safe to repeat. While the API is unavailable or overloaded, ask again
     for a minute. A first request is repeated only for some seconds, because the address may be wrong. No repetition
@@ -171,11 +184,6 @@ class Work:
 def _follows(api: Api, wanted: bool | None) -> bool:
     """Return whether to watch started work: as --watch says, otherwise only on a terminal."""
     return wanted if wanted is not None else console(err=True).is_terminal and not api.as_json
-
-
-def counted(number: int, thing: str) -> str:
-    """Return a number with its noun, such as "2 jobs"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def whole(document: JsonObject, *fields: str) -> int:

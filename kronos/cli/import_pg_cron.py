@@ -20,6 +20,7 @@ from kronos import unreachable
 from kronos.cli import environment, import_offer
 from kronos.cli.command import Api
 from kronos.cli.import_offer import Offered
+from kronos.counting import counted
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
 
@@ -123,7 +124,7 @@ def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry]
             return
         click.echo(f"waiting for the next minute: {len(waiting)} cannot be replaced in this one", err=True)
     lines = "\n".join(f"jobid {entry.jobid}  {offer.entry.name}: {why}" for entry, offer, why in waiting.values())
-    raise click.ClickException(f"{len(waiting)} entries remain in pg_cron:\n{lines}")
+    raise click.ClickException(f"{counted(len(waiting), 'entry remains', 'entries remain')} in pg_cron:\n{lines}")
 
 
 def _taken_over(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, minute: datetime) -> str | None:

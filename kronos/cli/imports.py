@@ -9,6 +9,7 @@ import click
 from kronos.cli import import_offer, import_pg_cron
 from kronos.cli.command import Api, command, group
 from kronos.cli.import_offer import Offered
+from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
 from kronos.model import Json
@@ -195,7 +196,9 @@ def _offer(
     offers, refused, remarks = import_offer.offered(api, found, tag)
     import_offer.show(api, offers, refused, remarks)
     if own["strict"] and refused:
-        raise click.ClickException(f"{len(refused)} entries cannot be translated, and --strict allows none")
+        raise click.ClickException(
+            f"{counted(len(refused), 'entry', 'entries')} cannot be translated, and --strict allows none"
+        )
     if own["write"] is not None:
         import_offer.write(own["write"], offers, source)
         click.echo(f"written to {own['write']}: review it, then run kronos plan and kronos apply", err=True)
@@ -215,7 +218,7 @@ def _offer(
     if new and not own["yes"]:
         if source == _STDIN:
             raise click.UsageError("standard input contains the entries, so you cannot confirm on it: pass --yes")
-        click.confirm(f"Create {len(new)} jobs in {api.workspace}?", abort=True, err=True)
+        click.confirm(f"Create {counted(len(new), 'job')} in {api.workspace}?", abort=True, err=True)
     if not is_made:
         without, _ = import_offer.make_endpoints(api, new)
         if without:

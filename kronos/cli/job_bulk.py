@@ -12,10 +12,11 @@ import click
 from kronos.cli.command import Api, JsonText, command, given
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended
-from kronos.cli.following import Stand, counted, display, left_to_the_server, patiently, watch_option, whole
+from kronos.cli.following import Stand, display, partly_done, patiently, watch_option, whole
 from kronos.cli.inputs import IdempotencyKey
 from kronos.cli.job import job
 from kronos.cli.operation import OPERATION
+from kronos.counting import counted, plural
 from kronos.model import Json, JsonObject
 
 _MADE = {
@@ -50,7 +51,7 @@ def create_many(api: Api, jobs: Json, each: bool) -> None:
     rows = api.rows_of(answer, "data")
     api.list(rows, _MADE, empty="no job was created")
     if refused := sum("code" in row for row in rows):
-        raise Ended(f"{refused} of {len(rows)} jobs were not created")
+        raise Ended(f"{refused} of {counted(len(rows), 'job')} {plural(refused, 'was', 'were')} not created")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,9 +161,10 @@ def _counted(api: Api, bodies: Sequence[JsonObject]) -> JsonObject:
 
 
 def _steps(api: Api, action: str, bodies: Sequence[JsonObject], expected: int) -> _Sum:
-    """Send the steps one by one. Each can be repeated, and Ctrl-C stops between two of them. Raises ClickException."""
+    """Send the steps one by one. Each can be repeated, and Ctrl-C stops between two of them. Raises ClickException,
+    which says what was done before."""
     total = _Sum()
-    with left_to_the_server(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
+    with partly_done(lambda: _left(action, total, bodies[0])), display(f"{action} jobs") as shown:
         for body in bodies:
             cursor: Json = None
             while True:

@@ -7,7 +7,8 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
-from kronos.cli.following import counted, whole
+from kronos.cli.following import partly_done, whole
+from kronos.counting import counted
 from kronos.model import JsonObject
 
 _HOUR = 60
@@ -22,6 +23,8 @@ _PLANNED = {
     "offset_seconds": "OFFSET",
     "spread_seconds": "AT MOST",
 }
+
+_AGAIN = "To plan the rest anew and move it: kronos load --apply, with the same --window"
 
 window_option = click.option(
     "--window", type=click.Choice(["24h", "7d"]), default="24h", show_default=True, help="How far to look ahead."
@@ -69,7 +72,8 @@ def load(api: Api, window: str, at: str | None, spread: int, plan: bool, apply: 
     if api.as_plain or not isinstance(found, dict):
         return
     click.echo(
-        f"\nspread over {spread} minutes, the busiest minute would have {found['after']} runs, not {found['before']}:"
+        f"\nspread over {counted(spread, 'minute')}, the busiest minute would have "
+        f"{counted(found['after'], 'run')}, not {found['before']}:"
     )
     moves = api.rows_of(found, "moves")
     named = [{**move, "job": _named(move["job"])} for move in moves]
@@ -96,9 +100,7 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
     moves = api.rows_of(answer, "moves")
     shown = [{**move, "job": _named(move)} for move in moves]
     if is_applied:
-        for move in moves:
-            path, change = ("jobs", str(move["job_id"])), {"offset_seconds": move["offset_seconds"]}
-            api.send("PATCH", *path, body=change, if_match=f'"{move["version"]}"', fields=("version",))
+        _move(api, moves)
         api.say(f"moved {counted(len(moves), 'job')}", answer)
         return
     if api.as_json:
@@ -108,13 +110,26 @@ def _plan(api: Api, answer: JsonObject, *, is_applied: bool) -> None:
     if api.as_plain:
         return
     looked = f"{counted(whole(answer, 'jobs'), 'job')} can be moved"
-    click.echo(f"{looked}; the busiest minute has {answer['before']} deliveries, and would have {answer['after']}")
+    click.echo(
+        f"{looked}; the busiest minute has {counted(answer['before'], 'delivery', 'deliveries')}, and "
+        f"would have {answer['after']}"
+    )
     if left_out := answer.get("left_out"):
         click.echo(
             f"{left_out:,} more could be moved but were not considered: plan again after applying this", err=True
         )
     if moves:
         click.echo("to apply this: kronos load --apply, with the same --window")
+
+
+def _move(api: Api, moves: Sequence[JsonObject]) -> None:
+    """Raises ClickException, which says how many were moved before."""
+    done = 0
+    with partly_done(lambda: f"{done:,} of {counted(len(moves), 'job')} moved before that. {_AGAIN}"):
+        for move in moves:
+            path, change = ("jobs", str(move["job_id"])), {"offset_seconds": move["offset_seconds"]}
+            api.send("PATCH", *path, body=change, if_match=f'"{move["version"]}"', fields=("version",))
+            done += 1
 
 
 def _named(job: object) -> object:
@@ -148,6 +163,7 @@ def show_load(api: Api, answer: JsonObject) -> None:
     )
     if left_out := answer.get("left_out"):
         click.echo(
-            f"{left_out:,} jobs are not counted: too many different schedules, or ticks moved by calendars",
+            f"{counted(left_out, 'job is', 'jobs are')} not counted: too many different schedules, or "
+            f"ticks moved by calendars",
             err=True,
         )

@@ -9,6 +9,7 @@ from kronos.cli import environment
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.helping import Command
 from kronos.cli.output import console
+from kronos.counting import counted, plural
 from kronos.embedded import keyfile
 from kronos.embedded.errors import EncryptionKeysWrong
 from kronos.encryption import KeySource
@@ -104,8 +105,9 @@ def _distribute(url: str, keep_weeks: int) -> None:
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(
-        f"moved {done.rows:,} rows of {done.moved} partitions to {done.nodes} node{'s' * (done.nodes != 1)}; "
-        f"{done.partitions} are distributed now, {done.aged_out:,} of their rows have aged out"
+        f"moved {counted(done.rows, 'row')} of {counted(done.moved, 'partition')} to {counted(done.nodes, 'node')}; "
+        f"{done.partitions} {plural(done.partitions, 'is', 'are')} distributed now, {done.aged_out:,} of "
+        f"their rows have aged out"
     )
     if done.changed:
         click.echo(

@@ -4,7 +4,8 @@ import click
 import orjson
 
 from kronos.cli.command import Api, command
-from kronos.cli.following import counted, whole
+from kronos.cli.following import whole
+from kronos.counting import counted
 from kronos.model import JsonObject
 
 _FAILING = {

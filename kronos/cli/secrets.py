@@ -10,6 +10,7 @@ from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import Stand, display, left_to_the_server
 from kronos.cli.helping import group
+from kronos.counting import counted, plural
 
 _NO_KEYS = "no encryption keys are configured: set KRONOS_ENCRYPTION_KEY_FILE or KRONOS_ENCRYPTION_KEY_COMMAND"
 _SHOWN = 20
@@ -39,11 +40,14 @@ def rotate() -> None:
             done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
         except errors.KronosError as error:
             raise environment.refusal(error) from None
-    click.echo(f"{done.resealed} secrets were re-encrypted with the key {keys.ids[0]}; {done.left} are left")
+    click.echo(
+        f"{counted(done.resealed, 'secret was', 'secrets were')} re-encrypted with the key "
+        f"{keys.ids[0]}; {done.left} {plural(done.left, 'is', 'are')} left"
+    )
     for line in done.failed[:_SHOWN]:
         click.echo(f"failed: {line}", err=True)
     if len(done.failed) > _SHOWN:
-        click.echo(f"failed: {len(done.failed) - _SHOWN} others", err=True)
+        click.echo(f"failed: {counted(len(done.failed) - _SHOWN, 'other')}", err=True)
     if done.left:
         sys.exit(Exit.FAILED)
 
@@ -68,7 +72,8 @@ def abandon(key_id: str, consent: Consent) -> None:
     except errors.KronosError as error:
         raise environment.refusal(error) from None
     click.echo(
-        f"{abandoned} secrets encrypted with the key {key_id} were given up: set them again"
+        f"{counted(abandoned, 'secret')} encrypted with the key {key_id} "
+        f"{plural(abandoned, 'was given up: set it', 'were given up: set them')} again"
         if abandoned
         else f"no secret is encrypted with the key {key_id}: nothing was changed; `kronos doctor` lists missing keys"
     )

@@ -30,6 +30,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from kronos.client._counting import counted
+
 if TYPE_CHECKING:
     from kronos.client.models.executions import Execution
 
@@ -206,7 +208,7 @@ class ExecutionNotSuccessful(KronosError):
         told = "; ".join(str(part) for part in (reason, error.get("message")) if part)
         super().__init__(
             f"execution {execution.execution_id} ended as {execution.status} after "
-            f"{execution.attempt_count} attempts" + (f": {told}" if told else "")
+            f"{counted(execution.attempt_count, 'attempt')}" + (f": {told}" if told else "")
         )
 
 

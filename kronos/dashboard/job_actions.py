@@ -11,10 +11,10 @@ from kronos.api.dependencies import BackfillId, CallerOf, JobRef, View
 from kronos.api.job_schemas import BackfillCreate, JobPause, JobSkipNext, JobTrigger
 from kronos.api.requests import new_backfill, pause_terms
 from kronos.backfills import TickCount
+from kronos.counting import counted, plural
 from kronos.dashboard.forms import FilledForm, SentForm, sent
 from kronos.dashboard.job import JobPageQuery, job_page, refused_field
 from kronos.dashboard.page import Pages, done
-from kronos.dashboard.rendering import plural
 from kronos.database import WorkspaceView
 from kronos.model import Job, Role
 
@@ -126,14 +126,14 @@ async def backfill_on_page(call: Call, view: View, ref: JobRef) -> Response:
         new = new_backfill(await call.judged(BackfillCreate, form.document()))
         window = f"{new.from_at.isoformat()} {new.to_at.isoformat()} {' '.join(new.include)}"
         if not form.has("start") or form.text("counted") != window:
-            counted = await backfills.count(view, ref, new)
+            found = await backfills.count(view, ref, new)
             return await job_page(
-                call, view, ref, forms={"backfill": shown}, counted=Counted(count=counted, window=window)
+                call, view, ref, forms={"backfill": shown}, counted=Counted(count=found, window=window)
             )
         made, _ = await backfills.start(view, ref, new, idempotency_key=form.once)
     except errors.KronosError as error:
         return await _refused(call, view, ref, "backfill", shown, error)
-    return done(call, f"Backfill started: {made.ticks} ticks.", "w", view.workspace, "jobs", ref)
+    return done(call, f"Backfill started: {counted(made.ticks, 'tick')}.", "w", view.workspace, "jobs", ref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,10 @@ from kronos.api.dependencies import ReadView, View
 from kronos.api.job_lists import page_of
 from kronos.api.query_schemas import JobQuery
 from kronos.bulk_jobs import BulkCount
+from kronos.counting import counted, plural
 from kronos.dashboard.forms import SentForm, sent
 from kronos.dashboard.page import Pages, done, shown
-from kronos.dashboard.rendering import PageContext, plural
+from kronos.dashboard.rendering import PageContext
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject, Role
 
@@ -166,15 +167,18 @@ def _document(form: SentForm) -> JsonObject:
 
 
 def _refused_before(form: SentForm) -> list[bulk_jobs.RefusedJob]:
-    """Return the jobs rejected in earlier steps, as carried by the form. Used only for display."""
-    said = [text.split("\n", 2) for text in form.all("refused")[:_STEP]]
+    """Return all jobs rejected in earlier steps, as carried by the form. Used only for display."""
+    said = [text.split("\n", 2) for text in form.all("refused")[: bulk_jobs.MOST_AT_ONCE]]
     return [bulk_jobs.RefusedJob(job=each[0], code=each[1], detail=each[2]) for each in said if len(each) == 3]
 
 
-def _asked_of_more(call: Call, form: SentForm, document: JsonObject, counted: BulkCount, total: int) -> Response:
+def _asked_of_more(call: Call, form: SentForm, document: JsonObject, found: BulkCount, total: int) -> Response:
     """Ask again because more jobs match than were confirmed."""
-    asked = BulkAsked(document=document, done=0, total=counted.count, is_more=counted.is_more, refused=[], cursor=None)
-    detail = f"{total:,} jobs matched before, and {counted.count:,} match now. Nothing was done."
+    asked = BulkAsked(document=document, done=0, total=found.count, is_more=found.is_more, refused=[], cursor=None)
+    detail = (
+        f"{counted(total, 'job')} matched before, and {found.count:,} "
+        f"{plural(found.count, 'matches', 'match')} now. Nothing was done."
+    )
     grown = form.form.refused(errors.Conflict(detail))
     return shown(call, "jobs_bulk.html", grown.status, bulk=asked, form=grown, is_begun=False)
 

@@ -13,6 +13,7 @@ from kronos.api.dependencies import Instance, View
 from kronos.api.fields import UUID_FORM
 from kronos.api.job_schemas import JobPatch
 from kronos.api.requests import job_changes
+from kronos.counting import counted
 from kronos.dashboard import heat
 from kronos.dashboard.forms import sent
 from kronos.dashboard.page import Pages, done, shown
@@ -105,7 +106,7 @@ async def _changed(call: Call, view: WorkspaceView, moves: Sequence[tuple[str, i
             refused.append((ref, error))
     told = [await _left_alone(view, ref, error) for ref, error in refused[:_MOST_TOLD]]
     more = f"And {len(refused) - _MOST_TOLD} more." if len(refused) > _MOST_TOLD else ""
-    return " ".join([f"{moved} of {len(moves)} jobs moved.", *told, more]).strip()[:900]
+    return " ".join([f"{moved} of {counted(len(moves), 'job')} moved.", *told, more]).strip()[:900]
 
 
 async def _left_alone(view: WorkspaceView, ref: str, error: errors.KronosError) -> str:

@@ -20,6 +20,7 @@ from kronos import reading
 from kronos.api import withheld
 from kronos.api.call import Call
 from kronos.api.keys import Caller
+from kronos.counting import plural
 from kronos.dashboard import brief, hidden, static
 from kronos.model import Role
 from kronos.server_time import CLOCK
@@ -185,11 +186,6 @@ def duration_ms(milliseconds: float | None) -> str:
 def count(number: int | None) -> str:
     """12,345."""
     return NOTHING if number is None else f"{number:,}"
-
-
-def plural(number: int | None, one: str, many: str | None = None) -> str:
-    """The noun for a number: 1 job, 2 jobs, 0 jobs."""
-    return one if number == 1 else many or f"{one}s"
 
 
 def share(part: float) -> str:

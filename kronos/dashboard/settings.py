@@ -8,6 +8,7 @@ from kronos import deletions, errors, retention, workspaces
 from kronos.api.call import Call
 from kronos.api.dependencies import Instance, View
 from kronos.api.schemas import RetentionPut, WorkspacePatch
+from kronos.counting import counted
 from kronos.dashboard import forms
 from kronos.dashboard.documents import version_of
 from kronos.dashboard.forms import FilledForm
@@ -53,7 +54,7 @@ async def put_retention(call: Call, view: View) -> Response:
         await retention.put(view, ages, if_match={version_of(sent)})
     except errors.PreconditionFailed:
         kept = await retention.get(view)
-        now = f"it meanwhile: successes are kept {kept.success_days} days now, failures {kept.failure_days}"
+        now = f"it meanwhile: successes are kept {counted(kept.success_days, 'day')} now, failures {kept.failure_days}"
         return await _shown(call, view, ages=sent.form.refused(_overtaken(now)))
     except _REFUSALS as error:
         return await _shown(call, view, ages=sent.form.refused(error))

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from kronos import system
 from kronos.config import Settings
+from kronos.counting import counted
 from kronos.database import InstanceView
 from kronos.doctor import findings, instance, process, ringer, server, signs, work
 from kronos.doctor.checks import Severity
@@ -168,7 +169,7 @@ def _queue(found: Status) -> Finding:
     return Finding(
         check="queue",
         ok=not found.waiting_endpoints and not found.unserved_groups,
-        detail=f"due executions of {found.waiting_endpoints} endpoints wait for a worker, the oldest for "
+        detail=f"due executions of {counted(found.waiting_endpoints, 'endpoint')} wait for a worker, the oldest for "
         f"{found.waiting_seconds or 0:.0f} s{groups}"
         if found.waiting_endpoints or groups
         else "nothing waits for a worker",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, timedelta
 
 from kronos import repeatables, system, tzdata
+from kronos.counting import counted, plural
 from kronos.doctor.facts import (
     BloatedTable,
     CronSettings,
@@ -147,7 +148,11 @@ def orphans(found: list[Orphan]) -> Finding:
     """Report entries whose role does not exist."""
     roles = sorted({each.username for each in found})
     listed = ", ".join("'" + role.replace("'", "''") + "'" for role in roles)
-    text = f"{len(found)} entries of cron.job belong to roles that no longer exist: {some(roles)}"
+    text = (
+        f"{counted(len(found), 'entry', 'entries')} of cron.job "
+        f"{plural(len(found), 'belongs', 'belong')} to {plural(len(roles), 'a role', 'roles')} that no longer "
+        f"{plural(len(roles), 'exists', 'exist')}: {some(roles)}"
+    )
     return Finding(
         check="entry owners",
         ok=not found,
@@ -336,8 +341,9 @@ def strays(found: RetentionState) -> Finding:
     return Finding(
         check="default partitions",
         ok=stray == 0,
-        detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} rows that belong in "
-        "a partition of their own week"
+        detail=f"{stray}{' or more' if max(found.executions, found.attempts) >= LISTED else ''} "
+        f"{plural(stray, 'row that belongs', 'rows that belong')} in a partition of "
+        f"{plural(stray, 'its', 'their')} own week"
         if stray
         else "every row in them belongs there",
         meaning="these rows were written while their week had no partition; "
@@ -350,7 +356,7 @@ def strays(found: RetentionState) -> Finding:
 def growth(found: list[BloatedTable]) -> Finding:
     """Report tables with more dead rows than live ones."""
     texts = [
-        f"{each.name}: {each.dead_rows} dead rows, {each.live_rows} live, {each.bytes // 1_000_000} MB"
+        f"{each.name}: {counted(each.dead_rows, 'dead row')}, {each.live_rows} live, {each.bytes // 1_000_000} MB"
         for each in found
     ]
     return Finding(
@@ -367,10 +373,10 @@ def growth(found: list[BloatedTable]) -> Finding:
 def ledger(checked: int, expected: int, wrong: list[JobLedger]) -> Finding:
     """Report the ledger of every job for the last 24 hours."""
     unaccounted, surplus = sum(each.unaccounted or 0 for each in wrong), sum(each.surplus or 0 for each in wrong)
-    text = f"{expected} {'tick' if expected == 1 else 'ticks'} of {checked} {'job' if checked == 1 else 'jobs'} in 24 h"
+    text = f"{expected} {plural(expected, 'tick')} of {checked} {plural(checked, 'job')} in 24 h"
     if not wrong:
         return Finding(check="ledger", ok=True, detail=f"{text}, each accounted for exactly once")
-    text = f"{text}: {unaccounted} not accounted for, {surplus} rows that match no tick"
+    text = f"{text}: {unaccounted} not accounted for, {counted(surplus, 'row that matches', 'rows that match')} no tick"
     return Finding(
         check="ledger",
         ok=False,

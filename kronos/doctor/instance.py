@@ -4,6 +4,7 @@ delivers. No I/O."""
 from collections.abc import Iterator
 
 from kronos import pg_hba, readiness, ringing
+from kronos.counting import counted
 from kronos.doctor.facts import AuditState, BrokenChain, Change, Ground, PgCron, StepsUnderWay, Waiting
 from kronos.doctor.finding import MIGRATE, Finding, many, some
 
@@ -162,7 +163,7 @@ def workers(worker_sessions: int) -> Finding:
     return Finding(
         check="workers",
         ok=worker_sessions > 0,
-        detail=f"workers hold {worker_sessions} sessions"
+        detail=f"workers hold {counted(worker_sessions, 'session')}"
         if worker_sessions
         else "no worker is connected to this database",
         meaning="executions are created, but no worker delivers them",
@@ -208,7 +209,8 @@ def audit(found: AuditState) -> Finding:
     return Finding(
         check="audit",
         ok=found.oldest_seconds <= _UNSEALED_SECONDS,
-        detail=f"{found.unsealed} rows are not sealed, the oldest for {found.oldest_seconds:.0f} s"
+        detail=f"{counted(found.unsealed, 'row is', 'rows are')} not sealed, the oldest for "
+        f"{found.oldest_seconds:.0f} s"
         if found.unsealed
         else "every row is sealed",
         meaning="users who may delete rows of kronos.audit_pending can remove them unnoticed: sealing fails, or "

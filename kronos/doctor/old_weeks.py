@@ -7,6 +7,7 @@ import psycopg
 from psycopg import sql
 
 from kronos import session
+from kronos.counting import counted
 from kronos.doctor.finding import Finding, some
 from kronos.sql import statement
 
@@ -62,7 +63,11 @@ def judged(weeks: Sequence[str], blind: Sequence[BlindRole], faults: dict[str, s
     """Return the finding."""
     roles = [each.role for each in blind if not each.is_us]
     us = [each.role for each in blind if each.is_us]
-    said = [f"{len(weeks)} tables of history are on other machines" if weeks else "all weeks are on this server"]
+    said = [
+        f"{counted(len(weeks), 'table of history is', 'tables of history are')} on other machines"
+        if weeks
+        else "all weeks are on this server"
+    ]
     if faults:
         said.append(f"not readable: {some([f'{week} ({why})' for week, why in faults.items()])}")
     if roles:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kronos.counting import counted
 from kronos.doctor.finding import Finding, ago, some
 from kronos.doctor.signs import BlockerSigns, ServerSigns, SessionSigns, TableFault
 
@@ -100,7 +101,7 @@ def blockers(found: BlockerSigns) -> Iterator[Finding]:
 
 def _many_wait(number: int) -> str:
     """Return how many sessions wait, as the subject of a sentence."""
-    return "1 session waits" if number == 1 else f"{number} sessions wait"
+    return counted(number, "session waits", "sessions wait")
 
 
 def server(found: ServerSigns) -> Iterator[Finding]:
@@ -241,7 +242,7 @@ def tables(found: list[TableFault], *, is_autovacuum_on: bool) -> Iterator[Findi
         fix="run `kronos doctor --fix`, or " + _each(of("UNKNOWN"), "analyze kronos.{};"),
     )
     bloated = [each for each in found if each.fault == "BLOATED"]
-    texts = [f"{each.name}: {(each.bytes or 0) // 1_000_000} MB for {each.live} rows" for each in bloated]
+    texts = [f"{each.name}: {(each.bytes or 0) // 1_000_000} MB for {counted(each.live, 'row')}" for each in bloated]
     yield Finding(
         check="bloat",
         ok=not bloated,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from kronos.counting import counted, plural
 from kronos.doctor.finding import Finding, ago, some
 from kronos.doctor.signs import KeyState, LateTask, WorkSigns
 
@@ -26,7 +27,8 @@ def work(found: WorkSigns) -> Iterator[Finding]:
     yield Finding(
         check="lost attempts",
         ok=found.lost < _FEW,
-        detail=f"{found.lost} attempts of the last hour were lost with their worker",
+        detail=f"{counted(found.lost, 'attempt')} of the last hour "
+        f"{plural(found.lost, 'was lost with its worker', 'were lost with their worker')}",
         meaning="workers are killed, or hang for longer than a lease: out of memory, a frozen machine",
         fix="see the workers' logs and the kernel's (oom-killer); fewer concurrent deliveries "
         "(KRONOS_WORKER_CONCURRENCY) need less memory",
@@ -56,7 +58,8 @@ def work(found: WorkSigns) -> Iterator[Finding]:
     yield Finding(
         check="missed wave",
         ok=found.wave_seconds <= _WAVE_SECONDS,
-        detail=f"missed deliveries are still being spread out, for {found.wave_seconds / 60:.0f} more minutes"
+        detail="missed deliveries are still being spread out, for "
+        f"{counted(round(found.wave_seconds / 60), 'more minute')}"
         if found.wave_seconds
         else "no delivery of a missed tick is waiting",
         meaning="an outage ended, and its deliveries are spread out so that they do not overload receivers",
@@ -105,7 +108,8 @@ def alerting(found: list[LateTask]) -> Iterator[Finding]:
     yield Finding(
         check="heartbeat ticks",
         ok=beat is None,
-        detail=f"{beat.name}{' or more' if beat.name == '1000' else ''} heartbeats have ticks that were not "
+        detail=f"{beat.name}{' or more' if beat.name == '1000' else ''} "
+        f"{plural(int(beat.name), 'heartbeat has', 'heartbeats have')} ticks that were not "
         f"accounted for, since {ago(beat.seconds)}"
         if beat
         else "each is accounted for",

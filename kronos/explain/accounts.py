@@ -115,7 +115,7 @@ def _halted_now(facts: Facts) -> tuple[str, str] | None:
             "skipped while it is (on_disabled)",
         )
     if facts.is_to_be_skipped:
-        return "skip_next", f"it is one of the next {facts.skip_next} ticks, which skip_next skips"
+        return "skip_next", f"it is {_among_next(facts.skip_next)}, which skip_next skips"
     return None
 
 
@@ -250,3 +250,7 @@ def alarm(facts: Facts) -> Judged:
 def _overdue(facts: Facts) -> str:
     late = (facts.now - facts.turn_at).total_seconds() if facts.turn_at is not None else 0.0
     return f"The tick has been due for {seconds(late)} and is not yet accounted for"
+
+
+def _among_next(ticks: int) -> str:
+    return "the next tick" if ticks == 1 else f"one of the next {ticks} ticks"

@@ -1,5 +1,6 @@
 """Judges the tick's execution: its attempts, its endpoint's gate, and the workers that could claim it."""
 
+from kronos.counting import plural
 from kronos.explain.facts import Facts, Judged, Step, Verdict, document, instant, said, seconds
 from kronos.model import JsonObject
 from kronos.readiness import WAITS_LONG
@@ -61,7 +62,10 @@ def _ended(facts: Facts, run: JsonObject, by: str) -> Verdict | None:
         return Verdict(decision="RAN", code="ran", because=because)
     if run["status"] == "FAILED":
         code = "delivery_lost" if facts.reason.get("code") == "lease_expired" else "delivery_failed"
-        because = f"Its delivery failed after {run['attempt_count']} of {run['max_attempts']} attempts: {why}."
+        because = (
+            f"Its delivery failed after {run['attempt_count']} of {run['max_attempts']} "
+            f"{plural(run['max_attempts'], 'attempt')}: {why}."
+        )
         return Verdict(decision="FAILED", code=code, because=because)
     if run["status"] == "CANCELLED":
         code = "job_cancelled" if facts.reason.get("code") == "job_cancelled" else "execution_cancelled"
@@ -271,7 +275,8 @@ def _what_limits(facts: Facts) -> tuple[str, str] | None:
         case "rate_limited":
             return (
                 "rate_limited",
-                f"endpoint {facts.endpoint} allows {limits['rate_count']} deliveries per {limits['rate_seconds']} s; "
+                f"endpoint {facts.endpoint} allows {limits['rate_count']} "
+                f"{plural(limits['rate_count'], 'delivery', 'deliveries')} per {limits['rate_seconds']} s; "
                 f"the next may begin at {said(limits['next_token_at'])}",
             )
         case _:

@@ -3,6 +3,7 @@ allows it."""
 
 from datetime import timedelta
 
+from kronos.counting import counted
 from kronos.explain.facts import Facts, Judged, Step, Verdict, said
 from kronos.model import JsonObject
 
@@ -224,7 +225,7 @@ def window(facts: Facts) -> Judged:
         else "the job has neither starts_at nor ends_at"
     )
     if facts.max_runs is not None:
-        detail += f"; {facts.runs} of {facts.max_runs} runs are used"
+        detail += f"; {facts.runs} of {counted(facts.max_runs, 'run is', 'runs are')} used"
     return Step(step="window", holds=True, detail=detail, evidence=evidence), None
 
 

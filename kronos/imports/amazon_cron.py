@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from kronos.counting import counted
 from kronos.imports import cron_fields
 from kronos.imports.cron_fields import Dialect, Expression
 from kronos.imports.translation import RefusedError, shown
@@ -27,7 +28,8 @@ def read(text: str) -> tuple[Expression, YearSpan | None]:
     fields = text.lower().split()
     if len(fields) != 6:
         raise RefusedError(
-            f"cron({shown(text)}) has {len(fields)} fields: EventBridge has six, of which the last is the year"
+            f"cron({shown(text)}) has {counted(len(fields), 'field')}: EventBridge has six, of which the "
+            f"last is the year"
         )
     minute, hour, day, month, weekday, year = fields
     if (day == "?") == (weekday == "?"):

@@ -17,6 +17,7 @@ class Names:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._counts: dict[str, int] = {}  # of equal entries: counted from 1 each time, 10,000 took 13 s
 
     def take(self, wanted: str, text: str) -> str:
         """Return `wanted`, with a suffix derived from `text` if an earlier entry has that name. Identical entries are
@@ -25,10 +26,11 @@ class Names:
         if name in self._taken or (name == "job" and not slug(wanted)):
             digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # JSON may hold half a character
             name = f"{name[: MAX_NAME - 12]}-{digest[:6]}"
-        count, base = 1, name
+        count, base = self._counts.get(name, 1), name
         while name in self._taken:
             count += 1
             name = f"{base}-{count}"
+        self._counts[base] = count
         self._taken.add(name)
         return name
 

@@ -6,9 +6,10 @@ be sent back. The package takes some malformed requests for notifications, and i
 
 import json
 from collections.abc import Iterator
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from anyio import AsyncFile, Event, to_thread
+from mcp.shared.jsonrpc_dispatcher import cancelled_request_id_from_params
 from mcp.shared.message import SessionMessage
 from mcp.types import (
     INVALID_PARAMS,
@@ -21,30 +22,30 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
+from kronos.mcp.waiting import AnswerStream, Unanswered
 from kronos.model import Json
 
 MAX_CHARACTERS = 8 * 1024 * 1024
 """Of one message: the largest input of a job, with each of its bytes escaped, and room."""
 _MOST_DIGITS = 1000
+_LAST_SECONDS = 10.0
 _NO_BATCH = "this server takes no batches: send each request on a line of its own. Nothing was done"
 
 
-class Answers(Protocol):
-    """Where answers are sent."""
-
-    async def send(self, item: SessionMessage, /) -> None:
-        """Send one answer."""
-
-
 class Messages(AsyncFile[str]):
-    """The messages of a text stream, one a line. `begin` says where the answers to malformed ones go."""
+    """The messages of a text stream, one a line. `begin` says where the answers to malformed ones go.
 
-    def __init__(self, source: TextIO) -> None:
+    The end of the stream is passed on when the requests before it were answered, but after ten seconds at most: the
+    package drops the calls that are under way then, and an API may never answer.
+    """
+
+    def __init__(self, source: TextIO, waiting: Unanswered) -> None:
         super().__init__(source)
+        self._waiting = waiting
         self._begun = Event()
-        self._answers: Answers | None = None
+        self._answers: AnswerStream | None = None
 
-    def begin(self, answers: Answers) -> None:
+    def begin(self, answers: AnswerStream) -> None:
         """Begin to read."""
         self._answers = answers
         self._begun.set()
@@ -59,8 +60,22 @@ class Messages(AsyncFile[str]):
                 if self._answers is not None:
                     await self._answers.send(SessionMessage(refusal))
             if line.strip() and not is_refused:
+                self._note(_read(line))
                 return line
+        await self._waiting.all_ended(_LAST_SECONDS)
         return ""
+
+    def _note(self, message: Json) -> None:
+        """Note that a request waits, or no longer does."""
+        if not _is_request(message):
+            return
+        request_id = _id_of(message)
+        if request_id is not None:
+            self._waiting.begin(request_id)
+        elif message["method"] == "notifications/cancelled" and isinstance(message.get("params"), dict):
+            cancelled_id = cancelled_request_id_from_params(message["params"])
+            if cancelled_id is not None:
+                self._waiting.end(cancelled_id)
 
     async def _read(self) -> str:
         """Return a line. Of one that is too long, what is within the limit, which is no longer a whole line."""
@@ -80,7 +95,7 @@ def refusals(line: str) -> Iterator[JSONRPCError]:
         return
     try:
         line.encode()  # bytes that are not UTF-8 were read as surrogates
-        message = json.loads(line, parse_constant=_no_constant, parse_int=_integer)
+        message = _read(line)
     except UnicodeEncodeError:
         yield _refusal(None, PARSE_ERROR, "this line is not UTF-8")
     except RecursionError:
@@ -89,6 +104,11 @@ def refusals(line: str) -> Iterator[JSONRPCError]:
         yield _refusal(None, PARSE_ERROR, f"this line is not JSON: {error}")
     else:
         yield from _of_batch(message) if isinstance(message, list) else _of_one(message, line)
+
+
+def _read(line: str) -> Json:
+    """Return the JSON of a line. Raises ValueError, RecursionError."""
+    return json.loads(line, parse_constant=_no_constant, parse_int=_integer)
 
 
 def _of_one(message: Json, line: str) -> Iterator[JSONRPCError]:

@@ -17,6 +17,7 @@ from kronos.mcp.lookups import Lookups
 from kronos.mcp.messages import Messages
 from kronos.mcp.reads import Looking
 from kronos.mcp.tools import Asking, described
+from kronos.mcp.waiting import Answers, Unanswered
 from kronos.mcp.writes import Changing
 from kronos.model import Json
 
@@ -55,16 +56,19 @@ class Server(MCPServer[dict[str, Any]]):
             made.parameters = {**_untitled(made.parameters), "additionalProperties": False}
 
     async def run_stdio_async(self) -> None:
-        """Serve standard input and output until the input ends. The package's own would not answer malformed lines.
+        """Serve standard input and output until the input ends and what was asked is answered. The package's own would
+        not answer malformed lines, and would drop the calls that are under way at the end.
         Raises BrokenPipeError if nobody reads the output any more."""
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-        messages = Messages(sys.stdin)
+        waiting = Unanswered()
+        messages = Messages(sys.stdin, waiting)
         try:
             async with stdio_server(stdin=messages) as (read_stream, write_stream):
                 messages.begin(write_stream)
+                answers = Answers(write_stream, waiting)
                 options = self._lowlevel_server.create_initialization_options()
-                await self._lowlevel_server.run(read_stream, write_stream, options)
+                await self._lowlevel_server.run(read_stream, answers, options)
         except BaseExceptionGroup as group:
             if group.split(BrokenPipeError)[1] is not None:
                 raise

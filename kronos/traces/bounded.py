@@ -36,9 +36,9 @@ class BoundedSession(requests.Session):
         Raises what requests raises, and TooManyRedirects for a redirect: OpenTelemetry would count it as accepted.
         """
         timeout = kwargs.get("timeout")
-        timer = threading.Timer(timeout if isinstance(timeout, int | float) else _MOST_SECONDS, self._open.end)
+        seconds = timeout if isinstance(timeout, int | float) else _MOST_SECONDS
+        timer = threading.Timer(seconds, self._open.end, [self._open.begin()])
         timer.daemon = True
-        self._open.begin()
         timer.start()
         try:
             response = super().send(request, **(kwargs | {"stream": True}))
@@ -49,22 +49,32 @@ class BoundedSession(requests.Session):
             return response
         finally:
             timer.cancel()
+            self._open.finish()
 
 
 class _Open:
-    """The connection of the request that is being made, which a timer may end at any time."""
+    """The connection of the request that is being made, which its timer may end at any time. A timer that is cancelled
+    may have begun to act: then it ends nothing of a later request."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._number = 0
         self._is_over = False
         self._is_tunnel = False
         self._beginning: socket.socket | None = None
         self._socket: socket.socket | None = None
 
-    def begin(self) -> None:
-        """A request begins; its time is not over."""
+    def begin(self) -> int:
+        """A request begins; its time is not over. Return its number."""
         with self._lock:
+            self._number += 1
             self._is_over = False
+            return self._number
+
+    def finish(self) -> None:
+        """The request has ended: its time no longer matters."""
+        with self._lock:
+            self._number += 1
 
     def connect(self, connected: socket.socket) -> None:
         """A connection begins: what a proxy answers, and a TLS handshake, follow. TLS takes the socket away, so this
@@ -89,11 +99,12 @@ class _Open:
             self._beginning, self._socket, self._is_tunnel = None, opened, False
             self._shut_if_over()
 
-    def end(self) -> None:
-        """End the connection, even while data arrives, and each that the request begins from now on."""
+    def end(self, number: int) -> None:
+        """End the connection of this request, even while data arrives, and each that it begins from now on."""
         with self._lock:
-            self._is_over = True
-            self._shut_if_over()
+            if number == self._number:
+                self._is_over = True
+                self._shut_if_over()
 
     def _shut_if_over(self) -> None:
         if not self._is_over:

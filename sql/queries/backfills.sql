@@ -1,6 +1,6 @@
 -- name: count_ticks
--- What a backfill of [from, to) would do now; nothing is written. Ticks in the future are not counted, nor
--- more than %(limit)s. No row: no such job.
+-- What a backfill of [from, to) would do now; nothing is written. At most %(limit)s ticks are counted, and
+-- none of a window that ends in the future, because it is refused. No row: no such job.
 select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now() as is_past, counted.ticks,
        counted.left_out, counted.redriven, counted.first_at, counted.last_at
   from kronos.job_rows(kronos.find_job(%(job)s)) as job
@@ -10,7 +10,8 @@ select job.job_id, job.trigger, job.status, %(to_at)s::timestamptz <= kronos.now
                                 as redriven,
                             min(tick) as first_at, max(tick) as last_at
                        from kronos.backfill_ticks(job, %(from_at)s::timestamptz,
-                                                  least(%(to_at)s::timestamptz, kronos.now()),
+                                                  case when %(to_at)s::timestamptz <= kronos.now()
+                                                       then %(to_at)s else %(from_at)s end::timestamptz,
                                                   %(limit)s::integer,
                                                   %(include)s::text[])) as counted
  where job.workspace_id = kronos.current_workspace_id();

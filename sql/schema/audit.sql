@@ -23,6 +23,10 @@ create table kronos.audit_pending (
     constraint audit_pending_pkey         primary key (xid, object_type, object_id),
     constraint audit_pending_action_shape check (action ~ '^[a-z_]+\.[a-z_]+$')
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+-- Serves seal_audit: the oldest rows of each chain, however many rows of other chains wait.
+create index audit_pending_by_chain on kronos.audit_pending (
+    (coalesce(workspace_id, '00000000-0000-0000-0000-000000000000')), at
+);
 
 -- Insert-only (keep_audit); retain_audit removes its beginning.
 create table kronos.audit (

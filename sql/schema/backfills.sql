@@ -45,6 +45,8 @@ create index backfills_newest
     on kronos.backfills (workspace_id, first_version_id, created_at desc, backfill_id desc);
 -- Serves retain_jobs.
 create index backfills_by_job on kronos.backfills (job_id);
+-- Serves retain_backfills.
+create index backfills_ended on kronos.backfills (completed_at, backfill_id) where completed_at is not null;
 
 -- The FAILED runs that a backfill has made due again. They keep their own ids, which are not next to the ids
 -- of the runs that the backfill created.

@@ -203,5 +203,5 @@ create table kronos.history_weeks (
     execution_id  uuid  not null,
     constraint history_weeks_pkey primary key (subject_id, status, week, execution_id)
 );
--- Serves retain_notes.
+-- Serves forget_notes.
 create index history_weeks_by_age on kronos.history_weeks (week);

@@ -16,6 +16,9 @@ create table kronos.retention (
     -- since when kronos.history_weeks covers everything that finished
     weeks_from        timestamptz not null default now() + interval '1 day',
     audit_days        integer     not null default 400,
+    -- the progress of the current pass over backfills that ended (completed_at, backfill_id)
+    backfills_until    timestamptz not null default '-infinity',
+    backfills_until_id uuid        not null default '00000000-0000-0000-0000-000000000000',
     constraint retention_pkey                primary key (only_row),
     constraint retention_is_one              check (only_row),
     constraint retention_successes_bounded   check (success_days between 1 and 36500),

@@ -2,15 +2,19 @@
 
 import time
 import uuid
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
+import recurring_ical_events
 from dateutil.rrule import rrulestr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from icalendar import Calendar as ICalendar
 
 from api_answers import problem_of
 from depth import depth
@@ -315,6 +319,35 @@ def test_a_rule_that_comes_too_often_or_may_never_come_is_refused(rule: str) -> 
 def test_a_file_that_is_too_much_is_refused(text: str) -> None:
     with pytest.raises(errors.Unprocessable):
         icalendars.imported(text, timezone="UTC", now=NOW)
+
+
+_STARTS = ("19991231", "20240229", "20250101", "20261231")
+_RULES = (
+    "RRULE:FREQ=YEARLY",
+    *(f"RRULE:FREQ=YEARLY;{each}" for each in ("COUNT=3", "UNTIL=20270101", "INTERVAL=2", "BYMONTH=2;BYMONTHDAY=29")),
+    "RRULE:FREQ=YEARLY|EXDATE;VALUE=DATE:20271231",
+)
+
+
+def test_an_event_occurs_at_least_as_often_as_counted_before_it_is_found() -> None:
+    cases = [*product(_STARTS, _RULES), ("20241231T233000Z", "RRULE:FREQ=YEARLY")]
+    file = ICalendar.from_ical(
+        ics(*[f"DTSTART{'' if 'T' in day else ';VALUE=DATE'}:{day}|{rule}" for day, rule in cases])
+    )
+    events = recurring_ical_events.of(file).between(date(2025, 1, 1), date(2029, 1, 1))
+    found = Counter(str(each["UID"]) for each in events)
+    counted = [icalendars.at_least([event], 2025, 2028) for event in file.walk("VEVENT")]
+    wrong = [case for nth, case in enumerate(cases) if counted[nth] > found[str(nth)]]
+    assert wrong == []
+    assert sum(counted) > 0
+
+
+def test_what_recurs_yearly_is_counted_before_it_is_found() -> None:
+    since = ["19991231", "20250101", "20251231"]
+    file = ICalendar.from_ical(ics(*[f"DTSTART;VALUE=DATE:{day}|RRULE:FREQ=YEARLY" for day in since]))
+    events = file.walk("VEVENT")
+    assert icalendars.at_least(events, 2025, 2030) == 6 + 5 + 5
+    assert icalendars.at_least([*events, events[0]], 2025, 2030) == 0, "one may replace the other"
 
 
 def test_an_icalendar_file_is_sent_as_text(api: httpx.Client, base: str) -> None:

@@ -239,6 +239,10 @@ def test_it_needs_its_name_to_confirm_where_anything_is_in_it(
         superuser, "select count(*) from kronos.execution_live where workspace_id = %s", [ours.workspace_id]
     )
     assert ours.rows() == before
+    counted = "select kronos.workspace_contents(%s, %s)"
+    full = value(superuser, counted, [ours.workspace_id, 100_000])
+    assert {kind for kind, number in full.items() if not number} <= {"keys", "sql_grants", "dead_letters"}
+    assert set(value(superuser, counted, [ours.workspace_id, 0]).values()) == {0}, "each kind is counted up to a limit"
     client.patch(ours.base, json={"name": "A name & more"}).raise_for_status()
     assert client.delete(ours.base, params={"confirm": "A name & more"}).status_code == 202
     (system_id,) = values(superuser, "select workspace_id from kronos.workspaces where slug = 'kronos-system'")

@@ -19,7 +19,7 @@ import pytest
 from psycopg import AsyncCursor
 
 from api.test_workspace_named import _BODIES, Theirs, operations
-from conftest import Api, make_workspace
+from conftest import PLAIN, Api, make_workspace
 from factory import add_key
 from kronos.api.live import Hub
 from kronos.api.ping_door import PingDoor
@@ -144,6 +144,7 @@ def place(own_api: Api, superuser: Connection, work: Work) -> Iterator[Place]:
     with httpx.Client(
         base_url=own_api.client.base_url,
         headers={"Authorization": f"Bearer {add_key(superuser, ours, 'admin')}"},
+        verify=PLAIN,
         timeout=300,
     ) as client:
         client.get(f"/v1/workspaces/{ours}").raise_for_status()

@@ -45,7 +45,9 @@ def test_a_list_of_the_largest_calendars_measures_each_once(own_api: Api, superu
     the list could not be read.
     """
     workspace = make_workspace(own_api.client)
-    superuser.execute(_LARGE, {"slug": workspace, "many": _MANY})
+    with superuser.transaction():
+        superuser.execute("set local session_replication_role = replica")  # their audit is not what this is about
+        superuser.execute(_LARGE, {"slug": workspace, "many": _MANY})
     path = f"/v1/workspaces/{workspace}/calendars"
     page = own_api.client.get(path, params={"limit": 100}).raise_for_status().json()
     assert (len(page["data"]), page["next_cursor"] is not None) == (1, True)

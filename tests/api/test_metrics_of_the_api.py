@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from api_process import serving
-from conftest import Api, holding
+from conftest import PLAIN, Api, holding
 from factory import add_endpoint, add_executions, add_key
 from held_ports import held_port
 from kronos import gauges, seldom
@@ -56,7 +56,7 @@ def settled(client: httpx.Client) -> Figures:
 def test_it_is_for_the_instances_key_alone(own_api: Api, own_workspace: str) -> None:
     with psycopg.connect(own_api.database_url, autocommit=True) as connection:
         admin = add_key(connection, own_workspace, "admin")
-    assert httpx.get(f"{own_api.client.base_url}/metrics", timeout=60).status_code == 401
+    assert httpx.get(f"{own_api.client.base_url}/metrics", verify=PLAIN, timeout=60).status_code == 401
     with holding(own_api.client, admin) as client:
         assert client.get("/metrics").status_code == 403
     assert own_api.client.get("/metrics").status_code == 200
@@ -131,13 +131,13 @@ def test_the_port_of_its_own_needs_no_key_and_names_no_tenant(database_url: str)
         ).fetchone() or [""]
     port = held_port()
     with serving(database_url, KRONOS_METRICS_PORT=str(port)) as process:
-        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60)
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", verify=PLAIN, timeout=60)
         assert answer.status_code == 200
         found = figures(answer.text)
         assert found["kronos_queue_due", "http"] == 3
         assert slug not in answer.text
         assert not any(name[0].startswith("kronos_workspace_") for name in found)
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/workspaces", timeout=60).status_code == 404
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/workspaces", verify=PLAIN, timeout=60).status_code == 404
         process.child.terminate()
         assert process.child.wait(60) == 0
 

@@ -25,7 +25,7 @@ import conftest
 from api.signing_in import REDIRECT, SECRET, Browser, Pkce, map_group, session_lengths, signing_in
 from api.test_events import listening
 from clock import Clock
-from conftest import Api, make_workspace
+from conftest import PLAIN, Api, make_workspace
 from factory import add_key
 from kronos import config
 from kronos.api import sessions
@@ -206,7 +206,7 @@ def test_who_has_signed_in_hears_what_changes_until_it_signs_out(served: Api, sc
     browser.sign_in("bob")
     cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     with (
-        httpx.Client(base_url=served.client.base_url, headers={"Cookie": cookie}, timeout=300) as client,
+        httpx.Client(base_url=served.client.base_url, headers={"Cookie": cookie}, verify=PLAIN, timeout=300) as client,
         listening(client, workspace, types="execution") as heard,
     ):
         asked = {"endpoint": "sink", "trigger": "IMMEDIATE"}
@@ -235,7 +235,7 @@ def test_an_answer_that_is_not_this_browsers_is_refused(served: Api, scene: tupl
         answer, status = browser.come_back("ada", state=state), 403
     elif case == "used twice":
         kept = dict(browser.cookies)
-        told = httpx.post(browser.url, data={"sub": "ada"}, timeout=60).headers["location"]
+        told = httpx.post(browser.url, data={"sub": "ada"}, verify=PLAIN, timeout=60).headers["location"]
         query = urlsplit(told).query
         assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
         browser.cookies = kept
@@ -258,7 +258,7 @@ def test_what_a_person_does_is_theirs_in_the_audit_and_no_secret_is_written(
     with caplog.at_level(logging.DEBUG):
         browser.go()
         attempt = browser.cookies[sessions.ATTEMPT_COOKIE].split(".")[:3]
-        told = httpx.post(browser.url, data={"sub": "ada"}, timeout=60).headers["location"]
+        told = httpx.post(browser.url, data={"sub": "ada"}, verify=PLAIN, timeout=60).headers["location"]
         query = urlsplit(told).query
         assert browser.request("GET", f"/auth/callback?{query}").status_code == 303
         session = browser.cookies[sessions.SESSION_COOKIE]

@@ -10,7 +10,7 @@ import pytest
 
 from api_answers import problem_of
 from api_process import Process, serving, wait_for
-from conftest import cloned
+from conftest import PLAIN, cloned
 from factory import add_key
 from servers import Server
 from sql_factory import Connection, value
@@ -69,7 +69,9 @@ def test_no_answer_and_no_line_of_the_log_has_the_secret_of_a_planted_key(
     planted, own = add_key(administrator, None, "instance_admin"), add_key(administrator, None, "instance_admin")
     secret = planted.split("_", 3)[3]
     answers = []
-    with httpx.Client(base_url=logging_api.url, headers={"Authorization": f"Bearer {own}"}, timeout=300) as client:
+    with httpx.Client(
+        base_url=logging_api.url, headers={"Authorization": f"Bearer {own}"}, verify=PLAIN, timeout=300
+    ) as client:
         for method, url, headers, body in places(planted, "/v1/workspaces"):
             kind = {"Content-Type": "application/json"} if body else {}
             answers.append(client.request(method, url, headers=kind | headers, content=body))
@@ -97,7 +99,9 @@ def test_a_key_in_a_url_is_burnt_and_the_answer_does_not_say_whether_it_is_one(
     public_id = key.split("_")[2]
     sent = key if is_known else f"{key[:-1]}{'a' if key[-1] != 'a' else 'b'}"
     burnt = "select burnt_at is not null from kronos.api_keys where public_id = %s"
-    with httpx.Client(base_url=logging_api.url, headers={"Authorization": f"Bearer {own}"}, timeout=300) as client:
+    with httpx.Client(
+        base_url=logging_api.url, headers={"Authorization": f"Bearer {own}"}, verify=PLAIN, timeout=300
+    ) as client:
         refused = problem_of(client.get(f"/v1/workspaces?api_key={sent}"))
         assert (refused["status"], refused["code"]) == (400, "key_in_url")
         assert f"kr_live_{public_id}_***" in refused["detail"]

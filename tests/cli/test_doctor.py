@@ -20,7 +20,12 @@ from scale import fill_cron_jobs
 from sql_factory import value
 
 
-def test_where_all_is_well_all_holds(examine: Examine, job_id: Any) -> None:
+def test_where_all_is_well_all_holds(examine: Examine, superuser: psycopg.Connection, job_id: Any) -> None:
+    """Before the internal jobs have run, and after."""
+    assert failing(examine()) == set()
+    superuser.execute(
+        "select kronos.fire(job_id) from kronos.jobs join kronos.endpoints using (endpoint_id) where type = 'INTERNAL'"
+    )
     found = examine()
     assert set(found) == CHECKS
     assert failing(found) == set()
@@ -99,7 +104,7 @@ def test_rows_that_came_without_a_partition_are_found(
     )
     found = examine()
     assert failing(found) == {"partitions", "default partitions"}
-    assert found["default partitions"].detail.startswith("1 rows")
+    assert found["default partitions"].detail.startswith("1 row that belongs")
     assert failing(examine(fix=True)) == {"default partitions"}  # from the next day on
 
 
@@ -226,7 +231,7 @@ def test_no_worker_and_a_queue_that_grows_are_found(
     found = examine()
     assert (found["workers"].ok, found["queue"].ok) == (False, False)
     assert "due executions of 1 endpoint wait for a worker: " in found["queue"].detail
-    assert "its limit of 1 deliveries at once is reached" in found["queue"].detail
+    assert "its limit of 1 delivery at once is reached" in found["queue"].detail
     assert "deliveries to it are paused" in found["queue"].detail
     with psycopg.connect(database_url, application_name="kronos-worker-test"):
         superuser.execute("delete from kronos.execution_live where endpoint_id = %s", [endpoints[0].endpoint_id])

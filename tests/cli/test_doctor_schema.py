@@ -111,12 +111,13 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
     harms: list[tuple[str, str, str]],
 ) -> None:
     monkeypatch.setattr(finding, "SHOWN", len(harms) * 100)
+    known = superuser.execute(catalog.CHANGES).fetchall()
     for harm, _, _ in harms:
-        known = superuser.execute(catalog.CHANGES).fetchall()
         superuser.execute(harm.encode())
         # `migrate` decides by these changes, except for rows. A fault that they missed would only be repaired along
         # with others.
-        assert harm.startswith("delete") or superuser.execute(catalog.CHANGES).fetchall() != known, harm
+        before, known = known, superuser.execute(catalog.CHANGES).fetchall()
+        assert harm.startswith("delete") or known != before, harm
     found = examine()
     for _, check, detail in harms:
         assert (found[check].ok, detail in found[check].detail) == (False, True), found[check]

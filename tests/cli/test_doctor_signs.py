@@ -119,7 +119,7 @@ _HARMS = [
     (_OPERATION, "operations", "/redrive since 20 min ago", "delete from kronos.operations"),
     (_LATE_RULE, "alert rules", "due rules have not been judged since 7 min ago", "delete from kronos.alert_rules"),
     (_UNJUDGED, "alert rules", "ends have not been judged since 6 min ago", "select kronos.evaluate_alerts()"),
-    (_LATE_BEAT, "heartbeat ticks", "1 heartbeats have ticks that were not accounted for, since 8 min ago",
+    (_LATE_BEAT, "heartbeat ticks", "1 heartbeat has ticks that were not accounted for, since 8 min ago",
      "select kronos.account_beats(10)"),
     (_UNTOLD, "alert deliveries", "/nightly ", "delete from kronos.dead_letters"),
     (_FAILED_TASK, "tasks", "reaper: the disk is full",

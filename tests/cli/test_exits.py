@@ -34,7 +34,7 @@ def test_what_is_done_is_0(kronos: Kronos) -> None:
 
 
 def test_what_went_wrong_is_1(kronos: Kronos) -> None:
-    kronos("endpoint", "create", "hook", "--to", "http://127.0.0.1:1/")
+    kronos("endpoint", "create", "hook", "--to", "http://127.0.0.1:1/", "--timeout-ms", "100")  # for which it waits
     assert kronos("endpoint", "test", "hook").exit_code == Exit.FAILED
 
 

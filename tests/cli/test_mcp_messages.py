@@ -1,13 +1,13 @@
 """Lines that are no request of the protocol: each that waits for an answer gets one, with its ID if it has one."""
 
 import json
-import subprocess
-import sys
+import tempfile
 from collections.abc import Iterator
 from io import TextIOWrapper
 
 import pytest
 
+import forked
 from cli.speaking import environment, lines
 from kronos.model import Json, JsonObject
 
@@ -118,7 +118,7 @@ def test_the_server_answers_them_and_goes_on() -> None:
     sent += [b"x" * (MAX_CHARACTERS + 1), b"x" * (3 * MAX_CHARACTERS)]
     expected = [answer for _, answers in _REFUSED.values() for answer in answers] + [(_INVALID, None)] * 2
     last = json.dumps(_PING | {"id": "last"}).encode()
-    with lines(environment("http://127.0.0.1:9", "kr_live_secret", "acme")) as server:
+    with lines(environment("http://127.0.0.1:9", "kr_live_secret", "acme"), executed=False) as server:
         assert isinstance(server.stdin, TextIOWrapper)
         assert server.stdout is not None
         server.stdin.buffer.write(b"\n".join([*sent, b"", last]) + b"\n")
@@ -135,30 +135,21 @@ def test_without_standard_input_a_sentence_says_who_starts_it() -> None:
         "import sys; sys.stdin = None; "
         "from kronos.__main__ import main; main(['mcp', '-w', 'acme', '--url', 'http://127.0.0.1:1'])"
     )
-    ended = subprocess.run(
-        [sys.executable, "-P", "-c", program],
-        env={"KRONOS_API_KEY": "kr_live_secret"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert ended.returncode == 1
-    assert ended.stderr == (
-        "Error: standard input or output is closed: a client of the protocol starts this command, and talks to it "
-        "there\n"
-    )
+    with tempfile.TemporaryFile("w+") as said:
+        modules = ["kronos.__main__", "kronos.mcp.server"]
+        ended = forked.start(
+            [], {"KRONOS_API_KEY": "kr_live_secret"}, stdout=said, stderr=said, program=program, modules=modules
+        )
+        assert ended.wait(60) == 1
+        said.seek(0)
+        assert said.read() == (
+            "Error: standard input or output is closed: a client of the protocol starts this command, and talks to it "
+            "there\n"
+        )
 
 
 def test_a_client_that_no_longer_reads_ends_the_server_without_a_traceback() -> None:
-    program = "from kronos.__main__ import main; main(['mcp', '-w', 'acme', '--url', 'http://127.0.0.1:1'])"
-    with subprocess.Popen(
-        [sys.executable, "-P", "-c", program],
-        env={"KRONOS_API_KEY": "kr_live_secret"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as server:
+    with lines(environment("http://127.0.0.1:1", "kr_live_secret", "acme"), executed=False) as server:
         assert server.stdin is not None
         assert server.stdout is not None
         server.stdout.close()

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+import quick
 from cli.commands import Kronos
 from cli.stranger import Stranger
 from conftest import Api
@@ -108,7 +109,7 @@ def on_terminal(typed: list[str], **variables: str) -> str:
     ours, theirs = pty.openpty()
     known = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM", "FORCE_COLOR")}
     with subprocess.Popen(
-        [sys.executable, "-m", "kronos", *typed], env=known | {"COLUMNS": "100"} | variables, stdin=theirs,
+        [str(quick.folder() / "kronos"), *typed], env=known | {"COLUMNS": "100"} | variables, stdin=theirs,
         stdout=theirs, stderr=theirs,
     ) as process:  # fmt: skip
         os.close(theirs)
@@ -153,7 +154,7 @@ def test_a_pipe_gets_neither_colours_nor_boxes(shared_api: Api, workspace: str) 
         "FORCE_COLOR": "1",
     }
     for typed in (["job", "ls"], ["job", "get", "report"], ["job", "explain", "report"], ["job", "--help"]):
-        asked = [sys.executable, "-m", "kronos", *typed]
+        asked = [str(quick.folder() / "kronos"), *typed]
         shown = subprocess.run(asked, env=known, capture_output=True, text=True, check=True).stdout
         assert shown
         assert not set(shown) & set("\x1b│─┃━╭╮╰╯┌┐└┘"), typed

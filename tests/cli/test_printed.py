@@ -51,6 +51,30 @@ def test_load_without_runs_has_no_bars(tell: Kronos, told: Answering) -> None:
     assert "does not say when its window begins" in printed(tell, "load", "--plain", code=1)[0]
 
 
+def test_a_move_that_is_refused_says_how_many_were_moved_before(tell: Kronos, told: Answering) -> None:
+    """The others would have to be found by reading each job."""
+    ids = [ID, ID.replace("a10", "a11"), ID.replace("a10", "a12")]
+    moves = [{"job_id": each, "version": 1, "offset_seconds": 60} for each in ids]
+    told.answers["GET load/plan"] = 200, {"moves": moves, "before": 3, "after": 1}
+    told.answers[f"PATCH jobs/{ids[1]}"] = 412, {"code": "precondition_failed", "detail": "job x is at version 2"}
+    said = printed(tell, "load", "--apply", code=5)
+    assert "job x is at version 2" in said[0]
+    assert said[-1] == (
+        "! 1 of 3 jobs moved before that. To plan the rest anew and move it: kronos load --apply, with the same "
+        "--window"
+    )
+    assert [each.line for each in told.sent[-2:]] == [f"PATCH jobs/{each}" for each in ids[:2]]
+
+
+def test_a_step_that_is_refused_says_what_the_steps_before_it_did(tell: Kronos, told: Answering) -> None:
+    told.answers["POST jobs:bulk"] = [
+        (200, {"done": 2, "refused": [], "next_cursor": "x"}),
+        (403, {"code": "forbidden", "detail": "the key was revoked"}),
+    ]
+    said = printed(tell, "job", "bulk", "pause", "a", "b", "c", code=4)
+    assert said[-1] == "! 2 jobs are paused. To continue, run the same command: nothing is done twice"
+
+
 def test_one_minute_lists_its_jobs_and_how_to_spread_them(tell: Kronos, told: Answering) -> None:
     jobs = [{"job_id": ID, "name": None, "endpoint": "hook", "cron": None, "every": "90m", "timezone": "UTC"}]
     moves = [{"job": {"job_id": ID, "name": "report"}, "minutes": 3, "cron": "3 9 * * *"},

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+import quick
 from cli.commands import Kronos, shown
 from conftest import await_condition
 from kronos.cli import pinging
@@ -61,14 +62,24 @@ def heard() -> Iterator[Heard]:
 
 
 def run(
-    *command: str, url: str | None = None, options: tuple[str, ...] = (), **more: object
+    *command: str, url: str | None = None, options: tuple[str, ...] = (), stdin: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    return _started([str(quick.folder() / "kronos")], command, url, options, stdin=stdin)
+
+
+def executed(*command: str, url: str, **more: object) -> subprocess.Popen[bytes]:
+    """The process itself, which gets signals, and is started as `more` says."""
+    return _started([sys.executable, "-m", "kronos"], command, url, (), stdin=subprocess.PIPE, **more)
+
+
+def _started(
+    kronos: list[str], command: Sequence[str], url: str | None, options: Sequence[str], **more: object
 ) -> subprocess.Popen[bytes]:
     environment = {**os.environ} | ({} if url is None else {"KRONOS_PING_URL": url})
-    line = [sys.executable, "-m", "kronos", "run-and-ping", *options, "--", *command]
+    line = [*kronos, "run-and-ping", *options, "--", *command]
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]  # as they are given
-        line, env=environment, stdin=more.pop("stdin", subprocess.PIPE), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        **more,
-    )  # fmt: skip
+        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+    )
 
 
 def test_a_command_is_as_it_would_be_and_its_start_and_end_are_heard(heard: Heard) -> None:
@@ -116,7 +127,7 @@ def test_with_log_what_it_prints_on_both_its_outputs_is_sent(heard: Heard) -> No
 def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code: int, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     script = f"trap 'exit {code}' TERM INT HUP QUIT ALRM; touch {ready}; while :; do read line; done"
-    made = run("sh", "-c", script, url=heard.url)
+    made = executed("sh", "-c", script, url=heard.url)
     await_condition(ready.exists, "the command to run")
     made.send_signal(number)
     made.communicate(timeout=300)
@@ -125,7 +136,7 @@ def test_its_signals_are_the_commands(heard: Heard, number: signal.Signals, code
 
 
 def test_what_stops_it_stops_the_command_and_both_go_on_together(heard: Heard) -> None:
-    made = run("sh", "-c", "echo $$; read line; exit 5", url=heard.url, process_group=0)
+    made = executed("sh", "-c", "echo $$; read line; exit 5", url=heard.url, process_group=0)
     assert made.stdout is not None
     command = int(made.stdout.readline())
     made.send_signal(signal.SIGTSTP)
@@ -138,7 +149,7 @@ def test_what_stops_it_stops_the_command_and_both_go_on_together(heard: Heard) -
 
 def test_without_a_shell_nothing_stops_it(heard: Heard) -> None:
     """Nothing could resume it: Ctrl-Z in `ssh -t host kronos run-and-ping -- …`."""
-    made = run("sh", "-c", "echo; read line; exit 5", url=heard.url, start_new_session=True)
+    made = executed("sh", "-c", "echo; read line; exit 5", url=heard.url, start_new_session=True)
     assert made.stdout is not None
     made.stdout.readline()
     made.send_signal(signal.SIGTSTP)
@@ -154,7 +165,9 @@ def state(process: int) -> str:
 def test_an_exit_code_is_known_whoever_ignores_the_end_of_children(heard: Heard) -> None:
     """The parent process may ignore SIGCHLD, which we inherit: the kernel then discards exit codes, and each run ended
     with 0."""
-    made = run("sh", "-c", "exit 9", url=heard.url, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+    made = executed(
+        "sh", "-c", "exit 9", url=heard.url, preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    )
     made.communicate()
     assert (made.returncode, heard.said) == (9, ["start", "9"])
 

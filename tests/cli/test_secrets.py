@@ -145,7 +145,7 @@ def test_what_a_rotation_cannot_open_is_named_and_left(run: Run, superuser: psyc
     prepend_key(key_file)
     done = run("secrets", "rotate")
     assert done.exit_code == 1
-    assert "1 secrets were re-encrypted" in done.output
+    assert "1 secret was re-encrypted" in done.output
     assert "2 are left" in done.output
     assert "failed: moved of workspace" in done.output
     assert "failed: stranger of workspace" in done.output
@@ -186,7 +186,7 @@ def test_a_lost_key_is_given_up_and_its_secrets_are_set_again(
     assert (refused.exit_code, "is not lost" in refused.output) == (5, True)
     key_file.write_text(b64encode(os.urandom(32)).decode())
     given_up = run("secrets", "abandon", lost, "--yes")
-    assert given_up.output == f"1 secrets encrypted with the key {lost} were given up: set them again\n"
+    assert given_up.output == f"1 secret encrypted with the key {lost} was given up: set it again\n"
     assert "nothing was changed" in run("secrets", "abandon", lost, "--yes").output
     assert value(superuser, "select ciphertext is null from kronos.secrets")
     assert run("secret", "set", "token", input=_CANARY).exit_code == 0

@@ -265,7 +265,7 @@ def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
         "PGSSLROOTCERT": "/ca.pem",
         "PGHOSTADDR": "192.0.2.1",
     }
-    told = [sys.executable, "-m", "kronos", "psql", "-Atc", "select 'a b'", "-v", "x=1"]
+    told = [str(quick.folder() / "kronos"), "psql", "-Atc", "select 'a b'", "-v", "x=1"]
     ended = subprocess.run(told, env=known, capture_output=True, text=True, check=False)
     assert ended.stdout.splitlines() == [
         "--dbname", "user='ada' dbname='app' host='db.example' "

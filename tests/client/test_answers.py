@@ -50,7 +50,7 @@ def test_a_success_is_its_json() -> None:
 @pytest.mark.parametrize(
     ("found", "said", "is_unknown", "is_passing"),
     [
-        (answer(200, b"{"), "GET /a: 200 with invalid JSON (1 bytes): is the response incomplete?", True, True),
+        (answer(200, b"{"), "GET /a: 200 with invalid JSON (1 byte): is the response incomplete?", True, True),
         (
             answer(200, b"<p>\n  Welcome </p>", "text/html"),
             "GET /a: 200 with text/html, not a Kronos response: is it a proxy's? It begins: '<p> Welcome </p>'",

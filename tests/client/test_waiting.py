@@ -66,7 +66,7 @@ def test_it_returns_what_succeeded(client: Both, acme: WorkspaceClient, place: s
 def test_it_raises_how_it_ended_otherwise(client: Both, acme: WorkspaceClient, place: str) -> None:
     with receiving(lambda _: 500) as (url, _):
         acme.endpoints.create(name="hook", type="HTTP", spec={"url": url}, retry_policy=ONCE)
-        with pytest.raises(ExecutionNotSuccessful, match="ended as FAILED after 1 attempts") as caught:
+        with pytest.raises(ExecutionNotSuccessful, match="ended as FAILED after 1 attempt") as caught:
             client.ask(f"{place}/wait_for", run(acme, "hook"), seconds=60)
     assert caught.value.execution.error is not None
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 import psycopg
 import pytest
+from jinja2 import FileSystemBytecodeCache
 from lxml import html
 from playwright.sync_api import Browser, Request
 
@@ -18,6 +19,7 @@ from conftest import Api
 from dashboard.browser import Watched, chromium, watched
 from dashboard.furniture import Furniture, furnish
 from explain_scene import Scene
+from servers import folder_of_all
 
 Reader = Callable[[str], html.HtmlElement]
 
@@ -55,6 +57,16 @@ def _no_cookies(request: pytest.FixtureRequest) -> None:
     """Cookies that an earlier test received are cleared: the client is shared by the session."""
     if "api" in request.fixturenames:
         request.getfixturevalue("api").cookies.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates_compiled_once() -> None:
+    """All pytest processes share the compiled templates: to compile all 80 takes a process 1 s of CPU."""
+    from kronos.dashboard import rendering  # imported here, so that only tests of the dashboard load FastAPI
+
+    compiled = folder_of_all() / "templates"
+    compiled.mkdir(exist_ok=True)
+    rendering._environment().bytecode_cache = FileSystemBytecodeCache(str(compiled))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import psycopg
 from playwright.sync_api import expect
 
 from dashboard.browser import Watched
+from dashboard.test_followed import await_events
 from job_operations import work_off
 
 
@@ -68,6 +69,7 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     page.go(f"/w/{workspace}/operations")
     browser.get_by_role("link", name="Pause of jobs").click()
     expect(browser).to_have_url(begun)
+    await_events(browser)
     operation = _route_of(begun, origin)
     work_off(shared_superuser, lambda: api.get(operation).json()["done"] > 0)
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))
@@ -83,6 +85,7 @@ def test_five_hundred_jobs_are_paused_with_a_note_and_resumed_as_far_as_one_lets
     browser.get_by_role("button", name="Resume…").click()
     browser.get_by_role("button", name="Resume 500 jobs").click()
     expect(browser.get_by_role("heading", level=1)).to_have_text("Resumption of jobs")
+    await_events(browser)
     resumption = _route_of(browser.url, origin)
     work_off(shared_superuser, lambda: api.get(resumption).json()["done"] > 0)
     expect(browser.locator("#progress")).not_to_contain_text(re.compile(r"(?<!\d)0 of 500"))

@@ -270,6 +270,19 @@ def test_what_is_done_to_many_is_counted_confirmed_and_reported(
     assert "There are no jobs to pause" in none.text_content()
 
 
+def test_each_of_many_jobs_that_were_refused_is_listed_and_they_are_counted(workspace: str, post: Post) -> None:
+    """Of more than a step's worth only the first hundred and those of the last step were."""
+    names = [f"none-{number}" for number in range(250)]
+    fields = [("action", "pause"), ("confirmed", "yes"), *(("jobs", name) for name in names)]
+    for _ in range(2):
+        (form,) = told(post("jobs/bulk", fields)).xpath("//main//form")
+        fields = list(form.form_values())
+    page = told(post("jobs/bulk", fields))
+    assert page.xpath("//*[@id='refused']//tbody//th//text()") == names
+    assert "Not changed: 250 jobs" in page.xpath("//main//h2/text()")
+    assert page.xpath("//main//form") == []
+
+
 def test_a_viewer_is_offered_no_change_and_is_refused_one(api: httpx.Client, workspace: str) -> None:
     make(api, workspace, name="nightly", input={"secret": "payload-of-theirs"})
     made = api.post(f"/v1/workspaces/{workspace}/keys", json={"role": "viewer", "sees_payloads": False})

@@ -91,7 +91,7 @@ def test_only_what_is_ticked_and_as_it_was_shown_is_moved(api: httpx.Client, rea
     too_far = unticked.rpartition(" ")[0] + " 181"
     assert api.post(path, data={"move": too_far, "confirmed": "yes"}).status_code == 303
     assert offsets(api, crowd)["nine-2"] == (0, 1), "its owner allows three minutes"
-    assert told(api, path).startswith("0 of 1 jobs moved. nine-2: ")
+    assert told(api, path).startswith("0 of 1 job moved. nine-2: ")
     nobody = "00000000-0000-7000-8000-000000000000 1 60"
     assert api.post(path, data={"move": [nobody] * 5, "confirmed": "yes"}).status_code == 303
     assert told(api, path) == f"0 of 5 jobs moved. {'00000000 no longer exists. ' * 3}And 2 more."

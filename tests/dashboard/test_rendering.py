@@ -8,6 +8,7 @@ import pytest
 from lxml import html
 
 from kronos.api.call import Call
+from kronos.counting import plural
 from kronos.dashboard import rendering
 from kronos.model import Role
 
@@ -119,8 +120,8 @@ def test_a_path_below_the_prefix_is_one_whether_or_not_the_proxy_takes_it_away(
 
 @pytest.mark.parametrize(("number", "told"), [(0, "jobs"), (1, "job"), (2, "jobs"), (None, "jobs")])
 def test_one_is_told_as_one(number: int | None, told: str) -> None:
-    assert rendering.plural(number, "job") == told
-    assert rendering.plural(number, "delivery", "deliveries") == ("delivery" if number == 1 else "deliveries")
+    assert plural(number, "job") == told
+    assert plural(number, "delivery", "deliveries") == ("delivery" if number == 1 else "deliveries")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from api.signing_in import Browser
 from dashboard.browser import watched
+from dashboard.test_followed import await_events
 from factory import add_key
 from kronos.api.auth import own_path
 from kronos.api.sessions import PLAIN_COOKIE
@@ -103,6 +104,7 @@ def test_a_key_signs_in_and_its_end_signs_out_by_itself(
         assert page.evaluate("document.cookie") == ""
         assert made["key"] not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
 
+        await_events(page)
         opened = page.locator("details", has_text="Rotate mine")
         opened.locator("summary").click()
         assert api.post(path, json={"role": "viewer", "name": "another's"}).status_code == 201

@@ -192,7 +192,7 @@ def _own_server(stage: Stage) -> Mapping[str, str]:
 
 SCENES: Mapping[str, Scene] = {
     "README.md": Scene(prepare=_tour),
-    "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows hold, 1 to \d+; head \d+", r"\1: N")]),
+    "docs/audit.md": Scene(prepare=_audit, rules=[(r"(the instance): \d+ rows? holds?, 1 to \d+; head \d+", r"\1: N")]),
     "docs/cli-recipes.md": Scene(prepare=_recipes, rules=[(r"after \d+ ms", "after N ms")]),
     "docs/alerts.md": Scene(prepare=_alerts),
     "docs/dead-letters.md": Scene(prepare=_dead_letters, rules=[(r"^done \d+", "done N"), (r"\breport-\d+", "report")]),

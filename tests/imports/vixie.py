@@ -1,6 +1,7 @@
 """Vixie cron and cronie, written from their source and not from kronos/imports: how a field is read, and what the main
 loop runs in each minute, including clock changes."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -79,9 +80,41 @@ def _number(text: str, low: int, names: list[str]) -> int:
     raise BadEntryError(text)
 
 
-def runs(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[datetime]:
+def runs(entry: Entry, zone: str, begin: datetime, end: datetime) -> list[datetime]:
     """The instants at which cron's main loop runs the entry, minute by minute. A fixed time that was skipped by a jump
     of up to three hours runs immediately; several of them are several runs."""
+    minutes, hours = entry.bits[:2]
+    usual, jumps = _steps(zone, begin, end)
+    found = [
+        at
+        for (hour, minute), steps in usual.items()
+        if hour in hours and minute in minutes
+        for at, now in steps
+        if entry.has(now)
+    ]
+    for jump in jumps:
+        seen = [jump.now] if entry.is_wild else jump.skipped
+        found += [jump.at for each in seen if entry.has(each)]
+    return sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """A minute in which the clock was set: fixed times that it skipped run now; if it was set back, they have run."""
+
+    at: datetime
+    now: datetime
+    skipped: list[datetime]
+
+
+@cache
+def _steps(
+    zone: str, begin: datetime, end: datetime
+) -> tuple[dict[tuple[int, int], list[tuple[datetime, datetime]]], list[_Jump]]:
+    """What the main loop sees in each minute, which is the same for all entries: usual minutes by their time of day,
+    and those after the clock was set."""
+    usual: dict[tuple[int, int], list[tuple[datetime, datetime]]] = defaultdict(list)
+    jumps: list[_Jump] = []
     times = local_times(zone, begin, end)
     virtual = times[0]
     for number, now in enumerate(times[1:]):
@@ -89,17 +122,13 @@ def runs(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[da
         jump = int((now - virtual).total_seconds()) // 60
         if jump == 1 or jump > _MOST or jump <= -_MOST:
             virtual = now
-            if entry.has(now):
-                yield at
+            usual[now.hour, now.minute].append((at, now))
         elif jump > _JUMP:
-            if entry.is_wild and entry.has(now):
-                yield at
-            while virtual < now:
-                virtual += timedelta(minutes=1)
-                if not entry.is_wild and entry.has(virtual):
-                    yield at
-        elif entry.is_wild and entry.has(now):  # the clock was set back: fixed times have run
-            yield at
+            jumps.append(_Jump(at, now, [virtual + timedelta(minutes=n) for n in range(1, jump + 1)]))
+            virtual = now
+        else:
+            jumps.append(_Jump(at, now, []))
+    return usual, jumps
 
 
 @cache

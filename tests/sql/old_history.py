@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from depth import depth
@@ -109,8 +110,9 @@ class Old:
     def _fill(self, statement: str) -> None:
         self.connection.execute(statement.replace("$1", f"'{self.job_id}'").encode())
 
+    @cached_property
     def an_execution(self) -> Mapping[str, Any]:
-        """An execution of the hourly job, half a year old."""
+        """An execution of the hourly job, half a year old. To plan this query for all partitions takes 30 ms."""
         (found,) = records(
             self.connection,
             "select execution_id, created_at, scheduled_at from kronos.execution_done"

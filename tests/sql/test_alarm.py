@@ -1,5 +1,6 @@
 """The alarm rings at least at each tick, and its text is one that the installed pg_cron accepts."""
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, timedelta
 
 import psycopg
@@ -95,10 +96,14 @@ def test_an_alarm_rings_at_least_at_each_tick(superuser: Connection, texts: list
 
 
 def test_what_a_special_day_can_be_in_28_years_is_its_alarm(superuser: Connection) -> None:
-    """28 years contain each length of each month with each weekday. For the nearest weekday, the alarm has no
-    superfluous day.
+    """28 years contain each length of a month with each weekday that it can begin on: one month of each is read. For
+    the nearest weekday, the alarm has no superfluous day.
     """
-    days = [date(2001, 1, 1) + timedelta(days=n) for n in range(28 * 365 + 7)]
+    months = {
+        monthrange(year, month): date(year, month, 1) for year in range(2001, 2029) for month in range(1, 13)
+    }  # by the first weekday and the length
+    assert len(months) == 7 * 4
+    days = [first + timedelta(days=n) for (_, length), first in months.items() for n in range(length)]
     before = [f"0 0 L-{n}{near} * *" for n in range(1, 31) for near in ("", "W")]
     texts = ["0 0 LW * *", "0 0 L * *", *(f"0 0 {n}W * *" for n in range(1, 32)), *before]
     for text, alarm in zip(texts, alarms(superuser, texts), strict=True):

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sharing import add, end, own_entries, reap, shared_entries, uncovered, wanted_alarms
 from sql_factory import Connection, make_cron_job, value, values
 
@@ -131,7 +131,7 @@ class _Instance:
 @pytest.mark.parametrize("seed", range(3))
 def test_entries_are_as_the_jobs_say_after_every_step(superuser: Connection, seed: int) -> None:
     # None of the alarms' minutes is near: the reaper leaves a job alone that is about to tick, or has just ticked.
-    Clock(superuser).set(value(superuser, "select date_trunc('hour', now()) + interval '7 minutes'"))
+    MovedClock(superuser).set(value(superuser, "select date_trunc('hour', now()) + interval '7 minutes'"))
     drawn = random.Random(seed)
     instance = _Instance(superuser, drawn, [add_endpoint(superuser) for _ in range(3)])
     steps = [instance.create] * 6 + [instance.cancel, instance.pause, instance.resume, instance.patch] * 3

@@ -1,14 +1,14 @@
 """The cost of an evaluation does not grow with the past: it reads no history, and not the whole table of jobs."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate
-from clock import Clock
 from factory import EndpointRow, add_endpoint
-from sql_factory import Connection, make_cron_job, value
+from moved_clock import MovedClock
+from sql_factory import Connection, make_cron_job, value, values
 
 _KINDS: list[dict[str, object]] = [
     {"type": "FAILURES", "count": 3},
@@ -32,7 +32,7 @@ def _read(connection: Connection) -> dict[str, int]:
 
 
 def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)
@@ -55,7 +55,7 @@ def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(s
 
 
 def test_where_nothing_ended_next_to_nothing_is_read(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)
@@ -81,19 +81,25 @@ def test_rules_of_others_cost_an_end_one_look(superuser: Connection) -> None:
 
 
 def _wait_since_long(
-    connection: Connection, endpoint: EndpointRow, count: int, *, since: str = "1 h", priority: int | None = None
+    connection: Connection,
+    endpoint: EndpointRow,
+    count: int,
+    *,
+    since: str = "1 h",
+    priority: int | None = None,
+    attempts: int = 0,
 ) -> None:
     connection.execute(
         """
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,
                                            scheduled_at, run_at, created_at, visible_at, max_attempts, max_crashes,
-                                           timeout_ms, input, priority)
-        select each.id, %s, each.id, %s, 1, 'API', each.at, each.at, each.at, each.at, 3, 0, 10000, '{}', %s
+                                           timeout_ms, input, priority, attempt_count)
+        select each.id, %s, each.id, %s, 1, 'API', each.at, each.at, each.at, each.at, 3, 0, 10000, '{}', %s, %s
           from (select kronos.uuid7(kronos.now() + n * interval '1 us') as id,
                        kronos.now() - %s::interval as at
                   from generate_series(1, %s) as n) as each
         """,
-        [endpoint.workspace_id, endpoint.endpoint_id, priority, since, count],
+        [endpoint.workspace_id, endpoint.endpoint_id, priority, attempts, since, count],
     )
 
 
@@ -151,6 +157,51 @@ def test_those_that_have_waited_longest_are_found_behind_any_number_of_other_pri
         _wait_since_long(superuser, endpoint, 4, since="1 min", priority=other)
     found = "select count(*) from kronos.stuck_runs(array[%s::uuid], %s)"
     assert [value(superuser, found, [rule_id, most]) for most in (1, 3, 100)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("priority", [10, None])
+def test_first_runs_are_found_behind_any_number_of_retries(superuser: Connection, priority: int | None) -> None:
+    """After an outage thousands of retries wait in the same queues, and longer. They were counted as what was found."""
+    endpoint = add_endpoint(superuser)
+    rule_id = add_rule(superuser, endpoint, {"type": "LATE", "seconds": 600}, per="ALL")
+    _wait_since_long(superuser, endpoint, 1_500, since="2 h", priority=priority, attempts=1)
+    _wait_since_long(superuser, endpoint, 3, priority=priority)
+    found = "select count(*) from kronos.stuck_runs(array[%s::uuid], %s)"
+    assert [value(superuser, found, [rule_id, most]) for most in (2, 1000)] == [2, 3]
+
+
+def test_behind_more_retries_than_a_look_passes_over_each_first_run_has_its_turn(superuser: Connection) -> None:
+    """Those that are due at the same instant as very many retries as well."""
+    endpoint = add_endpoint(superuser)
+    superuser.execute("begin")  # one now() for all
+    for attempts, count, since in ((1, 40, "2 h"), (0, 1, "2 h"), (1, 40, "2 h"), (0, 1, "90 min"), (1, 40, "1 h")):
+        _wait_since_long(superuser, endpoint, count, since=since, attempts=attempts)
+    look = """
+        select first.execution_id
+          from kronos.first_runs(%s, '{11}', kronos.now() - interval '1 min', 10, 10) as first
+    """
+    waiting = set(values(superuser, "select execution_id from kronos.execution_live where attempt_count = 0"))
+    seen: set[UUID] = set()
+    looks = 0
+    while seen != waiting:
+        looks += 1
+        assert looks < 2_000, "some have no turn"
+        seen.update(values(superuser, look, [endpoint.endpoint_id]))
+    superuser.execute("rollback")
+
+
+def test_runs_that_are_due_now_keep_no_late_one_of_another_priority_from_its_turn(superuser: Connection) -> None:
+    """They were counted as what was found, so that nothing was looked for behind the retries."""
+    endpoint = add_endpoint(superuser)
+    _wait_since_long(superuser, endpoint, 40, since="2 h", priority=10, attempts=1)
+    _wait_since_long(superuser, endpoint, 1, since="1 h", priority=10)
+    _wait_since_long(superuser, endpoint, 10, since="1 s")
+    look = """
+        select count(*)
+          from kronos.first_runs(%s, '{10,11}', kronos.now() - interval '1 min', 10, 20) as first
+         where first.visible_at < kronos.now() - interval '1 min'
+    """
+    assert any(value(superuser, look, [endpoint.endpoint_id]) for _ in range(2_000))
 
 
 def test_the_usual_duration_of_a_job_is_read_once_however_many_rules_use_it(superuser: Connection) -> None:

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate, incidents
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, make_cron_job, value
 
 _MINUTE = timedelta(minutes=1)
@@ -41,7 +41,7 @@ def test_an_end_that_comes_while_somebody_changes_a_rule_is_judged_by_it_afterwa
     ids=["selected no more", "selected"],
 )
 def test_a_job_that_a_rule_selects_no_more_breaks_it_no_more(superuser: Connection, change: LiteralString) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint, name="nightly", tags=["red"])
     failed = add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1}, selector="TAG", selected="red")

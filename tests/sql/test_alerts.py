@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate, fail_one_shot, incidents, told
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, make_cron_job, value, values
 
 
@@ -99,7 +99,7 @@ def test_a_condition_is_broken_or_not_however_often_it_was_looked_at(
 
 
 def test_a_window_passes_and_with_it_the_incident(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     rule_id = add_rule(
@@ -205,7 +205,7 @@ def test_a_run_is_too_long_for_its_job(shared: Connection, endpoint: EndpointRow
 
 
 def test_no_success_within_a_time(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     quiet, busy = make_cron_job(superuser, endpoint, name="quiet"), make_cron_job(superuser, endpoint, name="busy")
     rule_id = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 3600})
@@ -229,7 +229,7 @@ def test_no_success_within_a_time(superuser: Connection) -> None:
 
 
 def test_who_is_paused_or_suspended_need_not_succeed_and_is_waited_for_anew(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     job_id = make_cron_job(superuser, endpoint)
     rule_id = add_rule(superuser, endpoint, {"type": "NO_SUCCESS", "seconds": 3600})

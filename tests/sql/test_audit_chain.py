@@ -7,11 +7,12 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import add_endpoint
 from kronos import audit
 from kronos.audit import Pin
+from moved_clock import MovedClock
 from sql.test_audit import seal, slug_of, verified
+from sql.test_busy_machine import SLOW
 from sql_factory import Connection, make_cron_job, records, value, values
 
 
@@ -69,6 +70,41 @@ def test_a_chain_that_cannot_go_on_holds_up_no_other(superuser: Connection, data
         [broken.workspace_id],
     )
     assert value(superuser, "select kronos.seal_audit(1000)") == 3
+
+
+def test_however_many_rows_of_a_broken_chain_wait_a_call_reads_as_many_as_it_may_seal(superuser: Connection) -> None:
+    """It is called every few seconds. It used to sort all that waited, twice."""
+    endpoint = add_endpoint(superuser)
+    seal(superuser)
+    superuser.execute("update kronos.audit_chains set number = 0 where workspace_id = %s", [endpoint.workspace_id])
+    superuser.execute(
+        "insert into kronos.audit_pending (workspace_id, at, actor, database_user, action, object_type, object_id)"
+        " select %s, now() - n * interval '1 s', 'a', 'u', 'job.create', 'job', n from generate_series(1, 5000) as n",
+        [endpoint.workspace_id],
+    )
+    superuser.execute("analyze kronos.audit_pending")
+    fetched = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'audit_pending'"
+    with superuser.transaction():
+        before = value(superuser, fetched) or 0
+        assert value(superuser, "select kronos.seal_audit(100)") == 0
+        assert value(superuser, fetched) - before <= 2 * 100 + 10
+
+
+def test_however_many_chains_are_broken_each_other_has_its_turn(superuser: Connection) -> None:
+    """Half a second after the first failure no further chain is tried; the next call begins at another one."""
+    endpoints = [add_endpoint(superuser) for _ in range(6)]
+    seal(superuser)
+    sound = endpoints[3].workspace_id
+    superuser.execute("update kronos.audit_chains set number = 0 where workspace_id <> %s", [sound])
+    for endpoint in endpoints:
+        make_cron_job(superuser, endpoint)
+    superuser.execute(SLOW)
+    calls = 0
+    while value(superuser, "select kronos.seal_audit(100)") == 0:
+        calls += 1
+        assert calls < 200, "it makes no progress"
+    assert sound not in values(superuser, "select workspace_id from kronos.audit_pending")
+    assert value(superuser, "select count(*) from kronos.audit_pending") == 5
 
 
 _TAMPERED = {
@@ -163,7 +199,7 @@ def test_a_chain_that_was_written_anew_holds_and_is_not_the_one_that_was_noted(
 
 
 def test_what_retention_cuts_off_leaves_a_chain_that_holds(superuser: Connection, database_url: str) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.step(timedelta(days=-500))
     endpoint = add_endpoint(superuser)
     slug = slug_of(superuser, endpoint)

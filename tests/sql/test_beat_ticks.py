@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from beat_rows import BeatRow, make_beat, ticks_of
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, Record, records
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ def upto(connection: Connection, beat: BeatRow, seconds: float) -> tuple[int, da
 @pytest.fixture
 def beats(superuser: Connection) -> dict[str, BeatRow]:
     """A heartbeat of every ten minutes, by its period and by its schedule."""
-    Clock(superuser).stand(NOON - SECOND)
+    MovedClock(superuser).stand(NOON - SECOND)
     workspace_id = add_endpoint(superuser).workspace_id
     return {
         "period": make_beat(superuser, workspace_id, period_seconds=600),
@@ -58,7 +58,7 @@ def missed(superuser: Connection, beat: BeatRow) -> list[Record]:
 def test_a_week_of_missed_ticks_is_a_hundred_rows_that_count_each_of_them_once(
     superuser: Connection, beats: dict[str, BeatRow], kind: str
 ) -> None:
-    clock, beat = Clock(superuser), beats[kind]
+    clock, beat = MovedClock(superuser), beats[kind]
     first = NOON + (599 if kind == "period" else 0) * SECOND  # a period begins with the heartbeat
     clock.stand(first + 299 * 600 * SECOND + 301 * SECOND)
     superuser.execute("update kronos.ping_door set open_until = kronos.now()")

@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from alert_rows import add_rule, end_runs, evaluate, incidents
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, make_cron_job, values
 
 
 def test_a_workspace_whose_rules_cannot_be_judged_stops_no_other(superuser: Connection) -> None:
-    Clock(superuser)
+    MovedClock(superuser)
     endpoints = [add_endpoint(superuser) for _ in range(5)]
     rules = [add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1}) for endpoint in endpoints]
     for endpoint in endpoints:
@@ -28,7 +28,7 @@ def test_a_workspace_whose_rules_cannot_be_judged_stops_no_other(superuser: Conn
 
 
 def test_a_notification_that_cannot_be_sent_stops_no_other_and_is_tried_again(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoints = [add_endpoint(superuser) for _ in range(3)]
     for endpoint in endpoints:
         add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1}, tells=[endpoint])

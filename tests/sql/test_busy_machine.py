@@ -4,14 +4,15 @@ there.
 
 import pytest
 
-from alert_rows import add_rule, evaluate
+from alert_rows import add_rule, end_runs, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
 from factory import add_endpoint, add_executions
 from sql.test_calendar_reads import calls
+from sql.test_cancelled_jobs import SELDOM, add_runs, cancel_in_steps
 from sql.test_dead_letters import fail, operation
 from sql_factory import Connection, make_cron_job, value, values
 
-_SLOW = """
+SLOW = """
 create sequence public.minutes;
 grant usage on sequence public.minutes to public;
 create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
@@ -22,7 +23,7 @@ return pg_catalog.clock_timestamp() + nextval('public.minutes') * interval '1 mi
 @pytest.fixture
 def slow(superuser: Connection) -> Connection:
     """A database in which each reading of the clock is a minute later than the one before."""
-    superuser.execute(_SLOW)
+    superuser.execute(SLOW)
     return superuser
 
 
@@ -117,3 +118,82 @@ def test_a_look_at_very_many_that_cannot_end_tries_few_of_them(slow: Connection)
     assert calls(slow, "lose_each", "select * from kronos.expire_leases(32, '-infinity')") <= 2 * 6
     slow.execute("update kronos.execution_live set claim_token = null, worker_id = null, claimed_at = null")
     assert calls(slow, "expire_each", "select kronos.expire_deadlines(32)") <= 2 * 6
+
+
+def test_very_many_notifications_that_cannot_be_sent_take_little_of_an_evaluations_time(slow: Connection) -> None:
+    """All of them stay, and all are sent as soon as they can be."""
+    endpoint = add_endpoint(slow)
+    for _ in range(32):
+        add_rule(slow, endpoint, {"type": "FAILURES", "count": 1}, tells=[endpoint])
+    end_runs(slow, make_cron_job(slow, endpoint), "F")
+    slow.execute("alter table kronos.execution_live add constraint all_bad check (false) not valid")
+    assert calls(slow, "queue_each", "select kronos.evaluate_alerts()") <= 2 * 6
+    slow.execute("alter table kronos.execution_live drop constraint all_bad")
+    slow.execute("update kronos.alert_notifications set due_at = kronos.now()")
+    assert value(slow, "select kronos.queue_notifications(1000)") == 32
+
+
+def test_very_many_workspaces_that_cannot_be_judged_take_a_bounded_time(slow: Connection) -> None:
+    """Each was tried, and twice as many halves: more than the evaluation may take, which undid all others' alerts."""
+    for _ in range(32):
+        endpoint = add_endpoint(slow)
+        add_rule(slow, endpoint, {"type": "FAILURES", "count": 1})
+        end_runs(slow, make_cron_job(slow, endpoint), "F")
+    slow.execute("alter table kronos.incidents add constraint all_bad check (false) not valid")
+    assert calls(slow, "judge_rules", "select kronos.evaluate_alerts()") <= 2 * 6
+    assert evaluate(slow)["unreached_workspaces"] > 0
+
+
+def test_workspaces_beside_some_that_cannot_be_judged_have_their_turn(slow: Connection) -> None:
+    bad: list[str] = []
+    for place in range(6):
+        endpoint = add_endpoint(slow)
+        add_rule(slow, endpoint, {"type": "FAILURES", "count": 1})
+        end_runs(slow, make_cron_job(slow, endpoint), "F")
+        bad += [f"'{endpoint.workspace_id}'"] if place in (0, 4) else []
+    slow.execute(
+        f"alter table kronos.incidents add constraint no_bad check (workspace_id not in ({', '.join(bad)})) not valid"
+    )
+    evaluations = 0
+    while value(slow, "select count(*) from kronos.incidents") < 4:
+        evaluations += 1
+        assert evaluations < 200, "it makes no progress"
+        evaluate(slow)
+
+
+def test_a_cancelled_job_whose_executions_cannot_end_takes_a_bounded_time(slow: Connection) -> None:
+    job_id = make_cron_job(slow, add_endpoint(slow), cron=SELDOM)
+    add_runs(slow, job_id, 32)
+    cancel_in_steps(slow, job_id)
+    slow.execute("alter table kronos.execution_done add constraint all_bad check (false) not valid")
+    assert calls(slow, "cancel_each", "select kronos.cancel_some(%s)", job_id) <= 2 * 6
+    slow.execute("alter table kronos.execution_done drop constraint all_bad")
+    slow.execute("update kronos.cancelled_jobs set next_at = '-infinity'")
+    assert value(slow, "select kronos.cancel_some(%s)", [job_id]) == 32
+    assert value(slow, "select count(*) from kronos.execution_live") == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "asked"),
+    [
+        ("place_each", "select array(select unnest(%(ids)s::uuid[]) except select unnest(each.placed))"
+                       "  from kronos.place_each(%(ids)s) as each"),
+        ("turn_each", "select kronos.turn_each(%(ids)s, true, false, true)"),
+    ],
+)  # fmt: skip
+def test_jobs_that_cannot_follow_take_a_bounded_time_and_are_all_left_behind(
+    slow: Connection, function: str, asked: str
+) -> None:
+    """Whether they were tried or not reached."""
+    ids = [make_cron_job(slow, add_endpoint(slow), cron=SELDOM) for _ in range(32)]
+    of_function = {"place_each": "place_again(p_job_ids uuid[]) returns integer",
+                   "turn_each": "unregister_jobs(p_job_ids uuid[]) returns integer"}  # fmt: skip
+    slow.execute(
+        f"create or replace function kronos.{of_function[function]} language plpgsql as"
+        " $$ begin raise exception 'refused'; end $$"
+    )
+    with slow.transaction():
+        slow.execute("set local track_functions = 'all'")
+        (left,) = values(slow, asked, {"ids": ids})
+        called = value(slow, "select calls from pg_stat_xact_user_functions where funcname = %s", [function])
+    assert (sorted(left), called <= 2 * 6) == (sorted(ids), True)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calendar_rows import day, put_calendar
-from clock import Clock
 from factory import add_endpoint
 from kronos.calendar_terms import BusinessHours, CalendarDay
+from moved_clock import MovedClock
 from sql.test_calendar_jobs import job_at, ring_until, runs
 from sql_factory import Connection, live, records, value
 
@@ -41,7 +41,7 @@ _NEXT = (
 def test_what_is_to_come_is_listed_as_it_comes(
     superuser: Connection, on_blackout: str, closed: list[CalendarDay]
 ) -> None:
-    Clock(superuser).set(_SINCE)
+    MovedClock(superuser).set(_SINCE)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "week", days=closed, timezone="Etc/GMT-12")
     job_id = job_at(superuser, endpoint, "0 9,17 29 * *", on_blackout, since=_SINCE)
@@ -85,7 +85,7 @@ def test_what_waits_for_the_tick_before_it_is_promised_and_is_not_late(
     """It used to be MISSED, or to expire by its deadline, when its turn came. Once its own time, or the other day's,
     had passed, next_run_at, the list and the plan used to omit it.
     """
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
     days = [day(*closed), *([besides] if besides else [])]
@@ -106,7 +106,7 @@ def test_a_tick_that_is_skipped_at_its_time_is_waited_for_as_well(superuser: Con
     """Nine o'clock is closed on every day. At five, Saturday's tick would run on Friday, but must wait for the nine
     o'clock tick.
     """
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
     hours = BusinessHours(opens="10:00", closes="18:00")
@@ -125,7 +125,7 @@ def test_a_few_runs_are_those_that_come_first(superuser: Connection) -> None:
     """If a day's ticks can move, only as many used to be examined as runs were wanted. With nine o'clock skipped, the
     one run that max_runs leaves, at five, was in no plan.
     """
-    Clock(superuser).stand(_FRIDAY)
+    MovedClock(superuser).stand(_FRIDAY)
     endpoint = add_endpoint(superuser)
     hours = BusinessHours(opens="10:00", closes="18:00")
     put_calendar(superuser, endpoint.workspace_id, "week", week=("mon", "tue", "wed", "thu", "fri"), hours=hours)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from calendar_rows import day, put_calendar
-from clock import Clock
 from factory import EndpointRow, add_endpoint
 from kronos.calendar_terms import BusinessHours
+from moved_clock import MovedClock
 from sql.test_calendar_jobs import job_at
 from sql_factory import Connection, value
 
@@ -28,7 +28,7 @@ def calls(connection: Connection, function: str, asked: str, *params: Any) -> in
 
 @pytest.fixture
 def endpoint(superuser: Connection) -> EndpointRow:
-    Clock(superuser).set(_SINCE)
+    MovedClock(superuser).set(_SINCE)
     made = add_endpoint(superuser)
     days = [day(f"{_SINCE + timedelta(days=2 * nth):%Y-%m-%d}") for nth in range(60)]
     for name in _NAMES:

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import psycopg
 
 from calendar_rows import put_calendar
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql.test_calendar_jobs import job_at
 from sql.test_calendar_moves import jobs
 from sql_factory import Connection, value, values
@@ -18,7 +18,7 @@ def test_calendars_whose_jobs_cannot_follow_keep_no_other_from_its_turn(
     superuser: Connection, database_url: str
 ) -> None:
     """Those with the fewest jobs left came first, also if these jobs had just failed."""
-    Clock(superuser).set(_FRIDAY)
+    MovedClock(superuser).set(_FRIDAY)
     endpoint = add_endpoint(superuser)
     for name in ("small", "bank"):
         put_calendar(superuser, endpoint.workspace_id, name)

@@ -338,5 +338,5 @@ def test_a_link_goes_with_its_callback_by_row_or_by_partition(calling: Calling) 
     calling.connection.execute("select kronos.sweep_executions(%s, %s, 100, 100000, %s, false)", bounds)
     assert (len(callbacks_of(calling.connection, kept)), callbacks_of(calling.connection, gone)) == (1, [])
     calling.connection.execute("update kronos.callbacks set execution_id = kronos.uuid7('2001-01-01 00:00:00+00')")
-    calling.connection.execute("select kronos.retain_notes(100)")
+    calling.connection.execute("select kronos.retain_callbacks(100)")
     assert callbacks_of(calling.connection, kept) == []

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 import lives
-from clock import Clock
 from factory import add_endpoint, add_named_one_shot
 from lives import Life, live_a_life
+from moved_clock import MovedClock
 from scale import fill_cron_jobs
 from sql_factory import Connection, buffers, make_cron_job, records, value, values
 
@@ -62,7 +62,7 @@ def lived(superuser: Connection, monkeypatch: pytest.MonkeyPatch) -> Life:
 
 
 def test_all_together_get_the_verdict_that_each_alone_gets(superuser: Connection, lived: Life) -> None:
-    Clock(superuser).stand(datetime.now(UTC))  # a tick that becomes overdue between the two is in the second alone
+    MovedClock(superuser).stand(datetime.now(UTC))  # a tick that becomes overdue between the two is in the second alone
     chance = random.Random(1)
     sound = 0
     for befalls in BEFALLS:

@@ -44,7 +44,7 @@ def test_they_are_what_they_stand_for(shared: Connection) -> None:
     assert before <= ours <= after
 
 
-_READINGS = {
+READINGS = {
     "a statement": "select kronos.now() - pg_catalog.now()",
     "in plpgsql": "select pg_temp.in_plpgsql()",
     "in sql": "select pg_temp.in_sql()",
@@ -73,7 +73,7 @@ def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection,
         other.execute("create temporary view instants_seen as select kronos.now() as at")
         for by in (timedelta(), 3 * HOUR, -5 * DAY):
             clock.step(by)
-            for name, query in _READINGS.items():
+            for name, query in READINGS.items():
                 shown = value(other, query)
                 assert abs(shown - clock.by) < timedelta(minutes=1), (name, shown)
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calendar_rows import put_calendar
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql.test_calendar_jobs import job_at
 from sql_factory import Connection, account, records
 
@@ -17,7 +17,7 @@ _NINE = datetime(2027, 6, 11, 9, tzinfo=UTC)
 @pytest.mark.parametrize("calendars", [[], ["open"]])
 def test_a_tick_that_was_accounted_for_is_not_to_come_again(superuser: Connection, calendars: list[str]) -> None:
     """The list of a job's next runs used to begin with the tick that had just run."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.set(_EVE)
     endpoint = add_endpoint(superuser)
     put_calendar(superuser, endpoint.workspace_id, "open")

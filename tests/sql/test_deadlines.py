@@ -12,8 +12,8 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from backfill_rows import advance, endpoint_and_job, make_backfill
-from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions, attempts_of, end_leases
+from moved_clock import MovedClock
 from overlap_runs import Ticking
 from sql.test_hold import hold
 from sql.test_local_one_shots import RIGHT, one_shot
@@ -191,7 +191,7 @@ def test_a_tick_waits_for_nobody_who_has_a_late_run_locked(ticking: Callable[...
 def test_the_databases_clock_decides_wherever_it_is_set(superuser: Connection, endpoint: EndpointRow) -> None:
     (execution_id,) = add_executions(superuser, endpoint)
     late(superuser, execution_id, "1 hour")
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.step(timedelta(hours=-2))
     assert expired(superuser) == 0
     clock.step(timedelta(hours=4))

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ _DESCRIBE = (
     "select kronos.describe_schedule(kronos.parse_cron(cron)) from unnest(%s::text[]) with ordinality as "
     "given(cron, n) order by n"
 )
-_MONTHS = [
+_MONTHS = (
     "January",
     "February",
     "March",
@@ -32,8 +33,8 @@ _MONTHS = [
     "October",
     "November",
     "December",
-]
-_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+)
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _NTH = ["first", "second", "third", "fourth", "fifth"]
 _UNITS = {
     "second": timedelta(seconds=1),
@@ -195,7 +196,8 @@ def test_a_refused_text_has_no_description(shared: Connection) -> None:
     assert caught.value.sqlstate == "KR001"
 
 
-def _list(words: str, names: list[str] | None = None) -> set[int]:
+@cache  # the same words are read for each day
+def _list(words: str, names: tuple[str, ...] | None = None) -> frozenset[int]:
     """The numbers in "1, 3 through 7 and 9"."""
 
     def number(word: str) -> int:
@@ -209,15 +211,16 @@ def _list(words: str, names: list[str] | None = None) -> set[int]:
         else:
             assert ends[0] <= ends[-1], words
             values.update(range(ends[0], ends[-1] + 1))
-    return values
+    return frozenset(values)
 
 
-def _field(words: str, last: int) -> set[int]:
+@cache
+def _field(words: str, last: int) -> frozenset[int]:
     """The numbers in "every 2nd hour from 1 through 23", "minute 5" or "days 1 and 15"."""
     every = re.fullmatch(r"every (?:(\d+)(?:st|nd|rd|th) )?[a-z]+(?: from (\d+) through (\d+))?", words)
     if every:
         step, first, final = (int(group) if group else None for group in every.groups())
-        return set(range(first or 0, (last if final is None else final) + 1, step or 1))
+        return frozenset(range(first or 0, (last if final is None else final) + 1, step or 1))
     return _list(words.partition(" ")[2])
 
 
@@ -263,9 +266,14 @@ def _is_month_day(words: str, day: date) -> bool:
     return day.day in _field(words, 31)
 
 
+@cache
+def _items(words: str) -> list[str]:
+    return re.split(r", | and | or ", words.removesuffix(" of the month"))
+
+
 def _is_weekday(words: str, day: date) -> bool:
     """Whether a day is one of "Monday through Wednesday, the second Friday and the last Saturday of the month"."""
-    for item in re.split(r", | and | or ", words.removesuffix(" of the month")):
+    for item in _items(words):
         nth = re.fullmatch(r"the (\w+) (\w+)", item)
         if nth is None:
             is_one = day.isoweekday() in _list(item, _WEEKDAYS)

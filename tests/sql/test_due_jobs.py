@@ -7,6 +7,7 @@ import pytest
 
 from factory import add_endpoint
 from scale import fill_cron_jobs
+from sql.plans import rows_read, thrown_away, told_plans
 from sql_factory import Connection, buffers, make_cron_job, value, values
 
 JOBS = 4_000
@@ -50,6 +51,28 @@ def test_the_first_thousand_of_many_cost_no_more_than_a_thousand(undone: Connect
     among_many = _pages(undone, JOBS, DUE, query)
     assert value(undone, f"select cardinality(({query}))") == 1_000
     assert 1_000 < among_many <= 1.5 * alone, (alone, among_many)
+
+
+@pytest.mark.parametrize(
+    ("age", "query"),
+    [("30 s", "select kronos.due_jobs(kronos.now())"), ("10 min", "select kronos.catch_up(kronos.now())")],
+    ids=["due", "missed"],
+)
+def test_with_statistics_from_when_there_were_few_jobs_each_is_looked_up_by_its_key(
+    superuser: Connection, age: str, query: str
+) -> None:
+    """All jobs were compared with each due pointer: 126,000 comparisons for 500 jobs."""
+    fill_cron_jobs(superuser, 500, is_registered=False)
+    superuser.execute("update kronos.pointers_floor set lowest_at = '-infinity'")
+    superuser.execute(
+        f"update kronos.pointers set next_tick_at = kronos.now() - interval '{age}' where not is_internal"
+    )
+    with told_plans(superuser) as plans:
+        value(superuser, query)
+    (found,) = [plan for plan in plans if "skip locked" in plan]
+    assert thrown_away(found) == 0
+    assert "using jobs_pkey" in found
+    assert rows_read(found, "jobs") == 500
 
 
 def test_one_that_failed_or_turns_is_passed_over_and_no_other(undone: Connection) -> None:

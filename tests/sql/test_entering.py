@@ -52,23 +52,30 @@ def params(statement: str, *, workspace: str, endpoint: str, wake: bool = False,
     }
 
 
+@pytest.fixture(scope="module")
+def tenants_url(module_database_url: str) -> str:
+    """A database with endpoints of other tenants."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        for _ in range(20):
+            add_endpoint(connection)
+    return module_database_url
+
+
 @pytest.mark.parametrize("plan", _PLANS)
 @pytest.mark.parametrize("statement", ["jobs.insert_cron_jobs", "jobs.insert_one_shot_jobs"])
-def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: str, statement: str, plan: str) -> None:
-    for _ in range(20):  # endpoints of other tenants
-        add_endpoint(superuser)
-    endpoint_id = add_endpoint(superuser).endpoint_id
-    superuser.execute("analyze kronos.endpoints, kronos.endpoint_versions, kronos.workspaces")
+def test_a_job_is_made_whatever_the_plan(shared: Connection, tenants_url: str, statement: str, plan: str) -> None:
+    endpoint_id = add_endpoint(shared).endpoint_id
+    shared.execute("analyze kronos.endpoints, kronos.endpoint_versions, kronos.workspaces")
     (slug,) = values(
-        superuser,
+        shared,
         "select slug from kronos.endpoints join kronos.workspaces using (workspace_id) where endpoint_id = %s",
         [endpoint_id],
     )
-    name = value(superuser, "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id])
+    name = value(shared, "select name from kronos.endpoints where endpoint_id = %s", [endpoint_id])
     # Without JIT: disabled plan nodes make a plan seem so expensive that PostgreSQL would compile it, which takes
     # seconds.
     options = f"-c role=kronos_api -c jit=off {plan}"
-    with psycopg.connect(make_conninfo(database_url, options=options), autocommit=True, prepare_threshold=0) as api:
+    with psycopg.connect(make_conninfo(tenants_url, options=options), autocommit=True, prepare_threshold=0) as api:
         for _ in range(7):  # from the sixth run on, PostgreSQL may choose a generic plan
             made = api.execute(sql.texts()[statement], params(statement, workspace=slug, endpoint=name)).fetchall()
             assert len(made) == 1
@@ -76,4 +83,4 @@ def test_a_job_is_made_whatever_the_plan(superuser: Connection, database_url: st
             api.execute(sql.texts()[statement], params(statement, workspace="nobody", endpoint=name)).fetchall() == []
         )
         assert api.execute("select count(*) from kronos.jobs").fetchone() == (0,), "the setting outlived its statement"
-    assert value(superuser, "select count(*) from kronos.jobs where endpoint_id = %s", [endpoint_id]) == 7
+    assert value(shared, "select count(*) from kronos.jobs where endpoint_id = %s", [endpoint_id]) == 7

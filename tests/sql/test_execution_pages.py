@@ -354,7 +354,7 @@ def test_an_attached_partition_is_noted_as_its_rows_would_have_been(superuser: C
         """
         create table kronos.restored (like kronos.execution_done including all);
         with moved as (delete from kronos.execution_done returning *) insert into kronos.restored select * from moved;
-        select kronos.retain_notes(100);
+        select kronos.forget_notes(100);
         alter table kronos.execution_done attach partition kronos.restored
               for values from ('018e06c2-9800-0000-0000-000000000000') to ('018e2acf-1c00-0000-0000-000000000000');
         """

@@ -6,7 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from sql.truths import differing
-from sql_factory import Connection
+from sql_factory import Connection, value
 
 NOON = "2026-11-29 12:00:00+00"
 
@@ -190,3 +190,11 @@ def test_a_bound_for_an_index_is_none_at_pythons_first_instant(utc: Connection) 
         (None, "-infinity"),
     ]
     assert differing(utc, "kronos.floor_of(%s::timestamptz)::text", facts) == []
+
+
+def test_a_noun_after_a_number_agrees_with_it(shared: Connection) -> None:
+    said = [
+        value(shared, "select kronos.counted(%s, %s, %s)", [number, one, many])
+        for number, one, many in ((0, "run", None), (1, "run", None), (2, "run", None), (1, "key", "x"), (2, "k", "x"))
+    ]
+    assert said == ["0 runs", "1 run", "2 runs", "1 key", "2 x"]

@@ -8,8 +8,8 @@ import pytest
 
 from alert_rows import add_rule, evaluate, incidents
 from beat_rows import BeatRow, make_beat, ping, turn
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, Record, value
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def at(superuser: Connection) -> Callable[[datetime], None]:
     """Stop the clock at an instant, account for heartbeats, and evaluate the rules."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
 
     def stand(instant: datetime) -> None:
         clock.stand(instant)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from beat_rows import BeatRow, account, make_beat, ping, pointer_of, statuses
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, value, values
 
 EVENING = datetime(2026, 6, 1, 18, tzinfo=UTC)
@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def at(superuser: Connection) -> Callable[[datetime], None]:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(EVENING)
     superuser.execute("update kronos.ping_door set open_until = 'infinity'")  # pings can always be received
     return clock.stand

@@ -14,10 +14,10 @@ import pytest
 
 from alert_rows import add_rule
 from beat_rows import BeatRow, Reference, account, make_beat, ping, pointer_of, statuses, ticks_of, turn
-from clock import Clock
 from conftest import await_condition
 from depth import depth
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, value, values
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -28,7 +28,7 @@ SECOND = timedelta(seconds=1)
 @pytest.fixture
 def at(superuser: Connection) -> Callable[[datetime], None]:
     """Stop the clock at an instant. Pings can be received at that instant, and could be since the last one."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
 
     def stand(instant: datetime) -> None:
         clock.stand(instant)
@@ -167,7 +167,7 @@ def test_of_a_period_each_ping_begins_a_new_one(superuser: Connection, at: Calla
 def test_what_was_expected_while_no_ping_could_be_received_is_unknown(
     superuser: Connection, hourly: BeatRow, at: Callable[[datetime], None]
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(NOON - 20 * SECOND)
     assert value(superuser, "select kronos.hold_door_open()") is True  # the first call after forty seconds
     clock.stand(NOON + 10 * SECOND)
@@ -187,7 +187,7 @@ def test_a_long_outage_is_few_rows_that_account_for_every_tick(
     superuser: Connection, at: Callable[[datetime], None]
 ) -> None:
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="* * * * *", grace_seconds=30)
-    Clock(superuser).stand(NOON + 3 * 24 * 60 * MINUTE)
+    MovedClock(superuser).stand(NOON + 3 * 24 * 60 * MINUTE)
     account(superuser)
     rows = ticks_of(superuser, beat)
     assert len(rows) == 101

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 
 from beat_rows import BeatRow, account, make_beat, ping, statuses, ticks_of
-from clock import Clock
 from conftest import await_condition
 from factory import add_endpoint
+from moved_clock import MovedClock
 from scale import buffers
 from sql_factory import Connection, records, value, values
 
@@ -21,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def hourly(superuser: Connection) -> BeatRow:
     """A heartbeat that is due every hour from noon on; the clock stands a minute before noon."""
-    Clock(superuser).stand(NOON - MINUTE)
+    MovedClock(superuser).stand(NOON - MINUTE)
     return make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *")
 
 
@@ -46,7 +46,7 @@ def test_a_run_that_takes_longer_than_records_are_kept_ends_its_own_tick(
     superuser: Connection, hourly: BeatRow, run_id: str | None
 ) -> None:
     """Whether it said very much meanwhile, or ran for days."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     superuser.execute("update kronos.beats set max_run_seconds = 30 * 86400")
     superuser.execute(
         "insert into kronos.workspace_retention (workspace_id, failure_days) select workspace_id, 1 from kronos.beats"
@@ -104,7 +104,7 @@ def test_what_is_over_right_after_the_doors_last_word_is_not_missed_before_it_is
     """Kronos went down ten seconds before the end of the grace. The ping may have been lost, whenever this is
     checked.
     """
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(NOON - MINUTE)
     beat = make_beat(superuser, add_endpoint(superuser).workspace_id, cron="0 * * * *", grace_seconds=20)
 
@@ -124,7 +124,7 @@ def test_what_is_over_right_after_the_doors_last_word_is_not_missed_before_it_is
 
 
 def test_the_door_is_written_where_somebody_may_ping_and_by_one_of_many_processes(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     clock.stand(NOON)
 
     def hold() -> tuple[bool, bool]:
@@ -179,7 +179,7 @@ def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Con
     with superuser.transaction():
         superuser.execute("select set_config('kronos.workspace_id', %s, true)", [str(hourly.workspace_id)])
         assert value(superuser, "select kronos.delete_beat(%s, null)", [hourly.name]) is True
-    Clock(superuser).stand(NOON + timedelta(days=1))
+    MovedClock(superuser).stand(NOON + timedelta(days=1))
     superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
     assert account(superuser) == 0
     assert ticks_of(superuser, hourly) == []
@@ -188,11 +188,11 @@ def test_one_that_was_deleted_is_forgotten_and_its_run_has_no_end(superuser: Con
 
 def test_workers_account_for_those_that_fell_silent_together(superuser: Connection) -> None:
     """The internal job handles a thousand a minute. Of a hundred thousand, the last would be reported hours later."""
-    Clock(superuser).stand(NOON)
+    MovedClock(superuser).stand(NOON)
     workspace = add_endpoint(superuser).workspace_id
     for _ in range(3):
         make_beat(superuser, workspace, period_seconds=60, grace_seconds=60)
-    Clock(superuser).stand(NOON + timedelta(minutes=3))
+    MovedClock(superuser).stand(NOON + timedelta(minutes=3))
     superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
     missed = "select count(*) from kronos.beat_ticks where status = 'MISSED'"
     superuser.execute("select kronos.upkeep(100, false)")  # not in the calls that come a few times a second
@@ -204,12 +204,12 @@ def test_workers_account_for_those_that_fell_silent_together(superuser: Connecti
 def test_a_run_whose_end_was_lost_hides_no_later_tick_that_was_missed(superuser: Connection, hourly: BeatRow) -> None:
     """Both are accounted for in one step, if workers were down for hours. The heartbeat is then down."""
     superuser.execute("update kronos.beats set max_run_seconds = 1800")
-    Clock(superuser).stand(NOON)
+    MovedClock(superuser).stand(NOON)
     ping(superuser, hourly, "START", run_id="a")
     superuser.execute(
         "insert into kronos.ping_gaps (from_at, until_at) values (%s, %s)", [NOON + 5 * MINUTE, NOON + 6 * MINUTE]
     )
-    Clock(superuser).stand(NOON + 90 * MINUTE)
+    MovedClock(superuser).stand(NOON + 90 * MINUTE)
     superuser.execute("update kronos.ping_door set open_until = kronos.clock()")
     assert account(superuser) == 1
     assert [became for _, became in statuses(superuser, hourly)] == ["UNKNOWN", "MISSED"]

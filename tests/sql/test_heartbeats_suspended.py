@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from beat_rows import BeatRow, make_beat, ping, statuses, ticks_of
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, records, value
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ class Minutes:
     """Stops the clock that many minutes after noon. Pings can be received all the time."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection, self._clock = connection, Clock(connection)
+        self._connection, self._clock = connection, MovedClock(connection)
         self.at(-30)
 
     def at(self, minutes: float) -> None:

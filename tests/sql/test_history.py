@@ -45,7 +45,7 @@ def test_days_are_counted_without_going_through_one_list_for_each_row_of_another
 
 
 def _params(old: Old, params: Mapping[str, Any]) -> dict[str, Any]:
-    known = {**old.an_execution(), "job_id": str(old.job_id), "job_ids": f"{{{old.job_id}}}"}
+    known = {**old.an_execution, "job_id": str(old.job_id), "job_ids": f"{{{old.job_id}}}"}
     return {name: known.get(given, given) if isinstance(given, str) else given for name, given in params.items()}
 
 
@@ -213,7 +213,7 @@ def test_a_ring_locks_as_much_as_with_ten_partitions(old: Old, superuser: Connec
 
 
 def test_a_ring_of_a_tick_that_was_run_finds_it_in_its_partition(old: Old) -> None:
-    tick = old.an_execution()["scheduled_at"]
+    tick = old.an_execution["scheduled_at"]
     with told_plans(old.connection) as plans:
         old.connection.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [tick, old.job_id])
         old.connection.execute(
@@ -310,7 +310,7 @@ def test_ten_clients_at_the_end_of_long_lists_leave_a_ring_its_locks(old: Old, o
     asked: list[tuple[str, dict[str, Any]]] = [
         ("executions.list_executions", PAGE | {"status": "EXPIRED"}),
         ("job_reads.get_job_statistics", job),
-        ("explain.get_facts", job | {"at": old.an_execution()["scheduled_at"]}),
+        ("explain.get_facts", job | {"at": old.an_execution["scheduled_at"]}),
     ]
 
     def read() -> None:

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate, fail_one_shot, incidents, told
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, make_cron_job, records, value, values
 
 
@@ -94,7 +94,7 @@ def test_an_alert_about_the_endpoint_that_is_told_does_not_feed_itself(
 
 @pytest.mark.parametrize("end", ["CANCELLED", "DELETED", "CHANGED"])
 def test_an_incident_ends_with_its_job_or_its_rule_and_nobody_is_told(superuser: Connection, end: str) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     hook = add_endpoint(superuser, endpoint.workspace_id)
     job_id = make_cron_job(superuser, endpoint)
@@ -123,7 +123,7 @@ def test_an_incident_ends_with_its_job_or_its_rule_and_nobody_is_told(superuser:
 
 
 def test_it_is_said_again_until_somebody_has_it_and_after_a_snooze(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     hook = add_endpoint(superuser, endpoint.workspace_id)
     job_id = make_cron_job(superuser, endpoint)
@@ -233,7 +233,7 @@ def test_a_condition_that_nothing_can_judge_is_not_stored(
 
 
 def test_retention_takes_what_is_over(superuser: Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     jobs = [make_cron_job(superuser, endpoint) for _ in range(2)]
     rule_id = add_rule(superuser, endpoint)

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, buffers, make_cron_job, records, value, values
 from turning import fill
 
@@ -57,7 +57,7 @@ def step(connection: Connection, operation_id: uuid.UUID) -> int:
 
 def within_one_step(connection: Connection) -> None:
     """Stop the clock: a step ends by its time limit on no machine, however slow."""
-    Clock(connection).stand(value(connection, "select now()"))
+    MovedClock(connection).stand(value(connection, "select now()"))
 
 
 def to_the_end(connection: Connection, operation_id: uuid.UUID) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions
+from moved_clock import MovedClock
 from sql.plans import told_plans
 from sql_factory import Connection, Record, acting_as, buffers, make_cron_job, records, value, values
 
@@ -85,7 +85,7 @@ def test_nothing_is_noted_while_nobody_listens(superuser: Connection) -> None:
     assert not value(superuser, "select kronos.is_watched()")
     watch(superuser, endpoint)
     assert value(superuser, "select kronos.is_watched()")
-    Clock(superuser).step(timedelta(minutes=10, seconds=2))
+    MovedClock(superuser).step(timedelta(minutes=10, seconds=2))
     add_executions(superuser, endpoint, 2)
     assert not value(superuser, "select kronos.is_watched()")
     assert values(superuser, "select 1 from kronos.live_changes") == []
@@ -139,7 +139,7 @@ def test_a_watch_is_whole_once_what_began_before_it_has_ended(superuser: Connect
 
 @pytest.mark.parametrize("what", ["lapsed", "crashed", "too old", "of the future", "restored"])
 def test_a_place_that_something_may_be_missing_from_is_not_whole(superuser: Connection, what: str) -> None:
-    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    endpoint, clock = add_endpoint(superuser), MovedClock(superuser)
     watch(superuser, endpoint)
     after = place(superuser)
     assert [each["is_whole"] for each in read(superuser, endpoint, after)] == [True]
@@ -216,7 +216,7 @@ def test_what_a_transaction_under_way_has_noted_is_not_read_again_and_again_and_
 def test_what_was_deleted_is_not_read_again_though_an_old_snapshot_keeps_it_from_vacuum(
     superuser: Connection, database_url: str
 ) -> None:
-    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    endpoint, clock = add_endpoint(superuser), MovedClock(superuser)
     with psycopg.connect(database_url) as old:
         old.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         old.execute("select pg_current_snapshot()")  # as pg_dump does

@@ -27,18 +27,19 @@ with chain as materialized (
     select n, case when n = 1 then %(first)s::uuid else gen_random_uuid() end as job_id,
            %(began)s + (n - 1) * interval '36 minutes' as at
       from generate_series(1, %(versions)s) as n
+), linked as (
+    select *, lag(job_id) over (order by n) as previous_id from chain
 ), made as (
 insert into kronos.jobs (job_id, first_version_id, version, previous_version_id, workspace_id, name,
     endpoint_id, trigger, status,
                          cron, timezone, schedule, alarm, description, created_at, ticks_from, ticks_until, retired_at)
-select chain.job_id, %(first)s, chain.n, (select before.job_id from chain as before
-       where before.n = chain.n - 1), job.workspace_id,
+select chain.job_id, %(first)s, chain.n, chain.previous_id, job.workspace_id,
        'edited', job.endpoint_id, 'CRON', case when chain.n = %(versions)s then 'ACTIVE' else 'RETIRED' end,
            job.cron, job.timezone,
        job.schedule, job.alarm, job.description, chain.at, chain.at,
        case when chain.n < %(versions)s then chain.at + interval '36 minutes' end,
        case when chain.n < %(versions)s then chain.at + interval '36 minutes' end
-  from chain cross join kronos.jobs as job
+  from linked as chain cross join kronos.jobs as job
  where chain.n > 1 and job.job_id = %(first)s
 returning job_id, workspace_id, status
 )

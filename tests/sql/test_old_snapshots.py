@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from factory import add_endpoint, add_executions
+from scale import vacuum
 from sql_factory import Connection, acting_as, buffers, value, values
 
 MINUTE = timedelta(minutes=1)
@@ -101,12 +102,12 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
     last: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
     first = last - MINUTES * MINUTE
     job_ids = add_jobs(superuser, first)
-    superuser.execute("vacuum analyze")
+    vacuum(superuser)
     with reading(database_url):
         for nth in range(MINUTES):
             ring(superuser, first + nth * MINUTE)
         superuser.execute("select kronos.keep_leases()")
-        superuser.execute("vacuum analyze")
+        vacuum(superuser)
         assert value(superuser, "select pg_relation_size('kronos.pointers') / 8192") > MINUTES * JOBS / 120, (
             "the reader keeps old row versions"
         )
@@ -117,12 +118,12 @@ def test_no_ring_costs_more_than_twice_under_a_reader_of_a_hundred_minutes(
                 ring(superuser, last + nth * MINUTE, due=JOBS - OVERDUE)
         now = last + 4 * MINUTE
         under_a_reader["catch_up, some overdue"] = cost_of_the_overdue(superuser, now)
-    superuser.execute("vacuum analyze")
+    vacuum(superuser)
     overdue = cost_of_the_overdue(superuser, now)
     superuser.execute("select kronos.catch_up(%s)", [now])
     superuser.execute("delete from kronos.execution_live")
     superuser.execute("select kronos.raise_floor(%s)", [now])
-    superuser.execute("vacuum analyze")
+    vacuum(superuser)
     alone = costs(superuser, job_ids, now) | {"catch_up, some overdue": overdue}
     assert {what: (alone[what], read) for what, read in under_a_reader.items() if read > 2 * alone[what] + FEW} == {}
 
@@ -162,7 +163,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
     first: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
     count = 5
     job_ids = add_jobs(superuser, first, count=count, overlap=overlap)
-    superuser.execute("vacuum analyze")
+    vacuum(superuser)
 
     def cost(now: datetime) -> dict[str, int]:
         """The cost of a tick of all jobs, of a manual run, and of a run's end."""
@@ -184,7 +185,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
                 before = cost(now)
             superuser.execute("select kronos.account_all(%s)", [now])
             deliver(superuser, but_newest=is_busy)
-        superuser.execute("vacuum analyze")
+        vacuum(superuser)
         cost(first + MINUTES * MINUTE)
         after = cost(first + MINUTES * MINUTE)
     assert {what: (before[what], read) for what, read in after.items() if read > 2 * before[what] + FEW} == {}

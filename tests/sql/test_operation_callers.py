@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from psycopg.types.json import Jsonb
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, value
 
 _KEY = """
@@ -44,7 +44,7 @@ def test_a_key_has_to_be_there_and_to_work(superuser: Connection) -> None:
     superuser.execute("update kronos.api_keys set revoked_at = now()")
     assert ended(superuser, endpoint, caller) == "its key 0123456789ab was revoked"
     superuser.execute("update kronos.api_keys set revoked_at = null")
-    Clock(superuser).step(2 * HOUR)
+    MovedClock(superuser).step(2 * HOUR)
     assert ended(superuser, endpoint, caller) == "its key 0123456789ab has expired"
 
 
@@ -62,5 +62,5 @@ def test_a_person_has_to_have_a_role_as_long_as_that_is_known(superuser: Connect
     superuser.execute("delete from kronos.role_mappings where group_name = 'on-call'")
     superuser.execute(_MAPPING, [add_endpoint(superuser).workspace_id, "on-call", "operator"])  # in another workspace
     assert ended(superuser, endpoint, caller) is not None
-    Clock(superuser).step(4 * HOUR)
+    MovedClock(superuser).step(4 * HOUR)
     assert ended(superuser, endpoint, caller) is None

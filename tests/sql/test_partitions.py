@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from conftest import await_condition
 from depth import depth
 from factory import add_endpoint, add_executions
+from moved_clock import MovedClock
 from sql_factory import Connection, acting_as, done, fire, make_cron_job, records, value, values
 from worker.protocol import as_worker, claim, finalize_params, run
 
@@ -44,7 +44,7 @@ def drop_last(connection: Connection) -> datetime:
 def drop_last_in_midweek(connection: Connection) -> datetime:
     """`drop_last` in the middle of a week: none begins during the test, nor has one since the database was copied."""
     week: datetime = value(connection, "select date_trunc('week', now() at time zone 'UTC') at time zone 'UTC'")
-    Clock(connection).set(week + timedelta(days=3, hours=12, seconds=10))
+    MovedClock(connection).set(week + timedelta(days=3, hours=12, seconds=10))
     make_all(connection)
     return drop_last(connection)
 

@@ -11,7 +11,7 @@ import pytest
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_executions
-from retention_rows import DAY, finished, one_shot, own_ages, retain_all
+from retention_rows import DAY, finished, one_shot, own_ages, retain, retain_all
 from sql_factory import Connection, await_lock, make_cron_job, records, value, values
 
 
@@ -107,8 +107,9 @@ def test_a_backfill_goes_after_its_executions(superuser: Connection, job_id: uui
         "null)"
     )
     assert retain_all(superuser)["backfills"] == 0
-    superuser.execute("delete from kronos.execution_done where backfill_id is not null")
-    assert retain_all(superuser)["backfills"] == 1
+    superuser.execute("select kronos.set_retention(null, 30, 30)")
+    assert retain_all(superuser)["backfills"] == 1, "in the same call as its executions"
+    assert value(superuser, "select count(*) from kronos.execution_done where backfill_id is not null") == 0
 
 
 def test_very_many_backfills_that_are_kept_take_no_time_from_the_rest(superuser: Connection, job_id: uuid.UUID) -> None:
@@ -126,13 +127,30 @@ def test_very_many_backfills_that_are_kept_take_no_time_from_the_rest(superuser:
     )
     superuser.execute("set track_functions = 'pl'")
     superuser.execute("select pg_stat_reset()")
-    assert value(superuser, "select backfills from kronos.retain_remains(1, false)") == 1
-    for _ in range(3):
-        assert value(superuser, "select backfills from kronos.retain_remains(1, false)") == 0
+    pieces = "select backfills, is_left from kronos.retain_backfills(4, '-infinity')"  # the time is always up
+    for _ in range(3):  # three passes over what is kept
+        said = [superuser.execute(pieces).fetchone() for _ in range(3)]
+        assert [row and row[1] for row in said] == [True, True, False]
     superuser.execute("select pg_stat_force_next_flush()")
     calls = "select calls from pg_stat_user_functions where funcname = 'backfill_outcomes'"
-    assert value(superuser, calls) <= 1 + 3 * 4
+    assert value(superuser, calls) == 10 + 9 + 9
     assert set(values(superuser, "select backfill_id from kronos.backfills")) == set(kept_ones)
+
+
+def test_a_run_says_that_backfills_are_left_until_each_was_looked_at(superuser: Connection, job_id: uuid.UUID) -> None:
+    """It examined two thousand in a random order, and said that nothing was left if few of these could go."""
+    for _ in range(250):
+        make_backfill(superuser, job_id)
+    superuser.execute(
+        "update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '100 days',"
+        " created_at = now() - interval '101 days'"
+    )
+    said = [retain(superuser, 0)]
+    while said[-1]["is_left"]:
+        said.append(retain(superuser, 0))
+        assert len(said) < 20
+    assert sum(each.get("backfills", 0) for each in said) == 250
+    assert all(each.get("goes_on") for each in said[:-1])
 
 
 def test_a_running_backfill_stays(superuser: Connection, job_id: uuid.UUID) -> None:
@@ -185,7 +203,7 @@ def test_days_and_weeks_of_history_that_is_gone_are_forgotten_and_no_other(
     superuser.execute("insert into kronos.late_days values (%(workspace)s, '2001-01-01', '2001-02-01', %(job)s)", gone)
     with psycopg.connect(database_url, autocommit=True) as aging, ThreadPoolExecutor(1) as threads:
         other.execute("lock table kronos.late_days in share mode")
-        forgetting = threads.submit(aging.execute, "select kronos.retain_notes(10000)")
+        forgetting = threads.submit(aging.execute, "select kronos.forget_notes(10000)")
         await_lock(superuser, aging)
         finished(other, job_id, "SUCCESS", days=400)
         other.commit()
@@ -223,13 +241,13 @@ def test_a_row_that_finds_its_week_noted_while_that_is_forgotten_is_in_the_lists
           from kronos.jobs where job_id = %s
     """
     if first == "retention":
-        other.execute("select kronos.retain_notes(10000)")
+        other.execute("select kronos.forget_notes(10000)")
         superuser.execute(row, [job_id])
     else:
         other.execute(row, [job_id])
-        superuser.execute("select kronos.retain_notes(10000)")
+        superuser.execute("select kronos.forget_notes(10000)")
     other.commit()
-    superuser.execute("select kronos.retain_notes(10000)")
+    superuser.execute("select kronos.forget_notes(10000)")
     superuser.execute(
         "select set_config('kronos.workspace_id', workspace_id::text, false) from kronos.jobs where job_id = %s",
         [job_id],
@@ -279,7 +297,7 @@ def test_a_recent_row_that_finds_its_days_noted_while_they_are_forgotten_is_in_t
     """
     row = _noted_late(superuser, job_id, 13, "others")
     other.execute(row)
-    superuser.execute("select kronos.retain_notes(10000)")
+    superuser.execute("select kronos.forget_notes(10000)")
     other.commit()
     assert _listed(superuser, job_id) == [1, 1]
 
@@ -296,7 +314,7 @@ def test_a_row_that_ends_again_while_its_own_note_is_forgotten_is_in_the_lists(
     with psycopg.connect(database_url, autocommit=True) as ending, ThreadPoolExecutor(1) as threads:
         over = threads.submit(ending.execute, row)
         await_lock(superuser, ending)
-        other.execute("select kronos.retain_notes(10000)")
+        other.execute("select kronos.forget_notes(10000)")
         other.commit()
         over.result()
     assert _listed(superuser, job_id) == [1, 1]
@@ -317,8 +335,8 @@ def test_links_that_somebody_holds_are_left_to_the_next_run(
     )
     other.execute("select from kronos.callbacks limit 1 for update")
     superuser.execute("set lock_timeout = '1ms'")
-    superuser.execute("select kronos.retain_notes(10000)")
+    assert value(superuser, "select kronos.retain_callbacks(10000)") == 1
     assert value(superuser, "select count(*) from kronos.callbacks") == 1
     other.commit()
-    superuser.execute("select kronos.retain_notes(10000)")
+    assert value(superuser, "select kronos.retain_callbacks(10000)") == 1
     assert value(superuser, "select count(*) from kronos.callbacks") == 0

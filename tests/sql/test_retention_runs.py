@@ -5,6 +5,7 @@ from datetime import datetime
 
 import psycopg
 
+from backfill_rows import make_backfill
 from factory import EndpointRow
 from kronos import retention
 from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
@@ -140,6 +141,28 @@ def test_partitions_are_dropped_only_when_nobody_has_them(
         dump.execute("select count(*) from kronos.execution_done")
         counts = retain(superuser)
         assert (counts["partitions_dropped"], counts["is_left"]) == (0, True)
+        assert "goes_on" not in counts, "`kronos retention run` would repeat it as long as the tables are locked"
         go_on(superuser, database_url, tick)
         assert value(dump, "select count(*) from kronos.execution_done where job_id = %s", [job_id]) == 1
     assert retain_all(superuser)["partitions_dropped"] == 20
+
+
+def test_what_is_left_elsewhere_keeps_neither_backfills_nor_jobs(
+    superuser: Connection, endpoint: EndpointRow, job_id: uuid.UUID, database_url: str
+) -> None:
+    """Whether other sessions have partitions locked, or there is more to delete of what no execution needs."""
+    partition_of_days(superuser, first=119, days=1)
+    superuser.execute("delete from cron.job_run_details")
+    superuser.execute(
+        "insert into cron.job_run_details (jobid, runid, username, command, status, start_time)"
+        " select 1, n, 'kronos_cron', 'select kronos.fire(''x'')', 'succeeded', now() - interval '10 days'"
+        "   from generate_series(1, 20001) as n"
+    )
+    one_shot(superuser, endpoint, days=40)
+    make_backfill(superuser, job_id)
+    superuser.execute("update kronos.backfills set status = 'COMPLETED', completed_at = now() - interval '40 days'")
+    with psycopg.connect(database_url) as dump:
+        dump.execute("select count(*) from kronos.execution_done")
+        counts = retain(superuser)
+    assert (counts["partitions_dropped"], counts["is_left"]) == (0, True)
+    assert (counts["run_details"], counts["jobs"], counts["backfills"]) == (20_000, 1, 1)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sharing import add, share
 from sql_factory import EVERY_MINUTE, Connection, acting_as, await_lock, job, live, make_cron_job, value, values
 
@@ -23,7 +23,7 @@ SECOND = timedelta(seconds=1)
 def noon(superuser: Connection) -> Connection:
     """An instance that shares alarms, a second after noon."""
     share(superuser)
-    Clock(superuser).stand(NOON + SECOND)
+    MovedClock(superuser).stand(NOON + SECOND)
     return superuser
 
 
@@ -170,7 +170,7 @@ def test_200_jobs_of_two_zones_keep_their_local_times_over_both_changes_of_the_c
     tick.
     """
     share(superuser)
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     zones = {"Europe/Berlin": (1, 2), "America/New_York": (-5, -4)}
     clock.stand(datetime(2026, 3, 7, tzinfo=UTC))

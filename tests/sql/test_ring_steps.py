@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sharing import share
 from sql.test_internal_jobs import internal
 from sql.test_ring import NOON, SECOND, _many
@@ -24,7 +24,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 def noon(superuser: Connection) -> Connection:
     """An instance that shares alarms, a second after noon."""
     share(superuser)
-    Clock(superuser).stand(NOON + SECOND)
+    MovedClock(superuser).stand(NOON + SECOND)
     return superuser
 
 
@@ -116,7 +116,7 @@ def test_a_heartbeat_of_this_moment_is_heard(superuser: Connection) -> None:
 
 def test_an_internal_job_is_due_from_its_instant_on(superuser: Connection) -> None:
     now = value(superuser, "select date_trunc('minute', now())")
-    Clock(superuser).stand(now)
+    MovedClock(superuser).stand(now)
     reaper = internal(superuser, "reaper")
     superuser.execute("update kronos.pointers set next_tick_at = %s", [now + timedelta(hours=1)])
     superuser.execute("update kronos.pointers set next_tick_at = %s where job_id = %s", [now, reaper])

@@ -9,6 +9,7 @@ import pytest
 from depth import depth
 from factory import add_endpoint
 from kronos import floors, sql
+from scale import vacuum
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -250,8 +251,7 @@ def fill(connection: Connection) -> None:
             """
             with made as (
                 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
-                    timezone, schedule, alarm,
-                                         description, created_at)
+                    timezone, schedule, alarm, description, created_at)
                 select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron,
                        job.timezone, job.schedule, job.alarm,
                        job.description, now() - n * interval '1 second'
@@ -288,7 +288,7 @@ def fill(connection: Connection) -> None:
             """,
             [endpoint.endpoint_id],
         )
-    connection.execute("vacuum analyze")
+    vacuum(connection)
 
 
 _JOBS_PAGE: dict[str, object] = {

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint
 from kronos import changes, pauses, workspaces
 from kronos.database import WorkspaceView
 from kronos.pool import Pool
+from moved_clock import MovedClock
 from sql_factory import Connection, done, job, live, make_cron_job, once, value, values
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -236,7 +236,7 @@ async def test_a_tick_that_was_accounted_for_before_the_clock_was_set_back_is_no
     superuser: Connection, view: WorkspaceView, endpoint: EndpointRow, change: str
 ) -> None:
     """Found by the soak test: after such a step, a change delivered the tick a second time, for the new version."""
-    clock, noon = Clock(superuser), datetime(2026, 1, 1, 12, tzinfo=UTC)
+    clock, noon = MovedClock(superuser), datetime(2026, 1, 1, 12, tzinfo=UTC)
     clock.stand(noon - timedelta(seconds=30))
     job_id = make_cron_job(
         superuser, endpoint, cron="* * * * *", next_tick_at=noon, ticks_from=noon - MINUTE, is_registered=True

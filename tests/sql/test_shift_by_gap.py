@@ -3,6 +3,7 @@ with brute force over many zones.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -213,18 +214,17 @@ def brute_force(cron: str, clock: ZoneInfo, begin: int, end: int) -> list[dateti
     reading = read(cron)
     found: list[datetime] = []
     shown: set[datetime] = set()
+    offset_at = cache(partial(offset, clock))
     for second in range(begin - 30 * 3600, end, 60):
-        local = at(second + offset(clock, second))
+        now = offset_at(second)
+        local = at(second + now)
         is_first = local not in shown
         shown.add(local)
-        before = offset(clock, second - 24 * 3600)
-        would = at(second + before)
+        before = offset_at(second - 24 * 3600)
         # The clocks would show it, and no minute does: not now, nor (the gap has ended by then) before or after.
-        is_left_out = (
-            before < offset(clock, second) and offset(clock, second - (offset(clock, second) - before)) == before
-        )
+        is_left_out = before < now and offset_at(second - (now - before)) == before
         if second >= begin and (
-            (is_first and reading.has_minute(local)) or (is_left_out and reading.has_minute(would))
+            (is_first and reading.has_minute(local)) or (is_left_out and reading.has_minute(at(second + before)))
         ):
             found.append(at(second))
     return found

@@ -1,10 +1,12 @@
 """Live CRON jobs by name and by next tick: each order comes from an index, page by page, whatever other jobs exist."""
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
@@ -59,23 +61,32 @@ def _walked(connection: Connection, of: EndpointRow, sort: str, **given: Any) ->
     return seen
 
 
-@pytest.fixture
-def many(superuser: Connection) -> EndpointRow:
-    endpoint = add_endpoint(superuser)
-    job_id = make_cron_job(superuser, endpoint, name="a-first", tags=["rare"])
-    superuser.execute(_MANY, {"job_id": job_id})
-    superuser.execute("analyze kronos.jobs, kronos.pointers")
+@pytest.fixture(scope="module")
+def many(module_database_url: str) -> EndpointRow:
+    """The endpoint of 3,000 jobs. No test changes them."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        endpoint = add_endpoint(connection)
+        job_id = make_cron_job(connection, endpoint, name="a-first", title="Zebra", tags=["rare"])
+        connection.execute(_MANY, {"job_id": job_id})
+        connection.execute("vacuum analyze kronos.jobs, kronos.pointers")
     return endpoint
 
 
-def test_pages_are_the_whole_in_its_order(superuser: Connection, many: EndpointRow) -> None:
+@pytest.fixture
+def session(module_database_url: str, many: EndpointRow) -> Iterator[Connection]:
+    """A new session: its plans depend on no other test."""
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        yield connection
+
+
+def test_pages_are_the_whole_in_its_order(session: Connection, many: EndpointRow) -> None:
     by_name = values(
-        superuser,
+        session,
         """select job_id from kronos.jobs where workspace_id = %s order by coalesce(name collate "C", '~'), job_id""",
         [many.workspace_id],
     )
     by_tick = values(
-        superuser,
+        session,
         """
         select job_id
           from kronos.pointers
@@ -84,18 +95,18 @@ def test_pages_are_the_whole_in_its_order(superuser: Connection, many: EndpointR
         """,
         [many.workspace_id],
     )
-    assert _walked(superuser, many, "name") == by_name
-    assert _walked(superuser, many, "next_run") == by_tick
+    assert _walked(session, many, "name") == by_name
+    assert _walked(session, many, "next_run") == by_tick
 
 
 @pytest.mark.parametrize("sort", ["name", "next_run"])
-def test_a_page_reads_what_it_shows(superuser: Connection, many: EndpointRow, sort: str) -> None:
-    first = _page(superuser, many, sort)
+def test_a_page_reads_what_it_shows(session: Connection, many: EndpointRow, sort: str) -> None:
+    first = _page(session, many, sort)
     last = first[-1]
     place = {"after_at": last["_at"]} if sort == "next_run" else {"after_name": last["name"]}
     for given in ({}, {"after_id": last["job_id"], **place}):
-        with told_plans(superuser) as plans:
-            _page(superuser, many, sort, **given)
+        with told_plans(session) as plans:
+            _page(session, many, sort, **given)
         walks = [plan for plan in plans if "jobs_by_live_name" in plan or "pointers_next" in plan]
         assert walks
         assert all("Sort" not in plan.split("Query Text")[0] for plan in walks), walks
@@ -103,28 +114,26 @@ def test_a_page_reads_what_it_shows(superuser: Connection, many: EndpointRow, so
 
 
 @pytest.mark.parametrize("sort", ["name", "next_run"])
-def test_a_text_that_few_have_is_not_looked_for_in_all(superuser: Connection, many: EndpointRow, sort: str) -> None:
-    superuser.execute("update kronos.jobs set title = 'Zebra' where name = 'a-first'")
-    superuser.execute("vacuum analyze kronos.jobs")
-    with told_plans(superuser) as plans:
-        assert len(_page(superuser, many, sort, q="zEBRA")) == 1
+def test_a_text_that_few_have_is_not_looked_for_in_all(session: Connection, many: EndpointRow, sort: str) -> None:
+    with told_plans(session) as plans:
+        assert len(_page(session, many, sort, q="zEBRA")) == 1
     (page,) = [plan for plan in plans if "job.job_id = any (v_few)" in plan]
     assert rows_read(page, "jobs") <= 2, page
 
 
-def test_filters_hold_in_each_order(superuser: Connection, many: EndpointRow) -> None:
-    (rare,) = values(superuser, "select job_id from kronos.jobs where name = 'a-first'")
+def test_filters_hold_in_each_order(session: Connection, many: EndpointRow) -> None:
+    (rare,) = values(session, "select job_id from kronos.jobs where name = 'a-first'")
     for sort in ("name", "next_run"):
-        assert _walked(superuser, many, sort, tag="rare") == [rare]
-        assert _walked(superuser, many, sort, q="A-FIRST") == [rare]
-        assert _walked(superuser, many, sort, q=str(rare)[:13]) == [rare]
-        assert _walked(superuser, many, sort, endpoint="another") == []
-        paused = set(_walked(superuser, many, sort, status="PAUSED"))
-        assert paused == set(values(superuser, "select job_id from kronos.pointers where is_paused"))
+        assert _walked(session, many, sort, tag="rare") == [rare]
+        assert _walked(session, many, sort, q="A-FIRST") == [rare]
+        assert _walked(session, many, sort, q=str(rare)[:13]) == [rare]
+        assert _walked(session, many, sort, endpoint="another") == []
+        paused = set(_walked(session, many, sort, status="PAUSED"))
+        assert paused == set(values(session, "select job_id from kronos.pointers where is_paused"))
 
 
-def test_what_another_workspace_has_is_in_no_order(superuser: Connection, many: EndpointRow) -> None:
-    other = add_endpoint(superuser)
-    mine = make_cron_job(superuser, other, name="mine")
-    assert _walked(superuser, other, "name") == _walked(superuser, other, "next_run") == [mine]
-    assert isinstance(_page(superuser, other, "next_run")[0]["_at"], datetime)
+def test_what_another_workspace_has_is_in_no_order(session: Connection, many: EndpointRow) -> None:
+    other = add_endpoint(session)
+    mine = make_cron_job(session, other, name="mine")
+    assert _walked(session, other, "name") == _walked(session, other, "next_run") == [mine]
+    assert isinstance(_page(session, other, "next_run")[0]["_at"], datetime)

@@ -5,11 +5,11 @@ from typing import Any
 
 from alert_rows import add_incident
 from beat_rows import make_beat, ping, turn
-from clock import Clock
 from factory import add_endpoint
 from kronos import gauges
 from kronos.gauges import BeatCounts
 from kronos.metrics import instance
+from moved_clock import MovedClock
 from sql_factory import Connection, records, value
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def counted(connection: Connection, most: int = 10_000) -> dict[str, Any]:
 
 def test_each_heartbeat_is_counted_once_as_it_is_and_shown(superuser: Connection) -> None:
     """In the state that the API shows for it."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     assert counted(superuser) == {"states": {}, "unaccounted_seconds": 0, "incidents": {}}
     clock.stand(NOON - 61 * MINUTE)
     workspace = add_endpoint(superuser).workspace_id

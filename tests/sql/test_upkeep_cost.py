@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from conftest import cloned
 from depth import depth
 from factory import add_endpoint
+from servers import Server
 from sql_factory import Connection, buffers, value
 
 WAITING = 10_000
@@ -113,9 +116,19 @@ def test_where_few_wait_a_workers_look_is_at_all_of_them(superuser: Connection) 
     assert value(superuser, "select released from kronos.upkeep(1000, false, false)") == 3
 
 
-def test_a_workers_look_does_not_read_what_was_delivered_long_ago(superuser: Connection, database_url: str) -> None:
-    add_waiting(superuser, DELIVERED)
-    with psycopg.connect(database_url) as reader:
+@pytest.fixture
+def spent(server: Server, waiting_url: str) -> Iterator[tuple[str, Connection]]:
+    """A copy of that database, with as many runs as will be delivered, and the superuser's connection to it."""
+    name = str(conninfo_to_dict(waiting_url)["dbname"])
+    with cloned(server, name) as url, psycopg.connect(url, autocommit=True) as connection:
+        if DELIVERED > WAITING:
+            add_waiting(connection, DELIVERED - WAITING)
+        yield url, connection
+
+
+def test_a_workers_look_does_not_read_what_was_delivered_long_ago(spent: tuple[str, Connection]) -> None:
+    url, superuser = spent
+    with psycopg.connect(url) as reader:
         reader.execute("set transaction isolation level repeatable read")
         reader.execute("select count(*) from kronos.workspaces")
         superuser.execute(

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from kronos import encryption
+from kronos.counting import counted
 from kronos.encryption import CurrentKeys, Keyring, KeysInvalid, KeySource, KeyUnknown, Place, Sealed, Unopened
 
 # Test names contain them, so they must be the same in every process that runs tests.
@@ -228,7 +229,9 @@ def test_a_key_of_hardly_any_different_bytes_is_none(tmp_path: Path, distinct: i
 @pytest.mark.parametrize("size", [1, 31, 33, 64])
 def test_a_key_of_another_size_is_refused_with_its_size(tmp_path: Path, size: int) -> None:
     told = refusal(key_file(tmp_path / "keys", f"# keys\n{_KEY}\n{base64.b64encode(bytes(range(size))).decode()}"))
-    assert told.startswith(f"line 3 of the encryption key file {tmp_path / 'keys'} has {size} bytes in base64")
+    assert told.startswith(
+        f"line 3 of the encryption key file {tmp_path / 'keys'} has {counted(size, 'byte')} in base64"
+    )
     assert "but a key has 32: write one key per line: 32 random bytes in base64, as from `openssl rand" in told
 
 

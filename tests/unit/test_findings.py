@@ -223,7 +223,7 @@ def test_the_age_of_retentions_runs_is_shown_in_units_that_people_read(ran: floa
 
 def test_a_table_of_which_more_is_dead_than_alive_is_found() -> None:
     found = findings.growth([BloatedTable(name="execution_live", live_rows=10, dead_rows=200_000, bytes=99_000_000)])
-    assert (found.ok, found.detail) == (False, "execution_live: 200000 dead rows, 10 live, 99 MB")
+    assert (found.ok, found.detail) == (False, "execution_live: 200,000 dead rows, 10 live, 99 MB")
     assert findings.growth([]).ok
 
 

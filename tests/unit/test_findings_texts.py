@@ -197,7 +197,7 @@ def test_retention_that_does_not_run_differs_from_one_that_cannot_keep_up(
     ("executions", "attempts", "ok", "detail"),
     [
         (0, 0, True, "every row in them belongs there"),
-        (1, 0, False, "1 rows that belong in a partition of their own week"),
+        (1, 0, False, "1 row that belongs in a partition of its own week"),
         (60, 60, False, "120 rows that belong in a partition of their own week"),
         (LISTED, 0, False, "100 or more rows that belong in a partition of their own week"),
         (3, LISTED, False, "103 or more rows that belong in a partition of their own week"),

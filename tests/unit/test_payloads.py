@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from kronos import errors, payload_specs
+from kronos.counting import plural
 from kronos.payload_weights import MAX_WEIGHT
 from kronos.payloads import MAX_EFFORT, compiled
 
@@ -206,7 +207,7 @@ async def test_inputs_that_are_too_many_to_validate_are_a_conflict_with_the_way_
     with pytest.raises(errors.Conflict) as refused:
         await payload_specs.judge(cast(Any, Counted()), cast(Any, None), endpoint="sink")
     assert (refused.value.code, refused.value.status) == ("too_many_to_validate", 409)
-    assert f"{jobs} live jobs with inputs of {size} bytes" in refused.value.detail
+    assert f"{jobs} live {plural(jobs, 'job')} with inputs of {size} bytes" in refused.value.detail
     assert "force makes the change without checking them" in refused.value.detail
 
 

@@ -97,7 +97,7 @@ def test_the_effect_on_runs_is_shown_by_its_first_three(monkeypatch: pytest.Monk
     load = {"busiest": [{"runs": 9, "at": AT}], "warnings": ["a busy minute"]}
     lines = told(an_apply(a_change(runs=some), runs={"added": 4, "removed": 3, "moved": 1}, load=load), monkeypatch)
     assert lines[1:] == [
-        "    At 09:00 -> At 10:00", "    + 4 runs: a, b, c …", "    - 3 runs: e, f, g", "    ~ 1 runs: h -> i",
+        "    At 09:00 -> At 10:00", "    + 4 runs: a, b, c …", "    - 3 runs: e, f, g", "    ~ 1 run: h -> i",
         "Plan: 0 to create, 1 to change, 0 to remove, 0 unchanged.",
         "Runs within 7 days: 4 added, 3 removed, 1 moved.", f"The busiest minute has 9 runs, at {AT}.",
         "warning: a busy minute",

@@ -54,7 +54,7 @@ async def test_a_new_version_is_written_after_the_jobs_that_came_meanwhile_were_
     assert view.asked[4][1] == {"payload_spec": "report", "endpoint": None, "horizon": 9,
                                 "limit": payload_specs.MOST_CHECKED}  # fmt: skip
     late = stored(recent=[live(5)])
-    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live jobs"):
+    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live job"):
         await replace(late)
     assert "replace_document" not in late.names
 
@@ -62,7 +62,7 @@ async def test_a_new_version_is_written_after_the_jobs_that_came_meanwhile_were_
 async def test_a_version_that_live_jobs_reject_is_not_written() -> None:
     total = InputCount(jobs=1, bytes=9, horizon=9)
     view: Any = View(get_document=[document()], count_inputs=[[total]], list_inputs=[[live(1)]])
-    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live jobs"):
+    with pytest.raises(errors.Conflict, match="the payload spec 'report' cannot be changed: the inputs of 1 live job"):
         await replace(view)
     assert view.names == ["get_document", "count_inputs", "list_inputs"]
 

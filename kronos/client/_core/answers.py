@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 from kronos.client._core.decoding import loads
+from kronos.client._counting import counted
 from kronos.client.errors import (
     BY_STATUS,
     AnswerInvalid,
@@ -109,7 +110,8 @@ def _json(answer: Answer, what: str) -> object:
         return loads(answer.body)
     except ValueError as error:
         raise AnswerInvalid(
-            f"{what}: {answer.status} with invalid JSON ({len(answer.body)} bytes): is the response incomplete?",
+            f"{what}: {answer.status} with invalid JSON ({counted(len(answer.body), 'byte')}): is the response "
+            "incomplete?",
             status=answer.status,
             is_outcome_unknown=True,
             is_passing=True,

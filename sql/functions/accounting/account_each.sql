@@ -50,8 +50,8 @@ begin
         begin
             v_delivered := v_delivered + kronos.account_ticks(v_job_ids[v_first : v_last], p_now);
         exception when others then
-            raise warning 'kronos: % due jobs could not be accounted for together: % (%)',
-                v_last - v_first + 1, sqlerrm, sqlstate;
+            raise warning 'kronos: % could not be accounted for together: % (%)',
+                kronos.counted(v_last - v_first + 1, 'due job'), sqlerrm, sqlstate;
             v_until := coalesce(v_until, kronos.clock() + interval '10 seconds');
             if v_first = v_last then
                 perform kronos.record_job_fault(v_job_ids[v_first : v_last], sqlstate, sqlerrm);

@@ -21,20 +21,24 @@ begin
         select job.job_id, pointer.next_tick_at, job.schedule, job.catch_up_policy,
                job.catch_up_window_seconds, job.calendars
           from kronos.pointers as pointer
-          join kronos.jobs as job using (job_id)
-          join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+         cross join lateral (select job.*                    -- looked up by itself, as in due_jobs
+                               from kronos.jobs as job
+                              where job.job_id = pointer.job_id
+                                and job.status = 'ACTIVE'
+                                and (select workspace.status
+                                       from kronos.workspaces as workspace
+                                      where workspace.workspace_id = job.workspace_id) = 'ACTIVE'
+                              limit 1
+                                for update of job skip locked) as job
          where pointer.is_awaited
            and pointer.next_tick_at >= (select floor.lowest_at from kronos.pointers_floor as floor)
            and pointer.next_tick_at < p_now - kronos.grace()
            and (not exists (select from kronos.job_faults as fault      -- as in due_jobs
                              where fault.failed_at > p_now - kronos.fault_rest())
                 or not kronos.has_just_failed(pointer, p_now))
-           and job.status = 'ACTIVE'
-           and workspace.status = 'ACTIVE'
            and (not exists (select from kronos.turns) or not kronos.is_turning(pointer))
          order by pointer.next_tick_at
          limit 10000
-           for update of job skip locked
     ), counted as (
         select job_id, next_tick_at,
                sum(case when calendars <> '{}'

@@ -4,8 +4,10 @@
 -- account_ticks then finds nothing due for it.
 -- The index's order is forced, so that the scan stops at the thousandth job. The planner's statistics for
 -- next_tick_at are a minute old; without this it collected and sorted all 20,000 due jobs, and checked each
--- for a recent failure, for every thousand. Rare conditions are checked once per call: usually none of a
--- thousand jobs has failed, and no workspace is being suspended or resumed.
+-- for a recent failure, for every thousand. For the same reason each job is looked up by itself: in a join,
+-- with statistics from when few jobs were ACTIVE, all jobs were compared with each due pointer. Rare
+-- conditions are checked once per call: usually none of a thousand jobs has failed, and no workspace is being
+-- suspended or resumed.
 -- Returns: '{}' if there are none.
 create or replace function kronos.due_jobs(p_now timestamptz) returns uuid[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -16,19 +18,23 @@ begin
     return (select coalesce(array_agg(due.job_id), '{}')
               from (select job.job_id
                       from kronos.pointers as pointer
-                      join kronos.jobs as job using (job_id)
-                      join kronos.workspaces as workspace on workspace.workspace_id = job.workspace_id
+                     cross join lateral (select job.job_id
+                                           from kronos.jobs as job
+                                          where job.job_id = pointer.job_id
+                                            and job.status = 'ACTIVE'
+                                            and (select workspace.status
+                                                   from kronos.workspaces as workspace
+                                                  where workspace.workspace_id = job.workspace_id) = 'ACTIVE'
+                                          limit 1
+                                            for update of job skip locked) as job
                      where pointer.is_awaited
                        and pointer.next_tick_at <= p_now
                        and pointer.next_tick_at >= p_now - kronos.grace()
                        and (not exists (select from kronos.job_faults as fault
                                          where fault.failed_at > p_now - kronos.fault_rest())
                             or not kronos.has_just_failed(pointer, p_now))
-                       and job.status = 'ACTIVE'
-                       and workspace.status = 'ACTIVE'
                        and (not exists (select from kronos.turns) or not kronos.is_turning(pointer))
                      order by pointer.next_tick_at
-                     limit 1000
-                       for update of job skip locked) as due);
+                     limit 1000) as due);
 end
 $$;

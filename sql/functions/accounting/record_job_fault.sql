@@ -7,8 +7,8 @@ returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    raise warning 'kronos: the ticks of % jobs, including %, cannot be accounted for: % (%)',
-        cardinality(p_job_ids), p_job_ids[1], p_message, p_sqlstate;
+    raise warning 'kronos: the ticks of %, including %, cannot be accounted for: % (%)',
+        kronos.counted(cardinality(p_job_ids), 'job'), p_job_ids[1], p_message, p_sqlstate;
     if kronos.is_passing(p_sqlstate) then
         return;
     end if;

@@ -34,6 +34,8 @@ begin
     return jsonb_build_object('rules', cardinality(v_rule_ids), 'ends', v_judged.ends,
                               'opened', v_judged.opened, 'resolved', v_judged.resolved,
                               'said', v_judged.said)
+           || case when v_judged.unreached = 0 then '{}'
+                   else jsonb_build_object('unreached_workspaces', v_judged.unreached) end
            || case when v_judged.errors = '[]' then '{}'
                    else jsonb_build_object('errors', jsonb_path_query_array(v_judged.errors, '$[0 to 99]'))
               end;

@@ -13,9 +13,10 @@ as $$
                         else format('it was missed %s times in a row', p_streak) end
                when 'FAILURE_RATE' then
                    case when p_condition ->> 'window_seconds' is null
-                        then format('%s of its last %s runs failed', length(replace(p_outcomes, 'O', '')),
-                                    length(p_outcomes))
-                        else format('%s of its %s runs of the last %s s failed', p_failures, p_runs,
+                        then format('%s of its last %s failed', length(replace(p_outcomes, 'O', '')),
+                                    kronos.counted(length(p_outcomes), 'run'))
+                        else format('%s of its %s of the last %s s failed', p_failures,
+                                    kronos.counted(p_runs, 'run'),
                                     p_condition ->> 'window_seconds') end
                when 'LATE' then format('it was %s s late', coalesce(p_seconds, 0))
                when 'RUNNING' then format('it ran for %s s', coalesce(p_seconds, 0))

@@ -1,7 +1,8 @@
 -- late_runs: executions of these workspaces that wait for their first delivery: of each endpoint that has had
--- one due since before p_before, the p_limit that have waited longest, whatever their priority; of many
--- endpoints fewer each, up to 50,000 in all. So it takes about a second, however much waits after an outage:
--- all alerts of the instance wait for it.
+-- something due since before p_before, the p_limit that have waited longest (first_runs), whatever their
+-- priority; of many endpoints fewer each, up to 50,000 in all. To find them it passes over about 100,000
+-- retries. So it takes about a second, however much waits after an outage: all alerts of the instance wait
+-- for it.
 -- Of more than 10,000 endpoints with work to claim, it reads 10,000 that follow p_start, another place each
 -- time: their ids are random, so that each has its turn.
 create or replace function kronos.late_runs(p_workspace_ids uuid[], p_before timestamptz, p_limit integer,
@@ -12,6 +13,7 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
     select live.*
       from (select waiting.endpoint_id, least(p_limit, greatest(50000 / count(*) over (), 1)) as share,
+                   100000 / count(*) over () as looks,
                    case when waiting.priority is null then '{11}' else kronos.queues() end as queues
               from (select * from kronos.waiting_after(p_start, p_endpoints) as following
                      union all
@@ -27,17 +29,6 @@ as $$
              where endpoint.workspace_id = any (p_workspace_ids)
                and due.due_at < p_before
             offset 0) as late
-     cross join lateral (select first.*
-                           from unnest(late.queues) as known (queue)
-                          cross join lateral (select each.*
-                                                from kronos.execution_live as each
-                                               where each.endpoint_id = late.endpoint_id
-                                                 and each.claim_token is null
-                                                 and kronos.queue_of(each.priority) = known.queue
-                                                 and each.visible_at < kronos.now()
-                                               order by each.visible_at
-                                               limit late.share) as first
-                          order by first.visible_at
-                          limit late.share) as live
-     where live.attempt_count = 0
+     cross join lateral kronos.first_runs(late.endpoint_id, late.queues, p_before, late.share::integer,
+                                          late.looks::integer) as live
 $$;

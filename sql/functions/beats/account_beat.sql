@@ -3,12 +3,13 @@
 -- calls this first, so it makes no difference whether account_beats ran before it. Up to a hundred ticks have
 -- a row each; if there are more, those in between share one. The pointer follows changed rules of the time
 -- zone first (pointer_by_rules).
--- The caller holds the lock on the pointer's row, and stores the result.
+-- The caller holds the lock on the pointer's row, and stores the result. Plans are kept, whatever the caller
+-- has set (account_beats): to plan each statement anew for each heartbeat took most of its time.
 -- Returns: the pointer.
 create or replace function kronos.account_beat(p_beat kronos.beats, p_pointer kronos.beat_pointers,
                                                p_now timestamptz)
 returns kronos.beat_pointers
-language plpgsql volatile set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp set plan_cache_mode = auto
 as $$
 declare
     c_rows       constant integer := 100;

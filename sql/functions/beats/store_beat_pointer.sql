@@ -1,7 +1,9 @@
--- store_beat_pointer: writes a heartbeat's pointer. The caller holds the lock on its row.
+-- store_beat_pointer: writes a heartbeat's pointer. The caller holds the lock on its row. In plpgsql, which
+-- keeps the plan: account_beats calls it thousands of times.
 create or replace function kronos.store_beat_pointer(p_pointer kronos.beat_pointers) returns void
-language sql volatile set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp set plan_cache_mode = auto
 as $$
+begin
     update kronos.beat_pointers
        set next_tick_at = p_pointer.next_tick_at,
            opens_at = p_pointer.opens_at,
@@ -16,5 +18,6 @@ as $$
            pings = p_pointer.pings,
            minute_at = p_pointer.minute_at,
            minute_pings = p_pointer.minute_pings
-     where heartbeat_id = p_pointer.heartbeat_id
+     where heartbeat_id = p_pointer.heartbeat_id;
+end
 $$;

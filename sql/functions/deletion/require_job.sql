@@ -19,7 +19,11 @@ begin
         end if;
         return null;
     end if;
-    perform from kronos.jobs where job_id = new.job_id and workspace_id = new.workspace_id for key share;
+    -- by the key alone: a plan that was made while there were few jobs could otherwise read an index of all
+    -- of the workspace's jobs, for each of its executions
+    perform from kronos.jobs
+      where job_id = new.job_id and workspace_id is not distinct from new.workspace_id
+        for key share;
     if not found then
         raise exception 'job % of execution % does not exist', new.job_id, to_jsonb(new) ->> 'execution_id'
             using errcode = 'foreign_key_violation', schema = 'kronos', table = 'execution_live',

@@ -16,45 +16,24 @@ begin
         'jobs', (select count(*) from (select from kronos.jobs as job
                                         where job.workspace_id = p_workspace_id
                                         limit p_at_most) as found),
-        'unfinished_executions',
-            (select count(*) from (select from kronos.endpoints as endpoint
-                                     join kronos.execution_live as live
-                                       on live.endpoint_id = endpoint.endpoint_id and live.claim_token is null
-                                    where endpoint.workspace_id = p_workspace_id
-                                    limit p_at_most) as found)
-            + (select count(*) from kronos.execution_live as live
-                where live.claim_token is not null and live.workspace_id = p_workspace_id),
+        'unfinished_executions', (
+            select count(*) from (select from kronos.endpoints as endpoint
+                                    join kronos.execution_live as live
+                                      on live.endpoint_id = endpoint.endpoint_id and live.claim_token is null
+                                   where endpoint.workspace_id = p_workspace_id
+                                   union all
+                                  select from kronos.execution_live as live
+                                   where live.claim_token is not null and live.workspace_id = p_workspace_id
+                                   limit p_at_most) as found),
         'finished_executions', (select count(*) from (select from kronos.execution_done as done
                                                        where done.workspace_id = p_workspace_id
                                                        limit p_at_most) as found),
         'dead_letters', (select count(*) from (select from kronos.dead_letters as letter
                                                 where letter.workspace_id = p_workspace_id
                                                 limit p_at_most) as found),
-        'backfills', (select count(*) from kronos.backfills as backfill
-                       where backfill.workspace_id = p_workspace_id),
-        'endpoints', (select count(*) from kronos.endpoints as endpoint
-                       where endpoint.workspace_id = p_workspace_id and endpoint.deleted_at is null),
-        'configs', (select count(*) from kronos.documents as document
-                     where document.workspace_id = p_workspace_id and document.kind = 'CONFIG'
-                       and document.deleted_at is null),
-        'payload_specs', (select count(*) from kronos.documents as document
-                           where document.workspace_id = p_workspace_id and document.kind = 'PAYLOAD_SPEC'
-                             and document.deleted_at is null),
-        'calendars', (select count(*) from kronos.documents as document
-                       where document.workspace_id = p_workspace_id and document.kind = 'CALENDAR'
-                         and document.deleted_at is null),
-        'secrets', (select count(*) from kronos.secrets as secret
-                     where secret.workspace_id = p_workspace_id),
-        'heartbeats', (select count(*) from kronos.beats as beat
-                        where beat.workspace_id = p_workspace_id and beat.deleted_at is null),
-        'alert_rules', (select count(*) from kronos.alert_rules as rule
-                         where rule.workspace_id = p_workspace_id),
-        'sql_grants', (select count(*) from kronos.sql_grants as granted
-                        where granted.workspace_id = p_workspace_id),
-        'keys', (select count(*) from kronos.api_keys as key
-                  where key.workspace_id = p_workspace_id and key.revoked_at is null
-                    and (key.expires_at is null or key.expires_at > kronos.now())),
-        'role_mappings', (select count(*) from kronos.role_mappings as mapping
-                           where mapping.workspace_id = p_workspace_id));
+        'backfills', (select count(*) from (select from kronos.backfills as backfill
+                                             where backfill.workspace_id = p_workspace_id
+                                             limit p_at_most) as found))
+        || kronos.workspace_settings(p_workspace_id, p_at_most);
 end
 $$;

@@ -22,8 +22,9 @@ begin
         return kronos.expire_executions(p_execution_ids);
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            raise warning 'kronos: % executions, including %, cannot expire yet: % (%)',
-                cardinality(p_execution_ids), p_execution_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: %, including %, cannot expire yet: % (%)',
+                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm,
+                sqlstate;
             return 0;
         end if;
     end;

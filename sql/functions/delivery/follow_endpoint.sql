@@ -52,8 +52,9 @@ begin
         v_state := 'DISABLED';
         v_reason := jsonb_build_object(
             'code', 'failing', 'failing_since', kronos.iso(v_health.failing_since), 'detail',
-            format('only failures since %s, %s attempts in a row (disable_after_seconds: %s)',
-                   kronos.iso(v_health.failing_since), v_health.failures, v_rule.seconds));
+            format('only failures since %s, %s in a row (disable_after_seconds: %s)',
+                   kronos.iso(v_health.failing_since), kronos.counted(v_health.failures, 'attempt'),
+                   v_rule.seconds));
         paused_until := greatest(v_gate.paused_until, v_now + make_interval(secs => p_slow_ms / 1000.0),
                                  coalesce(v_now + make_interval(secs => v_rule.probe_seconds), 'infinity'));
         trial_seconds := v_rule.probe_seconds;

@@ -24,8 +24,9 @@ begin
         return;
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
-            raise warning 'kronos: % executions, including %, cannot lose their leases yet: % (%)',
-                cardinality(p_execution_ids), p_execution_ids[1], sqlerrm, sqlstate;
+            raise warning 'kronos: the leases of %, including %, cannot end yet: % (%)',
+                kronos.counted(cardinality(p_execution_ids), 'execution'), p_execution_ids[1], sqlerrm,
+                sqlstate;
             return;
         end if;
     end;

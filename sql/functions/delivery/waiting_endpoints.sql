@@ -23,8 +23,9 @@ as $$
                 when coalesce(gate.max_in_flight, gate.rate_count, workspace.max_concurrency) is not null
                     then (select case state.closed_by
                                       when 'endpoint_full'
-                                          then format('its limit of %s deliveries at once is reached',
-                                                      state.max_in_flight)
+                                          then format('its limit of %s at once is reached',
+                                                      kronos.counted(state.max_in_flight, 'delivery',
+                                                                     'deliveries'))
                                       when 'workspace_full'
                                           then format('its workspace''s limit of %s at once is reached',
                                                       state.max_concurrency)

@@ -5,15 +5,18 @@
 create or replace function kronos.suspensions_of(p_workspace kronos.workspaces,
                                                  p_until timestamptz default null)
 returns tstzmultirange
-language sql immutable set search_path = pg_catalog, pg_temp
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
-    select coalesce(range_agg(newest.part), '{}')
-      from (select part
-              from (select unnest(p_workspace.was_suspended) as part
-                    union all
-                    select tstzrange(least(since.at, p_until), p_until, '(]')
-                      from (values (coalesce(p_workspace.suspended_at, p_workspace.deleted_at))) as since (at)
-                     where p_workspace.status <> 'ACTIVE') as times
-             order by part desc
-             limit 20) as newest
+begin
+    return (select coalesce(range_agg(newest.part), '{}')
+              from (select part
+                      from (select unnest(p_workspace.was_suspended) as part
+                            union all
+                            select tstzrange(least(since.at, p_until), p_until, '(]')
+                              from (values (coalesce(p_workspace.suspended_at,
+                                                     p_workspace.deleted_at))) as since (at)
+                             where p_workspace.status <> 'ACTIVE') as times
+                     order by part desc
+                     limit 20) as newest);
+end
 $$;

@@ -10,7 +10,7 @@
 -- late_days: if an execution was created more than an hour before or after the time in its id (a run of
 -- missed ticks, a long pause, a backfill that takes days), the days of both.
 -- Concurrent statements may each note the same week or days. Retention removes notes of which nothing is left
--- (retain_notes). For rows of long ago, notes that it is just removing do not count, and the others are
+-- (forget_notes). For rows of long ago, notes that it is just removing do not count, and the others are
 -- locked until this transaction ends. So a row that arrives too late for retention to see it is noted. If
 -- such a note is the row's own (the execution ended before and was resumed), this waits for retention and
 -- writes the note again; the session with those locks waits for none.

@@ -15,8 +15,9 @@ begin
      where job.workspace_id = kronos.current_workspace_id();
     if v_found < cardinality(p_job_ids) then
         raise sqlstate 'KR010' using
-            message = format('%s of %s jobs could not be created: their endpoint, key or name has changed',
-                             cardinality(p_job_ids) - v_found, cardinality(p_job_ids));
+            message = format('%s of %s could not be created: their endpoint, key or name has changed',
+                             cardinality(p_job_ids) - v_found,
+                             kronos.counted(cardinality(p_job_ids), 'job'));
     end if;
     return v_found;
 end

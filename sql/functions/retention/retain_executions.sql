@@ -2,7 +2,8 @@
 -- age in use, those that reached it since the last run (retention_sweeps: each row is checked once per age).
 -- Then, once a day, all that are old enough for the shortest age, because some end long after the time in
 -- their id. Rows in partitions that drop_partitions is about to drop are skipped.
--- Returns: one row of counts; is_left: the time was up.
+-- Returns: one row of counts; is_left: the time was up. It does not say whether there are such partitions, as
+-- drop_partitions does.
 create or replace function kronos.retain_executions(p_until timestamptz, out executions bigint,
                                                     out attempts bigint, out late_results bigint,
                                                     out is_left boolean)
@@ -40,10 +41,7 @@ begin
          order by sweep.days = 0, sweep.days
     loop
         -- after the others are gone: ids below theirs are checked then
-        if v_sweep.days = 0 and v_floor > c_lowest then
-            is_left := true;
-            exit;
-        end if;
+        exit when v_sweep.days = 0 and v_floor > c_lowest;
         v_to := case when v_sweep.days = 0 then v_bounds.youngest
                      else kronos.uuid7_floor(kronos.now() - make_interval(days => v_sweep.days)) end;
         v_at := greatest(v_sweep.swept_until, v_floor);

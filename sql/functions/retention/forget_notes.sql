@@ -1,13 +1,13 @@
--- retain_notes: delete up to p_limit late days and up to p_limit weeks of history that is gone: no row is
+-- forget_notes: delete up to p_limit late days and up to p_limit weeks of history that is gone: no row is
 -- kept whose id is from a day before the oldest one.
 -- A session that stores a row with such an id meanwhile notes its day and week as well, or finds both noted.
 -- So the notes are locked first, except those that a session has just found. Then the oldest day is
 -- determined in a new snapshot: it sees rows that were stored before the locks, and rows that are stored
 -- later do not rely on the locked notes (note_finished). A session that stores a row of the last two weeks
 -- locks no notes that it finds, so notes of the last four weeks are kept, whatever is left of them.
--- It also deletes the links of callbacks whose executions went with a partition; other links go with their
--- rows (sweep_executions). It waits for no session, because sessions wait for its locks.
-create or replace function kronos.retain_notes(p_limit integer) returns void
+-- It waits for no session, because sessions wait for its locks.
+-- Returns: how many.
+create or replace function kronos.forget_notes(p_limit integer) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -16,7 +16,8 @@ declare
     v_day   date := least(kronos.oldest_day(), v_recent);
     v_days  tid[];
     v_weeks tid[];
-    v_floor uuid;
+    v_late  bigint := 0;
+    v_noted bigint := 0;
 begin
     v_days := array(select late.ctid
                       from kronos.late_days as late
@@ -32,15 +33,10 @@ begin
     if v_days <> '{}' or v_weeks <> '{}' then
         v_day := least(kronos.oldest_day(), v_recent);
         delete from kronos.late_days where ctid = any (v_days) and id_day < v_day;
+        get diagnostics v_late = row_count;
         delete from kronos.history_weeks where ctid = any (v_weeks) and week < v_day - 6;
+        get diagnostics v_noted = row_count;
     end if;
-    v_floor := kronos.uuid7_floor(v_day::timestamp at time zone 'UTC');
-    delete from kronos.callbacks
-     where execution_id = any (array(select made.execution_id
-                                       from kronos.callbacks as made
-                                      where made.execution_id < v_floor and made.due_at is null
-                                      order by made.execution_id
-                                      limit p_limit
-                                        for update skip locked));
+    return v_late + v_noted;
 end
 $$;

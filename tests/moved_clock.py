@@ -1,0 +1,53 @@
+"""A clock that moves by two sequences. A module that imports this Clock is lent databases that have them.
+
+Replacing functions, as tests/clock.py does, makes PostgreSQL plan all statements of all sessions again and the next
+test take a new copy of the template: 0.2 s of CPU for each test that steps the clock. A sequence is seen at once by
+open sessions, in no plan, and set back with all others (tests/lent.py).
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from bench.database_clock import DEFAULTS, FUNCTIONS, Clock
+
+_AHEAD, _STANDS = "tests.clock_ahead", "tests.clock_stands"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+# PostgreSQL's own function, which is volatile: PostgreSQL would inline no stable function that calls it.
+_SEQUENCES = f"""
+    create sequence {_AHEAD} minvalue {-(2**62)};
+    create sequence {_STANDS} minvalue {-(2**62)};
+    grant select on {_AHEAD}, {_STANDS} to public;
+    create function tests.last_of(regclass) returns bigint language internal stable strict parallel safe
+        as 'pg_sequence_last_value';
+"""
+
+
+def install(owner: psycopg.Connection) -> None:
+    """Let the database's clock follow the sequences. They have no value yet: it is the machine's."""
+    owner.execute(_SEQUENCES.encode())
+    for name, (volatility, true) in FUNCTIONS.items():
+        owner.execute(
+            f"""
+            create or replace function kronos.{name}() returns timestamptz language sql {volatility} parallel safe
+            return coalesce('epoch'::timestamptz + tests.last_of('{_STANDS}') * interval '1 microsecond',
+                            {true} + coalesce(tests.last_of('{_AHEAD}'), 0) * interval '1 microsecond')
+            """.encode()
+        )
+    for (alter,) in owner.execute(DEFAULTS).fetchall():
+        owner.execute(alter.encode())
+
+
+class MovedClock(Clock):
+    """The clock of the database of `owner`, a superuser's connection. `by` is how far it is ahead."""
+
+    def step(self, by: timedelta) -> None:
+        self.by += by
+        self._owner.execute(
+            f"select setval('{_AHEAD}', %s), setval('{_STANDS}', 1, false)".encode(), [self.by // _MICROSECOND]
+        )
+
+    def stand(self, at: datetime) -> None:
+        """Stop the clock at this instant until the next step."""
+        self._owner.execute(f"select setval('{_STANDS}', %s)".encode(), [(at - _EPOCH) // _MICROSECOND])
