@@ -37,30 +37,6 @@ class Kept:
             self._connection = None
 
 
-class KeptTogether:
-    """As `Kept`, for tests that use several at the same time, in several threads."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._free: list[Kept] = []
-
-    @contextmanager
-    def connection(self) -> Iterator[psycopg.Connection]:
-        try:
-            one = self._free.pop()
-        except IndexError:
-            one = Kept(self._url)
-        try:
-            with one.connection() as connection:
-                yield connection
-        finally:
-            self._free.append(one)
-
-    def close(self) -> None:
-        for one in self._free:
-            one.close()
-
-
 @contextmanager
 def kept(url: str) -> Iterator[Kept]:
     connections = Kept(url)

@@ -1,7 +1,6 @@
 """An API on a database that the tests of a module share: each test breaks something and repairs it."""
 
 from collections.abc import Iterator
-from contextlib import closing
 
 import psycopg
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from conftest import Api, cloned, make_workspace, running_api
 from embedded.conftest import home, up, used_home  # noqa: F401  (fixtures)
 from faults.scene import Scene, patient
-from kept import Kept, KeptTogether, kept
+from kept import Kept, kept
 from servers import Server
 
 
@@ -34,13 +33,6 @@ def scene(module_api: Api) -> Scene:
 @pytest.fixture(scope="module")
 def kept_su(module_api: Api) -> Iterator[Kept]:
     with kept(module_api.database_url) as connections:
-        yield connections
-
-
-@pytest.fixture(scope="module")
-def sessions(module_api: Api) -> Iterator[KeptTogether]:
-    """More connections of the superuser, for what is done at the same time."""
-    with closing(KeptTogether(module_api.database_url)) as connections:
         yield connections
 
 

@@ -202,25 +202,24 @@ def at_entry(holder: psycopg.Connection) -> Iterator[None]:
         yield
 
 
-def let_hold(superuser: psycopg.Connection, *tables: str) -> None:
-    """Create what `at_commit` needs. It stays: a trigger that comes and goes makes all sessions plan their statements
-    again."""
-    superuser.execute(f"""
-        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
-            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$
-    """)
-    for table in tables:
-        superuser.execute(f"""
-            create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred
-                for each row execute function public.hold()
-        """)
-
-
 @contextmanager
-def at_commit(holder: psycopg.Connection) -> Iterator[None]:
-    """Sessions that wrote a row of one of the tables of `let_hold` wait at their commit, after all writes."""
-    holder.execute("select pg_advisory_lock(1)")
+def at_commit(holder: psycopg.Connection, *tables: str) -> Iterator[None]:
+    """Sessions that wrote a row of one of these tables wait at their commit, after all writes."""
+    triggers = "".join(
+        f"create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred "
+        "for each row execute function public.hold();"
+        for table in tables
+    )
+    holder.execute(f"""
+        create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
+            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+        {triggers}
+        select pg_advisory_lock(1);
+    """)
     try:
         yield
     finally:
         holder.execute("select pg_advisory_unlock(1)")
+        for table in tables:  # one by one, so that no session waits for one of them while another is locked
+            holder.execute(f"drop trigger hold on kronos.{table}")
+        holder.execute("drop function public.hold()")

@@ -12,14 +12,13 @@ import pytest
 
 from conftest import Api
 from factory import EndpointRow
-from faults.scene import DAILY, PATIENCE, Scene, assert_agreement, at_commit, at_entry, await_waiting, let_hold
-from kept import KeptTogether
+from faults.scene import DAILY, PATIENCE, Scene, assert_agreement, at_entry, await_waiting
 from worker.protocol import as_worker, claim, finalize
 
 pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
 
 _ELSEWHERE = {"name": "elsewhere", "type": "HTTP", "spec": {"url": "http://127.0.0.1:9/elsewhere"}}
-_WRITTEN = ("jobs", "endpoints", "workspaces", "execution_live")
+_WRITTEN = ("kronos.jobs", "kronos.endpoints", "kronos.workspaces", "kronos.execution_live")
 _LEFT_BEHIND = """
     select 'job ' || job_id
       from kronos.jobs as job join kronos.endpoints as endpoint using (endpoint_id) join kronos.workspaces as workspace
@@ -40,18 +39,32 @@ _LEFT_BEHIND = """
 
 @pytest.fixture(scope="module")
 def watched(module_api: Api) -> None:
-    """Sessions that write these tables can be held at their commit. They wait as long for other locks."""
+    """While a test holds the advisory lock 1, sessions that wrote a row of these tables wait at their commit. They wait
+    as long for other locks."""
     with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
-        let_hold(superuser, *_WRITTEN)
         superuser.execute(f"""
+            create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
+                as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
             create function public.be_patient() returns trigger language plpgsql
-                as $$ begin perform set_config('lock_timeout', '{PATIENCE}', true); return null; end $$
+                as $$ begin perform set_config('lock_timeout', '{PATIENCE}', true); return null; end $$;
         """)
         for table in _WRITTEN:
             superuser.execute(f"""
-                create trigger be_patient before insert or update on kronos.{table} for each statement
-                    execute function public.be_patient()
+                create constraint trigger hold after insert or update on {table} deferrable initially deferred
+                    for each row execute function public.hold();
+                create trigger be_patient before insert or update on {table} for each statement execute function
+                    public.be_patient();
             """)
+
+
+@contextmanager
+def at_commit(holder: psycopg.Connection, scene: Scene) -> Iterator[None]:
+    """Sessions wait at their commit, after all writes."""
+    holder.execute("select pg_advisory_lock(1)")
+    try:
+        yield
+    finally:
+        holder.execute("select pg_advisory_unlock(1)")
 
 
 @contextmanager
@@ -153,7 +166,7 @@ PAIRS = {
     ("move", "endpoint"): (MOVER, DELETIONS["endpoint"]),
 }
 POINTS: dict[str, Callable[[psycopg.Connection, Scene], AbstractContextManager[None]]] = {
-    "commit": lambda holder, _: at_commit(holder),
+    "commit": at_commit,
     "entry": lambda holder, _: at_entry(holder),  # before its endpoint is checked again
     "endpoint": at_endpoint,
 }
@@ -173,13 +186,13 @@ CASES = [
 def both(
     scene: Scene,
     su: psycopg.Connection,
-    sessions: KeptTogether,
+    url: str,
     point: str,
     first: Callable[[], httpx.Response],
     second: Callable[[], httpx.Response],
 ) -> tuple[httpx.Response, httpx.Response]:
     """The answers of both; the first is held at a point until the second waits too or is finished."""
-    with ThreadPoolExecutor(2) as threads, sessions.connection() as holder:
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(url, autocommit=True) as holder:
         with POINTS[point](holder, scene):
             one: Future[httpx.Response] = threads.submit(first)
             assert await_waiting(su, 1, one.done), f"the first was never held: {one.result().text}"
@@ -207,7 +220,6 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
     scene: Scene,
     su: psycopg.Connection,
     module_api: Api,
-    sessions: KeptTogether,
     maker: str,
     deletion: str,
     deletion_is_first: bool,
@@ -219,7 +231,7 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, sessions, point, *acts)
+    answers = both(scene, su, module_api.database_url, point, *acts)
 
     made, deleted = reversed(answers) if deletion_is_first else answers
     if point == "commit":
@@ -241,7 +253,7 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
 
 @pytest.mark.parametrize("deletion_is_first", [False, True], ids=["maker-first", "deletion-first"])
 def test_an_endpoint_is_made_in_a_workspace_that_is_there(
-    scene: Scene, su: psycopg.Connection, sessions: KeptTogether, deletion_is_first: bool
+    scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool
 ) -> None:
     """If the creation is first, both happen, one after the other, and the endpoint is deleted with its workspace."""
     acts: list[Callable[[], httpx.Response]] = [
@@ -251,7 +263,7 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, sessions, "commit", *acts)
+    answers = both(scene, su, module_api.database_url, "commit", *acts)
 
     if deletion_is_first:
         assert told(answers[1]) in ENDPOINT.lost
@@ -268,7 +280,7 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
 def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
     scene: Scene,
     su: psycopg.Connection,
-    sessions: KeptTogether,
+    module_api: Api,
     deletion: str,
     after_it: tuple[int, str],
     deletion_is_first: bool,
@@ -281,7 +293,7 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, sessions, "commit", *acts)
+    answers = both(scene, su, module_api.database_url, "commit", *acts)
 
     assert answers[0].is_success
     assert told(answers[1]) == after_it if deletion_is_first else answers[1].is_success
@@ -292,7 +304,7 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
 @pytest.mark.parametrize("point", ["commit", "endpoint"])
 @pytest.mark.parametrize("deletion_is_first", [False, True], ids=["maker-first", "deletion-first"])
 def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
-    scene: Scene, su: psycopg.Connection, module_api: Api, sessions: KeptTogether, deletion_is_first: bool, point: str
+    scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool, point: str
 ) -> None:
     """A backfill does not wait: while the endpoint is being deleted it creates nothing, then it ends and gives the
     reason."""
@@ -302,7 +314,7 @@ def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
         ((made,),) = connection.execute("select kronos.advance_backfill(%s, 10)", [backfill]).fetchall()
         return int(made)
 
-    with ThreadPoolExecutor(2) as threads, sessions.connection() as holder:
+    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
         if deletion_is_first:
             with POINTS[point](holder, scene):
                 deletion = threads.submit(DELETIONS["endpoint"].do, scene, "")
@@ -326,7 +338,7 @@ def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
 @pytest.mark.parametrize("deletion", ["endpoint"])
 @pytest.mark.parametrize("act", ["trigger", "pause", "resume"])
 def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
-    scene: Scene, su: psycopg.Connection, sessions: KeptTogether, act: str, deletion: str
+    scene: Scene, su: psycopg.Connection, module_api: Api, act: str, deletion: str
 ) -> None:
     job = scene.created()
     if act == "resume":
@@ -335,7 +347,7 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
     done, deleted = both(
         scene,
         su,
-        sessions,
+        module_api.database_url,
         "commit",
         lambda: getattr(scene, act)(job),
         lambda: DELETIONS[deletion].do(scene, ""),
@@ -347,12 +359,12 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
 
 
 def test_a_run_by_hand_that_was_made_before_its_job_was_cancelled_keeps_the_endpoint_or_is_cancelled(
-    scene: Scene, su: psycopg.Connection, sessions: KeptTogether
+    scene: Scene, su: psycopg.Connection, module_api: Api
 ) -> None:
     """Three sessions at once: the deletion comes while the job is live, and again when both others are done."""
     job = scene.created()
-    with ThreadPoolExecutor(3) as threads, sessions.connection() as holder:
-        with at_commit(holder):
+    with ThreadPoolExecutor(3) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+        with at_commit(holder, scene):
             run = threads.submit(scene.trigger, job)
             assert await_waiting(su, 1, run.done)
             cancel = threads.submit(scene.delete, job)

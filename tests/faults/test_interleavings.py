@@ -21,23 +21,14 @@ from faults.scene import (
     at_entry,
     await_waiting,
     fire,
-    let_hold,
     reaper,
     snapshot,
     waiting,
 )
-from kept import KeptTogether
 
-pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
+pytestmark = pytest.mark.usefixtures("patient_requests")
 
 Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; for PostgreSQL's own work, 0 and ""
-
-
-@pytest.fixture(scope="module")
-def watched(module_api: Api) -> None:
-    """Sessions that write these tables can be held at their commit."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
-        let_hold(superuser, "jobs", "pointers")
 
 
 @contextmanager
@@ -51,7 +42,7 @@ def at_row(holder: psycopg.Connection, job: str) -> Iterator[None]:
 POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[None]]] = {
     "row": at_row,
     "entry": lambda holder, _: at_entry(holder),
-    "commit": lambda holder, _: at_commit(holder),
+    "commit": lambda holder, _: at_commit(holder, "jobs", "pointers"),
 }
 
 
@@ -61,12 +52,12 @@ class Held:
 
     scene: Scene
     superuser: psycopg.Connection
-    sessions: KeptTogether
+    url: str
     job: str
 
     def change(self, name: str) -> Outcome:
         if name in ("fire", "reap"):
-            with self.sessions.connection() as connection:
+            with psycopg.connect(self.url, autocommit=True) as connection:
                 fire(connection, self.job if name == "fire" else reaper(connection))
             return 0, ""
         answer: httpx.Response = self.scene.create() if name == "create" else getattr(self.scene, name)(self.job)
@@ -75,7 +66,7 @@ class Held:
 
     def at(self, point: str, first: str, second: str) -> tuple[Outcome, Outcome]:
         """The outcomes of both. The first is known to have been held; the second came meanwhile."""
-        with ThreadPoolExecutor(2) as threads, self.sessions.connection() as holder:
+        with ThreadPoolExecutor(2) as threads, psycopg.connect(self.url, autocommit=True) as holder:
             with POINTS[point](holder, self.job):
                 one: Future[Outcome] = threads.submit(self.change, first)
                 assert await_waiting(self.superuser, 1, one.done), (
@@ -88,11 +79,11 @@ class Held:
 
 
 @pytest.fixture
-def held(scene: Scene, su: psycopg.Connection, sessions: KeptTogether) -> Held:
+def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
     """A job that is due as of this moment: on time for the next minute."""
     job = scene.created("0 0 1 1 *")
     su.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
-    return Held(scene=scene, superuser=su, sessions=sessions, job=job)
+    return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
 
 
 def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
@@ -238,12 +229,12 @@ def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["id", "name"])
 def test_a_delete_by_name_meets_the_version_that_is_live_then(
-    by_name: bool, scene: Scene, su: psycopg.Connection, sessions: KeptTogether
+    by_name: bool, scene: Scene, su: psycopg.Connection, module_api: Api
 ) -> None:
     job = scene.created(name="nightly")
-    held = Held(scene=scene, superuser=su, sessions=sessions, job="nightly" if by_name else job)
+    held = Held(scene=scene, superuser=su, url=module_api.database_url, job="nightly" if by_name else job)
 
-    with held.sessions.connection() as holder, ThreadPoolExecutor(2) as threads:
+    with psycopg.connect(held.url, autocommit=True) as holder, ThreadPoolExecutor(2) as threads:
         with at_row(holder, job):
             patch = threads.submit(held.change, "patch")
             await_condition(lambda: len(waiting(su)) == 1, "the PATCH to wait")
@@ -251,7 +242,7 @@ def test_a_delete_by_name_meets_the_version_that_is_live_then(
             await_condition(lambda: len(waiting(su)) == 2, "the DELETE to wait")
         assert (patch.result(60), delete.result(60)) == (PATCHED, (200, "RETIRED") if by_name else (409, ""))
 
-    assert versions(Held(scene=scene, superuser=su, sessions=sessions, job=job)) == (
+    assert versions(Held(scene=scene, superuser=su, url=held.url, job=job)) == (
         ["RETIRED", "RETIRED"] if by_name else ["ACTIVE", "RETIRED"]
     )
     assert_agreement(su)
@@ -259,7 +250,7 @@ def test_a_delete_by_name_meets_the_version_that_is_live_then(
 
 @pytest.mark.parametrize("if_match", [None, 1])
 def test_of_twenty_patches_at_once_one_wins(if_match: int | None, held: Held) -> None:
-    with ThreadPoolExecutor(20) as threads, held.sessions.connection() as holder:
+    with ThreadPoolExecutor(20) as threads, psycopg.connect(held.url, autocommit=True) as holder:
         with at_row(holder, held.job):
             patches = [
                 threads.submit(

@@ -9,17 +9,9 @@ import psycopg
 import pytest
 
 from conftest import Api
-from faults.scene import Rows, Scene, at_commit, at_entry, await_waiting, let_hold
-from kept import KeptTogether
+from faults.scene import Rows, Scene, at_commit, at_entry, await_waiting
 
-pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
-
-
-@pytest.fixture(scope="module")
-def watched(module_api: Api) -> None:
-    """Sessions that write these tables can be held at their commit."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
-        let_hold(superuser, "jobs", "pointers", "workspaces")
+pytestmark = pytest.mark.usefixtures("patient_requests")
 
 
 def turn(scene: Scene, status: str) -> httpx.Response:
@@ -43,16 +35,16 @@ def disagreements(superuser: psycopg.Connection, scene: Scene) -> Rows:
 
 POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {
     "entry": at_entry,
-    "commit": at_commit,
+    "commit": lambda holder: at_commit(holder, "jobs", "pointers", "workspaces"),
 }
 ANSWERS = {"create": (201, 409), "reap": (0,), "turn": (200,)}
 CHANGES = ("create", "patch", "pause", "resume", "delete", "skip_next", "reap", "turn")
 
 
-def change(scene: Scene, sessions: KeptTogether, what: str, job: str, status: str) -> int:
+def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
     """Its HTTP status; 0 for PostgreSQL's own work."""
     if what == "reap":
-        with sessions.connection() as connection:
+        with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("select kronos.reap()")
         return 0
     if what == "create":
@@ -70,7 +62,7 @@ def change(scene: Scene, sessions: KeptTogether, what: str, job: str, status: st
 @pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
-    scene: Scene, sessions: KeptTogether, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
+    scene: Scene, module_api: Api, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
 ) -> None:
     """One of the two is held at the point with its locks until the other waits too, or is finished. Then jobs and
     entries agree."""
@@ -80,12 +72,13 @@ def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
     if status == "ACTIVE":
         assert turn(scene, "SUSPENDED").status_code == 200
     su.execute("delete from cron.job where jobname = %s", [f"kronos:{idle}"])  # so that the reaper has something to do
+    url = module_api.database_url
     order = (what, "turn") if is_first else ("turn", what)
-    with sessions.connection() as holder, ThreadPoolExecutor(2) as threads:
+    with psycopg.connect(url, autocommit=True) as holder, ThreadPoolExecutor(2) as threads:
         with POINTS[point](holder):
-            first = threads.submit(change, scene, sessions, order[0], job, status)
+            first = threads.submit(change, scene, url, order[0], job, status)
             await_waiting(su, 1, first.done)
-            second = threads.submit(change, scene, sessions, order[1], job, status)
+            second = threads.submit(change, scene, url, order[1], job, status)
             await_waiting(su, 1 if first.done() else 2, second.done)
         codes = list(zip(order, (first.result(60), second.result(60)), strict=True))
 
