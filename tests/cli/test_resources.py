@@ -224,7 +224,7 @@ def test_many_jobs_are_made_in_one_call(kronos: Kronos, tmp_path: Path) -> None:
     assert (none.exit_code, none.stdout) == (2, "")
     assert "no job was created: field /jobs/1/trigger: this field is required" in none.stderr
     some = kronos("job", "create-many", "--jobs", json.dumps([now | {"name": "third"}, bad]), "--each")
-    assert (some.exit_code, "1 of 2 jobs were not created" in some.stderr) == (1, True)
+    assert (some.exit_code, "1 of 2 jobs was not created" in some.stderr) == (1, True)
     assert [line.split()[0] for line in some.stdout.splitlines()][2] == "input_validation_failed"
     assert "third" in kronos("job", "ls").stdout
 

@@ -14,7 +14,8 @@ declare
     v_looks   constant integer := greatest(p_looks / cardinality(p_queues), p_limit);
     v_by_rank constant boolean := random() < 0.5;
     v_skip    constant integer := case when v_by_rank
-                                       then v_looks + greatest(21 * random() - 1, 0) * v_looks else 0 end;
+                                       then v_looks + (greatest(21 * random() - 1, 0) * v_looks)::integer
+                                       else 0 end;
     v_share   constant double precision := random();
     v_found   integer := 0;      -- those due before p_before
     v_run     kronos.execution_live;

@@ -16,7 +16,7 @@ declare
     v_start    constant uuid := gen_random_uuid();
     v_chain_id uuid := v_start;
     v_is_again boolean := false;        -- those before v_start follow
-    v_until    timestamptz := 'infinity';
+    v_until    timestamptz := 'infinity'::timestamptz;
 begin
     if not exists (select from kronos.audit_pending)
     or not pg_try_advisory_xact_lock(hashtext('kronos.seal_audit')) then
