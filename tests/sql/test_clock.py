@@ -53,11 +53,10 @@ READINGS = {
 }
 
 
-def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection, database_url: str) -> None:
-    """Even prepared statements in functions called before, with generic plans: replacing a function invalidates every
-    plan that contains it.
+def step_before_open_sessions(clock: Clock, database_url: str) -> None:
+    """Step the clock, and see the step in prepared statements of a session that has generic plans, and in functions
+    that it has called before.
     """
-    clock = Clock(superuser)
     with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as other:
         other.execute("set plan_cache_mode = force_generic_plan")
         other.execute(
@@ -76,6 +75,13 @@ def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection,
             for name, query in READINGS.items():
                 shown = value(other, query)
                 assert abs(shown - clock.by) < timedelta(minutes=1), (name, shown)
+
+
+def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection, database_url: str) -> None:
+    """Even prepared statements in functions called before, with generic plans: replacing a function invalidates every
+    plan that contains it.
+    """
+    step_before_open_sessions(Clock(superuser), database_url)
 
 
 def test_a_stepped_clock_decides_what_is_due_and_what_was_missed(superuser: Connection, endpoint: EndpointRow) -> None:

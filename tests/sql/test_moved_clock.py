@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 
 from lent import Lent
 from moved_clock import MovedClock
-from sql.test_clock import READINGS
+from sql.test_clock import step_before_open_sessions
 from sql_factory import Connection, acting_as, make_cron_job, value
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
@@ -15,26 +14,8 @@ _NOW = "select array[kronos.now() - pg_catalog.now(), kronos.clock() - pg_catalo
 
 
 def test_open_sessions_see_a_step_in_their_next_statement(superuser: Connection, database_url: str) -> None:
-    """Prepared statements in functions called before, with generic plans, which are not planned again."""
-    clock = MovedClock(superuser)
-    with psycopg.connect(database_url, autocommit=True, prepare_threshold=0) as other:
-        other.execute("set plan_cache_mode = force_generic_plan")
-        other.execute(
-            """
-            create function pg_temp.in_plpgsql() returns interval language plpgsql as $$
-            declare v_at timestamptz := kronos.clock(); begin return v_at - pg_catalog.clock_timestamp(); end $$
-            """
-        )
-        other.execute(
-            "create function pg_temp.in_sql() returns interval language sql set search_path = pg_catalog"
-            " return kronos.now() - pg_catalog.now()"
-        )
-        other.execute("create temporary view instants_seen as select kronos.now() as at")
-        for by in (timedelta(), 3 * _HOUR, -5 * _DAY):
-            clock.step(by)
-            for name, query in READINGS.items():
-                shown = value(other, query)
-                assert abs(shown - clock.by) < timedelta(minutes=1), (name, shown)
+    """Without planning it again."""
+    step_before_open_sessions(MovedClock(superuser), database_url)
 
 
 @pytest.mark.parametrize("role", ["kronos_owner", "kronos_api", "kronos_worker", "kronos_cron"])
