@@ -13,7 +13,7 @@ create or replace function kronos.places_to_look(
 returns table (id_from timestamptz, id_to timestamptz, made_from timestamptz, made_to timestamptz,
                is_noted boolean, known uuid[])
 language plpgsql stable rows 5 security invoker set search_path = pg_catalog, pg_temp
-set enable_seqscan = off set jit = off
+set plan_cache_mode = force_generic_plan set enable_seqscan = off set jit = off
 as $$
 declare
     c_slack     constant interval := interval '1 hour';

@@ -13,6 +13,7 @@ create or replace function kronos.read_place(
     out ids uuid[], out made timestamptz[]
 )
 language plpgsql stable security invoker set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_workspace constant uuid   := kronos.current_workspace_id();
