@@ -33,10 +33,12 @@ begin
       from (select distinct noted.id_day, noted.created_day
               from kronos.late_days as noted
              where noted.workspace_id = v_workspace
+               -- the range that the index reads
+               and noted.created_day >= case when p_is_last then '-infinity' else v_late_from end
+               and noted.created_day
+                   <= least(p_late_since - 1, (p_before_created_at at time zone 'UTC')::date)
                and (noted.created_day >= v_late_from
-                    or (p_is_last and noted.created_day < (p_workspace_at at time zone 'UTC')::date))
-               and (p_late_since is null or noted.created_day < p_late_since)
-               and noted.created_day <= (p_before_created_at at time zone 'UTC')::date) as late;
+                    or noted.created_day < (p_workspace_at at time zone 'UTC')::date)) as late;
     return query
         select span.id_from, span.id_to, span.id_from - c_slack, span.id_to + c_slack, v_is_noted,
                null::uuid[]
