@@ -63,7 +63,8 @@ def take_endpoints_for_many(connection: Connection, *, rows: int) -> None:
     endpoint.
     """
     for name, edits in {
-        "find_one_shots": {"c_many       constant integer  := 200": "c_many constant integer := 1"},
+        "live_one_shots": {"c_many     constant integer := 200": "c_many constant integer := 1"},
+        "done_one_shots": {"c_many constant integer  := 200": "c_many constant integer := 1"},
         "endpoints_jobs": {"c_many constant integer := 200": "c_many constant integer := 1"},
         "newest_live_one_shots": {"integer := 4000": f"integer := {rows}", "4 * p_limit": "p_limit"},
         "newest_done_one_shots": {"integer  := 4000": f"integer := {rows}", "4 * p_limit": "p_limit", "400;  ": "1;  "},

@@ -1,4 +1,4 @@
--- span_below: the lower bound of find_executions' next span below p_upper: p_days lower, and further if
+-- span_below: the lower bound of walk_history's next span below p_upper: p_days lower, and further if
 -- little is noted: down to the fifth week to read or the twenty-fifth known execution, whichever comes first,
 -- but not below the time from which weeks are noted. A long span begins with a week, so that no week is read
 -- twice.

@@ -1,6 +1,7 @@
 -- bare_jobs: search_jobs for rows without a search_text: an earlier release created them, and the reaper has
--- not processed them yet (note_search_texts). Their names, titles and descriptions are read one by one, only
--- from their index, in the order of the list. Runs as the owner, bound to the caller's workspace.
+-- not processed them yet (note_search_texts). As long as there are any, their names, titles and descriptions
+-- are read one by one, only from their index, in the order of the list. Runs as the owner, bound to the
+-- caller's workspace.
 -- Returns: in no order, the newest p_limit of each trigger and status.
 create or replace function kronos.bare_jobs(p_endpoint_ids uuid[], p_triggers text[], p_statuses text[],
                                             p_tag text, p_q text, p_created_after timestamptz,
@@ -14,6 +15,12 @@ declare
     v_workspace constant uuid := kronos.current_workspace_id();
     v_q         constant text := lower(p_q);
 begin
+    if not exists (select from kronos.jobs as job
+                    where job.workspace_id = v_workspace
+                      and job.search_text is null
+                      and (job.name is not null or job.title is not null or job.description is not null)) then
+        return;
+    end if;
     return query
         select named.id, named.at
           from unnest(p_triggers) as wanted (trigger)

@@ -15,7 +15,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
 declare
     c_rows       constant integer  := 4000;
-    c_week       constant interval := interval '168 hours';      -- as in find_one_shots
+    c_week       constant interval := interval '168 hours';      -- as in done_one_shots
     c_week_costs constant integer  := 400;                       -- planning a week takes the time of 400 rows
     v_workspace  constant uuid     := kronos.current_workspace_id();
     v_left       integer := c_rows;

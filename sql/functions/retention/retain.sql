@@ -15,8 +15,8 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_until   timestamptz := kronos.clock() + make_interval(secs => p_seconds);
-    v_part    text;
-    v_step    record;
+    v_task    text;
+    v_step    jsonb;
     v_counts  jsonb := '{}'::jsonb;
     v_errors  jsonb := '[]'::jsonb;
     v_is_left boolean := false;
@@ -34,67 +34,21 @@ begin
            set swept_until = '00000000-0000-0000-0000-000000000000', began_at = kronos.now()
          where days = 0;
     end if;
-    foreach v_part in array array['keys', 'run_details', 'remains', 'dead_letters', 'alerts', 'workspaces',
+    -- Notes come late, because sessions that note those days again wait for them.
+    foreach v_task in array array['keys', 'run_details', 'remains', 'dead_letters', 'alerts', 'workspaces',
                                   'beats', 'executions', 'backfills', 'jobs', 'notes', 'audit',
                                   'add_partitions', 'drop_partitions'] loop
-        if v_part = 'drop_partitions' and v_is_left then
+        if v_task = 'drop_partitions' and v_is_left then
             v_counts := v_counts || '{"goes_on": true}';
         end if;
-        continue when v_part in ('backfills', 'jobs') and v_is_held;
+        continue when v_task in ('backfills', 'jobs') and v_is_held;
         begin
-            if v_part = 'keys' then
-                select * into v_step
-                  from kronos.retain_keys(v_until - make_interval(secs => p_seconds * 0.9));
-            elsif v_part = 'run_details' then
-                select counted.run_details, counted.is_left into v_step
-                  from kronos.retain_run_details(20000) as counted;
-            elsif v_part = 'remains' then
-                select counted.job_faults, counted.job_faults >= 500 as is_left into v_step
-                  from kronos.retain_remains(500, false) as counted;
-            elsif v_part = 'dead_letters' then
-                select counted.*,
-                       greatest(counted.dead_letters, counted.operations) >= 5000 as is_left into v_step
-                  from kronos.retain_dead_letters(5000, false) as counted;
-            elsif v_part = 'alerts' then
-                select counted.*, greatest(counted.incidents, counted.notifications) >= 5000 as is_left
-                  into v_step
-                  from kronos.retain_alerts(5000, false) as counted;
-            elsif v_part = 'workspaces' then
-                select counted.workspaces, counted.workspaces >= 100 as is_left into v_step
-                  from kronos.retain_workspaces(100, false) as counted (workspaces);
-            elsif v_part = 'beats' then
-                select counted.pings, counted.ticks as heartbeat_ticks, counted.is_left into v_step
-                  from kronos.retain_beats(5000) as counted;
-            elsif v_part = 'executions' then
-                select * into v_step
-                  from kronos.retain_executions(v_until - make_interval(secs => p_seconds * 0.3));
-                v_is_held := v_step.is_left;
-            elsif v_part = 'backfills' then
-                select * into v_step
-                  from kronos.retain_backfills(100, v_until - make_interval(secs => p_seconds * 0.15));
-            elsif v_part = 'jobs' then
-                select * into v_step from kronos.retain_finished_jobs(v_until);
-            elsif v_part = 'notes' then      -- late: sessions that note these days again wait
-                select links.gone as callback_links, notes.gone as notes,
-                       greatest(links.gone, notes.gone) >= 10000 as is_left into v_step
-                  from kronos.retain_callbacks(10000) as links (gone)
-                 cross join kronos.forget_notes(10000) as notes (gone);
-            elsif v_part = 'audit' then
-                select * into v_step from kronos.retain_audit(5000);
-            elsif v_part = 'add_partitions' then
-                select kronos.add_partitions() as partitions_made, false as is_left into v_step;
-            else
-                select dropped.partitions as partitions_dropped, dropped.executions as executions_dropped,
-                       dropped.is_left into v_step
-                  from kronos.drop_partitions() as dropped;
-                update kronos.retention      -- what depends on their executions is looked at once more
-                   set jobs_until = '-infinity', jobs_until_id = '00000000-0000-0000-0000-000000000000'
-                 where v_step.partitions_dropped > 0;
-            end if;
-            v_is_left := v_is_left or v_step.is_left;
-            v_counts := v_counts || (to_jsonb(v_step) - 'is_left');
+            v_step := kronos.run_retention_task(v_task, v_until, p_seconds);
+            v_is_held := v_is_held or v_task = 'executions' and (v_step ->> 'is_left')::boolean;
+            v_is_left := v_is_left or (v_step ->> 'is_left')::boolean;
+            v_counts := v_counts || (v_step - 'is_left');
         exception when others then
-            v_errors := v_errors || jsonb_build_object('task', v_part, 'type', sqlstate, 'message', sqlerrm);
+            v_errors := v_errors || jsonb_build_object('task', v_task, 'type', sqlstate, 'message', sqlerrm);
         end;
     end loop;
     update kronos.retention

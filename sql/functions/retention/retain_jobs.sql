@@ -16,45 +16,26 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_custom_plan
 as $$
 declare
-    v_doomed   uuid[];
-    v_first    uuid;      -- no execution of these one-shots has a lower id
-    v_end      uuid;
-    v_seen     integer;
-    v_youngest timestamptz :=
-        kronos.now() - make_interval(days => (select min(age.days) from kronos.retention_ages() as age));
+    v_doomed uuid[];
+    v_first  uuid;      -- no execution of these one-shots has a lower id
+    v_end    uuid;
+    v_seen   integer;
 begin
     select kronos.uuid7_floor(min(job.created_at) - interval '1 hour'),
            kronos.uuid7_floor(max(job.created_at) + interval '1 hour') into v_first, v_end
-      from (select each.created_at, each.trigger
-              from kronos.jobs as each
-             where each.status in ('RETIRED', 'COMPLETED')
-               and (each.retired_at, each.job_id) > (p_after, p_after_id)
-               and each.retired_at < v_youngest
-             order by each.retired_at, each.job_id
-             limit p_limit) as job
+      from kronos.jobs_after(p_after, p_after_id, p_limit) as job
      where job.trigger <> 'CRON';
     with chunk as materialized (
-        select job.job_id, job.retired_at, job.trigger, job.created_at, job.first_version_id,
-               job.replaced_by_id, job.idempotency_key,
-               coalesce(own.success_days, instance.success_days) as success_days,
-               coalesce(own.failure_days, instance.failure_days) as failure_days
-          from (select each.*
-                  from kronos.jobs as each
-                 where each.status in ('RETIRED', 'COMPLETED')
-                   and (each.retired_at, each.job_id) > (p_after, p_after_id)
-                   and each.retired_at < v_youngest
-                 order by each.retired_at, each.job_id
-                 limit p_limit) as job
-         cross join kronos.retention as instance
-          left join kronos.workspace_retention as own on own.workspace_id = job.workspace_id
+        select job.*, case when p_dry_run then job.success_since else '-infinity' end as success_from,
+               case when p_dry_run then job.failure_since else '-infinity' end as failure_from
+          from kronos.jobs_after(p_after, p_after_id, p_limit) as job
     ), doomed as (
         select chunk.job_id
           from chunk
-         where chunk.retired_at < kronos.now() - make_interval(days => chunk.success_days)
+         where chunk.is_old
            and not exists (select from kronos.execution_live as live
                             where live.job_id = chunk.job_id and live.job_id <> live.execution_id)
-           and not exists (select from kronos.execution_live as live
-                            where live.execution_id = chunk.job_id)
+           and not exists (select from kronos.execution_live as live where live.execution_id = chunk.job_id)
            and not exists (select from kronos.backfills as backfill where backfill.job_id = chunk.job_id)
            and not exists (select from kronos.jobs as heir
                             where heir.job_id = chunk.replaced_by_id and heir.status in ('ACTIVE', 'PAUSED'))
@@ -64,14 +45,7 @@ begin
                                   and live.status in ('ACTIVE', 'PAUSED')))
            and case when chunk.trigger = 'CRON'
                     then not kronos.has_history(chunk.job_id, chunk.created_at, chunk.retired_at,
-                                                case when p_dry_run
-                                                     then kronos.now()
-                                                          - make_interval(days => chunk.success_days)
-                                                     else '-infinity' end,
-                                                case when p_dry_run
-                                                     then kronos.now()
-                                                          - make_interval(days => chunk.failure_days)
-                                                     else '-infinity' end)
+                                                chunk.success_from, chunk.failure_from)
                     else not exists (select from kronos.execution_done as done
                                       where done.job_id = chunk.job_id
                                         and done.execution_id >= v_first and done.execution_id < v_end
@@ -79,12 +53,9 @@ begin
                                             >= kronos.uuid7_floor(chunk.created_at - interval '1 hour')
                                         and done.execution_id
                                             < kronos.uuid7_floor(chunk.created_at + interval '1 hour')
-                                        and (not p_dry_run
-                                             or done.completed_at
-                                                >= kronos.now() - make_interval(days =>
-                                                       case when kronos.is_success(done.status)
-                                                            then chunk.success_days
-                                                            else chunk.failure_days end)))
+                                        and done.completed_at >= case when kronos.is_success(done.status)
+                                                                      then chunk.success_from
+                                                                      else chunk.failure_from end)
                end
     ), newest as (
         select chunk.retired_at, chunk.job_id

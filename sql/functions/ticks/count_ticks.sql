@@ -16,7 +16,6 @@ declare
     c_margin    constant interval := case when p_schedule.dst_gap = 'SHIFT_BY_GAP' then interval '24 hours'
                                           else interval '3 hours' end;
     v_zone      text   := p_schedule.timezone;
-    v_in_hour   bigint := bit_count(p_schedule.minutes::bit(64));
     -- readings of the zone's clocks: this and the following three
     v_tick      timestamp;
     v_upto      timestamp;
@@ -24,8 +23,6 @@ declare
     v_day_after timestamp;
     v_from_at   timestamptz;
     v_until_at  timestamptz;
-    v_hours     bigint;
-    v_minutes   bigint;
 begin
     if p_first = '-infinity' then      -- a pointer that was set by hand
         raise exception 'no tick is at -infinity' using errcode = 'datetime_field_overflow';
@@ -48,25 +45,10 @@ begin
            and (v_until_at at time zone v_zone) - (v_from_at at time zone v_zone) = v_until_at - v_from_at
            and v_until_at - v_from_at = interval '1 day' + 2 * c_margin then
             v_upto := least(v_day_after - interval '1 microsecond', p_upto at time zone v_zone);
-            -- The day's ticks up to v_upto ...
-            v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_upto)::integer) - 1);
-            v_minutes := case when (p_schedule.hours >> date_part('hour', v_upto)::integer) & 1 = 1
-                              then p_schedule.minutes
-                                   & ((2::bigint << date_part('minute', v_upto)::integer) - 1)
-                              else 0 end;
-            ticks := ticks + v_in_hour * bit_count(v_hours::bit(64)) + bit_count(v_minutes::bit(64));
-            last_tick := case when v_minutes > 0
-                              then v_day + make_interval(hours => date_part('hour', v_upto)::integer,
-                                                         mins => kronos.highest_bit(v_minutes))
-                              else v_day + make_interval(hours => kronos.highest_bit(v_hours),
-                                                         mins => kronos.highest_bit(p_schedule.minutes))
-                         end at time zone v_zone;
-            -- ... minus those before v_tick, whose hour is one of the schedule's.
-            v_hours := p_schedule.hours::bigint & ((1::bigint << date_part('hour', v_tick)::integer) - 1);
-            v_minutes := p_schedule.minutes & ((1::bigint << date_part('minute', v_tick)::integer) - 1);
-            ticks := ticks - v_in_hour * bit_count(v_hours::bit(64)) - bit_count(v_minutes::bit(64));
+            ticks := ticks + kronos.ticks_that_day(p_schedule, v_tick, v_upto);
+            last_tick := kronos.earlier_that_day(p_schedule, v_upto) at time zone v_zone;
             following_tick := kronos.next_tick(
-                p_schedule, least((v_day_after at time zone v_zone) - interval '1 microsecond', p_upto));
+                p_schedule, least(v_until_at - c_margin - interval '1 microsecond', p_upto));
         else
             ticks := ticks + 1;
             last_tick := following_tick;

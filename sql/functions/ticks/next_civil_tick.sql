@@ -27,8 +27,6 @@ declare
     c_day      constant interval := interval '24 hours';
     v_zone     constant text     := p_schedule.timezone;
     v_is_fixed constant boolean  := p_schedule.every_hour is not true;
-    v_shifts   constant boolean  := v_is_fixed and p_schedule.dst_gap is distinct from 'SKIP';
-    v_by_gap   constant boolean  := v_is_fixed and p_schedule.dst_gap is not distinct from 'SHIFT_BY_GAP';
     v_repeats  constant boolean  := not v_is_fixed or p_schedule.dst_overlap is not distinct from 'BOTH';
     v_from     timestamp := p_after at time zone 'UTC';
     v_reading  timestamp := p_after at time zone v_zone;
@@ -37,7 +35,6 @@ declare
     v_offset   interval;
     v_at       timestamp;
     v_change   timestamp;
-    v_back     interval;
     v_moved    timestamptz;
 begin
     if v_named is null then
@@ -46,7 +43,7 @@ begin
     -- also for a schedule whose every reading falls into a gap
     v_until := greatest(v_reading, p_schedule.anchor_local) + interval '41 years';
     v_offset := v_reading - v_from;
-    if v_by_gap then
+    if v_is_fixed and p_schedule.dst_gap = 'SHIFT_BY_GAP' then
         v_moved := kronos.moved_tick(p_schedule, p_after + interval '1 microsecond');
         if v_moved is not null then      -- no clocks are changed until then
             return least(v_moved, (v_named - v_offset) at time zone 'UTC');
@@ -63,18 +60,13 @@ begin
                 continue;
             end if;
         elsif v_at at time zone 'UTC' at time zone v_zone = v_named then
-            if v_repeats then
+            if v_repeats or (v_at - c_day) at time zone 'UTC' at time zone v_zone <= v_named - c_day then
                 return v_at at time zone 'UTC';
             end if;
-            -- by how much clocks were put back since
-            v_back := (v_at - c_day) at time zone 'UTC' at time zone v_zone + c_day - v_named;
-            if v_back <= interval '0'
-            or (v_at - v_back) at time zone 'UTC' at time zone v_zone <> v_named then
+            v_reading := kronos.repeated_until(v_zone, v_at, v_named);
+            if v_reading is null then
                 return v_at at time zone 'UTC';
             end if;
-            -- A second time. So are all readings until the clocks show again the time from which they were
-            -- put back.
-            v_reading := kronos.zone_change(v_zone, v_at - c_day, v_at) + v_offset + v_back;
             v_named := kronos.next_local_tick(p_schedule, v_reading - interval '1 microsecond');
             continue;
         else
@@ -82,12 +74,8 @@ begin
         end if;
         v_from := kronos.zone_change(v_zone, v_from, v_change);
         v_reading := v_from at time zone 'UTC' at time zone v_zone;
-        if v_by_gap and v_named < v_reading then
-            v_moved := (v_named - v_offset) at time zone 'UTC';
-            v_named := kronos.next_local_tick(p_schedule, v_reading - interval '1 microsecond');
-            return least(v_moved, (v_named - v_reading + v_from) at time zone 'UTC');
-        elsif v_shifts and v_named < v_reading then
-            return v_from at time zone 'UTC';
+        if v_named < v_reading and v_is_fixed and p_schedule.dst_gap is distinct from 'SKIP' then
+            return kronos.gap_tick(p_schedule, v_named - v_offset, v_from, v_reading);
         end if;
         v_offset := v_reading - v_from;
         v_named := kronos.next_local_tick(p_schedule, v_reading - interval '1 microsecond');
