@@ -13,25 +13,15 @@ _ROOT = Path(__file__).parents[2]
 _MOST_LINES = 400
 _REASONS = {
     "account_ticks": "one statement, in which ticks, executions and pointers agree: each cut is one more snapshot",
-    "sound_ledgers": "one statement that reads the rows of all jobs",
     "find_executions": "one list, whose order decides which rows are read",
     "retain_jobs": "one statement that says of what nothing is kept",
-    "make_backfill_batch": "one statement, in which decisions and executions agree",
     "next_civil_tick": "one search, whose state is its variables: a call of a function costs a third of it",
     "count_ticks": "one walk over days, whose state is its variables",
-    "lose_leases": "one statement that ends claims and gives slots back",
-    "repair_entries": "one batch, under one set of locks",
     "sweep_executions": "one chunk, whose statement is text: a plan for the bounds at hand",
     "retain": "a list of tasks, each in a block of its own",
-    "release_next": "what is asked in turn under one lock",
-    "note_finished": "a trigger: only its own statements see the rows that finished",
-    "make_one_shots": "what is checked and what is made, under one set of locks",
     "find_one_shots": "one walk over weeks, whose page so far is its variables",
     "coming_hours": "one count, whose steps share what days zones and schedules have",
     "search_jobs": "one list, whose order decides which rows are read",
-    "take_up_again": "what is asked in turn under one lock",
-    "turn_some": "one step of one workspace, under its lock",
-    "reap": "a list of tasks, each in a block of its own",
     "pg_cron_evidence": "one statement over pg_cron's tables",
 }
 

@@ -9,8 +9,6 @@ as $$
 begin
     with dead as materialized (
         select live.*, live as whole, judged.age_limit, judged.is_over,
-               -- relevant if it is over
-               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
                jsonb_build_object('type', 'lease_expired', 'message',
                    format('worker %s did not report within its lease; whether the delivery arrived is not '
                           'known', live.worker_id)) as reason
@@ -45,15 +43,7 @@ begin
         insert into kronos.execution_done
         select done.*
           from dead
-         cross join lateral kronos.archived(
-                   dead.whole,
-                   case when cancel_reason is not null then 'CANCELLED' else 'FAILED' end,
-                   case when cancel_reason is not null then cancel_reason
-                        else jsonb_build_object('code', case when is_early then 'max_age_exceeded'
-                                                             else 'lease_expired' end,
-                                                'detail', reason ->> 'message') end,
-                   null, reason
-               ) as done
+         cross join lateral kronos.archived_lost(dead.whole, dead.reason) as done
          where is_over
             on conflict do nothing      -- as in finalize_executions
     ), lost as (
