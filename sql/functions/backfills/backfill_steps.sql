@@ -1,8 +1,8 @@
 -- backfill_steps: what a backfill decides on up to p_batch ticks from its next_at (backfill_ticks): which of
 -- them are to run now, at most p_left. p_room: as in make_backfill_batch.
 -- Returns: rows in no order. nth_to_run: how many ticks up to this one are to run, now or later; is_to_run:
--- whether this one is to run now: under execution_id, or if a run of it FAILED, again under failed_id; due_at:
--- when. Inlined.
+-- whether this one is to run now: under execution_id, or if a run of it FAILED, again under failed_id;
+-- due_at: when. Inlined.
 create or replace function kronos.backfill_steps(p_backfill kronos.backfills, p_job kronos.jobs,
                                                  p_room integer, p_left integer, p_batch integer)
 returns table (tick timestamptz, nth_to_run bigint, is_to_run boolean, failed_id uuid, execution_id uuid,

@@ -1,6 +1,6 @@
 -- count_wanted: count the one-shots that make_one_shots is about to create: those of the names that the given
--- endpoints have (count_made). Called only if the workspace has quotas. Runs as the caller: row level security
--- applies.
+-- endpoints have (count_made). Called only if the workspace has quotas. Runs as the caller: row level
+-- security applies.
 -- Raises: KR040, KR041.
 create or replace function kronos.count_wanted(p_names text[], p_endpoint_ids uuid[], p_inputs jsonb[])
 returns void

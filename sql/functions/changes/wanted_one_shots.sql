@@ -1,7 +1,7 @@
 -- wanted_one_shots: the jobs that make_one_shots creates, with what their endpoints say now. p_endpoint_ids:
 -- the endpoints that are locked. Runs as the caller: row level security applies.
--- Returns: one row per name of p_endpoints, nth in its order; endpoint_id is null if no given endpoint has the
--- name. A job whose time is the time of creation is made a microsecond younger: it is DELAYED. Inlined.
+-- Returns: one row per name of p_endpoints, nth in its order; endpoint_id is null if no given endpoint has
+-- the name. A job whose time is the time of creation is made a microsecond younger: it is DELAYED. Inlined.
 create or replace function kronos.wanted_one_shots(p_endpoints text[], p_inputs jsonb[],
                                                    p_run_at timestamptz[], p_priorities smallint[],
                                                    p_endpoint_ids uuid[])

@@ -1,8 +1,8 @@
 -- requeue: moves a finished execution back to the queue, due now, under its own id and as an execution of an
--- endpoint's version: its attempts continue to count (attempts_anew). p_newest: the newest version of its job,
--- locked: if its runs must not overlap, it is held back, and released immediately if there is no other run
--- (release_next); a deadline counts from now. A COMPLETED one-shot becomes ACTIVE again. The caller has locked
--- the execution.
+-- endpoint's version: its attempts continue to count (attempts_anew). p_newest: the newest version of its
+-- job, locked: if its runs must not overlap, it is held back, and released immediately if there is no other
+-- run (release_next); a deadline counts from now. A COMPLETED one-shot becomes ACTIVE again. The caller has
+-- locked the execution.
 create or replace function kronos.requeue(p_done kronos.execution_done, p_newest kronos.jobs,
                                           p_made_of kronos.endpoint_versions)
 returns void
@@ -10,6 +10,8 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp
 -- so that the id names one partition
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
+declare
+    v_max_attempts constant smallint := kronos.attempts_anew(p_done.attempt_count, p_made_of.max_attempts);
 begin
     update kronos.jobs
        set status = 'ACTIVE', runs = 0
@@ -25,8 +27,8 @@ begin
     values (p_done.execution_id, p_done.workspace_id, p_done.job_id, p_done.endpoint_id, p_made_of.version,
             p_done.cause, p_done.scheduled_at, p_done.run_at, p_done.created_at,
             case when p_newest.overlap = 'ALLOW' then kronos.now() else 'infinity' end,
-            p_done.attempt_count, kronos.attempts_anew(p_done.attempt_count, p_made_of.max_attempts),
-            p_made_of.max_crashes, p_made_of.timeout_ms, p_done.started_at, p_done.input, p_done.error,
+            p_done.attempt_count, v_max_attempts, p_made_of.max_crashes, p_made_of.timeout_ms,
+            p_done.started_at, p_done.input, p_done.error,
             case when p_newest.overlap <> 'ALLOW' then p_newest.first_version_id end, p_done.backfill_id,
             kronos.now() + make_interval(secs => p_newest.deadline_seconds), p_done.priority,
             p_done.created_by)

@@ -1,5 +1,5 @@
--- repair_together: corrects the entries of differences whose jobs it can hold (hold_suspects): of all of them,
--- or raises an error.
+-- repair_together: corrects the entries of differences whose jobs it can hold (hold_suspects): of all of
+-- them, or raises an error.
 -- Returns: counts, spared_*: as repair_entries.
 create or replace function kronos.repair_together(p_job_ids uuid[], p_jobids bigint[], p_spares boolean,
                                                   out counts jsonb, out spared_job_ids uuid[],

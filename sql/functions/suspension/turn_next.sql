@@ -1,6 +1,6 @@
--- turn_next: a step of turn_some for up to p_limit more jobs, oldest first, of a turn whose row the caller has
--- locked: their ticks and, on a resumption in a second pass, their entries. Those that it cannot handle are
--- left behind.
+-- turn_next: a step of turn_some for up to p_limit more jobs, oldest first, of a turn whose row the caller
+-- has locked: their ticks and, on a resumption in a second pass, their entries. Those that it cannot handle
+-- are left behind.
 -- Returns: how many jobs it handled, including those left behind; at least 1.
 create or replace function kronos.turn_next(p_turn kronos.turns, p_is_suspended boolean, p_limit integer)
 returns integer
