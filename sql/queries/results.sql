@@ -28,23 +28,14 @@ with result as materialized (
                   from kronos.endpoint_health as health
                  where health.endpoint_id = live.endpoint_id and health.is_watched
                  limit 1) is null)
-    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
-              live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
-              live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, live.priority, live.created_by, result.duration_ms,
-              result.request_nth, result.response_nth,
+    returning {Archived of live}, live.claim_token, live.claimed_at, result.duration_ms, result.request_nth,
+              result.response_nth,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
-), archived as (      -- kronos.archived, inlined, together with the only attempt
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, status, scheduled_at, run_at, created_at, started_at,
-                                       attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request, priority,
-                                       created_by)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           (table document)[response_nth], backfill_id,
+), archived as (      -- kronos.archived, together with the only attempt
+    insert into kronos.execution_done ({Archived}, status, output, attempt_token, attempt_ms, attempt_request)
+    select {Archived}, 'SUCCESS', (table document)[response_nth],
            case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then (table document)[request_nth] end, priority, created_by
+           case when is_only then (table document)[request_nth] end
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -81,10 +72,7 @@ with result as materialized (
                   from kronos.endpoint_health as health
                  where health.endpoint_id = live.endpoint_id and health.is_watched
                  limit 1) is null)
-    returning live.execution_id, live.claim_token, live.workspace_id, live.job_id, live.endpoint_id,
-              live.endpoint_version, live.cause, live.scheduled_at, live.run_at, live.created_at,
-              live.started_at, live.claimed_at, live.attempt_count, live.max_attempts, live.worker_id,
-              live.input, live.backfill_id, live.priority, live.created_by, live.concurrency_key,
+    returning {Archived of live}, live.claim_token, live.claimed_at, live.concurrency_key,
               result.duration_ms, result.request_nth, result.response_nth,
               live.attempt_count = 1 and live.started_at is not distinct from live.claimed_at as is_only
 ), slot as materialized (
@@ -107,16 +95,10 @@ with result as materialized (
       from slot
      where gate.endpoint_id = slot.endpoint_id and coalesce((table freed), 0) >= 0
 ), archived as (      -- as in finalize_successes
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, status, scheduled_at, run_at, created_at, started_at,
-                                       attempt_count, max_attempts, worker_id, input, output, backfill_id,
-                                       attempt_token, attempt_ms, attempt_request, priority,
-                                       created_by)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, 'SUCCESS', scheduled_at,
-           run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           (table document)[response_nth], backfill_id,
+    insert into kronos.execution_done ({Archived}, status, output, attempt_token, attempt_ms, attempt_request)
+    select {Archived}, 'SUCCESS', (table document)[response_nth],
            case when is_only then claim_token end, case when is_only then duration_ms end,
-           case when is_only then (table document)[request_nth] end, priority, created_by
+           case when is_only then (table document)[request_nth] end
       from ended
 ), recorded as (
     insert into kronos.attempt (execution_id, claim_token, workspace_id, attempt_number, status, started_at,
@@ -203,19 +185,14 @@ with result as materialized (
      using held
      where kronos.looked_up(live.execution_id, id) and verdict <> 'RETRY'
 ), archived as (
-    insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, status, status_reason, scheduled_at, run_at, created_at,
-                                       started_at, attempt_count, max_attempts, worker_id, input, output,
-                                       error, backfill_id, priority, created_by)
-    select execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause, verdict,
+    insert into kronos.execution_done ({Archived}, status, status_reason, output, error)
+    select {Archived}, verdict,
            case verdict when 'FAILED' then
                         kronos.failure_reason(status, is_retryable, attempt_count >= max_attempts,
                                                    is_old, is_cut_off, max_age_ms, new_error)
                         when 'CANCELLED' then cancel_reason
            end,
-           scheduled_at, run_at, created_at, started_at, attempt_count, max_attempts, worker_id, input,
-           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end,
-           backfill_id, priority, created_by
+           case when verdict = 'SUCCESS' then response end, case when verdict <> 'SUCCESS' then new_error end
       from held
      where verdict <> 'RETRY'
         on conflict do nothing

@@ -179,7 +179,8 @@ create index execution_done_ended on kronos.execution_done
 -- The days, in UTC, of finished executions that were created more than an hour before or after the time in
 -- their ids: the day of the id and the day of creation, each with the execution that noted it. Executions
 -- that finish at the same time may each note the same days, so that they never wait for each other. Serves
--- find_executions, which reads the history in the order of ids, and counted_before. Written by note_finished.
+-- find_executions, which reads the history in the order of ids, and counted_before. Written by
+-- note_late_days.
 create table kronos.late_days (
     workspace_id  uuid  not null,
     id_day        date  not null,
@@ -194,7 +195,7 @@ create table kronos.late_days (
 -- instead of a status: created long before or after the time that it is for (is_odd). The executions may have
 -- been deleted since. Executions that finished before kronos.retention.weeks_from are not covered.
 -- Executions that finish at the same time may note a week twice, so that they never wait for each other's
--- note. Serves find_executions and find_one_shots. Written by note_finished.
+-- note. Serves find_executions and find_one_shots. Written by note_weeks.
 create table kronos.history_weeks (
     workspace_id  uuid  not null,
     subject_id    uuid  not null,

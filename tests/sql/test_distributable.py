@@ -130,7 +130,7 @@ def test_statements_that_change_history_are_known() -> None:
     assert found == {
         "delete_history",  # of a deleted workspace, on the other server too
         "discard_dead_letters",  # FAILED rows
+        "requeue",  # rows that did not succeed (take_up_again)
         "sweep_executions",  # the rows that kept_here found
         "take_failed",  # FAILED rows
-        "take_up_again",  # rows that did not succeed
     }

@@ -13,16 +13,6 @@ _ROOT = Path(__file__).parents[2]
 _MOST_LINES = 400
 _REASONS = {
     "account_ticks": "one statement, in which ticks, executions and pointers agree: each cut is one more snapshot",
-    "sound_ledgers": "one statement that reads the rows of all jobs",
-    "make_backfill_batch": "one statement, in which decisions and executions agree",
-    "lose_leases": "one statement that ends claims and gives slots back",
-    "repair_entries": "one batch, under one set of locks",
-    "release_next": "what is asked in turn under one lock",
-    "note_finished": "a trigger: only its own statements see the rows that finished",
-    "make_one_shots": "what is checked and what is made, under one set of locks",
-    "take_up_again": "what is asked in turn under one lock",
-    "turn_some": "one step of one workspace, under its lock",
-    "reap": "a list of tasks, each in a block of its own",
 }
 
 

@@ -90,6 +90,14 @@ def test_a_row_is_written_as_the_statement_needs_it(monkeypatch: pytest.MonkeyPa
     assert sql._COLUMNS.sub(sql._columns, text) == columns
 
 
+def test_what_the_history_has_from_the_queue_is_written_as_archived_defines_it() -> None:
+    columns = sql._COLUMNS.sub(sql._columns, "{Archived}").split(",")
+    assert columns[:6] == ["execution_id", "workspace_id", "job_id", "endpoint_id", "endpoint_version", "cause"]
+    assert {"worker_id", "backfill_id", "created_by"} < set(columns)
+    assert len(columns) == len(set(columns))
+    assert sql._COLUMNS.sub(sql._columns, "{Archived of live}") == ",".join(f"live.{each}" for each in columns)
+
+
 @pytest.mark.parametrize(
     "text", ["{Nobody}", "{Job but nothing}", "{Job with 1 as nothing}", "{Job with coalesce(1, 2)}"]
 )

@@ -13,7 +13,6 @@ create or replace function kronos.make_backfill_batch(
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- the column's maximum
     v_priority constant smallint := nullif(coalesce(p_backfill.priority, p_job.priority), 0);
     v_terms kronos.endpoint_versions;
     -- a past tick's own deadline has passed, so it counts from now
@@ -23,33 +22,23 @@ begin
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as version using (endpoint_id, version)
      where endpoint.endpoint_id = p_job.endpoint_id;
-    with found as materialized (
-        select tick, is_left_out, failed_id,
-               count(*) filter (where not is_left_out) over (order by tick) as nth_to_run
-          from kronos.backfill_ticks(p_job, p_backfill.next_at, p_backfill.to_at, p_batch, p_backfill.include)
-    ), to_run as materialized (
-        select tick, failed_id,
-               kronos.backfill_execution_id(p_backfill.backfill_id, p_backfill.created_at, tick)
-                   as execution_id,
-               -- claimed in the order of their ticks
-               kronos.now() - (p_room - nth_to_run) * interval '1 microsecond' as due_at
-          from found
-         where not is_left_out and nth_to_run <= p_left
+    with step as materialized (
+        select * from kronos.backfill_steps(p_backfill, p_job, p_room, p_left, p_batch)
     ), failed as materialized (
-        select * from kronos.take_failed(array(select failed_id from to_run where failed_id is not null))
+        select *
+          from kronos.take_failed(array(select failed_id from step where is_to_run and failed_id is not null))
     ), again as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
                                            max_attempts, max_crashes, timeout_ms, started_at, input, error,
                                            overlap_key, backfill_id, deadline_at, priority)
         select failed.execution_id, failed.workspace_id, failed.job_id, p_job.endpoint_id, v_terms.version,
-               failed.cause, failed.scheduled_at, failed.run_at, failed.created_at, to_run.due_at,
-               failed.attempt_count,
-               least(failed.attempt_count::integer + v_terms.max_attempts, c_most_attempts),
+               failed.cause, failed.scheduled_at, failed.run_at, failed.created_at, step.due_at,
+               failed.attempt_count, kronos.attempts_anew(failed.attempt_count, v_terms.max_attempts),
                v_terms.max_crashes, v_terms.timeout_ms, failed.started_at, p_job.input, failed.error,
                p_overlap_key, p_backfill.backfill_id, v_deadline_at, v_priority
           from failed
-          join to_run on to_run.failed_id = failed.execution_id
+          join step on step.is_to_run and step.failed_id = failed.execution_id
             on conflict (execution_id) do nothing
         returning execution_id, workspace_id
     ), noted as (
@@ -58,7 +47,9 @@ begin
             on conflict (backfill_id, execution_id) do nothing
     ), finished as materialized (
         select ended.execution_id
-          from kronos.finished_among(array(select execution_id from to_run where failed_id is null)) as ended
+          from kronos.finished_among(array(select execution_id
+                                             from step
+                                            where is_to_run and failed_id is null)) as ended
     ), made as (
         insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
                                            cause, scheduled_at, run_at, visible_at, max_attempts, max_crashes,
@@ -67,9 +58,10 @@ begin
         select execution_id, p_job.workspace_id, p_job.job_id, p_job.endpoint_id, v_terms.version, 'BACKFILL',
                tick, due_at, due_at, v_terms.max_attempts, v_terms.max_crashes, v_terms.timeout_ms,
                p_job.input, p_overlap_key, p_backfill.backfill_id, v_deadline_at, v_priority
-          from to_run
-         where failed_id is null
-           and not exists (select from finished where finished.execution_id = to_run.execution_id)
+          from step
+         where is_to_run
+           and failed_id is null
+           and not exists (select from finished where finished.execution_id = step.execution_id)
             on conflict (execution_id) do nothing
         returning execution_id
     )
@@ -77,6 +69,6 @@ begin
            count(*)::integer, count(*) filter (where nth_to_run <= p_left)::integer,
            min(tick) filter (where nth_to_run > p_left), max(tick)
       into made, redriven, seen, decided, undecided_at, last_at
-      from found;
+      from step;
 end
 $$;

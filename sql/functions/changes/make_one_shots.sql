@@ -4,9 +4,9 @@
 -- p_is_whole, all are created or none; otherwise only the jobs of a missing endpoint are not created.
 --
 -- The endpoints are locked, ids ascending, as a foreign key locks them. So none of them is being deleted
--- (delete_endpoint), and their present versions are read after that. An endpoint with a payload spec is
--- treated as missing unless the inputs were validated (is_validated). The jobs are counted if the workspace
--- has quotas.
+-- (delete_endpoint), and their present versions are read after that (wanted_one_shots). An endpoint with a
+-- payload spec is treated as missing unless the inputs were validated (takes_jobs). The jobs are counted if
+-- the workspace has quotas.
 -- Runs as the caller: row level security applies.
 -- Returns: one row per job; job_id is null if it was not created.
 -- Raises: KR040, KR041 if a quota is used up; 22023 if a list is shorter than another, an input is not an
@@ -23,8 +23,6 @@ declare
     v_workspace_id constant uuid := kronos.current_workspace_id();
     v_endpoints    uuid[];
     v_is_broken    boolean;
-    v_is_counted   boolean;
-    v_missing      text;
     v_caller       constant jsonb := kronos.said_caller();
     v_each         constant jsonb := v_caller -> 'each';      -- by the job's place
     v_created_by   constant jsonb := kronos.creator_of(case when v_each is null then v_caller else '{}' end);
@@ -36,65 +34,32 @@ begin
         raise exception 'inputs, times and priorities must have as many elements as endpoints' using
             errcode = 'invalid_parameter_value';
     end if;
-    select array(select endpoint.endpoint_id
-                   from kronos.endpoints as endpoint
-                  where endpoint.workspace_id = v_workspace_id
-                    and endpoint.name = any (p_endpoints)
-                    and endpoint.deleted_at is null
-                    and (endpoint.payload_spec_id is null
-                         or kronos.is_validated(endpoint.endpoint_id, endpoint.payload_spec_id))
-                  order by endpoint.endpoint_id
+    select array(select named.endpoint_id
+                   from kronos.endpoints as named
+                  where named.workspace_id = v_workspace_id
+                    and named.name = any (p_endpoints)
+                    and kronos.takes_jobs(named)
+                  order by named.endpoint_id
                     for key share),
            exists (select
                      from unnest(p_inputs, p_run_at) as item (input, run_at)
-                    where jsonb_typeof(item.input) is distinct from 'object' or not isfinite(item.run_at)),
-           current_setting('kronos.quotas', true) = 'on'
-      into v_endpoints, v_is_broken, v_is_counted;
+                    where jsonb_typeof(item.input) is distinct from 'object' or not isfinite(item.run_at))
+      into v_endpoints, v_is_broken;
     if v_is_broken then
         raise exception 'each input must be an object, and each time a finite instant or null' using
             errcode = 'invalid_parameter_value';
     end if;
     if p_is_whole then
-        select named.name into v_missing
-          from unnest(p_endpoints) with ordinality as named (name, place)
-         where not exists (select from kronos.endpoints as endpoint
-                            where endpoint.endpoint_id = any (v_endpoints) and endpoint.name = named.name)
-         order by named.place
-         limit 1;
-        if found then
-            perform kronos.refuse_unvalidated(v_missing);
-            raise sqlstate 'KR012' using
-                message = format('no endpoint %s in this workspace',
-                                 coalesce(quote_literal(v_missing), 'without a name'));
-        end if;
+        perform kronos.refuse_missing(p_endpoints, v_endpoints);
     end if;
-    if v_is_counted then
-        perform kronos.count_made((select count(*)
-                                     from unnest(p_endpoints) as named (name)
-                                     join kronos.endpoints as endpoint
-                                       on endpoint.endpoint_id = any (v_endpoints)
-                                      and endpoint.name = named.name), p_inputs);
+    if current_setting('kronos.quotas', true) = 'on' then
+        perform kronos.count_wanted(p_endpoints, v_endpoints, p_inputs);
     end if;
     return query
-        with known as materialized (
-            select found.endpoint_id, found.name, found.type, made_of.version, made_of.max_attempts,
-                   made_of.max_crashes, made_of.timeout_ms
-              from kronos.endpoints as found
-              join kronos.endpoint_versions as made_of using (endpoint_id, version)
-             where found.endpoint_id = any (v_endpoints)
-        -- a job whose time is the time of creation is made a microsecond younger: it is DELAYED
-        ), wanted as materialized (
-            select item.nth, item.endpoint, item.input, nullif(item.priority, 0) as priority, found.*,
-                   coalesce(item.run_at, made.at) as run_at,
-                   greatest(item.run_at, kronos.now()) as visible_at,
-                   made.at as created_at,
+        with wanted as materialized (
+            select each.*,
                    (v_id_begins || substring(gen_random_uuid()::text from 16))::uuid as execution_id
-              from unnest(p_endpoints, p_inputs, p_run_at, p_priorities) with ordinality
-                as item (endpoint, input, run_at, priority, nth)
-             cross join lateral (select case when item.run_at = kronos.now()
-                                             then kronos.now() + interval '1 microsecond'
-                                             else kronos.now() end as at) as made
-              left join known as found on found.name = item.endpoint
+              from kronos.wanted_one_shots(p_endpoints, p_inputs, p_run_at, p_priorities, v_endpoints) as each
         ), queued as (
             insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id,
                                                endpoint_version, cause, scheduled_at, run_at, created_at,

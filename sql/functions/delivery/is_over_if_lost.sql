@@ -3,8 +3,5 @@
 create or replace function kronos.is_over_if_lost(p_live kronos.execution_live) returns boolean
 language sql stable set search_path = pg_catalog, pg_temp
 as $$
-    select p_live.crashes >= p_live.max_crashes
-           or p_live.attempt_count >= p_live.max_attempts
-           or p_live.cancel_reason is not null
-           or coalesce(kronos.now() > kronos.age_limit(p_live), false)
+    select kronos.is_over_at(p_live, kronos.age_limit(p_live))
 $$;

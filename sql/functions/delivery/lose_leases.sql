@@ -8,16 +8,11 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off se
 as $$
 begin
     with dead as materialized (
-        select live.*, live as whole, judged.age_limit, judged.is_over,
-               -- relevant if it is over
-               live.crashes < live.max_crashes and live.attempt_count < live.max_attempts as is_early,
-               jsonb_build_object('type', 'lease_expired', 'message',
-                   format('worker %s did not report within its lease; whether the delivery arrived is not '
-                          'known', live.worker_id)) as reason
+        select live.*, live as whole, judged.age_limit,
+               kronos.is_over_at(live, judged.age_limit) as is_over,
+               kronos.lease_error(live.worker_id) as reason
           from kronos.execution_live as live
-         cross join lateral (select kronos.age_limit(live) as age_limit,
-                                    kronos.is_over_if_lost(live) as is_over
-                             offset 0) as judged
+         cross join lateral (select kronos.age_limit(live) as age_limit offset 0) as judged
          where live.execution_id = any (p_execution_ids)
     ), slot as materialized (
         select dead.endpoint_id, count(*)::integer as held
@@ -46,12 +41,9 @@ begin
         select done.*
           from dead
          cross join lateral kronos.archived(
-                   dead.whole,
-                   case when cancel_reason is not null then 'CANCELLED' else 'FAILED' end,
-                   case when cancel_reason is not null then cancel_reason
-                        else jsonb_build_object('code', case when is_early then 'max_age_exceeded'
-                                                             else 'lease_expired' end,
-                                                'detail', reason ->> 'message') end,
+                   dead.whole, case when cancel_reason is null then 'FAILED' else 'CANCELLED' end,
+                   kronos.lost_reason(cancel_reason, crashes < max_crashes and attempt_count < max_attempts,
+                                      reason),
                    null, reason
                ) as done
          where is_over

@@ -9,7 +9,6 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- the column's maximum
     v_ids uuid[];
 begin
     for v_ids in select array_agg(
@@ -19,7 +18,7 @@ begin
                          from kronos.execution_done as done
                         where done.execution_id = any (v_ids)
                           and done.status = 'FAILED'
-                          and done.attempt_count < c_most_attempts
+                          and done.attempt_count < kronos.most_attempts()
                           for update skip locked);
         delete from kronos.dead_letters as letter where letter.execution_id = any (v_ids);
         return query

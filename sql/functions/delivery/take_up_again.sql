@@ -18,12 +18,10 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    c_most_attempts constant integer := 32767;      -- the column's maximum
-    v_done     record;
-    v_newest   kronos.jobs;
-    v_failed   kronos.execution_done;
-    v_made_of  record;
-    v_refusal  jsonb;
+    v_done    record;
+    v_newest  kronos.jobs;
+    v_failed  kronos.execution_done;
+    v_made_of kronos.endpoint_versions;
 begin
     select job.first_version_id into v_done
       from kronos.execution_done as done
@@ -41,25 +39,7 @@ begin
     if not found then
         return 'absent';
     end if;
-    loop      -- a version committed before we had the lock is not the one that we locked
-        select * into v_newest
-          from kronos.jobs
-         where job_id = (select job_id
-                           from kronos.jobs
-                          where first_version_id = v_done.first_version_id
-                          order by version desc
-                          limit 1)
-           for no key update;
-        if not found then      -- a one-shot without a row: it is only its execution, locked below
-            select * into v_newest from kronos.one_shot_rows(array[v_done.first_version_id]);
-            exit;
-        end if;
-        exit when v_newest.job_id = (select job_id
-                                       from kronos.jobs
-                                      where first_version_id = v_done.first_version_id
-                                      order by version desc
-                                      limit 1);
-    end loop;
+    v_newest := kronos.lock_newest(v_done.first_version_id);
     if v_newest.status_reason ->> 'code' = 'cancelled' then
         return 'job_cancelled';
     end if;
@@ -75,16 +55,14 @@ begin
     if not found then
         return 'not_failed';
     end if;
-    select made_of.version, made_of.max_attempts, made_of.max_crashes,
-           made_of.timeout_ms into strict v_made_of
+    select made_of.* into strict v_made_of
       from kronos.endpoints as endpoint
       join kronos.endpoint_versions as made_of
         on made_of.endpoint_id = endpoint.endpoint_id
-       and made_of.version = case p_endpoint_version
-                                  when 'same' then v_failed.endpoint_version
-                                  else endpoint.version end
+       and made_of.version = case p_endpoint_version when 'same' then v_failed.endpoint_version
+                                                     else endpoint.version end
      where endpoint.endpoint_id = v_failed.endpoint_id;
-    if v_failed.attempt_count >= c_most_attempts then
+    if v_failed.attempt_count >= kronos.most_attempts() then
         return 'attempts_used_up';
     end if;
     if v_newest.trigger <> 'CRON' and v_newest.status = 'COMPLETED'
@@ -93,41 +71,10 @@ begin
                    and namesake.status in ('ACTIVE', 'PAUSED')) then
         return 'name_taken';
     end if;
-    if current_setting('kronos.quotas', true) = 'on' then
-        perform kronos.count_executions(p_workspace_id, 1);
-    elsif kronos.has_daily_quota(p_workspace_id) then
-        v_refusal := kronos.take_executions(p_workspace_id, 1);
-        if v_refusal ? 'is_held' then
-            raise exception using errcode = 'lock_not_available',
-                                  message = 'other sessions hold the last executions of the workspace''s day';
-        elsif v_refusal is not null then
-            return 'quota_exceeded';
-        end if;
+    if not kronos.count_another(p_workspace_id) then
+        return 'quota_exceeded';
     end if;
-    update kronos.jobs
-       set status = 'ACTIVE', runs = 0
-     where job_id = v_failed.job_id and trigger <> 'CRON' and status = 'COMPLETED';
-    delete from kronos.execution_done
-     where execution_id = p_execution_id and status in ('FAILED', 'CANCELLED', 'EXPIRED');
-    delete from kronos.dead_letters where execution_id = p_execution_id;
-    insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version,
-                                       cause, scheduled_at, run_at, created_at, visible_at, attempt_count,
-                                       max_attempts, max_crashes, timeout_ms, started_at, input, error,
-                                       overlap_key, backfill_id, deadline_at,
-                                       priority, created_by)
-    values (v_failed.execution_id, v_failed.workspace_id, v_failed.job_id, v_failed.endpoint_id,
-            v_made_of.version, v_failed.cause,
-            v_failed.scheduled_at, v_failed.run_at, v_failed.created_at,
-            case when v_newest.overlap = 'ALLOW' then kronos.now() else 'infinity' end,
-            v_failed.attempt_count,
-            least(v_failed.attempt_count::integer + v_made_of.max_attempts, c_most_attempts),
-            v_made_of.max_crashes, v_made_of.timeout_ms, v_failed.started_at, v_failed.input, v_failed.error,
-            case when v_newest.overlap <> 'ALLOW' then v_newest.first_version_id end, v_failed.backfill_id,
-            kronos.now() + make_interval(secs => v_newest.deadline_seconds), v_failed.priority,
-            v_failed.created_by)
-        -- it was in the queue too (a restored copy), and is due there
-        on conflict (execution_id) do nothing;
-    perform pg_notify('kronos_work', '');
+    perform kronos.requeue(v_failed, v_newest, v_made_of);
     return null;
 end
 $$;

@@ -21,21 +21,18 @@ begin
     end if;
     insert into kronos.history_weeks (workspace_id, subject_id, status, week, execution_id)
     select row.workspace_id, row.subject_id, row.status, row.week, row.execution_id
-      from (select done.workspace_id, subject.subject_id, kind.status, id.week, done.execution_id,
-                   row_number() over (partition by subject.subject_id, kind.status, id.week) as nth
+      from (select done.workspace_id, note.subject_id, note.status, id.week, done.execution_id,
+                   row_number() over (partition by note.subject_id, note.status, id.week) as nth
               from kronos.execution_done as done
              cross join lateral (select date_trunc(
                                      'week', kronos.uuid7_time(done.execution_id) at time zone 'UTC'
                                  )::date as week) as id
-             cross join lateral (values (done.workspace_id),
-                                        (case when done.cause <> 'API'             then done.job_id
-                                              when done.job_id = done.execution_id then done.endpoint_id
-                                         end)) as subject (subject_id)
-             cross join lateral (values (done.status),
-                                 (case when kronos.is_odd(done.created_at, done.scheduled_at)
-                                       then 'ODD' end)) as kind (status)
-             where done.execution_id >= v_from and done.execution_id < v_to
-               and subject.subject_id is not null and kind.status is not null) as row
+             cross join lateral kronos.notes_of(done.workspace_id,
+                                                kronos.noted_subject(done.cause, done.job_id,
+                                                                     done.execution_id, done.endpoint_id),
+                                                done.status,
+                                                kronos.is_odd(done.created_at, done.scheduled_at)) as note
+             where done.execution_id >= v_from and done.execution_id < v_to) as row
      where row.nth <= 2
         on conflict (subject_id, status, week, execution_id) do nothing;
     get diagnostics v_made = row_count;
@@ -47,9 +44,7 @@ begin
                    (done.created_at at time zone 'UTC')::date as created_day
               from kronos.execution_done as done
              where done.execution_id >= v_from and done.execution_id < v_to
-               and done.created_at not between kronos.uuid7_time(done.execution_id) - interval '1 hour'
-                                           and kronos.uuid7_time(done.execution_id)
-                                               + interval '1 hour') as late
+               and kronos.is_created_late(done.execution_id, done.created_at)) as late
      where not exists (select
                          from kronos.late_days as noted
                         where noted.workspace_id = late.workspace_id

@@ -14,77 +14,27 @@ set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
     c_at_most  constant integer     := 100000;      -- as check_ledger
-    c_slack    constant interval    := interval '1 hour';
-    c_statuses constant text[]      :=
-        array['SUCCESS', 'FAILED', 'CANCELLED', 'SKIPPED', 'MISSED', 'EXPIRED'];
-    v_since    constant timestamptz := p_from - c_slack;
-    v_first_id constant uuid        := kronos.uuid7_floor(v_since);
-    v_prompt   uuid[];      -- jobs of workspaces without late rows around the window's beginning
-    v_others   uuid[];
-    -- jobs with a row that began on an earlier day and reaches into the window
-    v_reaching uuid[];
+    v_since    constant timestamptz := p_from - interval '1 hour';
+    v_reaching uuid[];      -- jobs with a row that began on an earlier day and reaches into the window
+    v_late     uuid[];      -- jobs of workspaces with late rows around the window's beginning
+    v_prompt   uuid[];      -- the others
     v_each     record;
     v_ticks    timestamptz[];
 begin
     if p_from < kronos.now() - interval '31 days' then
         return;
     end if;
-    select array_agg(told.job_id) filter (where not told.is_late),
-           array_agg(told.job_id) filter (where told.is_late)
-      into v_prompt, v_others
-      from (select job.job_id, exists (select
-                                         from kronos.late_days as late
-                                        where late.workspace_id = job.workspace_id
-                                          and late.id_day >= (v_since at time zone 'UTC')::date
-                                          and late.created_day
-                                              <= (p_from at time zone 'UTC')::date) as is_late
-              from kronos.jobs as job
-             where job.job_id = any (p_job_ids)) as told;
     v_reaching := kronos.reaching_jobs(p_job_ids, p_from, v_since);
+    v_late := kronos.late_jobs(p_job_ids, p_from, v_since);
+    v_prompt := array(select unnest(p_job_ids) except select unnest(v_late));
     for v_each in
-        with row as materialized (
-            select live.job_id, null::uuid as execution_id, live.scheduled_at as first_at,
-                   live.scheduled_at as last_at, 1 as tick_count
-              from kronos.execution_live as live
-             where live.job_id = any (p_job_ids) and live.job_id <> live.execution_id
-               and live.scheduled_at >= p_from and live.scheduled_at < p_to
-               and live.cause in ('SCHEDULE', 'CATCH_UP')
-            union all
-            select done.job_id, done.execution_id, done.scheduled_at,
-                   case when done.tick_count = 1 then done.scheduled_at
-                        else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
-              from kronos.execution_done as done
-             where done.job_id = any (v_prompt)
-               and done.status = any (c_statuses)
-               and done.created_at >= v_since
-               and done.execution_id >= v_first_id
-               and done.scheduled_at < p_to
-               and done.cause in ('SCHEDULE', 'CATCH_UP')
-            union all
-            select done.job_id, done.execution_id, done.scheduled_at,
-                   case when done.tick_count = 1 then done.scheduled_at
-                        else kronos.time_of(done.status_reason ->> 'last') end, done.tick_count
-              from kronos.execution_done as done
-             where done.job_id = any (v_others)
-               and done.execution_id >= v_first_id
-               and done.scheduled_at < p_to
-               and done.cause in ('SCHEDULE', 'CATCH_UP')
-        ), retained as materialized (
-            select asked.workspace_id,
-                   least(greatest(p_from, kronos.retained_from(asked.workspace_id)), p_to) as at
-              from (select distinct job.workspace_id
-                      from kronos.jobs as job
-                     where job.job_id = any (p_job_ids)) as asked
-        ), asked as materialized (
-            select job.job_id,
-                   greatest(retained.at, kronos.finite(job.ticks_from) + interval '1 microsecond')
-                       as counts_from,
-                   pointer.next_tick_at <= kronos.clock() as is_due
-              from kronos.jobs as job
-              join retained using (workspace_id)
+        with asked as materialized (
+            select counted.job_id, counted.counts_from, pointer.next_tick_at <= kronos.clock() as is_due
+              from kronos.counted_jobs(p_job_ids, p_from, p_to) as counted
               left join kronos.pointers as pointer using (job_id)
-             where job.job_id = any (p_job_ids)
-               and job.job_id <> all (v_reaching)
+             where counted.job_id <> all (v_reaching)
+        ), row as materialized (
+            select * from kronos.plain_rows(v_prompt, v_late, p_from, p_to, v_since)
         ), told as materialized (
             select asked.job_id, array_agg(row.first_at order by row.first_at) as firsts,
                    array_agg(row.last_at order by row.first_at) as lasts,

@@ -2,8 +2,7 @@
 -- delivered. Under REPLACE it first ends executions that a held run could not end when it was created,
 -- because another session had them locked.
 -- Waits for no lock, since its caller may hold others: a session that holds the lock of the job's newest
--- version is about to add to the key, and release_held tries again later. SKIP LOCKED applies to the chosen
--- version, not to the choice: otherwise it would skip to an older version, whose lock guards nothing.
+-- version is about to add to the key, and release_held tries again later (hold_newest).
 -- Returns: whether one was released.
 create or replace function kronos.release_next(p_overlap_key uuid) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -13,7 +12,6 @@ as $$
 declare
     v_from      constant bigint := kronos.runs_from(p_overlap_key);
     v_waiting   uuid[];
-    v_newest    uuid;
     v_replaces  timestamptz;      -- executions created before this are to be replaced
 begin
     -- The usual case, checked before all held runs are read: retries may have added many.
@@ -30,21 +28,7 @@ begin
                         where overlap_key = p_overlap_key
                           and overlap_nth >= v_from
                           and visible_at = 'infinity');
-    select job_id into v_newest
-      from kronos.jobs
-     where job_id = (select job_id
-                       from kronos.jobs
-                      where first_version_id = p_overlap_key
-                      order by version desc
-                      limit 1)
-       for no key update skip locked;
-    -- If a newer version was committed before we got the lock, we have locked the wrong row.
-    if not found
-    or v_newest <> (select job_id
-                      from kronos.jobs
-                     where first_version_id = p_overlap_key
-                     order by version desc
-                     limit 1) then
+    if not kronos.hold_newest(p_overlap_key) then
         return false;
     end if;
     select max(waiting.created_at) into v_replaces

@@ -14,7 +14,8 @@
 -- in progress is never undone.
 -- A function cannot commit, and holds the rows that it has changed until it ends. So each task stops by the
 -- clock and keeps what it has done, and the next minute continues. Together they hold rows for about
--- p_budget, which is less than a request waits for a locked row (2 s). A task that fails stops no other.
+-- p_budget, which is less than a request waits for a locked row (2 s). A task (reap_one) that fails stops no
+-- other.
 -- Returns: counts, the execution's output. left: how much is still to be done.
 create or replace function kronos.reap(p_budget interval default '1.5 seconds') returns jsonb
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -42,55 +43,10 @@ begin
         -- both account for ticks
         continue when v_task in ('end_jobs', 'resume_jobs_in_time') and kronos.is_held();
         begin
-            case v_task
-                when 'end_jobs' then
-                    v_counts := v_counts || jsonb_build_object('ended', kronos.end_jobs(v_began, v_until));
-                    v_left := v_left || jsonb_build_object('ended', (select count(*) from kronos.jobs as job
-                                                                      where job.trigger = 'CRON'
-                                                                        and job.status in ('ACTIVE', 'PAUSED')
-                                                                        and job.ends_at <= v_began));
-                when 'resume_jobs_in_time' then
-                    select * into v_done from kronos.resume_jobs_in_time(v_began, v_until);
-                    v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts, jsonb_build_object('resumed', v_done.resumed,
-                                                                          'busy', v_done.busy,
-                                                                          'failed',
-                                                                          jsonb_array_length(v_done.errors)));
-                    v_left := v_left || jsonb_build_object('resumed', (select count(*) from kronos.jobs as job
-                                                                        where job.status = 'PAUSED'
-                                                                          and job.resume_at <= v_began));
-                when 'turn_all' then
-                    v_left := v_left || jsonb_build_object('suspension', kronos.turn_all(v_until));
-                when 'move_all' then
-                    v_left := v_left || jsonb_build_object('calendars', kronos.move_all(v_until));
-                when 'cancel_all' then
-                    v_left := v_left || jsonb_build_object('cancelled', kronos.cancel_all(v_until));
-                when 'delete_further' then
-                    v_left := v_left || jsonb_build_object('deletions', kronos.delete_further(v_until));
-                when 'refresh_zones' then
-                    select * into v_done from kronos.refresh_zones(v_until);
-                    v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts,
-                                             jsonb_build_object('zones', v_done.zones,
-                                                                'alarms', v_done.alarms,
-                                                                'pointers', v_done.pointers,
-                                                                'failed', jsonb_array_length(v_done.errors)));
-                    v_left := v_left || jsonb_build_object('alarms', v_done.remaining);
-                when 'decide_alarms' then
-                    perform kronos.decide_alarms(v_began);
-                when 'settle_alarms' then
-                    -- before it holds any of their locks; from here on it only tries to lock
-                    perform kronos.settle_alarms();
-                when 'note_search_texts' then
-                    perform kronos.note_search_texts(v_until);
-                when 'repair_pg_cron' then
-                    select * into v_done from kronos.repair_pg_cron(p_budget * 0.8);
-                    v_errors := v_errors || v_done.errors;
-                    v_counts := kronos.added(v_counts, v_done.counts);
-                    v_left := v_left || jsonb_build_object('entries', v_done.remaining);
-                when 'wake_pg_cron' then
-                    perform kronos.wake_pg_cron();
-            end case;
+            select * into v_done from kronos.reap_one(v_task, v_began, v_until, p_budget);
+            v_counts := kronos.added(v_counts, v_done.counts);
+            v_left := v_left || v_done.remaining;
+            v_errors := v_errors || v_done.errors;
         exception when others then
             v_counts := kronos.added(v_counts, '{"failed": 1}');
             v_errors := v_errors || jsonb_build_object('task', v_task, 'type', sqlstate, 'message', sqlerrm);

@@ -3,7 +3,7 @@
 -- A session that stores a row with such an id meanwhile notes its day and week as well, or finds both noted.
 -- So the notes are locked first, except those that a session has just found. Then the oldest day is
 -- determined in a new snapshot: it sees rows that were stored before the locks, and rows that are stored
--- later do not rely on the locked notes (note_finished). A session that stores a row of the last two weeks
+-- later do not rely on the locked notes (note_weeks). A session that stores a row of the last two weeks
 -- locks no notes that it finds, so notes of the last four weeks are kept, whatever is left of them.
 -- It waits for no session, because sessions wait for its locks.
 -- Returns: how many.
@@ -12,7 +12,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_recent constant date :=
-        date_trunc('week', kronos.now() at time zone 'UTC')::date - 21;      -- note_finished: 14
+        date_trunc('week', kronos.now() at time zone 'UTC')::date - 21;      -- note_weeks: 14
     v_day   date := least(kronos.oldest_day(), v_recent);
     v_days  tid[];
     v_weeks tid[];
