@@ -41,6 +41,7 @@ class _Decorator(Protocol):
 
 
 _SAFE = frozenset({"GET", "HEAD"})
+_KEYED = frozenset({"POST", "PATCH"})  # not repeatable by themselves: RFC 9110 9.2.2
 _MAKING = threading.RLock()  # a route under construction reads its own missing attributes
 _CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
@@ -205,6 +206,7 @@ class Operation(APIRoute):
                 await call.authenticate(needs, writes=writes)
                 if writes:
                     _refuse_conditions(call, headers)
+                    _refuse_unread_key(call, headers)
                 query.check(call.scope["query_string"], query_model)
             if takes_idempotency_key:
                 note_idempotency_key(call)
@@ -320,6 +322,17 @@ def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
         if name in sent and header not in headers:
             detail = f"{call.method} on this path has no version to compare with {header}; nothing was done"
             raise errors.PreconditionFailed(detail)
+
+
+def _refuse_unread_key(call: Call, headers: frozenset[str]) -> None:
+    """Reject an idempotency key that would be ignored: its caller would repeat the call. PUT and DELETE can be repeated
+    without one. Raises InvalidRequest."""
+    if call.method in _KEYED and IDEMPOTENCY_KEY not in headers and IDEMPOTENCY_KEY in call.headers:
+        raise errors.InvalidRequest.of(
+            f"{call.method} on this path takes no header {IDEMPOTENCY_KEY}; nothing was done",
+            "Omit the header. The jobs of jobs:batch and the trigger of jobs:bulk take idempotency_key in the body.",
+            f"/{IDEMPOTENCY_KEY}",
+        )
 
 
 def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseModel] | None) -> Exception:
