@@ -1,6 +1,7 @@
 """One request as a route sees it: its caller, its strictly validated body, and its response."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -270,12 +271,15 @@ class Draft(Generic[Model]):
 
     def __init__(self, call: Call, model: type[Model], document: JsonObject) -> None:
         self.document = document
-        self._call, self._model = call, model
+        self._model = model
+        self._call = weakref.ref(call)  # it has the draft: they would keep each other until garbage is collected
 
     async def judged(self, document: JsonObject, present: Present | None = None) -> Model:
         """Return the valid body for `document`, which the route derived from its own. `present` reads the resource it
         changes. Raises Unprocessable."""
-        return await self._call.judged(self._model, document, present)
+        if (call := self._call()) is None:
+            raise RuntimeError("the draft of a request that has ended was used")
+        return await call.judged(self._model, document, present)
 
     @classmethod
     # as pydantic calls it

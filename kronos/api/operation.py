@@ -340,10 +340,10 @@ def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseMo
     found: dict[str, list[dict[str, Any]]] = {}
     for each in error.errors():
         found.setdefault(each["loc"][0], []).append(each | {"loc": each["loc"][1:]})
+    refusal, call.refusal = call.refusal, None  # a body's, raised where the call is referenced
     if "path" in found:
         return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # kept by judged_later
     if "body" in found:
-        refusal, call.refusal = call.refusal, None  # raised where the call is referenced
         return refusal or error
     if "header" in found:
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])
