@@ -1,7 +1,7 @@
 """The format of files that describe a workspace, and the options of apply: bounds, defaults and examples, as in request
 bodies."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -89,6 +89,8 @@ def _without_discriminators(value: Json) -> Json:
 
 class ApplyBody(WorkspaceFile):
     """The resources that a workspace should have, and how to apply them."""
+
+    lists_documents: ClassVar[bool] = True
 
     prune: bool = Field(
         default=False,

@@ -65,6 +65,7 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+    lists_documents: ClassVar[bool] = False
     _integers: ClassVar[tuple[str, ...]] = ()
 
     @classmethod

@@ -1,7 +1,7 @@
 """Request bodies for jobs, runs and schedules, field by field: bounds, defaults, and an example that the documentation
 and hints show."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -208,6 +208,8 @@ class JobFile(_JobFields):
 
 class JobBatch(Body):
     """Jobs to create together."""
+
+    lists_documents: ClassVar[bool] = True
 
     jobs: list[JobCreate] = Field(
         min_length=1,
