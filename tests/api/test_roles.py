@@ -325,8 +325,8 @@ def test_a_key_that_is_made_of_an_input_is_withheld_with_it(
     once = {"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"secret": _CANARY}}
     run = api.post(f"{base}/jobs", json=once).raise_for_status().json()["execution"]
     shared_superuser.execute(
-        "update kronos.execution_live set parked_at = visible_at, visible_at = '9999-12-31 00:00:00+00', concurrency_key = %s"
-        " where execution_id = %s",
+        "update kronos.execution_live set parked_at = visible_at, visible_at = '9999-12-31 00:00:00+00',"
+        " concurrency_key = %s where execution_id = %s",
         [_CANARY, run["execution_id"]],
     )
     job = f"{base}/jobs/{run['job_id']}"
