@@ -17,7 +17,7 @@ from starlette.responses import Response
 from kronos import errors, readiness, reading, unseen, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.copies import Row, shown
-from kronos.api.fields import UUID_FORM, WORKSPACE_FORM, Body
+from kronos.api.fields import UUID_FORM, WORKSPACE_FORM, Listing
 from kronos.api.keys import Caller, Keys
 from kronos.api.live import Hub
 from kronos.api.pingers import Pings
@@ -307,7 +307,7 @@ def answer(value: object, status: int = 200, *, is_repeat: bool = False, **heade
 
 
 def _depth_of(model: type[BaseModel]) -> int:
-    return body.LISTED_DEPTH if issubclass(model, Body) and model.lists_documents else body.MAX_DEPTH
+    return body.LISTED_DEPTH if issubclass(model, Listing) else body.MAX_DEPTH
 
 
 def _validated(value: JsonObject, model: type[Model], there: unseen.Texts | None = None) -> Model:

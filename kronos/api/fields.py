@@ -65,7 +65,6 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
-    lists_documents: ClassVar[bool] = False
     _integers: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
@@ -84,6 +83,10 @@ class Body(BaseModel):
                 if name in given and isinstance(given[name], float):
                     given = {**given, name: whole(given[name])}
         return given
+
+
+class Listing(Body):
+    """A body that lists documents. Each may be nested as deeply as it may be alone."""
 
 
 class Query(BaseModel):

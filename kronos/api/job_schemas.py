@@ -1,7 +1,7 @@
 """Request bodies for jobs, runs and schedules, field by field: bounds, defaults, and an example that the documentation
 and hints show."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ from kronos.api.fields import (
     Input,
     Int32,
     JobName,
+    Listing,
     Note,
     Tag,
     Text,
@@ -206,10 +207,8 @@ class JobFile(_JobFields):
     )
 
 
-class JobBatch(Body):
+class JobBatch(Listing):
     """Jobs to create together."""
-
-    lists_documents: ClassVar[bool] = True
 
     jobs: list[JobCreate] = Field(
         min_length=1,

@@ -330,8 +330,8 @@ def test_a_key_that_is_made_of_an_input_is_withheld_with_it(
         [_CANARY, run["execution_id"]],
     )
     job = f"{base}/jobs/{run['job_id']}"
-    reads = (f"{base}/executions/{run['execution_id']}", f"{base}/executions", job, f"{base}/jobs")
-    reads += (f"{job}/explain?at={run['scheduled_at']}", f"{job}/status")
+    reads = [f"{base}/executions/{run['execution_id']}", f"{base}/executions", job, f"{base}/jobs"]
+    reads += [f"{job}/explain?at={run['scheduled_at']}", f"{job}/status"]
     for sees in (True, False):
         with holding(api, add_key(shared_superuser, workspace, "viewer", sees_payloads=sees)) as client:
             told = {read: client.get(read).raise_for_status().text for read in reads}

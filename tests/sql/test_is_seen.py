@@ -38,4 +38,5 @@ def test_a_space_is_one_in_every_locale(shared_superuser: psycopg.Connection, co
     assert {" ", "\u00a0", "\u202f", "\u3000"} < set(spaces)
     under = SQL("collate {}").format(Identifier(collation)) if collation else SQL("")
     judged = SQL("select text from unnest(%s::text[]) as text where kronos.is_seen(text {})").format(under)
-    assert values(shared_superuser, judged, [[each * n for each in spaces for n in (1, 3)]]) == []
+    found = shared_superuser.execute(judged, [[each * n for each in spaces for n in (1, 3)]])
+    assert found.fetchall() == []

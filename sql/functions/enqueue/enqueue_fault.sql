@@ -57,8 +57,7 @@ begin
                       when v_at < kronos.clock() - interval '5 seconds'
                           then format('%s is in the past', p_job ->> 'run_at') end;
         if fault is not null then
-            field := 'run_at';
-            hint := 'Write a later time, or omit run_at to run the job immediately.';
+            field := 'run_at'; hint := 'Write a later time, or omit run_at to run the job immediately.';
         end if;
     end if;
     if field is null then
