@@ -8,7 +8,7 @@ from pydantic import Field
 from kronos.api.alert_schemas import AlertRuleCreate
 from kronos.api.calendar_schemas import CalendarCreate
 from kronos.api.endpoint_schemas import EndpointCreate
-from kronos.api.fields import Body, SecretName, Slug
+from kronos.api.fields import Body, Listing, SecretName, Slug
 from kronos.api.heartbeat_schemas import HeartbeatCreate
 from kronos.api.job_schemas import JobFile
 from kronos.api.schemas import ConfigCreate, PayloadSpecCreate
@@ -31,7 +31,7 @@ class SecretRef(Body):
     name: SecretName = Field(description="Name in the workspace.", examples=["api-token"])
 
 
-class WorkspaceFile(Body):
+class WorkspaceFile(Listing):
     """The resources that one set of files describes. Each resource is identified by its name. Several documents of a
     set are merged, in any order."""
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kronos import batches, errors, reading
 from kronos.api import problems
 from kronos.api.call import Call, Draft
-from kronos.api.dependencies import IDEMPOTENCY_KEY, View
+from kronos.api.dependencies import View
 from kronos.api.document import answers
 from kronos.api.document import problems as documented
 from kronos.api.fields import Body
@@ -57,12 +57,6 @@ class _Envelope(Body):
 @shown_at("/v1/workspaces/{w}/jobs")
 async def create_jobs(call: Call, view: View, draft: Draft[JobBatch]) -> Response:
     """Create up to 1,000 jobs: all or none, or each separately."""
-    if IDEMPOTENCY_KEY in call.headers:
-        raise errors.InvalidRequest.of(
-            f"a batch takes no {IDEMPOTENCY_KEY}: each of its jobs has its own",
-            "Omit the header, and give each job an idempotency_key.",
-            f"/{IDEMPOTENCY_KEY}",
-        )
     asked, is_atomic = await call.aside(lambda: _read(draft.document))
     call.scope["kronos.is_repeatable"] = all(
         each.idempotency_key is not None for each in asked if isinstance(each, NewJob)

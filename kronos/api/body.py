@@ -17,6 +17,8 @@ from kronos.delivery.refused import pointer_to
 from kronos.model import Json, JsonObject
 
 MAX_DEPTH = 64
+LISTED_DEPTH = MAX_DEPTH + 2
+"""The depth of a body that lists documents: each may be as deep as it may be alone."""
 _WRITTEN_DEPTH = 254  # orjson's limit when it serializes
 _MIN_PLAIN_BYTES = 4096
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
@@ -37,9 +39,9 @@ def check_media_type(content_type: bytes | None) -> None:
         _refuse(f"the body was sent with {given}", "Send JSON with the header Content-Type: application/json.")
 
 
-def parse(body: bytes) -> JsonObject:
+def parse(body: bytes, deepest: int = MAX_DEPTH) -> JsonObject:
     """Return the object in the body. Raises InvalidRequest with the position and a hint."""
-    if len(body) > _MIN_PLAIN_BYTES and isinstance(plain := _plain(body), dict):
+    if len(body) > _MIN_PLAIN_BYTES and isinstance(plain := _plain(body, deepest), dict):
         return plain
     try:
         text = body.decode("utf-8")
@@ -52,17 +54,17 @@ def parse(body: bytes) -> JsonObject:
             f"the body is not JSON: {error.msg} at line {error.lineno} column {error.colno}", "Send one JSON object."
         )
     except RecursionError:
-        _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.")
+        _refuse(f"the body is nested deeper than {deepest}", "Flatten it.")
     if not isinstance(value, dict):
         _refuse(f"the body is {_kind(value)}, not an object", "Send one JSON object: {…}.")
     # Most bodies contain no \u escape and few brackets. Then no string can contain NUL or a surrogate, and the
     # nesting cannot be too deep.
-    if b"\\u" in body or body.count(b"{") + body.count(b"[") > MAX_DEPTH:
-        _check(value, "", 1)
+    if b"\\u" in body or body.count(b"{") + body.count(b"[") > deepest:
+        _check(value, "", 1, deepest)
     return value
 
 
-def _plain(body: bytes) -> Json:
+def _plain(body: bytes, deepest: int) -> Json:
     """Parse a body in its usual spelling, in a third of the time; None for any other.
 
     The value is serialized again and compared. If both texts are equal but for spaces after , and :, nothing was
@@ -75,7 +77,7 @@ def _plain(body: bytes) -> Json:
         value: Json = orjson.loads(body)
         if _without_blanks(orjson.dumps(value)) != _without_blanks(body):
             return None
-        orjson.dumps(_wrapped(value))
+        orjson.dumps(_wrapped(value, deepest))
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None
     return value
@@ -85,9 +87,9 @@ def _without_blanks(text: bytes) -> bytes:
     return text.replace(b", ", b",").replace(b": ", b":")
 
 
-def _wrapped(value: Json) -> Json:
-    """Nest the value so deeply that anything beyond MAX_DEPTH cannot be serialized."""
-    for _ in range(_WRITTEN_DEPTH - MAX_DEPTH):
+def _wrapped(value: Json, deepest: int) -> Json:
+    """Nest the value so deeply that anything beyond `deepest` cannot be serialized."""
+    for _ in range(_WRITTEN_DEPTH - deepest):
         value = [value]
     return value
 
@@ -107,23 +109,23 @@ def member(text: str) -> Json:
         value = strict(text)
     except RecursionError:
         _refuse(f"the value is nested deeper than {MAX_DEPTH}", "Flatten it.")
-    _check(value, "", 1)
+    _check(value, "", 1, MAX_DEPTH)
     return value
 
 
-def _check(value: Json, pointer: str, depth: int) -> None:
+def _check(value: Json, pointer: str, depth: int, deepest: int) -> None:
     if isinstance(value, str):
         _check_text(value, pointer)
     elif isinstance(value, dict | list):
-        if depth > MAX_DEPTH:
-            _refuse(f"the body is nested deeper than {MAX_DEPTH}", "Flatten it.", pointer)
+        if depth > deepest:
+            _refuse(f"the body is nested deeper than {deepest}", "Flatten it.", pointer)
         if isinstance(value, dict):
             for key, member in value.items():
                 _check_text(key, pointer)
-                _check(member, pointer + pointer_to(key), depth + 1)
+                _check(member, pointer + pointer_to(key), depth + 1, deepest)
         else:
             for at, item in enumerate(value):
-                _check(item, f"{pointer}/{at}", depth + 1)
+                _check(item, f"{pointer}/{at}", depth + 1, deepest)
 
 
 def _check_text(text: str, pointer: str) -> None:

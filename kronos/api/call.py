@@ -1,6 +1,7 @@
 """One request as a route sees it: its caller, its strictly validated body, and its response."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from kronos import errors, readiness, reading, unseen, workspaces
 from kronos.api import body, conditions, withheld
 from kronos.api.copies import Row, shown
-from kronos.api.fields import UUID_FORM, WORKSPACE_FORM
+from kronos.api.fields import UUID_FORM, WORKSPACE_FORM, Listing
 from kronos.api.keys import Caller, Keys
 from kronos.api.live import Hub
 from kronos.api.pingers import Pings
@@ -132,7 +133,8 @@ class Call(Request):
             return
         try:
             if get_origin(kind) is Draft:
-                self._judged = Draft(self, get_args(kind)[0], await self.document())
+                model = get_args(kind)[0]
+                self._judged = Draft(self, model, await self.document(_depth_of(model)))
             elif len(raw) <= _MAX_BYTES_UNTRIMMED:  # most bodies: like `read`, in half the time
                 body.check_media_type(self._content_type())
                 self._judged = _judged(body.parse(raw), cast(type[BaseModel], kind))
@@ -231,11 +233,11 @@ class Call(Request):
         """Return the validated body. Raises InvalidRequest, PayloadTooLarge, Unprocessable."""
         return await self.judged(model, await self.document())
 
-    async def document(self) -> JsonObject:
+    async def document(self, deepest: int = body.MAX_DEPTH) -> JsonObject:
         """Return the body before validation. Raises InvalidRequest, PayloadTooLarge."""
         raw = await self.body()
         body.check_media_type(self._content_type())
-        return await self.aside(lambda: body.parse(raw))
+        return await self.aside(lambda: body.parse(raw, deepest))
 
     async def judged(self, model: type[Model], value: JsonObject, present: Present | None = None) -> Model:
         """Return `value` as a valid body. `present` reads the resource it changes: an unchanged title or tag may stay,
@@ -270,12 +272,15 @@ class Draft(Generic[Model]):
 
     def __init__(self, call: Call, model: type[Model], document: JsonObject) -> None:
         self.document = document
-        self._call, self._model = call, model
+        self._model = model
+        self._call = weakref.ref(call)  # it has the draft: they would keep each other until garbage is collected
 
     async def judged(self, document: JsonObject, present: Present | None = None) -> Model:
         """Return the valid body for `document`, which the route derived from its own. `present` reads the resource it
         changes. Raises Unprocessable."""
-        return await self._call.judged(self._model, document, present)
+        if (call := self._call()) is None:
+            raise RuntimeError("the draft of a request that has ended was used")
+        return await call.judged(self._model, document, present)
 
     @classmethod
     # as pydantic calls it
@@ -299,6 +304,10 @@ def answer(value: object, status: int = 200, *, is_repeat: bool = False, **heade
     if is_repeat:
         named["Idempotent-Replayed"] = "true"
     return Response(content, status, media_type="application/json", headers=named)
+
+
+def _depth_of(model: type[BaseModel]) -> int:
+    return body.LISTED_DEPTH if issubclass(model, Listing) else body.MAX_DEPTH
 
 
 def _validated(value: JsonObject, model: type[Model], there: unseen.Texts | None = None) -> Model:

@@ -85,6 +85,10 @@ class Body(BaseModel):
         return given
 
 
+class Listing(Body):
+    """A body that lists documents. Each may be nested as deeply as it may be alone."""
+
+
 class Query(BaseModel):
     """A query string: no unknown parameters. Numbers and times are parsed from text."""
 

@@ -14,6 +14,7 @@ from kronos.api.fields import (
     Input,
     Int32,
     JobName,
+    Listing,
     Note,
     Tag,
     Text,
@@ -206,7 +207,7 @@ class JobFile(_JobFields):
     )
 
 
-class JobBatch(Body):
+class JobBatch(Listing):
     """Jobs to create together."""
 
     jobs: list[JobCreate] = Field(

@@ -41,6 +41,7 @@ class _Decorator(Protocol):
 
 
 _SAFE = frozenset({"GET", "HEAD"})
+_KEYED = frozenset({"POST", "PATCH"})  # not repeatable by themselves: RFC 9110 9.2.2
 _MAKING = threading.RLock()  # a route under construction reads its own missing attributes
 _CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
@@ -205,6 +206,7 @@ class Operation(APIRoute):
                 await call.authenticate(needs, writes=writes)
                 if writes:
                     _refuse_conditions(call, headers)
+                    _refuse_unread_key(call, headers)
                 query.check(call.scope["query_string"], query_model)
             if takes_idempotency_key:
                 note_idempotency_key(call)
@@ -322,15 +324,26 @@ def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
             raise errors.PreconditionFailed(detail)
 
 
+def _refuse_unread_key(call: Call, headers: frozenset[str]) -> None:
+    """Reject an idempotency key that would be ignored: its caller would repeat the call. PUT and DELETE can be repeated
+    without one. Raises InvalidRequest."""
+    if call.method in _KEYED and IDEMPOTENCY_KEY not in headers and IDEMPOTENCY_KEY in call.headers:
+        raise errors.InvalidRequest.of(
+            f"{call.method} on this path takes no header {IDEMPOTENCY_KEY}; nothing was done",
+            "Omit the header. The jobs of jobs:batch and the trigger of jobs:bulk take idempotency_key in the body.",
+            f"/{IDEMPOTENCY_KEY}",
+        )
+
+
 def _refusal(call: Call, error: RequestValidationError, query_model: type[BaseModel] | None) -> Exception:
     """Return the error to report: of the path first, then the body, the headers, the query string."""
     found: dict[str, list[dict[str, Any]]] = {}
     for each in error.errors():
         found.setdefault(each["loc"][0], []).append(each | {"loc": each["loc"][1:]})
+    refusal, call.refusal = call.refusal, None  # a body's, raised where the call is referenced
     if "path" in found:
         return cast(errors.KronosError, found["path"][0]["ctx"]["error"])  # kept by judged_later
     if "body" in found:
-        refusal, call.refusal = call.refusal, None  # raised where the call is referenced
         return refusal or error
     if "header" in found:
         return cast(errors.KronosError, found["header"][0]["ctx"]["error"])

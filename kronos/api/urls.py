@@ -1,4 +1,10 @@
-"""Rejects keys in URLs: proxies, browsers and monitors log URLs, so such a key is no longer secret."""
+"""Reads URLs before they are routed.
+
+Keys in URLs are rejected: proxies, browsers and monitors log URLs, so such a key is no longer secret. An encoded slash
+stays part of its segment: decoded, it would lead to the path of another resource than the one that was named.
+"""
+
+from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -8,7 +14,7 @@ from kronos.redaction import key_in_url, redacted
 
 
 class Urls:
-    """Serves no request whose path or query string contains an API key."""
+    """Serves no request whose path or query string contains an API key, and takes no %2F for the end of a name."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,6 +37,9 @@ class Urls:
                     ),
                 ),
             )
+        if scope["type"] == "http" and b"%2" in (sent := scope.get("raw_path") or b""):
+            parts = sent.partition(b"?")[0].decode("ascii").split("/")
+            scope["path"] = "/".join(unquote(part).replace("/", "%2F") for part in parts)
         await self._app(scope, receive, send)
 
 

@@ -52,8 +52,10 @@ def trimmed(value: Json, model: type[BaseModel]) -> Json:
         name: value[name] for name in unknown[: MAX_FAULTS + 1]
     }
     for name, field in known.items():
-        if isinstance(kept.get(name), dict) and (inner := _models_in(field)):
-            kept[name] = trimmed(kept[name], inner[0])
+        if isinstance(given := kept.get(name), dict | list) and (inner := _models_in(field)):
+            kept[name] = (
+                trimmed(given, inner[0]) if isinstance(given, dict) else [trimmed(each, inner[0]) for each in given]
+            )
     return kept
 
 
@@ -143,8 +145,11 @@ def _pointer(location: tuple[str | int, ...]) -> str:
 
 
 def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
-    """Return the model whose fields are at `location`; None inside free JSON."""
+    """Return the model whose fields are at `location`; None inside free JSON. An item of a list is what its field
+    holds."""
     for part in location:
+        if isinstance(part, int):
+            continue
         field = _fields(model).get(str(part))
         if field is None:
             return None

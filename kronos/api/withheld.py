@@ -12,6 +12,9 @@ NOTICE: Final = {"withheld": "the key does not see payloads (sees_payloads)"}
 """Replaces each payload that exists."""
 # Configs, schemas and specs may use any names, and a callback's `input` is configuration too.
 _CONFIGURED = frozenset({"values", "schema", "spec", "on_success", "on_failure"})
+# What Kronos says of an execution: there, unlike in an endpoint's limits, it is a text made of the input.
+_SAID = frozenset({"status_reason", "evidence"})
+_OF_INPUT: Final = "concurrency_key"
 _WITHHOLDS: ContextVar[bool] = ContextVar("withholds", default=False)
 
 
@@ -25,16 +28,16 @@ def shown(value: object) -> object:
     return _without(value) if _WITHHOLDS.get() else value
 
 
-def _without(value: object) -> object:
+def _without(value: object, *, is_said: bool = False) -> object:
     if is_dataclass(value):
         named = {field.name: getattr(value, field.name) for field in fields(value) if not field.name.startswith("_")}
-        return _without(named)
+        return _without(named, is_said=is_said)
     if isinstance(value, dict):
-        return {name: _shown_as(name, each) for name, each in value.items()}
-    return [_without(each) for each in value] if isinstance(value, list | tuple) else value
+        return {name: _shown_as(name, each, is_said=is_said or name in _SAID) for name, each in value.items()}
+    return [_without(each, is_said=is_said) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _shown_as(name: str, value: object) -> object:
-    if name in PAYLOADS:
+def _shown_as(name: str, value: object, *, is_said: bool) -> object:
+    if name in PAYLOADS or (is_said and name == _OF_INPUT):
         return None if value is None else NOTICE
-    return value if name in _CONFIGURED else _without(value)
+    return value if name in _CONFIGURED else _without(value, is_said=is_said)

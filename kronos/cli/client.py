@@ -204,10 +204,10 @@ def _cause(error: Exception) -> str:
 
 
 def require_names(path: Sequence[str]) -> None:
-    """Check that each part of a path is a name: an empty part, `.` and `..` would lead to another path, or to a
-    proxy's. Raises Ended."""
+    """Check that each part of a path is a name: an empty part, `.`, `..` and what contains a slash would lead to
+    another path, or to a proxy's. Raises Ended."""
     for part in path:
-        if part in ("", ".", ".."):
+        if part in ("", ".", "..") or "/" in part:
             raise Ended(f"{part!r} is neither a name nor an id: pass a name or an id", Exit.USAGE)
 
 

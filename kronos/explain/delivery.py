@@ -166,6 +166,8 @@ def waiting(facts: Facts) -> Judged:
         "limits": facts.limits,
         "group": facts.worker_group,
     }
+    if key := document(run.get("key_full")):
+        evidence["concurrency_key"] = key["concurrency_key"]  # of the input: not in a sentence, which all viewers read
     code, detail = _what_it_waits_for(facts, run)
     if (deadline_at := run.get("deadline_at")) is not None:
         evidence["deadline_at"] = deadline_at
@@ -189,9 +191,9 @@ def _what_it_waits_for(facts: Facts, run: JsonObject) -> tuple[str, str]:
     if key := document(run.get("key_full")):
         return (
             "key_full",
-            f"endpoint {facts.endpoint} allows {key['max_concurrency_per_key']} concurrent deliveries with the "
-            f"concurrency key {key['concurrency_key']!r}, and {key['running']} are running; {key['before']} wait "
-            "before it, and the next begins when a running one ends",
+            f"endpoint {facts.endpoint} allows {key['max_concurrency_per_key']} concurrent deliveries with its "
+            f"concurrency key, and {key['running']} are running; {key['before']} wait before it, and the next begins "
+            "when a running one ends",
         )
     due_at = instant(run["due_at"])
     if (due_at is None or due_at <= facts.now) and (limited := _what_limits(facts)) is not None:

@@ -65,7 +65,8 @@ select job.description, coming.next_runs, coming.skipped, coming.lints
 
 -- name: preview_change
 -- The effect of a change on a CRON job's runs %(within)s (fire_diff). A field that is not in %(changed)s
--- stays as it is, as in replace_cron_job. No row: no live CRON job.
+-- stays as it is, as in replace_cron_job. No row: no live CRON job. Raises what first_place does, as
+-- replace_cron_job: KR002 if the job would never run, KR003 if not before its end.
 select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
                         kronos.now() + %(within)s::interval, %(shown)s::integer,
                         next.calendars, next.on_blackout) as difference,
@@ -98,6 +99,11 @@ select kronos.fire_diff(job, read, next.starts_at, next.ends_at, next.max_runs,
                                          coalesce(%(dst_gap)s::text, job.dst_gap),
                                          coalesce(%(dst_overlap)s::text, job.dst_overlap),
                                          next.anchor_local) as read
+ cross join lateral kronos.first_place(job.job_id,
+                                       (select pointer.tick_at
+                                          from kronos.pointer_of(job.job_id) as pointer),
+                                       read, next.starts_at, next.ends_at, next.calendars,
+                                       next.on_blackout) as first
  where job.job_id = kronos.find_job(%(job)s)
    and job.workspace_id = kronos.current_workspace_id()
    and job.trigger = 'CRON'

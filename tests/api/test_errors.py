@@ -107,6 +107,21 @@ def test_what_is_not_there_is_404(api: httpx.Client, workspace: str, path: str, 
     assert (problem["status"], problem["code"]) == (404, code)
 
 
+@pytest.mark.parametrize("slash", ["%2F", "%2f"])
+def test_an_encoded_slash_leads_to_nothing_else(api: httpx.Client, workspace: str, slash: str) -> None:
+    """Decoded before the route is chosen, a job's name was the path of its status, and a workspace's that of a job."""
+    path = f"/v1/workspaces/{workspace}/jobs"
+    job = api.post(path, json={"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "name": "j"}).json()
+    for method, sent, json in (
+        ("GET", f"{path}/j{slash}status", None),
+        ("PATCH", f"/v1/workspaces/{workspace}{slash}jobs{slash}j", {"name": "other"}),
+        ("POST", f"{path}/j{slash}pause", {}),
+        ("DELETE", f"{path}{slash}j", None),
+    ):
+        assert problem_of(api.request(method, sent, json=json))["status"] in (400, 404, 405), sent
+    assert api.get(f"{path}/j").json() == job
+
+
 def test_another_workspaces_objects_do_not_exist(api: httpx.Client, workspace: str) -> None:
     other = f"w-{uuid.uuid4().hex[:12]}"
     assert api.post("/v1/workspaces", json={"slug": other}).status_code == 201

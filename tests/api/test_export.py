@@ -167,3 +167,22 @@ def test_what_is_exported_is_applied_as_no_change(client: httpx.Client, files: d
     assert client.get(f"/v1/workspaces/{elsewhere}/export").json() == exported
     of_set = client.get(f"/v1/workspaces/{workspace}/export", params={"set": "default"}).json()
     assert of_set == exported | {"endpoints": of_set["endpoints"]}
+
+
+def test_what_is_as_deep_as_a_job_may_be_is_exported_applied_and_batched(client: httpx.Client) -> None:
+    """64 levels are counted from the document, not from the file or the batch that lists it."""
+    workspace = make_workspace(client)
+    path = f"/v1/workspaces/{workspace}"
+    deepest: Any = 1
+    for _ in range(63):
+        deepest = {"a": deepest}
+    job = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *", "name": "deep", "input": deepest}
+    assert client.post(f"{path}/jobs", json=job).status_code == 201
+    assert client.post(f"{path}/jobs:batch", json={"jobs": [job | {"name": "batched"}]}).status_code == 201
+    exported = client.get(f"{path}/export").raise_for_status().json()
+    (document,) = yaml_files.documents(yaml_files.written(exported).encode(), "exported.yaml")
+    assert _applied(client, workspace, document.content)["counts"]["unchanged"] >= 2
+    deeper = job | {"input": {"a": deepest}}
+    for way, body in (("jobs", deeper), ("jobs:batch", {"jobs": [deeper]}), ("apply", {"jobs": [deeper]})):
+        answer = client.post(f"{path}/{way}", json=body)
+        assert (answer.status_code, "nested deeper than" in answer.json()["errors"][0]["detail"]) == (400, True), way

@@ -21,6 +21,8 @@ from sql_factory import value, values
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "0 0 1 1 *"}
 HTTP = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/hook"}}
 WINDOW = {"from": "2026-11-20T00:00:00Z", "to": "2026-11-20T00:05:00Z"}
+KEY = "Idempotency-Key"
+WORKSPACE = "/v1/workspaces/{w}"
 Made = dict[str, Any]
 
 
@@ -289,6 +291,32 @@ def test_two_keys_are_none(caller: Caller) -> None:
         f"{caller.base}/jobs", json=CRON, headers=[("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     )
     assert problem_of(answer)["errors"][0]["pointer"] == "/Idempotency-Key"
+
+
+def test_a_key_that_a_path_does_not_take_is_refused_and_never_ignored(caller: Caller) -> None:
+    paths = caller.client.get("/openapi.json").json()["paths"]
+    fill = {"w": caller.workspace, "e": str(uuid.uuid4()), "o": str(uuid.uuid4()), "b": str(uuid.uuid4())}
+    fill |= {"i": str(uuid.uuid4()), "key_id": str(uuid.uuid4()), "j": "any", "name": "any", "org": "any"}
+    asked = [
+        (method, path)
+        for path, methods in paths.items()
+        for method, described in methods.items()
+        if method in ("post", "patch") and not any(each.get("name") == KEY for each in described.get("parameters", []))
+    ]
+    assert {("post", f"{WORKSPACE}/jobs:bulk"), ("post", f"{WORKSPACE}/keys"), ("patch", WORKSPACE)} <= set(asked)
+    assert ("post", f"{WORKSPACE}/jobs") not in asked
+    for method, path in asked:
+        answer = caller.client.request(method, path.format_map(fill), json={}, headers={KEY: "k"})
+        assert (answer.status_code, problem_of(answer)["errors"][0]["pointer"]) == (400, f"/{KEY}"), path
+
+
+def test_what_a_key_did_not_guard_was_not_done(caller: Caller) -> None:
+    caller.made("/jobs", CRON | {"name": "nightly"})
+    body = {"action": "trigger", "jobs": ["nightly"]}
+    assert caller.post("/jobs:bulk", body, Idempotency_Key="k").status_code == 400
+    assert caller.rows("execution_live") == 0
+    assert [caller.made("/jobs:bulk", body | {"idempotency_key": "k"})["done"] for _ in range(2)] == [1, 1]
+    assert caller.rows("execution_live") == 1
 
 
 @pytest.mark.usefixtures("database_url")

@@ -315,6 +315,33 @@ def test_a_viewer_sees_payloads_only_where_its_key_says_so(
         assert ('"withheld":"the key does not see payloads (sees_payloads)"' in text) == (read in with_payloads), read
 
 
+def test_a_key_that_is_made_of_an_input_is_withheld_with_it(
+    api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
+) -> None:
+    base = f"/v1/workspaces/{workspace}"
+    limits = {"limits": {"concurrency_key": "{{input.secret}}"}}
+    spec = {"type": "HTTP", "spec": {"url": "http://127.0.0.1:9/"}}
+    api.put(f"{base}/endpoints/sink", json=spec | limits).raise_for_status()
+    once = {"endpoint": "sink", "trigger": "IMMEDIATE", "input": {"secret": _CANARY}}
+    run = api.post(f"{base}/jobs", json=once).raise_for_status().json()["execution"]
+    shared_superuser.execute(
+        "update kronos.execution_live set parked_at = visible_at, visible_at = '9999-12-31 00:00:00+00',"
+        " concurrency_key = %s where execution_id = %s",
+        [_CANARY, run["execution_id"]],
+    )
+    job = f"{base}/jobs/{run['job_id']}"
+    reads = [f"{base}/executions/{run['execution_id']}", f"{base}/executions", job, f"{base}/jobs"]
+    reads += [f"{job}/explain?at={run['scheduled_at']}", f"{job}/status"]
+    for sees in (True, False):
+        with holding(api, add_key(shared_superuser, workspace, "viewer", sees_payloads=sees)) as client:
+            told = {read: client.get(read).raise_for_status().text for read in reads}
+            assert {read for read, text in told.items() if _CANARY in text} == (set(reads[:5]) if sees else set())
+            assert '"code":"key_full"' in told[reads[0]]
+            assert '"code":"key_full"' in told[reads[4]]
+            shown = client.get(f"{base}/endpoints/sink").json()["limits"]
+            assert shown["concurrency_key"] == "{{input.secret}}"  # of the endpoint, and no payload
+
+
 def test_a_workspaces_admin_does_not_undo_what_the_instance_bounds_it_by(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection
 ) -> None:

@@ -1,5 +1,5 @@
-"""A PATCH of a schedule is checked like a creation: by the same function, with the values that the job would
-then have.
+"""A PATCH of a schedule, and its difference, are checked like a creation: by the same function, with the values that
+the job would then have.
 """
 
 import itertools
@@ -27,6 +27,7 @@ TWO = [
     {first: VALUES[first][0], second: VALUES[second][0]}
     for first, second in itertools.combinations(("cron", "every", "anchor", "timezone"), 2)
 ]
+TWO += [{"starts_at": "2999-12-30T00:01:00Z", "ends_at": "2999-12-30T00:01:01Z"}]
 ALL = [{name: VALUES[name][0] for name in ("cron", "every", "anchor")}]
 
 
@@ -61,7 +62,9 @@ def test_a_change_is_judged_as_the_creation_of_what_it_makes(
     common = {"endpoint": "sink", "trigger": "CRON"}
     job = api.post(path, json=common | BASES[base] | {"name": "j"}).raise_for_status().json()
     before = api.post(path, json=common | merged(BASES[base], change))
+    foreseen = api.post(f"{path}/j/diff", json=change)
     changed = api.patch(f"{path}/j", json=change)
+    assert verdict(foreseen) == verdict(changed)
     created = api.post(path, json=common | merged(BASES[base], change))
     assert verdict(changed) == verdict(created)
     now = api.get(f"{path}/j").json()

@@ -99,7 +99,7 @@ def test_what_was_never_sent_is_not_done() -> None:
     assert (lost.value.exit_code, "may have" in lost.value.message) == (Exit.UNAVAILABLE, False)
 
 
-@pytest.mark.parametrize("name", ["", ".", ".."])
+@pytest.mark.parametrize("name", ["", ".", "..", "j/pause"])
 def test_a_name_that_is_another_path_is_not_sent(name: str) -> None:
     with pytest.raises(click.ClickException, match="is neither a name nor an id") as refused:
         Client(url="http://127.0.0.1:1", key="k").call("DELETE", ("v1", "workspaces", "acme", "jobs", name))

@@ -330,7 +330,19 @@ def test_a_job_has_the_priority_that_it_is_enqueued_with(shared: Connection, app
     assert found == [[7], [-7], [None]]
 
 
-@pytest.mark.parametrize("wrong", [11, -11, 1.5, "5"])
+@pytest.mark.parametrize("more", [{}, {"name": "first"}])
+def test_a_whole_number_may_have_a_point_as_in_json(shared: Connection, app: App, more: dict[str, str]) -> None:
+    """JSON has one kind of number: the API takes 5.0 too."""
+    asked = {"endpoint": app.endpoint, "priority": -7.0, "deadline_seconds": 60.0, "idempotency_key": "k"} | more
+    (made,) = app.enqueue_many(asked)
+    found = records(shared, "select priority, deadline_seconds from kronos.jobs where job_id = %s", [made])
+    assert [tuple(each.values()) for each in found] == [(-7, 60)]
+    assert app.enqueue_many(asked | {"priority": -7, "deadline_seconds": 60}) == [made]
+    (plain,) = app.enqueue_many({"endpoint": app.endpoint, "priority": 3.0})
+    assert values(shared, "select priority from kronos.execution_live where job_id = %s", [plain]) == [3]
+
+
+@pytest.mark.parametrize("wrong", [11, -11, 1.5, 10.5, -10.1, 1e300, "5"])
 def test_a_priority_that_is_none_is_refused(app: App, wrong: object) -> None:
     with pytest.raises(psycopg.Error, match="must be a whole number from -10 to 10") as refused:
         app.enqueue_many({"endpoint": app.endpoint, "priority": wrong})

@@ -96,7 +96,7 @@ def _of(run: JsonObject, **known: Any) -> Explanation:
         (_run("QUEUED"), {"endpoint_health": _HEALTHY | {"on_trial": True}, "in_flight": 1}, "WAITING",
          "endpoint_on_trial", "on trial with one delivery"),
         (_run("QUEUED", key_full={"max_concurrency_per_key": 1, "concurrency_key": "k", "running": 1, "before": 4}), {},
-         "WAITING", "key_full", "key 'k', and 1 are running; 4 wait before it"),
+         "WAITING", "key_full", "its concurrency key, and 1 are running; 4 wait before it"),
         (_run("QUEUED"), {"limits": {"closed_by": "workspace_full", "max_concurrency": 2, "workspace_in_flight": 3}},
          "WAITING", "workspace_full", "acme allows 2 concurrent deliveries, and 3 are running"),
         (_run("QUEUED"), {"limits": {"closed_by": "endpoint_full"}, "max_in_flight": 1, "in_flight": 1}, "WAITING",

@@ -29,11 +29,12 @@ class _Body(BaseModel):
     kind: Annotated[str, Field(json_schema_extra={})] = "a"
     tags: list[Short] = Field(default=[], max_length=2, min_length=0, examples=[["a"]])
     inner: _Inner | None = Field(default=None, examples=[{"team": "ops"}])
+    inners: list[_Inner] = Field(default=[], examples=[[{"team": "ops"}]])
     free: dict[str, Any] = Field(default={}, examples=[{}])
     renamed: int = Field(default=0, alias="from", examples=[7])
 
 
-_KNOWN = "Known fields: free, from, inner, kind, name, number, tags."
+_KNOWN = "Known fields: free, from, inner, inners, kind, name, number, tags."
 
 
 def faults(value: Json, model: type[BaseModel] = _Body) -> list[tuple[str, str, str | None]]:
@@ -53,6 +54,10 @@ def faults(value: Json, model: type[BaseModel] = _Body) -> list[tuple[str, str, 
         ({"name": "a", "FROM": 0}, ("/FROM", "unknown field", "Did you mean from?")),
         ({"name": "a", "zzz": 0}, ("/zzz", "unknown field", _KNOWN)),
         ({"name": "a", "inner": {"tem": 0}}, ("/inner/tem", "unknown field", "Did you mean team?")),
+        ({"name": "a", "inners": [{}, {"tem": 0}]}, ("/inners/1/tem", "unknown field", "Did you mean team?")),
+        ({"name": "a", "inners": [{"zzz": 0}]}, ("/inners/0/zzz", "unknown field", "Known fields: team.")),
+        ({"name": "a", "inners": [{"team": "abcd"}]}, ("/inners/0/team", "string should have at most 3 characters",
+                                                       'Write a value such as "ops".')),
         ({"name": "a", "inner": {"team": "abcd"}}, ("/inner/team", "string should have at most 3 characters",
                                                     'Write a value such as "ops".')),
         ({"name": "a", "tags": ["a", "b", "c"]}, ("/tags", "input should have at most 2 items, not 3",
@@ -82,10 +87,11 @@ def test_a_long_name_is_cut_in_its_pointer() -> None:
 def test_very_many_unknown_fields_are_not_all_read() -> None:
     """pydantic creates an error for each: a body of a megabyte would take a second."""
     many = {f"zzz{n}": n for n in range(10_000)}
-    kept = trimmed({"name": "a", **many, "inner": {**many, "team": "b"}, "free": many}, _Body)
+    kept = trimmed({"name": "a", **many, "inner": {**many, "team": "b"}, "inners": [many, 7], "free": many}, _Body)
     assert isinstance(kept, dict)
-    assert len(kept) == 3 + MAX_FAULTS + 1
+    assert len(kept) == 4 + MAX_FAULTS + 1
     assert (kept["name"], len(kept["inner"]), kept["inner"]["team"]) == ("a", 1 + MAX_FAULTS + 1, "b")
+    assert ([len(kept["inners"][0])], kept["inners"][1:]) == ([MAX_FAULTS + 1], [7])
     assert kept["free"] == many  # it may hold anything
     assert faults({"name": "a", **many})[:9] == faults(trimmed({"name": "a", **many}, _Body))[:9]
 

@@ -59,10 +59,11 @@ class Terms:
 
 
 def path_of(*parts: object) -> str:
-    """Return the path with these segments. Raises ConfigurationError if one is empty, or is . or .."""
+    """Return the path with these segments. Raises ConfigurationError if one is empty, is . or .., or contains a
+    slash: servers and proxies may take it for the path of something else."""
     texts = [str(part) for part in parts]
-    if any(text in ("", ".", "..") for text in texts):
-        raise ConfigurationError("a name or an id is empty, or is . or ..")
+    if any(text in ("", ".", "..") or "/" in text for text in texts):
+        raise ConfigurationError("a name or an id is empty, is . or .., or contains a slash")
     try:
         return "/" + "/".join(quote(text, safe=":") for text in texts)
     except UnicodeEncodeError as error:

@@ -38,7 +38,8 @@ begin
              not kronos.is_text(p_job -> 'idempotency_key', '^.{1,255}$'), 'Use a UUID, for example.'),
             (7, 'run_at', 'not an RFC 3339 timestamp with an offset',
              not kronos.is_text(p_job -> 'run_at',
-                                '^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$'),
+                                '^[0-9]{4}(-[0-9]{2}){2}[Tt]([0-9]{2}:){2}[0-9]{2}(\.[0-9]{1,9})?'
+                                '([Zz]|[+-][0-9]{2}:[0-9]{2})$'),
              'Write it like 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30.'),
             (8, 'deadline_seconds', 'must be a whole number of seconds from 1 to 2678400',
              not kronos.is_number(p_job -> 'deadline_seconds', 1, 2678400), 'Write it like 3600.'),
@@ -56,8 +57,7 @@ begin
                       when v_at < kronos.clock() - interval '5 seconds'
                           then format('%s is in the past', p_job ->> 'run_at') end;
         if fault is not null then
-            field := 'run_at';
-            hint := 'Write a later time, or omit run_at to run the job immediately.';
+            field := 'run_at'; hint := 'Write a later time, or omit run_at to run the job immediately.';
         end if;
     end if;
     if field is null then
