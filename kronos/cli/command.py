@@ -16,6 +16,7 @@ from kronos.cli.inputs import FileText as FileText
 from kronos.cli.inputs import IdempotencyKey as IdempotencyKey
 from kronos.cli.inputs import JsonText as JsonText
 from kronos.cli.inputs import given as given
+from kronos.cli.inputs import options as options
 from kronos.cli.inputs import require_utf8
 from kronos.cli.names import give_names
 from kronos.cli.output import Output

@@ -7,7 +7,7 @@ from typing import BinaryIO, Final
 import click
 
 from kronos.cli import import_offer, import_pg_cron
-from kronos.cli.command import Api, command, group
+from kronos.cli.command import Api, command, group, options
 from kronos.cli.import_offer import Offered
 from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
@@ -28,26 +28,23 @@ def import_group() -> None:
     """
 
 
-def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """Add the options of every import."""
-    for option in (
-        click.option("--strict", is_flag=True, help="If any entry cannot be translated, do nothing and exit with 1."),
-        click.option("--yes", "-y", is_flag=True, help="Create without asking."),
-        click.option(
-            "--paused", "is_paused", is_flag=True, help="Create the jobs paused: no ticks until kronos job resume."
-        ),
-        click.option("--create", is_flag=True, help="Create the missing jobs, after a confirmation."),
-        click.option(
-            "--write",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE.yaml",
-            help="Write the jobs to a new file for kronos apply.",
-        ),
-        click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
-        click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
-    ):
-        function = option(function)
-    return function
+_options = options(
+    click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
+    click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
+    click.option(
+        "--write",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.yaml",
+        help="Write the jobs to a new file for kronos apply.",
+    ),
+    click.option("--create", is_flag=True, help="Create the missing jobs, after a confirmation."),
+    click.option(
+        "--paused", "is_paused", is_flag=True, help="Create the jobs paused: no ticks until kronos job resume."
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Create without asking."),
+    click.option("--strict", is_flag=True, help="If any entry cannot be translated, do nothing and exit with 1."),
+)
+"""The options of every import."""
 
 
 def _zone(function: click.decorators.FC) -> click.decorators.FC:
