@@ -22,7 +22,6 @@ _REASONS = {
     "next_civil_tick": "one search, whose state is its variables: a call of a function costs a third of it",
     "count_ticks": "one walk over days, whose state is its variables",
     "lose_leases": "one statement that ends claims and gives slots back",
-    "repair_entries": "one batch, under one set of locks",
     "sweep_executions": "one chunk, whose statement is text: a plan for the bounds at hand",
     "retain": "a list of tasks, each in a block of its own",
     "release_next": "what is asked in turn under one lock",
