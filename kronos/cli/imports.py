@@ -8,7 +8,7 @@ import click
 
 from kronos.cli import import_offer, import_pg_cron
 from kronos.cli.command import Api, command, group, options
-from kronos.cli.import_offer import Offered
+from kronos.cli.import_offer import Made, Offered
 from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
@@ -217,13 +217,15 @@ def _offer(
             raise click.UsageError("standard input contains the entries, so you cannot confirm on it: pass --yes")
         click.confirm(f"Create {counted(len(new), 'job')} in {api.workspace}?", abort=True, err=True)
     if not is_made:
-        without, _ = import_offer.make_endpoints(api, new)
+        made = Made()
+        with made.until_stopped():
+            without = import_offer.make_endpoints(api, new, made)
         if without:
             lines = "\n".join(f"endpoint {name}: {why}" for name, why in without.items())
             raise click.ClickException(f"nothing was replaced:\n{lines}")
         return offers
-    jobs, endpoints, failed = import_offer.make(api, offers)
-    said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all jobs exist"
+    made, failed = import_offer.make(api, offers)
+    said = f"created {made}" if new else "nothing new: all jobs exist"
     click.echo(said, err=True)
     if failed:
         lines = "\n".join(f"{each.where}  {each.text}: {each.reason}" for each in failed)

@@ -8,6 +8,7 @@ import pytest
 
 from alert_rows import add_rule, end_runs, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
+from clock import Clock
 from factory import add_endpoint, add_executions
 from sql.test_calendar_reads import calls
 from sql.test_cancelled_jobs import SELDOM, add_runs, cancel_in_steps
@@ -260,6 +261,24 @@ def test_jobs_beside_some_that_the_reaper_fails_for_have_their_turn(
         runs += 1
         assert (served < sound, runs < 200) == (True, True), "it makes no progress"
         slow.execute(asked)
+
+
+@pytest.mark.parametrize("function", _REAPED)
+def test_one_run_does_all_that_it_has_time_for(superuser: Connection, function: str) -> None:
+    """Here the clock stands: both halves of each batch are tried, however slow the machine is."""
+    Clock(superuser).stand(value(superuser, "select kronos.now()"))
+    ids = reaped(superuser, function, 9, [1, 6])
+    _, _, asked, done = _REAPED[function]
+    superuser.execute(asked)
+    assert {*values(superuser, done)} & {*ids} == {job_id for place, job_id in enumerate(ids) if place not in (1, 6)}
+
+
+def test_one_step_registers_all_that_it_has_time_for(superuser: Connection) -> None:
+    Clock(superuser).stand(value(superuser, "select kronos.now()"))
+    ids = reaped(superuser, "repair_entries", 9, [1, 6])
+    assert values(superuser, "select kronos.turn_each(%s, false, false, true)", [ids]) == [[]]
+    entries = {*values(superuser, _REAPED["repair_entries"][3])} & {*ids}
+    assert entries == {job_id for place, job_id in enumerate(ids) if place not in (1, 6)}
 
 
 def test_the_reaper_counts_what_it_did_not_reach_as_left(slow: Connection) -> None:
