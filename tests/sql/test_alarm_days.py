@@ -82,3 +82,19 @@ def test_several_shifts_are_the_days_of_each(shared: Connection, text: str) -> N
 def test_weekdays_are_shifted_around_the_week(shared: Connection, shift: int) -> None:
     facts = [(f"0 0 * * {day}", [shift], 1 << ((day + shift) % 7)) for day in range(7)]
     assert differing(shared, "(kronos.alarm_days(kronos.parse_cron(%s), %s::integer[])).weekdays", facts) == []
+
+
+def test_a_weekday_beside_the_days_may_be_any_day_of_the_month_and_every_day_stays_every_day(
+    shared: Connection,
+) -> None:
+    facts = [
+        ("0 0 15 3 *", [-1], 1 << 3),
+        ("0 0 15 3 5", [-1], 1 << 2 | 1 << 3),  # the 15th, or any Friday
+        ("0 0 15 3 5", [1], 1 << 3 | 1 << 4),
+        ("0 0 15 3 */2", [-1], 1 << 3),  # only the 15th
+    ]
+    call = "(kronos.alarm_days(kronos.parse_cron(%s), %s::integer[]))"
+    assert differing(shared, f"{call}.months", facts) == []
+    every_day = 2**32 - 2
+    assert differing(shared, f"{call}.days", [("0 0 * 2 *", [shift], every_day) for shift in (-1, 0, 1)]) == []
+    assert differing(shared, f"{call}.days", [("0 0 1-28 2 *", [0], 2**29 - 2)]) == []
