@@ -7,15 +7,13 @@ API does.
 import json
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from statistics import median, quantiles
 
 import click
 import psycopg
 
-from bench import common, machine
+from bench import common, history_reads, machine
 from bench.common import ENDPOINT, WORKSPACE, Instance
 from kronos import sql
 
@@ -172,97 +170,11 @@ def fill(one: Instance, size: Size) -> None:
         connection.execute("analyze kronos.attempt")
 
 
-_NONE = dict.fromkeys(
-    ("endpoint", "trigger", "status", "tag", "q", "created_after", "created_before", "before_created_at", "before_id")
-)
-_NO_PLACE = dict.fromkeys(("before_created_at", "before_id"))
-_ANY = dict.fromkeys(("status", "scheduled_after", "scheduled_before", "before_created_at", "before_id"))
-
-
-def reads(connection: psycopg.Connection) -> dict[str, tuple[str, Mapping[str, object]]]:
-    """Return each read by name: the statement and its parameters."""
-    row = connection.execute(
-        """
-        select job.job_id, done.execution_id, done.scheduled_at, now() - interval '35 days',
-               now() - interval '1 hour', amid.created_at,
-               amid.job_id
-          from (select * from kronos.jobs where trigger = 'CRON' and name = 'job-17') as job
-          join kronos.execution_done as done using (job_id)
-         cross join (select * from kronos.jobs where trigger = 'CRON' and name = 'job-501') as amid
-         limit 1
-        """
-    ).fetchone()
-    if row is None:
-        raise RuntimeError("the history is not filled")
-    job_id, execution_id, tick, old, recent, *between = row
-    amid = {"before_created_at": between[0], "before_id": between[1]}
-    page, jobs = {**_ANY, "limit": 50, "bytes": 1_048_576}, {**_NONE, "limit": 50, "bytes": 1_048_576}
-    job, place = {"job": str(job_id)}, {"before_created_at": old, "before_id": execution_id}
-    return {
-        "execution by id": ("executions.get_execution", {"execution_id": execution_id}),
-        "its attempts": (
-            "executions.list_attempts",
-            {"execution_id": execution_id, "after": 0, "limit": 50, "bytes": 1_048_576},
-        ),
-        "executions": ("executions.list_executions", page),
-        "executions, status=FAILED": ("executions.list_executions", page | {"status": "FAILED"}),
-        "executions, status=EXPIRED (none)": ("executions.list_executions", page | {"status": "EXPIRED"}),
-        "executions, status=QUEUED (none)": ("executions.list_executions", page | {"status": "QUEUED"}),
-        "executions, scheduled_after an hour ago": ("executions.list_executions", page | {"scheduled_after": recent}),
-        "executions, scheduled_before 35 days ago": ("executions.list_executions", page | {"scheduled_before": old}),
-        "executions, before a place of 35 days ago": ("executions.list_executions", page | place),
-        "a job's executions": ("executions.list_job_executions", page | job),
-        "a job's, by its name": ("executions.list_job_executions", page | {"job": "job-17"}),
-        "a job's, status=SUCCESS": ("executions.list_job_executions", page | job | {"status": "SUCCESS"}),
-        "a job's, status=FAILED": ("executions.list_job_executions", page | job | {"status": "FAILED"}),
-        "a job's, scheduled_before 35 days ago": (
-            "executions.list_job_executions",
-            page | job | {"scheduled_before": old},
-        ),
-        "jobs": ("job_reads.list_jobs", jobs),
-        "jobs, before a place of 35 days ago": ("job_reads.list_jobs", jobs | place),
-        "jobs, trigger=IMMEDIATE": ("job_reads.list_jobs", jobs | {"trigger": "IMMEDIATE"}),
-        "jobs, trigger=CRON": ("job_reads.list_jobs", jobs | {"trigger": "CRON"}),
-        "jobs, trigger=CRON, before a place amid": ("job_reads.list_jobs", jobs | {"trigger": "CRON"} | amid),
-        "jobs, trigger=CRON, status=PAUSED (none)": (
-            "job_reads.list_jobs",
-            jobs | {"trigger": "CRON", "status": "PAUSED"},
-        ),
-        "jobs, endpoint": ("job_reads.list_jobs", jobs | {"endpoint": ENDPOINT}),
-        "jobs, created_after and created_before": (
-            "job_reads.list_jobs",
-            jobs | {"created_after": old, "created_before": recent},
-        ),
-        "jobs, tag=rare": ("job_reads.list_jobs", jobs | {"tag": "rare"}),
-        "jobs, tag=common": ("job_reads.list_jobs", jobs | {"tag": "common"}),
-        "jobs, tag=common, status=PAUSED (none)": ("job_reads.list_jobs", jobs | {"tag": "common", "status": "PAUSED"}),
-        "jobs, tag=rare, q=job-17": ("job_reads.list_jobs", jobs | {"tag": "rare", "q": "job-17"}),
-        "jobs, q=job-17": ("job_reads.list_jobs", jobs | {"q": "job-17"}),
-        "jobs, q=job (all)": ("job_reads.list_jobs", jobs | {"q": "job"}),
-        "jobs, q=job, trigger=IMMEDIATE (none)": ("job_reads.list_jobs", jobs | {"q": "job", "trigger": "IMMEDIATE"}),
-        "jobs, q of the endpoint's name": ("job_reads.list_jobs", jobs | {"q": ENDPOINT}),
-        "jobs, q of an id's beginning": ("job_reads.list_jobs", jobs | {"q": str(job_id)[:8]}),
-        "jobs, q (none)": ("job_reads.list_jobs", jobs | {"q": "no-such-name"}),
-        "a CRON job": ("job_reads.get_job", job),
-        "its versions": ("job_reads.list_versions", job | {"before_version": None, "limit": 50, "bytes": 1_048_576}),
-        "its last 24 hours": ("job_reads.get_job_statistics", job),
-        "its ledger": ("ledger.get_standing", job),
-        "its next runs": ("schedules.list_next_runs", job | {"count": 10}),
-        "explain": ("explain.get_facts", job | {"at": tick}),
-        "endpoints": ("endpoints.list_endpoints", _NO_PLACE | {"limit": 50, "bytes": 1_048_576}),
-        "workspace": ("workspaces.get_workspace", {"workspace": WORKSPACE}),
-        "workspaces": ("workspaces.list_workspaces", _NO_PLACE | {"organization": None, "limit": 50}),
-        "system status": ("system.get_status", {}),
-        "its drift": ("system.list_drift", {"limit": 100}),
-        "readiness": ("readiness.get_readiness", {"longer_than": timedelta(seconds=60)}),
-    }
-
-
 def measured(one: Instance, *, runs: int) -> dict[str, dict[str, float]]:
     """Measure time, CPU time, buffers and relation locks of each read; for a ring also in a fresh session."""
     found: dict[str, dict[str, float]] = {}
     with one.connect() as superuser:
-        wanted = reads(superuser)
+        wanted = history_reads.reads(superuser)
         (workspace_id,) = superuser.execute(
             "select workspace_id from kronos.workspaces where slug = %s", [WORKSPACE]
         ).fetchone() or (None,)

@@ -27,7 +27,7 @@ _RULES, _CALENDARS = 50, 30
 _ENDPOINTS, _ZONES = 20, ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Sydney")
 # One in ten jobs ticks every 5 to 59 minutes, the others once a day. Every job has one of 40 tags, and one in 50 is
 # paused. Their pg_cron entries ring only on New Year's Day, so that pages are measured and not firings.
-_VARY = """
+_VARY = r"""
 with numbered as (
     select job.job_id, substr(job.name, 5)::integer as n
       from kronos.jobs as job

@@ -208,35 +208,36 @@ def _free_key(near: session.Connection, parent: str, progress: Callable[[str], N
             )
         )
 
-    def exchange() -> bool:
-        if near.execute("select kronos.lock_history()").fetchone() != (True,):
-            return False
-        for name in names:  # only if free, like the tables: waiting for one would block all readers of the tables
-            near.execute(
-                sql.SQL("lock table {} in access exclusive mode nowait").format(sql.Identifier("kronos", name))
-            )
-        near.execute(
-            sql.SQL("alter table {} drop constraint {}").format(
-                sql.Identifier("kronos", parent), sql.Identifier(f"{parent}_pkey")
-            )
-        )
-        for name in names:
-            near.execute(
-                sql.SQL("alter table {} add constraint {} primary key using index {}").format(
-                    sql.Identifier("kronos", name), sql.Identifier(f"{name}_pkey"), sql.Identifier(f"{name}_own")
-                )
-            )
-        near.execute(  # for partitions that were created meanwhile
-            "select kronos.key_partition(%s, relname) from pg_inherits join pg_class on pg_class.oid = inhrelid"
-            " where inhparent = format('kronos.%%I', %s::text)::regclass",
-            [parent, parent],
-        )
-        return True
-
-    if not _is_changed(near, exchange):
+    if not _is_changed(near, lambda: _exchange_keys(near, parent, names)):
         raise errors.MigrationFailed(
             f"other sessions used kronos.{parent} for {_TRIES} s; nothing was changed. Run this again at a quieter time"
         )
+
+
+def _exchange_keys(near: session.Connection, parent: str, names: Sequence[str]) -> bool:
+    """Drop the table's primary key and give its partitions the indexes that were built for them. Return whether the
+    tables were free."""
+    if near.execute("select kronos.lock_history()").fetchone() != (True,):
+        return False
+    for name in names:  # only if free, like the tables: waiting for one would block all readers of the tables
+        near.execute(sql.SQL("lock table {} in access exclusive mode nowait").format(sql.Identifier("kronos", name)))
+    near.execute(
+        sql.SQL("alter table {} drop constraint {}").format(
+            sql.Identifier("kronos", parent), sql.Identifier(f"{parent}_pkey")
+        )
+    )
+    for name in names:
+        near.execute(
+            sql.SQL("alter table {} add constraint {} primary key using index {}").format(
+                sql.Identifier("kronos", name), sql.Identifier(f"{name}_pkey"), sql.Identifier(f"{name}_own")
+            )
+        )
+    near.execute(  # for partitions that were created meanwhile
+        "select kronos.key_partition(%s, relname) from pg_inherits join pg_class on pg_class.oid = inhrelid"
+        " where inhparent = format('kronos.%%I', %s::text)::regclass",
+        [parent, parent],
+    )
+    return True
 
 
 def _is_changed(near: session.Connection, change: Callable[[], bool]) -> bool:

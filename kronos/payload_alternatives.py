@@ -2,8 +2,13 @@
 
 For a value that no part of an anyOf or oneOf accepts, the library lists all faults of all parts, at 10 us each: 60
 parts and an input of 256 KiB took more than a minute. It lists none inside a `not`.
+
+unevaluatedItems and unevaluatedProperties do not see what a `not` has evaluated. If a schema has them, its alternatives
+stay, and what negates them twice is checked first, in allOf. Both are as the user wrote them and refer to a copy of the
+whole schema, or each level of a recursive schema would repeat the levels inside.
 """
 
+import re
 from collections.abc import Iterator
 
 import jsonschema_rs
@@ -17,7 +22,10 @@ _KEYWORDS = {
 _MARK = "in place of alternatives"
 _UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
 _OF_NAMES = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies")
-_VALUES = ("const", "enum", "default", "examples", "propertyNames")  # no schemas, or of a name, which has few faults
+_DATA = ("const", "enum", "default", "examples")
+_OF_THE_ROOT = ("$id", "$schema", "$anchor")
+_COPY = "original"
+_VALUES = (*_DATA, "propertyNames")  # no schemas, or of a name, which has few faults
 
 
 def has_any(schema: Json) -> bool:
@@ -27,10 +35,24 @@ def has_any(schema: Json) -> bool:
 
 def negated_twice(schema: Json) -> Json | None:
     """Return a schema that accepts the same, whose alternatives are negated twice. None if it has unevaluatedItems or
-    unevaluatedProperties: they do not see what a `not` has evaluated."""
-    if any(name in part for part in _parts(schema) for name in _UNEVALUATED):
+    unevaluatedProperties, and references into alternatives."""
+    if not isinstance(schema, dict) or not has_unevaluated(schema):
+        return _negated(schema, None)
+    if any(re.search(r"/(any|one)Of/\d", str(part.get("$ref"))) for part in _parts(schema)):
         return None
-    return _negated(schema)
+    definitions = schema.get("$defs")
+    name = _COPY
+    while isinstance(definitions, dict) and name in definitions:
+        name += "_"
+    copy = f"#/$defs/{name}"
+    made: JsonObject = _negated(schema, copy)
+    written = {key: value for key, value in schema.items() if key not in _OF_THE_ROOT}
+    return {**made, "$defs": {**made.get("$defs", {}), name: _moved(written, copy)}}
+
+
+def has_unevaluated(schema: Json) -> bool:
+    """Whether a part of the schema has unevaluatedItems or unevaluatedProperties."""
+    return any(name in part for part in _parts(schema) for name in _UNEVALUATED)
 
 
 def told(error: jsonschema_rs.ValidationError) -> tuple[str, list[str | int]]:
@@ -58,21 +80,45 @@ def _parts(schema: Json) -> Iterator[JsonObject]:
                 yield from _parts(value)
 
 
-def _negated(schema: Json) -> Json:
+def _negated(schema: Json, copy: str | None) -> Json:
+    """Return the schema with its alternatives negated twice: in their place or, with a `copy` of the whole schema, in
+    addition to them."""
     if isinstance(schema, list):
-        return [_negated(each) for each in schema]
+        return [_negated(each, copy) for each in schema]
     if not isinstance(schema, dict):
         return schema
     made: JsonObject = {}
     negations: list[Json] = []
     for name, value in schema.items():
         if name in _OF_NAMES and isinstance(value, dict):
-            made[name] = {each: _negated(part) for each, part in value.items()}
+            made[name] = {each: _negated(part, copy) for each, part in value.items()}
         elif name in _KEYWORDS and isinstance(value, list):
-            negations.append({"not": {"not": {name: _negated(value)}, "$comment": _MARK}})
+            if copy is None:
+                negated = {name: _negated(value, None)}
+            else:
+                negated = {name: _moved(value, copy)}
+                made |= negated
+            negations.append({"not": {"not": negated, "$comment": _MARK}})
         else:
-            made[name] = value if name in _VALUES else _negated(value)
+            made[name] = value if name in _VALUES else _negated(value, copy)
     if negations:
         together = made.get("allOf")
         made["allOf"] = [*(together if isinstance(together, list) else []), *negations]
+    return made
+
+
+def _moved(schema: Json, copy: str) -> Json:
+    """Return the schema with its references to the copy."""
+    if isinstance(schema, list):
+        return [_moved(each, copy) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made: JsonObject = {}
+    for name, value in schema.items():
+        if name in _OF_NAMES and isinstance(value, dict):
+            made[name] = {each: _moved(part, copy) for each, part in value.items()}
+        elif name == "$ref" and isinstance(value, str):
+            made[name] = copy + value.removeprefix("#")
+        elif name != "$anchor":
+            made[name] = value if name in _DATA else _moved(value, copy)
     return made

@@ -11,7 +11,7 @@ import jsonschema_rs
 import orjson
 
 from kronos import payload_alternatives
-from kronos.errors import Fault
+from kronos.errors import Fault, Unprocessable
 from kronos.model import Json, JsonObject
 from kronos.payload_weights import DEPTH, Graph, list_of, refuse, resolved
 
@@ -36,7 +36,8 @@ class Validator:
     """The memory that it may take, in bytes."""
     compiled: jsonschema_rs.Draft202012Validator
     locating: jsonschema_rs.Draft202012Validator | None
-    """Finds the first fault of any input in the time of a validation; None if nothing does."""
+    """Finds the first fault of an input in the time of a validation; None if nothing does."""
+    locating_weight: int
 
     def effort(self, value: Json) -> int:
         """Return the largest effort of validating this input; an input that needs more is not validated."""
@@ -56,7 +57,8 @@ class Validator:
             return tuple(_fault(error, pointer) for error in list(self.compiled.iter_errors(value))[:_MOST_FAULTS])
         values = 1 + sum(map(text.count, (b",", b"[", b"{")))
         is_small = self.weight * values <= _SEVERAL_FAULTS_EFFORT
-        return (_first_fault(self.compiled if is_small else self.locating, value, pointer),)
+        locating = self.locating if self.locating_weight * size <= MAX_EFFORT else None
+        return (_first_fault(self.compiled if is_small else locating, value, pointer),)
 
 
 def compiled(schema: Json, *, pointer: str = "/schema") -> Validator:
@@ -77,11 +79,20 @@ def compiled(schema: Json, *, pointer: str = "/schema") -> Validator:
         refuse(pointer + _pointer(error.instance_path), _trimmed(error.message), _hint_of(error.message))
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         refuse(pointer, f"the schema cannot be used: {_trimmed(str(error))}", _HINT)
-    locating = _locating(schema) if payload_alternatives.has_any(schema) else made
     memory = 20 * size + graph.patterns * (_PATTERN_BYTES + _PATTERN_CACHE_BYTES)
-    if locating not in (made, None):
-        memory *= 2
-    return Validator(schema=schema, weight=weight, size=memory, compiled=made, locating=locating)
+    locating: jsonschema_rs.Draft202012Validator | None = made
+    locating_weight = weight
+    if payload_alternatives.has_any(schema):
+        locating, locating_weight, copies = _locating(schema, weight)
+        memory *= 1 + copies
+    return Validator(
+        schema=schema,
+        weight=weight,
+        size=memory,
+        compiled=made,
+        locating=locating,
+        locating_weight=locating_weight,
+    )
 
 
 def _made(schema: Json) -> jsonschema_rs.Draft202012Validator:
@@ -95,14 +106,19 @@ def _made(schema: Json) -> jsonschema_rs.Draft202012Validator:
     )
 
 
-def _locating(schema: Json) -> jsonschema_rs.Draft202012Validator | None:
-    """Return what finds the first fault of any input; None for a schema with unevaluatedItems, for example."""
+def _locating(schema: Json, weight: int) -> tuple[jsonschema_rs.Draft202012Validator | None, int, int]:
+    """Return what finds the first fault of an input, its weight, and how many times as large as the schema it is. None
+    for references into alternatives, and where it would be too heavy."""
     if (negated := payload_alternatives.negated_twice(schema)) is None:
-        return None
+        return None, weight, 0
+    copies = 1
     try:
-        return _made(negated)
-    except (ValueError, jsonschema_rs.ReferencingError):  # a reference into alternatives, which have another place now
-        return None
+        if payload_alternatives.has_unevaluated(schema):
+            weight, copies = Graph(negated, "").weight(), 3
+        return _made(negated), weight, copies
+    except (ValueError, RecursionError, jsonschema_rs.ReferencingError, Unprocessable):
+        # references that were into alternatives, which have another place now; or parts that apply too often
+        return None, weight, 0
 
 
 def may_have(schema: Json, path: tuple[str, ...]) -> bool:

@@ -1,11 +1,9 @@
 """The HTTP API as an ASGI application."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -17,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp
 
-from kronos import config, errors, heartbeat
+from kronos import config, errors
 from kronos.api import (
     alert_schemas,
     alerts,
@@ -60,30 +58,19 @@ from kronos.api import (
     workspace_keys,
     workspaces,
 )
-from kronos.api.call import Context
 from kronos.api.fields import Body
 from kronos.api.heads import Heads
-from kronos.api.keys import Keys
-from kronos.api.live import Hub, ListenerBounds
+from kronos.api.lifespan import Lifespan
 from kronos.api.meter import ApiMeter
 from kronos.api.middleware import Boundary
 from kronos.api.origins import Origins
-from kronos.api.ping_door import PingDoor
-from kronos.api.renewal import Renewal
-from kronos.api.sessions import Sessions
 from kronos.api.tracing import Traced
 from kronos.api.urls import Urls
 from kronos.config import Settings
-from kronos.delivery.egress import EgressPolicy
-from kronos.encryption import CurrentKeys, Keyring, KeySource
+from kronos.encryption import Keyring
 from kronos.lines import Log
 from kronos.model import JsonObject
-from kronos.pool import Pool
-from kronos.replica import Replica
 from kronos.traces.switch import SWITCH
-
-if TYPE_CHECKING:
-    from kronos.api.provider import Provider
 
 _log = Log("kronos.api")
 _DESCRIPTION = (
@@ -199,49 +186,8 @@ def create(
     Raises ValueError if settings.egress_allow is not a list of networks, or if the settings of an identity provider are
     incomplete.
     """
-    egress = EgressPolicy.parse(settings.egress_allow)
-    provider = _provider(settings)
-    encryption_keys = CurrentKeys(KeySource.of(settings), keys)
     meter = ApiMeter()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        pool = Pool(
-            settings.database_url.get_secret_value(),
-            size=settings.database_pool_size,
-            wait_seconds=settings.database_wait_seconds,
-        )
-        await pool.open(wait=False)
-        replica = _replica(settings, pool)
-        api_keys, hub = Keys(pool), Hub(pool, ListenerBounds.of(settings))
-        app.state.context = Context(
-            settings=settings,
-            pool=pool,
-            keys=api_keys,
-            sessions=Sessions(pool, api_keys, provider),
-            egress=egress,
-            encryption_keys=encryption_keys,
-            replica=replica,
-            live=hub,
-        )
-        app.state.metering = metering.Metering(pool, meter, settings)
-        beside = [asyncio.create_task(Renewal(pool).run()), asyncio.create_task(api_keys.run())]
-        beside.append(asyncio.create_task(PingDoor(pool).run()))
-        if replica is not None:
-            await replica.pool.open(wait=False)
-            beside.append(asyncio.create_task(replica.watch()))
-        try:
-            async with heartbeat.beating(), app.state.metering.running(metrics):
-                yield
-        finally:
-            await hub.close()
-            for each in beside:
-                each.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
-            if replica is not None:
-                await replica.pool.close(timeout=5)
-            await pool.close(timeout=5)
-
+    lifespan = Lifespan.of(settings, keys, meter=meter, metrics=metrics)
     app = Application(
         title="Kronos",
         version=version("kronos"),
@@ -249,7 +195,7 @@ def create(
         root_path=settings.path_prefix,
         root_path_in_servers=False,
         servers=[{"url": settings.path_prefix or "/"}],
-        lifespan=lifespan,
+        lifespan=lifespan.run,
         redirect_slashes=False,
         openapi_url=None,  # docs.py serves it: FastAPI would serialize it for each request, 4 ms
         docs_url=None,  # docs.py serves it without a CDN
@@ -275,26 +221,6 @@ def create(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(errors.KronosError, _refused)
     return app
-
-
-def _replica(settings: Settings, primary: Pool) -> Replica | None:
-    if settings.database_read_url is None:
-        return None
-    return Replica(
-        settings.database_read_url.get_secret_value(),
-        primary,
-        size=settings.database_pool_size,
-        max_lag_seconds=settings.read_max_lag_seconds,
-    )
-
-
-def _provider(settings: Settings) -> "Provider | None":
-    """Return the identity provider, if one is configured. Raises ValueError."""
-    if settings.oidc_issuer is None:
-        return None
-    from kronos.api.provider import Provider  # it loads Authlib, 3 MB that most processes do not need
-
-    return Provider.of(settings)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -90,19 +90,8 @@ class Boundary:
         lines.begin(request_id=request_id)
         scope["kronos.writes"] = Writes()
         scope["kronos.standing"] = RateStanding()
-        named = (b"request-id", request_id.encode("ascii"))
         exchange = _Exchange()
-
-        async def send_named(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exchange.status = message["status"]
-                self._ends(exchange)
-                message["headers"] = [*message.get("headers", ()), named, *_OF_ALL]
-                if (served := scope.get("kronos.served")) is not None:
-                    message["headers"].append((b"kronos-read-from", served.header.encode("ascii")))
-                self._complete(message["headers"], scope)
-            await send(message)
-
+        send_named = self._named(send, exchange, scope)
         self._in_flight += 1
         self._meter.under_way = self._in_flight
         try:
@@ -122,22 +111,23 @@ class Boundary:
             self._bodies_bytes -= exchange.received_bytes
             seconds = time.perf_counter() - began
             self._meter.answered(scope, exchange.status, seconds)
-            milliseconds = seconds * 1000
-            _log.info(
-                "request.answered",
-                "%s %s %s %d %.1f ms %s",
-                request_id,
-                method := scope["method"],
-                path := instance(scope),
-                exchange.status,
-                milliseconds,
-                actor := _actor(scope),
-                method=method,
-                path=path,
-                status=exchange.status,
-                milliseconds=round(milliseconds, 1),
-                actor=actor,
-            )
+            _log_answered(scope, exchange.status, seconds)
+
+    def _named(self, send: Send, exchange: _Exchange, scope: Scope) -> Send:
+        """Return a `send` that adds to the response the request's id and the headers that every response has."""
+        named = (b"request-id", scope["kronos.request_id"].encode("ascii"))
+
+        async def send_named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                self._ends(exchange)
+                message["headers"] = [*message.get("headers", ()), named, *_OF_ALL]
+                if (served := scope.get("kronos.served")) is not None:
+                    message["headers"].append((b"kronos-read-from", served.header.encode("ascii")))
+                self._complete(message["headers"], scope)
+            await send(message)
+
+        return send_named
 
     def _complete(self, headers: list[tuple[bytes, bytes]], scope: Scope) -> None:
         """Add the headers that every response has, unless it has its own."""
@@ -217,6 +207,25 @@ class Boundary:
             return problem(errors.OutcomeUnknown(detail), scope)
         detail = f"the request took longer than {seconds}; nothing was changed"
         return http_problem(503, "request_timeout", "Timed out", detail, scope, _LATER)
+
+
+def _log_answered(scope: Scope, status: int, seconds: float) -> None:
+    milliseconds = seconds * 1000
+    _log.info(
+        "request.answered",
+        "%s %s %s %d %.1f ms %s",
+        scope["kronos.request_id"],
+        method := scope["method"],
+        path := instance(scope),
+        status,
+        milliseconds,
+        actor := _actor(scope),
+        method=method,
+        path=path,
+        status=status,
+        milliseconds=round(milliseconds, 1),
+        actor=actor,
+    )
 
 
 def _read_headers(scope: Scope) -> tuple[str, int]:

@@ -1,19 +1,16 @@
 """`kronos alert …` and `kronos alert-rule …`: manage alert rules and incidents, over the API."""
 
 import re
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import cast
 
 import click
 
 from kronos import alert_shapes
-from kronos.cli.command import Api, command, given, group
+from kronos.cli.command import Api, command, given, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.inputs import Number
 from kronos.model import Json, JsonObject
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 _RULE = (
     *("name", "condition", "selects", "per", "tell", "severity", "recovered", "repeat_seconds", "enabled"),
     *("version", "created_at", "updated_at"),
@@ -75,64 +72,61 @@ def alert_rule() -> None:
     """Alert rules: when to notify, and whom."""
 
 
-def _terms(run: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Add the options that define a rule."""
-    for option in (
-        click.option("--enabled/--disabled", default=None, help="Whether the rule is evaluated.  [default: enabled]"),
-        click.option(
-            "--repeat",
-            "repeat_seconds",
-            type=_SPAN,
-            help="Notify again at this interval until the incident is acknowledged.",
-        ),
-        click.option(
-            "--recovered/--no-recovered",
-            default=None,
-            help="Whether to notify when an incident is over.  [default: recovered]",
-        ),
-        click.option(
-            "--severity",
-            type=click.Choice(["INFO", "WARNING", "ERROR", "CRITICAL"]),
-            help="Severity of incidents.  [default: ERROR]",
-        ),
-        click.option("--tell", multiple=True, help="Endpoint to notify; repeatable."),
-        click.option(
-            "--together",
-            is_flag=True,
-            help="Evaluate everything selected together, including one-shots, instead of each CRON job.",
-        ),
-        click.option("--heartbeat", help="Select this heartbeat."),
-        click.option("--endpoint", help="Select jobs of this endpoint."),
-        click.option("--tag", help="Select jobs and heartbeats with this tag."),
-        click.option("--job", help="Select this job, by id or name."),
-        click.option("--min-runs", type=int, help="With --failure-rate: the minimum number of runs to evaluate."),
-        click.option(
-            "--within",
-            "window_seconds",
-            type=_SPAN,
-            help="With --failure-rate: count the runs of this time span, such as 1h.",
-        ),
-        click.option("--runs", type=int, help="With --failure-rate: count this many of the latest runs."),
-        click.option(
-            "--failure-rate",
-            "percent",
-            type=int,
-            metavar="PERCENT",
-            help="Break the rule when this percentage of runs failed.",
-        ),
-        click.option("--no-success", type=_SPAN, help="Break the rule when no run has succeeded for this long."),
-        click.option(
-            "--factor",
-            type=Number(max=1e9),
-            help="Break the rule when a run takes over this many times as long as usual.",
-        ),
-        click.option("--running", type=_SPAN, help="Break the rule when a run takes longer than this."),
-        click.option("--late", type=_SPAN, help="Break the rule when a run starts later than this after its due time."),
-        click.option("--missed", type=int, help="Break the rule when this many consecutive ticks had no run."),
-        click.option("--failures", type=int, help="Break the rule when this many consecutive runs failed."),
-    ):
-        run = option(run)
-    return run
+_terms = options(
+    click.option("--failures", type=int, help="Break the rule when this many consecutive runs failed."),
+    click.option("--missed", type=int, help="Break the rule when this many consecutive ticks had no run."),
+    click.option("--late", type=_SPAN, help="Break the rule when a run starts later than this after its due time."),
+    click.option("--running", type=_SPAN, help="Break the rule when a run takes longer than this."),
+    click.option(
+        "--factor",
+        type=Number(max=1e9),
+        help="Break the rule when a run takes over this many times as long as usual.",
+    ),
+    click.option("--no-success", type=_SPAN, help="Break the rule when no run has succeeded for this long."),
+    click.option(
+        "--failure-rate",
+        "percent",
+        type=int,
+        metavar="PERCENT",
+        help="Break the rule when this percentage of runs failed.",
+    ),
+    click.option("--runs", type=int, help="With --failure-rate: count this many of the latest runs."),
+    click.option(
+        "--within",
+        "window_seconds",
+        type=_SPAN,
+        help="With --failure-rate: count the runs of this time span, such as 1h.",
+    ),
+    click.option("--min-runs", type=int, help="With --failure-rate: the minimum number of runs to evaluate."),
+    click.option("--job", help="Select this job, by id or name."),
+    click.option("--tag", help="Select jobs and heartbeats with this tag."),
+    click.option("--endpoint", help="Select jobs of this endpoint."),
+    click.option("--heartbeat", help="Select this heartbeat."),
+    click.option(
+        "--together",
+        is_flag=True,
+        help="Evaluate everything selected together, including one-shots, instead of each CRON job.",
+    ),
+    click.option("--tell", multiple=True, help="Endpoint to notify; repeatable."),
+    click.option(
+        "--severity",
+        type=click.Choice(["INFO", "WARNING", "ERROR", "CRITICAL"]),
+        help="Severity of incidents.  [default: ERROR]",
+    ),
+    click.option(
+        "--recovered/--no-recovered",
+        default=None,
+        help="Whether to notify when an incident is over.  [default: recovered]",
+    ),
+    click.option(
+        "--repeat",
+        "repeat_seconds",
+        type=_SPAN,
+        help="Notify again at this interval until the incident is acknowledged.",
+    ),
+    click.option("--enabled/--disabled", default=None, help="Whether the rule is evaluated.  [default: enabled]"),
+)
+"""The options that define a rule."""
 
 
 @command(alert_rule)

@@ -1,7 +1,6 @@
 """`kronos plan` and `kronos apply`: make a workspace match files."""
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
@@ -9,7 +8,7 @@ import click
 import orjson
 
 from kronos.cli import apply_output, files
-from kronos.cli.command import Api, command
+from kronos.cli.command import Api, command, options
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.files import GatheredFiles
 from kronos.model import JsonObject
@@ -27,29 +26,22 @@ class FilesAsked(TypedDict):
     take_over: bool
 
 
-def _shared(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option(
-            "--set", "set_name", metavar="NAME", help="Set that the files belong to.  [default: as in the files]"
-        ),
-        click.option(
-            "--take-over", is_flag=True, help="Also take over resources in the files that belong to another set."
-        ),
-        click.option(
-            "--prune", is_flag=True, help="Remove resources that the set created and the files no longer contain."
-        ),
-        click.option(
-            "-f",
-            "--file",
-            "paths",
-            required=True,
-            multiple=True,
-            metavar="DIR|FILE|-",
-            help="YAML or JSON files; repeatable.",
-        ),
-    ):
-        function = option(function)
-    return function
+_shared = options(
+    click.option(
+        "-f",
+        "--file",
+        "paths",
+        required=True,
+        multiple=True,
+        metavar="DIR|FILE|-",
+        help="YAML or JSON files; repeatable.",
+    ),
+    click.option(
+        "--prune", is_flag=True, help="Remove resources that the set created and the files no longer contain."
+    ),
+    click.option("--take-over", is_flag=True, help="Also take over resources in the files that belong to another set."),
+    click.option("--set", "set_name", metavar="NAME", help="Set that the files belong to.  [default: as in the files]"),
+)
 
 
 @command(None)

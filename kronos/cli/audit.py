@@ -12,6 +12,7 @@ from kronos.audit import Pin, Verified
 from kronos.cli import environment
 from kronos.cli.command import Api, command, group
 from kronos.cli.exits import Exit
+from kronos.cli.following import partly_done
 from kronos.counting import counted
 
 _COLUMNS = {
@@ -96,7 +97,15 @@ def export(
     if one_shots and after_number:
         raise click.UsageError("--after-number is for sealed rows; for --one-shots pass --after and --before")
     which = {"object_type": "one_shot", "after": after, "before": before} if one_shots else {}
-    asked.copy(sys.stdout.buffer, "audit", "export", cursor=str(after_number), **which)
+    is_begun = False
+
+    again = "from the start" if one_shots else "with --after-number and the number of the last whole line"
+    left = f"what was written before that is incomplete. To continue, run the same command {again}"
+    with partly_done(lambda: left, has_begun=lambda: is_begun):
+        for piece in asked.pieces("audit", "export", cursor=str(after_number), **which):
+            is_begun = True
+            sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()
 
 
 @command(audit, in_workspace=None)
@@ -129,16 +138,20 @@ def verify(path: Path | None, heads: tuple[tuple[str | None, Pin], ...]) -> None
     """
     try:
         if path is None:
-            found = list(trail.verify(environment.database_url(), heads))
+            faults = sum(_say(each) for each in trail.verify(environment.database_url(), heads))
         else:
             with click.open_file(str(path), "rb") as file:
-                found = [trail.verify_export(file, [pin for _, pin in heads])]
+                faults = _say(trail.verify_export(file, [pin for _, pin in heads]))
     except errors.KronosError as error:
         raise environment.refusal(error) from None
-    for each in found:
-        click.echo(_shown(each))
-    if any(each.fault for each in found):
+    if faults:
         sys.exit(Exit.FAILED)
+
+
+def _say(found: Verified) -> bool:
+    """Print the result of a chain at once, as an error may stop the next one. Return whether it was changed."""
+    click.echo(_shown(found))
+    return found.fault is not None
 
 
 def _asked(api: Api, of_instance: bool) -> Api:

@@ -1,10 +1,8 @@
 """`kronos calendar …`: manage calendars, which close days and hours to the jobs that name them."""
 
-from collections.abc import Callable
-
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, group
+from kronos.cli.command import Api, IdempotencyKey, command, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.model import Json
 
@@ -21,26 +19,21 @@ def calendar() -> None:
     """Calendars: days and hours that are closed to jobs."""
 
 
-def _said(function: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for a calendar's content."""
-    for option in (
-        click.option(
-            "--ics", type=click.File("r", encoding="utf-8"), help="iCalendar file, or -; its events are closed."
-        ),
-        click.option("--open", "open_days", multiple=True, metavar="DAY=NAME", help="An extra open day; repeatable."),
-        click.option(
-            "--closed",
-            "closed_days",
-            multiple=True,
-            metavar="DAY[..DAY]=NAME",
-            help="Closed day, days or local times, such as 2026-12-24..2026-12-26=Christmas; repeatable.",
-        ),
-        click.option("--hours", metavar="FROM-TO", help="Opening hours of business days, such as 09:00-17:00."),
-        click.option("--week", metavar="DAYS", help="Open days of the week, such as mon-fri or sun,mon,tue."),
-        click.option("--tz", "timezone", help="Time zone of the calendar, such as Europe/Berlin.  [default: UTC]"),
-    ):
-        function = option(function)
-    return function
+_said = options(
+    click.option("--tz", "timezone", help="Time zone of the calendar, such as Europe/Berlin.  [default: UTC]"),
+    click.option("--week", metavar="DAYS", help="Open days of the week, such as mon-fri or sun,mon,tue."),
+    click.option("--hours", metavar="FROM-TO", help="Opening hours of business days, such as 09:00-17:00."),
+    click.option(
+        "--closed",
+        "closed_days",
+        multiple=True,
+        metavar="DAY[..DAY]=NAME",
+        help="Closed day, days or local times, such as 2026-12-24..2026-12-26=Christmas; repeatable.",
+    ),
+    click.option("--open", "open_days", multiple=True, metavar="DAY=NAME", help="An extra open day; repeatable."),
+    click.option("--ics", type=click.File("r", encoding="utf-8"), help="iCalendar file, or -; its events are closed."),
+)
+"""The options for a calendar's content."""
 
 
 @command(calendar)

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event, Timer
-from typing import BinaryIO
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
@@ -83,12 +82,6 @@ class Client:
             raise self.foreign(f"has no {', '.join(missing)}")
         return document or None
 
-    def copy(self, to: BinaryIO, path: Sequence[str], *, query: Mapping[str, str | None]) -> None:
-        """Write the response to a GET as it arrives. Raises ClickException if there is none, or it is cut off."""
-        for some in self.pieces(path, query=query):
-            to.write(some)
-        to.flush()
-
     def listen(self, path: Sequence[str], *, query: Mapping[str, str | None], after: str | None) -> Iterator[Told]:
         """Yield the events of a stream until it ends. Raises LostError if a retry may help, ClickException if the API
         rejects the request."""
@@ -112,7 +105,7 @@ class Client:
 
     def pieces(self, path: Sequence[str], *, query: Mapping[str, str | None]) -> Iterator[bytes]:
         """Yield the response to a GET as it arrives. Errors of the code that writes it elsewhere pass through. Raises
-        ClickException, as `copy` does."""
+        ClickException if there is none, or it is cut off."""
         with self._answer("GET", path, query) as response:
             if response.status != 200:
                 self._read(response.status, response.read(_MAX_ANSWER_BYTES))

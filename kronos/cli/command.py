@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, TypeGuard
+from typing import TypeGuard
 
 import click
 
@@ -16,6 +16,7 @@ from kronos.cli.inputs import FileText as FileText
 from kronos.cli.inputs import IdempotencyKey as IdempotencyKey
 from kronos.cli.inputs import JsonText as JsonText
 from kronos.cli.inputs import given as given
+from kronos.cli.inputs import options as options
 from kronos.cli.inputs import require_utf8
 from kronos.cli.names import give_names
 from kronos.cli.output import Output
@@ -46,10 +47,6 @@ class Api:
     def of(self, workspace: str | None) -> "Api":
         """Return the same API for another workspace, or for the instance."""
         return replace(self, workspace=workspace, is_instance=workspace is None)
-
-    def copy(self, to: BinaryIO, *path: str, **query: str | None) -> None:
-        """Write a response as it arrives, however long it is. Raises ClickException."""
-        self.client.copy(to, self._path(path), query=query)
 
     def pieces(self, *path: str, **query: str | None) -> Iterator[bytes]:
         """Yield a response as it arrives. Raises ClickException."""

@@ -1,18 +1,13 @@
 """`kronos dead-letter …`: list, redrive and discard dead letters, over the API."""
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
-
 import click
 
-from kronos.cli.command import Api, IdempotencyKey, command, given, group
+from kronos.cli.command import Api, IdempotencyKey, command, given, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
 from kronos.cli.operation import OPERATION
 from kronos.model import Json
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 _LETTERS = {
     "execution_id": "EXECUTION",
     "job_name or job_id": "JOB",
@@ -33,18 +28,15 @@ _GROUPS = {
 _NO_LETTER = "no dead letter matches: there is nothing to retry or discard"
 
 
-def _filters(run: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Add the options that select dead letters."""
-    for option in (
-        click.option("--before", help="Only dead letters that failed before this time, such as 2026-12-02T00:00:00Z."),
-        click.option("--after", help="Only dead letters that failed after this time, such as 2026-12-01T00:00:00Z."),
-        click.option("--search", "q", help="Only dead letters whose last error contains this text."),
-        click.option("--error-type", help="Only dead letters whose last error has this type, such as http_status."),
-        click.option("--job", help="Only dead letters of this job, by id or name."),
-        click.option("--endpoint", help="Only dead letters of this endpoint."),
-    ):
-        run = option(run)
-    return run
+_filters = options(
+    click.option("--endpoint", help="Only dead letters of this endpoint."),
+    click.option("--job", help="Only dead letters of this job, by id or name."),
+    click.option("--error-type", help="Only dead letters whose last error has this type, such as http_status."),
+    click.option("--search", "q", help="Only dead letters whose last error contains this text."),
+    click.option("--after", help="Only dead letters that failed after this time, such as 2026-12-01T00:00:00Z."),
+    click.option("--before", help="Only dead letters that failed before this time, such as 2026-12-02T00:00:00Z."),
+)
+"""The options that select dead letters."""
 
 
 @group

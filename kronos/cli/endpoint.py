@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.command import NULL, Api, IdempotencyKey, JsonText, command, given, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Exit
 from kronos.model import Json, JsonObject
@@ -71,93 +71,84 @@ def endpoint() -> None:
     """Endpoints: where deliveries go, over HTTP or to brokers."""
 
 
-def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """Add the options for an endpoint's fields."""
-    for option in (
-        click.option(
-            "--signing-secret",
-            "signing_secrets",
-            multiple=True,
-            metavar="NAME",
-            help="Secret that signs deliveries; repeatable, newest first; '': none.",
-        ),
-        click.option("--group", help="Worker group that delivers to it; '': none."),
-        click.option("--max-in-flight", type=int, help="Maximum number of deliveries at the same time; 0: no limit."),
-        click.option(
-            "--rate",
-            type=_Rate(),
-            metavar="COUNT[/SECONDS[/BURST]]",
-            help="Maximum rate of deliveries: 100/60 is 100 per minute; '': no limit.",
-        ),
-        click.option(
-            "--concurrency-key",
-            metavar="TEMPLATE",
-            help="Key computed from the input, such as {{input.customer}}. --max-per-key limits each key; '': no key.",
-        ),
-        click.option(
-            "--max-per-key", type=int, help="Maximum number of deliveries per concurrency key at the same time."
-        ),
-        click.option("--payload-spec", help="Payload spec that its jobs' inputs must match, by name; '': none."),
-        click.option("--config", help="Config whose values its templates use, by name; '': none."),
-        click.option(
-            "--use",
-            type=click.Choice(["snapshot", "latest"]),
-            help="Which endpoint version an execution uses.",
-        ),
-        click.option(
-            "--max-retry-after-seconds", type=int, help="Longest wait that a receiver can request with Retry-After."
-        ),
-        click.option("--max-attempts", type=int, help="Maximum number of attempts, including the first."),
-        click.option(
-            "--retry",
-            type=JsonText(),
-            help="More of the retry policy (docs/retries.md): a JSON object, @FILE, or - for standard input.",
-        ),
-        click.option(
-            "--on-disabled",
-            type=click.Choice(["WAIT", "SKIP"]),
-            help="What happens to ticks while the endpoint is disabled.",
-        ),
-        click.option("--timeout-ms", type=int, help="Timeout of the whole delivery, in milliseconds."),
-        click.option("--connect-timeout-ms", type=int, help="Timeout of a new connection, within --timeout-ms."),
-        click.option(
-            "--idle-timeout-ms",
-            type=int,
-            help="HTTP: longest time without a byte of the response, within --timeout-ms.",
-        ),
-        click.option(
-            "--spec",
-            "more",
-            type=JsonText(),
-            help="More of the spec (docs/transports.md): a JSON object, @FILE, or - for standard input.",
-        ),
-        click.option("--stream", help="REDIS_STREAM: key of the stream."),
-        click.option("--topic", help="KAFKA: name of the topic."),
-        click.option(
-            "--body", type=JsonText(), help="Body template: JSON, @FILE, or - for standard input; null: no body."
-        ),
-        click.option(
-            "--header",
-            "headers",
-            multiple=True,
-            metavar="NAME:VALUE",
-            help="HTTP, KAFKA: header to send in addition to Kronos's own; repeatable.",
-        ),
-        click.option(
-            "--method", help="HTTP method: GET, POST, PUT, PATCH or DELETE; new endpoints use POST by default."
-        ),
-        click.option(
-            "--to",
-            "target",
-            metavar="URL",
-            help="HTTP: an absolute URL, with or without {{input.…}}. REDIS_STREAM: redis://host:6379/0. "
-            "KAFKA: host:9092,…. "
-            "EMAIL: smtp://host:587.",
-        ),
-        click.option("--title", help="Display name: one line of any text."),
-    ):
-        function = option(function)
-    return function
+_options = options(
+    click.option("--title", help="Display name: one line of any text."),
+    click.option(
+        "--to",
+        "target",
+        metavar="URL",
+        help="HTTP: an absolute URL, with or without {{input.…}}. REDIS_STREAM: redis://host:6379/0. "
+        "KAFKA: host:9092,…. "
+        "EMAIL: smtp://host:587.",
+    ),
+    click.option("--method", help="HTTP method: GET, POST, PUT, PATCH or DELETE; new endpoints use POST by default."),
+    click.option(
+        "--header",
+        "headers",
+        multiple=True,
+        metavar="NAME:VALUE",
+        help="HTTP, KAFKA: header to send in addition to Kronos's own; repeatable.",
+    ),
+    click.option("--body", type=JsonText(), help="Body template: JSON, @FILE, or - for standard input; null: no body."),
+    click.option("--topic", help="KAFKA: name of the topic."),
+    click.option("--stream", help="REDIS_STREAM: key of the stream."),
+    click.option(
+        "--spec",
+        "more",
+        type=JsonText(),
+        help="More of the spec (docs/transports.md): a JSON object, @FILE, or - for standard input.",
+    ),
+    click.option(
+        "--idle-timeout-ms",
+        type=int,
+        help="HTTP: longest time without a byte of the response, within --timeout-ms.",
+    ),
+    click.option("--connect-timeout-ms", type=int, help="Timeout of a new connection, within --timeout-ms."),
+    click.option("--timeout-ms", type=int, help="Timeout of the whole delivery, in milliseconds."),
+    click.option(
+        "--on-disabled",
+        type=click.Choice(["WAIT", "SKIP"]),
+        help="What happens to ticks while the endpoint is disabled.",
+    ),
+    click.option(
+        "--retry",
+        type=JsonText(),
+        help="More of the retry policy (docs/retries.md): a JSON object, @FILE, or - for standard input.",
+    ),
+    click.option("--max-attempts", type=int, help="Maximum number of attempts, including the first."),
+    click.option(
+        "--max-retry-after-seconds", type=int, help="Longest wait that a receiver can request with Retry-After."
+    ),
+    click.option(
+        "--use",
+        type=click.Choice(["snapshot", "latest"]),
+        help="Which endpoint version an execution uses.",
+    ),
+    click.option("--config", help="Config whose values its templates use, by name; '': none."),
+    click.option("--payload-spec", help="Payload spec that its jobs' inputs must match, by name; '': none."),
+    click.option("--max-per-key", type=int, help="Maximum number of deliveries per concurrency key at the same time."),
+    click.option(
+        "--concurrency-key",
+        metavar="TEMPLATE",
+        help="Key computed from the input, such as {{input.customer}}. --max-per-key limits each key; '': no key.",
+    ),
+    click.option(
+        "--rate",
+        type=_Rate(),
+        metavar="COUNT[/SECONDS[/BURST]]",
+        help="Maximum rate of deliveries: 100/60 is 100 per minute; '': no limit.",
+    ),
+    click.option("--max-in-flight", type=int, help="Maximum number of deliveries at the same time; 0: no limit."),
+    click.option("--group", help="Worker group that delivers to it; '': none."),
+    click.option(
+        "--signing-secret",
+        "signing_secrets",
+        multiple=True,
+        metavar="NAME",
+        help="Secret that signs deliveries; repeatable, newest first; '': none.",
+    ),
+)
+"""The options for an endpoint's fields."""
 
 
 @command(endpoint)

@@ -91,26 +91,20 @@ def display(what: str) -> Display:
 
 
 @contextmanager
-def left_to_the_server(sentence: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C inside ends only the command. `sentence` then says how to continue."""
+def partly_done(sentence: Callable[[], str], *, has_begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Work of several steps may be stopped by an error in any of them, or by Ctrl-C. `sentence` then says what was done
+    before, or goes on without the command, and how to continue. An error before it has begun says only itself."""
     try:
         yield
     except KeyboardInterrupt:
         click.echo(f"\n{sentence()}", err=True)
         sys.exit(Exit.CANCELLED)
-
-
-@contextmanager
-def partly_done(sentence: Callable[[], str]) -> Iterator[None]:
-    """A command of several requests may be stopped by any of them, or by Ctrl-C. `sentence` then says what was done
-    before, and how to continue."""
-    with left_to_the_server(sentence):
-        try:
-            yield
-        except click.ClickException as error:
-            faults = error.faults if isinstance(error, Ended) else ()
-            code = next(each for each in Exit if each == error.exit_code)
-            raise Ended(f"{error.message}\n{sentence()}", code, faults) from None
+    except click.ClickException as error:
+        if not has_begun():
+            raise
+        faults = error.faults if isinstance(error, Ended) else ()
+        code = next(each for each in Exit if each == error.exit_code)
+        raise Ended(f"{error.message}\n{sentence()}", code, faults) from None
 
 
 def patiently(ask: Callable[[], _T], *, is_first: bool = False, until: float | None = None) -> _T:
@@ -150,27 +144,27 @@ class Work:
         is_running = isinstance(document, dict) and document.get("status") == "RUNNING"
         its_id = str(document.get(f"{self.noun}_id")) if isinstance(document, dict) else ""
         if is_running and _follows(api, wanted):
-            self.finish(api, its_id)
+            self.finish(api, its_id, is_begun=True)
             return
         api.show(document, self.fields)
         if is_running:
             click.echo(f"it continues on the server; to watch it: {self._again(api, its_id)}", err=True)
 
-    def finish(self, api: Api, its_id: str) -> None:
-        """Watch the work to its end, print it, and exit with its code. Ctrl-C leaves it running. Raises
+    def finish(self, api: Api, its_id: str, *, is_begun: bool = False) -> None:
+        """Watch the work to its end, print it, and exit with its code. Ctrl-C and errors leave it running. Raises
         ClickException."""
-        ended = self._followed(api, its_id)
+        ended = self._followed(api, its_id, is_begun=is_begun)
         api.show(ended, self.fields)
         if ended["status"] != "COMPLETED" or self.stand(ended).failed:
             sys.exit(Exit.FAILED)
 
-    def _followed(self, api: Api, its_id: str) -> JsonObject:
+    def _followed(self, api: Api, its_id: str, *, is_begun: bool) -> JsonObject:
         what = f"{self.noun} {its_id}"
         left = f"{what} continues on the server. To watch it again: {self._again(api, its_id)}"
-        with left_to_the_server(lambda: left), display(what) as shown:
+        with partly_done(lambda: left, has_begun=lambda: is_begun), display(what) as shown:
             while True:
                 found: JsonObject = patiently(lambda: api.get(f"{self.noun}s", its_id, fields=("status",)))
-                status = str(found["status"])
+                status, is_begun = str(found["status"]), True
                 has_ended = status != "RUNNING"
                 shown.show(self.stand(found), status=status, is_last=has_ended)
                 if has_ended:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from kronos.cli.command import Api, command, given, group
+from kronos.cli.command import Api, command, given, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.model import Json
 
@@ -39,27 +39,20 @@ def _terms(*, is_new: bool) -> Callable[[Callable[..., None]], Callable[..., Non
     def default(value: str) -> str:
         return f"  [default: {value}]" if is_new else ""
 
-    options = (
-        click.option("--tag", "tags", multiple=True, help="A tag to find the heartbeat by; repeatable."),
-        click.option(
-            "--max-run-seconds", type=int, help=f"A run that takes longer counts as failed.{default('one day')}"
-        ),
+    return options(
+        click.option("--cron", help="A cron expression of five fields, such as '0 3 * * *'."),
+        click.option("--every", help="An interval, such as 90m."),
+        click.option("--anchor", help="The instant that --every counts from."),
+        click.option("--tz", "timezone", help=f"Time zone of the schedule.{default('UTC')}"),
+        click.option("--period", "period_seconds", type=int, help="Maximum number of seconds between two pings."),
         click.option(
             "--grace-seconds", type=int, help=f"How long after its tick a ping is still on time.{default('300')}"
         ),
-        click.option("--period", "period_seconds", type=int, help="Maximum number of seconds between two pings."),
-        click.option("--tz", "timezone", help=f"Time zone of the schedule.{default('UTC')}"),
-        click.option("--anchor", help="The instant that --every counts from."),
-        click.option("--every", help="An interval, such as 90m."),
-        click.option("--cron", help="A cron expression of five fields, such as '0 3 * * *'."),
+        click.option(
+            "--max-run-seconds", type=int, help=f"A run that takes longer counts as failed.{default('one day')}"
+        ),
+        click.option("--tag", "tags", multiple=True, help="A tag to find the heartbeat by; repeatable."),
     )
-
-    def add(function: Callable[..., None]) -> Callable[..., None]:
-        for option in options:
-            function = option(function)
-        return function
-
-    return add
 
 
 @command(heartbeat)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ import click
 import orjson
 
 from kronos.cli import import_file
-from kronos.cli.command import Api, given
+from kronos.cli.command import Api
 from kronos.cli.exits import Exit
-from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.following import Stand, display, partly_done
 from kronos.cli.output import printable
+from kronos.counting import counted
 from kronos.equality import is_same
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
@@ -23,7 +25,6 @@ from kronos.model import Json, JsonObject
 _RUNS: Final = 2
 _PLACES: Final = 5
 _BATCH = 200
-_CUT_OFF: Final = "what was created stays, and the rest was not started. To continue, run the same command again"
 _BATCH_BYTES = 512 * 1024
 _SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _COLUMNS: Final = {
@@ -252,10 +253,33 @@ def write(path: Path, offers: Sequence[Offered], source: str) -> None:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
 
 
-def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslated]]:
+@dataclass(slots=True, kw_only=True)
+class Made:
+    """How many jobs and endpoints an import has created so far."""
+
+    jobs: int = 0
+    endpoints: int = 0
+
+    def __str__(self) -> str:
+        jobs, endpoints = counted(self.jobs, "job"), counted(self.endpoints, "endpoint")
+        return f"{jobs} and {endpoints}" if self.endpoints else jobs
+
+    def until_stopped(self) -> AbstractContextManager[None]:
+        """Return the context in which an error, or Ctrl-C, says what was created before, and how to continue."""
+        left = "created {} before that. To continue, run the same command again: nothing is created twice"
+        return partly_done(lambda: left.format(self), has_begun=lambda: bool(self.jobs or self.endpoints))
+
+
+def make(api: Api, offers: Sequence[Offered]) -> tuple[Made, list[Untranslated]]:
     """Create missing endpoints and jobs. Return how many of each, and what could not be created. A job that is paused
-    in its source has no tick before it is paused here. Raises ClickException."""
-    without, endpoints = make_endpoints(api, offers)
+    in its source has no tick before it is paused here. Raises ClickException, which says what was done before."""
+    made = Made()
+    with made.until_stopped():
+        return made, _make(api, offers, made)
+
+
+def _make(api: Api, offers: Sequence[Offered], made: Made) -> list[Untranslated]:
+    without = make_endpoints(api, offers, made)
     failed: list[Untranslated] = []
     for each in offers:
         name = str(each.entry.job["endpoint"])
@@ -263,16 +287,16 @@ def make(api: Api, offers: Sequence[Offered]) -> tuple[int, int, list[Untranslat
             reason = f"its endpoint {name} cannot be created: {without[name]}"
             failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=reason))
     new = [each for each in offers if each.there is None and each.entry.job["endpoint"] not in without]
-    unmade = make_jobs(api, new)
+    unmade = make_jobs(api, new, made)
     for each in offers:
         if each.there is not None and each.entry.is_paused and _is_held(each.there):
             _pause(api, each.entry)  # an interrupted import had created it
-    return len(new) - len(unmade), endpoints, [*failed, *unmade]
+    return [*failed, *unmade]
 
 
-def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str], int]:
-    """Create the missing endpoints of new jobs. Return those that could not be created, with the reason, and how many
-    were created. Raises ClickException."""
+def make_endpoints(api: Api, offers: Sequence[Offered], made: Made) -> dict[str, str]:
+    """Create the missing endpoints of new jobs. Return those that could not be created, with the reason. Raises
+    ClickException."""
     wanted = {
         str(each.entry.endpoint["name"]): each.entry.endpoint
         for each in offers
@@ -286,26 +310,29 @@ def make_endpoints(api: Api, offers: Sequence[Offered]) -> tuple[dict[str, str],
             api.send("POST", "endpoints", body=body)
         except click.ClickException as error:
             without[name] = "; ".join(error.message.splitlines())
-    return without, len(missing) - len(without)
+        else:
+            made.endpoints += 1
+    return without
 
 
-def make_jobs(api: Api, offers: Sequence[Offered]) -> list[Untranslated]:
+def make_jobs(api: Api, offers: Sequence[Offered], made: Made) -> list[Untranslated]:
     """Create these jobs. Return what could not be created. Raises ClickException."""
     failed: list[Untranslated] = []
     done = 0
-    with left_to_the_server(lambda: _CUT_OFF), display("jobs") as shown:
+    with display("jobs") as shown:
         for part in _parts(offers):
-            failed += _make_part(api, part)
+            failed += _make_part(api, part, made)
             done += len(part)
             shown.show(Stand(done=done, total=len(offers), failed=len(failed)))
     return failed
 
 
-def _make_part(api: Api, part: Sequence[Offered]) -> list[Untranslated]:
+def _make_part(api: Api, part: Sequence[Offered], made: Made) -> list[Untranslated]:
     failed: list[Untranslated] = []
     bodies = [_held(each) for each in part]
-    made = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))
-    for each, answer in zip(part, made["data"], strict=True):
+    answers = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))["data"]
+    made.jobs += sum("job_id" in answer for answer in answers)
+    for each, answer in zip(part, answers, strict=True):
         if "job_id" not in answer:
             why = str(answer.get("detail", "it was rejected"))
             failed.append(Untranslated(where=each.entry.where, text=each.entry.name, reason=why))
@@ -365,12 +392,3 @@ def _is_same(name: str, value: Json, there: JsonObject) -> bool:
     if name == "timezone" and there.get("every") is not None:
         return True
     return is_same(found, value)
-
-
-def counts(new: int, endpoints: int) -> str:
-    """Return how many jobs and endpoints, in words."""
-    said = given(
-        jobs=f"{new} job{'' if new == 1 else 's'}",
-        endpoints=f"{endpoints} endpoint{'' if endpoints == 1 else 's'}" if endpoints else None,
-    )
-    return " and ".join(map(str, said.values()))

@@ -19,8 +19,10 @@ from psycopg.rows import class_row, scalar_row
 from kronos import unreachable
 from kronos.cli import environment, import_offer
 from kronos.cli.command import Api
-from kronos.cli.import_offer import Offered
-from kronos.counting import counted
+from kronos.cli.exits import Ended, Exit
+from kronos.cli.following import partly_done
+from kronos.cli.import_offer import Made, Offered
+from kronos.counting import counted, plural
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
 
@@ -99,7 +101,28 @@ def read(connection: psycopg.Connection, timezone: str | None) -> Entries:
 
 
 def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry], offers: Sequence[Offered]) -> None:
-    """Replace each entry by its job. Tries all of them, then raises ClickException if some remain."""
+    """Replace each entry by its job. Tries all of them, then raises ClickException if some remain. An error that stops
+    it says how many were replaced before."""
+    replaced: list[str] = []
+    with partly_done(lambda: _left(replaced, len(offers)), has_begun=lambda: bool(replaced)):
+        try:
+            _take_over(api, connection, entries, offers, replaced)
+        except psycopg.Error as error:
+            raise Ended(f"pg_cron's database failed: {_first_line(error)}", Exit.UNAVAILABLE) from None
+
+
+def _left(replaced: Sequence[str], total: int) -> str:
+    done = f"{len(replaced)} of {counted(total, 'entry', 'entries')} {plural(len(replaced), 'was', 'were')} replaced"
+    return f"{done} before that. To continue, run the same command again"
+
+
+def _take_over(
+    api: Api,
+    connection: psycopg.Connection,
+    entries: Sequence[Entry],
+    offers: Sequence[Offered],
+    replaced: list[str],
+) -> None:
     logs = connection.execute("select coalesce(current_setting('cron.log_run', true), 'on')").fetchone()
     if logs != ("on",):
         raise click.ClickException(
@@ -116,6 +139,7 @@ def take_over(api: Api, connection: psycopg.Connection, entries: Sequence[Entry]
             why = _taken_over(api, connection, entry, offer, minute)
             if why is None:
                 del waiting[entry.jobid]
+                replaced.append(offer.entry.name)
                 said = f"{offer.entry.name} replaces jobid {entry.jobid}; to undo: {way_back(entry)}"
                 click.echo(said, err=True)
             else:
@@ -196,31 +220,48 @@ class _LateError(Exception):
 
 def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered, begins: datetime) -> str | None:
     """Create the job and remove the entry together. Return None, or why it failed. Raises _LateError, with nothing
-    changed."""
-    was_there = offer.there is not None
+    changed. If the API, PostgreSQL or Ctrl-C leaves open whether both remain, the error says so."""
+    was_there, is_decided = offer.there is not None, False
     try:
         with connection.transaction():
             connection.execute("set local lock_timeout = '2s'")
             connection.execute("select cron.unschedule(%s::bigint)", [entry.jobid])
-            failed = [] if was_there else import_offer.make_jobs(api, [import_offer.starting_at(offer, begins)])
+            failed = [] if was_there else import_offer.make_jobs(api, [import_offer.starting_at(offer, begins)], Made())
             if failed:
                 raise psycopg.Rollback
             _require_early(connection, begins)
+            is_decided = True
     except psycopg.Error as error:
+        if is_decided and connection.broken:
+            raise _unknown(entry, offer, _first_line(error)) from None
         _undo(api, offer, is_made=not was_there)
-        return f"pg_cron rejected it: {str(error).splitlines()[0]}"
+        return f"pg_cron rejected it: {_first_line(error)}"
     except _LateError:
         _undo(api, offer, is_made=not was_there)
         raise
-    except click.ClickException as error:
+    except (click.ClickException, KeyboardInterrupt) as error:
+        said = error.message if isinstance(error, click.ClickException) else "interrupted"
+        if is_decided:
+            raise _unknown(entry, offer, said) from None
         if _is_undone(api, offer, is_made=not was_there):
             raise
         raise click.ClickException(
-            f"{error.message}\nthe job {offer.entry.name} may exist in addition to jobid {entry.jobid}, and both would "
-            "run: "
+            f"{said}\nthe job {offer.entry.name} may exist in addition to jobid {entry.jobid}, and both would run: "
             "run this command again once the API responds"
         ) from None
     return failed[0].reason if failed else None
+
+
+def _unknown(entry: Entry, offer: Offered, why: str) -> click.ClickException:
+    """Return the error for a commit whose outcome is not known. The job stays: without it, no tick might run at all."""
+    return click.ClickException(
+        f"{why}\nthe job {offer.entry.name} exists. Whether jobid {entry.jobid} is gone is not known; if it is not, "
+        "both would run: run this command again, which removes it"
+    )
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _require_early(connection: psycopg.Connection, begins: datetime) -> None:

@@ -7,8 +7,8 @@ from typing import BinaryIO, Final
 import click
 
 from kronos.cli import import_offer, import_pg_cron
-from kronos.cli.command import Api, command, group
-from kronos.cli.import_offer import Offered
+from kronos.cli.command import Api, command, group, options
+from kronos.cli.import_offer import Made, Offered
 from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
@@ -28,26 +28,23 @@ def import_group() -> None:
     """
 
 
-def _options(function: click.decorators.FC) -> click.decorators.FC:
-    """Add the options of every import."""
-    for option in (
-        click.option("--strict", is_flag=True, help="If any entry cannot be translated, do nothing and exit with 1."),
-        click.option("--yes", "-y", is_flag=True, help="Create without asking."),
-        click.option(
-            "--paused", "is_paused", is_flag=True, help="Create the jobs paused: no ticks until kronos job resume."
-        ),
-        click.option("--create", is_flag=True, help="Create the missing jobs, after a confirmation."),
-        click.option(
-            "--write",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE.yaml",
-            help="Write the jobs to a new file for kronos apply.",
-        ),
-        click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
-        click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
-    ):
-        function = option(function)
-    return function
+_options = options(
+    click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
+    click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
+    click.option(
+        "--write",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE.yaml",
+        help="Write the jobs to a new file for kronos apply.",
+    ),
+    click.option("--create", is_flag=True, help="Create the missing jobs, after a confirmation."),
+    click.option(
+        "--paused", "is_paused", is_flag=True, help="Create the jobs paused: no ticks until kronos job resume."
+    ),
+    click.option("--yes", "-y", is_flag=True, help="Create without asking."),
+    click.option("--strict", is_flag=True, help="If any entry cannot be translated, do nothing and exit with 1."),
+)
+"""The options of every import."""
 
 
 def _zone(function: click.decorators.FC) -> click.decorators.FC:
@@ -220,13 +217,15 @@ def _offer(
             raise click.UsageError("standard input contains the entries, so you cannot confirm on it: pass --yes")
         click.confirm(f"Create {counted(len(new), 'job')} in {api.workspace}?", abort=True, err=True)
     if not is_made:
-        without, _ = import_offer.make_endpoints(api, new)
+        made = Made()
+        with made.until_stopped():
+            without = import_offer.make_endpoints(api, new, made)
         if without:
             lines = "\n".join(f"endpoint {name}: {why}" for name, why in without.items())
             raise click.ClickException(f"nothing was replaced:\n{lines}")
         return offers
-    jobs, endpoints, failed = import_offer.make(api, offers)
-    said = f"created {import_offer.counts(jobs, endpoints)}" if new else "nothing new: all jobs exist"
+    made, failed = import_offer.make(api, offers)
+    said = f"created {made}" if new else "nothing new: all jobs exist"
     click.echo(said, err=True)
     if failed:
         lines = "\n".join(f"{each.where}  {each.text}: {each.reason}" for each in failed)

@@ -4,10 +4,12 @@ import math
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import click
+from click.decorators import FC
 
 from kronos.cli.output import printable
 from kronos.model import Json
@@ -108,6 +110,17 @@ def _written(text: str) -> str:
         return text_of(text[1:])
     text.encode()  # raises for bytes that are not UTF-8: Python decoded them as lone surrogates
     return text
+
+
+def options(*each: Callable[[FC], FC]) -> Callable[[FC], FC]:
+    """Return a decorator that adds options which several commands share, in the order in which help lists them."""
+
+    def add(function: FC) -> FC:
+        for option in reversed(each):
+            function = option(function)
+        return function
+
+    return add
 
 
 def given(**fields: Json) -> Json:

@@ -3,7 +3,7 @@
 import click
 
 from kronos.cli.backfill import BACKFILL
-from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group
+from kronos.cli.command import Api, IdempotencyKey, JsonText, command, given, group, options
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.following import watch_option
 from kronos.model import Json, JsonObject
@@ -89,60 +89,57 @@ def job() -> None:
     """Jobs: what to deliver, to which endpoint, and when."""
 
 
-def job_terms(function: click.decorators.FC) -> click.decorators.FC:
-    """Add the options for a job's fields, shared by the commands that create and change jobs."""
-    for option in (
-        click.option(
-            "--on-failure",
-            type=JsonText(),
-            help='What to start when a run fails for good, such as \'{"endpoint": "on-call"}\'; null: nothing.',
-        ),
-        click.option(
-            "--on-success",
-            type=JsonText(),
-            help='What to start when a run succeeds, such as \'{"job": "load"}\'; null: nothing.',
-        ),
-        click.option("--priority", type=int, help="Priority from -10 to 10; higher is delivered first."),
-        click.option("--tag", "tags", multiple=True, help="A tag to find the job by; repeatable."),
-        click.option(
-            "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Missed ticks to run."
-        ),
-        click.option(
-            "--overlap",
-            type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
-            help="What to do with a tick while an earlier run is unfinished.",
-        ),
-        click.option(
-            "--on-blackout",
-            type=_Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
-            help="What to do with a tick that falls in a closed time of a calendar.",
-        ),
-        click.option("--calendar", "calendars", multiple=True, help="A calendar by name; repeatable; '': none."),
-        click.option("--jitter-seconds", type=int, help="Spread deliveries over up to this many seconds."),
-        click.option("--spread", help="How far a run may be moved to even out the load, such as 5m."),
-        click.option("--max-runs", type=int, help="Retire the job after this many runs."),
-        click.option(
-            "--deadline-seconds", type=int, help="Do not deliver a run later than this many seconds after its time."
-        ),
-        click.option("--ends-at", help="No ticks from this time on."),
-        click.option("--starts-at", help="No ticks before this time."),
-        click.option(
-            "--input",
-            "input_",
-            type=JsonText(),
-            help="Input that fills the endpoint's templates: JSON, @FILE, or - for standard input.",
-        ),
-        click.option(
-            "--tz", "timezone", help="Time zone of the schedule, such as Europe/Berlin; new jobs use UTC by default."
-        ),
-        click.option("--anchor", help="The instant that --every counts from."),
-        click.option("--every", help="An interval, such as 90m, 2w or 1mo, instead of --cron."),
-        click.option("--cron", help="A cron expression of five fields, such as '0 9 * * 1'."),
-        click.option("--endpoint", help="Name of the endpoint to deliver to."),
-        click.option("--title", help="Display name: one line of any text."),
-    ):
-        function = option(function)
-    return function
+job_terms = options(
+    click.option("--title", help="Display name: one line of any text."),
+    click.option("--endpoint", help="Name of the endpoint to deliver to."),
+    click.option("--cron", help="A cron expression of five fields, such as '0 9 * * 1'."),
+    click.option("--every", help="An interval, such as 90m, 2w or 1mo, instead of --cron."),
+    click.option("--anchor", help="The instant that --every counts from."),
+    click.option(
+        "--tz", "timezone", help="Time zone of the schedule, such as Europe/Berlin; new jobs use UTC by default."
+    ),
+    click.option(
+        "--input",
+        "input_",
+        type=JsonText(),
+        help="Input that fills the endpoint's templates: JSON, @FILE, or - for standard input.",
+    ),
+    click.option("--starts-at", help="No ticks before this time."),
+    click.option("--ends-at", help="No ticks from this time on."),
+    click.option(
+        "--deadline-seconds", type=int, help="Do not deliver a run later than this many seconds after its time."
+    ),
+    click.option("--max-runs", type=int, help="Retire the job after this many runs."),
+    click.option("--spread", help="How far a run may be moved to even out the load, such as 5m."),
+    click.option("--jitter-seconds", type=int, help="Spread deliveries over up to this many seconds."),
+    click.option("--calendar", "calendars", multiple=True, help="A calendar by name; repeatable; '': none."),
+    click.option(
+        "--on-blackout",
+        type=_Choice(["SKIP", "NEXT", "PREVIOUS"], case_sensitive=False),
+        help="What to do with a tick that falls in a closed time of a calendar.",
+    ),
+    click.option(
+        "--overlap",
+        type=_Choice(["ALLOW", "SKIP", "QUEUE", "REPLACE"], case_sensitive=False),
+        help="What to do with a tick while an earlier run is unfinished.",
+    ),
+    click.option(
+        "--catch-up", type=_Choice(["SKIP", "LATEST", "ALL"], case_sensitive=False), help="Missed ticks to run."
+    ),
+    click.option("--tag", "tags", multiple=True, help="A tag to find the job by; repeatable."),
+    click.option("--priority", type=int, help="Priority from -10 to 10; higher is delivered first."),
+    click.option(
+        "--on-success",
+        type=JsonText(),
+        help='What to start when a run succeeds, such as \'{"job": "load"}\'; null: nothing.',
+    ),
+    click.option(
+        "--on-failure",
+        type=JsonText(),
+        help='What to start when a run fails for good, such as \'{"endpoint": "on-call"}\'; null: nothing.',
+    ),
+)
+"""The options for a job's fields, shared by the commands that create and change jobs."""
 
 
 @command(job)

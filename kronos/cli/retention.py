@@ -10,7 +10,7 @@ from kronos import retention as history
 from kronos.cli import environment
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Exit
-from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.following import Stand, display, partly_done
 from kronos.cli.helping import group
 from kronos.model import JsonObject
 
@@ -31,6 +31,7 @@ _KINDS = {
     "run_details": "rows of cron.job_run_details",
     "partitions_made": "partitions made",
 }
+_MADE = "partitions_made"
 _FIELDS = ("workspace", "success_days", "failure_days", "override", "defaults", "retained_from", "version")
 _BUSY_SECONDS = 0.5
 _LOCKED = (
@@ -59,8 +60,10 @@ def run(*, dry_run: bool) -> None:
     totals: dict[str, int] = {}
     failed: list[JsonObject] = []
     is_left = False
-    left = "what was deleted stays deleted, the rest is unchanged. To continue: kronos retention run"
-    with left_to_the_server(lambda: left), display("old history") as shown:
+    with (
+        partly_done(lambda: _left(totals, is_dry=dry_run), has_begun=lambda: bool(totals) and not dry_run),
+        display("old history") as shown,
+    ):
 
         def report(counts: JsonObject) -> None:
             nonlocal is_left
@@ -80,15 +83,21 @@ def run(*, dry_run: bool) -> None:
             raise environment.refusal(error) from None
     for kind, name in _KINDS.items():
         if totals.get(kind) or kind in ("executions", "attempts", "jobs", "run_details"):
-            click.echo(
-                f"{totals.get(kind, 0):>12}  {name}{' to delete' if dry_run and kind != 'partitions_made' else ''}"
-            )
+            click.echo(f"{totals.get(kind, 0):>12}  {name}{' to delete' if dry_run and kind != _MADE else ''}")
     for each in failed:
         click.echo(f"failed: {each['task']}: {each['message']} ({each['type']})", err=True)
     if is_left and not failed:
         click.echo(f"partitions remain: {_LOCKED}", err=True)
     if failed or is_left:
         sys.exit(Exit.FAILED)
+
+
+def _left(totals: dict[str, int], *, is_dry: bool) -> str:
+    """Return what a run that was stopped has deleted, and how to continue it."""
+    if is_dry:
+        return "nothing was deleted. To count again: kronos retention run --dry-run"
+    done = [f"{totals[kind]:,} {name}" for kind, name in _KINDS.items() if totals.get(kind) and kind != _MADE]
+    return f"deleted before that: {', '.join(done) or 'nothing'}. To continue: kronos retention run"
 
 
 def _stand(totals: dict[str, int]) -> Stand:

@@ -8,7 +8,7 @@ from kronos import errors, resealing
 from kronos.cli import environment
 from kronos.cli.confirmation import Consent, confirmed
 from kronos.cli.exits import Ended, Exit
-from kronos.cli.following import Stand, display, left_to_the_server
+from kronos.cli.following import Stand, display, partly_done
 from kronos.cli.helping import group
 from kronos.counting import counted, plural
 
@@ -34,10 +34,16 @@ def rotate() -> None:
     url, keys = environment.database_url(), environment.encryption_keys(environment.key_source())
     if keys is None:
         raise Ended(_NO_KEYS, Exit.USAGE)
-    left = "re-encrypted secrets stay so. To continue: kronos secrets rotate"
-    with left_to_the_server(lambda: left), display("secrets") as shown:
+    stand = Stand(done=0)
+    with partly_done(lambda: _left(stand), has_begun=lambda: stand.done > 0), display("secrets") as shown:
+
+        def report(looked_at: int, total: int) -> None:
+            nonlocal stand
+            stand = Stand(done=looked_at, total=total)
+            shown.show(stand)
+
         try:
-            done = resealing.rotate(url, keys, lambda looked_at, total: shown.show(Stand(done=looked_at, total=total)))
+            done = resealing.rotate(url, keys, report)
         except errors.KronosError as error:
             raise environment.refusal(error) from None
     click.echo(
@@ -50,6 +56,15 @@ def rotate() -> None:
         click.echo(f"failed: {counted(len(done.failed) - _SHOWN, 'other')}", err=True)
     if done.left:
         sys.exit(Exit.FAILED)
+
+
+def _left(stand: Stand) -> str:
+    """Return what a rotation that was stopped has done, and how to continue it."""
+    of = "" if stand.total is None else f" of {stand.total:,}"
+    return (
+        f"{stand.done:,}{of} secrets were processed before that, and re-encrypted ones stay so. To continue: kronos "
+        "secrets rotate"
+    )
 
 
 @secrets.command()

@@ -16,7 +16,7 @@ from rich.text import Text
 from kronos.cli.client import LostError, printable
 from kronos.cli.command import Api, command
 from kronos.cli.exits import Exit
-from kronos.cli.following import left_to_the_server, patiently
+from kronos.cli.following import partly_done, patiently
 from kronos.cli.inputs import Number
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
@@ -101,7 +101,7 @@ def await_ends(
     end = None if timeout is None else time.monotonic() + timeout
     waiting = _Awaited(api=api, ids=executions, end=end)
     is_over = Event()
-    with left_to_the_server(lambda: _left(api, waiting)):
+    with partly_done(lambda: _left(api, waiting), has_begun=lambda: bool(waiting.known) or job is not None):
         try:
             has_ended = _wait(waiting, _listen(api, job, is_over))
         finally:

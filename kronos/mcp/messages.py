@@ -53,14 +53,13 @@ class Messages(AsyncFile[str]):
     async def readline(self) -> str:
         """Return the next line that the package can take; empty at the end."""
         await self._begun.wait()
-        while line := await self._read():
-            is_refused = False
-            for refusal in refusals(line):
-                is_refused = True
+        while line := await self._next_line():
+            message, refusals = judged(line)
+            for refusal in refusals:
                 if self._answers is not None:
                     await self._answers.send(SessionMessage(refusal))
-            if line.strip() and not is_refused:
-                self._note(_read(line))
+            if line.strip() and not refusals:
+                self._note(message)
                 return line
         await self._waiting.all_ended(_LAST_SECONDS)
         return ""
@@ -77,7 +76,7 @@ class Messages(AsyncFile[str]):
             if cancelled_id is not None:
                 self._waiting.end(cancelled_id)
 
-    async def _read(self) -> str:
+    async def _next_line(self) -> str:
         """Return a line. Of one that is too long, what is within the limit, which is no longer a whole line."""
         line = await to_thread.run_sync(self.wrapped.readline, MAX_CHARACTERS + 1)
         rest = line
@@ -86,29 +85,23 @@ class Messages(AsyncFile[str]):
         return line
 
 
-def refusals(line: str) -> Iterator[JSONRPCError]:
-    """Yield the answers to a line that holds something malformed; none if it can be taken, or needs no answer."""
+def judged(line: str) -> tuple[Json, list[JSONRPCError]]:
+    """Return the message of a line, and the answers to what is malformed in it; none if it can be taken, or needs no
+    answer."""
     if not line.strip():
-        return
+        return None, []
     if len(line) > MAX_CHARACTERS:
-        yield _refusal(None, INVALID_REQUEST, f"a message has at most {MAX_CHARACTERS:,} characters")
-        return
+        return None, [_refusal(None, INVALID_REQUEST, f"a message has at most {MAX_CHARACTERS:,} characters")]
     try:
         line.encode()  # bytes that are not UTF-8 were read as surrogates
-        message = _read(line)
+        message = json.loads(line, parse_constant=_no_constant, parse_int=_integer)
     except UnicodeEncodeError:
-        yield _refusal(None, PARSE_ERROR, "this line is not UTF-8")
+        return None, [_refusal(None, PARSE_ERROR, "this line is not UTF-8")]
     except RecursionError:
-        yield _refusal(None, PARSE_ERROR, "this line is nested too deeply")
+        return None, [_refusal(None, PARSE_ERROR, "this line is nested too deeply")]
     except ValueError as error:
-        yield _refusal(None, PARSE_ERROR, f"this line is not JSON: {error}")
-    else:
-        yield from _of_batch(message) if isinstance(message, list) else _of_one(message, line)
-
-
-def _read(line: str) -> Json:
-    """Return the JSON of a line. Raises ValueError, RecursionError."""
-    return json.loads(line, parse_constant=_no_constant, parse_int=_integer)
+        return None, [_refusal(None, PARSE_ERROR, f"this line is not JSON: {error}")]
+    return message, list(_of_batch(message) if isinstance(message, list) else _of_one(message, line))
 
 
 def _of_one(message: Json, line: str) -> Iterator[JSONRPCError]:

@@ -6,6 +6,8 @@ import secrets
 import signal
 import socket
 import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import uvloop
@@ -69,13 +71,9 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
     `keys`: the encryption keys read at start. `door`: the socket that serves metrics."""
     stops, is_stopped = _signals()
     worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-    url, outage = settings.database_url.get_secret_value(), Outage()
-    wake, vault = Wake(settings.poll_seconds), Vault(KeySource.of(settings), keys)
     groups = settings.worker_groups.split(",") if settings.worker_groups else ()
-    claiming = Link(url, "claim", outage, groups=groups)
-    finalizing = Link(url, "finalize", outage, groups=groups)
-    listening = Link(url, "listen", outage, statement_timeout=_RING, listens=True)
-    internal = Link(url, "internal", outage, statement_timeout=_RING)  # connects only while pg_cron is silent
+    links = _Links.of(settings, groups)
+    wake, vault = Wake(settings.poll_seconds), Vault(KeySource.of(settings), keys)
     egress = EgressPolicy.parse(settings.egress_allow)
     meter = WorkerMeter() if door is not None else None
     async with (
@@ -83,8 +81,8 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
         Streams(egress, ca_file=settings.ca_file) as streams,
     ):
         loop = Loop(
-            claiming=claiming,
-            finalizing=finalizing,
+            claiming=links.claiming,
+            finalizing=links.finalizing,
             transport=transport,
             streams=streams,
             worker_id=worker_id,
@@ -103,31 +101,57 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
             settings.worker_concurrency,
             of,
         )
-        work = asyncio.create_task(
-            _work(
-                loop,
-                Listener(listening, wake, Watchdog(internal), vault, loop.aborts),
-                stops,
-                timedelta(seconds=settings.shutdown_seconds),
-            )
-        )
-        at_once = asyncio.create_task(is_stopped.wait())
+        listener = Listener(links.listening, wake, Watchdog(links.internal), vault, loop.aborts)
+        working = _work(loop, listener, stops, timedelta(seconds=settings.shutdown_seconds))
         async with metering(door, settings, loop, meter):
-            await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            _log.warning(
-                "worker.ended_at_once",
-                "second signal: worker %s stops immediately; its executions are due again when their leases end",
-                worker_id,
-            )
-        for task in (work, at_once):
-            task.cancel()
-        ended = await asyncio.gather(work, at_once, return_exceptions=True)
-    for link in (claiming, finalizing, listening, internal):
-        await link.close()
-    if isinstance(ended[0], Exception):
-        raise ended[0]
+            ended = await _ended(working, is_stopped, worker_id)
+    await links.close()
+    if isinstance(ended, Exception):
+        raise ended
     _log.info("worker.stopped", "worker %s stopped", worker_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Links:
+    """A worker's connections to PostgreSQL. None waits for another."""
+
+    claiming: Link
+    finalizing: Link
+    listening: Link
+    internal: Link
+    """Connects only while pg_cron is silent."""
+
+    @classmethod
+    def of(cls, settings: Settings, groups: Sequence[str]) -> "_Links":
+        url, outage = settings.database_url.get_secret_value(), Outage()
+        return cls(
+            claiming=Link(url, "claim", outage, groups=groups),
+            finalizing=Link(url, "finalize", outage, groups=groups),
+            listening=Link(url, "listen", outage, statement_timeout=_RING, listens=True),
+            internal=Link(url, "internal", outage, statement_timeout=_RING),
+        )
+
+    async def close(self) -> None:
+        for link in (self.claiming, self.finalizing, self.listening, self.internal):
+            await link.close()
+
+
+async def _ended(
+    working: Coroutine[None, None, None], is_stopped: asyncio.Event, worker_id: str
+) -> BaseException | None:
+    """Run `working` to its end, or until `is_stopped`, and return what it raised, if anything."""
+    work, at_once = asyncio.create_task(working), asyncio.create_task(is_stopped.wait())
+    await asyncio.wait({work, at_once}, return_when=asyncio.FIRST_COMPLETED)
+    if not work.done():
+        _log.warning(
+            "worker.ended_at_once",
+            "second signal: worker %s stops immediately; its executions are due again when their leases end",
+            worker_id,
+        )
+    for task in (work, at_once):
+        task.cancel()
+    ended, _ = await asyncio.gather(work, at_once, return_exceptions=True)
+    return ended
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:

@@ -1,7 +1,9 @@
 """`kronos audit list|export|verify`: the API says who changed what, the database whether the chains are intact."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,7 +12,10 @@ from click.testing import CliRunner, Result
 from cli.commands import Kronos
 from conftest import Api
 from factory import add_endpoint
+from kronos import audit as trail
+from kronos import errors
 from kronos.__main__ import main
+from kronos.cli.client import Client, LostError
 from sql_factory import Connection, make_cron_job, value
 
 
@@ -54,6 +59,46 @@ def test_the_database_is_verified_and_a_change_is_reported(superuser: Connection
     changed = verify(database_url)
     assert changed.exit_code == 1
     assert f"{slug}: CHANGED: number 1 is not what was sealed" in changed.stdout
+
+
+def test_chains_that_were_verified_before_an_error_are_printed(
+    superuser: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault among them would not be seen otherwise."""
+    for _ in range(2):
+        make_cron_job(superuser, add_endpoint(superuser))
+    whole, seen = trail._verified, 0
+
+    def lost(*given: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == 2:
+            raise errors.DatabaseUnavailable("it went away")
+        return whole(*given)
+
+    monkeypatch.setattr(trail, "_verified", lost)
+    stopped = verify(database_url)
+    assert (stopped.exit_code, len(stopped.stdout.splitlines()), "it went away" in stopped.stderr) == (6, 1, True)
+
+
+def test_an_export_that_is_cut_off_says_how_to_continue(kronos: Kronos, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object, **__: object) -> Iterator[bytes]:
+        yield b'{"number": 1}\n{"numb'
+        raise LostError("the API went away")
+
+    def away(*_: object, **__: object) -> Iterator[bytes]:
+        raise LostError("the API went away")
+
+    monkeypatch.setattr(Client, "pieces", cut)
+    stopped = kronos("audit", "export")
+    assert (stopped.exit_code, stopped.stdout) == (6, '{"number": 1}\n{"numb')
+    assert stopped.stderr == (
+        "Error: the API went away\nwhat was written before that is incomplete. To continue, run the same command with "
+        "--after-number and the number of the last whole line\n"
+    )
+    assert "the same command from the start" in kronos("audit", "export", "--one-shots").stderr
+    monkeypatch.setattr(Client, "pieces", away)
+    assert "what was written" not in kronos("audit", "export").stderr
 
 
 @pytest.mark.parametrize("head", ["x", "acme:7", "acme:7:zz", f"acme:{'9' * 30}:{'a' * 64}"])

@@ -70,6 +70,23 @@ def test_ctrl_c_leaves_an_operation_to_the_server(
     assert instance.run(*found[1].split()).exit_code == 0
 
 
+def test_an_error_leaves_an_operation_to_the_server_too(
+    instance: Instance, letters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise LostError("the API went away")
+
+    monkeypatch.setattr(following, "patiently", lost)
+    begun = instance.run("dead-letter", "redrive", "--per-second", "1", "--watch")
+    monkeypatch.undo()
+    assert (begun.exit_code, "the API went away\n" in begun.stderr) == (6, True)
+    found = re.search(r"continues on the server. To watch it again: kronos (operation watch \S+ -w acme)", begun.stderr)
+    assert found is not None
+    assert instance.run(*found[1].split()).exit_code == 0
+    none = instance.run("operation", "watch", str(UUID(int=7)))
+    assert (none.exit_code, "continues" in none.stderr) == (3, False), "there is none"
+
+
 def test_a_cancelled_operation_is_1(instance: Instance, letters: int) -> None:
     more = [instance.triggered("bad") for _ in range(3)]
     instance.is_bad = True

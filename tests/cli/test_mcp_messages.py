@@ -84,9 +84,9 @@ _TAKEN = {
 
 
 def _answers(line: str) -> Iterator[tuple[int, str | int | None]]:
-    from kronos.mcp.messages import refusals  # the package takes 0.3 s to import: not in each of pytest's processes
+    from kronos.mcp.messages import judged  # the package takes 0.3 s to import: not in each of pytest's processes
 
-    for each in refusals(line):
+    for each in judged(line)[1]:
         assert 0 < len(each.error.message) < 200
         each.model_dump_json(by_alias=True)  # it can be sent
         yield each.error.code, each.id

@@ -3,7 +3,8 @@
 import asyncio
 import json
 from io import StringIO
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -104,3 +105,18 @@ async def test_an_answer_that_is_missing_is_waited_for_ten_seconds(monkeypatch: 
     monkeypatch.setattr("kronos.mcp.waiting.Unanswered.all_ended", all_ended)
     assert await (await _end([_asked(1), _asked(1)], [1])) == ""
     assert ended == [10.0]
+
+
+async def test_a_line_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The input of a job may have megabytes."""
+    parsed: list[str] = []
+    loads = json.loads
+
+    def counted(text: str, **how: Any) -> Any:
+        parsed.append(text)
+        return loads(text, **how)
+
+    monkeypatch.setattr("kronos.mcp.messages.json", SimpleNamespace(loads=counted))
+    asked = [_asked(1), _asked(2) | {"params": 5}, _cancelled(1)]
+    assert await asyncio.wait_for(await _end(asked, []), 60) == ""
+    assert parsed == [f"{json.dumps(each)}\n" for each in asked]

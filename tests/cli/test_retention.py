@@ -1,13 +1,17 @@
 """`kronos retention run` deletes, or only counts, everything that is old enough. It reports what it did, and what
 stopped it."""
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
 from factory import add_endpoint
-from kronos import config, instance_settings
+from kronos import config, errors, instance_settings
+from kronos import retention as history
 from kronos.__main__ import main
+from kronos.model import JsonObject
 from retention_rows import finished, kept, one_shot, partition_of_days
 from sql_factory import Connection, make_cron_job, records
 
@@ -57,6 +61,24 @@ def test_a_part_that_fails_is_reported(superuser: Connection, database_url: str)
     one_shot(superuser, add_endpoint(superuser), days=40)
     result = run(database_url)
     assert (result.exit_code, "failed: jobs: not now" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("stops", [errors.DatabaseUnavailable("the disk is full"), KeyboardInterrupt()])
+def test_what_was_deleted_before_an_error_or_ctrl_c_is_said(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, stops: BaseException
+) -> None:
+    def cut_off(url: str, *, is_dry: bool, report: Callable[[JsonObject], None]) -> None:
+        for _ in range(2):
+            report({"executions": 1000, "attempts": 2000, "jobs": 0, "partitions_made": 3})
+        raise stops
+
+    monkeypatch.setattr(history, "age_out", cut_off)
+    result = run(database_url)
+    assert result.exit_code == (130 if isinstance(stops, KeyboardInterrupt) else 6)
+    assert result.stderr.splitlines()[-1] == (
+        "deleted before that: 2,000 executions, 4,000 attempts. To continue: kronos retention run"
+    )
+    assert "deleted before that" not in run(database_url, "--dry-run").stderr, "it deletes nothing"
 
 
 @pytest.mark.parametrize(("url", "code"), [("postgresql://nobody@127.0.0.1:1/nothing", 6), (None, 2)])

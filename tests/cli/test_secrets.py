@@ -137,6 +137,29 @@ def test_rotation_brings_all_under_the_first_key_and_goes_on_where_it_was_killed
     assert "0 secrets were re-encrypted" in again.output
 
 
+def test_an_error_says_how_much_a_rotation_has_done(
+    run: Run, superuser: psycopg.Connection, key_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for nth in range(5):
+        run("secret", "set", f"s{nth}", input=_CANARY)
+    prepend_key(key_file)
+    monkeypatch.setattr(resealing, "_AT_ONCE", 2)
+    last = value(superuser, "select max(secret_id::text) from kronos.secrets")
+    superuser.execute(
+        "create function public.refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception using errcode = '53100', message = 'no space is left'; end $$;"
+        "create trigger refuse before update on kronos.secrets for each row"
+        f" when (old.secret_id = '{last}') execute function public.refuse()"
+    )
+    stopped = run("secrets", "rotate")
+    assert stopped.exit_code != 0
+    assert (
+        "4 of 5 secrets were processed before that, and re-encrypted ones stay so. To continue: kronos secrets rotate"
+    ) in stopped.output
+    superuser.execute("drop trigger refuse on kronos.secrets")
+    assert "1 secret was re-encrypted" in run("secrets", "rotate").output
+
+
 def test_what_a_rotation_cannot_open_is_named_and_left(run: Run, superuser: psycopg.Connection, key_file: Path) -> None:
     for name in ("whole", "moved", "stranger"):
         run("secret", "set", name, input=_CANARY)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -49,6 +50,30 @@ def test_a_failure_is_1_and_says_why_and_what_was_answered(instance: Instance) -
     assert head.endswith(", 2 attempts")
     assert why == "  the endpoint answered 500, expected 200 to 299 (attempts_exhausted)"
     assert answer == "  attempt 2 got response 500: the disk is full"
+
+
+def test_an_error_while_waiting_names_the_run_that_was_started(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only this command knows it."""
+    called = Client.call
+
+    def lost(self: Client, method: str, path: Any, **more: Any) -> Any:
+        if method == "GET" and "executions" in path:
+            raise LostError("the API went away")
+        return called(self, method, path, **more)
+
+    monkeypatch.setattr(following, "_FIRST_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(Client, "call", lost)
+    stopped = instance.run("job", "run", "ok", "--wait")
+    assert stopped.exit_code == 6
+    execution_id = re.search(r"To continue waiting: kronos wait (\S+) -w acme", stopped.stderr)
+    assert execution_id is not None, stopped.output
+    assert "To continue" not in instance.run("wait", execution_id[1]).stderr, "nothing is known of it yet"
+    monkeypatch.undo()
+    assert instance.run("wait", execution_id[1]).exit_code == 0
+    none = instance.run("wait", execution_id[1].replace(execution_id[1][-4:], "0000"))
+    assert (none.exit_code, "To continue" in none.stderr) == (3, False)
 
 
 def test_json_is_the_execution_with_its_last_attempt(instance: Instance) -> None:

@@ -156,6 +156,57 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(
     assert len(jobs_of(api, workspace)) == 2
 
 
+def test_an_error_says_what_was_created_before_and_the_same_command_goes_on(
+    run: Import, crontab: Path, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, batches = Client.call, 0
+
+    def lost(self: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        nonlocal batches
+        batches += path[-1] == "jobs:batch"
+        if batches == 2:
+            raise LostError("the API went away")
+        return called(self, method, path, **more)
+
+    monkeypatch.setattr(import_offer, "_BATCH", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "call", lost)
+        stopped = run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    assert (stopped.exit_code, len(jobs_of(api, workspace))) == (6, 1)
+    assert (
+        "the API went away\ncreated 1 job and 1 endpoint before that. To continue, run the same command again: nothing "
+        "is created twice"
+    ) in stopped.stderr
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "call", lost)
+        batches = 1
+        again = run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    assert ("went away" in again.stderr, "before that" in again.stderr) == (True, False), (
+        "nothing was created by this one"
+    )
+    assert run("import", "crontab", crontab, *BOX, "--create", "--yes").exit_code == 0
+    assert len(jobs_of(api, workspace)) == 2
+
+
+def test_an_error_after_a_job_was_created_but_not_paused_counts_it(
+    run: Import, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called = Client.call
+
+    def lost(self: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        if path[-1] == "pause":
+            raise LostError("the API went away")
+        return called(self, method, path, **more)
+
+    arguments = ("import", "k8s-cronjob", "-", "--to", "https://cluster.example.com/run", "--create", "--yes")
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "call", lost)
+        stopped = run(*arguments, stdin=CRONJOBS)
+    assert f"created {len(jobs_of(api, workspace))} job" in stopped.stderr
+    assert run(*arguments, stdin=CRONJOBS).exit_code == 0
+    assert jobs_of(api, workspace)["sync"]["status"] == "PAUSED"
+
+
 def test_all_of_them_are_made_paused_where_that_is_asked(
     run: Import, crontab: Path, api: httpx.Client, workspace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,6 +189,94 @@ def test_an_api_that_does_not_answer_leaves_the_entry_and_says_what_may_be(
     assert names(superuser) == set()
 
 
+_TAKEN = ("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule")
+
+
+def live(api: httpx.Client, workspace: str) -> set[str]:
+    return {row["name"] for row in api.get(f"/v1/workspaces/{workspace}/jobs?status=LIVE").json()["data"]}
+
+
+def test_an_error_says_how_many_were_replaced_before(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the API refuses, and a session of pg_cron's database that ends."""
+    call, made = Client.call, 0
+
+    def answer(client: Client, method: str, path: Sequence[str], **more: Any) -> Any:
+        nonlocal made
+        made += path[-1] == "jobs:batch"
+        if path[-1] == "jobs:batch" and made == 2:
+            raise LostError("the API went away")
+        return call(client, method, path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "call", answer)
+        lost = run(*_TAKEN, env=other)
+    assert lost.exit_code == 6
+    assert (
+        "the API went away\n1 of 2 entries was replaced before that. To continue, run the same command again"
+    ) in lost.stderr
+    assert (names(superuser), live(api, workspace)) == ({"off"}, {"nightly"})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(import_pg_cron, "_LAST_RUN", "select pg_terminate_backend(pg_backend_pid())")
+        patch.setattr(import_pg_cron, "_SLEEP", "select pg_terminate_backend(pg_backend_pid()), %(until)s")
+        ended = run(*_TAKEN, env=other)
+    assert ended.exit_code == 6
+    assert "Error: pg_cron's database failed: terminating connection" in ended.stderr
+    assert "before that" not in ended.stderr, "this command replaced none"
+    assert run(*_TAKEN, env=other).exit_code == 0
+    assert (names(superuser), live(api, workspace)) == (set(), {"nightly", "off"})
+
+
+def test_ctrl_c_while_an_entry_is_replaced_leaves_the_entry_and_no_job(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise both would run."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(import_pg_cron, "_require_early", interrupted)
+        stopped = run(*_TAKEN, env=other)
+    assert (stopped.exit_code, "0 of 2 entries were replaced" in stopped.stderr) == (130, True), stopped.output
+    assert (names(superuser), live(api, workspace)) == ({"nightly", "off"}, set())
+
+
+def test_a_commit_of_which_nothing_is_known_keeps_the_job_and_says_so(
+    run: Import,
+    superuser: psycopg.Connection,
+    other: dict[str, str],
+    api: httpx.Client,
+    workspace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """If the entry is gone, the job is all that is left of it."""
+
+    def ends(connection: psycopg.Connection, _: datetime) -> None:
+        superuser.execute("select pg_terminate_backend(%s, 60000)", [connection.info.backend_pid])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(import_pg_cron, "_require_early", ends)
+        stopped = run(*_TAKEN, env=other)
+    assert stopped.exit_code == 1
+    assert "the job nightly exists. Whether jobid" in stopped.stderr
+    assert (names(superuser), live(api, workspace)) == ({"nightly", "off"}, {"nightly"})
+    assert run(*_TAKEN, env=other).exit_code == 0
+    assert (names(superuser), live(api, workspace)) == (set(), {"nightly", "off"})
+
+
 def test_a_login_that_sees_its_own_entries_alone_is_told(superuser: psycopg.Connection) -> None:
     superuser.execute("create role imports_own in role pg_read_all_settings")
     superuser.execute("grant usage on schema cron to imports_own; grant select on cron.job to imports_own")

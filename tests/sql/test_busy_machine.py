@@ -2,10 +2,13 @@
 there.
 """
 
+import uuid
+
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
+from clock import Clock
 from factory import add_endpoint, add_executions
 from sql.test_calendar_reads import calls
 from sql.test_cancelled_jobs import SELDOM, add_runs, cancel_in_steps
@@ -197,3 +200,121 @@ def test_jobs_that_cannot_follow_take_a_bounded_time_and_are_all_left_behind(
         (left,) = values(slow, asked, {"ids": ids})
         called = value(slow, "select calls from pg_stat_xact_user_functions where funcname = %s", [function])
     assert (sorted(left), called <= 2 * 6) == (sorted(ids), True)
+
+
+# What the reaper does for jobs in batches: how they come to need it, how some come to fail, how it is asked for, and
+# which of them have got it. It says how many jobs it served.
+_REAPED = {
+    "end_each": (
+        "update kronos.jobs set ends_at = kronos.now() - interval '1 s' where job_id = any (%s)",
+        "alter table kronos.jobs add constraint no_bad check (status <> 'RETIRED' or job_id not in ({bad})) not valid",
+        "select kronos.end_jobs(kronos.now())",
+        "select job_id from kronos.jobs where status = 'RETIRED'",
+    ),
+    "resume_each": (
+        "update tests.jobs set status = 'PAUSED', resume_at = kronos.now() where job_id = any (%s)",
+        "update kronos.jobs set alarm = 'never' where job_id in ({bad})",
+        "select resumed from kronos.resume_jobs_in_time(kronos.now())",
+        "select job_id from kronos.jobs where status = 'ACTIVE' and trigger = 'CRON'",
+    ),
+    "refresh_each": (
+        "update kronos.jobs set timezone = 'Asia/Kolkata', alarm = '1 1 1 1 1' where job_id = any (%s)",
+        "update kronos.jobs set cron = 'never' where job_id in ({bad})",
+        "select alarms from kronos.refresh_zones('-infinity')",
+        "select job_id from kronos.jobs where timezone = 'Asia/Kolkata' and alarm <> '1 1 1 1 1'",
+    ),
+    "repair_entries": (
+        "select %s::uuid[]",
+        "update kronos.jobs set alarm = 'never' where job_id in ({bad})",
+        "select coalesce((counts ->> 'registered')::integer, 0) from kronos.repair_pg_cron('1 second')",
+        "select substr(jobname, 8)::uuid from cron.job where jobname like 'kronos:%%-%%'",
+    ),
+}
+
+
+def reaped(connection: Connection, function: str, count: int, bad: list[int]) -> list[uuid.UUID]:
+    """Make jobs that the function has something to do for, which fails for those at the places `bad`."""
+    needs, fails, _, _ = _REAPED[function]
+    ids = sorted(make_cron_job(connection, add_endpoint(connection), cron=SELDOM) for _ in range(count))
+    connection.execute(needs, [ids])
+    connection.execute(fails.format(bad=", ".join(f"'{ids[place]}'" for place in bad)))
+    return ids
+
+
+@pytest.mark.parametrize("function", _REAPED)
+def test_very_many_jobs_that_the_reaper_fails_for_take_a_bounded_time(slow: Connection, function: str) -> None:
+    """Each was tried, and twice as many halves: more than the reaper may take, which undid everything."""
+    reaped(slow, function, 32, list(range(32)))
+    assert calls(slow, function, _REAPED[function][2]) <= 2 * 6
+
+
+@pytest.mark.parametrize("function", _REAPED)
+@pytest.mark.parametrize("bad", [[0, 4], [1, 5]])
+def test_jobs_beside_some_that_the_reaper_fails_for_have_their_turn(
+    slow: Connection, function: str, bad: list[int]
+) -> None:
+    ids = reaped(slow, function, 6, bad)
+    _, _, asked, done = _REAPED[function]
+    sound = {job_id for place, job_id in enumerate(ids) if place not in bad}
+    runs = 0
+    while (served := {*values(slow, done)} & {*ids}) != sound:
+        runs += 1
+        assert (served < sound, runs < 200) == (True, True), "it makes no progress"
+        slow.execute(asked)
+
+
+@pytest.mark.parametrize("function", _REAPED)
+def test_one_run_does_all_that_it_has_time_for(superuser: Connection, function: str) -> None:
+    """Here the clock stands: both halves of each batch are tried, however slow the machine is."""
+    Clock(superuser).stand(value(superuser, "select kronos.now()"))
+    ids = reaped(superuser, function, 9, [1, 6])
+    _, _, asked, done = _REAPED[function]
+    assert values(superuser, asked) == [7]
+    assert {*values(superuser, done)} & {*ids} == {job_id for place, job_id in enumerate(ids) if place not in (1, 6)}
+
+
+def test_one_step_registers_all_that_it_has_time_for(superuser: Connection) -> None:
+    Clock(superuser).stand(value(superuser, "select kronos.now()"))
+    ids = reaped(superuser, "repair_entries", 9, [1, 6])
+    assert values(superuser, "select kronos.turn_each(%s, false, false, true)", [ids]) == [[]]
+    entries = {*values(superuser, _REAPED["repair_entries"][3])} & {*ids}
+    assert entries == {job_id for place, job_id in enumerate(ids) if place not in (1, 6)}
+
+
+def test_the_reaper_counts_what_it_did_not_reach_as_left(slow: Connection) -> None:
+    ids = reaped(slow, "repair_entries", 32, list(range(32)))
+    assert values(slow, "select remaining from kronos.repair_pg_cron('1 second')") == [32]
+    (unreached,) = values(
+        slow,
+        "select each.unreached + (each.counts ->> 'failed')::integer from kronos.repair_entries(%s::uuid[],"
+        " array_fill(null::bigint, array[32]), true) as each",
+        [ids],
+    )
+    assert unreached == 32
+
+
+def test_a_zone_whose_jobs_were_not_all_reached_is_continued_with_the_first_of_them(slow: Connection) -> None:
+    ids = reaped(slow, "refresh_each", 8, [0])
+    assert values(slow, "select remaining from kronos.refresh_zones('-infinity')") == [7]
+    next_job = value(slow, "select from_job_id from kronos.zones where timezone = 'Asia/Kolkata'")
+    assert next_job == ids[1]
+    assert values(slow, "select remaining from kronos.refresh_zones('-infinity')") == [0]
+    assert value(slow, "select from_job_id from kronos.zones where timezone = 'Asia/Kolkata'") is None
+
+
+def test_jobs_that_were_not_reached_beside_alarms_that_pg_cron_rejects_are_left_behind(slow: Connection) -> None:
+    """A resumed workspace's jobs get their entries later. A job that is rejected is the reaper's."""
+    ids = reaped(slow, "repair_entries", 32, [0, 5, 31])
+    left, rounds = ids, 0
+    while left:
+        rounds += 1
+        assert rounds < 200, "it makes no progress"
+        (left,) = values(slow, "select kronos.turn_each(%s, false, false, true)", [left])
+    assert rounds > 1
+    entries = {*values(slow, _REAPED["repair_entries"][3])} & {*ids}
+    assert entries == {job_id for place, job_id in enumerate(ids) if place not in (0, 5, 31)}
+
+
+def test_very_many_alarms_that_pg_cron_rejects_take_a_bounded_time(slow: Connection) -> None:
+    ids = reaped(slow, "repair_entries", 32, list(range(32)))
+    assert calls(slow, "register_each", "select kronos.turn_each(%s, false, false, true)", ids) <= 2 * 6

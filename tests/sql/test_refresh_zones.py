@@ -171,8 +171,8 @@ def test_a_pointer_that_other_rules_made_is_put_right_and_one_that_is_right_is_l
     )
     superuser.execute("update kronos.jobs set ticks_from = %s where job_id = %s", [nine, right])  # checked once before
     before = job(superuser, right)
-    corrected = "select alarms, pointers, busy, errors from kronos.refresh_each(array[%s::uuid, %s], %s)"
-    nothing = {"alarms": 0, "pointers": 0, "busy": [], "errors": []}
+    corrected = "select alarms, pointers, left_job_ids, errors from kronos.refresh_each(array[%s::uuid, %s], %s)"
+    nothing = {"alarms": 0, "pointers": 0, "left_job_ids": [], "errors": []}
     assert records(superuser, corrected, [wrong, right, None]) == [nothing]  # no rules have changed
     written = value(superuser, "select xmin::text from kronos.jobs where job_id = %s", [right])
     assert records(superuser, corrected, [wrong, right, evening]) == [nothing | {"pointers": 1}]

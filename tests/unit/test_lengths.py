@@ -1,8 +1,10 @@
-"""A file has at most 400 lines and the body of a SQL function at most sixty; beyond that, split it by idea. The
-exceptions state their reason.
+"""A file has at most 400 lines, a Python function and the body of a SQL function at most sixty; beyond that, split it
+by idea. The exceptions, all of them SQL, state their reason.
 """
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from kronos import floors
@@ -30,6 +32,26 @@ def test_a_function_has_sixty_lines_at_most() -> None:
 def test_a_reason_goes_when_its_function_is_short() -> None:
     lengths = _lengths()
     assert [name for name in _REASONS if lengths.get(name, 0) <= _LONGEST] == []
+
+
+def _python() -> Iterator[Path]:
+    """Yield the files of Python outside of tests. Those of bin/ have no suffix."""
+    for folder in ("kronos", "bench", "bin", "alembic"):
+        for path in sorted((_ROOT / folder).rglob("*")):
+            if path.suffix == ".py" or (folder == "bin" and b"python" in path.read_bytes().partition(b"\n")[0]):
+                yield path
+
+
+def test_a_python_function_has_sixty_lines_at_most() -> None:
+    lines = {
+        f"{path.relative_to(_ROOT)}:{each.lineno} {each.name}": (each.end_lineno or 0) - each.lineno + 1
+        for path in _python()
+        for each in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert len(lines) > 4000
+    assert any(place.startswith("bin/") for place in lines)
+    assert {place: count for place, count in lines.items() if count > _LONGEST} == {}
 
 
 def test_a_file_has_four_hundred_lines_at_most() -> None:

@@ -145,7 +145,10 @@ def test_the_faults_of_each_alternative_are_not_collected_for_a_large_input(keyw
 @pytest.mark.parametrize(
     "schema",
     [
-        {"anyOf": [{"items": {"type": "string"}}], "unevaluatedItems": {"type": "string"}},
+        {
+            "anyOf": [{"items": {"type": "string"}}, {"$ref": "#/anyOf/0/items"}],
+            "unevaluatedItems": {"type": "string"},
+        },
         {"anyOf": [{"items": {"type": "string"}}, {"$ref": "#/anyOf/0/items"}]},
     ],
     ids=["unevaluated", "reference"],

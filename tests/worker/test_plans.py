@@ -11,10 +11,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
+from conftest import cloned
 from factory import EndpointRow, add_endpoint, add_executions, end_leases
-from kronos.delivery import template
+from kronos.delivery import template as templates
+from servers import Server
 from sql.plans import overheard, rows_read, thrown_away, told_plans
 from sql_factory import value
 from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, expire, finalize_params, release, run
@@ -25,14 +28,24 @@ Kept = tuple[list[EndpointRow], psycopg.Connection, psycopg.Connection]
 EXPLAIN = "explain (analyze, buffers, timing off, format json) "
 
 
+@pytest.fixture(scope="module")
+def scene(server: Server, template: str) -> Iterator[tuple[list[EndpointRow], str]]:
+    """Ten endpoints, half of them limited, with a thousand executions each, and the name of their database. Building it
+    takes more than a second: it is built once, and each test gets a copy."""
+    with cloned(server, template) as url:
+        with psycopg.connect(url, autocommit=True) as superuser:
+            endpoints = [add_endpoint(superuser, max_in_flight=None if number % 2 else 100) for number in range(10)]
+            for endpoint in endpoints:
+                add_executions(superuser, endpoint, 1000)
+            superuser.execute("analyze kronos.execution_live")
+        yield endpoints, str(conninfo_to_dict(url)["dbname"])
+
+
 @pytest.fixture
-def busy(superuser: psycopg.Connection, database_url: str) -> Iterator[Busy]:
-    """Ten endpoints, half of them limited, with a thousand executions each."""
-    endpoints = [add_endpoint(superuser, max_in_flight=None if number % 2 else 100) for number in range(10)]
-    for endpoint in endpoints:
-        add_executions(superuser, endpoint, 1000)
-    superuser.execute("analyze kronos.execution_live")
-    with as_worker(database_url) as connection:
+def busy(server: Server, scene: tuple[list[EndpointRow], str]) -> Iterator[Busy]:
+    """A copy of that database, and a worker's connection to it."""
+    endpoints, name = scene
+    with cloned(server, name) as url, as_worker(url) as connection:
         yield endpoints, connection
 
 
@@ -154,7 +167,7 @@ def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended
     if "key_max" in limits:
         superuser.execute(
             "update kronos.endpoint_gate set key_template = %s, key_parts = %s, key_max = %s where endpoint_id = %s",
-            [_KEY, Jsonb(template.key_parts(_KEY)), limits["key_max"], endpoint.endpoint_id],
+            [_KEY, Jsonb(templates.key_parts(_KEY)), limits["key_max"], endpoint.endpoint_id],
         )
     with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
         for count in (1, 2000):

@@ -1,67 +1,37 @@
--- end_each: end_jobs for a batch of jobs. If one of them fails, each half of the batch is tried separately,
--- and so on.
--- Returns: how many were retired. Jobs that another session holds, or that fail, are left for the next run.
--- So is a job whose ticks cannot be accounted for at this moment, or are too many for one run (account_upto).
-create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz) returns integer
+-- end_each: end_together for a batch of jobs. If one of them fails, the halves are tried separately, and so
+-- on; until p_until and in random order, as in expire_each.
+-- Returns: how many were retired. The others are left for the next run: those that another session holds,
+-- that fail or are not reached, and those whose ticks cannot be accounted for yet.
+create or replace function kronos.end_each(p_job_ids uuid[], p_now timestamptz,
+                                           p_until timestamptz default null)
+returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half constant integer := cardinality(p_job_ids) / 2;
-    v_job     record;
-    v_live    uuid[] := '{}'::uuid[];
-    v_retired uuid[] := '{}'::uuid[];
-    v_late    uuid[] := '{}'::uuid[];
-    v_left    uuid[];
+    v_half   constant integer := cardinality(p_job_ids) / 2;
+    v_first  uuid[] := p_job_ids[:v_half];
+    v_second uuid[] := p_job_ids[v_half + 1:];
+    v_until  timestamptz;
+    v_ended  integer;
 begin
-    for v_job in
-        select job.job_id, kronos.why_halted(job) as why_halted,
-               job.status = 'PAUSED' and job.resume_at <= p_now as pause_is_over
-          from kronos.jobs as job
-         where job.job_id = any (p_job_ids)
-           and job.trigger = 'CRON' and job.status in ('ACTIVE', 'PAUSED') and job.ends_at <= p_now
-         order by job.job_id
-           for update skip locked
-    loop
-        v_retired := v_retired || v_job.job_id;
-        begin
-            perform kronos.follow_moves(array[v_job.job_id]);
-            if v_job.pause_is_over then
-                perform kronos.end_pause(v_job.job_id);
-                select kronos.why_halted(job) into v_job.why_halted
-                  from kronos.jobs as job
-                 where job.job_id = v_job.job_id;
-            end if;
-            v_left := kronos.follow_turns(array[v_job.job_id]);
-            v_late := v_late || v_left;
-            if v_left <> '{}' then
-                null;
-            elsif v_job.why_halted is null then
-                v_live := v_live || v_job.job_id;
-            else
-                perform kronos.skip_ticks(v_job.job_id, p_now, v_job.why_halted);
-            end if;
-        exception when others then
-            raise warning 'kronos: the last ticks of job % cannot be accounted for: % (%)', v_job.job_id,
-                sqlerrm, sqlstate;
-            if kronos.is_passing(sqlstate) then
-                v_late := v_late || v_job.job_id;
-            end if;
-        end;
-    end loop;
-    select account.left_job_ids into v_left from kronos.account_upto(v_live, p_now) as account;
-    v_retired := array(select unnest(v_retired) except select unnest(v_late || v_left));
-    update kronos.jobs
-       set status = 'RETIRED', ticks_until = p_now, status_reason = jsonb_build_object(
-           'code', 'ended', 'detail', format('ends_at %s has passed', kronos.iso(ends_at))
-       )
-     where job_id = any (v_retired)
-       and status in ('ACTIVE', 'PAUSED');
-    return cardinality(v_retired);
-exception when others then
-    if v_half = 0 or kronos.is_shortage(sqlstate) then
-        raise warning 'kronos: job % cannot be ended: % (%)', p_job_ids[1], sqlerrm, sqlstate;
-        return 0;
+    begin
+        return kronos.end_together(p_job_ids, p_now);
+    exception when others then
+        if v_half = 0 or kronos.is_shortage(sqlstate) then
+            raise warning 'kronos: %, including %, cannot be ended: % (%)',
+                kronos.counted(cardinality(p_job_ids), 'job'), p_job_ids[1], sqlerrm, sqlstate;
+            return 0;
+        end if;
+    end;
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    if random() < 0.5 then
+        v_first  := v_second;
+        v_second := p_job_ids[:v_half];
     end if;
-    return kronos.end_each(p_job_ids[:v_half], p_now) + kronos.end_each(p_job_ids[v_half + 1:], p_now);
+    v_ended := kronos.end_each(v_first, p_now, v_until);
+    if kronos.clock() < v_until then
+        v_ended := v_ended + kronos.end_each(v_second, p_now, v_until);
+    end if;
+    return v_ended;
 end
 $$;

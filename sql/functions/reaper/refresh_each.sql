@@ -4,10 +4,14 @@
 -- Ticks of the old rules stay in the history: the job's ledger begins after the last of them that is later
 -- than p_changed_from.
 -- Locks only the jobs that need a correction. If one of them fails, each half of the batch is tried
--- separately, and so on; the job that fails keeps its old values.
--- Returns: how many alarms and pointers were corrected, which jobs other sessions hold, and what failed.
+-- separately, and so on; the job that fails keeps its old values. From half a second after the first failure
+-- on (p_until) no other half is tried. The first half always comes first: the next run begins with what was
+-- not reached, so the jobs that fail keep no others from their turn.
+-- Returns: how many alarms and pointers were corrected; which jobs are left, because other sessions hold them
+-- or they were not reached; and what failed.
 create or replace function kronos.refresh_each(p_job_ids uuid[], p_changed_from timestamptz,
-                                               out alarms integer, out pointers integer, out busy uuid[],
+                                               p_until timestamptz default null, out alarms integer,
+                                               out pointers integer, out left_job_ids uuid[],
                                                out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -15,11 +19,12 @@ declare
     v_half constant integer := cardinality(p_job_ids) / 2;
     v_job_ids uuid[];
     v_alarms  text[];
+    v_until   timestamptz;
     v_part    record;
 begin
     alarms := 0;
     pointers := 0;
-    busy := '{}';
+    left_job_ids := '{}';
     errors := '[]';
     begin
         select coalesce(array_agg(outdated.job_id order by outdated.job_id), '{}'),
@@ -32,7 +37,7 @@ begin
         select * into v_part from kronos.correct_jobs(v_job_ids, v_alarms, p_changed_from);
         alarms := v_part.alarms;
         pointers := v_part.pointers;
-        busy := v_part.busy;
+        left_job_ids := v_part.busy;
         return;
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
@@ -42,15 +47,17 @@ begin
             return;
         end if;
     end;
-    for v_part in
-        select each.*
-          from (values (1, v_half), (v_half + 1, cardinality(p_job_ids))) as part (first, last)
-         cross join lateral kronos.refresh_each(p_job_ids[part.first:part.last], p_changed_from) as each
-    loop
-        alarms := alarms + v_part.alarms;
-        pointers := pointers + v_part.pointers;
-        busy := busy || v_part.busy;
-        errors := errors || v_part.errors;
-    end loop;
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    select * into alarms, pointers, left_job_ids, errors
+      from kronos.refresh_each(p_job_ids[:v_half], p_changed_from, v_until);
+    if kronos.clock() >= v_until then
+        left_job_ids := left_job_ids || p_job_ids[v_half + 1:];
+        return;
+    end if;
+    select * into v_part from kronos.refresh_each(p_job_ids[v_half + 1:], p_changed_from, v_until);
+    alarms := alarms + v_part.alarms;
+    pointers := pointers + v_part.pointers;
+    left_job_ids := left_job_ids || v_part.left_job_ids;
+    errors := errors || v_part.errors;
 end
 $$;

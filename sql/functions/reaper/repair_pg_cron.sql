@@ -54,7 +54,7 @@ begin
         errors := errors || v_part.errors;
         v_spared := v_spared || v_part.spared_job_ids;
         v_spared_ids := v_spared_ids || v_part.spared_jobids;
-        remaining := remaining - v_batch.differences + cardinality(v_part.spared_job_ids);
+        remaining := remaining - v_batch.differences + cardinality(v_part.spared_job_ids) + v_part.unreached;
     end loop;
     select * into v_part from kronos.repair_spared(v_spared, v_spared_ids);
     counts := kronos.added(counts, v_part.counts);

@@ -1,6 +1,8 @@
--- repair_together: corrects the entries of differences whose jobs it can hold (hold_suspects): of all of
--- them, or raises an error.
--- Returns: counts, spared_*: as repair_entries.
+-- repair_together: correct the entries of some suspected differences, each checked again with its job's row
+-- locked (hold_suspects); all or none (repair_entries, which says what p_spares is).
+-- Lock order: the workspaces, the jobs' rows, cron.job. Waits for no row.
+-- Returns: {unscheduled, registered, corrected, busy}: how many of each, absent if none. spared_*: those that
+-- were left alone.
 create or replace function kronos.repair_together(p_job_ids uuid[], p_jobids bigint[], p_spares boolean,
                                                   out counts jsonb, out spared_job_ids uuid[],
                                                   out spared_jobids bigint[])

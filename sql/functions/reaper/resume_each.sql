@@ -1,42 +1,24 @@
--- resume_each: resume_jobs_in_time for a batch of jobs. If one of them fails, each half of the batch is tried
--- separately, and so on.
+-- resume_each: resume_together for a batch of jobs. If one of them fails, the halves are tried separately,
+-- and so on; until p_until and in random order, as in expire_each. Those that are not reached stay paused,
+-- for the next run.
 -- Returns: how many were resumed, how many other sessions hold, how many due executions were created; and
 -- what failed.
-create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz, out resumed integer,
+create or replace function kronos.resume_each(p_job_ids uuid[], p_now timestamptz,
+                                              p_until timestamptz default null, out resumed integer,
                                               out busy integer, out delivered integer, out errors jsonb)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half constant integer := cardinality(p_job_ids) / 2;
-    v_held uuid[];
-    v_due  uuid[];
-    v_alarms text[];
-    v_part record;
+    v_half   constant integer := cardinality(p_job_ids) / 2;
+    v_first  uuid[] := p_job_ids[:v_half];
+    v_second uuid[] := p_job_ids[v_half + 1:];
+    v_until  timestamptz;
+    v_part   record;
 begin
     errors := '[]';
     begin
-        select coalesce(array_agg(held.job_id), '{}') into v_held
-          from kronos.hold_jobs(p_job_ids, false) as held
-          join kronos.jobs as job using (job_id)
-         where job.status = 'PAUSED' and job.resume_at <= p_now;
-        busy := cardinality(p_job_ids) - cardinality(v_held);
-        perform kronos.follow_moves(v_held);
-        perform kronos.skip_each(v_held, p_now, null);
-        update kronos.jobs
-           set status = 'ACTIVE', status_reason = null, resume_at = null
-         where job_id = any (v_held) and status = 'PAUSED';
-        if kronos.follow_turns(v_held) <> '{}' then
-            raise exception 'the ticks that are due cannot be accounted for at this moment'
-                using errcode = 'lock_not_available';
-        end if;
-        select coalesce(array_agg(job.job_id), '{}'), coalesce(array_agg(job.alarm), '{}') into v_due,
-               v_alarms
-          from kronos.jobs as job
-          join kronos.workspaces as workspace using (workspace_id)
-         where job.job_id = any (v_held) and workspace.status = 'ACTIVE';
-        perform kronos.register_jobs(v_due, v_alarms);
-        delivered := case when v_due = '{}' then 0 else kronos.account_each(v_due, p_now) end;
-        resumed := cardinality(v_held);
+        select together.resumed, together.busy, together.delivered into resumed, busy, delivered
+          from kronos.resume_together(p_job_ids, p_now) as together;
         return;
     exception when others then
         if v_half = 0 or kronos.is_shortage(sqlstate) then
@@ -48,18 +30,18 @@ begin
             return;
         end if;
     end;
-    resumed := 0;
-    busy := 0;
-    delivered := 0;
-    for v_part in
-        select each.*
-          from (values (1, v_half), (v_half + 1, cardinality(p_job_ids))) as part (first, last)
-         cross join lateral kronos.resume_each(p_job_ids[part.first:part.last], p_now) as each
-    loop
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    if random() < 0.5 then
+        v_first  := v_second;
+        v_second := p_job_ids[:v_half];
+    end if;
+    select * into resumed, busy, delivered, errors from kronos.resume_each(v_first, p_now, v_until);
+    if kronos.clock() < v_until then
+        select * into v_part from kronos.resume_each(v_second, p_now, v_until);
         resumed := resumed + v_part.resumed;
         busy := busy + v_part.busy;
         delivered := delivered + v_part.delivered;
         errors := errors || v_part.errors;
-    end loop;
+    end if;
 end
 $$;

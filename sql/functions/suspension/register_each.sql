@@ -1,13 +1,19 @@
 -- register_each: register with pg_cron those of the jobs that are ACTIVE CRON jobs of an ACTIVE workspace,
--- many at once. A job whose alarm pg_cron rejects is left without an entry, and the others are registered all
--- the same: its row was edited by hand, and the reaper reports it each minute. The caller holds the jobs'
--- rows and their workspaces' status.
+-- many at once. If pg_cron rejects the alarm of one, the halves are tried separately, and so on; until
+-- p_until and in random order, as in expire_each. A job whose alarm pg_cron rejects is left without an entry: its row
+-- was edited by hand, and the reaper reports it each minute. The caller holds the jobs' rows and their
+-- workspaces' status.
+-- Returns: the jobs that were not reached.
 -- Raises: pg_cron's other errors, unchanged.
-create or replace function kronos.register_each(p_job_ids uuid[]) returns void
+create or replace function kronos.register_each(p_job_ids uuid[], p_until timestamptz default null)
+returns uuid[]
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_half constant integer := cardinality(p_job_ids) / 2;
+    v_half   constant integer := cardinality(p_job_ids) / 2;
+    v_first  uuid[] := p_job_ids[:v_half];
+    v_second uuid[] := p_job_ids[v_half + 1:];
+    v_until  timestamptz;
     v_job_ids uuid[];
     v_alarms  text[];
 begin
@@ -19,15 +25,23 @@ begin
        and job.status = 'ACTIVE' and job.trigger = 'CRON' and workspace.status = 'ACTIVE';
     begin
         perform kronos.register_jobs(v_job_ids, v_alarms);
-        return;
+        return '{}'::uuid[];
     exception when invalid_parameter_value then      -- pg_cron cannot parse the schedule
         if v_half = 0 then
             raise warning 'kronos: job % cannot be registered with pg_cron: % (%)', p_job_ids[1], sqlerrm,
                 sqlstate;
-            return;
+            return '{}'::uuid[];
         end if;
     end;
-    perform kronos.register_each(p_job_ids[:v_half]);
-    perform kronos.register_each(p_job_ids[v_half + 1:]);
+    v_until := coalesce(p_until, kronos.clock() + interval '0.5 seconds');
+    if random() < 0.5 then
+        v_first  := v_second;
+        v_second := p_job_ids[:v_half];
+    end if;
+    v_first := kronos.register_each(v_first, v_until);
+    if kronos.clock() < v_until then
+        v_second := kronos.register_each(v_second, v_until);
+    end if;
+    return v_first || v_second;
 end
 $$;

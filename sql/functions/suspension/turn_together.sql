@@ -1,6 +1,6 @@
 -- turn_together: let jobs of a workspace follow its last suspension or resumption (turn_each), all or none.
 -- Lock order: the jobs' rows, cron.job, shared entries. Waits for no row.
--- Returns: the jobs that are left behind, because other sessions have locked them.
+-- Returns: the jobs that are left behind, because other sessions have locked them or they were not reached.
 create or replace function kronos.turn_together(p_job_ids uuid[], p_is_suspended boolean, p_ticks boolean,
                                                 p_entries boolean)
 returns uuid[]
@@ -33,7 +33,8 @@ begin
     if p_entries and p_is_suspended then
         perform kronos.unregister_jobs(v_held);
     elsif p_entries then
-        perform kronos.register_each(v_held);
+        v_late := kronos.register_each(v_held);
+        v_held := array(select unnest(v_held) except select unnest(v_late));
     end if;
     if p_entries then
         perform kronos.settle_alarms_soon();      -- shared entries; failures are left behind
