@@ -346,7 +346,7 @@ def versions(api: Api, job: str) -> None:
     kronos job versions report
     """
     api.list(
-        api.rows("jobs", job, "versions", limit=200),
+        api.rows("jobs", job, "versions"),
         {"version": "VERSION", **_COLUMNS, "created_at": "CREATED"},
         empty="no version",
     )

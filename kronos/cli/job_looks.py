@@ -121,7 +121,8 @@ def executions(api: Api, job: str, limit: int, **filters: str | None) -> None:
 def _glanced(api: Api, jobs: tuple[str, ...]) -> list[JsonObject]:
     """Return the named jobs, or the newest live ones."""
     if not jobs:
-        rows: list[JsonObject] = api.rows("jobs", limit=_MOST_GLANCED, trigger="CRON", status="LIVE")
+        more = "name the jobs to see others"
+        rows: list[JsonObject] = api.rows("jobs", limit=_MOST_GLANCED, for_more=more, trigger="CRON", status="LIVE")
         return rows
     if len(jobs) > _MOST_GLANCED:
         raise click.UsageError(f"name at most {_MOST_GLANCED} jobs")
