@@ -11,7 +11,6 @@ from cli.test_lists_and_runs import a_page
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
 
-
 LISTS = [
     ("alert ls", "incidents"),
     ("alert-rule ls", "alert-rules"),
