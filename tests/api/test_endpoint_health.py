@@ -135,6 +135,18 @@ def test_an_endpoint_is_disabled_and_enabled_by_hand(api: httpx.Client, workspac
     assert api.post(f"{path}/enable").json()["health"] == enabled.json()["health"]
 
 
+def test_a_note_that_comes_later_is_kept_with_the_time_of_the_first(api: httpx.Client, workspace: str) -> None:
+    """As with a job that is paused twice. The note was dropped, and 200 answered."""
+    made(api, workspace)
+    path = f"/v1/workspaces/{workspace}/endpoints/hook/disable"
+    first = api.post(path).json()["health"]
+    noted = api.post(path, json={"note": "its disk is full"}).json()["health"]
+    assert (noted["reason"]["note"], noted["since"]) == ("its disk is full", first["since"])
+    other = api.post(path, json={"note": "replaced on Monday"}).json()["health"]
+    assert (other["reason"]["note"], other["since"]) == ("replaced on Monday", first["since"])
+    assert api.post(path).json()["health"] == other
+
+
 @pytest.mark.parametrize("verb", ["enable", "disable"])
 def test_no_endpoint_of_the_name_is_404(api: httpx.Client, workspace: str, verb: str) -> None:
     answered = api.post(f"/v1/workspaces/{workspace}/endpoints/nobody/{verb}")
