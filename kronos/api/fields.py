@@ -36,6 +36,10 @@ _NEARLY_LOCAL = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?",
     re.ASCII,
 )
+_LOCAL_MINUTE = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2}(\.[0-9]{1,9})?)?",
+    re.ASCII,
+)
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
@@ -131,6 +135,15 @@ def time_or_local(text: object) -> datetime:
             "neither a full local time nor an instant",
             f"Write {full} and a timezone, or append an offset: {full}Z for UTC.",
         )
+    return timestamp(text)
+
+
+def job_time(text: object) -> datetime:
+    """Return the instant of an RFC 3339 text, or, for a text without an offset, the local time in the job's zone as a
+    naive datetime; seconds may be omitted. Raises PydanticCustomError with a hint."""
+    if isinstance(text, str) and (near := _LOCAL_MINUTE.fullmatch(text)):
+        text = f"{near['date']}T{near['time']}{near['second'] or ':00'}"
+        return timestamp(f"{text}Z").replace(tzinfo=None)
     return timestamp(text)
 
 
@@ -316,6 +329,16 @@ TimeOrLocal = Annotated[
     ),
 ]
 """An instant, or a naive local time in the zone given with it."""
+_LOCAL_PATTERN = "-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?$"
+JobTime = Annotated[
+    datetime,
+    BeforeValidator(job_time),
+    AfterValidator(_schedulable),
+    WithJsonSchema(
+        {"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": f"^(19[7-9]|2[0-9][0-9])[0-9]{_LOCAL_PATTERN}"}]}
+    ),
+]
+"""An instant, or a naive local time in the zone of the job that it is asked about."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
 CalendarName = Annotated[str, AfterValidator(_calendar_name), _pattern(ENDPOINT_NAME)]

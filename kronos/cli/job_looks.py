@@ -67,6 +67,8 @@ def ticks(
     """Show the outcome of each tick of a CRON job. Includes upcoming ticks.
 
     kronos job ticks report --from 2026-12-01T00:00:00Z --to 2026-12-02T00:00:00Z
+
+    A time without an offset is local, in the job's zone.
     """
     if timezone is not None and not by_day:
         raise click.UsageError("--tz needs --by-day: ticks are instants, only days depend on a time zone")
