@@ -51,6 +51,7 @@ ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 SECRET_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # noqa: S105  # a pattern
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
+_PLUS_HINT = "In a URL, write the + of an offset as %2B, or use Z."
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
@@ -101,8 +102,8 @@ def timestamp(text: object) -> datetime:
         _refuse("a timestamp must be a string", _TIMESTAMP_HINT)
     if not (found := _RFC3339.fullmatch(text)):
         hint = _TIMESTAMP_HINT
-        if re.fullmatch(r".*T[0-9:.]* [0-9:]*", text):
-            hint = "In a URL, write the + of an offset as %2B, or use Z."
+        if _has_lost_plus(text):
+            hint = _PLUS_HINT
         elif re.fullmatch(r"[0-9-]{10}[Tt ][0-9:.]+", text):
             hint = f"The offset is missing: w{hint[1:]}"
         _refuse("not an RFC 3339 timestamp with an offset", hint)
@@ -144,7 +145,15 @@ def job_time(text: object) -> datetime:
     if isinstance(text, str) and (near := _LOCAL_MINUTE.fullmatch(text)):
         text = f"{near['date']}T{near['time']}{near['second'] or ':00'}"
         return timestamp(f"{text}Z").replace(tzinfo=None)
+    if not (isinstance(text, str) and _RFC3339.fullmatch(text)):
+        hint = "Write 2026-12-01T09:00:00Z, or 2026-12-01T09:00 for a local time in the job's zone."
+        _refuse("neither an instant nor a local time", _PLUS_HINT if _has_lost_plus(text) else hint)
     return timestamp(text)
+
+
+def _has_lost_plus(text: object) -> bool:
+    """Return whether the + of an offset was written into a URL unchanged, where it is a space."""
+    return isinstance(text, str) and re.fullmatch(r".*T[0-9:.]* [0-9:]*", text) is not None
 
 
 def _schedulable(at: datetime) -> datetime:
