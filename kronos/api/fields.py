@@ -36,6 +36,10 @@ _NEARLY_LOCAL = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})([Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?(\.[0-9]+)?)?",
     re.ASCII,
 )
+_LOCAL_MINUTE = re.compile(
+    r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<time>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2}(\.[0-9]{1,9})?)?",
+    re.ASCII,
+)
 UUID_FORM = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _EXPONENT = re.compile(rb"[0-9]e[+-]?([0-9]{1,3})")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,9})", re.ASCII)
@@ -47,6 +51,7 @@ ENDPOINT_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 JOB_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
 SECRET_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}"  # noqa: S105  # a pattern
 _TIMESTAMP_HINT = "Write RFC 3339 with an offset, such as 2026-12-01T09:00:00Z or 2026-12-01T09:00:00+05:30."
+_PLUS_HINT = "In a URL, write the + of an offset as %2B, or use Z."
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 
@@ -101,8 +106,8 @@ def timestamp(text: object) -> datetime:
         _refuse("a timestamp must be a string", _TIMESTAMP_HINT)
     if not (found := _RFC3339.fullmatch(text)):
         hint = _TIMESTAMP_HINT
-        if re.fullmatch(r".*T[0-9:.]* [0-9:]*", text):
-            hint = "In a URL, write the + of an offset as %2B, or use Z."
+        if _has_lost_plus(text):
+            hint = _PLUS_HINT
         elif re.fullmatch(r"[0-9-]{10}[Tt ][0-9:.]+", text):
             hint = f"The offset is missing: w{hint[1:]}"
         _refuse("not an RFC 3339 timestamp with an offset", hint)
@@ -136,6 +141,23 @@ def time_or_local(text: object) -> datetime:
             f"Write {full} and a timezone, or append an offset: {full}Z for UTC.",
         )
     return timestamp(text)
+
+
+def job_time(text: object) -> datetime:
+    """Return the instant of an RFC 3339 text, or, for a text without an offset, the local time in the job's zone as a
+    naive datetime; seconds may be omitted. Raises PydanticCustomError with a hint."""
+    if isinstance(text, str) and (near := _LOCAL_MINUTE.fullmatch(text)):
+        text = f"{near['date']}T{near['time']}{near['second'] or ':00'}"
+        return timestamp(f"{text}Z").replace(tzinfo=None)
+    if not (isinstance(text, str) and _RFC3339.fullmatch(text)):
+        hint = "Write 2026-12-01T09:00:00Z, or 2026-12-01T09:00 for a local time in the job's zone."
+        _refuse("neither an instant nor a local time", _PLUS_HINT if _has_lost_plus(text) else hint)
+    return timestamp(text)
+
+
+def _has_lost_plus(text: object) -> bool:
+    """Return whether the + of an offset was written into a URL unchanged, where it is a space."""
+    return isinstance(text, str) and re.fullmatch(r".*T[0-9:.]* [0-9:]*", text) is not None
 
 
 def _schedulable(at: datetime) -> datetime:
@@ -320,6 +342,16 @@ TimeOrLocal = Annotated[
     ),
 ]
 """An instant, or a naive local time in the zone given with it."""
+_LOCAL_PATTERN = "-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?$"
+JobTime = Annotated[
+    datetime,
+    BeforeValidator(job_time),
+    AfterValidator(_schedulable),
+    WithJsonSchema(
+        {"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": f"^(19[7-9]|2[0-9][0-9])[0-9]{_LOCAL_PATTERN}"}]}
+    ),
+]
+"""An instant, or a naive local time in the zone of the job that it is asked about."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]
 EndpointName = Annotated[str, AfterValidator(_endpoint_name), _pattern(ENDPOINT_NAME)]
 CalendarName = Annotated[str, AfterValidator(_calendar_name), _pattern(ENDPOINT_NAME)]

@@ -254,7 +254,7 @@ async def list_next_runs(view: View, ref: JobRef, query: Annotated[CountQuery, Q
 @router.get("/{j}/explain", needs=Role.VIEWER, responses=answers({200: Explanation}) | problems(*_ABSENT))
 async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Query()]) -> Response:
     """Explain why a job did or did not run at an instant."""
-    return answer(await explain.explain(view, ref, at=query.at))
+    return answer(await explain.explain(view, ref, at=await explain.instant_of(view, ref, query.at)))
 
 
 @router.get(
@@ -264,7 +264,8 @@ async def explain_job(view: View, ref: JobRef, query: Annotated[ExplainQuery, Qu
 )
 async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query()]) -> Response:
     """List a CRON job's ticks in a window, and the outcome of each."""
-    return answer(await ticks.list_ticks(view, ref, since=query.from_, until=query.to, limit=query.limit))
+    since, until = await _window_of(view, ref, query)
+    return answer(await ticks.list_ticks(view, ref, since=since, until=until, limit=query.limit))
 
 
 @router.get(
@@ -274,7 +275,16 @@ async def list_ticks(view: View, ref: JobRef, query: Annotated[TicksQuery, Query
 )
 async def count_tick_days(view: View, ref: JobRef, query: Annotated[TickDaysQuery, Query()]) -> Response:
     """Count a CRON job's ticks in a window, by day and outcome."""
-    return answer(await ticks.count_days(view, ref, since=query.from_, until=query.to, timezone=query.timezone))
+    since, until = await _window_of(view, ref, query)
+    return answer(await ticks.count_days(view, ref, since=since, until=until, timezone=query.timezone))
+
+
+async def _window_of(
+    view: WorkspaceView, ref: str, query: TicksQuery | TickDaysQuery
+) -> tuple[datetime | None, datetime | None]:
+    """Return the window as instants. Raises JobNotFound."""
+    since = await explain.instant_of(view, ref, query.from_)
+    return since, await explain.instant_of(view, ref, query.to)
 
 
 async def state_of(view: WorkspaceView, job: Job, ref: str) -> JobState:

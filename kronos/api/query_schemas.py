@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from kronos.api.fields import AnyTime, Flag, Query, Slug, Time, WholeNumber, Zone
+from kronos.api.fields import AnyTime, Flag, JobTime, Query, Slug, Time, WholeNumber, Zone
 from kronos.api.places import MAX_CHARACTERS
 from kronos.batches import MOST_JOBS
 from kronos.load import Window
@@ -273,8 +273,11 @@ class AuditExportQuery(SealedQuery):
 class ExplainQuery(Query):
     """Which instant to explain."""
 
-    at: Time | None = Field(
-        default=None, description="The instant; defaults to now.", examples=["2026-12-01T09:00:00Z"]
+    at: JobTime | None = Field(
+        default=None,
+        description="The instant, or a local time in the job's time zone; defaults to now. A time that the zone's "
+        "clocks show twice is the first of the two; one that they skip is moved as the job's dst_gap says.",
+        examples=["2026-12-01T09:00:00Z", "2026-12-01T09:00"],
     )
 
 
@@ -285,30 +288,32 @@ class CountQuery(Query):
 
 
 class TicksQuery(Query):
-    """Ticks in [`from`, `to`), so `to` must be after `from`. Defaults to the last 24 hours."""
+    """Ticks in [`from`, `to`), so `to` must be after `from`. Defaults to the last 24 hours. A time without an offset is
+    local, in the job's time zone."""
 
-    from_: Time | None = Field(
+    from_: JobTime | None = Field(
         default=None,
         alias="from",
         description="Start of the window, inclusive. Defaults to 24 hours before `to`.",
         examples=["2026-12-01T00:00:00Z"],
     )
-    to: Time | None = Field(
+    to: JobTime | None = Field(
         default=None, description="End of the window, exclusive. Defaults to now.", examples=["2026-12-02T00:00:00Z"]
     )
     limit: WholeNumber = Field(default=100, ge=1, le=1000, description="Ticks to list.", examples=[100])
 
 
 class TickDaysQuery(Query):
-    """Days of ticks in [`from`, `to`), at most 32 days. Defaults to the last 31 days."""
+    """Days of ticks in [`from`, `to`), at most 32 days. Defaults to the last 31 days. A time without an
+    offset is local, in the job's time zone."""
 
-    from_: Time | None = Field(
+    from_: JobTime | None = Field(
         default=None,
         alias="from",
         description="Start of the window, inclusive. Defaults to 31 days before `to`.",
         examples=["2026-11-01T00:00:00Z"],
     )
-    to: Time | None = Field(
+    to: JobTime | None = Field(
         default=None, description="End of the window, exclusive. Defaults to now.", examples=["2026-12-01T00:00:00Z"]
     )
     timezone: Zone | None = Field(

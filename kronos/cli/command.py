@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
@@ -20,9 +21,12 @@ from kronos.cli.inputs import options as options
 from kronos.cli.inputs import require_utf8
 from kronos.cli.names import give_names
 from kronos.cli.output import Output
+from kronos.counting import counted
 from kronos.model import Json, JsonObject
 
 _PAGE = 200
+NAMED = {"job": "jobs", "endpoint": "endpoints", "heartbeat": "heartbeats", "rule": "alert-rules"}
+"""Filters whose value is the name or id of a resource, and the path that it is found under."""
 _MOST_EMPTY = 1_000  # consecutive empty pages of a search: enough to scan ten million executions
 
 
@@ -76,9 +80,14 @@ class Api:
         headers = given(**{"If-Match": if_match, "If-None-Match": if_none_match, "Idempotency-Key": key})
         return self.client.call(method, self._path(path), query=query, body=body, headers=headers, fields=fields)
 
-    def rows(self, *path: str, limit: int | None = None, **query: str | None) -> list[Json]:
+    def rows(
+        self, *path: str, limit: int | None = None, for_more: str | None = None, **query: str | None
+    ) -> list[Json]:
         """Return the first `limit` rows of a list, or all of them, from as many pages as needed. Pages of a search may
-        be empty. Raises ClickException."""
+        be empty. Raises ClickException, also if there is no row and the query names something that does not exist.
+
+        If there are more rows, the command ends with a line on standard error that says so, and how to see them.
+        """
         rows: list[Json] = []
         cursor: str | None = None
         empty = 0
@@ -92,7 +101,19 @@ class Api:
             empty = 0 if page["data"] else empty + 1
             if not isinstance(cursor, str) or cursor == before or empty > _MOST_EMPTY:
                 raise self.client.foreign("is a list whose pages do not advance")
+        else:
+            if cursor is not None:
+                _say_at_end(f"limited to {counted(limit, 'row')}: {for_more or 'pass a higher --limit to see more'}")
+        if not rows:
+            self.require_named(query)
         return rows
+
+    def require_named(self, filters: Mapping[str, Json]) -> None:
+        """Raise ClickException if a filter names something that does not exist: an empty list would say that it has
+        nothing."""
+        for name, resources in NAMED.items():
+            if value := filters.get(name):
+                self.get(resources, str(value))
 
     def rows_of(self, document: JsonObject, field: str) -> list[JsonObject]:
         """Return the list of objects in `field`. Raises ClickException."""
@@ -205,6 +226,11 @@ def require_one_form(*, as_json: bool, as_plain: bool) -> None:
     """Raises UsageError if two output forms are requested."""
     if as_json and as_plain:
         raise click.UsageError("--json and --plain cannot be combined")
+
+
+def _say_at_end(sentence: str) -> None:
+    """Write a line to standard error after everything that the command writes, where people see it below a table."""
+    click.get_current_context().call_on_close(partial(click.echo, sentence, err=True))
 
 
 def _are_objects(rows: Json) -> TypeGuard[list[JsonObject]]:

@@ -118,4 +118,6 @@ def groups(api: Api, **filters: str | None) -> None:
     """
     answer = api.get("dead-letters", "groups", fields=("data",), **filters)
     rows = api.rows_of(answer, "data")
+    if not rows:
+        api.require_named(filters)
     api.list(rows, _GROUPS, empty=_NO_LETTER)

@@ -76,7 +76,8 @@ def get(api: Api, heartbeat: str) -> None:
     """
     api.show(api.get("heartbeats", heartbeat), _FIELDS)
     if not (api.as_json or api.as_plain):
-        alerts = api.rows("incidents", limit=10, status="LIVE", heartbeat=heartbeat)
+        found = api.get("incidents", fields=("data",), limit="10", status="LIVE", heartbeat=heartbeat)
+        alerts = api.rows_of(found, "data")
         if alerts:
             click.echo()
             api.list(alerts, {"rule": "ALERT", "detail": "WHAT", "opened_at": "SINCE"}, empty="")

@@ -1,17 +1,18 @@
 """`kronos import …`: translate other schedulers' entries into jobs, show them, and write a file or create the jobs."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, Final
 
 import click
 
-from kronos.cli import import_offer, import_pg_cron
+from kronos.cli import import_checks, import_offer, import_pg_cron
 from kronos.cli.command import Api, command, group, options
 from kronos.cli.import_offer import Made, Offered
 from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
-from kronos.imports.translation import MAX_BYTES, Found, Terms, UnreadableError, bounded, text_of
+from kronos.imports.translation import MAX_BYTES, Found, Remark, Terms, UnreadableError, bounded, text_of
 from kronos.model import Json
 from kronos.server_time import CLOCK
 
@@ -172,11 +173,16 @@ def _terms(own: Json) -> Terms:
 
 def _run(api: Api, file: BinaryIO, own: Json, tag: str, translate: Callable[[str, Terms], Iterable[Found]]) -> None:
     """Read the file and offer its entries. Raises ClickException."""
+    content, name = file.read(MAX_BYTES + 1), _name_of(file)
+    if not content.strip():
+        raise click.ClickException(f"{name} is empty: did the command that wrote it fail?")
     try:
-        found = list(bounded(translate(text_of(file.read(MAX_BYTES + 1)), _terms(own))))
+        found = list(bounded(translate(text_of(content), _terms(own))))
     except UnreadableError as error:
-        raise click.ClickException(f"{_name_of(file)}: {error}") from None
-    _offer(api, found, own, tag, _name_of(file))
+        raise click.ClickException(f"{name}: {error}") from None
+    if all(isinstance(each, Remark) for each in found):
+        found.append(Remark(where=name, text="contains no entry to import"))
+    _offer(api, found, own, tag, name)
 
 
 def _name_of(file: BinaryIO) -> str:
@@ -188,23 +194,19 @@ def _offer(
 ) -> list[Offered] | None:
     """Show the entries, then write or create them as requested. Return None if nothing is created. Raises
     ClickException."""
+    if own.get("timezone"):
+        import_checks.require_zone(api, own["timezone"])
     if own["is_paused"]:
         found = list(map(import_offer.paused, found))
     offers, refused, remarks = import_offer.offered(api, found, tag)
+    remarks += import_checks.missing_endpoints(api, offers)
     import_offer.show(api, offers, refused, remarks)
     if own["strict"] and refused:
         raise click.ClickException(
             f"{counted(len(refused), 'entry', 'entries')} cannot be translated, and --strict allows none"
         )
     if own["write"] is not None:
-        import_offer.write(own["write"], offers, source)
-        click.echo(f"written to {own['write']}: review it, then run kronos plan and kronos apply", err=True)
-        if len(offers) > _MOST_APPLIED:
-            said = (
-                f"kronos apply accepts at most {_MOST_APPLIED:,} jobs at once, and the file has {len(offers):,}: split "
-                "it, or use --create"
-            )
-            click.echo(said, err=True)
+        _write(own["write"], offers, source)
     if not own["create"]:
         if own["write"] is None and offers:
             click.echo(
@@ -225,9 +227,22 @@ def _offer(
             raise click.ClickException(f"nothing was replaced:\n{lines}")
         return offers
     made, failed = import_offer.make(api, offers)
-    said = f"created {made}" if new else "nothing new: all jobs exist"
+    said = f"created {made}" if new else import_checks.nothing_new(offers)
     click.echo(said, err=True)
     if failed:
         lines = "\n".join(f"{each.where}  {each.text}: {each.reason}" for each in failed)
         raise click.ClickException(f"{len(failed)} could not be created:\n{lines}")
     return offers
+
+
+def _write(path: Path, offers: list[Offered], source: str) -> None:
+    """Write the file for `kronos apply`, and say what to do with it. Raises ClickException."""
+    import_offer.write(path, offers, source)
+    file = shlex.quote(str(path))
+    click.echo(f"written to {file}: review it, then run kronos plan -f {file} and kronos apply -f {file}", err=True)
+    if len(offers) > _MOST_APPLIED:
+        said = (
+            f"kronos apply accepts at most {_MOST_APPLIED:,} jobs at once, and the file has {len(offers):,}: split "
+            "it, or use --create"
+        )
+        click.echo(said, err=True)

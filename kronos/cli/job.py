@@ -183,20 +183,22 @@ def get(api: Api, job: str) -> None:
 
 @command(job)
 @click.argument("name", required=False)
-@click.option("--at", help="Run once at this time: 2026-12-01T09:00:00Z, or a local time in --tz.")
+@click.option("--at", "run_at", help="Run once at this time: 2026-12-01T09:00:00Z, or a local time in --tz.")
 @click.option("--now", is_flag=True, help="Run once, immediately.")
 @click.option("--idempotency-key", help="The same key creates only one job.")
 @job_terms
-def create(api: Api, name: str | None, at: str | None, now: bool, idempotency_key: str | None, **terms: Json) -> None:
+def create(
+    api: Api, name: str | None, run_at: str | None, now: bool, idempotency_key: str | None, **terms: Json
+) -> None:
     """Create a job. It runs on a schedule (--cron, --every), once later (--at), or immediately (--now).
 
     kronos job create report --endpoint hook --cron '0 9 * * 1' --tz Asia/Kolkata
     """
     is_cron = terms["cron"] is not None or terms["every"] is not None
-    if is_cron + (at is not None) + now != 1:
+    if is_cron + (run_at is not None) + now != 1:
         raise click.UsageError("say when the job runs: pass exactly one of --cron, --every, --at or --now")
-    trigger = "CRON" if is_cron else "DELAYED" if at is not None else "IMMEDIATE"
-    body = {**given(name=name, trigger=trigger, run_at=at, idempotency_key=idempotency_key), **terms_given(terms)}
+    trigger = "CRON" if is_cron else "DELAYED" if run_at is not None else "IMMEDIATE"
+    body = {**given(name=name, trigger=trigger, run_at=run_at, idempotency_key=idempotency_key), **terms_given(terms)}
     _show(api, api.send("POST", "jobs", body=body))
 
 
@@ -342,11 +344,8 @@ def versions(api: Api, job: str) -> None:
 
     kronos job versions report
     """
-    api.list(
-        api.rows("jobs", job, "versions", limit=200),
-        {"version": "VERSION", **_COLUMNS, "created_at": "CREATED"},
-        empty="no version",
-    )
+    columns = {"version": "VERSION", **_COLUMNS, "created_at": "CREATED"}
+    api.list(api.rows("jobs", job, "versions"), columns, empty="no version")
 
 
 @command(job)

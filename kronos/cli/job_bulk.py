@@ -125,6 +125,8 @@ def bulk(
     if not jobs:
         bodies = [{"action": action, **terms, "filter": which}]
     found = {"count": len(named), "is_more": False} if named and not dry_run else _counted(api, bodies)
+    if not found["count"]:
+        api.require_named(which)
     if dry_run:
         api.say(f"{_shown(found)} would be {_DONE[action]}", found)
         return

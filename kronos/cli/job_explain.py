@@ -23,7 +23,11 @@ _EXPLAINED = ("job_id", "decision", "because", "code", "at", "tick", "steps", "a
 
 @command(job)
 @click.argument("job")
-@click.option("--at", help="The instant, such as 2026-12-01T09:00:00Z.  [default: now]")
+@click.option(
+    "--at",
+    help="The instant, such as 2026-12-01T09:00:00Z, or a local time in the job's zone, such as '2026-12-01 09:00'.  "
+    "[default: now]",
+)
 def explain(api: Api, job: str, at: str | None) -> None:
     """Explain why JOB did or did not run at an instant. Prints the decision, and the steps to it. JOB: id or name.
 

@@ -67,6 +67,8 @@ def ticks(
     """Show the outcome of each tick of a CRON job. Includes upcoming ticks.
 
     kronos job ticks report --from 2026-12-01T00:00:00Z --to 2026-12-02T00:00:00Z
+
+    A time without an offset is local, in the job's zone.
     """
     if timezone is not None and not by_day:
         raise click.UsageError("--tz needs --by-day: ticks are instants, only days depend on a time zone")
@@ -121,7 +123,8 @@ def executions(api: Api, job: str, limit: int, **filters: str | None) -> None:
 def _glanced(api: Api, jobs: tuple[str, ...]) -> list[JsonObject]:
     """Return the named jobs, or the newest live ones."""
     if not jobs:
-        rows: list[JsonObject] = api.rows("jobs", limit=_MOST_GLANCED, trigger="CRON", status="LIVE")
+        more = "name the jobs to see others"
+        rows: list[JsonObject] = api.rows("jobs", limit=_MOST_GLANCED, for_more=more, trigger="CRON", status="LIVE")
         return rows
     if len(jobs) > _MOST_GLANCED:
         raise click.UsageError(f"name at most {_MOST_GLANCED} jobs")

@@ -31,6 +31,7 @@ def logs(api: Api, kind: str | None, **filters: str | None) -> None:
 
     kronos logs -f --job report --status FAILED
     """
+    api.require_named(filters)
     after: str | None = None
     has_listened = False
     while True:

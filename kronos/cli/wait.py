@@ -204,7 +204,7 @@ def _lines(found: JsonObject) -> list[Text]:
     tried = f", {found['attempt_count']} attempts" if found.get("attempt_count") not in (None, 0, 1) else ""
     head = Text.assemble((status, style), f"  {found.get('execution_id')}", (f"{took}{tried}", "dim"))
     lines = [head]
-    if status != "SUCCESS" and status in _ENDED:
+    if status != "SUCCESS":
         reasons = [
             _said(value) for value in (found.get("status_reason"), found.get("error")) if isinstance(value, dict)
         ]

@@ -29,7 +29,7 @@ class NameUnknown(OSError):
 
 
 class HostUnreachable(OSError):
-    """No address of the host accepted the connection."""
+    """No address of the host accepted the connection. `errno`: why, if all addresses failed for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ async def connected_socket(policy: EgressPolicy, resolver: Resolver, host: str, 
     except OSError as error:
         if guard.has_refused:
             raise AddressRefused("deliveries to an address of the host are not allowed") from error
-        raise HostUnreachable("no address of the host accepted the connection") from error
+        raise HostUnreachable(error.errno, "no address of the host accepted the connection") from error
 
 
 async def _addresses(policy: EgressPolicy, resolver: Resolver, host: str, port: int) -> list[str]:

@@ -1,5 +1,6 @@
 """Our names for failures of requests."""
 
+import errno
 import ssl
 
 from kronos.delivery.answer import NotHttp
@@ -21,6 +22,15 @@ _UNTRUSTED = {
     62: "the endpoint's certificate is not valid for its name",
     64: "the endpoint's certificate is not valid for its address",
 }
+_NO_ROUTE = "there is no route to the endpoint's host from this worker"
+_UNCONNECTED = {
+    errno.ECONNREFUSED: "the endpoint refused the connection: nothing listens on its port",
+    errno.ENETUNREACH: _NO_ROUTE,
+    errno.EHOSTUNREACH: _NO_ROUTE,
+    errno.ETIMEDOUT: "the endpoint's host did not respond to the connection",
+}
+# OpenSSL's reasons for a first answer that is no TLS record: those of 3.0, and of newer ones.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"})
 
 
 def name_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
@@ -32,12 +42,14 @@ def name_of(error: Exception, *, is_sent: bool) -> tuple[ErrorType, str]:
             return "dns", "the host's name could not be resolved"
         case ssl.SSLCertVerificationError():
             return "tls", _UNTRUSTED.get(error.verify_code, "the endpoint's certificate cannot be verified")
+        case ssl.SSLError() if getattr(error, "reason", None) in _NO_TLS:
+            return "tls", "the endpoint does not speak TLS on this port: is it http:// instead of https://?"
         case ssl.SSLError():
             return "tls", "the TLS handshake with the endpoint failed"
         case NotHttp():
             return "bad_response", str(error)
         case HostUnreachable():
-            return "connect", "could not connect to the endpoint"
+            return "connect", _UNCONNECTED.get(error.errno or 0, "could not connect to the endpoint")
         case _ if is_sent:
             return "closed_without_answer", "the request was sent, then the connection closed without a response"
         case _:

@@ -19,6 +19,7 @@ from kronos.imports.translation import (
     Untranslated,
     bounded,
     endpoint_of,
+    own_retries,
     required_endpoint,
     shown,
 )
@@ -225,7 +226,8 @@ def _endpoint(draft: JobDraft, name: str, target: JsonObject, terms: Terms) -> J
     if "DeadLetterConfig" in target:
         draft.note("permanent failures become dead letters in Kronos, not in the queue")
     if terms.url is None:
-        draft.note(f"retries are set on the endpoint: max_attempts {attempts}, max_age_seconds {age}")
+        age_limit = f"'{{\"max_age_seconds\": {age}}}'"
+        draft.note(own_retries("RetryPolicy", terms, f"--max-attempts {attempts} --retry {age_limit}"))
         return None
     retry: JsonObject = {"max_attempts": attempts, "max_age_seconds": age}
     return endpoint_of(terms.url, endpoint_name(name), spec={}, retry_policy=retry)

@@ -18,6 +18,7 @@ from kronos.imports.translation import (
     Untranslated,
     bounded,
     endpoint_of,
+    own_retries,
     required_endpoint,
     shown,
 )
@@ -211,8 +212,8 @@ def _endpoint(draft: JobDraft, name: str, job_spec: JsonObject, terms: Terms) ->
         if active > _MOST_TIMEOUT_SECONDS:
             draft.note(f"activeDeadlineSeconds {active}: a request can last at most {_MOST_TIMEOUT_SECONDS} s")
     if terms.url is None:
-        wanted = f"max_attempts {attempts}, timeout_ms {timeout * 1000}"
-        draft.note(f"backoffLimit and activeDeadlineSeconds are set on the endpoint: {wanted}")
+        wanted = f"--max-attempts {attempts} --timeout-ms {timeout * 1000}"
+        draft.note(own_retries("backoffLimit and activeDeadlineSeconds", terms, wanted))
         return None
     return endpoint_of(terms.url, endpoint_name(name), spec={"timeout_ms": timeout * 1000}, retry_policy=retry)
 

@@ -125,3 +125,8 @@ def required_endpoint(terms: Terms, of: str) -> str:
     if terms.endpoint is None:
         raise RefusedError(f"{of} needs an endpoint: name it with --endpoint")
     return terms.endpoint
+
+
+def own_retries(of: str, terms: Terms, options: str) -> str:
+    """Return the note that the caller's own endpoint keeps its retries, and how to give it those of the source."""
+    return f"{of}: not imported, the endpoint's own apply. To set them: kronos endpoint edit {terms.endpoint} {options}"

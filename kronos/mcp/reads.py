@@ -127,7 +127,10 @@ class Looking:
         self, endpoint: str | None = None, job: str | None = None, after: Instant = None, before: Instant = None
     ) -> Shown:
         """Count dead letters by endpoint and error: what fails, how often, and since when."""
-        return await self._asking.show("dead-letters", "groups", endpoint=endpoint, job=job, after=after, before=before)
+        found = await self._asking.get("dead-letters", "groups", endpoint=endpoint, job=job, after=after, before=before)
+        if not found["data"]:
+            await self._asking.require_named({"endpoint": endpoint, "job": job})
+        return document(found)
 
     @tool()
     async def get_overview(self) -> Shown:

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ParamSpec, TypeVar
 
@@ -95,10 +95,16 @@ class Asking:
         """Return a resource that belongs to no workspace. Raises ToolError."""
         return await _aside(lambda: _object(self.api.of(None).get(*path)))
 
+    async def require_named(self, filters: Mapping[str, str | int | None]) -> None:
+        """Raises ToolError if a filter names something that does not exist."""
+        await _aside(lambda: self.api.require_named(filters))
+
     async def page(self, *path: str, limit: int, **query: str | int | None) -> Rows:
         """Return rows of a list. If they are too large for one response, fewer are requested, so that the cursor
         continues after the last row returned. Raises ToolError."""
         found = await self.get(*path, limit=limit, **query)
+        if not found["data"] and found.get("next_cursor") is None:
+            await self.require_named(query)
         fit = fitting(found["data"])
         if fit < len(found["data"]):
             found = await self.get(*path, limit=fit, **query)

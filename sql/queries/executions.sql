@@ -1,6 +1,19 @@
 -- name: get_execution
+-- The reason of one that is due and not delivered is what its endpoint waits for, unless it has its own.
 select {Execution}
-  from kronos.read_executions(array[%(execution_id)s::uuid]) as execution
+  from kronos.read_executions(array[%(execution_id)s::uuid])
+           as execution (execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause, status,
+                         own_reason)
+  left join lateral (select kronos.why_waits(live.endpoint_id) as detail
+                       from kronos.execution_live as live
+                      where live.execution_id = execution.execution_id
+                        and execution.own_reason is null
+                        and execution.status in ('QUEUED', 'RETRYING')
+                        and execution.run_at <= kronos.clock()) as waits on true
+ cross join lateral (select coalesce(execution.own_reason,
+                                     case when waits.detail is not null
+                                          then jsonb_build_object('code', 'waiting', 'detail', waits.detail)
+                                     end) as status_reason) as told
   join kronos.links_of(array[%(execution_id)s::uuid]) as link using (execution_id)
  where workspace_id = kronos.current_workspace_id();
 

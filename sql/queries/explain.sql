@@ -167,3 +167,10 @@ select counted.day, counted.status, counted.code, counted.cause, job.job_id as v
    and job.ticks_from < %(to_at)s::timestamptz
    and (job.ticks_until is null or job.ticks_until >= %(from_at)s::timestamptz)
  order by counted.first_tick;
+
+-- name: get_local_instant
+-- The instant at which the clocks of a job's zone show a local time. No row: no such job.
+select kronos.local_instant(%(local)s::timestamp, coalesce(job.timezone, 'UTC'),
+                            coalesce(job.dst_gap, 'SHIFT')) as at
+  from kronos.job_rows(kronos.find_job(%(job)s)) as job
+ where job.workspace_id = kronos.current_workspace_id();

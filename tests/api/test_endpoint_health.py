@@ -135,6 +135,18 @@ def test_an_endpoint_is_disabled_and_enabled_by_hand(api: httpx.Client, workspac
     assert api.post(f"{path}/enable").json()["health"] == enabled.json()["health"]
 
 
+def test_a_note_that_comes_later_is_kept_with_the_time_of_the_first(api: httpx.Client, workspace: str) -> None:
+    """As with a job that is paused twice. The note was dropped, and 200 answered."""
+    made(api, workspace)
+    path = f"/v1/workspaces/{workspace}/endpoints/hook/disable"
+    first = api.post(path).json()["health"]
+    noted = api.post(path, json={"note": "its disk is full"}).json()["health"]
+    assert (noted["reason"]["note"], noted["since"]) == ("its disk is full", first["since"])
+    other = api.post(path, json={"note": "replaced on Monday"}).json()["health"]
+    assert (other["reason"]["note"], other["since"]) == ("replaced on Monday", first["since"])
+    assert api.post(path).json()["health"] == other
+
+
 @pytest.mark.parametrize("verb", ["enable", "disable"])
 def test_no_endpoint_of_the_name_is_404(api: httpx.Client, workspace: str, verb: str) -> None:
     answered = api.post(f"/v1/workspaces/{workspace}/endpoints/nobody/{verb}")
@@ -156,6 +168,29 @@ def test_what_waits_for_a_disabled_endpoint_says_so_in_explain_and_status(scene:
     assert "the endpoint sink has been DISABLED since" in warned[0]
     scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/enable")
     assert scene.told(job_id, tick) == ("WAITING", "no_worker")
+
+
+def test_an_execution_that_is_due_says_what_it_waits_for(scene: Scene) -> None:
+    """Also one that belongs to no tick, which explain is not asked about."""
+    job_id, _ = scene.due()
+    scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/disable", json={"note": "moving"})
+    waiting = {"code": "waiting", "detail": "endpoint sink is disabled: it was disabled by hand (moving)"}
+    made = scene.client.post(f"{scene.base}/{job_id}/trigger").json()
+    path = f"/v1/workspaces/{scene.workspace}/executions/{made['execution_id']}"
+    assert scene.client.get(path).json()["status_reason"] == waiting
+    scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/enable")
+    assert scene.client.get(path).json()["status_reason"] is None
+    scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/disable")
+    scene.client.post(f"{path}/cancel")
+    assert scene.client.get(path).json()["status_reason"]["code"] == "cancelled"
+
+
+def test_a_one_shot_that_is_not_due_waits_for_its_time_only(scene: Scene) -> None:
+    scene.client.post(f"/v1/workspaces/{scene.workspace}/endpoints/sink/disable")
+    body = {"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-01-01T00:00:00Z"}
+    made = scene.client.post(f"/v1/workspaces/{scene.workspace}/jobs", json=body).json()
+    found = scene.client.get(f"/v1/workspaces/{scene.workspace}/executions/{made['job_id']}").json()
+    assert (found["status"], found["status_reason"]) == ("PENDING", None)
 
 
 def test_what_waits_for_a_slowed_endpoint_says_until_when_and_then_for_its_trial(scene: Scene) -> None:

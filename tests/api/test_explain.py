@@ -41,6 +41,60 @@ def test_the_fields_are_read_in_the_jobs_own_zone(scene: Scene) -> None:
     assert "hour 14 does not match '9'" in scene.explain(job_id, "2099-02-17T09:00:00Z")["because"]
 
 
+@pytest.mark.parametrize("at", ["2099-02-17T09:00", "2099-02-17 09:00:00", "2099-02-17t09:00:00.000"])
+def test_a_time_without_an_offset_is_local_in_the_jobs_zone(scene: Scene, at: str) -> None:
+    job_id = scene.make(cron="0 9 * * *", timezone="Asia/Kolkata")
+    answer = scene.explain(job_id, at)
+    assert (answer["code"], answer["at"], answer["tick"]) == ("in_the_future", *["2099-02-17T03:30:00Z"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("at", "instant"),
+    [
+        ("2027-03-28T02:30", "2027-03-28T01:00:00Z"),  # the clocks skip it: moved to 03:00 (dst_gap SHIFT)
+        ("2027-10-31T02:30", "2027-10-31T00:30:00Z"),  # they show it twice: the first
+        ("2027-07-01T02:30", "2027-07-01T00:30:00Z"),
+        ("2027-12-01T02:30", "2027-12-01T01:30:00Z"),
+    ],
+)
+def test_a_local_time_at_a_clock_change_is_the_instant_at_which_the_job_is_due(
+    scene: Scene, at: str, instant: str
+) -> None:
+    answer = scene.explain(scene.make(**BERLIN), at)
+    assert (answer["at"], answer["tick"], answer["decision"]) == (instant, instant, "WILL_RUN")
+
+
+def test_a_one_shot_without_a_zone_is_asked_about_in_utc(scene: Scene) -> None:
+    made = scene.client.post(
+        f"/v1/workspaces/{scene.workspace}/jobs",
+        json={"endpoint": "sink", "trigger": "DELAYED", "run_at": "2099-02-17T09:00:00+05:30"},
+    ).json()
+    assert scene.explain(made["job_id"], "2099-02-17T03:30")["at"] == "2099-02-17T03:30:00Z"
+
+
+@pytest.mark.parametrize("at", ["2099-02-17", "09:00", "2099-02-30T09:00", "2099-02-17T9:00", "3000-01-01T09:00"])
+def test_what_is_no_time_is_rejected_with_what_to_write(scene: Scene, at: str) -> None:
+    answer = scene.client.get(f"/v1/workspaces/{scene.workspace}/jobs/any/explain", params={"at": at})
+    assert problem_of(answer)["code"] == "invalid_request"
+    assert answer.json()["errors"][0]["hint"]
+
+
+def test_a_local_time_of_no_job_finds_no_job(scene: Scene) -> None:
+    answer = scene.client.get(f"/v1/workspaces/{scene.workspace}/jobs/none/explain", params={"at": "2099-02-17T09:00"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "job_not_found")
+
+
+@pytest.mark.parametrize("path", ["ticks", "ticks/days"])
+def test_a_window_without_offsets_is_in_the_jobs_zone(scene: Scene, path: str) -> None:
+    job_id = scene.make(**BERLIN)
+    url = f"/v1/workspaces/{scene.workspace}/jobs/{job_id}/{path}"
+    window = {"from": "2026-07-01T00:00", "to": "2026-07-02 00:00"}
+    answer = scene.client.get(url, params=window).json()
+    assert (answer["since"], answer["until"]) == ("2026-06-30T22:00:00Z", "2026-07-01T22:00:00Z")
+    turned = scene.client.get(url, params={"from": window["to"], "to": window["from"]})
+    assert (turned.status_code, turned.json()["errors"][0]["pointer"]) == (422, "/to")
+
+
 def test_an_interval_is_explained_by_its_arithmetic(scene: Scene) -> None:
     job_id = scene.make(every="90m", anchor="2026-01-01T00:00:00Z")
     assert scene.told(job_id, "2099-01-01T00:00:00Z") == ("WILL_RUN", "in_the_future")
@@ -264,7 +318,7 @@ def test_a_job_that_is_not_there_or_anothers_is_404_and_a_wrong_instant_400(scen
     job_id = scene.make(cron="* * * * *")
     for path in (f"{scene.base}/{uuid.uuid4()}/explain", f"/v1/workspaces/{other}/jobs/{job_id}/explain"):
         assert problem_of(scene.client.get(path))["code"] == "job_not_found"
-    for at in ("yesterday", "2026-01-01", "2026-01-01T00:00:00", "9999-01-01T00:00:00Z"):
+    for at in ("yesterday", "2026-01-01", "2026-01-01T00", "9999-01-01T00:00:00Z"):
         problem = problem_of(scene.client.get(f"{scene.base}/{job_id}/explain", params={"at": at}))
         assert (problem["status"], problem["errors"][0]["pointer"], bool(problem["errors"][0]["hint"])) == (
             400,

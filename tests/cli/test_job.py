@@ -86,7 +86,7 @@ def test_what_is_not_there_or_wrong_is_said_in_the_apis_words(explain: Explain, 
     absent = explain("nothing", "-w", workspace)
     assert (absent.exit_code, "no job 'nothing'" in absent.stderr) == (3, True)
     wrong = explain(job_id, "-w", workspace, "--at", "yesterday")
-    assert (wrong.exit_code, "hint: Write RFC 3339" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "hint: Write 2026-12-01T09:00:00Z, or" in wrong.stderr) == (2, True)
     refused = explain(job_id, "-w", workspace, "--key-file", __file__)
     assert (refused.exit_code, "is not a key: a key is one word" in refused.stderr) == (2, True)
 

@@ -288,6 +288,13 @@ def test_a_time_that_is_over_leaves_what_has_not_ended(tell: Kronos, told: Answe
     )
 
 
+def test_a_time_that_is_over_says_what_is_waited_for(tell: Kronos, told: Answering) -> None:
+    reason = {"code": "waiting", "detail": "endpoint hook is disabled: it was disabled by hand"}
+    told.answers["GET executions/x"] = 200, {"execution_id": "x", "status": "QUEUED", "status_reason": reason}
+    lines = printed(tell, "wait", "x", "--timeout", "0.05", code=7)
+    assert lines[:2] == ["QUEUED  x", "  endpoint hook is disabled: it was disabled by hand (waiting)"]
+
+
 def test_an_api_that_is_away_for_a_moment_is_asked_again(
     tell: Kronos, told: Answering, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def test_it_prints_events_and_goes_on_after_the_last_one(
     kronos: Kronos, monkeypatch: pytest.MonkeyPatch, as_json: bool
 ) -> None:
     asked: list[str | None] = []
+    kronos("job", "create", "nightly", "--endpoint", "sink", "--cron", "0 3 * * *")
 
     def listen(client: Client, path: object, *, query: dict[str, str | None], after: str | None) -> Iterator[Told]:
         asked.append(after)

@@ -47,3 +47,12 @@ def test_an_interrupt_ends_it_though_its_input_goes_on() -> None:
         assert server.stdout.readline()
         server.send_signal(signal.SIGINT)
         assert server.wait(300) == -signal.SIGINT
+
+
+async def test_a_list_of_what_does_not_exist_is_refused(shared_api: Api, workspace: str, tmp_path: Path) -> None:
+    """A model would conclude from an empty list that the job never ran."""
+    async with speaking(str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log") as server:
+        assert "no job 'reprot'" in await server.refused("list_executions", job="reprot")
+        assert "no endpoint 'hok'" in await server.refused("list_jobs", endpoint="hok")
+        assert "no job 'reprot'" in await server.refused("group_dead_letters", job="reprot")
+        assert (await server.call("list_jobs", endpoint="sink", status="RETIRED"))["items"] == []

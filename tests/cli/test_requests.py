@@ -68,7 +68,7 @@ READS: tuple[tuple[str, str, dict[str, str]], ...] = (
         ("job get j", "GET jobs/j", {}),
         ("job next-runs j", "GET jobs/j/next-runs", {"count": "10"}),
         ("job next-runs j -n 3", "GET jobs/j/next-runs", {"count": "3"}),
-        ("job versions j", "GET jobs/j/versions", {"limit": "200"}),
+        ("job versions j", "GET jobs/j/versions", {}),
         ("job status j", "GET jobs/j/status", {}),
         ("job ticks j", "GET jobs/j/ticks", {"limit": "100"}),
         ("job ticks j --from a --to b --limit 5", "GET jobs/j/ticks", {"limit": "5", "from": "a", "to": "b"}),

@@ -47,6 +47,20 @@ def test_a_list_with_boxes_to_tick_follows_until_one_is_ticked(
     expect(browser.get_by_label("first")).to_be_checked()
 
 
+def test_the_page_does_not_move_while_it_connects(page: Watched, workspace: str) -> None:
+    """At some widths, the word Connecting wrapped the navigation, until the stream of events was open."""
+    held: list[Route] = []
+    page.page.route("**/events?*", lambda route: held.append(route))
+    page.go(f"/w/{workspace}/jobs")
+    expect(page.page.locator("#live")).to_have_attribute("data-state", "away")
+    assert page.page.locator("#live").inner_text().strip() == "Live"
+    top = page.page.locator("#main").bounding_box()
+    await_condition(lambda: page.page.evaluate("1") and held, "the page asks for events")
+    held[0].continue_()
+    expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
+    assert page.page.locator("#main").bounding_box() == top
+
+
 def test_a_page_follows_all_that_it_counts(api: httpx.Client, workspace: str) -> None:
     """Otherwise another user's changes only show when the page polls, up to half a minute later."""
     api.put(f"/v1/workspaces/{workspace}/calendars/closed", json={"timezone": "UTC"}).raise_for_status()

@@ -216,3 +216,17 @@ def replaced(path: Path, content: bytes) -> None:
     new = path.with_suffix(".new")
     new.write_bytes(content)
     os.replace(new, path)
+
+
+async def test_https_to_a_receiver_of_http_is_said_to_be_that() -> None:
+    async def answer_anything(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer_anything, "127.0.0.1", 0) as server, HttpTransport(LOCAL) as transport:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await transport.deliver(delivery(f"https://127.0.0.1:{port}/"))
+    said = "the endpoint does not speak TLS on this port: is it http:// instead of https://?"
+    assert outcome.error == {"type": "tls", "message": said}

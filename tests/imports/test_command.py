@@ -351,3 +351,45 @@ def test_entries_of_pg_cron_are_taken_over_from_a_database_alone(run: Import) ->
     refused = run("import", "pg_cron", "-", "--unschedule", "--create", stdin="[]")
     assert (refused.exit_code, "--unschedule needs --create" in refused.stderr) == (2, True)
     assert run("import", "pg_cron", "--unschedule").exit_code == 2
+
+
+def test_a_wrong_zone_is_the_options_error_not_that_of_each_entry(run: Import, crontab: Path) -> None:
+    ended = run("import", "crontab", crontab, "--endpoint", "box", "--tz", "Berlin")
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert '--tz: there is no time zone "Berlin"\nhint: Write Europe/Berlin instead.' in ended.stderr
+
+
+@pytest.mark.parametrize("source", ["crontab", "k8s-cronjob", "eventbridge", "cloud-scheduler", "pg_cron"])
+def test_an_empty_source_is_an_error(run: Import, source: str) -> None:
+    """A pipe whose first command failed is empty."""
+    ended = run("import", source, "-", "--endpoint", "box", "--create", "--yes", stdin="\n")
+    assert (ended.exit_code, ended.stderr) == (1, "Error: <stdin> is empty: did the command that wrote it fail?\n")
+
+
+def test_a_source_without_entries_is_said_to_have_none(run: Import) -> None:
+    ended = run("import", "crontab", "-", "--endpoint", "box", stdin="# nothing yet\n")
+    assert ended.exit_code == 0
+    assert ended.stdout.splitlines() == [
+        "also  <stdin>  contains no entry to import",
+        "0 translated, 0 of them new; 0 left",
+    ]
+
+
+def test_a_missing_endpoint_is_said_before_anything_is_created(run: Import, crontab: Path) -> None:
+    said = "also  endpoint box  does not exist, so its jobs cannot be created: create it, or pass --to URL"
+    assert said in run("import", "crontab", crontab, "--endpoint", "box").stdout.splitlines()
+    assert "does not exist" not in run("import", "crontab", crontab, *BOX, "--create", "--yes").stdout
+    assert "does not exist" not in run("import", "crontab", crontab, "--endpoint", "box").stdout
+
+
+def test_existing_jobs_with_other_terms_are_counted(run: Import, crontab: Path) -> None:
+    run("import", "crontab", crontab, *BOX, "--create", "--yes")
+    again = run("import", "crontab", crontab, "--endpoint", "box", "--tz", "Asia/Kolkata", "--create", "--yes")
+    said = "nothing new: all jobs exist, 2 of them with other terms, which were left unchanged\n"
+    assert (again.exit_code, again.stderr) == (0, said)
+
+
+def test_a_written_file_comes_with_the_commands_that_use_it(run: Import, crontab: Path, tmp_path: Path) -> None:
+    file = tmp_path / "of web.yaml"
+    said = run("import", "crontab", crontab, *BOX, "--write", file).stderr
+    assert said == (f"written to '{file}': review it, then run kronos plan -f '{file}' and kronos apply -f '{file}'\n")

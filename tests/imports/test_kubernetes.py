@@ -230,7 +230,10 @@ def test_lists_and_streams_are_read_and_other_kinds_said() -> None:
     assert "kind: Deployment" in lines[at[1] - 1]
 
 
-LIMITS = "backoffLimit and activeDeadlineSeconds are set on the endpoint: max_attempts 7, timeout_ms 900000"
+LIMITS = (
+    "backoffLimit and activeDeadlineSeconds: not imported, the endpoint's own apply. To set them: "
+    "kronos endpoint edit cluster --max-attempts 7 --timeout-ms 900000"
+)
 LATEST = "no startingDeadlineSeconds: the latest missed tick of the last 31 days runs"
 
 

@@ -343,3 +343,29 @@ def test_a_day_of_real_time_is_not_a_time_of_day(shared: Connection) -> None:
     ]
     assert lints(shared, None, every="90m", zone="Europe/Berlin") == []
     assert lints(shared, None, every="2d", zone="Asia/Kolkata") == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        ("EST", "EST has no daylight saving time, not even in summer: for clocks that change, name a city, such as "
+                "America/New_York"),
+        ("MST", "MST has no daylight saving time, not even in summer: for clocks that change, name a city, such as "
+                "America/Denver"),
+        ("Etc/GMT+5", "Etc/GMT+5 is 5 hours behind UTC: the sign in its name is the opposite"),
+        ("Etc/GMT-1", "Etc/GMT-1 is 1 hour ahead of UTC: the sign in its name is the opposite"),
+    ],
+)  # fmt: skip
+def test_a_zone_that_is_not_what_its_name_says_is_warned_about(shared: Connection, zone: str, said: str) -> None:
+    """By the name alone: not every machine has the zone EST."""
+    assert shared.execute("select kronos.lint_zone(%s)", [zone]).fetchall() == [([said],)]
+
+
+def test_a_schedule_in_such_a_zone_has_the_warning(shared: Connection) -> None:
+    said = "Etc/GMT+5 is 5 hours behind UTC: the sign in its name is the opposite"
+    assert lints(shared, "0 9 * * *", zone="Etc/GMT+5") == [said]
+
+
+@pytest.mark.parametrize("zone", ["HST", "Etc/GMT", "Etc/GMT+0", "Etc/UTC", "America/Phoenix", "EST5EDT", "UTC"])
+def test_a_zone_that_is_what_its_name_says_is_not(shared: Connection, zone: str) -> None:
+    assert shared.execute("select kronos.lint_zone(%s)", [zone]).fetchall() == [([],)]

@@ -1,5 +1,6 @@
 """Each failure of a request has a type and a sentence of our own: other texts may contain addresses."""
 
+import errno
 import ssl
 
 import pytest
@@ -19,6 +20,12 @@ def _unverified(code: int) -> ssl.SSLCertVerificationError:
     return error
 
 
+def _reasoned(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "10.0.0.1")
+    error.reason = reason
+    return error
+
+
 @pytest.mark.parametrize("is_sent", [False, True])
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
@@ -27,9 +34,20 @@ def _unverified(code: int) -> ssl.SSLCertVerificationError:
          "the host's name resolves to an address that deliveries may not reach"),
         (NameUnknown("10.0.0.1"), "dns", "the host's name could not be resolved"),
         (HostUnreachable("10.0.0.1"), "connect", "could not connect to the endpoint"),
+        (HostUnreachable(errno.EACCES, "10.0.0.1"), "connect", "could not connect to the endpoint"),
+        (HostUnreachable(errno.ECONNREFUSED, "10.0.0.1"), "connect",
+         "the endpoint refused the connection: nothing listens on its port"),
+        *((HostUnreachable(code, "10.0.0.1"), "connect", "there is no route to the endpoint's host from this worker")
+          for code in (errno.ENETUNREACH, errno.EHOSTUNREACH)),
+        (HostUnreachable(errno.ETIMEDOUT, "10.0.0.1"), "connect",
+         "the endpoint's host did not respond to the connection"),
         (NotHttp("the response is not HTTP"), "bad_response", "the response is not HTTP"),
         (ssl.SSLError(1, "10.0.0.1"), "tls", "the TLS handshake with the endpoint failed"),
         (ssl.SSLEOFError(8, "10.0.0.1"), "tls", "the TLS handshake with the endpoint failed"),
+        *((_reasoned(reason), "tls",
+           "the endpoint does not speak TLS on this port: is it http:// instead of https://?")
+          for reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")),
+        (_reasoned("SSLV3_ALERT_HANDSHAKE_FAILURE"), "tls", "the TLS handshake with the endpoint failed"),
         (_unverified(9), "tls", f"{_CERTIFICATE} is not valid yet"),
         (_unverified(10), "tls", f"{_CERTIFICATE} has expired"),
         *((_unverified(code), "tls", _AUTHORITY) for code in (18, 19, 20, 21)),

@@ -214,7 +214,8 @@ function showLive() {
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
-  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waiting for your form" : isOpen ? "Live" : "Connecting";
+  // A longer word for the moment that the first connection takes would wrap the navigation, and move the page.
+  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waiting for your form" : isOpen || !live.failures ? "Live" : "Connecting";
 }
 
 function toggleLive() {

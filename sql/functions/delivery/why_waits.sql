@@ -7,8 +7,9 @@ as $$
     select case when workspace.status <> 'ACTIVE'
                 then 'its workspace is ' || lower(workspace.status)
                 when gate.paused_until > kronos.now()
-                then coalesce((select format('endpoint %s is %s: %s', endpoint.name, lower(health.state),
-                                             coalesce(health.reason ->> 'detail', 'its deliveries fail'))
+                then coalesce((select format('endpoint %s is %s: %s%s', endpoint.name, lower(health.state),
+                                             coalesce(health.reason ->> 'detail', 'its deliveries fail'),
+                                             ' (' || (health.reason ->> 'note') || ')')
                                  from kronos.endpoint_health as health
                                 where health.endpoint_id = gate.endpoint_id and health.state <> 'ACTIVE'),
                               format('deliveries to endpoint %s are paused', endpoint.name))

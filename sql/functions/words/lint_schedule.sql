@@ -27,7 +27,8 @@ begin
                                      'month''s last day',
                                      to_char(p_schedule.anchor_local, 'FMDD'));
     end if;
-    return v_lints || kronos.lint_clock_changes(p_schedule, p_after,
+    return v_lints || kronos.lint_zone(p_schedule.timezone)
+                   || kronos.lint_clock_changes(p_schedule, p_after,
                                                 least(p_until, p_after + interval '8760 hours'));
 end
 $$;
