@@ -272,9 +272,8 @@ def asked(scene: Scene, write: Write, names: dict[str, str], key: str) -> httpx.
         name: value.format(new=scene.new) if isinstance(value, str) else value
         for name, value in (write.body or {}).items()
     }
-    is_batch = write.makes == "data"  # its jobs have their own keys
-    headers = {} if write.makes is None or is_batch else {"Idempotency-Key": key}
-    if is_batch:
+    headers = {} if write.makes in (None, "data") else {"Idempotency-Key": key}  # a batch's jobs have their own keys
+    if write.makes == "data":
         body["jobs"] = [each | {"idempotency_key": f"{key} {place}"} for place, each in enumerate(body["jobs"])]
     return scene.client.request(method, path, json=body if method != "DELETE" else None, headers=headers)
 
