@@ -196,9 +196,9 @@ def test_explain_says_that_a_concurrency_key_is_full_with_its_numbers(scene: Sce
     )
     told = scene.explain(job_id, tick)
     assert (told["decision"], told["code"]) == ("WAITING", "key_full")
-    assert (
-        "allows 2 concurrent deliveries with the concurrency key 'acme', and 0 are running; 0 wait" in told["because"]
-    )
+    assert "allows 2 concurrent deliveries with its concurrency key, and 0 are running; 0 wait" in told["because"]
+    (waits,) = [each["evidence"] for each in told["steps"] if each["step"] == "waiting"]
+    assert waits["concurrency_key"] == "acme"
     scene.connection.execute(
         f"update kronos.endpoint_gate set key_template = null, key_parts = null, key_max = null {of_it}", [job_id]
     )

@@ -272,8 +272,8 @@ def asked(scene: Scene, write: Write, names: dict[str, str], key: str) -> httpx.
         name: value.format(new=scene.new) if isinstance(value, str) else value
         for name, value in (write.body or {}).items()
     }
-    headers = {"Idempotency-Key": key} if write.makes != "data" else {}  # the jobs of a batch have their own keys
-    if not headers:
+    headers = {} if write.makes in (None, "data") else {"Idempotency-Key": key}  # a batch's jobs have their own keys
+    if write.makes == "data":
         body["jobs"] = [each | {"idempotency_key": f"{key} {place}"} for place, each in enumerate(body["jobs"])]
     return scene.client.request(method, path, json=body if method != "DELETE" else None, headers=headers)
 
