@@ -254,7 +254,7 @@ def write(path: Path, offers: Sequence[Offered], source: str) -> None:
 
 
 @dataclass(slots=True, kw_only=True)
-class Made:
+class Created:
     """How many jobs and endpoints an import has created so far."""
 
     jobs: int = 0
@@ -270,15 +270,15 @@ class Made:
         return partly_done(lambda: left.format(self), has_begun=lambda: bool(self.jobs or self.endpoints))
 
 
-def make(api: Api, offers: Sequence[Offered]) -> tuple[Made, list[Untranslated]]:
+def make(api: Api, offers: Sequence[Offered]) -> tuple[Created, list[Untranslated]]:
     """Create missing endpoints and jobs. Return how many of each, and what could not be created. A job that is paused
     in its source has no tick before it is paused here. Raises ClickException, which says what was done before."""
-    made = Made()
+    made = Created()
     with made.until_stopped():
         return made, _make(api, offers, made)
 
 
-def _make(api: Api, offers: Sequence[Offered], made: Made) -> list[Untranslated]:
+def _make(api: Api, offers: Sequence[Offered], made: Created) -> list[Untranslated]:
     without = make_endpoints(api, offers, made)
     failed: list[Untranslated] = []
     for each in offers:
@@ -294,7 +294,7 @@ def _make(api: Api, offers: Sequence[Offered], made: Made) -> list[Untranslated]
     return [*failed, *unmade]
 
 
-def make_endpoints(api: Api, offers: Sequence[Offered], made: Made) -> dict[str, str]:
+def make_endpoints(api: Api, offers: Sequence[Offered], made: Created) -> dict[str, str]:
     """Create the missing endpoints of new jobs. Return those that could not be created, with the reason. Raises
     ClickException."""
     wanted = {
@@ -315,7 +315,7 @@ def make_endpoints(api: Api, offers: Sequence[Offered], made: Made) -> dict[str,
     return without
 
 
-def make_jobs(api: Api, offers: Sequence[Offered], made: Made) -> list[Untranslated]:
+def make_jobs(api: Api, offers: Sequence[Offered], made: Created) -> list[Untranslated]:
     """Create these jobs. Return what could not be created. Raises ClickException."""
     failed: list[Untranslated] = []
     done = 0
@@ -327,7 +327,7 @@ def make_jobs(api: Api, offers: Sequence[Offered], made: Made) -> list[Untransla
     return failed
 
 
-def _make_part(api: Api, part: Sequence[Offered], made: Made) -> list[Untranslated]:
+def _make_part(api: Api, part: Sequence[Offered], made: Created) -> list[Untranslated]:
     failed: list[Untranslated] = []
     bodies = [_held(each) for each in part]
     answers = api.send("POST", "jobs:batch", body={"jobs": bodies, "atomic": False}, fields=("data",))["data"]

@@ -21,7 +21,7 @@ from kronos.cli import environment, import_offer
 from kronos.cli.command import Api
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.following import partly_done
-from kronos.cli.import_offer import Made, Offered
+from kronos.cli.import_offer import Created, Offered
 from kronos.counting import counted, plural
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
@@ -226,7 +226,9 @@ def _swap(api: Api, connection: psycopg.Connection, entry: Entry, offer: Offered
         with connection.transaction():
             connection.execute("set local lock_timeout = '2s'")
             connection.execute("select cron.unschedule(%s::bigint)", [entry.jobid])
-            failed = [] if was_there else import_offer.make_jobs(api, [import_offer.starting_at(offer, begins)], Made())
+            failed = (
+                [] if was_there else import_offer.make_jobs(api, [import_offer.starting_at(offer, begins)], Created())
+            )
             if failed:
                 raise psycopg.Rollback
             _require_early(connection, begins)

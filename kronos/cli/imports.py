@@ -9,7 +9,7 @@ import click
 
 from kronos.cli import import_checks, import_offer, import_pg_cron
 from kronos.cli.command import Api, command, group, options
-from kronos.cli.import_offer import Made, Offered
+from kronos.cli.import_offer import Created, Offered
 from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Remark, Terms, UnreadableError, bounded, text_of
@@ -219,7 +219,7 @@ def _offer(
             raise click.UsageError("standard input contains the entries, so you cannot confirm on it: pass --yes")
         click.confirm(f"Create {counted(len(new), 'job')} in {api.workspace}?", abort=True, err=True)
     if not is_made:
-        made = Made()
+        made = Created()
         with made.until_stopped():
             without = import_offer.make_endpoints(api, new, made)
         if without:

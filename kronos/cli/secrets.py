@@ -60,11 +60,8 @@ def rotate() -> None:
 
 def _left(stand: Stand) -> str:
     """Return what a rotation that was stopped has done, and how to continue it."""
-    of = "" if stand.total is None else f" of {stand.total:,}"
-    return (
-        f"{stand.done:,}{of} secrets were processed before that, and re-encrypted ones stay so. To continue: kronos "
-        "secrets rotate"
-    )
+    done = f"{stand.done:,} of {counted(stand.total, 'secret')}" if stand.total is not None else "no secret"
+    return f"{done} processed before that; re-encrypted secrets stay so. To continue: kronos secrets rotate"
 
 
 @secrets.command()

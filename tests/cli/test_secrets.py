@@ -154,7 +154,7 @@ def test_an_error_says_how_much_a_rotation_has_done(
     stopped = run("secrets", "rotate")
     assert stopped.exit_code != 0
     assert (
-        "4 of 5 secrets were processed before that, and re-encrypted ones stay so. To continue: kronos secrets rotate"
+        "4 of 5 secrets processed before that; re-encrypted secrets stay so. To continue: kronos secrets rotate"
     ) in stopped.output
     superuser.execute("drop trigger refuse on kronos.secrets")
     assert "1 secret was re-encrypted" in run("secrets", "rotate").output

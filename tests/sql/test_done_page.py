@@ -108,7 +108,9 @@ def past(server: Server, template: str) -> Iterator[Past]:
                         "job_id": job_id,
                         "endpoint_id": endpoint.endpoint_id,
                         "status": chance.choice(_STATUSES),
-                        "scheduled_at": created_at + chance.choice(_DISTANCES) + chance.choice([-1, 0, 0, 1]) * MOMENT,
+                        "scheduled_at": datetime.max.replace(tzinfo=UTC)  # as of an instant that has no distance
+                        if chance.random() < 0.1
+                        else created_at + chance.choice(_DISTANCES) + chance.choice([-1, 0, 0, 1]) * MOMENT,
                         "created_at": created_at,
                     }
                 )

@@ -12,7 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from bench import drain, history
+from bench import drain, history_reads
 from kronos import sql
 
 _NAMED = re.compile(r"%\((\w+)\)s")
@@ -22,7 +22,7 @@ def _reads() -> Iterator[tuple[str, Mapping[str, object]]]:
     now = datetime.now(UTC)
     connection = Mock(spec=psycopg.Connection)
     connection.execute.return_value.fetchone.return_value = (uuid4(), uuid4(), now, now, now, now, uuid4())
-    yield from history.reads(cast(psycopg.Connection, connection)).values()
+    yield from history_reads.reads(cast(psycopg.Connection, connection)).values()
 
 
 def _deliveries() -> Iterator[tuple[str, Mapping[str, object]]]:

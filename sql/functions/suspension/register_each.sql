@@ -1,8 +1,8 @@
 -- register_each: register with pg_cron those of the jobs that are ACTIVE CRON jobs of an ACTIVE workspace,
 -- many at once. If pg_cron rejects the alarm of one, the halves are tried separately, and so on; until
--- p_until and in random order, as in expire_each. A job whose alarm pg_cron rejects is left without an entry: its row
--- was edited by hand, and the reaper reports it each minute. The caller holds the jobs' rows and their
--- workspaces' status.
+-- p_until and in random order, as in expire_each. A job whose alarm pg_cron rejects is left without an entry:
+-- its row was edited by hand, and the reaper reports it each minute. The caller holds the jobs' rows and
+-- their workspaces' status.
 -- Returns: the jobs that were not reached.
 -- Raises: pg_cron's other errors, unchanged.
 create or replace function kronos.register_each(p_job_ids uuid[], p_until timestamptz default null)
