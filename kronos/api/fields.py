@@ -342,7 +342,10 @@ TimeOrLocal = Annotated[
     ),
 ]
 """An instant, or a naive local time in the zone given with it."""
-_LOCAL_PATTERN = "-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]{1,9})?)?$"
+_DATE_PATTERN = (
+    "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+)
+_LOCAL_PATTERN = _DATE_PATTERN + "[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?$"
 JobTime = Annotated[
     datetime,
     BeforeValidator(job_time),

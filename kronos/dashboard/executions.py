@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from kronos import errors, executions
+from kronos import endpoints, errors, executions, jobs
 from kronos.api.call import Call
 from kronos.api.cursors import decoded, encoded, list_digest
 from kronos.api.dependencies import ExecutionId, ReadView, View
@@ -13,6 +13,7 @@ from kronos.dashboard import run_times
 from kronos.dashboard.forms import sent
 from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.queries import TypedExecutionQuery
+from kronos.database import WorkspaceView
 from kronos.executions import ExecutionFilter
 from kronos.model import EndpointChoice, Role
 from kronos.server_time import CLOCK
@@ -40,7 +41,22 @@ async def get_executions(call: Call, view: ReadView, query: Annotated[TypedExecu
         looked_to=found.place[0] if found.place is not None else None,
         asked=filters,
         cursor=query.cursor,
+        absent=None if found.rows or query.cursor else await _absent(view, query),
     )
+
+
+async def _absent(view: WorkspaceView, query: TypedExecutionQuery) -> str | None:
+    """Return which job or endpoint of the filter does not exist, if any: then an empty list says nothing about runs."""
+    try:
+        if query.job:
+            await jobs.get(view, query.job)
+        if query.endpoint:
+            await endpoints.get(view, query.endpoint)
+    except errors.JobNotFound:
+        return f"job {query.job}"
+    except errors.EndpointNotFound:
+        return f"endpoint {query.endpoint}"
+    return None
 
 
 @pages.get("/w/{w}/executions/{e}", needs=Role.VIEWER)

@@ -79,10 +79,10 @@ def _parts(execution: Execution, attempts: Sequence[Attempt]) -> Iterator[tuple[
         if not is_ended and execution.run_at > execution.created_at:
             yield "not due yet", "calm", execution.created_at, execution.run_at
         elif not is_ended:
-            yield "waiting for a worker", "wait", execution.run_at, None
+            yield "waiting" if execution.status_reason else "waiting for a worker", "wait", execution.run_at, None
         return
     since = min(max(execution.scheduled_at, execution.created_at), attempts[0].started_at)
-    yield "waited for a worker", "wait", since, attempts[0].started_at
+    yield "waited", "wait", since, attempts[0].started_at
     for attempt, following in zip(attempts, [*attempts[1:], None], strict=True):
         told = attempt.status.replace("_", " ").lower()
         yield (

@@ -2,8 +2,8 @@
 -- The reason of one that is due and not delivered is what its endpoint waits for, unless it has its own.
 select {Execution}
   from kronos.read_executions(array[%(execution_id)s::uuid])
-           as execution (execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause, status,
-                         own_reason)
+           as execution (execution_id, workspace_id, job_id, workspace, endpoint, endpoint_type, cause,
+                         status, own_reason)
   left join lateral (select kronos.why_waits(live.endpoint_id) as detail
                        from kronos.execution_live as live
                       where live.execution_id = execution.execution_id

@@ -49,6 +49,25 @@ def test_an_empty_workspace_says_what_to_do_next(api: httpx.Client, reader: Read
     assert "There are no dead letters" in words(reader(f"/w/{workspace}/dead-letters"), "//div[@class='empty']")
 
 
+def test_a_run_says_what_it_waits_for(api: httpx.Client, reader: Reader, workspace: str, job: str) -> None:
+    """It said that it waits for a worker, whatever it waited for."""
+    base = f"/v1/workspaces/{workspace}"
+    assert api.post(f"{base}/endpoints/sink/disable", json={"note": "moving"}).status_code == 200
+    run = api.post(f"{base}/jobs/{job}/trigger").json()["execution_id"]
+    page = words(reader(f"/w/{workspace}/executions/{run}"), "//main")
+    assert page.count("endpoint sink is disabled: it was disabled by hand (moving)") == 2
+    assert "worker" not in page
+
+
+def test_a_filter_that_names_nothing_is_said_to(reader: Reader, workspace: str, job: str) -> None:
+    for query, said in (
+        ("job=bokos", "There is no job bokos. Show all"),
+        ("endpoint=snik", "There is no endpoint snik. Show all"),
+        (f"job={job}&status=FAILED", "No execution matches. Show all"),
+    ):
+        assert words(reader(f"/w/{workspace}/executions?{query}"), "//div[@class='empty']") == said
+
+
 @pytest.mark.parametrize(("asked", "shown"), [("limit=51", "limit=50"), ("q=a&limit=200", "q=a&limit=50")])
 def test_a_list_has_fifty_rows_a_page_at_most(api: httpx.Client, workspace: str, asked: str, shown: str) -> None:
     """Two hundred runs are 190 kB."""
@@ -98,7 +117,7 @@ def test_a_run_shows_its_attempts_and_what_is_kept_back(
     spans = [" ".join(each.text_content().split()) for each in page.xpath("//ol[@class='spans']/li")]
     assert [re.sub(r" 20\d\d.*", "", each) for each in spans] == [
         "· created",
-        "… waited for a worker",
+        "… waited",
         "✕ attempt 1: failed",
         "… waited for its retry",
         "✕ attempt 2: failed",

@@ -46,7 +46,7 @@ def told(run: Execution, attempts: list[Attempt], now: int) -> list[tuple[str, s
 def test_a_run_of_two_attempts_is_shown_from_when_it_was_due() -> None:
     attempts = [an_attempt(1, 2, 5, "TIMED_OUT"), an_attempt(2, 9, 10, "SUCCESS")]
     assert told(a_run(completed_at=DUE + 10 * SECOND), attempts, 60) == [
-        ("waited for a worker", "wait", 2),
+        ("waited", "wait", 2),
         ("attempt 1: timed out", "bad", 3),
         ("waited for its retry", "wait", 4),
         ("attempt 2: success", "good", 1),
@@ -64,16 +64,16 @@ def test_the_color_of_an_attempt_says_how_it_ended(status: str, kind: str) -> No
 
 def test_a_run_waits_from_its_creation_where_that_was_after_its_time() -> None:
     created = DUE + 90 * SECOND
-    assert told(a_run(created_at=created), [an_attempt(1, 92, 93)], 100)[0] == ("waited for a worker", "wait", 2)
+    assert told(a_run(created_at=created), [an_attempt(1, 92, 93)], 100)[0] == ("waited", "wait", 2)
     early = a_run(created_at=DUE - timedelta(days=1))
-    assert told(early, [an_attempt(1, 2, 3)], 100)[0] == ("waited for a worker", "wait", 2)
+    assert told(early, [an_attempt(1, 2, 3)], 100)[0] == ("waited", "wait", 2)
 
 
 def test_a_clock_that_was_set_back_makes_no_phase_of_negative_length() -> None:
-    assert told(a_run(created_at=DUE + 9 * SECOND), [an_attempt(1, 2, 3)], 100)[0] == ("waited for a worker", "wait", 0)
+    assert told(a_run(created_at=DUE + 9 * SECOND), [an_attempt(1, 2, 3)], 100)[0] == ("waited", "wait", 0)
     attempts = [an_attempt(1, 2, 1), an_attempt(2, 4, 5)]
     assert [each[0] for each in told(a_run(), attempts, 100)] == [
-        "waited for a worker", "waited for its retry", "attempt 2: failed",
+        "waited", "waited for its retry", "attempt 2: failed",
     ]  # fmt: skip
     assert all(each.width > 0 and each.seconds >= 0 for each in spans(a_run(), attempts, DUE))
 
@@ -81,7 +81,7 @@ def test_a_clock_that_was_set_back_makes_no_phase_of_negative_length() -> None:
 def test_an_attempt_that_runs_goes_on_until_now() -> None:
     running = an_attempt(1, 1, None, "RUNNING")
     assert told(a_run(status="RUNNING"), [running], 4) == [
-        ("waited for a worker", "wait", 1), ("attempt 1: running", "busy", 3),
+        ("waited", "wait", 1), ("attempt 1: running", "busy", 3),
     ]  # fmt: skip
     last = spans(a_run(status="RUNNING"), [running], DUE + 4 * SECOND)[-1]
     assert (last.ended_at, last.x, last.width) == (None, 250, 750)
@@ -101,6 +101,8 @@ def test_a_run_without_an_attempt_says_what_it_waits_for() -> None:
     coming = a_run(status="PENDING", created_at=DUE - 60 * SECOND)
     assert told(coming, [], 0) == [("not due yet", "calm", 60)]
     assert told(a_run(status="QUEUED"), [], 7) == [("waiting for a worker", "wait", 7)]
+    reason = {"code": "waiting", "detail": "endpoint hook is disabled: it was disabled by hand"}
+    assert told(a_run(status="QUEUED", status_reason=reason), [], 7) == [("waiting", "wait", 7)]
     assert told(a_run(status="SKIPPED", completed_at=DUE), [], 7) == []
 
 

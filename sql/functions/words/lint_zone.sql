@@ -8,8 +8,8 @@ declare
     v_hours constant integer := substring(p_timezone from '^Etc/GMT([+-][0-9]{1,2})$');
 begin
     if c_meant ? p_timezone then
-        return array[format('%s has no daylight saving time, not even in summer: for clocks that change, name a '
-                            'city, such as %s', p_timezone, c_meant ->> p_timezone)];
+        return array[format('%s has no daylight saving time, not even in summer: for clocks that change, '
+                            'name a city, such as %s', p_timezone, c_meant ->> p_timezone)];
     elsif v_hours <> 0 then
         return array[format('%s is %s %s UTC: the sign in its name is the opposite', p_timezone,
                             kronos.counted(abs(v_hours), 'hour', 'hours'),
