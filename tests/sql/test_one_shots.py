@@ -4,7 +4,7 @@ job.
 
 import threading
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -42,6 +42,20 @@ def test_one_whose_endpoint_is_not_there_fails_alone_or_with_all(superuser: Conn
     with pytest.raises(psycopg.Error, match=f"no endpoint '{neighbour}'") as caught:
         make(superuser, endpoint, names=[name, neighbour, name, "nobody"], is_whole=True)
     assert (caught.value.sqlstate, value(superuser, "select count(*) from kronos.execution_live")) == ("KR012", 2)
+
+
+def test_one_that_is_to_run_at_its_creation_is_delayed(superuser: Connection) -> None:
+    """Nothing but these two instants says whether it is DELAYED (one_shot_rows)."""
+    endpoint = add_endpoint(superuser)
+    superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    made = records(
+        superuser,
+        "select job_id, created_at - run_at as younger from kronos.make_one_shots(array[%s],"
+        " array['{}']::jsonb[], array[kronos.now()], true)",
+        [name_of(superuser, endpoint)],
+    )[0]
+    assert made["younger"] == timedelta(microseconds=1)
+    assert value(superuser, "select trigger from kronos.job_rows(%s)", [made["job_id"]]) == "DELAYED"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,20 @@ def test_what_waits_under_an_older_version_is_let_go_by_the_newest_ones_lock(tic
     assert waiting(one) == []
 
 
+def test_nothing_is_let_go_while_another_session_holds_the_newest_version(
+    ticking: Callable[..., Ticking], database_url: str
+) -> None:
+    """That session may be adding a run to the key. The older version's row is free, and guards nothing."""
+    one, under_way = _held(ticking)
+    _end_unseen(one, under_way)
+    with psycopg.connect(database_url) as other:
+        other.execute("select from kronos.jobs where job_id = %s for no key update", [one.job_id])
+        assert value(one.connection, "select kronos.release_next(%s)", [one.job_id]) is False
+        assert len(waiting(one)) == 1
+    assert value(one.connection, "select kronos.release_next(%s)", [one.job_id]) is True
+    assert waiting(one) == []
+
+
 def test_the_oldest_unfinished_run_is_in_the_way_of_another(ticking: Callable[..., Ticking]) -> None:
     """Its number is where searches begin."""
     one, _ = _held(ticking)

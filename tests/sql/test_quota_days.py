@@ -147,6 +147,20 @@ def test_only_a_workspace_with_a_quota_per_day_is_counted(shared: Connection) ->
         assert [value(shared, counted, [each]) for each in (None, other, mine)] == [True, False, True]
 
 
+def test_another_run_is_refused_by_an_answer_or_in_a_request_by_an_error(shared: Connection) -> None:
+    """The answer is one letter's of many (take_up_again). Without a quota there is always room."""
+    another = "select kronos.count_another(%s)"
+    workspace_id = limited(shared, max_executions_per_day=2)
+    with shared.transaction(force_rollback=True):
+        assert [value(shared, another, [workspace_id]) for _ in range(3)] == [True, True, False]
+        assert used(shared, workspace_id) == 2
+        shared.execute("set local kronos.quotas = 'on'")
+        with pytest.raises(psycopg.Error) as refused:
+            shared.execute(another, [workspace_id])
+        assert refused.value.sqlstate == "KR040"
+    assert value(shared, another, [limited(shared, max_cron_jobs=5)]) is True
+
+
 @pytest.mark.parametrize("call", ["count_made(1, array[%s::jsonb])", "count_run(kronos.current_workspace_id(), %s)"])
 def test_a_run_is_counted_once_if_its_input_fits(shared: Connection, call: str) -> None:
     workspace_id = limited(shared, max_executions_per_day=2, max_input_bytes=10)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
@@ -371,6 +372,22 @@ def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     (error,) = output.pop("errors")
     assert output == counts(registered=1, failed=1, left=1)
     assert (error["job_id"], "never" in error["message"]) == (str(settled[0]), True)
+
+
+def test_a_suspect_is_held_or_spared_or_busy(
+    superuser: Connection, settled: tuple[uuid.UUID, uuid.UUID], database_url: str
+) -> None:
+    """What is spared is tried again in the same run (repair_spared), what is busy in the next one."""
+    fates = "select fate from kronos.hold_suspects(%s::uuid[], '{1,2}', %s) order by nth"
+    next_tick = "update tests.jobs set next_tick_at = now() + %s::interval where job_id = any (%s)"
+    superuser.execute(next_tick, ["1 hour", list(settled)])
+    superuser.execute(next_tick, ["10 seconds", [settled[0]]])
+    with psycopg.connect(database_url) as other:
+        assert values(superuser, fates, [list(settled), True]) == ["spared", "held"]
+        other.execute("select from kronos.jobs where job_id = any (%s) for update", [list(settled)])
+        assert values(superuser, fates, [list(settled), True]) == ["spared", "busy"]
+        assert values(superuser, fates, [list(settled), False]) == ["busy"]
+    assert values(superuser, fates, [list(settled), False]) == ["held"]
 
 
 def test_each_run_has_pg_cron_read_its_entries_again(superuser: Connection, reaper: Callable[[], Record]) -> None:

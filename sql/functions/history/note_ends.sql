@@ -7,7 +7,9 @@ create or replace function kronos.note_ends(p_workspace_ids uuid[], p_job_ids uu
                                             p_run_at timestamptz[], p_started_at timestamptz[],
                                             p_completed_at timestamptz[])
 returns void
-language plpgsql volatile set search_path = pg_catalog, pg_temp set enable_seqscan = off
+language plpgsql volatile set search_path = pg_catalog, pg_temp
+-- arrays of one element would be planned for at each call, which costs three times the rest
+set plan_cache_mode = force_generic_plan set enable_seqscan = off
 as $$
 begin
     insert into kronos.alert_ends (workspace_id, subject_ids, execution_ids, endpoint_ids, statuses,
