@@ -58,7 +58,7 @@ from kronos.api import (
     workspace_keys,
     workspaces,
 )
-from kronos.api.fields import Body
+from kronos.api.fields import Body, Listing
 from kronos.api.heads import Heads
 from kronos.api.lifespan import Lifespan
 from kronos.api.meter import ApiMeter
@@ -78,7 +78,7 @@ _DESCRIPTION = (
     "are paged with `cursor`, newest first. Every response has a `Request-Id`."
 )
 _REF = "#/components/schemas/{model}"
-_NO_BODIES = (Body, apply_schemas.WorkspaceFile)
+_NO_BODIES = (Body, Listing, apply_schemas.WorkspaceFile)
 """Base classes of bodies, which no request uses themselves."""
 # Most requested first: a request is compared with one path after another, at 2 µs each.
 _RESOURCES = (

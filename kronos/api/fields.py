@@ -343,16 +343,16 @@ TimeOrLocal = Annotated[
 ]
 """An instant, or a naive local time in the zone given with it."""
 _DATE_PATTERN = (
-    "-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    "((19[7-9]|2[0-9][0-9])[0-9]-"
+    "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+    "|(19(7[26]|8[048]|9[26])|2[0-9](0[48]|[2468][048]|[13579][26])|2[048]00)-02-29)"
 )
-_LOCAL_PATTERN = _DATE_PATTERN + "[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?$"
+_LOCAL_PATTERN = f"^{_DATE_PATTERN}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{{1,9}})?)?$"
 JobTime = Annotated[
     datetime,
     BeforeValidator(job_time),
     AfterValidator(_schedulable),
-    WithJsonSchema(
-        {"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": f"^(19[7-9]|2[0-9][0-9])[0-9]{_LOCAL_PATTERN}"}]}
-    ),
+    WithJsonSchema({"anyOf": [_SCHEDULABLE, {"type": "string", "pattern": _LOCAL_PATTERN}]}),
 ]
 """An instant, or a naive local time in the zone of the job that it is asked about."""
 Slug = Annotated[str, AfterValidator(_slug), _pattern(SLUG)]

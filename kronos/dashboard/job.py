@@ -146,20 +146,22 @@ async def job_page(
 
 
 async def _asked(view: WorkspaceView, ref: str, text: str | None) -> AskedInstant:
-    """Return the explanation of the instant that was typed or clicked. A time without a zone is in UTC."""
+    """Return the explanation of the instant that was typed or clicked. A time without an offset is local, in
+    the job's zone."""
     if not text or not text.strip():
         return AskedInstant(text="", explanation=None, fault=None)
     written = text.strip()
     try:
         at = datetime.fromisoformat(written.replace(" ", "T") if _WITHOUT_ZONE.fullmatch(written) else written)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = at if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return AskedInstant(
             text=text, explanation=None, fault="This is not a time. Write it like 2026-11-29T03:15:00Z."
         )
     if not 1970 <= at.year < 3000:
         return AskedInstant(text=text, explanation=None, fault="The year must be between 1970 and 2999.")
-    return AskedInstant(text=text, explanation=await explain.explain(view, ref, at=at), fault=None)
+    explanation = await explain.explain(view, ref, at=await explain.instant_of(view, ref, at))
+    return AskedInstant(text=text, explanation=explanation, fault=None)
 
 
 async def _compared(view: WorkspaceView, ref: str, query: JobPageQuery) -> Compared | None:

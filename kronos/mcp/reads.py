@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kronos.mcp.tools import Asking, Cursor, Id, Instant, JobRef, Limit, Rows, Shown, document, tool
+from kronos.mcp.tools import Asking, Cursor, Id, Instant, JobRef, JobTime, Limit, Rows, Shown, document, tool
 from kronos.model import ExecutionStatus, JobStatus, JsonObject
 
 _Count = Annotated[int, Field(ge=1, le=100, description="Number of runs.")]
@@ -53,7 +53,7 @@ class Looking:
         return await self._asking.show("jobs", job, "status")
 
     @tool()
-    async def explain_job(self, job: JobRef, at: Instant = None) -> Shown:
+    async def explain_job(self, job: JobRef, at: JobTime = None) -> Shown:
         """Explain why a job ran, did not run, or will run at an instant (default: now): the decision, one sentence with
         the reason, and each step checked, with evidence. Use this first when a run is missing."""
         return await self._asking.show("jobs", job, "explain", at=at)
@@ -64,7 +64,7 @@ class Looking:
         return await self._asking.show("jobs", job, "next-runs", count=count)
 
     @tool()
-    async def list_ticks(self, job: JobRef, since: Instant = None, until: Instant = None, limit: Limit = 50) -> Shown:
+    async def list_ticks(self, job: JobRef, since: JobTime = None, until: JobTime = None, limit: Limit = 50) -> Shown:
         """List the ticks of a CRON job in a past window (default: the last 24 hours), and the outcome of each. To
         continue, pass next_from of the response as since."""
         found = await self._asking.get("jobs", job, "ticks", limit=limit, **{"from": since, "to": until})

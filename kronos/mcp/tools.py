@@ -36,6 +36,13 @@ JobRef = Annotated[
 EndpointName = Annotated[str, Field(pattern=f"^{ENDPOINT_NAME}$", description="Name of an endpoint.")]
 Id = Annotated[str, Field(pattern=f"^(?i:{UUID_FORM.pattern})$", description="The id, a UUID.")]
 Instant = Annotated[str | None, Field(description="RFC 3339 with an offset, such as 2026-12-01T09:00:00Z.")]
+JobTime = Annotated[
+    str | None,
+    Field(
+        description="RFC 3339, such as 2026-12-01T09:00:00Z; or without an offset, such as 2026-12-01T09:00: a local "
+        "time in the job's zone."
+    ),
+]
 
 
 class Rows(BaseModel):

@@ -102,9 +102,9 @@ async def serve(settings: Settings, keys: Keyring | None = None, door: socket.so
             of,
         )
         listener = Listener(links.listening, wake, Watchdog(links.internal), vault, loop.aborts)
-        working = _work(loop, listener, stops, timedelta(seconds=settings.shutdown_seconds))
+        patience = timedelta(seconds=settings.shutdown_seconds)
         async with metering(door, settings, loop, meter):
-            ended = await _ended(working, is_stopped, worker_id)
+            ended = await _ended(_work(loop, listener, stops, patience), is_stopped, worker_id)
     await links.close()
     if isinstance(ended, Exception):
         raise ended

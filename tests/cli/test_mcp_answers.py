@@ -56,3 +56,17 @@ async def test_a_list_of_what_does_not_exist_is_refused(shared_api: Api, workspa
         assert "no endpoint 'hok'" in await server.refused("list_jobs", endpoint="hok")
         assert "no job 'reprot'" in await server.refused("group_dead_letters", job="reprot")
         assert (await server.call("list_jobs", endpoint="sink", status="RETIRED"))["items"] == []
+
+
+async def test_a_time_without_an_offset_is_local_in_the_jobs_zone(
+    shared_api: Api, workspace: str, tmp_path: Path
+) -> None:
+    """A model need not work out what the offset was on that day."""
+    job = {"endpoint": "sink", "trigger": "CRON", "cron": "0 9 * * *", "timezone": "Asia/Kolkata", "name": "in-delhi"}
+    shared_api.client.post(f"/v1/workspaces/{workspace}/jobs", json=job).raise_for_status()
+    async with speaking(str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log") as server:
+        told = await server.call("explain_job", job="in-delhi", at="2099-02-17 09:00")
+        assert told["document"]["at"] == "2099-02-17T03:30:00Z"
+        window = {"since": "2026-07-01T00:00", "until": "2026-07-02T00:00"}
+        ticks = await server.call("list_ticks", job="in-delhi", **window)
+        assert ticks["document"]["since"] == "2026-06-30T18:30:00Z"

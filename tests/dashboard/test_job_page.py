@@ -133,6 +133,16 @@ def test_any_instant_may_be_typed(scene: Scene, at: str, said: str) -> None:
     assert page.xpath("string(//input[@name='at']/@value)") == at
 
 
+def test_a_typed_time_without_an_offset_is_local_in_the_jobs_zone(scene: Scene) -> None:
+    """As in kronos job explain and the API: one question has one answer."""
+    scene.make(name="in-delhi", cron="0 9 * * *", timezone="Asia/Kolkata")
+    for at, said in (("2099-02-17 09:00", "2099-02-17T03:30:00Z"), ("2099-02-17T09:00Z", "minute 30 does not match")):
+        page = parsed(scene.client.get(f"/w/{scene.workspace}/jobs/in-delhi", params={"at": at}), 200)
+        section = page.xpath("//section[@aria-labelledby='explain']")[0]
+        assert "Time, in Asia/Kolkata or with an offset" in section.text_content()
+        assert said in section.text_content()
+
+
 def test_a_pause_with_a_note_and_an_end_a_resumption_and_ticks_that_are_skipped(scene: Scene, reader: Reader) -> None:
     scene.make(name="report", cron="0 9 * * *")
     refused = parsed(send(scene, "report/pause", **{"/note:text?": "audit", "/until:utc?": "2020-01-01T00:00"}), 422)

@@ -14,7 +14,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off set jit = off
 as $$
 declare
-    c_many     constant integer := 200;
+    c_many     constant integer := 200;      -- as in done_one_shots
     v_is_whole boolean := false;
 begin
     if cardinality(p_endpoint_ids) > c_many then

@@ -11,7 +11,6 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     c_at_once constant integer := 100;
-    c_ticks   constant integer := 10000;      -- ticks_at_most counts no further for one job
     v_job_ids constant uuid[] := kronos.rotated(array(select job.job_id
                                                         from kronos.jobs as job
                                                        where job.trigger = 'CRON'
@@ -24,7 +23,7 @@ declare
     v_ended   integer := 0;
 begin
     while v_at <= cardinality(v_job_ids) loop
-        v_batch := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now, c_ticks);
+        v_batch := kronos.few_ticks(v_job_ids[v_at : v_at + c_at_once - 1], p_now);
         v_ended := v_ended + kronos.end_each(v_batch, p_now);
         v_at := v_at + cardinality(v_batch);
         exit when kronos.clock() >= p_until;

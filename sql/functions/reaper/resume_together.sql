@@ -1,7 +1,7 @@
 -- resume_together: resume_jobs_in_time for a batch of jobs, all or none (resume_each).
 -- Lock order: the workspace, the jobs' rows, cron.job. Does not wait.
 -- Returns: how many were resumed, how many other sessions hold, and how many due executions were created.
--- Raises: LockNotAvailable if the ticks that are due cannot be accounted for at this moment.
+-- Raises: 55P03 if the ticks that are due cannot be accounted for at this moment.
 create or replace function kronos.resume_together(p_job_ids uuid[], p_now timestamptz, out resumed integer,
                                                   out busy integer, out delivered integer)
 language plpgsql volatile set search_path = pg_catalog, pg_temp

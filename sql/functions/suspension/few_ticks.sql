@@ -1,7 +1,9 @@
 -- few_ticks: the first of the jobs, in the given order, that together have at most p_at_most ticks up to
 -- p_upto that may be delivered; always at least one job. For jobs with calendars each tick is computed, and
--- counts twice, as in catch_up. This bounds one step.
-create or replace function kronos.few_ticks(p_job_ids uuid[], p_upto timestamptz, p_at_most integer)
+-- counts twice, as in catch_up. This bounds one step. The default of p_at_most is as many as ticks_at_most
+-- counts for one job.
+create or replace function kronos.few_ticks(p_job_ids uuid[], p_upto timestamptz,
+                                            p_at_most integer default 10000)
 returns uuid[]
 language sql stable set search_path = pg_catalog, pg_temp
 as $$

@@ -6,10 +6,9 @@ returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_ticks   constant integer := 10000;      -- ticks_at_most counts no further for one job
     v_at_once constant integer := case when p_turn.next_at = '-infinity' then p_limit
                                        else least(greatest(cardinality(p_turn.behind) / 4, 1), 10) end;
-    v_job_ids constant uuid[]  := kronos.few_ticks(p_turn.behind[:v_at_once], p_turn.turned_at, c_ticks);
+    v_job_ids constant uuid[]  := kronos.few_ticks(p_turn.behind[:v_at_once], p_turn.turned_at);
     v_behind  constant uuid[]  := kronos.turn_each(v_job_ids, p_is_suspended, true, true);
     v_turn    kronos.turns := p_turn;
 begin

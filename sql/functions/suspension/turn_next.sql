@@ -7,7 +7,6 @@ returns integer
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_ticks constant integer := 10000;      -- ticks_at_most counts no further for one job
     v_turn    kronos.turns := p_turn;
     v_found   uuid[];
     v_job_ids uuid[];      -- the first of v_found, as many as a step may take
@@ -15,7 +14,7 @@ begin
     select coalesce(array_agg(next.job_id order by next.created_at, next.job_id), '{}') into v_found
       from kronos.next_to_turn(v_turn.workspace_id, v_turn.after_created_at, v_turn.after_job_id,
                                p_limit) as next;
-    v_job_ids := case when v_turn.phase = 'TICKS' then kronos.few_ticks(v_found, v_turn.turned_at, c_ticks)
+    v_job_ids := case when v_turn.phase = 'TICKS' then kronos.few_ticks(v_found, v_turn.turned_at)
                       else v_found end;
     v_turn.behind := v_turn.behind
                      || kronos.turn_each(array(select unnest(v_job_ids) except select unnest(v_turn.behind)),
