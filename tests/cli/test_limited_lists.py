@@ -53,6 +53,9 @@ def test_each_list_with_a_limit_says_that_it_is_limited(tell: Kronos, told: Answ
     assert (ended.exit_code, ended.stderr) == (0, "limited to 1 row: pass a higher --limit to see more\n")
 
 
+EMPTY = "Error: '' is neither a name nor an id: pass a name or an id\n"
+
+
 def test_these_are_all_lists_with_a_limit() -> None:
     """job ticks and system drift say in other words what is left."""
     context = click.Context(main)
@@ -99,6 +102,20 @@ def test_a_glance_at_some_of_the_jobs_says_how_to_see_others(tell: Kronos, told:
 def test_a_filter_that_names_nothing_is_an_error(kronos: Kronos, command: str, said: str) -> None:
     lines = printed(kronos, *command.split(), code=Exit.NOT_FOUND)
     assert lines[0].startswith(f"! Error: {said} in workspace ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("execution ls --job", "execution ls --endpoint", "job ls --endpoint", "dead-letter ls --job"),
+        *("dead-letter groups --endpoint", "alert ls --job", "alert ls --heartbeat", "alert ls --rule"),
+        "logs -f --job",
+    ],
+)
+def test_an_empty_filter_is_an_error(kronos: Kronos, command: str) -> None:
+    """A script's variable that is not set: the answer was that nothing ran, or that nothing breaks a rule."""
+    ended = kronos(*command.split(), "")
+    assert (ended.exit_code, ended.stderr) == (Exit.USAGE, EMPTY)
 
 
 def test_a_filter_that_names_something_finds_nothing_without_an_error(kronos: Kronos) -> None:
