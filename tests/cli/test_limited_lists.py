@@ -11,6 +11,7 @@ from cli.test_lists_and_runs import a_page
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
 
+EMPTY = "Error: '' is neither a name nor an id: pass a name or an id\n"
 LISTS = [
     ("alert ls", "incidents"),
     ("alert-rule ls", "alert-rules"),
@@ -51,9 +52,6 @@ def test_each_list_with_a_limit_says_that_it_is_limited(tell: Kronos, told: Answ
     told.answers[f"GET {line}"] = a_page("a", cursor="next")
     ended = tell(*command.split(), "--limit", "1")
     assert (ended.exit_code, ended.stderr) == (0, "limited to 1 row: pass a higher --limit to see more\n")
-
-
-EMPTY = "Error: '' is neither a name nor an id: pass a name or an id\n"
 
 
 def test_these_are_all_lists_with_a_limit() -> None:
