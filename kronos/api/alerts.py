@@ -33,7 +33,7 @@ from kronos.api.dependencies import (
 )
 from kronos.api.document import answers, problems
 from kronos.api.named import PutConditions
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.query_schemas import PageQuery
 from kronos.model import Role
 
@@ -147,6 +147,7 @@ async def get_incident(view: View, incident_id: IncidentId) -> Response:
     needs=Role.OPERATOR,
     responses=answers({200: Incident}) | problems(*_WRITE, alert_errors.IncidentNotFound),
 )
+@sets_a_state
 async def acknowledge_incident(
     view: View,
     incident_id: IncidentId,

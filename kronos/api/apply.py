@@ -13,7 +13,7 @@ from kronos.api.apply_schemas import ApplyBody
 from kronos.api.call import Call, Draft, answer
 from kronos.api.dependencies import CallerOf, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router, shown_at
+from kronos.api.operation import Router, sets_a_state, shown_at
 from kronos.apply_terms import Applied, ExportedFile
 from kronos.model import Role
 
@@ -36,6 +36,7 @@ _SECONDS = 60.0
     ),
 )
 @shown_at("/v1/workspaces/{w}/export")
+@sets_a_state
 async def apply_files_to_workspace(call: Call, view: View, caller: CallerOf, draft: Draft[ApplyBody]) -> Response:
     """Change a workspace to match files, in one transaction: all changes or none.
 

@@ -15,7 +15,7 @@ from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import READ_FROM, BackfillId, IdempotencyKey, JobRef, ReadView, View
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import BackfillCreate
-from kronos.api.operation import Router, shown_at
+from kronos.api.operation import Router, sets_a_state, shown_at
 from kronos.api.query_schemas import PageQuery
 from kronos.api.requests import new_backfill
 from kronos.api.schemas import Nothing
@@ -116,6 +116,7 @@ async def get_backfill(view: ReadView, backfill_id: BackfillId) -> Response:
     needs=Role.OPERATOR,
     responses=answers({200: BackfillShown}) | problems(*_WRITE, errors.BackfillNotFound),
 )
+@sets_a_state
 async def cancel_backfill(
     view: View, backfill_id: BackfillId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:

@@ -14,7 +14,7 @@ from kronos.api.call import Call, answer
 from kronos.api.cursors import decoded, encoded, list_digest, numbered
 from kronos.api.dependencies import CallerOf, IdempotencyKey, ReadView, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router, shown_at
+from kronos.api.operation import Router, refuse_unread_key, sets_a_state, shown_at
 from kronos.api.query_schemas import GlanceQuery
 from kronos.bulk_jobs import Bulk, BulkAction, BulkCount, RefusedJob
 from kronos.errors import Fault
@@ -59,12 +59,15 @@ class Glances:
         errors.PgCronUnavailable,
     ),
 )
+@sets_a_state
 @shown_at("/v1/workspaces/{w}/jobs")
 async def change_jobs(call: Call, view: View, caller: CallerOf, body: Annotated[JobBulk, Body()]) -> Response:
     """Pause, resume, cancel or trigger many jobs, up to 500 per call.
 
     The jobs are listed, or match a filter. Each is changed separately. With validate_only, only count them."""
-    call.scope["kronos.is_repeatable"] = body.idempotency_key is not None
+    call.scope["kronos.is_repeatable"] = is_repeatable = body.idempotency_key is not None
+    if body.action == "trigger" and not (is_repeatable or body.validate_only):
+        refuse_unread_key(call)
     bulk = bulk_of(body, actor=caller.actor)
     if body.validate_only:
         return answer(await bulk_jobs.count(view, bulk))

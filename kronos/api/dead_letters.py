@@ -11,7 +11,7 @@ from kronos.api.call import Call, answer
 from kronos.api.cursors import Page, bounded, decoded, list_digest, page
 from kronos.api.dependencies import READ_FROM, CallerOf, IdempotencyKey, Instance, OperationId, ReadView, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router, shown_at
+from kronos.api.operation import Router, sets_a_state, shown_at
 from kronos.api.query_schemas import LetterFilterQuery, LetterQuery, PageQuery
 from kronos.api.schemas import LetterDiscard, LetterRedrive, Nothing
 from kronos.dead_letters import LetterFilter, LetterGroup, ListedLetterGroup, NewOperation
@@ -139,6 +139,7 @@ async def get_operation(view: View, instance: Instance, caller: CallerOf, operat
     needs=Role.OPERATOR,
     responses=answers({200: BulkOperation}) | problems(*_WRITE, errors.OperationNotFound),
 )
+@sets_a_state
 async def cancel_operation(
     view: View, operation_id: OperationId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:

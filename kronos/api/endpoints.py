@@ -31,7 +31,7 @@ from kronos.api.endpoint_schemas import (
     HttpEndpointPut,
 )
 from kronos.api.named import PutConditions
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.query_schemas import ChangeQuery, PageQuery
 from kronos.api.requests import new_endpoint
 from kronos.api.schemas import Nothing
@@ -145,6 +145,7 @@ async def put_endpoint(
         errors.Unprocessable,
     ),
 )
+@sets_a_state
 async def render_endpoint(
     view: View, name: EndpointName, body: Annotated[EndpointRender, Body(default_factory=EndpointRender)]
 ) -> Response:
@@ -178,6 +179,7 @@ async def try_endpoint(
 
 
 @router.post("/{name}/enable", needs=Role.ADMIN, responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+@sets_a_state
 async def enable_endpoint(
     view: View, name: EndpointName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:
@@ -187,6 +189,7 @@ async def enable_endpoint(
 
 
 @router.post("/{name}/disable", needs=Role.ADMIN, responses=answers({200: Endpoint}, "ETag") | problems(*_SWITCH))
+@sets_a_state
 async def disable_endpoint(
     view: View,
     name: EndpointName,

@@ -10,7 +10,7 @@ from kronos.api.call import answer
 from kronos.api.cursors import Page, bounded, decoded, encoded, list_digest, number_of, numbered
 from kronos.api.dependencies import READ_FROM, ExecutionId, IdempotencyKey, ReadView, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.query_schemas import ExecutionQuery, PageQuery
 from kronos.api.schemas import ExecutionRetry, Nothing
 from kronos.executions import ExecutionFilter, LogLine
@@ -44,6 +44,7 @@ async def get_execution(view: ReadView, execution_id: ExecutionId) -> Response:
 @router.post(
     "/{e}/cancel", needs=Role.OPERATOR, responses=answers({200: Execution, 202: Execution}) | problems(*_CHANGE)
 )
+@sets_a_state
 async def cancel_execution(
     view: View, execution_id: ExecutionId, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:

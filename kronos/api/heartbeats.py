@@ -25,7 +25,7 @@ from kronos.api.heartbeat_schemas import (
     expectation,
 )
 from kronos.api.named import PutConditions
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.schemas import Nothing
 from kronos.beats import Heartbeat, HeartbeatTick, KeptPing, NewHeartbeat
 from kronos.model import Role
@@ -90,6 +90,7 @@ async def put_heartbeat(
 
 
 @router.post("/{name}/pause", needs=Role.OPERATOR, responses=answers({200: Heartbeat}, "ETag") | problems(*_TURN))
+@sets_a_state
 async def pause_heartbeat(
     view: View, name: HeartbeatName, body: Annotated[HeartbeatPause, Body(default_factory=HeartbeatPause)]
 ) -> Response:
@@ -98,6 +99,7 @@ async def pause_heartbeat(
 
 
 @router.post("/{name}/resume", needs=Role.OPERATOR, responses=answers({200: Heartbeat}, "ETag") | problems(*_TURN))
+@sets_a_state
 async def resume_heartbeat(
     view: View, name: HeartbeatName, _: Annotated[Nothing, Body(default_factory=Nothing)]
 ) -> Response:

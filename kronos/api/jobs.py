@@ -27,7 +27,7 @@ from kronos.api.dependencies import (
 )
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import JobCreate, JobPatch, JobPause, JobSkipNext, JobTrigger
-from kronos.api.operation import Router, shown_at
+from kronos.api.operation import Router, sets_a_state, shown_at
 from kronos.api.query_schemas import (
     CountQuery,
     ExplainQuery,
@@ -125,6 +125,7 @@ async def get_job(view: ReadView, ref: JobRef) -> Response:
     responses=answers({200: Job}, "ETag", "Location")
     | problems(*_WRITE, errors.EndpointNotFound, errors.PreconditionFailed),
 )
+@sets_a_state
 async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch], if_match: IfMatch = None) -> Response:
     """Change a CRON job: retire its current version and create the next one, in one transaction."""
     document = draft.document
@@ -144,6 +145,7 @@ async def update_job(call: Call, view: View, ref: JobRef, draft: Draft[JobPatch]
     responses=answers({200: FireDiff})
     | problems(*_ABSENT, errors.Conflict, errors.PayloadTooLarge, errors.Unprocessable),
 )
+@sets_a_state
 async def preview_change(view: View, ref: JobRef, draft: Draft[JobPatch]) -> Response:
     """Preview how a change would affect a CRON job's runs in the next 7 days. Nothing is written."""
     body = await draft.judged(draft.document, lambda: jobs.get(view, ref))
@@ -160,6 +162,7 @@ async def cancel_job(view: View, ref: JobRef, if_match: IfMatch = None) -> Respo
 
 
 @router.post("/{j}/pause", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
+@sets_a_state
 async def pause_job(
     view: View,
     ref: JobRef,
@@ -173,6 +176,7 @@ async def pause_job(
 
 
 @router.post("/{j}/resume", needs=Role.OPERATOR, responses=answers({200: Job}, "ETag") | problems(*_TURN))
+@sets_a_state
 async def resume_job(
     view: View, ref: JobRef, _: Annotated[Nothing, Body(default_factory=Nothing)], if_match: IfMatch = None
 ) -> Response:

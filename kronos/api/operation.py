@@ -41,10 +41,11 @@ class _Decorator(Protocol):
 
 
 _SAFE = frozenset({"GET", "HEAD"})
-_KEYED = frozenset({"POST", "PATCH"})  # not repeatable by themselves: RFC 9110 9.2.2
+_KEYED = frozenset({"POST", "PATCH"})  # not repeatable by their method: RFC 9110 9.2.2
 _MAKING = threading.RLock()  # a route under construction reads its own missing attributes
 _CONDITIONS = {b"if-match": "If-Match", b"if-none-match": "If-None-Match"}
 _SHOWN_AT = "_kronos_shown_at"
+_SETS_A_STATE = "_kronos_sets_a_state"
 _SHAPE = "kronos.shape"
 _RESOURCE = 4  # the part of /v1/workspaces/{w}/RESOURCE
 
@@ -58,6 +59,13 @@ def shown_at(path: str) -> Callable[[Endpoint], Endpoint]:
         return endpoint
 
     return keep
+
+
+def sets_a_state(endpoint: Endpoint) -> Endpoint:
+    """Mark a POST or PATCH that changes nothing more when it is repeated, or nothing at all. An idempotency key is not
+    missed there, so any is accepted: each delivery of Kronos has one, and a job may call these routes."""
+    setattr(endpoint, _SETS_A_STATE, True)
+    return endpoint
 
 
 class Router:
@@ -197,6 +205,7 @@ class Operation(APIRoute):
         needs = self.needs
         writes = not _SAFE.issuperset(self.methods or ())
         takes_idempotency_key = IDEMPOTENCY_KEY in headers
+        needs_key = not _KEYED.isdisjoint(self.methods or ()) and not getattr(self.endpoint, _SETS_A_STATE, False)
         find_out = HowToFindOut(self.path, self.endpoint, writes=writes, takes_idempotency_key=takes_idempotency_key)
         body = self.body_field.field_info if self.body_field is not None else None
 
@@ -206,7 +215,8 @@ class Operation(APIRoute):
                 await call.authenticate(needs, writes=writes)
                 if writes:
                     _refuse_conditions(call, headers)
-                    _refuse_unread_key(call, headers)
+                if needs_key and not takes_idempotency_key:
+                    refuse_unread_key(call)
                 query.check(call.scope["query_string"], query_model)
             if takes_idempotency_key:
                 note_idempotency_key(call)
@@ -324,10 +334,9 @@ def _refuse_conditions(call: Call, headers: frozenset[str]) -> None:
             raise errors.PreconditionFailed(detail)
 
 
-def _refuse_unread_key(call: Call, headers: frozenset[str]) -> None:
-    """Reject an idempotency key that would be ignored: its caller would repeat the call. PUT and DELETE can be repeated
-    without one. Raises InvalidRequest."""
-    if call.method in _KEYED and IDEMPOTENCY_KEY not in headers and IDEMPOTENCY_KEY in call.headers:
+def refuse_unread_key(call: Call) -> None:
+    """Reject an idempotency key that would be ignored: its caller would repeat the call. Raises InvalidRequest."""
+    if IDEMPOTENCY_KEY in call.headers:
         raise errors.InvalidRequest.of(
             f"{call.method} on this path takes no header {IDEMPOTENCY_KEY}; nothing was done",
             "Omit the header. The jobs of jobs:batch and the trigger of jobs:bulk take idempotency_key in the body.",

@@ -11,7 +11,7 @@ from kronos.api.conditions import etag, is_known
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import IfMatch, IfNoneMatch, Instance, OrganizationRef
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.query_schemas import PageQuery
 from kronos.api.schemas import OrganizationCreate, OrganizationPatch
 from kronos.model import Organization, Role
@@ -62,6 +62,7 @@ async def get_organization(
     responses=answers({200: Organization}, "ETag")
     | problems(_ABSENT, errors.PreconditionFailed, errors.PayloadTooLarge, errors.Unprocessable),
 )
+@sets_a_state
 async def update_organization(
     instance: Instance, org: OrganizationRef, body: OrganizationPatch, if_match: IfMatch = None
 ) -> Response:

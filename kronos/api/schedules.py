@@ -9,7 +9,7 @@ from kronos.api.call import answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers, problems
 from kronos.api.job_schemas import SchedulePreview, ScheduleSentence
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.requests import schedule_text
 from kronos.model import Role
 from kronos.schedules import Preview, ScheduleText
@@ -31,6 +31,7 @@ class SchedulePhrase:
     needs=Role.VIEWER,
     responses=answers({200: Preview}) | problems(errors.PayloadTooLarge, errors.Unprocessable),
 )
+@sets_a_state
 async def preview_schedule(instance: Instance, body: SchedulePreview) -> Response:
     """Preview a schedule: its description in words, its next runs and how clock changes affect them, and warnings."""
     return answer(await schedules.preview(instance, schedule_text(body), after=body.after, count=body.count))
@@ -41,6 +42,7 @@ async def preview_schedule(instance: Instance, body: SchedulePreview) -> Respons
     needs=Role.VIEWER,
     responses=answers({200: SchedulePhrase}) | problems(errors.PayloadTooLarge, errors.Unprocessable),
 )
+@sets_a_state
 async def parse_schedule(instance: Instance, body: ScheduleSentence) -> Response:
     """Parse an English sentence into a cron expression or an interval. Parts that were not understood are reported."""
     read = sentences.read(body.sentence)

@@ -12,7 +12,7 @@ from kronos.api.copies import kind_of, shown
 from kronos.api.cursors import Page, decoded, list_digest, page
 from kronos.api.dependencies import IfMatch, IfNoneMatch, Instance, View
 from kronos.api.document import answers, problems
-from kronos.api.operation import Router
+from kronos.api.operation import Router, sets_a_state
 from kronos.api.query_schemas import DeletionQuery, WorkspaceQuery
 from kronos.api.schemas import WorkspaceCreate, WorkspacePatch
 from kronos.deletions import Contents
@@ -74,6 +74,7 @@ async def get_workspace(view: View, if_none_match: IfNoneMatch = frozenset()) ->
         errors.Unprocessable,
     ),
 )
+@sets_a_state
 async def update_workspace(call: Call, view: View, draft: Draft[WorkspacePatch], if_match: IfMatch = None) -> Response:
     """Rename, limit, suspend or resume a workspace.
 

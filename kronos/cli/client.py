@@ -15,8 +15,8 @@ import click
 import orjson
 
 from kronos.cli.exits import Ended, Exit, of_status
-from kronos.cli.helping import CommonOption
 from kronos.cli.output import printable as printable
+from kronos.cli.typed import as_typed
 from kronos.model import Json, JsonObject
 
 _TIMEOUT_SECONDS = 30.0
@@ -25,7 +25,7 @@ _WHOLE_SECONDS = 120.0
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _COPIED_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 1024 * 1024
-_FIELD = re.compile(r"^(?:field|query parameter) (/[a-z_]+)(?=: )")
+_FIELD = re.compile("field |query parameter ")
 _TRY_AGAIN = (429, 500, 502, 503, 504)
 
 
@@ -245,21 +245,12 @@ def _faults(document: JsonObject) -> list[JsonObject]:
 def _refusal(document: JsonObject) -> str:
     """Return a problem document in the form for people: the faulty fields, and what to write instead."""
     faults = _faults(document)
-    lines = [_FIELD.sub(lambda found: _as_typed(found[1]) or found[0], str(document.get("detail", document)))]
+    detail, first = str(document.get("detail", document)), str(faults[0].get("pointer")) if faults else ""
+    if (found := _FIELD.match(detail)) and detail.startswith(f"{first}: ", found.end()):
+        detail = f"{as_typed(first) or found[0] + first}{detail[found.end() + len(first) :]}"
+    lines = [detail]
     if len(faults) > 1:
         named = [(fault, str(fault.get("pointer") or "body")) for fault in faults]
-        lines += [f"{_as_typed(pointer) or pointer}: {fault.get('detail')}" for fault, pointer in named]
+        lines += [f"{as_typed(pointer) or pointer}: {fault.get('detail')}" for fault, pointer in named]
     lines += list(dict.fromkeys(f"hint: {fault['hint']}" for fault in faults if fault.get("hint")))[:3]
     return "\n".join(map(printable, lines))
-
-
-def _as_typed(pointer: str) -> str | None:
-    """Return the option or argument of the running command that fills this field or query parameter: its user has typed
-    that, and does not know the API's name. None: there is none."""
-    context = click.get_current_context(silent=True)
-    name = pointer.removeprefix("/")
-    for each in [] if context is None else context.command.params:
-        # --url and the like are no fields; from_ and input_ are, with a name that Python allows
-        if not isinstance(each, CommonOption) and (each.name or "").removesuffix("_") == name:
-            return max(each.opts, key=len) if isinstance(each, click.Option) else each.human_readable_name
-    return None

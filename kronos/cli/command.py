@@ -112,7 +112,7 @@ class Api:
         """Raise ClickException if a filter names something that does not exist: an empty list would say that it has
         nothing."""
         for name, resources in NAMED.items():
-            if value := filters.get(name):
+            if (value := filters.get(name)) is not None:  # '' too: a script's variable that is not set
                 self.get(resources, str(value))
 
     def rows_of(self, document: JsonObject, field: str) -> list[JsonObject]:

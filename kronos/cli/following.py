@@ -1,11 +1,14 @@
 """Progress of work that the server does: a bar on a terminal, otherwise a line every few seconds. Ctrl-C ends the
 command, not the work, and prints how to find it again."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
+from types import FrameType
 from typing import TypeVar
 
 import click
@@ -90,15 +93,52 @@ def display(what: str) -> Display:
     return Display(what, console(err=True))
 
 
+class StoppedError(KeyboardInterrupt):
+    """SIGTERM, of `timeout` and of CI systems, or SIGHUP, of a terminal that was closed: everything ends as with
+    Ctrl-C, but for the exit code."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP raise StoppedError, unless they are ignored, as with nohup."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise StoppedError(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    ours = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    try:
+        for each in ours:
+            signal.signal(each, stop)
+        yield
+    finally:
+        for each in ours:
+            signal.signal(each, signal.SIG_DFL)
+
+
 @contextmanager
 def partly_done(sentence: Callable[[], str], *, has_begun: Callable[[], bool] = lambda: True) -> Iterator[None]:
-    """Work of several steps may be stopped by an error in any of them, or by Ctrl-C. `sentence` then says what was done
-    before, or goes on without the command, and how to continue. An error before it has begun says only itself."""
+    """Work of several steps may be stopped by an error in any of them, by Ctrl-C, or by a signal to end. `sentence`
+    then says what was done before, or goes on without the command, and how to continue. An error before it has begun
+    says only itself."""
     try:
-        yield
-    except KeyboardInterrupt:
+        with _stoppable():
+            yield
+    except KeyboardInterrupt as stopped:
         click.echo(f"\n{sentence()}", err=True)
-        sys.exit(Exit.CANCELLED)
+        sys.exit(stopped.exit_code if isinstance(stopped, StoppedError) else Exit.CANCELLED)
+    except BrokenPipeError:
+        raise  # the reader of the output has enough
+    except OSError:
+        if has_begun():
+            click.echo(sentence(), err=True)  # above the error itself
+        raise
     except click.ClickException as error:
         if not has_begun():
             raise

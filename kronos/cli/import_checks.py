@@ -17,7 +17,7 @@ def require_zone(api: Api, timezone: str) -> None:
     except click.ClickException as error:
         if error.exit_code != Exit.USAGE:
             raise
-        raise click.UsageError(f"--tz: {error.message}") from None
+        raise click.UsageError(f"--tz: {error.message.removeprefix('--tz: ')}") from None
 
 
 def missing_endpoints(api: Api, offers: Sequence[Offered]) -> list[Remark]:

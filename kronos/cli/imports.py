@@ -194,7 +194,7 @@ def _offer(
 ) -> list[Offered] | None:
     """Show the entries, then write or create them as requested. Return None if nothing is created. Raises
     ClickException."""
-    if own.get("timezone"):
+    if own.get("timezone") is not None:
         import_checks.require_zone(api, own["timezone"])
     if own["is_paused"]:
         found = list(map(import_offer.paused, found))

@@ -293,21 +293,53 @@ def test_two_keys_are_none(caller: Caller) -> None:
     assert problem_of(answer)["errors"][0]["pointer"] == "/Idempotency-Key"
 
 
-def test_a_key_that_a_path_does_not_take_is_refused_and_never_ignored(caller: Caller) -> None:
+SET_A_STATE = {
+    *(f"{WORKSPACE}/jobs/{{j}}{action}" for action in ("", "/pause", "/resume", "/diff")),
+    *(f"{WORKSPACE}/{each}/cancel" for each in ("executions/{e}", "backfills/{b}", "operations/{o}")),
+    *(f"{WORKSPACE}/heartbeats/{{name}}/{action}" for action in ("pause", "resume")),
+    *(f"{WORKSPACE}/endpoints/{{name}}/{action}" for action in ("enable", "disable", "render")),
+    *(WORKSPACE, "/v1/organizations/{org}", f"{WORKSPACE}/jobs:bulk", f"{WORKSPACE}/apply"),
+    *("/v1/schedules/preview", "/v1/schedules/parse", f"{WORKSPACE}/schedules/preview"),
+    f"{WORKSPACE}/incidents/{{i}}/acknowledge",
+}
+
+
+def test_a_key_is_taken_or_not_missed_or_refused(caller: Caller) -> None:
     paths = caller.client.get("/openapi.json").json()["paths"]
     fill = {"w": caller.workspace, "e": str(uuid.uuid4()), "o": str(uuid.uuid4()), "b": str(uuid.uuid4())}
     fill |= {"i": str(uuid.uuid4()), "key_id": str(uuid.uuid4()), "j": "any", "name": "any", "org": "any"}
-    asked = [
-        (method, path)
+    asked = {
+        path: method
         for path, methods in paths.items()
         for method, described in methods.items()
         if method in ("post", "patch") and not any(each.get("name") == KEY for each in described.get("parameters", []))
-    ]
-    assert {("post", f"{WORKSPACE}/jobs:bulk"), ("post", f"{WORKSPACE}/keys"), ("patch", WORKSPACE)} <= set(asked)
-    assert ("post", f"{WORKSPACE}/jobs") not in asked
-    for method, path in asked:
+    }
+    assert f"{WORKSPACE}/jobs" not in asked
+    refused = set()
+    for path, method in asked.items():
         answer = caller.client.request(method, path.format_map(fill), json={}, headers={KEY: "k"})
-        assert (answer.status_code, problem_of(answer)["errors"][0]["pointer"]) == (400, f"/{KEY}"), path
+        if not answer.is_success and any(each["pointer"] == f"/{KEY}" for each in answer.json().get("errors", ())):
+            assert (answer.status_code, problem_of(answer)["code"]) == (400, "invalid_request"), path
+            refused.add(path)
+    assert {f"{WORKSPACE}/keys", f"{WORKSPACE}/jobs:batch", f"{WORKSPACE}/jobs/{{j}}/skip-next"} <= refused
+    assert set(asked) - refused == SET_A_STATE
+
+
+def test_a_job_can_call_what_sets_a_state_although_each_delivery_has_a_key(caller: Caller) -> None:
+    caller.made("/jobs", CRON | {"name": "nightly"})
+    keyed = {KEY: str(uuid.uuid4())}
+    base = f"{WORKSPACE}/jobs".format(w=caller.workspace)
+    for path, body, status in (
+        (f"{base}/nightly/pause", {}, "PAUSED"),
+        (f"{base}/nightly/resume", {}, "ACTIVE"),
+        (f"{base}:bulk", {"action": "pause", "jobs": ["nightly"]}, "PAUSED"),
+    ):
+        for _ in range(2):
+            caller.client.post(path, json=body, headers=keyed).raise_for_status()
+            assert caller.client.get(f"{base}/nightly").json()["status"] == status
+    body = {"action": "trigger", "jobs": ["nightly"], "idempotency_key": "k"}
+    assert [caller.client.post(f"{base}:bulk", json=body, headers=keyed).json()["done"] for _ in range(2)] == [1, 1]
+    assert caller.rows("execution_live") == 1
 
 
 def test_what_a_key_did_not_guard_was_not_done(caller: Caller) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -213,3 +214,35 @@ def test_ctrl_c_says_that_what_was_done_stays(
     monkeypatch.setattr(environment, "key_source", lambda: None)
     ended = kronos(*command.split())
     assert (ended.exit_code, f"To continue: kronos {command}" in ended.stderr) == (130, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_says_what_was_done_as_ctrl_c_does(
+    capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """`timeout 60 kronos job bulk trigger …` ended without the key, with which its repetition runs no job twice."""
+    with pytest.raises(SystemExit) as ended, following.partly_done(lambda: "3 jobs are triggered"):
+        signal.raise_signal(number)
+    assert (ended.value.code, capsys.readouterr().err) == (128 + number, "\n3 jobs are triggered\n")
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with following.partly_done(lambda: "nothing"):
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(OSError(28, "No space left on device"), "half\n"), (BrokenPipeError(), "")]
+)
+def test_an_output_that_cannot_be_written_says_what_was_done(
+    capsys: pytest.CaptureFixture[str], error: OSError, said: str
+) -> None:
+    with pytest.raises(type(error)), following.partly_done(lambda: "half"):
+        raise error
+    assert capsys.readouterr().err == said

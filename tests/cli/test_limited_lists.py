@@ -11,6 +11,7 @@ from cli.test_lists_and_runs import a_page
 from kronos.__main__ import main
 from kronos.cli.exits import Exit
 
+EMPTY = "Error: '' is neither a name nor an id: pass a name or an id\n"
 LISTS = [
     ("alert ls", "incidents"),
     ("alert-rule ls", "alert-rules"),
@@ -99,6 +100,20 @@ def test_a_glance_at_some_of_the_jobs_says_how_to_see_others(tell: Kronos, told:
 def test_a_filter_that_names_nothing_is_an_error(kronos: Kronos, command: str, said: str) -> None:
     lines = printed(kronos, *command.split(), code=Exit.NOT_FOUND)
     assert lines[0].startswith(f"! Error: {said} in workspace ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("execution ls --job", "execution ls --endpoint", "job ls --endpoint", "dead-letter ls --job"),
+        *("dead-letter groups --endpoint", "alert ls --job", "alert ls --heartbeat", "alert ls --rule"),
+        "logs -f --job",
+    ],
+)
+def test_an_empty_filter_is_an_error(kronos: Kronos, command: str) -> None:
+    """A script's variable that is not set: the answer was that nothing ran, or that nothing breaks a rule."""
+    ended = kronos(*command.split(), "")
+    assert (ended.exit_code, ended.stderr) == (Exit.USAGE, EMPTY)
 
 
 def test_a_filter_that_names_something_finds_nothing_without_an_error(kronos: Kronos) -> None:

@@ -53,12 +53,37 @@ def test_the_page_does_not_move_while_it_connects(page: Watched, workspace: str)
     page.page.route("**/events?*", lambda route: held.append(route))
     page.go(f"/w/{workspace}/jobs")
     expect(page.page.locator("#live")).to_have_attribute("data-state", "away")
-    assert page.page.locator("#live").inner_text().strip() == "Live"
+    expect(page.page.locator("#live")).to_have_accessible_name("Connecting")
+    expect(page.page.locator("#live .text")).to_be_hidden()  # it keeps the place of the word
     top = page.page.locator("#main").bounding_box()
     await_condition(lambda: page.page.evaluate("1") and held, "the page asks for events")
     held[0].continue_()
     expect(page.page.locator("#live")).to_have_attribute("data-state", "open")
+    expect(page.page.locator("#live")).to_have_accessible_name("Live")
+    expect(page.page.locator("#live .text")).to_be_visible()
     assert page.page.locator("#main").bounding_box() == top
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_a_page_without_a_connection_never_says_that_it_is_live(
+    page: Watched, workspace: str, is_answered: bool
+) -> None:
+    """A browser whose stream is cut connects again by itself, without an end, and reports no failure."""
+    asked: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route)
+        route.fulfill(status=503) if is_answered else route.abort()
+
+    page.page.route("**/events?*", refuse)
+    page.go(f"/w/{workspace}/jobs")
+    live = page.page.locator("#live")
+    await_condition(lambda: page.page.evaluate("1") and len(asked) > 1, "the page asks for events again")
+    expect(live).to_have_text(re.compile("Connecting"))
+    expect(live).to_have_attribute("data-state", "away")
+    page.page.unroute("**/events?*")
+    expect(live).to_have_attribute("data-state", "open")
+    expect(live).to_have_text(re.compile("Live"))
 
 
 def test_a_page_follows_all_that_it_counts(api: httpx.Client, workspace: str) -> None:

@@ -357,6 +357,9 @@ def test_a_wrong_zone_is_the_options_error_not_that_of_each_entry(run: Import, c
     ended = run("import", "crontab", crontab, "--endpoint", "box", "--tz", "Berlin")
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert '--tz: there is no time zone "Berlin"\nhint: Write Europe/Berlin instead.' in ended.stderr
+    unset = run("import", "crontab", crontab, "--endpoint", "box", "--tz", "")
+    assert (unset.exit_code, unset.stdout) == (2, "")
+    assert "Error: --tz: string should have at least 1 character\n" in unset.stderr
 
 
 @pytest.mark.parametrize("source", ["crontab", "k8s-cronjob", "eventbridge", "cloud-scheduler", "pg_cron"])

@@ -84,7 +84,7 @@ Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name ===
 
 // Live updates -----------------------------------------------------------------------------------------------------
 
-const live = { source: null, waiting: null, isAsking: false, isDue: false, next: 0, isWanted: kept.read("live", "on") === "on", failures: 0 };
+const live = { source: null, waiting: null, isAsking: false, isDue: false, next: 0, isWanted: kept.read("live", "on") === "on", isOpening: false, failures: 0 };
 // Together with the server's polling (EVERY_SECONDS), a change shows within a second. Slow pages are refetched
 // less often: a page uses at most a fifth of the server's time (REST).
 const REFRESH_MS = 600;
@@ -93,7 +93,10 @@ const RETRY_MS = [1000, 2000, 5000, 10000];
 // Refetch even without events: waiting runs become late, pg_cron goes silent, and browsers do not report a dead stream.
 const IDLE_MS = 30000;
 
-const retry = (again) => setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
+function retry(again) {
+  setTimeout(again, RETRY_MS[Math.min(live.failures++, RETRY_MS.length - 1)]);
+  showLive();
+}
 const mainOf = () => byId("main");
 // An expensive page (data-rest) is fetched immediately, and then not again for this long.
 const restOf = () => Math.max(REFRESH_MS, 1000 * (mainOf()?.dataset.rest ?? 0));
@@ -184,13 +187,16 @@ function listen() {
   const url = new URL(main.dataset.events, location.href);
   url.searchParams.set("types", main.dataset.live);
   const source = (live.source = new EventSource(url));
+  live.isOpening = !live.failures;
   source.onopen = () => {
+    live.isOpening = false;
     if (live.failures) refresh(); // fetch what changed meanwhile
     answered();
     showLive();
   };
   for (const type of [...main.dataset.live.split(","), "reset"]) source.addEventListener(type, refresh);
   source.onerror = () => {
+    live.isOpening = false;
     if (source.readyState === EventSource.CLOSED) {
       live.source = null;
       retry(listen);
@@ -210,12 +216,17 @@ function unlisten() {
 function showLive() {
   const button = byId("live");
   if (!button) return;
-  const isOpen = live.source?.readyState === EventSource.OPEN || (againOf() && !live.failures);
+  const isOpen = (live.source?.readyState === EventSource.OPEN || againOf()) && !live.failures;
+  const word = !live.isWanted ? "Paused" : live.isStale ? "Waiting for your form" : isOpen ? "Live" : "Connecting";
+  // The longer word would wrap the navigation, and move the page, in each moment in which a connection opens.
+  const isOpening = word === "Connecting" && live.isOpening;
   button.hidden = false;
   button.setAttribute("aria-pressed", String(live.isWanted));
   button.dataset.state = !live.isWanted ? "paused" : isOpen ? "open" : "away";
-  // A longer word for the moment that the first connection takes would wrap the navigation, and move the page.
-  button.querySelector(".text").textContent = !live.isWanted ? "Paused" : live.isStale ? "Waiting for your form" : isOpen || !live.failures ? "Live" : "Connecting";
+  button.toggleAttribute("data-opening", isOpening);
+  if (isOpening) button.setAttribute("aria-label", word);
+  else button.removeAttribute("aria-label");
+  button.querySelector(".text").textContent = isOpening ? "Live" : word; // hidden while it opens: it keeps the place
 }
 
 function toggleLive() {
@@ -243,6 +254,7 @@ function notice(text, { isBad = false } = {}) {
 function answered() {
   live.failures = 0;
   byId("notices").querySelector(".bad")?.remove();
+  showLive();
 }
 for (const lost of ["htmx:sendError", "htmx:timeout"]) {
   document.addEventListener(lost, () => {
