@@ -4,8 +4,8 @@ create or replace function kronos.lint_zone(p_timezone text) returns text[]
 language plpgsql immutable strict parallel safe set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_meant constant jsonb   := '{"EST": "America/New_York", "MST": "America/Denver"}';
-    v_hours constant integer := substring(p_timezone from '^Etc/GMT([+-][0-9]{1,2})$');
+    c_meant constant jsonb   := '{"EST": "America/New_York", "MST": "America/Denver"}'::jsonb;
+    v_hours constant integer := substring(p_timezone from '^Etc/GMT([+-][0-9]{1,2})$')::integer;
 begin
     if c_meant ? p_timezone then
         return array[format('%s has no daylight saving time, not even in summer: for clocks that change, '
