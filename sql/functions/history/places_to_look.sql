@@ -2,13 +2,15 @@
 -- read (spans_to_look), the known executions of the other weeks, and the days of the ids of late rows: those
 -- that were created in the span, at p_before_created_at at the latest, or since p_late_since in a span
 -- before. The last span has those created before the workspace too. Without notes (p_weeks is null, or the
--- span is older than they are) all of it is read. p_noted_weeks: the weeks to read for late rows.
+-- span is older than they are) all of it is read. p_is_odd: p_weeks and p_known are those of odd executions.
+-- p_noted_weeks, p_noted_known: those of the requested status, for late rows: these are read by whole days,
+-- which begin before the span does, so some of them are not odd although all that were created in it are.
 -- Returns: ids from id_from up to id_to of executions created from made_from up to made_to, and whether all
--- of them are noted (is_noted); or ids, in known.
+-- of them are noted under the requested status (is_noted); or ids, in known.
 create or replace function kronos.places_to_look(
     p_lower timestamptz, p_upper timestamptz, p_noted_from timestamptz, p_weeks timestamptz[], p_known uuid[],
-    p_noted_weeks timestamptz[], p_workspace_at timestamptz, p_is_last boolean, p_late_since date,
-    p_before_created_at timestamptz
+    p_is_odd boolean, p_noted_weeks timestamptz[], p_noted_known uuid[], p_workspace_at timestamptz,
+    p_is_last boolean, p_late_since date, p_before_created_at timestamptz
 )
 returns table (id_from timestamptz, id_to timestamptz, made_from timestamptz, made_to timestamptz,
                is_noted boolean, known uuid[])
@@ -40,8 +42,8 @@ begin
                and (noted.created_day >= v_late_from
                     or noted.created_day < (p_workspace_at at time zone 'UTC')::date)) as late;
     return query
-        select span.id_from, span.id_to, span.id_from - c_slack, span.id_to + c_slack, v_is_noted,
-               null::uuid[]
+        select span.id_from, span.id_to, span.id_from - c_slack, span.id_to + c_slack,
+               v_is_noted and not p_is_odd, null::uuid[]
           from kronos.spans_to_look(case when v_is_noted then p_weeks end, p_lower, p_upper) as span
          union all
         select late.id_from, late.id_from + interval '24 hours', late.made_from, late.made_to,
@@ -51,7 +53,7 @@ begin
             or date_trunc('week', late.id_from, 'UTC') = any (p_noted_weeks)
          union all
         select null, null, null, null, false, found.ids
-          from kronos.known_within(p_known, p_lower, p_upper, v_late) as found (ids)
-         where p_known <> '{}' and found.ids <> '{}';
+          from kronos.known_within(p_known, p_lower, p_upper, p_noted_known, v_late) as found (ids)
+         where found.ids <> '{}';
 end
 $$;

@@ -45,10 +45,10 @@ begin
     made := p_made;
     -- No weeks are noted for a one-shot: its executions are within an hour of it or, if its time is
     -- impossible, anywhere.
-    select noted.* into v_noted
+    select noted.*, false as is_odd into v_noted
       from kronos.noted_weeks(v_subjects, p_status) as noted
      where p_is_one_shot is not true;
-    select noted.* into v_odd
+    select noted.*, true as is_odd into v_odd
       from kronos.noted_weeks(v_subjects, 'ODD') as noted
      where p_is_one_shot is not true and num_nonnulls(p_scheduled_after, p_scheduled_before) > 0;
     loop
@@ -61,8 +61,8 @@ begin
         for v_place in
             select place.*
               from kronos.places_to_look(v_lower, v_upper, v_noted_from, v_known.weeks, v_known.ids,
-                                         v_noted.weeks, p_workspace_at, v_is_last, v_late_since,
-                                         p_before_created_at) as place
+                                         v_known.is_odd, v_noted.weeks, v_noted.ids, p_workspace_at,
+                                         v_is_last, v_late_since, p_before_created_at) as place
         loop
             select page.ids, page.made into ids, made
               from kronos.read_place(v_place.id_from, v_place.id_to, v_place.made_from, v_place.made_to,
