@@ -50,14 +50,14 @@ def _add_commands(group: click.Group, fields: tuple[str, ...], *, content: str, 
 
     @command(group, help=f"Create the {what} NAME from a {is_a}.\n\n{made}\n\n{written}")
     @click.argument("name")
-    @click.argument("document", metavar=argument, type=JsonText())
+    @click.argument(content, type=JsonText())
     @click.option(
         "--idempotency-key",
         type=IdempotencyKey(),
         help=f"The same key creates only one {what}.",
     )
-    def create(api: Api, name: str, document: Json, idempotency_key: str | None) -> None:
-        api.show(api.send("POST", routes, body=given(**{"name": name, content: document}), key=idempotency_key), fields)
+    def create(api: Api, name: str, idempotency_key: str | None, **document: Json) -> None:
+        api.show(api.send("POST", routes, body=given(name=name, **document), key=idempotency_key), fields)
 
     @command(group, help=f"Delete a {what} that no endpoint uses.\n\nkronos {group.name} rm {example}")
     @click.argument("name")

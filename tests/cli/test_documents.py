@@ -46,16 +46,16 @@ def test_a_test_delivery_that_is_no_success_ends_with_1(kronos: Kronos, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("typed", "pointer"),
+    ("typed", "named"),
     [
-        (("config", "create", "none", "null"), "/values"),
-        (("config", "put", "none", "null"), "/values"),
-        (("payload-spec", "create", "none", "null"), "/schema"),
-        (("payload-spec", "put", "none", "null"), "/schema"),
-        (("job", "create-many", "--jobs", "null"), "/jobs"),
+        (("config", "create", "none", "null"), "VALUES"),
+        (("config", "put", "none", "null"), "VALUES"),
+        (("payload-spec", "create", "none", "null"), "SCHEMA"),
+        (("payload-spec", "put", "none", "null"), "SCHEMA"),
+        (("job", "create-many", "--jobs", "null"), "--jobs"),
     ],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else each,
 )
-def test_a_null_is_the_apis_to_refuse(kronos: Kronos, typed: tuple[str, ...], pointer: str) -> None:
+def test_a_null_is_the_apis_to_refuse(kronos: Kronos, typed: tuple[str, ...], named: str) -> None:
     refused = kronos(*typed)
-    assert (refused.exit_code, f"field {pointer}" in refused.stderr) == (2, True), refused.output
+    assert (refused.exit_code, f"Error: {named}: " in refused.stderr) == (2, True), refused.output

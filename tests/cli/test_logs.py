@@ -90,4 +90,4 @@ def test_it_hears_the_api(api: httpx.Client, shared_api: Api, workspace: str) ->
 def test_what_is_refused_is_a_sentence(kronos: Kronos) -> None:
     ended = kronos("logs", "-f", "--status", "DONE")
     assert ended.exit_code == 2
-    assert "/status" in ended.stderr
+    assert "Error: --status: " in ended.stderr
