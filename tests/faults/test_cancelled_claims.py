@@ -68,10 +68,10 @@ def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection
     if request.param == "one-shot":
         job = str(scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()["job_id"])
     else:
-        job = scene.created("* * * * *" if request.param == "backfill" else DAILY)
+        job = scene.created(DAILY)
     cancel = lambda: scene.delete(job).status_code  # noqa: E731
     if request.param == "backfill":
-        window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:01:00Z"}
+        window = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"}
         backfill = scene.client.post(f"{scene.jobs}/{job}/backfill", json=window).json()["backfill_id"]
         cancel = lambda: scene.client.post(f"{base}/backfills/{backfill}/cancel").status_code  # noqa: E731
     elif request.param != "one-shot":

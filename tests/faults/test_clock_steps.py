@@ -129,7 +129,13 @@ def kinds(rows: list[Record]) -> list[str]:
 
 
 def last_beat(connection: Connection) -> datetime:
-    beat: datetime = value(connection, "select greatest(max(rang_at), 'epoch') from kronos.heartbeats")
+    """The last heartbeat of a job that rings each minute: an hourly one may lie ahead for an hour."""
+    query = (
+        "select greatest(max(rang_at), 'epoch')"
+        "  from kronos.heartbeats join kronos.jobs using (job_id)"
+        " where cron = '* * * * *'"
+    )
+    beat: datetime = value(connection, query)
     return beat
 
 
