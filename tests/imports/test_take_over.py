@@ -22,8 +22,7 @@ from servers import Server
 from sql_factory import value, values
 
 OPTIONS = ("--endpoint", "sql", "--to", "https://sql.example.com/run")
-
-
+_TAKEN = ("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule")
 NOON = datetime(2090, 6, 1, 12, 0, 20, tzinfo=UTC)
 
 
@@ -54,6 +53,10 @@ def names(superuser: psycopg.Connection) -> set[Any]:
     return set(values(superuser, "select jobname from cron.job where jobname not like 'kronos:%%'"))
 
 
+def live(api: httpx.Client, workspace: str) -> set[str]:
+    return {row["name"] for row in api.get(f"/v1/workspaces/{workspace}/jobs?status=LIVE").json()["data"]}
+
+
 def test_entries_are_left_and_not_touched_unless_asked(
     run: Import, superuser: psycopg.Connection, other: dict[str, str]
 ) -> None:
@@ -69,7 +72,7 @@ def test_entries_are_left_and_not_touched_unless_asked(
 def test_an_entry_goes_as_its_job_comes(
     run: Import, superuser: psycopg.Connection, other: dict[str, str], api: httpx.Client, workspace: str
 ) -> None:
-    made = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    made = run(*_TAKEN, env=other)
     assert made.exit_code == 0, made.output
     assert names(superuser) == set()
     jobs = {row["name"]: row for row in api.get(f"/v1/workspaces/{workspace}/jobs?status=LIVE").json()["data"]}
@@ -93,7 +96,7 @@ def test_a_run_that_is_under_way_is_not_cancelled(
         "insert into cron.job_run_details (jobid, runid, status, command, start_time) select jobid, 1, 'running', "
         "command, clock_timestamp() from cron.job where jobname = 'nightly'"
     )
-    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    refused = run(*_TAKEN, env=other)
     assert refused.exit_code == 1
     assert "nightly: a run of the entry is in progress, and would be cancelled" in refused.stderr
     assert names(superuser) == {"nightly"}
@@ -104,7 +107,7 @@ def test_a_tick_whose_run_has_not_begun_keeps_its_entry(
 ) -> None:
     monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
     superuser.execute("update cron.job set schedule = '* * * * *' where jobname = 'nightly'")
-    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    refused = run(*_TAKEN, env=other)
     assert "has not begun: check pg_cron" in refused.stderr
     assert names(superuser) == {"nightly"}
 
@@ -119,11 +122,10 @@ def test_a_job_that_came_too_late_is_taken_back(
 ) -> None:
     monkeypatch.setattr(import_pg_cron, "_MINUTES", 1)
     monkeypatch.setattr(import_pg_cron, "_LATE", timedelta(seconds=41))
-    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    refused = run(*_TAKEN, env=other)
     assert "the minute was over before the job was created" in refused.stderr
     assert names(superuser) == {"nightly", "off"}
-    live = api.get(f"/v1/workspaces/{workspace}/jobs", params={"status": "LIVE"}).json()["data"]
-    assert live == []
+    assert live(api, workspace) == set()
 
 
 def test_a_job_that_cannot_be_made_leaves_its_entry(
@@ -148,12 +150,12 @@ def test_an_entry_stays_where_its_job_would_not_run_as_it_does(
     run("import", "pg_cron", *OPTIONS, "--create", "--yes", env=other)
     job = f"/v1/workspaces/{workspace}/jobs/nightly"
     assert api.post(f"{job}/pause", json={}).is_success
-    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    refused = run(*_TAKEN, env=other)
     assert "its job exists but is paused" in refused.stderr
     assert "nightly" in names(superuser)
     assert api.post(f"{job}/resume", json={}).is_success
     assert api.patch(job, json={"cron": "0 5 * * *"}).is_success
-    refused = run("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule", env=other)
+    refused = run(*_TAKEN, env=other)
     assert "its job exists with a different cron" in refused.stderr
     assert "nightly" in names(superuser)
 
@@ -177,23 +179,15 @@ def test_an_api_that_does_not_answer_leaves_the_entry_and_says_what_may_be(
             raise LostError("the API went away")
         return call(client, method, path, **more)
 
-    arguments = ("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule")
     with monkeypatch.context() as patch:
         patch.setattr(Client, "call", answer)
-        lost = run(*arguments, env=other)
+        lost = run(*_TAKEN, env=other)
     assert lost.exit_code != 0
     assert "nightly may exist in addition to jobid" in lost.stderr
     assert names(superuser) == {"nightly", "off"}
-    again = run(*arguments, env=other)
+    again = run(*_TAKEN, env=other)
     assert again.exit_code == 0, again.output
     assert names(superuser) == set()
-
-
-_TAKEN = ("import", "pg_cron", *OPTIONS, "--create", "--yes", "--unschedule")
-
-
-def live(api: httpx.Client, workspace: str) -> set[str]:
-    return {row["name"] for row in api.get(f"/v1/workspaces/{workspace}/jobs?status=LIVE").json()["data"]}
 
 
 def test_an_error_says_how_many_were_replaced_before(
