@@ -52,22 +52,6 @@ def test_an_import_is_shown_and_changes_nothing(run: Import, crontab: Path, api:
     assert jobs_of(api, workspace) == {}
 
 
-def test_two_machines_with_the_same_commands_have_their_own_jobs(
-    run: Import, crontab: Path, api: httpx.Client, workspace: str
-) -> None:
-    for prefix in ("web1-", "web2-"):
-        assert run("import", "crontab", crontab, *BOX, "--prefix", prefix, "--create", "--yes").exit_code == 0
-    names = {"php-artisan-schedule-run", "report.sh"}
-    assert set(jobs_of(api, workspace)) == {f"{prefix}{name}" for prefix in ("web1-", "web2-") for name in names}
-
-
-@pytest.mark.parametrize("prefix", ["-web", "web 1", "web/"])
-def test_a_prefix_that_no_name_can_have_is_refused(run: Import, crontab: Path, prefix: str) -> None:
-    refused = run("import", "crontab", crontab, *BOX, "--prefix", prefix, "--create", "--yes")
-    assert refused.exit_code == 2
-    assert "--prefix" in refused.stderr
-
-
 def test_an_import_is_made_once(run: Import, crontab: Path, api: httpx.Client, workspace: str) -> None:
     made = run("import", "crontab", crontab, *BOX, "--create", stdin="y\n")
     assert made.exit_code == 0, made.output
