@@ -20,6 +20,7 @@ from kronos.certificates import CertificatesInvalid, read_certificates
 # and the database it moves old weeks of history to.
 _OF_THE_COMMAND_LINE = {
     "KRONOS_HEARTBEAT_FD",
+    "KRONOS_HOME",
     "KRONOS_LISTEN_FD",
     "KRONOS_URL",
     "KRONOS_API_KEY",

@@ -19,6 +19,7 @@ def forget() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ.pop("PYTHONUNBUFFERED", None)  # otherwise output is not in the order in which it was written
     os.environ.pop("KRONOS_DATABASE_URL", None)
+    os.environ.pop("KRONOS_HOME", None)
     os.environ["XDG_DATA_HOME"] = "/nowhere"  # ignore an instance that runs on this machine
     libpq.forget_environment()
     # A process started in the background or by nohup ignores these signals, and so do its children: signals would never

@@ -179,7 +179,7 @@ class Call(Request):
     async def _find_caller(self, workspace: str | None, *, writes: bool) -> Caller:
         """Return the holder of the key, or the signed-in caller. Raises Unauthorized, RateLimited, Forbidden,
         WorkspaceNotFound."""
-        authorization, sessions = self.headers.get("authorization"), self.context.sessions
+        authorization, sessions = self._authorization(), self.context.sessions
         if authorization is not None or (secret := sessions.secret_of(self)) is None:
             return await self.context.keys.authenticate(authorization, self.scope)
         known = await self.recognise(secret)
@@ -187,6 +187,14 @@ class Call(Request):
         if writes:
             sessions.require_own_origin(self)
         return known.calls(workspace) if isinstance(known, Person) else known
+
+    def _authorization(self) -> str | None:
+        """Return the Authorization header. Raises Unauthorized if it is given twice: a proxy may have checked the other
+        one (RFC 9110, 5.3: such a field has one line)."""
+        given = self.headers.getlist("authorization")
+        if len(given) > 1:
+            raise errors.Unauthorized("the header Authorization is given twice: send it once")
+        return given[0] if given else None
 
     async def recognise(self, secret: str) -> Caller | Person:
         """Return the caller or person signed in with this session secret. Raises Unauthorized, RateLimited,
@@ -200,7 +208,7 @@ class Call(Request):
     async def remains(self, needed: Role) -> None:
         """Check that the caller may still do what it started. Its key or session is checked as for a request, but no
         request is counted. Raises like `authenticate`, and DatabaseUnavailable if that cannot be known."""
-        workspace, authorization = self.path_params.get("w"), self.headers.get("authorization")
+        workspace, authorization = self.path_params.get("w"), self._authorization()
         sessions = self.context.sessions
         if authorization is not None or (secret := sessions.secret_of(self)) is None:
             caller = await self.context.keys.known(authorization or "")

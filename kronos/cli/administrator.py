@@ -13,7 +13,8 @@ from kronos.embedded.errors import EmbeddedError
 from kronos.embedded.home import Home, default_home
 
 _NO_DATABASE = (
-    "no database is configured: set KRONOS_DATABASE_URL to the URL that `kronos migrate` uses, or start `kronos up`"
+    "no database is configured: set KRONOS_DATABASE_URL to the URL that `kronos migrate` uses, start `kronos up`, or, "
+    "for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
 )
 _T = TypeVar("_T")
 

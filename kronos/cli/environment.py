@@ -16,7 +16,7 @@ from kronos.lines import Log
 
 _NO_DATABASE = (
     "KRONOS_DATABASE_URL is not set, and no `kronos up` is running on this machine: set it to "
-    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; for a `kronos up --home DIR`, the URL is in DIR/run.json"
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
 )
 _MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 

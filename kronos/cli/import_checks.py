@@ -7,7 +7,15 @@ import click
 from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.cli.import_offer import Offered
+from kronos.imports.names import slug
 from kronos.imports.translation import Remark
+
+
+def prefix(_context: click.Context, _option: click.Parameter, given: str) -> str:
+    """Return the --prefix of job names. Raises BadParameter if no name can begin with it."""
+    if slug(f"{given}x") != f"{given}x":
+        raise click.BadParameter("a name has letters, digits, and between them . _ and -; write it like web1-")
+    return given
 
 
 def require_zone(api: Api, timezone: str) -> None:

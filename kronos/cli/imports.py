@@ -33,6 +33,12 @@ _options = options(
     click.option("--endpoint", help="Name of the endpoint that receives the jobs' inputs."),
     click.option("--to", metavar="URL", help="Also create missing endpoints, with this URL."),
     click.option(
+        "--prefix",
+        default="",
+        callback=import_checks.prefix,
+        help="Put before each job's name, such as web1-: two machines may run the same command.",
+    ),
+    click.option(
         "--write",
         type=click.Path(dir_okay=False, path_type=Path),
         metavar="FILE.yaml",
@@ -168,7 +174,7 @@ def pg_cron_command(api: Api, file: BinaryIO | None, url_file: Path | None, unsc
 
 
 def _terms(own: Json) -> Terms:
-    return Terms(endpoint=own["endpoint"], url=own["to"], timezone=own.get("timezone"))
+    return Terms(endpoint=own["endpoint"], url=own["to"], timezone=own.get("timezone"), prefix=own["prefix"])
 
 
 def _run(api: Api, file: BinaryIO, own: Json, tag: str, translate: Callable[[str, Terms], Iterable[Found]]) -> None:

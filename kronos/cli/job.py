@@ -50,6 +50,7 @@ _COLUMNS = {
     "status": "STATUS",
     "endpoint": "ENDPOINT",
     "next_run_at or run_at": "NEXT RUN",
+    "timezone": "ZONE",
     "description": "DESCRIPTION",
 }
 _LIVE = ("ACTIVE", "PAUSED")

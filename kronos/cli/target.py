@@ -24,7 +24,7 @@ from kronos.embedded.running import Running
 
 _NO_ADDRESS = (
     "no API is configured: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with "
-    "`kronos up`; for a `kronos up --home DIR`, the URL is in DIR/run.json and the key in DIR/admin.key"
+    "`kronos up`; for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
 )
 _NO_KEY = "no API key is configured: pass --key-file, set KRONOS_API_KEY, or save one in a context"
 _NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or save one in a context."

@@ -26,7 +26,7 @@ _log = Log("kronos.up")
 @click.option(
     "--home",
     type=click.Path(file_okay=False),
-    help="Folder for data, keys and logs.  [default: $XDG_DATA_HOME/kronos]",
+    help="Folder for data, keys and logs.  [KRONOS_HOME, default $XDG_DATA_HOME/kronos]",
 )
 @click.option("--host", help="Address the API listens on.  [KRONOS_HOST, default 127.0.0.1]")
 @click.option(

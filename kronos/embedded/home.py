@@ -20,7 +20,12 @@ _LOCK_PAUSE_SECONDS = 0.05
 
 
 def default_home() -> Path:
-    """Return $XDG_DATA_HOME/kronos, by default ~/.local/share/kronos. Raises HomeUnusable without a home directory."""
+    """Return $KRONOS_HOME, otherwise $XDG_DATA_HOME/kronos, by default ~/.local/share/kronos.
+
+    Raises HomeUnusable without a home directory.
+    """
+    if named := os.environ.get("KRONOS_HOME", ""):
+        return Path(named).absolute()
     base = os.environ.get("XDG_DATA_HOME", "")
     try:
         return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "kronos"

@@ -43,7 +43,7 @@ def translate(text: str, terms: Terms, *, now: datetime) -> Iterator[Found]:
 
     `now` determines which times are past.
     """
-    names = Names()
+    names = Names(terms.prefix)
     items = json_items(text, ("Schedules", "Rules"))
     yield from bounded(_found(f"line {line}", item, terms, names, now) for line, item in items)
 

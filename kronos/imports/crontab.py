@@ -67,7 +67,7 @@ def translate(text: str, terms: Terms, *, is_system: bool) -> Iterator[Found]:
 
     Times are in `terms.timezone`, UTC by default, until a CRON_TZ line.
     """
-    around, names = _Around(zone=clocks.zone_of(terms.timezone)), Names()
+    around, names = _Around(zone=clocks.zone_of(terms.timezone)), Names(terms.prefix)
     if "\r\n" in text:
         yield Remark(
             where="file", text="lines end with CR LF; cron would take the CR as part of the command, here it is removed"

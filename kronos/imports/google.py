@@ -42,7 +42,7 @@ def translate(text: str, terms: Terms) -> Iterator[Found]:
 
     An HTTP target becomes an endpoint. With `terms.endpoint`, all targets become inputs of that endpoint.
     """
-    names = Names()
+    names = Names(terms.prefix)
     yield from bounded(_found(f"line {line}", item, terms, names) for line, item in json_items(text, ("jobs",)))
 
 

@@ -60,7 +60,7 @@ def translate(text: str, terms: Terms) -> Iterator[Found]:
 
     Times are in `spec.timeZone`, or else in `terms.timezone`: the zone of the cluster's controller, UTC by default.
     """
-    names = Names()
+    names = Names(terms.prefix)
     yield from bounded(_found(f"line {line}", document, terms, names) for line, document in yaml_items(text))
 
 

@@ -15,15 +15,17 @@ _ENDS = re.compile(r"[|;&<>]|\s\d?>")
 class Names:
     """The names of one import. Entries with the same name get a suffix derived from their text."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self._taken: set[str] = set()
         self._counts: dict[str, int] = {}  # of equal entries: counted from 1 each time, 10,000 took 13 s
 
     def take(self, wanted: str, text: str) -> str:
         """Return `wanted`, with a suffix derived from `text` if an earlier entry has that name. Identical entries are
         numbered."""
-        name = slug(wanted) or "job"
-        if name in self._taken or (name == "job" and not slug(wanted)):
+        own = slug(wanted)
+        name = slug(self._prefix + (own or "job"))
+        if name in self._taken or not own:
             digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # JSON may hold half a character
             name = f"{name[: MAX_NAME - 12]}-{digest[:6]}"
         count, base = self._counts.get(name, 1), name

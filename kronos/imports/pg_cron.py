@@ -104,7 +104,7 @@ def _entry(number: int, row: Json) -> Entry:
 def translate(entries: Sequence[Entry], reading: Reading, terms: Terms) -> Iterator[Found]:
     """Yield each entry as a job with its SQL as input, or untranslated. Kronos's own entries are counted and
     skipped."""
-    names = Names()
+    names = Names(terms.prefix)
     if ours := sum(entry.is_ours for entry in entries):
         yield Remark(
             where="cron.job", text=f"{ours} {'entry belongs' if ours == 1 else 'entries belong'} to Kronos's own jobs"

@@ -54,11 +54,13 @@ Found: TypeAlias = Translated | Untranslated | Remark
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """The caller's options for the new jobs. `url` is the URL of endpoints created for them."""
+    """The caller's options for the new jobs. `url` is the URL of endpoints created for them; `prefix` is put before
+    their names."""
 
     endpoint: str | None = None
     url: str | None = None
     timezone: str | None = None
+    prefix: str = ""
 
 
 @dataclass(slots=True)

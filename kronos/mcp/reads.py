@@ -75,6 +75,7 @@ class Looking:
         self,
         job: Annotated[str | None, Field(description="Only executions of this job, by id or name.")] = None,
         status: ExecutionStatus | None = None,
+        endpoint: str | None = None,
         scheduled_after: Instant = None,
         scheduled_before: Instant = None,
         limit: Limit = 20,
@@ -87,6 +88,7 @@ class Looking:
             cursor=cursor,
             job=job,
             status=status,
+            endpoint=endpoint,
             scheduled_after=scheduled_after,
             scheduled_before=scheduled_before,
         )

@@ -56,6 +56,22 @@ def test_a_key_with_a_wrong_secret_is_no_key(api: httpx.Client, workspace: str) 
     assert api.get("/v1/workspaces", headers={"Authorization": right}).status_code == 200
 
 
+@pytest.mark.parametrize("others_first", [True, False])
+def test_two_keys_are_none(api: httpx.Client, others_first: bool) -> None:
+    """A proxy may have checked the one, and this server would use the other."""
+    right = ("Authorization", api.headers["Authorization"])
+    other = ("Authorization", "Bearer of-a-proxy")
+    request = api.build_request("GET", "/v1/workspaces")
+    del request.headers["Authorization"]
+    both = (other, right) if others_first else (right, other)
+    request.headers = httpx.Headers([*request.headers.multi_items(), *both])
+
+    response = api.send(request)
+
+    assert response.status_code == 401
+    assert problem_of(response)["detail"] == "the header Authorization is given twice: send it once"
+
+
 def test_the_system_workspace_is_read_only(api: httpx.Client, shared_superuser: psycopg.Connection) -> None:
     before = counts(shared_superuser)
     system = api.get("/v1/workspaces/kronos-system").json()

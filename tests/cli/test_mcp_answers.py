@@ -54,6 +54,7 @@ async def test_a_list_of_what_does_not_exist_is_refused(shared_api: Api, workspa
     async with speaking(str(shared_api.client.base_url), shared_api.key, workspace, tmp_path / "log") as server:
         assert "no job 'reprot'" in await server.refused("list_executions", job="reprot")
         assert "no endpoint 'hok'" in await server.refused("list_jobs", endpoint="hok")
+        assert "no endpoint 'hok'" in await server.refused("list_executions", endpoint="hok")
         assert "no job 'reprot'" in await server.refused("group_dead_letters", job="reprot")
         assert (await server.call("list_jobs", endpoint="sink", status="RETIRED"))["items"] == []
 

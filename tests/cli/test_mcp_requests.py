@@ -37,11 +37,14 @@ READS: list[tuple[str, dict[str, Any], str, dict[str, str]]] = [
     ),
     (
         "list_executions",
-        {"job": "j", "status": "FAILED", "scheduled_after": SINCE, "scheduled_before": UNTIL, "cursor": "c"},
+        {
+            "job": "j", "status": "FAILED", "endpoint": "e", "scheduled_after": SINCE, "scheduled_before": UNTIL,
+            "cursor": "c",
+        },
         "executions",
         {
-            "job": "j", "status": "FAILED", "scheduled_after": SINCE, "scheduled_before": UNTIL, "cursor": "c",
-            "limit": "20",
+            "job": "j", "status": "FAILED", "endpoint": "e", "scheduled_after": SINCE, "scheduled_before": UNTIL,
+            "cursor": "c", "limit": "20",
         },
     ),
     ("get_execution", {"execution_id": ID}, f"executions/{ID}", {}),

@@ -71,7 +71,7 @@ def test_plain_is_a_line_a_row_with_the_columns_in_their_places(kronos: Kronos) 
     rows = [line.split("\t") for line in kronos("job", "ls", "--plain").stdout.splitlines()]
     assert [row[0] for row in rows] == ["nightly", "report"]
     assert [row[2:5] for row in rows] == [["CRON", "ACTIVE", "hook"]] * 2
-    assert {len(row) for row in rows} == {7}
+    assert {len(row) for row in rows} == {8}
     assert rows[0][1] == json.loads(kronos("job", "get", "nightly", "--json").stdout)["job_id"]
     assert kronos("endpoint", "ls", "--plain").stdout.split("\t")[:4] == ["hook", "HTTP", "https://example.com/a", "1"]
     assert kronos("config", "ls", "--plain").stdout.split("\t")[:3] == ["team", "1", '{"owner":"sales"}']

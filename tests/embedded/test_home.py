@@ -27,6 +27,13 @@ def test_the_home_is_below_xdg_or_the_users_own(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("XDG_DATA_HOME", base)
         assert default_home() == Path("/home/ada/.local/share/kronos")
 
+    monkeypatch.setenv("KRONOS_HOME", "/srv/kronos")
+    assert default_home() == Path("/srv/kronos")
+    monkeypatch.setenv("KRONOS_HOME", "here")
+    assert default_home() == Path.cwd() / "here"
+    monkeypatch.setenv("KRONOS_HOME", "")
+    assert default_home() == Path("/home/ada/.local/share/kronos")
+
     def homeless() -> Path:
         raise RuntimeError
 

@@ -77,6 +77,14 @@ def test_long_names_stay_within_the_limit_however_many_there_are() -> None:
     assert len(taken[0]) == MAX_NAME
 
 
+def test_a_prefix_is_before_each_name() -> None:
+    names = Names("web1-")
+    assert names.take("report", "a") == "web1-report"
+    assert re.fullmatch("web1-report-[0-9a-f]{6}", names.take("report", "b"))
+    assert re.fullmatch("web1-job-[0-9a-f]{6}", names.take("!", "c"))
+    assert len(names.take("long" * 100, "d")) <= MAX_NAME
+
+
 def test_an_endpoint_has_its_jobs_name_shortened_where_it_must_be() -> None:
     longest = "a" * MAX_ENDPOINT_NAME
     assert endpoint_name(longest) == longest
