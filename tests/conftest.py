@@ -96,7 +96,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--storm",
         type=int,
-        default=500,
+        default=depth(250, deep=500),
         metavar="EXECUTIONS",
         help="how many executions the storm of tests/faults/test_storm.py delivers; it lasts as long as they take",
     )

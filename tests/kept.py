@@ -1,45 +1,58 @@
 """Connections that tests use one after another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
 
+_AS_NEW = "reset session authorization; reset all; select pg_advisory_unlock_all()"
+
 
 class Kept:
-    """A superuser's connection that tests use one after another. Each new connection would cost 30 ms of CPU to rebuild
-    what sessions cache.
+    """Connections that tests use one after another, as many as one test uses at the same time. Each new connection
+    would cost 30 ms of CPU to rebuild what sessions cache, and more for what plans its statements.
 
-    Each test finds it as new: outside a transaction, with the session's own user and settings.
+    Each test finds them as new: outside a transaction, without locks, and after `cleaning`.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection | None = None
+    def __init__(self, connect: Callable[[], psycopg.Connection], *, cleaning: str = _AS_NEW) -> None:
+        self._connect = connect
+        self._cleaning = cleaning
+        self._idle: list[psycopg.Connection] = []
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection]:
-        if self._connection is None or not self._is_as_new(self._connection):
-            self.close()
-            self._connection = psycopg.connect(self._url, autocommit=True, prepare_threshold=None)
-        yield self._connection
+        """The one that was used last, of those that are free. It may be closed, or left in any state."""
+        found = self._as_new() or self._connect()
+        try:
+            yield found
+        finally:
+            self._idle.append(found)
+
+    def _as_new(self) -> psycopg.Connection | None:
+        while self._idle:
+            found = self._idle.pop()
+            if self._is_as_new(found):
+                return found
+            found.close()
+        return None
 
     def _is_as_new(self, connection: psycopg.Connection) -> bool:
         try:
-            connection.execute("reset session authorization; reset all; select pg_advisory_unlock_all()")
+            connection.execute(self._cleaning)
         except psycopg.Error:
             return False
         return connection.autocommit and connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        while self._idle:
+            self._idle.pop().close()
 
 
 @contextmanager
 def kept(url: str) -> Iterator[Kept]:
-    connections = Kept(url)
+    """A superuser's."""
+    connections = Kept(lambda: psycopg.connect(url, autocommit=True, prepare_threshold=None))
     try:
         yield connections
     finally:

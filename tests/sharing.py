@@ -65,25 +65,23 @@ def wanted_alarms(connection: Connection) -> list[str]:
 def uncovered(connection: Connection) -> list[Any]:
     """The jobs that must ring but for which no entry, own or shared, rings at the minutes of their alarm.
 
-    One condition for each kind of entry: joined by "or" they would compare each job with each entry.
+    Entries are looked up by name and schedule, in a hash: a join without statistics compares each job with each entry.
     """
     return records(
         connection,
         """
+        with rings as (
+            select jobname, schedule
+              from cron.job
+             where active and username = 'kronos_cron'
+        )
         select job.job_id, job.alarm
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
          where job.trigger = 'CRON' and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
-           and not exists (select from cron.job as entry
-                            where entry.active and entry.username = 'kronos_cron'
-                              and entry.schedule = job.alarm and entry.jobname = 'kronos:' || job.job_id)
-           and not exists (select from cron.job as entry
-                            where entry.active and entry.username = 'kronos_cron'
-                              and entry.schedule = job.alarm and entry.jobname = 'kronos:@' || md5(entry.schedule))
-           and not (job.alarm !~ 'seconds'
-                    and exists (select from cron.job as entry
-                                 where entry.active and entry.username = 'kronos_cron'
-                                   and entry.schedule = '* * * * *'
-                                   and entry.jobname = 'kronos:@' || md5(entry.schedule)))
+           and ('kronos:' || job.job_id, job.alarm) in (select jobname, schedule from rings) is not true
+           and ('kronos:@' || md5(job.alarm), job.alarm) in (select jobname, schedule from rings) is not true
+           and (job.alarm !~ 'seconds'
+                and ('kronos:@' || md5('* * * * *'), '* * * * *') in (select jobname, schedule from rings)) is not true
         """,
     )

@@ -41,8 +41,11 @@ class Plan:
 
 
 @contextlib.contextmanager
-def _home() -> Iterator[Path]:
-    """Provide a directory that PostgreSQL's user can enter."""
+def _home(given: Path | None) -> Iterator[Path]:
+    """Provide the given directory, or a new one that PostgreSQL's user can enter."""
+    if given is not None:
+        yield given
+        return
     path = Path(tempfile.mkdtemp(prefix="kronos-soak-"))
     path.chmod(0o711)
     try:
@@ -102,8 +105,9 @@ async def _soak(one: Soaked, receiver: Receiver, plan: Plan) -> report.Soak:
 @click.option("--later", "later_seconds", default=300, show_default=True, help="Maximum delay of DELAYED jobs.")
 @click.option("--seed", type=int, help="Of what is drawn at random.  [default: another one each time]")
 @click.option("--report", "file", type=click.Path(path_type=Path), help="Write the report to this file, as Markdown.")
+@click.option("--home", type=click.Path(path_type=Path), help="The instance's folder.  [default: a new one]")
 @click.option("--keep", is_flag=True, help="Keep the instance's folder for inspection.")
-def main(file: Path | None, keep: bool, seed: int | None, **given: float) -> None:
+def main(file: Path | None, home: Path | None, keep: bool, seed: int | None, **given: float) -> None:
     """Use, change and break an instance for hours, then count: `python -m bench.soak`
 
     Exits with 1 if a tick or a delivery was lost or duplicated, or a warning or a response is unexplained.
@@ -112,12 +116,12 @@ def main(file: Path | None, keep: bool, seed: int | None, **given: float) -> Non
     common.console.print(f"seed {plan.seed}")
     receiver = Receiver(plan.seed + 2)
     with contextlib.ExitStack() as ending:
-        home = ending.enter_context(_home())
-        one = ending.enter_context(soaked(home, plan.workers))
+        place = ending.enter_context(_home(home))
+        one = ending.enter_context(soaked(place, plan.workers))
         soak = asyncio.run(_soak(one, receiver, plan))
         if keep:
             kept = Path(tempfile.mkdtemp(prefix="kronos-soaked-"))
-            shutil.copytree(home / "log", kept, dirs_exist_ok=True)
+            shutil.copytree(place / "log", kept, dirs_exist_ok=True)
             common.console.print(f"logs are kept in {kept}")
     text = report.markdown(soak)
     sys.stdout.write(text)

@@ -202,24 +202,25 @@ def at_entry(holder: psycopg.Connection) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def at_commit(holder: psycopg.Connection, *tables: str) -> Iterator[None]:
-    """Sessions that wrote a row of one of these tables wait at their commit, after all writes."""
-    triggers = "".join(
-        f"create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred "
-        "for each row execute function public.hold();"
-        for table in tables
-    )
-    holder.execute(f"""
+def watch(superuser: psycopg.Connection, *tables: str) -> None:
+    """Let sessions that wrote a row of one of these tables be held at their commit (`at_commit`). Once for a file:
+    after a change of a table, each session plans all statements about it again."""
+    superuser.execute(f"""
         create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
-            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
-        {triggers}
-        select pg_advisory_lock(1);
+            as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$
     """)
+    for table in tables:
+        superuser.execute(
+            f"create constraint trigger hold after insert or update on kronos.{table} deferrable initially deferred "
+            "for each row execute function public.hold()"
+        )
+
+
+@contextmanager
+def at_commit(holder: psycopg.Connection) -> Iterator[None]:
+    """Sessions that wrote a row of a watched table wait at their commit, after all writes."""
+    holder.execute("select pg_advisory_lock(1)")
     try:
         yield
     finally:
         holder.execute("select pg_advisory_unlock(1)")
-        for table in tables:  # one by one, so that no session waits for one of them while another is locked
-            holder.execute(f"drop trigger hold on kronos.{table}")
-        holder.execute("drop function public.hold()")

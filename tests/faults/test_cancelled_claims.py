@@ -1,7 +1,7 @@
 """A cancellation while a worker holds the execution: the current attempt may still decide it, and there is no further
 one, whoever returns it, in whatever order."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,10 +9,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from conftest import Api
 from factory import end_leases
 from faults.scene import DAILY, Scene, await_waiting, endpoint_of
-from worker.protocol import as_worker, claim, expire, finalize, release
+from faults.sessions import Sessions
+from worker.protocol import claim, expire, finalize, release
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
 
@@ -63,7 +63,9 @@ class Claimed:
 
 
 @pytest.fixture(params=["one-shot", "cron", "older version", "backfill"])
-def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection, module_api: Api) -> Iterator[Claimed]:
+def claimed(
+    request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection, worker: psycopg.Connection
+) -> Claimed:
     base = f"/v1/workspaces/{scene.workspace}"
     if request.param == "one-shot":
         job = str(scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()["job_id"])
@@ -76,14 +78,11 @@ def claimed(request: pytest.FixtureRequest, scene: Scene, su: psycopg.Connection
         cancel = lambda: scene.client.post(f"{base}/backfills/{backfill}/cancel").status_code  # noqa: E731
     elif request.param != "one-shot":
         assert scene.trigger(job).status_code == 202
-    with as_worker(module_api.database_url) as worker:
-        token, (execution,) = claim(worker, endpoint_of(su, scene))
-        if request.param == "older version":
-            newer = scene.patch(job).json()["job_id"]
-            cancel = lambda: scene.delete(newer).status_code  # noqa: E731
-        yield Claimed(
-            scene=scene, superuser=su, worker=worker, job=job, execution=execution, token=token, cancel=cancel
-        )
+    token, (execution,) = claim(worker, endpoint_of(su, scene))
+    if request.param == "older version":
+        newer = scene.patch(job).json()["job_id"]
+        cancel = lambda: scene.delete(newer).status_code  # noqa: E731
+    return Claimed(scene=scene, superuser=su, worker=worker, job=job, execution=execution, token=token, cancel=cancel)
 
 
 # The result of an attempt's end after a cancellation: the execution's status, the reason's code, its attempts.
@@ -122,10 +121,10 @@ def test_one_that_was_cancelled_before_its_attempt_ended_gets_no_other(claimed: 
 
 @pytest.mark.parametrize("how", AFTER)
 def test_one_whose_attempt_ends_while_it_is_being_cancelled_gets_no_other(
-    claimed: Claimed, how: str, module_api: Api
+    claimed: Claimed, how: str, sessions: Sessions
 ) -> None:
     """The cancellation waits for the row first, and is done when the attempt's end gets it."""
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+    with ThreadPoolExecutor(2) as threads, sessions.superusers.connection() as holder:
         if how == "expire":
             end_leases(claimed.superuser, [claimed.execution])
         with holder.transaction():
@@ -162,12 +161,12 @@ def test_one_that_is_cancelled_while_its_attempt_ends_is_not_tried_again(claimed
 
 
 def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(
-    scene: Scene, su: psycopg.Connection, module_api: Api
+    scene: Scene, su: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
     """A cancellation sees a claim that was committed after it began: the claim's attempt is the last."""
     job = scene.created()
     assert scene.trigger(job).status_code == 202
-    with ThreadPoolExecutor(1) as threads, as_worker(module_api.database_url) as worker:
+    with ThreadPoolExecutor(1) as threads:
         with worker.transaction():
             token, (execution,) = claim(worker, endpoint_of(su, scene))
             cancellation = threads.submit(scene.delete, job)
@@ -179,11 +178,11 @@ def test_one_that_is_claimed_while_it_is_being_cancelled_is_either(
 @pytest.mark.parametrize("by_hand_first", [True, False], ids=["retry-first", "cancel-first"])
 @pytest.mark.parametrize("is_patched", [False, True], ids=["same version", "older version"])
 def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
-    scene: Scene, su: psycopg.Connection, module_api: Api, by_hand_first: bool, is_patched: bool
+    scene: Scene, su: psycopg.Connection, sessions: Sessions, by_hand_first: bool, is_patched: bool
 ) -> None:
     job = scene.created()
     path = f"/v1/workspaces/{scene.workspace}/executions/{scene.trigger(job).json()['execution_id']}"
-    with as_worker(module_api.database_url) as worker:
+    with sessions.workers.connection() as worker:
         token, claimed = claim(worker, endpoint_of(su, scene))
         finalize(worker, token, claimed, "PERMANENT")
     live = scene.patch(job).json()["job_id"] if is_patched else job
@@ -191,13 +190,13 @@ def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
     if not by_hand_first:
         acts.reverse()
 
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url) as holder:
-        holder.execute("select from kronos.jobs where job_id = %s for update", [live])
-        first = threads.submit(acts[0])
-        assert await_waiting(su, 1, first.done)
-        second = threads.submit(acts[1])
-        assert await_waiting(su, 2, second.done)
-        holder.commit()
+    with ThreadPoolExecutor(2) as threads, sessions.superusers.connection() as holder:
+        with holder.transaction():
+            holder.execute("select from kronos.jobs where job_id = %s for update", [live])
+            first = threads.submit(acts[0])
+            assert await_waiting(su, 1, first.done)
+            second = threads.submit(acts[1])
+            assert await_waiting(su, 2, second.done)
         answers = [first.result(60), second.result(60)]
 
     retried, cancelled = answers if by_hand_first else reversed(answers)
@@ -213,18 +212,18 @@ def test_of_a_retry_by_hand_and_the_end_of_its_job_the_one_sees_the_other(
 
 
 def test_of_two_retries_by_hand_of_a_one_shot_one_retries(
-    scene: Scene, su: psycopg.Connection, module_api: Api
+    scene: Scene, su: psycopg.Connection, sessions: Sessions
 ) -> None:
     made = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
-    with as_worker(module_api.database_url) as worker:
+    with sessions.workers.connection() as worker:
         token, claimed = claim(worker, endpoint_of(su, scene))
         finalize(worker, token, claimed, "PERMANENT")
     path = f"/v1/workspaces/{scene.workspace}/executions/{claimed[0]}/retry"
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url) as holder:
-        holder.execute("select from kronos.execution_done where execution_id = %s for update", [claimed[0]])
-        retries = [threads.submit(scene.client.post, path) for _ in range(2)]
-        assert await_waiting(su, 2)
-        holder.commit()
+    with ThreadPoolExecutor(2) as threads, sessions.superusers.connection() as holder:
+        with holder.transaction():
+            holder.execute("select from kronos.execution_done where execution_id = %s for update", [claimed[0]])
+            retries = [threads.submit(scene.client.post, path) for _ in range(2)]
+            assert await_waiting(su, 2)
         answers = sorted(retry.result(60).status_code for retry in retries)
     assert answers == [200, 409]
     assert scene.client.get(f"{scene.jobs}/{made['job_id']}").json()["status"] == "ACTIVE"
@@ -244,12 +243,11 @@ def test_no_session_can_give_a_cancelled_claim_back_as_it_is(claimed: Claimed) -
 
 @pytest.mark.parametrize(("so_far", "answer", "most"), [(32_766, 200, 32_767), (32_767, 409, None)])
 def test_attempts_are_counted_as_far_as_they_can_be(
-    scene: Scene, su: psycopg.Connection, module_api: Api, so_far: int, answer: int, most: int | None
+    scene: Scene, su: psycopg.Connection, worker: psycopg.Connection, so_far: int, answer: int, most: int | None
 ) -> None:
     made = scene.client.post(scene.jobs, json={"endpoint": "sink", "trigger": "IMMEDIATE"}).json()
-    with as_worker(module_api.database_url) as worker:
-        token, (execution,) = claim(worker, endpoint_of(su, scene))
-        finalize(worker, token, [execution], "PERMANENT")
+    token, (execution,) = claim(worker, endpoint_of(su, scene))
+    finalize(worker, token, [execution], "PERMANENT")
     su.execute(
         "update kronos.execution_done set attempt_count = %s, max_attempts = 32767 where execution_id = %s",
         [so_far, execution],

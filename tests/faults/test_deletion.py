@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Api
 from factory import EndpointRow
 from faults.scene import DAILY, PATIENCE, Scene, assert_agreement, at_entry, await_waiting
-from worker.protocol import as_worker, claim, finalize
+from faults.sessions import Sessions
+from worker.protocol import claim, finalize
 
 pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
 
@@ -38,10 +38,10 @@ _LEFT_BEHIND = """
 
 
 @pytest.fixture(scope="module")
-def watched(module_api: Api) -> None:
+def watched(sessions: Sessions) -> None:
     """While a test holds the advisory lock 1, sessions that wrote a row of these tables wait at their commit. They wait
     as long for other locks."""
-    with psycopg.connect(module_api.database_url, autocommit=True) as superuser:
+    with sessions.superusers.connection() as superuser:
         superuser.execute(f"""
             create function public.hold() returns trigger language plpgsql set lock_timeout = '{PATIENCE}'
                 as $$ begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
@@ -84,7 +84,7 @@ class Act:
     """An action on a scene: `prepare` creates what it needs, and returns the object to act on."""
 
     do: Callable[[Scene, str], httpx.Response]
-    prepare: Callable[[Scene, str], str] = lambda scene, url: ""
+    prepare: Callable[[Scene, Sessions], str] = lambda scene, sessions: ""
     lost: tuple[tuple[int, str], ...] = ()  # the answers of an action that came second
     registers: bool = False
 
@@ -97,33 +97,33 @@ def create(**fields: object) -> Callable[[Scene, str], httpx.Response]:
     return lambda scene, _: scene.client.post(scene.jobs, json={"endpoint": "sink", **fields})
 
 
-def elsewhere(scene: Scene, url: str) -> str:
+def elsewhere(scene: Scene, sessions: Sessions) -> str:
     """A live job of another endpoint."""
     assert scene.client.post(f"{base(scene)}/endpoints", json=_ELSEWHERE).status_code == 201
     return scene.created(endpoint="elsewhere")
 
 
-def failed(scene: Scene, url: str) -> str:
+def failed(scene: Scene, sessions: Sessions) -> str:
     """A failed execution of a one-shot."""
     made = create(trigger="IMMEDIATE")(scene, "").json()["execution"]["execution_id"]
-    end_all(scene, url, "PERMANENT")
+    end_all(scene, sessions, "PERMANENT")
     return str(made)
 
 
-def backfilled(scene: Scene, url: str) -> str:
+def backfilled(scene: Scene, sessions: Sessions) -> str:
     """A running backfill under the endpoint of an older version, with nothing unfinished at this moment."""
     job = scene.created("13 3 31 * *", name="rare")  # with no tick of its own while the test runs
     window = {"from": "2025-01-01T00:00:00Z", "to": "2026-08-01T00:00:00Z", "max_active": 1}
     answer = scene.client.post(f"{scene.jobs}/{job}/backfill", json=window)
     assert answer.status_code == 202, answer.text
-    end_all(scene, url, "SUCCESS")
+    end_all(scene, sessions, "SUCCESS")
     assert scene.client.post(f"{base(scene)}/endpoints", json=_ELSEWHERE).status_code == 201
     assert scene.patch(job, endpoint="elsewhere", cron="0 0 1 1 *").status_code == 200
     return str(answer.json()["backfill_id"])
 
 
-def end_all(scene: Scene, url: str, status: str) -> None:
-    with psycopg.connect(url, autocommit=True) as superuser, as_worker(url) as worker:
+def end_all(scene: Scene, sessions: Sessions, status: str) -> None:
+    with sessions.superusers.connection() as superuser, sessions.workers.connection() as worker:
         (row,) = superuser.execute(
             "select endpoint_id, workspace_id from kronos.endpoints join kronos.workspaces using (workspace_id) where "
             "slug = %s",
@@ -186,13 +186,13 @@ CASES = [
 def both(
     scene: Scene,
     su: psycopg.Connection,
-    url: str,
+    sessions: Sessions,
     point: str,
     first: Callable[[], httpx.Response],
     second: Callable[[], httpx.Response],
 ) -> tuple[httpx.Response, httpx.Response]:
     """The answers of both; the first is held at a point until the second waits too or is finished."""
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(url, autocommit=True) as holder:
+    with ThreadPoolExecutor(2) as threads, sessions.superusers.connection() as holder:
         with POINTS[point](holder, scene):
             one: Future[httpx.Response] = threads.submit(first)
             assert await_waiting(su, 1, one.done), f"the first was never held: {one.result().text}"
@@ -219,19 +219,19 @@ def told(answer: httpx.Response) -> tuple[int, str]:
 def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
     scene: Scene,
     su: psycopg.Connection,
-    module_api: Api,
+    sessions: Sessions,
     maker: str,
     deletion: str,
     deletion_is_first: bool,
     point: str,
 ) -> None:
     make, delete = PAIRS[maker, deletion]
-    target = make.prepare(scene, module_api.database_url)
+    target = make.prepare(scene, sessions)
     acts: list[Callable[[], httpx.Response]] = [lambda: make.do(scene, target), lambda: delete.do(scene, "")]
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, module_api.database_url, point, *acts)
+    answers = both(scene, su, sessions, point, *acts)
 
     made, deleted = reversed(answers) if deletion_is_first else answers
     if point == "commit":
@@ -253,7 +253,7 @@ def test_of_a_creation_and_a_deletion_one_wins_and_the_other_says_so(
 
 @pytest.mark.parametrize("deletion_is_first", [False, True], ids=["maker-first", "deletion-first"])
 def test_an_endpoint_is_made_in_a_workspace_that_is_there(
-    scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool
+    scene: Scene, su: psycopg.Connection, sessions: Sessions, deletion_is_first: bool
 ) -> None:
     """If the creation is first, both happen, one after the other, and the endpoint is deleted with its workspace."""
     acts: list[Callable[[], httpx.Response]] = [
@@ -263,7 +263,7 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, module_api.database_url, "commit", *acts)
+    answers = both(scene, su, sessions, "commit", *acts)
 
     if deletion_is_first:
         assert told(answers[1]) in ENDPOINT.lost
@@ -280,7 +280,7 @@ def test_an_endpoint_is_made_in_a_workspace_that_is_there(
 def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
     scene: Scene,
     su: psycopg.Connection,
-    module_api: Api,
+    sessions: Sessions,
     deletion: str,
     after_it: tuple[int, str],
     deletion_is_first: bool,
@@ -293,7 +293,7 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
     if deletion_is_first:
         acts.reverse()
 
-    answers = both(scene, su, module_api.database_url, "commit", *acts)
+    answers = both(scene, su, sessions, "commit", *acts)
 
     assert answers[0].is_success
     assert told(answers[1]) == after_it if deletion_is_first else answers[1].is_success
@@ -304,17 +304,17 @@ def test_an_endpoint_that_is_changed_and_deleted_is_made_again_or_gone(
 @pytest.mark.parametrize("point", ["commit", "endpoint"])
 @pytest.mark.parametrize("deletion_is_first", [False, True], ids=["maker-first", "deletion-first"])
 def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
-    scene: Scene, su: psycopg.Connection, module_api: Api, deletion_is_first: bool, point: str
+    scene: Scene, su: psycopg.Connection, sessions: Sessions, deletion_is_first: bool, point: str
 ) -> None:
     """A backfill does not wait: while the endpoint is being deleted it creates nothing, then it ends and gives the
     reason."""
-    backfill = backfilled(scene, module_api.database_url)
+    backfill = backfilled(scene, sessions)
 
     def advance(connection: psycopg.Connection) -> int:
         ((made,),) = connection.execute("select kronos.advance_backfill(%s, 10)", [backfill]).fetchall()
         return int(made)
 
-    with ThreadPoolExecutor(2) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+    with ThreadPoolExecutor(2) as threads, sessions.superusers.connection() as holder:
         if deletion_is_first:
             with POINTS[point](holder, scene):
                 deletion = threads.submit(DELETIONS["endpoint"].do, scene, "")
@@ -338,7 +338,7 @@ def test_a_backfill_makes_nothing_for_an_endpoint_that_is_deleted(
 @pytest.mark.parametrize("deletion", ["endpoint"])
 @pytest.mark.parametrize("act", ["trigger", "pause", "resume"])
 def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
-    scene: Scene, su: psycopg.Connection, module_api: Api, act: str, deletion: str
+    scene: Scene, su: psycopg.Connection, sessions: Sessions, act: str, deletion: str
 ) -> None:
     job = scene.created()
     if act == "resume":
@@ -347,7 +347,7 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
     done, deleted = both(
         scene,
         su,
-        module_api.database_url,
+        sessions,
         "commit",
         lambda: getattr(scene, act)(job),
         lambda: DELETIONS[deletion].do(scene, ""),
@@ -359,11 +359,11 @@ def test_what_a_live_job_needs_is_not_deleted_whatever_is_done_to_it(
 
 
 def test_a_run_by_hand_that_was_made_before_its_job_was_cancelled_keeps_the_endpoint_or_is_cancelled(
-    scene: Scene, su: psycopg.Connection, module_api: Api
+    scene: Scene, su: psycopg.Connection, sessions: Sessions
 ) -> None:
     """Three sessions at once: the deletion comes while the job is live, and again when both others are done."""
     job = scene.created()
-    with ThreadPoolExecutor(3) as threads, psycopg.connect(module_api.database_url, autocommit=True) as holder:
+    with ThreadPoolExecutor(3) as threads, sessions.superusers.connection() as holder:
         with at_commit(holder, scene):
             run = threads.submit(scene.trigger, job)
             assert await_waiting(su, 1, run.done)

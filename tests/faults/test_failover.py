@@ -18,6 +18,7 @@ import pytest
 
 from api_process import Process, serving
 from conftest import await_condition, make_workspace, running_api
+from depth import depth
 from factory import EndpointRow
 from faults.own_server import faulty_ledgers
 from faults.replicas import Node, pair, url_of_both
@@ -28,6 +29,7 @@ from worker.running import Worker, workers
 
 pytestmark = [pytest.mark.faults]
 MINUTE = timedelta(minutes=1)
+CALLS = depth(24, deep=60)
 
 
 @dataclass
@@ -282,7 +284,7 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
     primary, replica = nodes
     synchronous(primary)
     with instance.load().running() as load:
-        load.await_more(60, "before the failover")
+        load.await_more(CALLS, "before the failover")
         with primary.connected() as connection:
             ticking = overdue_jobs(connection, instance, 3)
         primary.kill()
@@ -290,7 +292,7 @@ def test_a_synchronous_fail_over_loses_nothing_and_doubles_nothing(
         ready = instance.client.get("/readyz")
         assert (ready.status_code, "Retry-After" in ready.headers) == (503, True), ready.text
         replica.promote()
-        load.await_more(60, "after the failover")
+        load.await_more(CALLS, "after the failover")
     assert {(each.status_code, "Retry-After" in each.headers) for each in load.refusals} == {(503, True)}
     with replica.connected() as connection:
         await_accounted(connection, ticking)
@@ -347,7 +349,7 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
         streams = "select exists (select from pg_stat_replication where state = 'streaming')"
         await_condition(lambda: value(connection, streams), "the replica to stream")
         with instance.load().running() as kept:
-            kept.await_more(30, "that the replica has")
+            kept.await_more(CALLS // 2, "that the replica has")
         await_delivered(connection, instance)
         lsn = value(connection, "select pg_current_wal_lsn()")
         with replica.connected() as standby:
@@ -361,7 +363,7 @@ def test_what_an_asynchronous_fail_over_loses_is_counted_and_its_ticks_come_agai
         replica.set_unheard()
         cut_off_at = value(connection, "select clock_timestamp()")
         with instance.load().running() as lost:
-            lost.await_more(30, "that the replica never hears of")
+            lost.await_more(CALLS // 2, "that the replica never hears of")
         with connection.transaction():
             connection.execute("set local role kronos_cron")
             for job_id in ticking:

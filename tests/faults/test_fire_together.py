@@ -3,7 +3,9 @@ and each tick is recorded once."""
 
 import threading
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import psycopg
@@ -16,8 +18,8 @@ from sql_factory import Connection, fire, live, make_cron_job, once, value, valu
 
 pytestmark = pytest.mark.faults
 
-DUE = 2000
-SESSIONS = 32
+DUE = depth(1200, deep=2000)
+SESSIONS = depth(16, deep=32)
 ROUNDS = depth(2, deep=4)
 
 
@@ -44,26 +46,42 @@ def add_due(connection: Connection, endpoint: EndpointRow, tick: datetime) -> li
     )
 
 
-def test_firings_of_a_full_minute_do_not_deadlock(superuser: Connection, database_url: str) -> None:
+@pytest.fixture
+def ringing(database_url: str) -> Iterator[list[Connection]]:
+    """As many sessions of pg_cron as ring at once."""
+    with ExitStack() as stack:
+        made = [
+            stack.enter_context(psycopg.connect(database_url, autocommit=True, options="-c lock_timeout=30s"))
+            for _ in range(SESSIONS)  # that patient, because a busy machine must not look like a deadlock
+        ]
+        for each in made:
+            each.execute("set session authorization kronos_cron")
+        yield made
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(SESSIONS) as made:
+        yield made
+
+
+def test_firings_of_a_full_minute_do_not_deadlock(
+    superuser: Connection, ringing: list[Connection], threads: ThreadPoolExecutor
+) -> None:
     endpoint = add_endpoint(superuser)
     # All at once: sessions do not queue, as when two queues are busy and the others overtake.
     superuser.execute("alter function kronos.line_up() set lock_timeout = '1ms'")
     begin = threading.Barrier(SESSIONS)
 
-    def ring(job_id: uuid.UUID) -> None:
-        with psycopg.connect(database_url, autocommit=True) as connection:
-            connection.execute("set session authorization kronos_cron")
-            connection.execute("set lock_timeout = '30s'")  # a busy machine must not look like a deadlock
-            begin.wait(60)
-            fire(connection, job_id)
+    def ring(job_id: uuid.UUID, connection: Connection) -> None:
+        begin.wait(60)
+        fire(connection, job_id)
 
     for _ in range(ROUNDS):
         tick = minute_with_time_left(superuser)
         job_ids = add_due(superuser, endpoint, tick)
-        with ThreadPoolExecutor(SESSIONS) as threads:
-            list(
-                threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS])
-            )  # raises a session's error, in particular 40P01
+        # raises a session's error, in particular 40P01
+        list(threads.map(ring, job_ids[:: DUE // SESSIONS][:SESSIONS], ringing))
         due = "select count(*) from tests.jobs where endpoint_id = %s and next_tick_at <= clock_timestamp()"
         made = (
             "select count(*), count(distinct job_id) from kronos.execution_live where job_id = any (%s) and "

@@ -13,7 +13,7 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Api, await_condition
+from conftest import await_condition
 from faults.scene import (
     Scene,
     assert_agreement,
@@ -24,11 +24,19 @@ from faults.scene import (
     reaper,
     snapshot,
     waiting,
+    watch,
 )
+from faults.sessions import Sessions
 
-pytestmark = pytest.mark.usefixtures("patient_requests")
+pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
 
 Outcome: TypeAlias = tuple[int, str]  # an HTTP status and the job's status; for PostgreSQL's own work, 0 and ""
+
+
+@pytest.fixture(scope="module")
+def watched(sessions: Sessions) -> None:
+    with sessions.superusers.connection() as superuser:
+        watch(superuser, "jobs", "pointers")
 
 
 @contextmanager
@@ -42,7 +50,7 @@ def at_row(holder: psycopg.Connection, job: str) -> Iterator[None]:
 POINTS: dict[str, Callable[[psycopg.Connection, str], AbstractContextManager[None]]] = {
     "row": at_row,
     "entry": lambda holder, _: at_entry(holder),
-    "commit": lambda holder, _: at_commit(holder, "jobs", "pointers"),
+    "commit": lambda holder, _: at_commit(holder),
 }
 
 
@@ -52,12 +60,12 @@ class Held:
 
     scene: Scene
     superuser: psycopg.Connection
-    url: str
+    sessions: Sessions
     job: str
 
     def change(self, name: str) -> Outcome:
         if name in ("fire", "reap"):
-            with psycopg.connect(self.url, autocommit=True) as connection:
+            with self.sessions.superusers.connection() as connection:
                 fire(connection, self.job if name == "fire" else reaper(connection))
             return 0, ""
         answer: httpx.Response = self.scene.create() if name == "create" else getattr(self.scene, name)(self.job)
@@ -66,7 +74,7 @@ class Held:
 
     def at(self, point: str, first: str, second: str) -> tuple[Outcome, Outcome]:
         """The outcomes of both. The first is known to have been held; the second came meanwhile."""
-        with ThreadPoolExecutor(2) as threads, psycopg.connect(self.url, autocommit=True) as holder:
+        with ThreadPoolExecutor(2) as threads, self.sessions.superusers.connection() as holder:
             with POINTS[point](holder, self.job):
                 one: Future[Outcome] = threads.submit(self.change, first)
                 assert await_waiting(self.superuser, 1, one.done), (
@@ -79,11 +87,11 @@ class Held:
 
 
 @pytest.fixture
-def held(scene: Scene, su: psycopg.Connection, module_api: Api) -> Held:
+def held(scene: Scene, su: psycopg.Connection, sessions: Sessions) -> Held:
     """A job that is due as of this moment: on time for the next minute."""
     job = scene.created("0 0 1 1 *")
     su.execute("update tests.jobs set next_tick_at = now() where job_id = %s", [job])
-    return Held(scene=scene, superuser=su, url=module_api.database_url, job=job)
+    return Held(scene=scene, superuser=su, sessions=sessions, job=job)
 
 
 def ticks(superuser: psycopg.Connection, scene: Scene) -> int:
@@ -229,12 +237,12 @@ def reaped(superuser: psycopg.Connection) -> dict[str, Any]:
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["id", "name"])
 def test_a_delete_by_name_meets_the_version_that_is_live_then(
-    by_name: bool, scene: Scene, su: psycopg.Connection, module_api: Api
+    by_name: bool, scene: Scene, su: psycopg.Connection, sessions: Sessions
 ) -> None:
     job = scene.created(name="nightly")
-    held = Held(scene=scene, superuser=su, url=module_api.database_url, job="nightly" if by_name else job)
+    held = Held(scene=scene, superuser=su, sessions=sessions, job="nightly" if by_name else job)
 
-    with psycopg.connect(held.url, autocommit=True) as holder, ThreadPoolExecutor(2) as threads:
+    with sessions.superusers.connection() as holder, ThreadPoolExecutor(2) as threads:
         with at_row(holder, job):
             patch = threads.submit(held.change, "patch")
             await_condition(lambda: len(waiting(su)) == 1, "the PATCH to wait")
@@ -242,7 +250,7 @@ def test_a_delete_by_name_meets_the_version_that_is_live_then(
             await_condition(lambda: len(waiting(su)) == 2, "the DELETE to wait")
         assert (patch.result(60), delete.result(60)) == (PATCHED, (200, "RETIRED") if by_name else (409, ""))
 
-    assert versions(Held(scene=scene, superuser=su, url=held.url, job=job)) == (
+    assert versions(Held(scene=scene, superuser=su, sessions=sessions, job=job)) == (
         ["RETIRED", "RETIRED"] if by_name else ["ACTIVE", "RETIRED"]
     )
     assert_agreement(su)
@@ -250,7 +258,7 @@ def test_a_delete_by_name_meets_the_version_that_is_live_then(
 
 @pytest.mark.parametrize("if_match", [None, 1])
 def test_of_twenty_patches_at_once_one_wins(if_match: int | None, held: Held) -> None:
-    with ThreadPoolExecutor(20) as threads, psycopg.connect(held.url, autocommit=True) as holder:
+    with ThreadPoolExecutor(20) as threads, held.sessions.superusers.connection() as holder:
         with at_row(holder, held.job):
             patches = [
                 threads.submit(

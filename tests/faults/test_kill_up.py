@@ -24,7 +24,7 @@ from killing import signalled
 
 pytestmark = pytest.mark.faults
 
-JOBS = depth(300, deep=1000)
+JOBS = depth(120, deep=1000)
 VICTIMS = ("worker", "api", "postmaster", "backend")
 KILLS_OF_EACH = depth(1, deep=2)
 KILLS = KILLS_OF_EACH * len(VICTIMS)

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import Api
 from faults.scene import Scene, await_waiting, endpoint_of
-from worker.protocol import as_worker, claim, finalize
+from worker.protocol import claim, finalize
 
 pytestmark = pytest.mark.usefixtures("patient_requests")
 
@@ -139,16 +139,15 @@ def test_a_run_by_hand_meets_the_version_that_is_live_when_it_gets_its_turn(
     ("ended", "verdict"), [("SUCCESS", "SUCCESS"), ("PERMANENT", "FAILED"), ("FAILED", "CANCELLED")]
 )
 def test_a_job_that_is_deleted_while_one_runs_and_one_waits_ends_with_both_ended(
-    scene: Scene, module_api: Api, su: psycopg.Connection, ended: str, verdict: str
+    scene: Scene, worker: psycopg.Connection, su: psycopg.Connection, ended: str, verdict: str
 ) -> None:
     job = scene.created(overlap="QUEUE")
     first, _ = answers(scene, scene.trigger(job), scene.trigger(job))
-    with as_worker(module_api.database_url) as worker:
-        token, claimed = claim(worker, endpoint_of(su, scene))
-        assert [str(one) for one in claimed] == [first["execution_id"]]
-        assert scene.delete(job).status_code == 200
-        assert statuses(scene, job) == {"RUNNING": 1, "CANCELLED": 1}
-        assert finalize(worker, token, claimed, ended) == {claimed[0]: verdict}
+    token, claimed = claim(worker, endpoint_of(su, scene))
+    assert [str(one) for one in claimed] == [first["execution_id"]]
+    assert scene.delete(job).status_code == 200
+    assert statuses(scene, job) == {"RUNNING": 1, "CANCELLED": 1}
+    assert finalize(worker, token, claimed, ended) == {claimed[0]: verdict}
     assert statuses(scene, job) == Counter([verdict, "CANCELLED"])
     assert scene.client.get(f"{scene.jobs}/{job}").json()["status"] == "RETIRED"
 

@@ -10,18 +10,21 @@ import psycopg
 import pytest
 
 from conftest import await_condition
-from factory import EndpointRow, add_endpoint
+from factory import add_endpoint
 from faults.crashes import crash
 from faults.own_server import await_mid_minute, await_unrung, connected, faulty_ledgers, own_server
 from kronos import migrations
 from kronos.embedded.cluster import Cluster
+from scale import fill_cron_jobs
 from sharing import add, own_entries, reap, share, shared_entries, uncovered, wanted_alarms
-from sql_factory import EVERY_MINUTE, Connection, make_cron_job, value, values
+from sql_factory import EVERY_MINUTE, Connection, value, values
 
 pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 AWAY = 20 * SECOND
+JOBS = 700
+"""With as many alarms: more than the reaper switches in one step."""
 DRIFT = "select * from kronos.pg_cron_drift()"
 
 
@@ -31,20 +34,11 @@ def cluster() -> Iterator[Cluster]:
         yield made
 
 
-def _fill(connection: Connection) -> EndpointRow:
-    """Nine hundred jobs with as many alarms: more than the reaper switches in one step."""
-    endpoint = add_endpoint(connection)
-    with connection.transaction():
-        for nth in range(900):
-            make_cron_job(connection, endpoint, cron=f"{nth % 60} {nth // 60} 1 1 *", is_registered=True)
-    return endpoint
-
-
 def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_ring(cluster: Cluster) -> None:
     """There and back. Each step of the reaper is committed, except those in which its session is killed."""
     with connected(cluster) as superuser:
         await_unrung(superuser, "update cron.job set active = false where active")  # only the test reaps
-        endpoint = _fill(superuser)
+        endpoint = fill_cron_jobs(superuser, JOBS)
         internal = values(superuser, "select jobid from cron.job where not active")
         superuser.execute("select kronos.reap('0 ms')")
     for wanted in ("shared", "own"):

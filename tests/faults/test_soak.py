@@ -1,26 +1,26 @@
 """A minute of the soak (bench/soak): used, changed and broken, then counted. The long one is run by hand."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bench.soak import report
+from bench.soak.__main__ import main
 from bench.soak.account import Account
 from bench.soak.watch import Slope, _slope
-
-ROOT = Path(__file__).parents[2]
+from depth import depth
+from servers import copy_home
 
 
 @pytest.mark.faults
-def test_a_minute_of_use_and_harm_is_accounted_for(tmp_path: Path) -> None:
+def test_a_minute_of_use_and_harm_is_accounted_for(home: Path, used_home: Path, tmp_path: Path) -> None:
+    copy_home(used_home, home)
     options = ["--minutes", "1", "--workspaces", "2", "--jobs", "10", "--workers", "2", "--harm", "12", "--dump", "0.5"]
-    options += ["--later", "10", "--pause", "2"]
+    options += ["--later", "10", "--pause", depth("4", deep="2")]
     file = tmp_path / "report.md"
-    command = [sys.executable, "-m", "bench.soak", *options, "--report", str(file)]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr[-3000:]
+    ran = CliRunner().invoke(main, [*options, "--home", str(home), "--report", str(file)])
+    assert ran.exit_code == 0, ran.output[-6000:]
     said = file.read_text()
     assert "Exact: nothing lost, doubled or left." in said
     assert "What befell it: ." not in said

@@ -23,7 +23,7 @@ from faults.scene import Scene
 from faults.world import FOREIGN, World
 from servers import Server
 
-EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", depth(10, deep=55)))
+EXAMPLES = int(os.environ.get("KRONOS_TEST_EXAMPLES", depth(6, deep=55)))
 PHASES = [Phase.generate, Phase.shrink] if "KRONOS_TEST_EXAMPLES" in os.environ else [Phase.generate]
 
 

@@ -8,10 +8,16 @@ import httpx
 import psycopg
 import pytest
 
-from conftest import Api
-from faults.scene import Rows, Scene, at_commit, at_entry, await_waiting
+from faults.scene import Rows, Scene, at_commit, at_entry, await_waiting, watch
+from faults.sessions import Sessions
 
-pytestmark = pytest.mark.usefixtures("patient_requests")
+pytestmark = pytest.mark.usefixtures("patient_requests", "watched")
+
+
+@pytest.fixture(scope="module")
+def watched(sessions: Sessions) -> None:
+    with sessions.superusers.connection() as superuser:
+        watch(superuser, "jobs", "pointers", "workspaces")
 
 
 def turn(scene: Scene, status: str) -> httpx.Response:
@@ -35,16 +41,16 @@ def disagreements(superuser: psycopg.Connection, scene: Scene) -> Rows:
 
 POINTS: dict[str, Callable[[psycopg.Connection], AbstractContextManager[None]]] = {
     "entry": at_entry,
-    "commit": lambda holder: at_commit(holder, "jobs", "pointers", "workspaces"),
+    "commit": at_commit,
 }
 ANSWERS = {"create": (201, 409), "reap": (0,), "turn": (200,)}
 CHANGES = ("create", "patch", "pause", "resume", "delete", "skip_next", "reap", "turn")
 
 
-def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
+def change(scene: Scene, sessions: Sessions, what: str, job: str, status: str) -> int:
     """Its HTTP status; 0 for PostgreSQL's own work."""
     if what == "reap":
-        with psycopg.connect(url, autocommit=True) as connection:
+        with sessions.superusers.connection() as connection:
             connection.execute("select kronos.reap()")
         return 0
     if what == "create":
@@ -62,7 +68,7 @@ def change(scene: Scene, url: str, what: str, job: str, status: str) -> int:
 @pytest.mark.parametrize("is_first", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
-    scene: Scene, module_api: Api, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
+    scene: Scene, sessions: Sessions, su: psycopg.Connection, what: str, is_first: bool, status: str, point: str
 ) -> None:
     """One of the two is held at the point with its locks until the other waits too, or is finished. Then jobs and
     entries agree."""
@@ -72,13 +78,12 @@ def test_a_change_and_a_turn_of_the_workspace_come_one_after_the_other(
     if status == "ACTIVE":
         assert turn(scene, "SUSPENDED").status_code == 200
     su.execute("delete from cron.job where jobname = %s", [f"kronos:{idle}"])  # so that the reaper has something to do
-    url = module_api.database_url
     order = (what, "turn") if is_first else ("turn", what)
-    with psycopg.connect(url, autocommit=True) as holder, ThreadPoolExecutor(2) as threads:
+    with sessions.superusers.connection() as holder, ThreadPoolExecutor(2) as threads:
         with POINTS[point](holder):
-            first = threads.submit(change, scene, url, order[0], job, status)
+            first = threads.submit(change, scene, sessions, order[0], job, status)
             await_waiting(su, 1, first.done)
-            second = threads.submit(change, scene, url, order[1], job, status)
+            second = threads.submit(change, scene, sessions, order[1], job, status)
             await_waiting(su, 1 if first.done() else 2, second.done)
         codes = list(zip(order, (first.result(60), second.result(60)), strict=True))
 

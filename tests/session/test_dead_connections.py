@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import forked
 from conftest import Api, await_condition, make_workspace, running_api
+from depth import depth
 from factory import add_workspace
 from faults.own_server import own_server
 from kronos import database, database_errors, doctor, errors, migrations, readiness, session
@@ -30,6 +31,7 @@ from kronos.writes import Writes
 from session.standby import standby_of
 from sql_factory import Connection, value
 
+_DEATHS = depth(8, deep=18)
 _OF_THE_API = "application_name = 'kronos-api' and datname = current_database()"
 _TERMINATE = f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {_OF_THE_API}"
 
@@ -56,13 +58,13 @@ async def test_after_all_connections_died_no_statement_fails(superuser: Connecti
 
 def test_connections_that_die_whenever_they_are_idle_fail_no_request(own_api: Api, superuser: Connection) -> None:
     slug = make_workspace(own_api.client)
-    for n in range(18):
+    for n in range(_DEATHS):
         assert terminate(superuser) > 0
         answer = own_api.client.get(f"/v1/workspaces/{slug}/jobs") if n % 2 else own_api.client.post(
             f"/v1/workspaces/{slug}/jobs", json={"endpoint": "sink", "trigger": "IMMEDIATE"}
         )  # fmt: skip
         assert answer.status_code == (200 if n % 2 else 201), (n, answer.text)
-    assert value(superuser, "select count(*) from kronos.job_details where trigger = 'IMMEDIATE'") == 9
+    assert value(superuser, "select count(*) from kronos.job_details where trigger = 'IMMEDIATE'") == _DEATHS // 2
 
 
 @contextmanager

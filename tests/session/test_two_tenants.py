@@ -1,12 +1,11 @@
 """Two tenants share a process and its few connections: requests interleave, fail and are cancelled at any point, and no
 answer contains a word of the other tenant's.
 
-1,000 requests in the suite; KRONOS_TEST_DEEP=1 makes it 100,000, and -s shows the progress.
+With --deep 100,000 requests, and -s shows the progress.
 """
 
 import asyncio
 import json
-import os
 import random
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message
 
+from depth import depth
 from factory import add_key
 from kronos import config
 from kronos.api import app
@@ -28,7 +28,7 @@ from kronos.pool import Pool
 from session.pooler import PROGRAM, pgbouncer
 from sql_factory import Connection, records, values
 
-_REQUESTS = 100_000 if os.environ.get("KRONOS_TEST_DEEP") == "1" else 1000
+_REQUESTS, _THROUGH_POOLER = depth(500, deep=100_000), depth(250, deep=25_000)
 _AT_ONCE, _CONNECTIONS = 24, 3
 
 
@@ -138,7 +138,7 @@ _NO_POOLER = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not instal
 async def test_no_answer_has_a_word_of_another_tenants_whatever_was_cut_off_before_it(
     superuser: Connection, database_url: str, tenants: tuple[Tenant, Tenant], how: str
 ) -> None:
-    count = _REQUESTS if how == "directly" else _REQUESTS // 4
+    count = _REQUESTS if how == "directly" else _THROUGH_POOLER
     with reached(how, superuser, database_url) as url:
         settings = config.load(
             database_url=url, database_pool_size=_CONNECTIONS, request_seconds=240, egress_allow="127.0.0.0/8"
