@@ -4,7 +4,6 @@ nothing twice once it is released."""
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import forked
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import installation, processes
@@ -167,13 +167,8 @@ def a_worker_looks(copy: Instance) -> None:
         "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) "
         "and state = 'idle'"
     )
-    with (copy.up.home / "worker.log").open("w") as log:
-        worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
-    try:
+    with forked.speaking("worker", environment):
         eventually(lambda: copy.sql(looks, begins), "the worker does not look for work", seconds=60)
-    finally:
-        worker.terminate()
-        worker.wait(300)
 
 
 def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: Receiver, tmp_path: Path) -> None:
