@@ -239,16 +239,15 @@ def test_who_has_heard_enough_is_told_no_more(stranger: Stranger) -> None:
 def test_a_terminal_that_has_not_all_letters(stranger: Stranger, locale: dict[str, str]) -> None:
     stranger.answers(200, json.dumps({"slug": "w", "name": "Größe €"}).encode())
     known = {**os.environ, "KRONOS_URL": stranger.url, "KRONOS_API_KEY": "k", **locale}
+    plain = b""
     for command in (("workspace", "get", "w"), ("workspace", "get", "w", "--json"), ("workspace", "get", "€")):
         ended = subprocess.run([sys.executable, "-m", "kronos", *command], env=known, capture_output=True, check=False)
         assert (ended.returncode == 0) != (command[-1] == "€" and "LC_ALL" in locale), (
             ended.stderr
         )  # that locale has no UTF-8
         assert b"Traceback" not in ended.stderr
-    plain = subprocess.run(
-        [sys.executable, "-m", "kronos", "workspace", "get", "w"], env=known, capture_output=True, check=False
-    )
-    assert rb"Gr\xf6\xdfe \u20ac" in plain.stdout
+        plain = plain or ended.stdout
+    assert rb"Gr\xf6\xdfe \u20ac" in plain
 
 
 def test_psql_gets_what_fills_in_for_the_url_and_no_secret_on_its_command_line(
