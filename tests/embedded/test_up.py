@@ -2,12 +2,9 @@
 -9."""
 
 import json
-import os
 import signal
 import socket
 import stat
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -80,21 +77,14 @@ def test_a_second_one_on_the_same_home_is_refused_and_one_without_workers_is_rea
 def test_a_port_that_is_taken_is_named(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        command = [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", port]
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        answer = quick_kronos("up", "--home", str(home), "--port", port)
     assert answer.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in answer.stderr
     assert not (home / "postgres").exists()
 
 
 def test_a_wrong_setting_ends_the_start_with_its_name(home: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "kronos", "up", "--home", str(home), "--port", "0"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "KRONOS_SHUTDOWN_SECONDS": "soon"},
-    )
+    answer = quick_kronos("up", "--home", str(home), "--port", "0", KRONOS_SHUTDOWN_SECONDS="soon")
     assert answer.returncode == 2
     assert "KRONOS_SHUTDOWN_SECONDS" in answer.stderr
 
