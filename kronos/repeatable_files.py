@@ -38,12 +38,8 @@ class Files:
     views: Mapping[str, File]
     policies: File
     grants: File
-
-    @property
-    def digest(self) -> str:
-        """Return the digest of their texts."""
-        each = [*self.functions.values(), *self.views.values(), self.policies, self.grants]
-        return hashlib.sha256(b"\0".join(file.owner.encode() + b"\0" + file.text for file in each)).hexdigest()[:16]
+    digest: str
+    """The digest of their texts."""
 
     @property
     def mark(self) -> str:
@@ -59,15 +55,17 @@ def read() -> Files:
 
 @cache
 def _read(root: Path) -> Files:
-    policies, grants = root / "policies.sql", root / "grants.sql"
-    return Files(
-        functions={path.stem: _file(floor.owner, path, text) for floor, path, text in floors.sources()},
-        views={
-            path.stem: _file("kronos_owner", path, path.read_bytes()) for path in sorted((root / "views").glob("*.sql"))
-        },
-        policies=_file("kronos_owner", policies, policies.read_bytes()),
-        grants=_file("", grants, grants.read_bytes()),  # as the migrator, who is a member of both owner roles
-    )
+    functions = {path.stem: _file(floor.owner, path, text) for floor, path, text in floors.sources()}
+    views = {
+        path.stem: _file("kronos_owner", path, path.read_bytes()) for path in sorted((root / "views").glob("*.sql"))
+    }
+    policies = _file("kronos_owner", root / "policies.sql", (root / "policies.sql").read_bytes())
+    # as the migrator, who is a member of both owner roles
+    grants = _file("", root / "grants.sql", (root / "grants.sql").read_bytes())
+    each = [*functions.values(), *views.values(), policies, grants]
+    texts = b"\0".join(file.owner.encode() + b"\0" + file.text for file in each)
+    digest = hashlib.sha256(texts).hexdigest()[:16]
+    return Files(functions=functions, views=views, policies=policies, grants=grants, digest=digest)
 
 
 def _file(owner: str, path: Path, text: bytes) -> File:

@@ -119,10 +119,9 @@ class Operation(APIRoute):
         self.needs = _role_of(declared["dependencies"] or ())
         """The lowest role that may call it; None: no key is needed."""
         self._declared: dict[str, Any] | None = declared
-        # The attributes by which starlette's Route is matched.
+        # The attributes by which starlette's Route is matched, except for those that its path is compiled to.
         self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
         self.methods = set(declared["methods"])
-        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
         self._parts, self._resource = _shape(path)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -134,6 +133,8 @@ class Operation(APIRoute):
             shape = scope[_SHAPE] = _shape(get_route_path(scope))
         if shape[0] != self._parts or (self._resource is not None and self._resource != shape[1]):
             return Match.NONE, {}
+        if "path_regex" not in self.__dict__:  # compiling the paths of all routes took 50 ms of an API's start
+            self.path_regex, self.path_format, self.param_convertors = compile_path(self.path)
         return super().matches(scope)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # attributes of APIRoute that are not built yet

@@ -2,6 +2,9 @@
 have left some out."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
 from kronos import sql
 from kronos.doctor.finding import Finding, some
@@ -11,10 +14,15 @@ _CONSTRAINT = re.compile(r"^    constraint (?P<name>\w+) ", re.MULTILINE)
 _LAYOUT = re.compile(r"(?:\s|--[^\n]*\n)+")
 
 
-def wanted() -> dict[str, str]:
+def wanted() -> Mapping[str, str]:
     """Return what creates each index and constraint, by its name: a statement, or the file that contains it."""
+    return _wanted(sql.root())
+
+
+@cache
+def _wanted(root: Path) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for path in sorted((sql.root() / "schema").glob("*.sql")):
+    for path in sorted((root / "schema").glob("*.sql")):
         text = path.read_text(encoding="utf-8")
         found |= {each["name"]: _LAYOUT.sub(" ", each[0]) for each in _INDEX.finditer(text)}
         found |= {

@@ -1,7 +1,6 @@
 """Fixtures: commands against the session's API, a server that answers in its place, and `kronos doctor`'s findings."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ from click.testing import CliRunner, Result
 from cli.answering import Answering, answering
 from cli.commands import Kronos
 from cli.delivering import Instance, delivering
-from cli.examined import MINUTE, Examine
+from cli.examined import Examine, healthy_job
 from cli.stranger import Stranger
 from conftest import Api, await_condition, cloned
 from kronos import doctor
 from kronos.__main__ import main
 from kronos.doctor.finding import Finding
 from servers import Server
-from sql_factory import make_cron_job, value
+from sql_factory import value
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +53,7 @@ def examine(superuser: psycopg.Connection, database_url: str) -> Examine:
 
 @pytest.fixture
 def job_id(superuser: psycopg.Connection) -> Any:
-    """A healthy job, whose ticks are accounted for up to and including this minute."""
-    minute: datetime = value(superuser, "select date_trunc('minute', now())")
-    made = make_cron_job(
-        superuser, ticks_from=minute - 11 * MINUTE, next_tick_at=minute - 10 * MINUTE, is_registered=True
-    )
-    superuser.execute("select kronos.account_ticks(array[%s::uuid], clock_timestamp())", [made])
-    return made
+    return healthy_job(superuser)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from cli.examined import CHECKS, NOT_HERE, Examine, failing, run
+from cli.examined import CHECKS, NOT_HERE, Examine, failing, healthy_job, run
 from conftest import ROOT
 from factory import add_endpoint, add_executions
 from kronos import doctor
 from kronos.__main__ import main
 from kronos.cli.doctor import _shown
-from kronos.doctor import checks, reference
+from kronos.doctor import checks, finding, reference
 from kronos.doctor.finding import Finding
 from scale import fill_cron_jobs
 from sql_factory import value
@@ -31,31 +31,57 @@ def test_where_all_is_well_all_holds(examine: Examine, superuser: psycopg.Connec
     assert failing(found) == set()
 
 
+_OF_ONE_CHECK = {
+    "drift": [
+        "delete from cron.job where jobname = 'kronos:' || %(job_id)s",
+        "update cron.job set schedule = '0 0 1 1 *' where jobname = 'kronos:' || %(job_id)s",
+        "update cron.job set command = 'select 1' where jobname = 'kronos:' || %(job_id)s",
+        "update cron.job set active = false where jobname = 'kronos:' || %(job_id)s",
+        "update cron.job set jobname = 'kronos:' || gen_random_uuid() where jobname = 'kronos:' || %(job_id)s",
+    ],
+    "ledger": [
+        "delete from kronos.execution_live where job_id = %(job_id)s",
+        "update kronos.execution_done set tick_count = tick_count + 1 where job_id = %(job_id)s",
+        "update kronos.jobs set schedule.months = 1 << 20 where job_id = %(job_id)s",
+    ],
+    "malformed jobs": [
+        """insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
+           select job_id, workspace_id, next_tick_at, '22008', 'out of range' from tests.jobs
+            where job_id = %(job_id)s""",
+        "delete from kronos.pointers where job_id = %(job_id)s",
+    ],
+}
+"""What breaks a job, by the only check that fails for it."""
+
+
+@pytest.mark.parametrize("check", _OF_ONE_CHECK)
+def test_each_job_that_is_broken_is_found(
+    examine: Examine, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, check: str
+) -> None:
+    monkeypatch.setattr(finding, "SHOWN", 100)
+    broken = {harm: str(healthy_job(superuser)) for harm in _OF_ONE_CHECK[check]}
+    healthy = str(healthy_job(superuser))
+    for harm, job_id in broken.items():
+        superuser.execute(harm.replace("%(job_id)s", f"'{job_id}'").encode())
+    found = examine()
+    # without its pointer, a job's tick of a minute that begins meanwhile is never accounted for
+    meanwhile = {"ledger"} if check == "malformed jobs" else set()
+    assert failing(found) - meanwhile == {check}
+    assert [harm for harm, job_id in broken.items() if job_id not in found[check].detail] == [], found[check]
+    assert healthy not in found[check].detail
+
+
 @pytest.mark.parametrize(
     ("harm", "check"),
     [
-        ("delete from cron.job where jobname = 'kronos:' || %(job_id)s", "drift"),
-        ("update cron.job set schedule = '0 0 1 1 *' where jobname = 'kronos:' || %(job_id)s", "drift"),
-        ("update cron.job set command = 'select 1' where jobname = 'kronos:' || %(job_id)s", "drift"),
-        ("update cron.job set active = false where jobname = 'kronos:' || %(job_id)s", "drift"),
-        ("update cron.job set jobname = 'kronos:' || gen_random_uuid() where jobname = 'kronos:' || "
-         "%(job_id)s", "drift"),
         ("update cron.job set username = 'gone' where jobname = 'kronos:' || %(job_id)s", "entry owners drift"),
-        ("delete from kronos.execution_live where job_id = %(job_id)s", "ledger"),
-        ("update kronos.execution_done set tick_count = tick_count + 1 where job_id = %(job_id)s", "ledger"),
-        ("update kronos.jobs set schedule.months = 1 << 20 where job_id = %(job_id)s", "ledger"),
         ("update tests.jobs set next_tick_at = now() - interval '5 minutes' where job_id = "
          "%(job_id)s", "overdue jobs ledger"),
-        ("""insert into kronos.job_faults (job_id, workspace_id, next_tick_at, sqlstate, message)
-            select job_id, workspace_id, next_tick_at, '22008', 'out of range' from tests.jobs
-                   where job_id = %(job_id)s""",
-         "malformed jobs"),
         ("""update kronos.endpoints set deleted_at = now()
              where endpoint_id = (select endpoint_id from kronos.jobs where job_id = %(job_id)s)""", "deletions"),
         ("""update kronos.workspaces set status = 'DELETED', deleted_at = now()
              where workspace_id = (select workspace_id from kronos.jobs where job_id = %(job_id)s)""",
             "deletions drift"),
-        ("delete from kronos.pointers where job_id = %(job_id)s", "malformed jobs"),
         ("revoke execute on function kronos.fire(uuid) from kronos_cron", "privileges objects"),
         ("revoke insert on kronos.execution_done from kronos_worker", "privileges objects"),
         ("""update kronos.jobs set timezone = 'Europe/Berlin', created_at = now() - interval '9 days'
@@ -79,9 +105,7 @@ def test_what_is_broken_is_found(
     superuser.execute(harm.replace("%(job_id)s", f"'{job_id}'").replace("%%", "%").encode())
     known = {"entry owners", "overdue jobs", "malformed jobs", "time zones", "internal jobs"} | CHECKS
     expected = {name for name in known if name in check}
-    # without its pointer, the job's tick of a minute that begins meanwhile is never accounted for
-    meanwhile = {"ledger"} if "from kronos.pointers" in harm else set()
-    assert failing(examine()) - meanwhile == expected
+    assert failing(examine()) == expected
 
 
 def test_rows_that_came_without_a_partition_are_found(
@@ -173,7 +197,7 @@ def test_ledgers_are_checked_batch_by_batch_with_progress(
     found = list(doctor.examine(database_url, fix=False, progress=lambda checked, total: told.append((checked, total))))
     jobs = value(superuser, "select count(*) from kronos.jobs where trigger = 'CRON'")
     assert told == [(checked, jobs) for checked in range(jobs + 1)]
-    assert f"of {jobs} jobs" in next(finding.detail for finding in found if finding.check == "ledger")
+    assert f"of {jobs} jobs" in next(each.detail for each in found if each.check == "ledger")
 
 
 def test_a_connection_that_may_not_see_everything_says_so(examine: Examine, database_url: str) -> None:
@@ -205,8 +229,8 @@ def test_a_database_that_cannot_be_reached_is_a_finding() -> None:
 
 @pytest.mark.parametrize("check", [*checks.CHECKS, "database"])
 def test_a_check_and_what_it_says_are_two_words(check: str, capsys: pytest.CaptureFixture[str]) -> None:
-    finding = Finding(check=check, ok=True, detail="all is well", meaning="", fix=None)
-    assert list(_shown(iter([finding]))) == [finding]
+    each = Finding(check=check, ok=True, detail="all is well", meaning="", fix=None)
+    assert list(_shown(iter([each]))) == [each]
     assert capsys.readouterr().out.split("  ", 1)[1].strip().startswith(f"{check} ")
 
 
@@ -313,9 +337,9 @@ def test_how_bad_it_must_be_to_fail_is_the_callers_to_say(
     superuser: psycopg.Connection, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for check, severity in (("drift", "warning"), ("metrics", "notice")):
-        finding = Finding(check=check, ok=False, detail="broken", meaning="m", fix="f")
-        assert finding.severity == severity
-        monkeypatch.setattr(doctor, "examine", lambda *_, found=finding, **__: iter([found]))
+        broken = Finding(check=check, ok=False, detail="broken", meaning="m", fix="f")
+        assert broken.severity == severity
+        monkeypatch.setattr(doctor, "examine", lambda *_, found=broken, **__: iter([found]))
         ends = [run(database_url, "--fail-on", each).exit_code for each in ("critical", "warning", "notice")]
         assert ends == ([0, 1, 1] if severity == "warning" else [0, 0, 1])
 

@@ -32,6 +32,12 @@ _BY_HAND = {
         ("grant select on kronos.api_keys to kronos_worker", "objects", "table kronos.api_keys differs in its rights"),
         ("alter table kronos.jobs disable trigger user", "objects", "on kronos.jobs is switched off"),
         ("drop view kronos.job_details", "objects", "view kronos.job_details is gone"),
+        (
+            """create or replace function kronos.now() returns timestamptz language sql stable parallel safe
+               return pg_catalog.now() - interval '1 hour'""",
+            "objects",
+            "function kronos.now() differs in its text",
+        ),
     ],
     "functions": [
         ("drop function kronos.fire", "objects", "function kronos.fire(uuid) is gone"),
@@ -81,21 +87,11 @@ _BY_HAND = {
             "kronos_cron does not own kronos.write_alarms",
         ),
         ("delete from kronos.heartbeats", "internal jobs", "0 of 0 internal jobs"),
-    ],
-    "clock": [
         (
             """create or replace function kronos.clock() returns timestamptz language sql volatile parallel safe
                return pg_catalog.clock_timestamp() - interval '1 hour'""",
             "objects",
             "function kronos.clock() differs in its text",
-        ),
-    ],
-    "now": [
-        (
-            """create or replace function kronos.now() returns timestamptz language sql stable parallel safe
-               return pg_catalog.now() - interval '1 hour'""",
-            "objects",
-            "function kronos.now() differs in its text",
         ),
     ],
 }
@@ -141,9 +137,7 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
             (
                 "revoke connect on database {0} from public",
                 "kronos_cron cannot connect to this database, kronos_api cannot log in and connect",
-            )
-        ],
-        [
+            ),
             (
                 "alter role kronos_api bypassrls",
                 "kronos_api is past row level security, as a role with bypassrls",
@@ -151,7 +145,7 @@ def test_what_was_changed_by_hand_is_named_and_its_fix_puts_it_right(
             ("alter role kronos_worker superuser", "kronos_worker is past row level security, as a superuser"),
         ],
     ],
-    ids=["no logins", "no connections", "past policies"],
+    ids=["no logins", "no connections, past policies"],
 )
 def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
     examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harms: list[tuple[str, str]]
@@ -171,21 +165,33 @@ def test_a_role_that_is_not_as_it_was_made_is_found_and_migrate_puts_it_right(
         superuser.execute("alter role kronos_worker login nosuperuser")
 
 
-@pytest.mark.parametrize(
-    ("harm", "detail"),
-    [
-        ("revoke execute on function cron.schedule(text, text, text) from public", "cannot execute cron.schedule"),
-        ("revoke execute on function cron.unschedule(bigint) from public", "cannot execute cron.unschedule"),
-        ("revoke select on cron.job from public", "cannot read cron.job"),
-    ],
-)
 def test_what_pg_crons_own_rights_have_lost_is_found_and_migrate_puts_it_right(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, harm: str, detail: str
+    examine: Examine, superuser: psycopg.Connection, database_url: str
 ) -> None:
-    superuser.execute(harm.encode())
+    rights = {
+        "function cron.schedule(text, text, text)": "execute",
+        "function cron.unschedule(bigint)": "execute",
+        "table cron.job": "select",
+    }
+
+    def each(statement: str) -> None:
+        for what, right in rights.items():
+            superuser.execute(statement.format(right=right, what=what).encode())
+
+    for what, right in rights.items():  # by itself: `migrate` decides by what is missing
+        superuser.execute(f"revoke {right} on {what} from public".encode())
+        kind, name = what.split(" ", 1)
+        may = f"select has_{kind}_privilege('kronos_cron', '{name}', '{right}')"
+        assert value(superuser, may) is False, what
+        migrations.migrate(database_url)
+        assert value(superuser, may) is True, what
+        each("grant {right} on {what} to public")
+        each("revoke {right} on {what} from kronos_cron")
+    each("revoke {right} on {what} from public")
     found = examine()
     assert "privileges" in failing(found)
-    assert f"kronos_cron {detail}" in found["privileges"].detail
+    for lost in ("cannot execute cron.schedule", "cannot execute cron.unschedule", "cannot read cron.job"):
+        assert f"kronos_cron {lost}" in found["privileges"].detail, lost
     migrations.migrate(database_url)
     assert failing(examine()) == set()
     job_id = make_cron_job(superuser, is_registered=True)
@@ -302,23 +308,22 @@ def test_an_index_that_is_gone_is_found_and_made_again_by_what_is_said_of_it(
         assert failing(examine()) == set()
 
 
-@pytest.mark.parametrize(
-    ("harm", "told"),
-    [
-        ("drop trigger jobs_stay_sound on kronos.jobs", "trigger jobs_stay_sound on kronos.jobs is gone"),
-        ("alter table kronos.jobs disable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
-        ("alter table kronos.jobs enable trigger jobs_stay_sound", "jobs_stay_sound on kronos.jobs is switched off"),
-    ],
-)
 def test_a_jobs_rules_that_nobody_keeps_are_found_and_migrate_puts_them_right(
-    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any, harm: str, told: str
+    examine: Examine, superuser: psycopg.Connection, database_url: str, job_id: Any
 ) -> None:
     """A trigger enforces them, during replication too (decision 0036); they used to be constraints."""
-    superuser.execute(harm.encode())
-    found = examine()
-    assert failing(found) == {"objects"}
-    assert told in found["objects"].detail
-    migrations.migrate(database_url)
+    gone, off = "trigger jobs_stay_sound on kronos.jobs is gone", "jobs_stay_sound on kronos.jobs is switched off"
+    for harm, told in (
+        ("drop trigger jobs_stay_sound on kronos.jobs", gone),
+        ("alter table kronos.jobs disable trigger jobs_stay_sound", off),
+        ("alter table kronos.jobs enable trigger jobs_stay_sound", off),
+    ):
+        superuser.execute(harm.encode())
+        found = examine()
+        assert failing(found) == {"objects"}, harm
+        assert told in found["objects"].detail
+        migrations.migrate(database_url)
+        assert superuser.execute(catalog.CHANGES).fetchall() == [], harm
+        with pytest.raises(psycopg.errors.CheckViolation, match="jobs_retired_is_told"):
+            superuser.execute("update kronos.jobs set retired_at = now() where job_id = %s", [job_id])
     assert failing(examine()) == set()
-    with pytest.raises(psycopg.errors.CheckViolation, match="jobs_retired_is_told"):
-        superuser.execute("update kronos.jobs set retired_at = now() where job_id = %s", [job_id])

@@ -33,7 +33,7 @@ def test_requests_that_were_written_before_the_end_of_input_are_all_answered(sha
     """As `kronos mcp < requests` does. The calls that were under way got an error instead: the connection is closed."""
     begun = {"jsonrpc": "2.0", "method": "notifications/initialized"}
     sent = [_BEGIN, begun, *(_call(2 + place) for place in range(20))]
-    with lines(environment(str(shared_api.client.base_url), shared_api.key, workspace)) as process:
+    with lines(environment(str(shared_api.client.base_url), shared_api.key, workspace), executed=False) as process:
         said, log = process.communicate("".join(f"{json.dumps(each)}\n" for each in sent), timeout=60)
     answers = {message["id"]: message for message in map(json.loads, said.splitlines())}
     assert sorted(answers) == list(range(1, 22))

@@ -5,8 +5,6 @@ import os
 import pty
 import select
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +18,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Sparkline, Static
 
+import forked
 from api.test_overview import Scene
 from cli.commands import Kronos
 from conftest import Api
@@ -212,19 +211,23 @@ _NORMAL = b"\x1b[?1049l"
 def test_whatever_ends_it_the_terminal_is_as_it_was(shared_api: Api, workspace: str, number: signal.Signals) -> None:
     known = {"KRONOS_URL": str(shared_api.client.base_url), "KRONOS_API_KEY": shared_api.key, "TERM": "xterm-256color"}
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "kronos", "top", "-w", workspace],
-        env=os.environ | known,
+    process = forked.start(
+        ["top", "-w", workspace],
+        os.environ | known,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-    ) as process:
+        modules=["kronos.__main__", "kronos.cli.top_screen"],
+    )
+    try:
         os.close(theirs)
         assert _NORMAL not in _until(ours, b"workers: ")  # it has read the data and shows it
         process.send_signal(number)
         _until(ours, _NORMAL)
         assert process.wait(60) == 128 + number
-    os.close(ours)
+    finally:
+        process.kill()
+        os.close(ours)
 
 
 def _until(terminal: int, wanted: bytes) -> bytes:

@@ -4,9 +4,8 @@ nothing twice once it is released."""
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +17,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import forked
+from conftest import PLAIN
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from kronos.embedded import installation, processes
@@ -68,11 +69,16 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Instance:
-    """A running `kronos up`, as seen by its administrator."""
+    """A running `kronos up`, as seen by its administrator, over one connection to its API and one to its database."""
 
     def __init__(self, up: Up) -> None:
         up.await_ready()
         self.up = up
+        key = (up.home / "admin.key").read_text().strip()
+        self._client = httpx.Client(
+            base_url=up.url, headers={"Authorization": f"Bearer {key}"}, timeout=60, verify=PLAIN
+        )
+        self._connection = psycopg.connect(self.url, autocommit=True)
 
     @property
     def url(self) -> str:
@@ -81,16 +87,12 @@ class Instance:
 
     def sql(self, query: str, *params: object) -> list[Any]:
         """Run a statement as the superuser."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            answer = connection.execute(query.encode(), params)
-            return answer.fetchall() if answer.description else []
+        answer = self._connection.execute(query.encode(), params)
+        return answer.fetchall() if answer.description else []
 
     def ask(self, method: str, path: str, **more: Any) -> Any:
         """Call the API with this home's key."""
-        key = (self.up.home / "admin.key").read_text().strip()
-        answer = httpx.request(
-            method, self.up.url + path, headers={"Authorization": f"Bearer {key}"}, timeout=60, **more
-        )
+        answer = self._client.request(method, path, **more)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 
@@ -99,7 +101,12 @@ class Instance:
         (found,) = self.ask("GET", f"/v1/workspaces/shop/jobs/{job}/executions")["data"]
         return str(found["status"])
 
+    def close(self) -> None:
+        self._client.close()
+        self._connection.close()
+
     def stop(self) -> None:
+        self.close()
         self.up.process.terminate()
         assert self.up.process.wait(60) == 0, self.up.said()
 
@@ -122,10 +129,15 @@ Homes = Callable[..., tuple[Path, Callable[..., Up]]]
 
 
 @pytest.fixture(scope="module")
-def original(homes: Homes, receiver: Receiver) -> Instance:
+def original(homes: Homes, receiver: Receiver) -> Iterator[Instance]:
     """A job that has run, one that is due and waits, and one that is due each day."""
     _, start = homes(is_used=True)
-    made = Instance(start(**_ALLOW))
+    with closing(Instance(start(**_ALLOW))) as made:
+        fill(made, receiver)
+        yield made
+
+
+def fill(made: Instance, receiver: Receiver) -> None:
     made.ask("POST", "/v1/workspaces", json={"slug": "shop", "name": "Shop"})
     made.ask("PUT", "/v1/workspaces/shop/secrets/token", json={"value": "kept apart from the backup"})
     for name in ("orders", "bills"):
@@ -144,7 +156,6 @@ def original(homes: Homes, receiver: Receiver) -> Instance:
         json={"name": "daily", "endpoint": "orders", "trigger": "CRON", "cron": _DAILY},
     )
     eventually(lambda: made.status("has-run") == "SUCCESS", "the first job does not run")
-    return made
 
 
 def time_passes(copy: Instance) -> None:
@@ -167,13 +178,8 @@ def a_worker_looks(copy: Instance) -> None:
         "select 1 from pg_stat_activity where application_name like 'kronos-worker-%%' and starts_with(query, %s) "
         "and state = 'idle'"
     )
-    with (copy.up.home / "worker.log").open("w") as log:
-        worker = subprocess.Popen([sys.executable, "-m", "kronos", "worker"], stderr=log, env=environment)
-    try:
+    with forked.speaking("worker", environment):
         eventually(lambda: copy.sql(looks, begins), "the worker does not look for work", seconds=60)
-    finally:
-        worker.terminate()
-        worker.wait(300)
 
 
 def test_a_dump_restored_elsewhere(original: Instance, homes: Homes, receiver: Receiver, tmp_path: Path) -> None:
@@ -243,14 +249,14 @@ def test_a_base_backup_started_elsewhere(original: Instance, homes: Homes, recei
     shutil.copy2(original.up.home / "encryption.key", home)
     subprocess.run(["chown", "-R", f"{user.uid}:{user.gid}", home / "postgres"], check=True)
 
-    held = Instance(start("--hold", **_ALLOW))
-    assert "moves to" in held.up.said()  # the original has the port
-    assert [held.status(name) for name in ("has-run", "waits")] == ["SUCCESS", "QUEUED"]
-    time_passes(held)
-    a_worker_looks(held)
-    assert receiver.keys == before
-    assert original.ask("GET", "/v1/workspaces/shop")["slug"] == "shop"
-    kept_in = held.sql("select kept_in from kronos.api_keys where revoked_at is null")
-    assert {row[0].partition(":")[2] for row in kept_in} == {
-        str(each / "admin.key") for each in (home, original.up.home)
-    }
+    with closing(Instance(start("--hold", **_ALLOW))) as held:
+        assert "moves to" in held.up.said()  # the original has the port
+        assert [held.status(name) for name in ("has-run", "waits")] == ["SUCCESS", "QUEUED"]
+        time_passes(held)
+        a_worker_looks(held)
+        assert receiver.keys == before
+        assert original.ask("GET", "/v1/workspaces/shop")["slug"] == "shop"
+        kept_in = held.sql("select kept_in from kronos.api_keys where revoked_at is null")
+        assert {row[0].partition(":")[2] for row in kept_in} == {
+            str(each / "admin.key") for each in (home, original.up.home)
+        }

@@ -20,6 +20,7 @@ from kronos.embedded import installation, placement, ports, processes
 from kronos.embedded.cluster import Cluster
 from kronos.embedded.errors import ClusterFailed, PostgresMissing
 from kronos.embedded.home import Home
+from servers import copy_home
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
@@ -226,8 +227,12 @@ def test_the_place_outside_is_passable_whatever_the_umask(home: Path, monkeypatc
 
 
 @as_root
-def test_a_home_made_again_begins_empty_and_throws_nothing_away(home: Path, notes: list[str]) -> None:
+def test_a_home_made_again_begins_empty_and_throws_nothing_away(home: Path, used_home: Path, notes: list[str]) -> None:
     home.chmod(0o700)
+    copy_home(used_home, home / "inner")
+    (home / "inner" / "postgres").rename(home / "made")
+    place = placement.place(Home(home / "inner"), processes.postgres_user(), lambda line: None)
+    subprocess.run(["cp", "-a", home / "made" / "data", place], check=True)  # as a first start leaves it
     lost = Cluster(home / "inner", durable=False)
     lost.start()
     subprocess.run(["rm", "-rf", home / "inner"], check=True)
@@ -246,11 +251,12 @@ def test_a_home_made_again_begins_empty_and_throws_nothing_away(home: Path, note
     assert lost.pid is None
 
 
-def test_a_socket_path_that_is_too_long_lies_elsewhere(home: Path) -> None:
+def test_a_socket_path_that_is_too_long_lies_elsewhere(home: Path, used_home: Path) -> None:
     deep = home
     for _ in range(4):
         deep = deep / ("d" * 40)
         deep.mkdir()
+    copy_home(used_home, deep)
     cluster = Cluster(deep, durable=False)
     try:
         cluster.start()

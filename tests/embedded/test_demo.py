@@ -4,6 +4,7 @@ as printed, doctor finds no fault, the demo's ticks are delivered, and a second 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -18,8 +19,9 @@ from playwright.sync_api import expect
 
 import quick
 from dashboard.browser import chromium, watched
-from embedded.conftest import Up, made_home, starting
+from embedded.conftest import Up, made_home, processes_of, starting
 from embedded.shells import OF_ANOTHER_SERVER, kronos, quick_kronos
+from embedded.stopping import stops_all_of_it
 from embedded.waiting import eventually
 from kronos.cli.demo import ENDPOINT
 from sql_factory import Connection, value
@@ -233,17 +235,19 @@ def test_doctor_finds_no_fault_and_a_run_is_explained(demo: Demo) -> None:
     eventually(has_run, "the reaper's run is not explained", seconds=90)
 
 
-def test_a_second_run_goes_on(demo: Demo) -> None:
+def test_a_second_run_goes_on_and_nothing_outlives_it(demo: Demo) -> None:
     made = jobs(demo.up)
     assert set(made) >= {"right-away", "in-ten-seconds", "every-minute"}  # and those of the tests above
-    demo.up.process.terminate()
-    assert demo.up.process.wait(60) == 0
+    stops_all_of_it(demo.up, signal.SIGTERM)
 
     again = demo.start("--demo")
     again.await_ready()
     shown = demo.up.home / "up.out"
     eventually(lambda: shown.read_text().count("(from an earlier run, ") == 3, "the second run does not find the jobs")
     assert jobs(again) == made
+    again.process.kill()
+    again.process.wait()
+    eventually(lambda: not processes_of(again.home), lambda: f"these outlive it: {processes_of(again.home)}")
 
 
 @pytest.fixture

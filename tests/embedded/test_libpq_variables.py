@@ -1,15 +1,14 @@
 """libpq's environment variables of the shell affect no connection that they were not meant for."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+import forked
 from conftest import await_condition
-from embedded.shells import OF_ANOTHER_SERVER, kronos
+from embedded.shells import OF_ANOTHER_SERVER, kronos, quick_kronos
 from kronos.__main__ import main
 from sql_factory import Connection, value
 
@@ -25,7 +24,8 @@ HOSTILE = {name: text for name, text in OF_ANOTHER_SERVER.items() if name not in
     ids=" ".join,
 )
 def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str, ...]) -> None:
-    ended = kronos(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
+    start = kronos if command == ("migrate",) else quick_kronos  # one as a shell starts it, the others forked
+    ended = start(*command, KRONOS_DATABASE_URL=database_url, KRONOS_TYPO="1", **HOSTILE)
     if command == ("migrate",):  # migrated, but pg_cron serves another database
         assert (ended.returncode, "rings nothing in kronos_test_" in ended.stderr) == (1, True), ended.stderr
     else:
@@ -34,7 +34,7 @@ def test_a_command_goes_where_its_url_says(database_url: str, command: tuple[str
 
 
 def test_what_fills_in_for_a_url_is_heeded(database_url: str) -> None:
-    ended = kronos("next", "0 9 * * *", KRONOS_DATABASE_URL=database_url, PGSSLMODE="require")
+    ended = quick_kronos("next", "0 9 * * *", KRONOS_DATABASE_URL=database_url, PGSSLMODE="require")
     assert (ended.returncode, "has TLS switched off, but sslmode requires it" in ended.stderr) == (6, True), (
         ended.stderr
     )
@@ -43,17 +43,10 @@ def test_what_fills_in_for_a_url_is_heeded(database_url: str) -> None:
 @pytest.mark.parametrize("command", ["serve", "worker"])
 def test_a_process_goes_where_its_url_says(database_url: str, superuser: Connection, command: str) -> None:
     environment = {**os.environ, "KRONOS_DATABASE_URL": database_url, "KRONOS_PORT": "0", **HOSTILE}
-    with subprocess.Popen(
-        [sys.executable, "-m", "kronos", command], env=environment, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            name = {"serve": "kronos-api", "worker": "kronos-worker-listen"}[command]
-            connected = (
-                "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
-            )
-            await_condition(lambda: value(superuser, connected, [name]) > 0, f"{command}'s connection", seconds=60)
-        finally:
-            process.terminate()
+    with forked.speaking(command, environment):
+        name = {"serve": "kronos-api", "worker": "kronos-worker-listen"}[command]
+        connected = "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+        await_condition(lambda: value(superuser, connected, [name]) > 0, f"{command}'s connection", seconds=60)
 
 
 def in_process(*arguments: str, **environment: str) -> Result:

@@ -26,12 +26,15 @@ pytestmark = pytest.mark.faults
 
 Start = Callable[..., Up]
 _ALL = {"api", "worker", "postgres"}
+_WITHOUT_WORKERS = _ALL - {"worker"}
 
 
-def is_well(up: Up, not_these: dict[str, int]) -> bool:
+def is_well(up: Up, not_these: dict[str, int], *, children: set[str] = _ALL) -> bool:
     """Whether all children run, none of them is one of these, and the API is ready."""
     now = up.children()
-    return set(now) == _ALL and not set(now.values()) & set(not_these.values()) and network.readiness(up.url).is_ready
+    return (
+        set(now) == children and not set(now.values()) & set(not_these.values()) and network.readiness(up.url).is_ready
+    )
 
 
 def ports_of_entries(up: Up) -> list[int]:
@@ -46,9 +49,15 @@ def assert_goes_on(up: Up) -> None:
 
 
 def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[], bool], tmp_path: Path) -> None:
-    """Every system call of the supervisor fails once: while it restarts all children, and while it stops."""
+    """Every system call of the supervisor fails once: while it restarts all children, and while it stops. A worker
+    would be a second child that it starts in the same way as the API."""
     failed = tmp_path / "failed"
-    running = up(module="embedded.failing", PYTHONPATH=str(Path(__file__).parents[1]), KRONOS_TEST_FAILED=str(failed))
+    running = up(
+        *("--workers", "0"),
+        module="embedded.failing",
+        PYTHONPATH=str(Path(__file__).parents[1]),
+        KRONOS_TEST_FAILED=str(failed),
+    )
     running.await_ready()
     before = running.children()
     known = json.loads((home / "cluster.json").read_text())
@@ -57,10 +66,14 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         (home / "cluster.json").write_text(json.dumps(known | {"port": other.getsockname()[1]}))
         running.process.send_signal(signal.SIGUSR1)
         kill(before.values())
-        eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=90)
+        eventually(
+            lambda: is_well(running, before, children=_WITHOUT_WORKERS),
+            lambda: f"it is not well: {running.account()}",
+            seconds=90,
+        )
     moved = json.loads((home / "cluster.json").read_text())["port"]
     eventually(lambda: f":{moved}/" in str(running.told["database_url"]), "run.json has the old port")
-    # Soon, and not only after workers have noticed the silence.
+    # By itself: there are no workers, which would notice the silence later.
     eventually(lambda: ports_of_entries(running) == [moved], running.account, seconds=45)
     assert_goes_on(running)
     places = set(re.findall(r"(\w+\.py):\d+", failed.read_text()))
@@ -93,6 +106,7 @@ def running(used_home: Path) -> Iterator[Up]:
 
 def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is_not_killed(running: Up) -> None:
     before = running.children()
+    (running.home / "log").rename(running.home / "log.moved")
     hung = {name: before[name] for name in ("api", "worker")}
     for pid in before.values():
         signalled(pid, signal.SIGSTOP)
@@ -101,6 +115,7 @@ def test_children_that_hang_are_replaced_and_a_stopped_postmaster_goes_on_and_is
         assert re.search(rf"{name} has given no sign of life for \d+ s: it is replaced", running.said())
     assert "PostgreSQL was stopped for" in running.said()
     assert running.children()["postgres"] == before["postgres"]
+    assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log"}  # made again
     assert_goes_on(running)
 
 
@@ -130,28 +145,27 @@ def the_port_is_kept(running: Up) -> None:
         assert response.status == 200
 
 
-def test_each_killed_child_is_started_again_and_a_log_folder_that_is_gone_is_made_again(running: Up) -> None:
-    (running.home / "log").rename(running.home / "log.moved")
-    for name in ("api", "worker", "postgres"):
+def is_replaced(running: Up, name: str, killed: int) -> None:
+    eventually(lambda: is_well(running, {name: killed}), lambda: f"it is not well: {running.account()}", seconds=60)
+
+
+def test_each_killed_child_is_started_again_and_without_a_place_for_logs_it_says_so(running: Up) -> None:
+    (running.home / "log").rename(running.home / "log.away")
+    postgres = running.children()["postgres"]
+    signalled(postgres, signal.SIGKILL)
+    is_replaced(running, "postgres", postgres)
+    assert [path.name for path in (running.home / "log").iterdir()] == ["postgres.log"]  # the folder is made again
+
+    (running.home / "log").rename(running.home / "log.moved-too")
+    (running.home / "log").write_text("in the way")
+    for name, log in (("api", "api"), ("worker", "worker-1"), ("postgres", "postgres")):
         killed = running.children()[name]
         signalled(killed, signal.SIGKILL)
         if name == "api":
             eventually(lambda: running.children().get("api") != killed, "it outlives SIGKILL")  # noqa: B023
             the_port_is_kept(running)
-        gone = {name: killed}
-        eventually(lambda: is_well(running, gone), lambda: f"it is not well: {running.account()}", seconds=60)  # noqa: B023
-    assert {path.name for path in (running.home / "log").iterdir()} == {"api.log", "worker-1.log", "postgres.log"}
-    assert_goes_on(running)
-
-
-def test_without_a_place_for_logs_it_goes_on_and_says_so(running: Up) -> None:
-    before = running.children()
-    (running.home / "log").rename(running.home / "log.away")
-    (running.home / "log").write_text("in the way")
-    kill(before.values())
-    eventually(lambda: is_well(running, before), lambda: f"it is not well: {running.account()}", seconds=60)
-    for name in ("api", "worker-1", "postgres"):
-        assert f"the output of {name} goes here until its next start" in running.said()
+        is_replaced(running, name, killed)
+        assert f"the output of {log} goes here until its next start" in running.said()
     eventually(lambda: "listening on http" in running.said(), "the API's lines are nowhere")
     assert_goes_on(running)
 
@@ -190,7 +204,7 @@ def stopped(pid: int) -> Iterator[None]:
 
 def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_home: Path, first_up: Start) -> None:
     copy_home(used_home, small_disk / "home")
-    running = first_up("--home", str(small_disk / "home"))
+    running = first_up("--home", str(small_disk / "home"), "--workers", "0")
     eventually(
         lambda: "ready " in (running.home / "up.out").read_text(),
         lambda: f"it is not ready: {running.said()}",
@@ -213,5 +227,9 @@ def test_it_comes_back_when_a_full_disk_has_room_again(small_disk: Path, used_ho
     eventually(lambda: running.said().count("PostgreSQL has ended") >= 2, "it does not try again", seconds=60)
     assert_goes_on(running)
     (small_disk / "ballast").unlink()
-    eventually(lambda: is_well(full, before), lambda: f"it did not come back: {running.said()}", seconds=60)
+    eventually(
+        lambda: is_well(full, before, children=_WITHOUT_WORKERS),
+        lambda: f"it did not come back: {running.said()}",
+        seconds=60,
+    )
     assert_goes_on(running)

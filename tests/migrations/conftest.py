@@ -1,7 +1,9 @@
 """Fixtures that several test files of migrations share."""
 
+import fcntl
 import shutil
 import subprocess
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ import pytest
 from conftest import ROOT, cloned, url_of
 from kronos import far_history, session
 from migrations.moved_weeks import ALL, MovedWeeks
-from servers import Server
+from servers import Server, folder_of_all
 from sql_factory import Connection, value, values
 
 PREVIOUS, PREVIOUS_MAIN = ROOT / "alembic" / "previous_release", ROOT / "alembic" / "previous_main"
@@ -29,29 +31,41 @@ def bare(superuser: Connection, database_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def previous() -> Path:
     """The files of the previous release."""
-    return files_of(PREVIOUS, tmp_path_factory.mktemp("previous"))
+    return files_of(PREVIOUS)
 
 
 @pytest.fixture(scope="module", params=[PREVIOUS, PREVIOUS_MAIN], ids=lambda named: named.name)
-def earlier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def earlier(request: pytest.FixtureRequest) -> Path:
     """The files of the previous release, and those of the previous main."""
-    return files_of(request.param, tmp_path_factory.mktemp("earlier"))
+    return files_of(request.param)
 
 
-def files_of(named: Path, directory: Path) -> Path:
-    """The files of the commit that `named` contains, from the history."""
+def files_of(named: Path) -> Path:
+    """The files of the commit that `named` contains, from the history. All pytest processes share them: the first
+    process that runs them compiles them, in up to a second."""
     commit = named.read_text().strip()
     if shutil.which("git") is None:
         pytest.skip("git is not installed, and the previous release comes from the history")
+    ours = folder_of_all()
+    directory = ours / f"kronos-{commit[:12]}"
+    with (ours / "lock-of-files").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            making = Path(tempfile.mkdtemp(dir=ours))
+            _extract(named, commit, making)
+            making.rename(directory)
+    return directory
+
+
+def _extract(named: Path, commit: str, directory: Path) -> None:
     made = subprocess.run(
         ["git", "archive", commit, "kronos", "sql", "alembic"], cwd=ROOT, capture_output=True, check=False
     )
     if made.returncode:
         pytest.skip(f"{named.name}, {commit[:12]}, is not in this copy's history: {made.stderr.decode().strip()}")
     subprocess.run(["tar", "-x", "-C", directory], input=made.stdout, check=True)
-    return directory
 
 
 @pytest.fixture

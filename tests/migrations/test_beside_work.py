@@ -57,7 +57,7 @@ def test_requests_deliveries_and_rings_go_on_while_upgrades_are_under_way(
     with ThreadPoolExecutor(5) as threads:
         workers = [threads.submit(goes_on, role) for role in work]
         try:
-            for number in range(depth(2, deep=3)):
+            for number in range(depth(1, deep=3)):
                 before = dict(rounds)
                 release.touch_everything()
                 for upgrade in [threads.submit(migrations.migrate, database_url) for _ in range(2)]:
@@ -89,6 +89,10 @@ def test_an_upgrade_does_not_wait_for_a_reader(superuser: Connection, database_u
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
 
 
+class BegunError(Exception):
+    """Raised where the schema's migrations would begin."""
+
+
 def test_a_migration_has_all_its_locks_before_it_does_anything(
     superuser: Connection, database_url: str, next_revision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,20 +101,41 @@ def test_a_migration_has_all_its_locks_before_it_does_anything(
         superuser,
         """
         select oid::regclass::text from pg_class
-         where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition
+         where relnamespace = 'kronos'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1
         """,
     )
     before = migrations.current(database_url)
-    begun = []
+    locked: list[list[object]] = []
+
+    def begin(*_: object) -> None:
+        locked.append(
+            values(
+                superuser,
+                """
+                select class.oid::regclass::text
+                  from pg_locks as held
+                  join pg_class as class on class.oid = held.relation and class.relnamespace = 'kronos'::regnamespace
+                 where held.mode = 'AccessExclusiveLock' and held.granted
+                   and class.relkind in ('r', 'p') and not class.relispartition
+                   and held.database = (select oid from pg_database where datname = current_database())
+                 order by 1
+                """,
+            )
+        )
+        raise BegunError
+
     monkeypatch.setattr(migrations, "_LOCK_TIMEOUT", "20ms")
     monkeypatch.setattr(migrations, "_TRIES", 1)
-    monkeypatch.setattr("alembic.command.upgrade", lambda *_: begun.append(True))
-    for table in tables:
+    monkeypatch.setattr("alembic.command.upgrade", begin)
+    with pytest.raises(BegunError):
+        migrations.migrate(database_url)
+    assert locked == [tables]
+    for table in (tables[0], tables[-1]):
         with psycopg.connect(database_url) as user:
             user.execute(f"select from {table} limit 0")
             with pytest.raises(errors.MigrationFailed, match="lock timeout"):
                 migrations.migrate(database_url)
-        assert not begun, f"{table} is locked after the migrations have begun"
+    assert locked == [tables], "a table that is in use was locked after the migrations have begun"
     assert migrations.current(database_url) == before != next_revision
 
 

@@ -53,9 +53,15 @@ def state(connection: Connection) -> tuple[object, ...]:
     )
 
 
-def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str) -> None:
-    migrations.migrate(bare)
-    assert migrations.current(bare) == migrations.head()
+def test_an_empty_database_becomes_a_whole_one_and_a_second_run_changes_nothing(
+    superuser: Connection, database_url: str
+) -> None:
+    """The whole one is as the copy of one that this test gets."""
+    copied = values(superuser, _EVERYTHING)
+    superuser.execute("drop schema kronos cascade")
+    superuser.execute("delete from cron.job")
+    migrations.migrate(database_url)
+    assert migrations.current(database_url) == migrations.head()
     assert value(superuser, "select obj_description('kronos'::regnamespace)") == f"sql/ {repeatables.digest()}"
     jobs = records(superuser, "select name, 'kronos:' || job_id as entry from kronos.jobs order by name")
     assert [job["name"] for job in jobs] == ["alerts", "catch-up", "lease-keeper", "reaper", "retention"]
@@ -64,32 +70,24 @@ def test_an_empty_database_becomes_a_whole_one(superuser: Connection, bare: str)
     }
     assert value(superuser, "select count(*) from kronos.partitions()") >= 18
     assert values(superuser, "select parent from kronos.missing_partitions('8 weeks')") == []
+    assert values(superuser, _EVERYTHING) == copied
 
-
-def test_a_second_run_changes_nothing(superuser: Connection, bare: str) -> None:
-    migrations.migrate(bare)
     job_id = make_cron_job(superuser, is_registered=True)
     before = state(superuser)
-    migrations.migrate(bare)
+    migrations.migrate(database_url)
     assert state(superuser) == before
     assert value(superuser, "select status from kronos.jobs where job_id = %s", [job_id]) == "ACTIVE"
 
 
-def test_a_migrated_copy_and_a_database_migrated_from_nothing_are_the_same(
-    superuser: Connection, database_url: str
+def test_concurrent_runs_are_harmless_and_this_releases_own_revision_may_be_named(
+    superuser: Connection, bare: str
 ) -> None:
-    copied = values(superuser, _EVERYTHING)
-    superuser.execute("drop schema kronos cascade")
-    superuser.execute("delete from cron.job")
-    migrations.migrate(database_url)
-    assert values(superuser, _EVERYTHING) == copied
-
-
-def test_concurrent_runs_are_harmless(superuser: Connection, bare: str) -> None:
+    head = migrations.head()
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(migrations.migrate, [bare] * 4))
+        list(threads.map(lambda to: migrations.migrate(bare, to=to), [head] * 4))
     assert len(values(superuser, "select jobname from cron.job")) == 5
-    assert migrations.current(bare) == migrations.head()
+    assert migrations.current(bare) == head
+    assert value(superuser, "select obj_description('kronos.schema_version'::regclass)") == f"revision {head}"
 
 
 @pytest.fixture

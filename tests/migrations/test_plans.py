@@ -134,14 +134,6 @@ def test_an_earlier_revision_on_an_empty_database_is_its_own_releases(superuser:
     assert value(superuser, "select to_regnamespace('kronos')") is None
 
 
-def test_this_releases_own_revision_may_be_named(superuser: Connection, bare: str) -> None:
-    migrations.migrate(bare, to=migrations.head())
-    assert migrations.current(bare) == migrations.head()
-    assert (
-        value(superuser, "select obj_description('kronos.schema_version'::regclass)") == f"revision {migrations.head()}"
-    )
-
-
 def test_a_database_of_a_newer_release_is_left_alone(superuser: Connection, database_url: str) -> None:
     superuser.execute("update kronos.schema_version set version_num = '9999'")
     before = values(superuser, _WRITTEN)

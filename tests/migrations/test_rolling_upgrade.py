@@ -16,29 +16,24 @@ import httpx
 import psycopg
 
 from conftest import ROOT, await_condition
+from depth import depth
 from kronos import migrations
 from migrations.old_processes import running
 from sql_factory import Connection, acting_as, records, value, values
 
 _JOBS, _TICKS = 40, 3
-
-
-def migrate_with(previous: Path, url: str) -> None:
-    """`kronos migrate` of an earlier release."""
-    environment = os.environ | {"KRONOS_DATABASE_URL": url}
-    subprocess.run(
-        [sys.executable, "-m", "kronos", "migrate"], cwd=previous, env=environment, capture_output=True, check=False
-    )
+_PAUSE_MS = depth(60, deep=20)
+"""Between two requests, and between two rings: each accepted request is a delivery."""
 
 
 @contextmanager
 def again_and_again(work: Callable[[], object]) -> Iterator[list[object]]:
-    """Repeat `work` in a thread every 20 ms; yields its results, which are complete at the end. Its errors fail the
-    test."""
+    """Repeat `work` in a thread, after a short pause each time; yields its results, which are complete at the end. Its
+    errors fail the test."""
     done, made = threading.Event(), list[object]()
 
     def loop() -> None:
-        while not done.wait(0.02):
+        while not done.wait(_PAUSE_MS / 1000):
             made.append(work())
 
     with ThreadPoolExecutor(1) as threads:
@@ -56,9 +51,8 @@ def test_no_tick_is_missed_and_nothing_accepted_is_lost_while_the_old_processes_
     """The previous release creates the database, its jobs and its runs. pg_cron's rings, its API and its worker
     continue during `migrate` and after it; then this release's worker replaces its worker, and is replaced by it again.
     """
-    migrate_with(previous, bare)
+    key, lines = begun_by(previous, bare), list[str]()
     assert migrations.current(bare) not in (None, migrations.head())
-    key, lines = made_key(previous, bare), list[str]()
     with (
         running(previous, bare, "serve", r"listening on (\S+)", lines) as api,
         httpx.Client(base_url=api[1], headers={"Authorization": f"Bearer {key}"}, timeout=60) as old,
@@ -91,15 +85,17 @@ def test_no_tick_is_missed_and_nothing_accepted_is_lost_while_the_old_processes_
     assert [line for line in lines if "Traceback" in line] == []
 
 
-def made_key(previous: Path, url: str) -> str:
-    """Create an administrator's key, as the previous release does."""
+def begun_by(previous: Path, url: str) -> str:
+    """Let an earlier release migrate an empty database and create its administrator's key. Return the key."""
     file = previous / f"admin-{os.getpid()}.key"
     file.unlink(missing_ok=True)
-    subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path; from kronos import keys; keys.ensure_admin_key({url!r}, "
-         f"Path({str(file)!r}))"],
-        cwd=previous, check=True,
-    )  # fmt: skip
+    program = f"""if True:
+        from pathlib import Path
+        from kronos import keys, migrations
+        migrations.migrate({url!r})
+        keys.ensure_admin_key({url!r}, Path({str(file)!r}))
+    """
+    subprocess.run([sys.executable, "-c", program], cwd=previous, check=True)
     return file.read_text().strip()
 
 

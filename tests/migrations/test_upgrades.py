@@ -1,25 +1,45 @@
-"""Data in a database of an earlier revision keeps its behavior after the upgrade."""
+"""Data in a database of an earlier revision keeps its behavior after the upgrade.
+
+The revisions are installed one after the other. Each case below writes its rows at the revision that it names, waits
+for the upgrade, and looks at what became of them.
+"""
 
 import uuid
+from collections.abc import Callable, Iterator
 
 from factory import EndpointRow, add_endpoint
 from kronos import migrations, revisions, sql
 from sql_factory import Connection, records, value, values
 
+Case = Callable[[Connection], Iterator[None]]
+_LAST = "0027"
+"""The revisions after it are installed by `kronos migrate`."""
 
-def become_owner_at(superuser: Connection, *scripts: str) -> None:
-    """Create the schema with these revisions and record the last as the current one; the connection then acts as the
-    owner."""
+
+def test_data_of_earlier_revisions_keeps_its_behavior(superuser: Connection, bare: str) -> None:
+    begun: list[Iterator[None]] = []
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
-    for script in scripts:
-        superuser.execute((revisions.scripts() / "versions" / f"{script}.sql").read_text().encode())
     superuser.execute("create table kronos.schema_version (version_num varchar(32) primary key)")
-    superuser.execute("insert into kronos.schema_version values (%s)", [scripts[-1].partition("_")[0]])
+    superuser.execute("insert into kronos.schema_version values ('')")
+    for script in sorted((revisions.scripts() / "versions").glob("*.sql")):
+        superuser.execute(script.read_text().encode())
+        revision = script.name.partition("_")[0]
+        for case in _CASES.get(revision, ()):
+            begun.append(case(superuser))
+            next(begun[-1])
+        if revision == _LAST:
+            break
+    superuser.execute("update kronos.schema_version set version_num = %s", [_LAST])
+    superuser.execute("reset role")
+    migrations.migrate(bare)
+    assert migrations.current(bare) == migrations.head()
+    assert len(begun) == sum(map(len, _CASES.values()))
+    for case in begun:
+        assert next(case, "has ended") == "has ended"
 
 
-def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connection, bare: str) -> None:
-    become_owner_at(superuser, "0001_initial")
+def jobs_of_the_first_revision_tick_on(superuser: Connection) -> Iterator[None]:
     endpoint = add_endpoint(superuser)
     job_id = uuid.uuid4()
     superuser.execute(
@@ -35,9 +55,7 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
         {"job": job_id, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
     superuser.execute("alter table kronos.jobs drop constraint jobs_jitter_bounded")  # perhaps dropped by hand
-    superuser.execute("reset role")
-    migrations.migrate(bare)
-    assert migrations.current(bare) == migrations.head()
+    yield
     stored = "select schedule::text as old, kronos.parse_cron(cron)::text as new from kronos.jobs where job_id = %s"
     (found,) = records(superuser, stored, [job_id])
     assert found["old"] == found["new"].replace("f,,,UTC", "t,,,UTC")  # every_hour, which makes no difference in UTC
@@ -49,10 +67,9 @@ def test_jobs_of_the_first_revision_tick_on_after_the_upgrade(superuser: Connect
     assert values(superuser, "select schedule from cron.job where jobname = %s", [f"kronos:{job_id}"]) == ["30 9 * * 1"]
 
 
-def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(
-    superuser: Connection, bare: str
-) -> None:
-    become_owner_at(superuser, "0001_initial", "0002_schedules")
+def intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did(
+    superuser: Connection,
+) -> Iterator[None]:
     endpoint = add_endpoint(superuser)
     every, delayed = uuid.uuid4(), uuid.uuid4()
     superuser.execute(
@@ -75,9 +92,8 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
         """,
         {"job": delayed, "workspace": endpoint.workspace_id, "endpoint": endpoint.endpoint_id},
     )
-    superuser.execute("reset role")
 
-    migrations.migrate(bare)
+    yield
 
     assert value(superuser, "select kronos.account_ticks(array[%s::uuid], '2026-03-30 08:00:05+00')", [every]) == 1
     stored = (
@@ -104,9 +120,8 @@ def test_intervals_and_one_shots_from_before_there_were_local_times_do_what_they
     assert [(row["anchor"], row["anchor_local"], row["run_at_local"]) for row in shown] == [(None, None, None)]
 
 
-def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connection, bare: str) -> None:
+def a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connection) -> Iterator[None]:
     """An index on the distance between two instants rejects infinite ones."""
-    become_owner_at(superuser, "0001_initial", "0002_schedules")
     endpoint = add_endpoint(superuser)
     superuser.execute(
         """
@@ -131,17 +146,21 @@ def test_a_history_with_instants_that_cannot_be_is_upgraded(superuser: Connectio
             ],
         },
     )
-    superuser.execute("reset role")
-    migrations.migrate(bare)
-    assert migrations.current(bare) == migrations.head()
-    assert value(superuser, "select count(*) from kronos.execution_done") == 25
-    created = "select array_agg(distinct created_day::text order by created_day::text) from kronos.late_days"
-    assert value(superuser, created) == ["-infinity", "2026-01-01", "294276-12-31", "4714-11-24 BC", "infinity"]
+    yield
+    of_it = "where workspace_id = %s"
+    assert value(superuser, f"select count(*) from kronos.execution_done {of_it}", [endpoint.workspace_id]) == 25
+    created = f"select array_agg(distinct created_day::text order by created_day::text) from kronos.late_days {of_it}"
+    assert value(superuser, created, [endpoint.workspace_id]) == [
+        "-infinity",
+        "2026-01-01",
+        "294276-12-31",
+        "4714-11-24 BC",
+        "infinity",
+    ]
 
 
-def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superuser: Connection, bare: str) -> None:
+def what_a_deleted_workspace_left_unfinished_is_ended(superuser: Connection) -> Iterator[None]:
     """Creation and deletion could once both commit, and a deletion only considered live jobs."""
-    become_owner_at(superuser, "0001_initial", "0002_schedules")
     gone, there = add_endpoint(superuser, max_in_flight=3), add_endpoint(superuser)
     for endpoint in (gone, there):
         superuser.execute(
@@ -170,9 +189,8 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
         "update kronos.workspaces set status = 'DELETED', deleted_at = now() where workspace_id = %s",
         [gone.workspace_id],
     )
-    superuser.execute("reset role")
 
-    migrations.migrate(bare)
+    yield
 
     def of(endpoint: EndpointRow, query: str) -> list[object]:
         return values(superuser, query, [endpoint.endpoint_id])
@@ -194,9 +212,7 @@ def test_what_a_deleted_workspace_left_unfinished_is_ended_by_the_upgrade(superu
     assert of(gone, "select in_flight from kronos.endpoint_gate where endpoint_id = %s") == [0]
 
 
-def test_what_failed_before_there_were_dead_letters_is_one_after_the_upgrade(superuser: Connection, bare: str) -> None:
-    before = sorted(path.stem for path in (revisions.scripts() / "versions").glob("*.sql"))
-    become_owner_at(superuser, *before[: before.index("0029_dead_letters")])
+def what_failed_before_there_were_dead_letters_is_one(superuser: Connection) -> Iterator[None]:
     endpoint = add_endpoint(superuser)
     failed, cancelled = (
         values(
@@ -214,18 +230,17 @@ def test_what_failed_before_there_were_dead_letters_is_one_after_the_upgrade(sup
         )[0]
         for status in ("FAILED", "CANCELLED")
     )
-    superuser.execute("reset role")
-    migrations.migrate(bare)
+    yield
     assert cancelled is not None
     assert records(
-        superuser, "select execution_id, first_version_id, error_type, message from kronos.dead_letters"
+        superuser,
+        "select execution_id, first_version_id, error_type, message from kronos.dead_letters where workspace_id = %s",
+        [endpoint.workspace_id],
     ) == [{"execution_id": failed, "first_version_id": failed, "error_type": "timeout", "message": "no answer"}]
 
 
-def test_odd_executions_are_noted_by_the_upgrade_where_they_are(superuser: Connection, bare: str) -> None:
+def odd_executions_are_noted_where_they_are(superuser: Connection) -> Iterator[None]:
     """Not in every week that has a note: 50,000 jobs over two years have millions, and writes wait for the upgrade."""
-    before = sorted(path.stem for path in (revisions.scripts() / "versions").glob("*.sql"))
-    become_owner_at(superuser, *before[: before.index("0020_one_shots")])
     endpoint = add_endpoint(superuser)
     job_id = uuid.uuid4()
     superuser.execute(
@@ -248,8 +263,7 @@ def test_odd_executions_are_noted_by_the_upgrade_where_they_are(superuser: Conne
         """,
         {"workspace": endpoint.workspace_id, "job": job_id, "endpoint": endpoint.endpoint_id},
     )
-    superuser.execute("reset role")
-    migrations.migrate(bare)
+    yield
     noted = records(
         superuser,
         "select status, week::text, count(*) from kronos.history_weeks where subject_id = any (%s) group by "
@@ -264,3 +278,16 @@ def test_odd_executions_are_noted_by_the_upgrade_where_they_are(superuser: Conne
         ("SUCCESS", "2026-03-09", 2),
         ("SUCCESS", "2026-03-09", 2),
     ]
+
+
+_CASES: dict[str, list[Case]] = {
+    "0001": [jobs_of_the_first_revision_tick_on],
+    "0002": [
+        intervals_and_one_shots_from_before_there_were_local_times_do_what_they_did,
+        a_history_with_instants_that_cannot_be_is_upgraded,
+        what_a_deleted_workspace_left_unfinished_is_ended,
+    ],
+    "0019": [odd_executions_are_noted_where_they_are],
+    _LAST: [what_failed_before_there_were_dead_letters_is_one],
+}
+"""The cases that write their rows at a revision."""
