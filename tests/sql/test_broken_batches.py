@@ -15,7 +15,7 @@ from sql_factory import Connection, fire, job, live, make_cron_job, once, record
 
 MINUTE = timedelta(minutes=1)
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-OVERDUE = depth(3_000, deep=10_000)
+OVERDUE = depth(2_000, deep=10_000)
 BROKEN = OVERDUE // 1000
 
 

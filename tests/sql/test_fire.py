@@ -229,9 +229,9 @@ def test_one_ring_takes_on_only_as_much_of_an_outage_as_it_can_end(superuser: Co
     ]
     on_time = [make_cron_job(superuser, endpoint, cron=once(tick), next_tick_at=tick) for _ in range(70)]
     made = fire(superuser, rung)
-    assert [job_id for job_id in on_time if not live(superuser, job_id)] == []
-    caught_up = [job_id for job_id in behind if live(superuser, job_id)]
-    assert len(caught_up) == 17  # 2,881 ticks each; a ring takes at most about 50,000
+    have_runs = {*values(superuser, "select distinct job_id from kronos.execution_live")}
+    assert {*on_time} <= have_runs
+    assert len({*behind} & have_runs) == 17  # 2,881 ticks each; a ring takes at most about 50,000
     assert made == 1 + 70 + 17 * 2881
     assert fire(superuser, rung) == 3 * 2881
     assert fire(superuser, rung) == 0
