@@ -73,6 +73,19 @@ def undone(shared: psycopg.Connection) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="module")
+def kept_cron(cron_database_url: str) -> Iterator[Kept]:
+    with kept(cron_database_url) as connections:
+        yield connections
+
+
+@pytest.fixture
+def cron_superuser(kept_cron: Kept) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to the database that pg_cron serves."""
+    with kept_cron.connection() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
 def set_clock(kept_shared: Kept) -> SetClock:
     """The clock of the module's database, which stands where a test sets it."""
     with kept_shared.connection() as connection:
