@@ -151,7 +151,7 @@ def past(server: Server, template: str) -> Iterator[Past]:
         yield Past(connection)
 
 
-@pytest.mark.parametrize("seed", range(depth(12, deep=24)))
+@pytest.mark.parametrize("seed", range(depth(9, deep=24)))
 def test_pages_are_the_list_cut_in_pieces(past: Past, seed: int) -> None:
     """With the weeks of all executions noted, of those since an upgrade, or of none; in any session time zone."""
     chance = random.Random(seed)
