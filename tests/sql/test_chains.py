@@ -140,11 +140,11 @@ def test_depth_is_carried_along_a_chain(calling: Calling) -> None:
     calling.job(name="third")
     calling.job(name="second", on_success={"job": "third"})
     execution_id = run(calling.connection, calling.job(name="first", on_success={"job": "second"}))
-    for depth in (1, 2):
+    for nth in (1, 2):
         succeed(calling.connection, execution_id)
         run_chained(calling.connection)
         (made,) = callbacks_of(calling.connection, execution_id)
-        assert made["depth"] == depth
+        assert made["depth"] == nth
         execution_id = made["execution_id"]
         claim(calling.connection, execution_id)
     succeed(calling.connection, execution_id)
