@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from factory import add_endpoint, add_workspace
@@ -40,7 +39,8 @@ class App:
         return made
 
 
-def an_app(superuser: Connection, url: str, *, is_granted: bool = True) -> App:
+def an_app(superuser: Connection, connection: Connection, *, is_granted: bool = True) -> App:
+    """A new login. From now on, `connection`, which is a superuser's too, has its rights."""
     workspace_id = add_workspace(superuser)
     endpoint = add_endpoint(superuser, workspace_id)
     slug = value(superuser, "select slug from kronos.workspaces where workspace_id = %s", [workspace_id])
@@ -50,7 +50,6 @@ def an_app(superuser: Connection, url: str, *, is_granted: bool = True) -> App:
     if is_granted:
         # as `kronos workspace grant-sql` does, which would open another connection (tests/sql/test_sql_grants.py)
         assert value(superuser, "select kronos.grant_sql(%s, %s)", [slug, role]) == slug
-    connection = psycopg.connect(url, autocommit=True)
     connection.execute(f"set session authorization {role}")
     return App(
         connection=connection,
@@ -63,8 +62,11 @@ def an_app(superuser: Connection, url: str, *, is_granted: bool = True) -> App:
 
 
 def done_with(superuser: Connection, app: App) -> None:
-    """Close the connection and drop the role. Roles belong to the cluster and outlive the database."""
-    app.connection.close()
+    """Give the connection its own rights back, and drop the role. Roles belong to the cluster and outlive the
+    database.
+    """
+    app.connection.rollback()
+    app.connection.execute("reset session authorization; discard temp")
     superuser.execute("delete from kronos.sql_grants where role_name = %s", [app.role])
     superuser.execute(f"drop owned by {app.role}")
     superuser.execute(f"drop role {app.role}")
@@ -88,11 +90,10 @@ def count(superuser: Connection, app: App) -> int:
 
 
 @contextmanager
-def granted_app(superuser: Connection, url: str) -> Iterator[App]:
+def granted_app(superuser: Connection, connection: Connection) -> Iterator[App]:
     """An application that may make jobs in its workspace, until the block ends."""
-    made = an_app(superuser, url)
+    made = an_app(superuser, connection)
     try:
-        with made.connection:
-            yield made
+        yield made
     finally:
         done_with(superuser, made)

@@ -13,7 +13,7 @@ from psycopg import sql
 from looking import looks
 from servers import Databases
 
-_MOST_CHANGES = 2_000
+_MOST_CHANGES = 5_000
 """Rows written by one test. Beyond this number a new copy is cheaper, and the tables would be larger than the next test
 expects.
 """

@@ -73,6 +73,19 @@ def undone(shared: psycopg.Connection) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="module")
+def kept_cron(cron_database_url: str) -> Iterator[Kept]:
+    with kept(cron_database_url) as connections:
+        yield connections
+
+
+@pytest.fixture
+def cron_superuser(kept_cron: Kept) -> Iterator[psycopg.Connection]:
+    """The superuser's connection to the database that pg_cron serves."""
+    with kept_cron.connection() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
 def set_clock(kept_shared: Kept) -> SetClock:
     """The clock of the module's database, which stands where a test sets it."""
     with kept_shared.connection() as connection:
@@ -134,15 +147,21 @@ def other(database_url: str) -> Iterator[Connection]:
         connection.rollback()
 
 
+@pytest.fixture(scope="module")
+def kept_apps(module_database_url: str) -> Iterator[tuple[Kept, Kept]]:
+    with kept(module_database_url) as one, kept(module_database_url) as another:
+        yield one, another
+
+
 @pytest.fixture
-def app(shared: Connection, module_database_url: str) -> Iterator[App]:
+def app(shared: Connection, kept_apps: tuple[Kept, Kept]) -> Iterator[App]:
     """An application that may make jobs by SQL, in its own workspace."""
-    with granted_app(shared, module_database_url) as made:
+    with kept_apps[0].connection() as connection, granted_app(shared, connection) as made:
         yield made
 
 
 @pytest.fixture
-def other_app(shared: Connection, module_database_url: str) -> Iterator[App]:
+def other_app(shared: Connection, kept_apps: tuple[Kept, Kept]) -> Iterator[App]:
     """Another application, in another workspace."""
-    with granted_app(shared, module_database_url) as made:
+    with kept_apps[1].connection() as connection, granted_app(shared, connection) as made:
         yield made

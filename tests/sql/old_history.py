@@ -9,8 +9,9 @@ from depth import depth
 from factory import EndpointRow, add_endpoint
 from sql_factory import Connection, make_cron_job, records
 
-DAYS = depth(400, deep=750)
+DAYS = depth(250, deep=750)
 DAY = timedelta(days=1)
+JOBS = depth(8_000, deep=20_000)
 
 _PARTITIONS = """
 do $$
@@ -49,11 +50,11 @@ select new.job_id, new.job_id, workspace_id, endpoint_id, kind.trigger, kind.sta
        made.at, made.at,
        case when n % 200 = 0 then array['rare'] else '{{}}' end, case when kind.status = 'COMPLETED' then made.at end
   from kronos.jobs as job
- cross join generate_series(1, 20000) as n
+ cross join generate_series(1, {JOBS}) as n
  cross join lateral (select gen_random_uuid() as job_id where n > 0) as new
  cross join lateral (select case when n % 4 = 0 then 'CRON' else 'IMMEDIATE' end as trigger,
                             case when n % 4 = 0 then 'ACTIVE' else 'COMPLETED' end as status) as kind
- cross join lateral (select now() - n * interval '{4 * DAYS} seconds' as at) as made
+ cross join lateral (select now() - n * interval '{(DAYS - 30) * 86_400 // JOBS} seconds' as at) as made
  where job.job_id = $1
 returning job_id, workspace_id, trigger
 )
@@ -78,8 +79,8 @@ select kronos.tick_id(job.job_id, tick.at), job.workspace_id, job.job_id, job.en
 
 
 class Old:
-    """A workspace that is years old, with 15,000 finished one-shots and 5,000 CRON jobs, one of which ran every
-    hour.
+    """A workspace that is years old. A quarter of its jobs are CRON, and one of them ran every hour; the others are
+    finished one-shots.
     """
 
     def __init__(self, connection: Connection) -> None:

@@ -26,6 +26,12 @@ def _firsts() -> dict[tuple[int, int], date]:
     return {monthrange(year, month): date(year, month, 1) for year in range(2001, 2029) for month in range(1, 13)}
 
 
+@cache
+def _days_of(cron: str) -> list[date]:
+    reading = read(cron)
+    return [day for day in _ALL_DAYS if reading.has_day(day)]
+
+
 def _bits(numbers: set[int]) -> int:
     return sum(1 << number for number in numbers)
 
@@ -51,8 +57,7 @@ def test_days_are_shifted_with_their_months(shared: Connection, months: str, shi
     days: list[tuple[Any, ...]] = []
     of_months: list[tuple[Any, ...]] = []
     for name in ("1", "2", "28", "29", "30", "31", "L", "LW", "1W", "15W", "31W", "L-1", "L-28", "L-29W", "1,15,L"):
-        reading = read(f"0 0 {name} {months} *")
-        shifted = [day + timedelta(days=shift) for day in _ALL_DAYS if reading.has_day(day)]
+        shifted = [day + timedelta(days=shift) for day in _days_of(f"0 0 {name} {months} *")]
         days.append((f"0 0 {name} {months} *", [shift], _bits({day.day for day in shifted})))
         of_months.append((f"0 0 {name} {months} *", [shift], _bits({day.month for day in shifted})))
     call = "(kronos.alarm_days(kronos.parse_cron(%s), %s::integer[]))"
@@ -63,14 +68,7 @@ def test_days_are_shifted_with_their_months(shared: Connection, months: str, shi
 @pytest.mark.parametrize("text", ["0 0 1 3 *", "0 0 L * *", "0 0 15W 2,12 *"])
 def test_several_shifts_are_the_days_of_each(shared: Connection, text: str) -> None:
     days, months = (
-        _bits(
-            {
-                getattr(day + timedelta(days=shift), part)
-                for day in _ALL_DAYS
-                if read(text).has_day(day)
-                for shift in (-1, 1)
-            }
-        )
+        _bits({getattr(day + timedelta(days=shift), part) for day in _days_of(text) for shift in (-1, 1)})
         for part in ("day", "month")
     )
     call = "(kronos.alarm_days(kronos.parse_cron(%s), %s::integer[]))"

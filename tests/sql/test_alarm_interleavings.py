@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from moved_clock import MovedClock
 from sharing import add, end, own_entries, reap, shared_entries, uncovered, wanted_alarms
@@ -128,7 +129,7 @@ class _Instance:
         assert uncovered(self.connection) == [] or folded not in (0, (1 << 60) - 1)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(depth(2, deep=5)))
 def test_entries_are_as_the_jobs_say_after_every_step(superuser: Connection, seed: int) -> None:
     # None of the alarms' minutes is near: the reaper leaves a job alone that is about to tick, or has just ticked.
     MovedClock(superuser).set(value(superuser, "select date_trunc('hour', now()) + interval '7 minutes'"))

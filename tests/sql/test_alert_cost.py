@@ -8,6 +8,7 @@ import pytest
 from alert_rows import add_rule, end_runs, evaluate
 from factory import EndpointRow, add_endpoint
 from moved_clock import MovedClock
+from scale import fill_cron_jobs, vacuum
 from sql_factory import Connection, make_cron_job, value, values
 
 _KINDS: list[dict[str, object]] = [
@@ -36,14 +37,15 @@ def test_an_evaluation_reads_no_history_and_of_the_jobs_those_that_it_hears_of(s
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)
-    jobs = [make_cron_job(superuser, endpoint) for _ in range(300)]
+    fill_cron_jobs(superuser, 300, endpoint=endpoint, is_registered=False)
+    jobs = values(superuser, "select job_id from kronos.jobs where endpoint_id = %s", [endpoint.endpoint_id])
     for job_id in jobs[:50]:
         end_runs(superuser, job_id, "SS")
     evaluate(superuser)
     clock.step(timedelta(minutes=30))  # recent jobs are read once more
     evaluate(superuser)
     end_runs(superuser, jobs[0], "SF")
-    superuser.execute("analyze")
+    vacuum(superuser)
     before = _read(superuser)
     assert evaluate(superuser)["ends"] == 2
     after = _read(superuser)
@@ -59,12 +61,11 @@ def test_where_nothing_ended_next_to_nothing_is_read(superuser: Connection) -> N
     endpoint = add_endpoint(superuser)
     for condition in _KINDS:
         add_rule(superuser, endpoint, condition)
-    for _ in range(200):
-        make_cron_job(superuser, endpoint)
+    fill_cron_jobs(superuser, 200, endpoint=endpoint, is_registered=False)
     evaluate(superuser)
     clock.step(timedelta(minutes=30))
     evaluate(superuser)
-    superuser.execute("analyze")
+    vacuum(superuser)
     before = _read(superuser)
     evaluate(superuser)
     after = _read(superuser)

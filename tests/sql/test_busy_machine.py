@@ -3,13 +3,19 @@ there.
 """
 
 import uuid
+from collections.abc import Iterator
+from contextlib import closing
 
+import psycopg
 import pytest
 
 from alert_rows import add_rule, end_runs, evaluate
 from backfill_rows import endpoint_and_job, make_backfill, ticks_of
 from clock import Clock
+from conftest import url_of
 from factory import add_endpoint, add_executions
+from lent import Lent
+from servers import Server
 from sql.test_calendar_reads import calls
 from sql.test_cancelled_jobs import SELDOM, add_runs, cancel_in_steps
 from sql.test_dead_letters import fail, operation
@@ -23,10 +29,20 @@ return pg_catalog.clock_timestamp() + nextval('public.minutes') * interval '1 mi
 """
 
 
+@pytest.fixture(scope="module")
+def lent(server: Server, template: str) -> Iterator[Lent]:
+    """Copies of a template in which each reading of the clock is a minute later than the one before."""
+    name = f"{template}_slow"
+    server.databases.copy(template, name)
+    with psycopg.connect(url_of(server.superuser_url, name)) as connection:
+        connection.execute(SLOW)
+    with closing(Lent(server.databases, server.superuser_url, name)) as made:
+        yield made
+    server.databases.drop(name)
+
+
 @pytest.fixture
 def slow(superuser: Connection) -> Connection:
-    """A database in which each reading of the clock is a minute later than the one before."""
-    superuser.execute(SLOW)
     return superuser
 
 

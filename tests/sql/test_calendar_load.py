@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from calendar_rows import day, put_calendar
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from kronos.calendar_terms import BusinessHours, Weekday
 from kronos.load import LoadRow, of_rows
@@ -17,6 +18,7 @@ from sql.test_calendar_jobs import job_at
 from sql_factory import Connection, make_cron_job, records, values
 
 MINUTE = timedelta(minutes=1)
+JOBS = depth(40, deep=60)
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 _ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York")
 # A Friday before a weekend, a Saturday within one, and days on which clocks go forward and back in two of the zones.
@@ -123,7 +125,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     endpoint = add_endpoint(superuser)
     calendars(superuser, endpoint.workspace_id, since)
     until = since + 3 * 1440 * MINUTE
-    for _ in range(60):
+    for _ in range(JOBS):
         written(superuser, endpoint, choose, since)
     params = {"workspace": endpoint.workspace_id, "from": since, "to": until, "since": since, "schedules": 1000}
     superuser.execute(PLACED, params)
@@ -132,7 +134,7 @@ def test_the_load_is_what_each_job_says_of_its_next_runs(superuser: Connection, 
     expected = Counter(at.replace(second=0) for at in values(superuser, _NEXT, params))
     differs = {at: (expected.get(at, 0), shown.get(at, 0)) for at in expected.keys() | shown.keys()}
     assert {at: each for at, each in sorted(differs.items()) if each[0] != each[1]} == {}
-    assert (found.left_out, sum(expected.values()) > 60) == (0, True)
+    assert (found.left_out, sum(expected.values()) > JOBS) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from calendar_rows import day, put_calendar
+from depth import depth
 from factory import add_endpoint
 from kronos.sql import texts
 from moved_clock import MovedClock
@@ -59,7 +60,7 @@ def test_a_week_is_told_at_once_as_it_is_tick_by_tick(superuser: Connection, sin
     choose = random.Random(f"week {since}")
     endpoint = add_endpoint(superuser)
     calendars(superuser, endpoint.workspace_id, since)
-    for _ in range(40):
+    for _ in range(depth(25, deep=40)):
         written(superuser, endpoint, choose, since)
     superuser.execute(PLACED, {"workspace": endpoint.workspace_id, "since": since})
     seen = 0

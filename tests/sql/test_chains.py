@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from callback_rows import callbacks_of, claim, make_job, run, run_chained, succeed
+from depth import depth
 from factory import add_endpoint, add_workspace
 from sql.test_callbacks import _REPLACE, Calling, _end
 from sql_factory import Connection, await_lock
@@ -139,11 +140,11 @@ def test_depth_is_carried_along_a_chain(calling: Calling) -> None:
     calling.job(name="third")
     calling.job(name="second", on_success={"job": "third"})
     execution_id = run(calling.connection, calling.job(name="first", on_success={"job": "second"}))
-    for depth in (1, 2):
+    for nth in (1, 2):
         succeed(calling.connection, execution_id)
         run_chained(calling.connection)
         (made,) = callbacks_of(calling.connection, execution_id)
-        assert made["depth"] == depth
+        assert made["depth"] == nth
         execution_id = made["execution_id"]
         claim(calling.connection, execution_id)
     succeed(calling.connection, execution_id)
@@ -158,7 +159,7 @@ def test_a_chain_is_no_longer_than_ten_jobs_wherever_it_grows(calling: Calling) 
     calling.job(name="j10", on_failure={"job": "j8"})
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=depth(12, deep=40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from(_EVENTS)), max_size=14))
 def test_whatever_is_changed_no_job_comes_to_call_itself_back(
     superuser: Connection, edits: list[tuple[int, int, str]]

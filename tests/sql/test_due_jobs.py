@@ -10,13 +10,13 @@ from scale import fill_cron_jobs
 from sql.plans import rows_read, thrown_away, told_plans
 from sql_factory import Connection, buffers, make_cron_job, value, values
 
-JOBS = 4_000
+JOBS = 2_500
 DUE = "kronos.now() - interval '30 s'"
 
 
 @pytest.fixture(scope="module")
 def due_url(module_database_url: str) -> str:
-    """A database with four thousand jobs, none of them due. Tests roll back what they do."""
+    """A database with these jobs, none of them due. Tests roll back what they do."""
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         fill_cron_jobs(connection, JOBS, is_registered=False)
         connection.execute("alter table kronos.pointers set (autovacuum_enabled = false)")

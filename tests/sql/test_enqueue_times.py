@@ -5,6 +5,7 @@ from itertools import product
 
 from pydantic_core import PydanticCustomError
 
+from depth import depth
 from enqueueing import App, job
 from kronos.api.fields import timestamp
 from sql_factory import Connection
@@ -26,7 +27,9 @@ def _as_the_api_reads(text: str) -> datetime | None:
 
 
 def test_each_text_is_the_instant_that_the_api_makes_of_it_or_none(shared: Connection) -> None:
-    texts = ["".join(parts) for parts in product(_DATES, _CLOCKS, _FRACTIONS, _OFFSETS)]
+    every = ["".join(parts) for parts in product(_DATES, _CLOCKS, _FRACTIONS, _OFFSETS)]
+    # The step is coprime to the lists' lengths: each three of clock, fraction and offset occur.
+    texts = [text for text in every if text.startswith("2999")] + every[:: depth(5, deep=1)]
     found = shared.execute(
         """
         select given.text, case when judged.fault is null then kronos.run_at_of(given.text) end
@@ -37,7 +40,7 @@ def test_each_text_is_the_instant_that_the_api_makes_of_it_or_none(shared: Conne
     ).fetchall()
     differing = [(text, at) for text, at in found if at != _as_the_api_reads(text)]
     assert (len(found), differing) == (len(texts), [])
-    assert sum(at is not None for _, at in found) > 300
+    assert sum(at is not None for _, at in found) > depth(100, deep=300)
 
 
 def test_it_is_stored_so_with_and_without_a_key(shared: Connection, app: App) -> None:

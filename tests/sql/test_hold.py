@@ -25,6 +25,13 @@ def hold(superuser: Connection, database_url: str, text: str | None) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def let_go_afterwards(superuser: Connection, database_url: str) -> Iterator[None]:
+    """A setting that stays would cost the next test a new copy of the template."""
+    yield
+    hold(superuser, database_url, None)
+
+
 @pytest.fixture
 def held(superuser: Connection, database_url: str) -> Iterator[Connection]:
     """A session of the held database."""

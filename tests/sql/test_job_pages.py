@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from conftest import cloned
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from one_shot_rows import take_endpoints_for_many
 from servers import Server
@@ -19,6 +20,7 @@ from sql.plans import run_statement
 from sql_factory import Connection, make_cron_job, value, values
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+JOBS = depth(250, deep=500)
 _ONE_SHOT = """
 insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, run_at, name, tags, created_at)
 values (%(job_id)s, %(job_id)s, %(workspace_id)s, %(endpoint_id)s, %(trigger)s, %(run_at)s, %(name)s, %(tags)s,
@@ -28,7 +30,7 @@ _NONE = dict.fromkeys(("endpoint", "trigger", "status", "tag", "q", "created_aft
 
 
 class Jobs:
-    """A workspace with 500 jobs of every kind on three endpoints, and a neighbor with as many."""
+    """A workspace with jobs of every kind on three endpoints, and a neighbor with as many."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -37,7 +39,7 @@ class Jobs:
             first = add_endpoint(connection)
             self.workspace_id = first.workspace_id
             endpoints = [first, *(add_endpoint(connection, self.workspace_id) for _ in range(2))]
-            for number in range(500):
+            for number in range(JOBS):
                 self._add(chance, chance.choice(endpoints), f"{slug}-{number}")
             self.endpoints = values(
                 connection, "select name from kronos.endpoints where workspace_id = %s", [self.workspace_id]
@@ -116,7 +118,7 @@ def jobs(server: Server, template: str) -> Iterator[Jobs]:
         yield Jobs(connection)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(depth(20, deep=30)))
 def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
     chance = random.Random(seed)
     one = str(chance.choice(jobs.ids))
@@ -161,7 +163,7 @@ def test_a_text_that_names_very_many_endpoints_finds_the_same(jobs: Jobs, rows: 
 def test_each_filter_lets_through_what_it_says(jobs: Jobs, name: str) -> None:
     given = {"endpoint": jobs.endpoints[0], "trigger": "CRON", "status": "PAUSED", "tag": "some", "q": "mine-1"}[name]
     found = jobs.paged(_NONE | {name: given}, limit=51)
-    assert (found, 0 < len(found) < 500) == (jobs.wanted(_NONE | {name: given}), True)
+    assert (found, 0 < len(found) < JOBS) == (jobs.wanted(_NONE | {name: given}), True)
 
 
 def test_a_tag_that_thousands_have_is_paged_by_the_newest(jobs: Jobs) -> None:

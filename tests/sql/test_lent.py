@@ -159,7 +159,7 @@ def test_the_session_is_as_new(lent: Lent) -> None:
         "do $$ begin execute format('alter database %I connection limit 7', current_database()); end $$",
         "do $$ begin execute format('comment on database %I is %L', current_database(), 'more'); end $$",
         "do $$ begin execute format('revoke connect on database %I from public', current_database()); end $$",
-        "insert into cron.job (schedule, command) select '* * * * *', 'select 1' from generate_series(1, 2001)",
+        "insert into cron.job (schedule, command) select '* * * * *', 'select 1' from generate_series(1, 5001)",
         "begin",
         "select pg_terminate_backend(pg_backend_pid())",
     ],

@@ -15,10 +15,11 @@ from sql_factory import Connection, value, values
 def test_a_role_without_a_workspace_cannot_call_and_one_that_lost_it_neither(
     shared: Connection, app: App, module_database_url: str
 ) -> None:
-    stranger = an_app(shared, module_database_url, is_granted=False)
-    with stranger.connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        stranger.enqueue(app.endpoint)
-    done_with(shared, stranger)
+    with psycopg.connect(module_database_url, autocommit=True) as connection:
+        stranger = an_app(shared, connection, is_granted=False)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            stranger.enqueue(app.endpoint)
+        done_with(shared, stranger)
     app.enqueue(app.endpoint)
     shared.execute("delete from kronos.sql_grants where role_name = %s", [app.role])
     with pytest.raises(psycopg.errors.InsufficientPrivilege, match="has no workspace") as caught:
