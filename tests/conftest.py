@@ -246,6 +246,7 @@ def _encryption_key_file(path: Path) -> Path:
 @contextmanager
 def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
     """A real server in a thread of this process, on a free port, with `more` settings."""
+    from documented import documented
     from kronos.api import app as api_app  # imported here, so that tests of the database alone do not load FastAPI
     from kronos.api import serve
     from kronos.dashboard import app as dashboard
@@ -253,7 +254,7 @@ def running_api(url: str, directory: Path, **more: object) -> Iterator[Api]:
     key_file = directory / "admin.key"
     keys.ensure_admin_key(url, key_file)
     settings = _settings(url, key_file, more)
-    configuration = serve.configuration(api_app.create(settings, pages=dashboard.routes()), settings)
+    configuration = serve.configuration(documented(api_app.create(settings, pages=dashboard.routes())), settings)
     configuration.port = 0
     serving = uvicorn.Server(configuration)
     thread = threading.Thread(target=serving.run, name="api", daemon=True)

@@ -1,6 +1,6 @@
 """Fixtures that several files of the API's tests share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 
 import httpx
@@ -17,6 +17,12 @@ from kronos.pool import Pool
 def scene(api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection) -> Scene:
     """A scene for tests of GET …/explain."""
     return Scene(api, shared_superuser, workspace)
+
+
+@pytest.fixture(scope="module")
+def untouched(new_workspace: Callable[[], str]) -> str:
+    """A workspace that all tests of a file share: they change nothing in it, as what they send is rejected."""
+    return new_workspace()
 
 
 @pytest.fixture

@@ -1,12 +1,18 @@
 """An API whose connection to PostgreSQL can be cut, and the stored state of a workspace."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
-from api.cutting_proxy import Proxy
-from conftest import Api, make_workspace
+from api.cutting_proxy import Proxy, cutting_proxy
+from conftest import make_workspace, running_api
+from new_workspaces import NewWorkspaces
 
 _STATE = """
 select jsonb_build_object(
@@ -47,11 +53,15 @@ select jsonb_build_object(
 
 
 class Scene:
-    """An API behind the proxy, and the administrator's direct connection."""
+    """An API behind the proxy, a workspace `slug`, and the administrator's direct connection."""
 
-    def __init__(self, api: Api, proxy: Proxy, superuser: psycopg.Connection) -> None:
-        self.client, self.proxy, self.superuser = api.client, proxy, superuser
-        self.slug = make_workspace(api.client)
+    def __init__(
+        self, client: httpx.Client, proxy: Proxy, superuser: psycopg.Connection, *, slug: str, making: httpx.Client
+    ) -> None:
+        self.client, self.proxy, self.superuser = client, proxy, superuser
+        self.making = making
+        """A client that makes what a call needs."""
+        self.slug = slug
         self.new = f"n-{uuid.uuid4().hex[:12]}"
 
     @property
@@ -59,7 +69,7 @@ class Scene:
         return f"/v1/workspaces/{self.slug}"
 
     def made(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        made: dict[str, Any] = self.client.post(self.base + path, json=body or {}).raise_for_status().json()
+        made: dict[str, Any] = self.making.post(self.base + path, json=body or {}).raise_for_status().json()
         return made
 
     def state(self) -> str:
@@ -78,3 +88,38 @@ class Scene:
             "select from pg_stat_activity where client_port = %s", [self.proxy.port]
         ).fetchall()
         return not found
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutOff:
+    """An API whose connections pass the proxy, and one on the same database whose connections are never cut: what it
+    makes is planned once, and not again after each cut.
+    """
+
+    client: httpx.Client
+    direct: httpx.Client
+    proxy: Proxy
+    superuser: psycopg.Connection
+    workspaces: NewWorkspaces
+
+    def scene(self, client: httpx.Client | None = None) -> Scene:
+        """A new workspace, and `client`, or the one of the API behind the proxy."""
+        return Scene(client or self.client, self.proxy, self.superuser, slug=self.workspaces.make(), making=self.direct)
+
+
+@contextmanager
+def cut_off(url: str, directory: Path) -> Iterator[CutOff]:
+    """Both APIs on the database of `url`, with their keys in `directory`."""
+    with (
+        cutting_proxy(url) as proxy,
+        running_api(proxy.url, directory, database_wait_seconds=3) as api,
+        running_api(url, directory) as direct,
+        psycopg.connect(url, autocommit=True, prepare_threshold=0) as superuser,
+    ):
+        yield CutOff(
+            client=api.client,
+            direct=direct.client,
+            proxy=proxy,
+            superuser=superuser,
+            workspaces=NewWorkspaces(superuser, make_workspace(direct.client)),
+        )

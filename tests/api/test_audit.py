@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from api.cut_scene import Scene
+from api.cutting_proxy import Proxy
 from api.test_lost_answers import HTTP, WRITES, asked
 from api_answers import answered
 from conftest import Api, await_condition
@@ -101,8 +102,9 @@ select workspace_id::text, actor, key_id, address, action, object_type, object_i
 class _Audited(Scene):
     """A scene without a proxy, whose requests have their own ids."""
 
-    def __init__(self, api: Api, superuser: Connection) -> None:
-        super().__init__(api, None, superuser)  # type: ignore[arg-type]  # nothing is cut here
+    def __init__(self, api: Api, superuser: Connection, slug: str) -> None:
+        nothing = Proxy(url=api.database_url)
+        super().__init__(api.client, nothing, superuser, slug=slug, making=api.client)
         self.actor = api.key.split("_")[2]
 
     def mine(self, request_id: str) -> list[dict[str, Any]]:
@@ -111,8 +113,8 @@ class _Audited(Scene):
 
 
 @pytest.fixture
-def scene(shared_api: Api, shared_superuser: Connection) -> _Audited:
-    return _Audited(shared_api, shared_superuser)
+def scene(shared_api: Api, shared_superuser: Connection, workspace: str) -> _Audited:
+    return _Audited(shared_api, shared_superuser, workspace)
 
 
 def test_each_write_of_the_api_is_known_here() -> None:

@@ -262,45 +262,39 @@ def test_another_workspaces_backfill_is_not_there(
 IN_A_DAY = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"to": WINDOW["to"]}, "/from", "2026-11-01T00:00:00Z"),
+    ({"from": WINDOW["from"]}, "/to", "2026-11-08T00:00:00Z"),
+    ({"from": "yesterday", "to": WINDOW["to"]}, "/from", "RFC 3339"),
+    ({"from": 5, "to": WINDOW["to"]}, "/from", "RFC 3339"),
+    ({"from": WINDOW["to"], "to": WINDOW["from"]}, "/to", "after from"),
+    ({"from": WINDOW["to"], "to": WINDOW["to"]}, "/to", "after from"),
+    ({"from": WINDOW["from"], "to": IN_A_DAY}, "/to", "has passed"),
+    ({"from": "2023-01-01T00:00:00Z", "to": "2024-01-01T00:00:00Z"}, "/to", "2023-03-11T10:40:00+00:00"),
+    (WINDOW | {"max_active": 0}, "/max_active", "10"),
+    (WINDOW | {"max_active": 1001}, "/max_active", "10"),
+    (WINDOW | {"max_active": "10"}, "/max_active", "10"),
+    (WINDOW | {"form": WINDOW["from"]}, "/form", "from"),
+    (WINDOW | {"from_": WINDOW["from"]}, "/from_", "from"),
+    (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, include, max_active, priority, to, validate_only"),
+]
+
+
 @pytest.mark.parametrize("validate_only", [False, True])
-@pytest.mark.parametrize(
-    ("body", "pointer", "hint"),
-    [
-        ({"to": WINDOW["to"]}, "/from", "2026-11-01T00:00:00Z"),
-        ({"from": WINDOW["from"]}, "/to", "2026-11-08T00:00:00Z"),
-        ({"from": "yesterday", "to": WINDOW["to"]}, "/from", "RFC 3339"),
-        ({"from": 5, "to": WINDOW["to"]}, "/from", "RFC 3339"),
-        ({"from": WINDOW["to"], "to": WINDOW["from"]}, "/to", "after from"),
-        ({"from": WINDOW["to"], "to": WINDOW["to"]}, "/to", "after from"),
-        ({"from": WINDOW["from"], "to": IN_A_DAY}, "/to", "has passed"),
-        ({"from": "2023-01-01T00:00:00Z", "to": "2024-01-01T00:00:00Z"}, "/to", "2023-03-11T10:40:00+00:00"),
-        (WINDOW | {"max_active": 0}, "/max_active", "10"),
-        (WINDOW | {"max_active": 1001}, "/max_active", "10"),
-        (WINDOW | {"max_active": "10"}, "/max_active", "10"),
-        (WINDOW | {"form": WINDOW["from"]}, "/form", "from"),
-        (WINDOW | {"from_": WINDOW["from"]}, "/from_", "from"),
-        (WINDOW | {"wholly_unknown": 1}, "/wholly_unknown", "from, include, max_active, priority, to, validate_only"),
-    ],
-)
 def test_a_bad_window_is_refused_and_nothing_is_written(
-    api: httpx.Client,
-    workspace: str,
-    job: dict[str, Any],
-    shared_superuser: psycopg.Connection,
-    body: dict[str, Any],
-    pointer: str,
-    hint: str,
-    validate_only: bool,
+    api: httpx.Client, workspace: str, job: dict[str, Any], shared_superuser: psycopg.Connection, validate_only: bool
 ) -> None:
     before = written(shared_superuser, workspace)
-    answer = api.post(
-        f"/v1/workspaces/{workspace}/jobs/minutely/backfill", json=body | {"validate_only": validate_only}
-    )
-    problem = problem_of(answer)
-    (fault,) = problem["errors"]
-    assert (answer.status_code, problem["code"], fault["pointer"]) == (422, "input_validation_failed", pointer)
-    assert hint in fault["hint"], fault
-    assert written(shared_superuser, workspace) == before
+    for body, pointer, hint in BAD:
+        answer = api.post(
+            f"/v1/workspaces/{workspace}/jobs/minutely/backfill", json=body | {"validate_only": validate_only}
+        )
+        problem = problem_of(answer)
+        (fault,) = problem["errors"]
+        told = (answer.status_code, problem["code"], fault["pointer"])
+        assert told == (422, "input_validation_failed", pointer), body
+        assert hint in fault["hint"], (body, fault)
+        assert written(shared_superuser, workspace) == before, body
 
 
 def test_the_most_ticks_are_counted_and_the_hint_for_more_is_just_as_many(

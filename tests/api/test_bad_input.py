@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from api_answers import counts, problem_of
+from conftest import Api
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "*/5 * * * *"}
 NOW = {"endpoint": "sink", "trigger": "IMMEDIATE"}
@@ -293,11 +294,12 @@ CASES = {
 }
 
 
-@pytest.fixture
-def busy(api: httpx.Client, workspace: str) -> str:
+@pytest.fixture(scope="module")
+def busy(shared_api: Api, untouched: str) -> str:
     """A workspace that a bad request could damage."""
-    assert api.post(f"/v1/workspaces/{workspace}/jobs", json=CRON | {"name": "existing"}).status_code == 201
-    return workspace
+    made = shared_api.client.post(f"/v1/workspaces/{untouched}/jobs", json=CRON | {"name": "existing"})
+    assert made.status_code == 201
+    return untouched
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -328,8 +330,8 @@ def test_bad_input_is_refused_with_pointer_and_hint_and_nothing_is_written(
         (CRON | {"starts_at": "2099-01-01T00:00:00"}, "offset is missing"),
     ],
 )
-def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, body: dict[str, Any], hint: str) -> None:
-    problem = problem_of(api.post(f"/v1/workspaces/{workspace}/jobs", json=body))
+def test_a_hint_says_what_to_write_instead(api: httpx.Client, untouched: str, body: dict[str, Any], hint: str) -> None:
+    problem = problem_of(api.post(f"/v1/workspaces/{untouched}/jobs", json=body))
 
     assert hint in problem["errors"][0]["hint"]
 
@@ -343,9 +345,9 @@ def test_a_hint_says_what_to_write_instead(api: httpx.Client, workspace: str, bo
     ],
 )
 def test_what_there_is_not_yet_is_said_so(
-    api: httpx.Client, workspace: str, change: dict[str, Any], detail: str, hint: str
+    api: httpx.Client, untouched: str, change: dict[str, Any], detail: str, hint: str
 ) -> None:
-    (fault,) = problem_of(api.post(f"/v1/workspaces/{workspace}/endpoints", json=HTTP | change))["errors"]
+    (fault,) = problem_of(api.post(f"/v1/workspaces/{untouched}/endpoints", json=HTTP | change))["errors"]
 
     assert fault["detail"] == detail
     assert hint in fault["hint"]
@@ -361,15 +363,15 @@ def test_what_there_is_not_yet_is_said_so(
     ],
 )
 def test_a_text_that_is_too_long_has_characters(
-    api: httpx.Client, workspace: str, method: str, path: str, body: dict[str, Any], pointer: str, most: int
+    api: httpx.Client, untouched: str, method: str, path: str, body: dict[str, Any], pointer: str, most: int
 ) -> None:
-    (fault,) = problem_of(api.request(method, f"/v1/workspaces/{workspace}{path}", json=body))["errors"]
+    (fault,) = problem_of(api.request(method, f"/v1/workspaces/{untouched}{path}", json=body))["errors"]
 
     assert (fault["pointer"], fault["detail"]) == (pointer, f"string should have at most {most} characters")
 
 
-def test_a_list_that_is_too_long_says_how_many_may_be_sent(api: httpx.Client, workspace: str) -> None:
-    answer = api.post(f"/v1/workspaces/{workspace}/jobs:batch", json={"jobs": [CRON] * 1001})
+def test_a_list_that_is_too_long_says_how_many_may_be_sent(api: httpx.Client, untouched: str) -> None:
+    answer = api.post(f"/v1/workspaces/{untouched}/jobs:batch", json={"jobs": [CRON] * 1001})
 
     (fault,) = problem_of(answer)["errors"]
 
@@ -377,9 +379,9 @@ def test_a_list_that_is_too_long_says_how_many_may_be_sent(api: httpx.Client, wo
     assert fault["hint"] == "Send at most 1000 at a time."
 
 
-def test_all_faults_are_reported_at_once(api: httpx.Client, workspace: str) -> None:
+def test_all_faults_are_reported_at_once(api: httpx.Client, untouched: str) -> None:
     body = {"trigger": "CRON", "endpoint": 1, "max_runs": "x", "crom": 1}
 
-    problem = problem_of(api.post(f"/v1/workspaces/{workspace}/jobs", json=body))
+    problem = problem_of(api.post(f"/v1/workspaces/{untouched}/jobs", json=body))
 
     assert {error["pointer"] for error in problem["errors"]} == {"/endpoint", "/max_runs", "/crom"}

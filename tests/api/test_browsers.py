@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from api_callers import Caller
 from api_process import Process
+from documented import documented
 from kronos import config
 from kronos.api import app, serve
 from kronos.api.middleware import Boundary
@@ -27,7 +28,7 @@ async def asking(
     request for its document, a second of CPU, may take long.
     """
     read = config.load(**{"database_url": "postgresql://", "request_seconds": 240, **settings})
-    served = serve.configuration(app.create(read), read)
+    served = serve.configuration(documented(app.create(read)), read)
     served.load()
     whole: ASGIApp = served.loaded_app
     transport = httpx.ASGITransport(whole if wrapped is None else wrapped(whole), client=client)

@@ -148,7 +148,7 @@ def _applied(client: httpx.Client, workspace: str, body: Any) -> Any:
     return answered.json()
 
 
-@settings(max_examples=depth(12, deep=300), deadline=None)
+@settings(max_examples=depth(8, deep=300), deadline=None)
 @given(files=_workspaces())
 def test_what_is_exported_is_applied_as_no_change(client: httpx.Client, files: dict[str, Any]) -> None:
     workspace = make_workspace(client)

@@ -181,7 +181,7 @@ def odd(shared_api: Api) -> Iterator[Odd]:
 
 
 @settings(
-    max_examples=depth(12, deep=25),
+    max_examples=depth(8, deep=25),
     deadline=None,
     phases=[Phase.generate],  # shrinking takes minutes, and the failing example is printed in full
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

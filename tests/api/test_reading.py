@@ -12,7 +12,7 @@ from depth import depth
 from kronos.model import Json
 from worker.running import seem_rung
 
-READS = depth(300, deep=1000)
+READS = depth(200, deep=1000)
 JOB = {"endpoint": "sink", "trigger": "CRON", "cron": "* * * * *", "name": "minutely", "overlap": "QUEUE"}
 
 # Every row of every table, with its last writer.

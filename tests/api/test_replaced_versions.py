@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from api_answers import counts, problem_of
+from conftest import Api
 from sql_factory import entries
 
 CRON = {"endpoint": "sink", "trigger": "CRON", "cron": "7 */2 * * *", "name": "pg"}
@@ -44,17 +45,23 @@ def edited(api: httpx.Client, workspace: str) -> Edited:
     return Edited(api, workspace)
 
 
-def test_by_name_the_history_of_all_versions_is_there(edited: Edited) -> None:
-    newest_first = edited.runs[::-1]
-    assert edited.listed("/jobs/pg/executions") == newest_first
-    assert edited.listed("/executions", job="pg") == newest_first
+@pytest.fixture(scope="module")
+def unchanged(shared_api: Api, untouched: str) -> Edited:
+    """The same job for all tests that only read, or whose writes are rejected."""
+    return Edited(shared_api.client, untouched)
 
 
-def test_by_id_the_history_of_that_version_is_there(edited: Edited) -> None:
-    first, second, third = (each["job_id"] for each in edited.versions)
-    for job_id, runs in ((first, edited.runs[2::-1]), (second, []), (third, edited.runs[3:])):
-        assert edited.listed(f"/jobs/{job_id}/executions") == runs
-        assert edited.listed("/executions", job=job_id) == runs
+def test_by_name_the_history_of_all_versions_is_there(unchanged: Edited) -> None:
+    newest_first = unchanged.runs[::-1]
+    assert unchanged.listed("/jobs/pg/executions") == newest_first
+    assert unchanged.listed("/executions", job="pg") == newest_first
+
+
+def test_by_id_the_history_of_that_version_is_there(unchanged: Edited) -> None:
+    first, second, third = (each["job_id"] for each in unchanged.versions)
+    for job_id, runs in ((first, unchanged.runs[2::-1]), (second, []), (third, unchanged.runs[3:])):
+        assert unchanged.listed(f"/jobs/{job_id}/executions") == runs
+        assert unchanged.listed("/executions", job=job_id) == runs
 
 
 def test_a_cursor_survives_an_edit(edited: Edited) -> None:
@@ -118,17 +125,17 @@ CONDITIONAL = ("PATCH", "DELETE", "pause", "resume", "skip-next")
     [(write, {}) for write in WRITES] + [(write, {"If-Match": tag}) for write in CONDITIONAL for tag in ('"1"', '"9"')],
 )
 def test_a_write_by_a_replaced_versions_id_names_the_live_one(
-    edited: Edited, shared_superuser: psycopg.Connection, write: str, conditional: dict[str, str]
+    unchanged: Edited, shared_superuser: psycopg.Connection, write: str, conditional: dict[str, str]
 ) -> None:
     method, path, body = WRITES[write]
-    first, _, live = (each["job_id"] for each in edited.versions)
-    before = counts(shared_superuser), entries(shared_superuser), edited.read(f"/jobs/{live}")
-    answer = edited.api.request(method, f"{edited.base}/jobs/{first}{path}", json=body, headers=conditional)
+    first, _, live = (each["job_id"] for each in unchanged.versions)
+    before = counts(shared_superuser), entries(shared_superuser), unchanged.read(f"/jobs/{live}")
+    answer = unchanged.api.request(method, f"{unchanged.base}/jobs/{first}{path}", json=body, headers=conditional)
     problem = problem_of(answer)
     assert (problem["status"], problem["code"]) == (409, "job_not_updatable")
     assert live in problem["detail"]
     assert live in problem["errors"][0]["hint"]
-    assert (counts(shared_superuser), entries(shared_superuser), edited.read(f"/jobs/{live}")) == before
+    assert (counts(shared_superuser), entries(shared_superuser), unchanged.read(f"/jobs/{live}")) == before
 
 
 def test_a_retired_job_is_deleted_again_by_any_of_its_ids(edited: Edited) -> None:
