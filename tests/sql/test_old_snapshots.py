@@ -201,7 +201,7 @@ def test_a_workers_upkeep_costs_the_same_whatever_had_a_deadline_or_was_chained(
     before = buffers(superuser, look)
     with reading(database_url):
         for nth in range(10):
-            add_executions(superuser, endpoint, 500)
+            add_executions(superuser, endpoint, 500, has_jobs=False)
             superuser.execute(
                 "update kronos.execution_live set deadline_at = kronos.now() - %s * interval '1 minute'", [10 - nth]
             )

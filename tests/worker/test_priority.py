@@ -160,7 +160,7 @@ def test_what_is_not_due_yet_stands_in_no_claims_way(
 ) -> None:
     """10,000 of priority 10 for tomorrow, and ten that are due: a claim reads a few pages."""
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 10_000, due_in_seconds=86_400)
+    add_executions(superuser, endpoint, 10_000, due_in_seconds=86_400, has_jobs=False)
     superuser.execute("update kronos.execution_live set priority = %s", [priority])
     due = set(add_executions(superuser, endpoint, 10))
     superuser.execute("vacuum analyze kronos.execution_live")
@@ -207,7 +207,7 @@ def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
 ) -> None:
     """10,000 of priority -5 are due, and each claim takes the ten of priority 0: it reads a few pages."""
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 10_000, due_in_seconds=-60)
+    add_executions(superuser, endpoint, 10_000, due_in_seconds=-60, has_jobs=False)
     superuser.execute("update kronos.execution_live set priority = -5")
     due = set(add_executions(superuser, endpoint, 10))
     superuser.execute("vacuum analyze kronos.execution_live")
@@ -222,7 +222,7 @@ def test_of_queues_that_go_later_a_claim_reads_no_more_than_their_beginning(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 2_100, due_in_seconds=-60)
+    add_executions(superuser, endpoint, 2_100, due_in_seconds=-60, has_jobs=False)
     superuser.execute(
         "update kronos.execution_live as live set priority = nullif(nth % 21 - 10, 0) "
         "from (select execution_id, row_number() over (order by visible_at) as nth from kronos.execution_live) as each "
