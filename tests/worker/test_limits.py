@@ -141,8 +141,9 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     ]
     for workspace_id, most in zip(workspaces, (5, 2), strict=True):
         _limit(superuser, workspace_id, most)
+    each = depth(30, deep=60)
     for endpoint in endpoints:
-        add_executions(superuser, endpoint, 60)
+        add_executions(superuser, endpoint, each)
     peaks: Counter[UUID] = Counter()
 
     def watch() -> None:
@@ -157,7 +158,7 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     six_claimers(database_url, endpoints, lose=_lose, watch=watch)
     assert 0 < peaks[workspaces[0]] <= 5
     assert 0 < peaks[workspaces[1]] <= 2
-    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 180
+    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 3 * each
     assert [_counted(superuser, one) for one in workspaces] == [0, 0]
     assert [in_flight(superuser, one) for one in endpoints] == [0, 0, 0]
 
