@@ -65,25 +65,24 @@ def wanted_alarms(connection: Connection) -> list[str]:
 def uncovered(connection: Connection) -> list[Any]:
     """The jobs that must ring but for which no entry, own or shared, rings at the minutes of their alarm.
 
-    One condition for each kind of entry: joined by "or" they would compare each job with each entry.
+    Entries are looked up in a hash of them: compared one by one, 450 jobs with 450 entries took 0.2 s.
     """
     return records(
         connection,
         """
+        with entry as materialized (
+            select schedule, jobname
+              from cron.job
+             where active and username = 'kronos_cron' and jobname is not null
+        ), shared as materialized (
+            select schedule from entry where jobname = 'kronos:@' || md5(schedule)
+        )
         select job.job_id, job.alarm
           from kronos.jobs as job
           join kronos.workspaces as workspace using (workspace_id)
          where job.trigger = 'CRON' and job.status = 'ACTIVE' and workspace.status = 'ACTIVE'
-           and not exists (select from cron.job as entry
-                            where entry.active and entry.username = 'kronos_cron'
-                              and entry.schedule = job.alarm and entry.jobname = 'kronos:' || job.job_id)
-           and not exists (select from cron.job as entry
-                            where entry.active and entry.username = 'kronos_cron'
-                              and entry.schedule = job.alarm and entry.jobname = 'kronos:@' || md5(entry.schedule))
-           and not (job.alarm !~ 'seconds'
-                    and exists (select from cron.job as entry
-                                 where entry.active and entry.username = 'kronos_cron'
-                                   and entry.schedule = '* * * * *'
-                                   and entry.jobname = 'kronos:@' || md5(entry.schedule)))
+           and (job.alarm, 'kronos:' || job.job_id) not in (select schedule, jobname from entry)
+           and job.alarm not in (select schedule from shared)
+           and not (job.alarm !~ 'seconds' and '* * * * *' in (select schedule from shared))
         """,
     )

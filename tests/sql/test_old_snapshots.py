@@ -161,7 +161,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
 ) -> None:
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
     first: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
-    count = 5
+    count = 3
     job_ids = add_jobs(superuser, first, count=count, overlap=overlap)
     vacuum(superuser)
 
