@@ -13,6 +13,7 @@ from delivery.authority import Authority
 from delivery.redis_server import BINARY, MISSING, RedisProcess
 from delivery.sending import LOCAL, error_type, response, stored_request, told
 from delivery.servers import Names
+from depth import depth
 from kronos.delivery.destinations import Message, RedisServer, RedisStream, Tls
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.outcome import Outcome
@@ -243,7 +244,7 @@ async def test_each_answer_is_named_for_what_it_means(answer: bytes | None, expe
     assert "10.0.0.9" not in json.dumps(outcome.error)
 
 
-async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left() -> None:
+async def test_after_hundreds_of_timeouts_no_socket_and_no_task_is_left() -> None:
     async with Scripted(b"") as server, Streams(LOCAL) as streams:
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
 
@@ -252,7 +253,7 @@ async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left() -> None
 
         await once()
         before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
-        for _ in range(10):
+        for _ in range(depth(4, deep=10)):
             statuses = await asyncio.gather(*(once() for _ in range(100)))
             assert set(statuses) <= {"UNKNOWN", "TIMED_OUT"}
         await until(
@@ -260,7 +261,7 @@ async def test_after_a_thousand_timeouts_no_socket_and_no_task_is_left() -> None
         )
 
 
-async def test_after_a_thousand_aborts_no_socket_and_no_task_is_left_and_each_says_what_is_known() -> None:
+async def test_after_hundreds_of_aborts_no_socket_and_no_task_is_left_and_each_says_what_is_known() -> None:
     async with Scripted(b"") as server, Streams(LOCAL) as streams:
         where = RedisStream(server=RedisServer(host="127.0.0.1", port=server.port, db=0), stream="s")
 
@@ -276,7 +277,7 @@ async def test_after_a_thousand_aborts_no_socket_and_no_task_is_left_and_each_sa
 
         assert await once(is_begun=True) == ("UNKNOWN", "cancelled")
         before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
-        for _ in range(10):
+        for _ in range(depth(4, deep=10)):
             ends = await asyncio.gather(*(once(is_begun=nth % 2 == 0) for nth in range(100)))
             assert set(ends) <= {("UNKNOWN", "cancelled"), ("FAILED", "cancelled")}
         await until(

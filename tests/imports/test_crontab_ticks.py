@@ -122,7 +122,7 @@ schedules = st.tuples(
 ).map(" ".join)
 
 
-@settings(max_examples=depth(400, deep=5000), deadline=None)
+@settings(max_examples=depth(200, deep=5000), deadline=None)
 @given(schedules)
 def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -> None:
     """Checked for each day of four years. Reading our own texts is proven against next_tick elsewhere

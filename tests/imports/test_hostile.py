@@ -114,7 +114,7 @@ def test_strange_json_is_answered_with_its_line(text: str, why: str) -> None:
     )
     | st.sampled_from(["12e3", "08", "0o17", "0x1f", ".nan", ".inf", "null", "~", "yes", "on", "<<", "---", "...", "-"])
 )
-@settings(max_examples=depth(200, deep=5_000))
+@settings(max_examples=depth(100, deep=5_000))
 def test_whatever_an_input_holds_is_read_back_from_the_file_for_apply(text: str) -> None:
     given_input = {"command": text, "environment": {f"{text}k": text}}
     job = {"name": "a", "trigger": "CRON", "input": given_input}
@@ -139,7 +139,7 @@ def test_long_lines_take_no_time(line: str) -> None:
     assert len(repr(found)) < 2_000 or isinstance(found, Untranslated) is False
 
 
-@settings(max_examples=depth(150, deep=3000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=depth(75, deep=3000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.one_of(
         st.text(max_size=200),

@@ -73,7 +73,7 @@ def robfig(schedule: str) -> vixie.Entry | None:
     return vixie.Entry(bits, stars)
 
 
-@settings(max_examples=depth(300, deep=5000), deadline=None)
+@settings(max_examples=depth(150, deep=5000), deadline=None)
 @given(schedules)
 def test_each_schedule_is_the_same_days_and_times_or_is_refused(schedule: str) -> None:
     found, theirs = one(cronjob(schedule)), robfig(schedule)

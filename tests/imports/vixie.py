@@ -12,6 +12,7 @@ MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 WEEKDAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _FIELDS = [(0, 59, []), (0, 23, []), (1, 31, []), (1, 12, MONTHS), (0, 7, WEEKDAYS)]
 _JUMP, _MOST = 5, 180
+_MINUTE = timedelta(minutes=1)
 
 
 class BadEntryError(Exception):
@@ -119,8 +120,8 @@ def _steps(
     virtual = times[0]
     for number, now in enumerate(times[1:]):
         at = begin + timedelta(minutes=number)
-        jump = int((now - virtual).total_seconds()) // 60
-        if jump == 1 or jump > _MOST or jump <= -_MOST:
+        passed = now - virtual
+        if passed == _MINUTE or (jump := passed // _MINUTE) > _MOST or jump <= -_MOST:
             virtual = now
             usual[now.hour, now.minute].append((at, now))
         elif jump > _JUMP:
@@ -133,10 +134,17 @@ def _steps(
 
 @cache
 def local_times(zone: str, begin: datetime, end: datetime) -> list[datetime]:
-    """The local time of the zone in each minute, from the one before `begin` on."""
-    clock = ZoneInfo(zone)
-    count = int((end - begin).total_seconds()) // 60
-    return [(begin + timedelta(minutes=n)).astimezone(clock).replace(tzinfo=None) for n in range(-1, count)]
+    """The local time of the zone in each minute, from the one before `begin` on. Clocks change at quarters of an hour
+    of UTC only.
+    """
+    clock, at, found = ZoneInfo(zone), begin - _MINUTE, []
+    local = at.astimezone(clock).replace(tzinfo=None)
+    while at < end:
+        if at.minute % 15 == 0:
+            local = at.astimezone(clock).replace(tzinfo=None)
+        found.append(local)
+        at, local = at + _MINUTE, local + _MINUTE
+    return found
 
 
 def by_the_clock(entry: Entry, zone: str, begin: datetime, end: datetime) -> Iterator[datetime]:

@@ -4,18 +4,16 @@ rows share one per module.
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import datetime
 
 import psycopg
 import pytest
 
-from conftest import cloned, minute_with_time_left, url_of
+from conftest import cloned, lent_to, minute_with_time_left
 from enqueueing import App, granted_app
 from factory import EndpointRow, add_endpoint
 from kept import Kept, kept
 from lent import Lent
-from moved_clock import MovedClock, install
 from overlap_runs import Ticking
 from servers import Server
 from set_clock import NOON, SetClock
@@ -23,26 +21,9 @@ from sql_factory import Connection, make_cron_job
 from worker.protocol import as_worker
 
 
-@pytest.fixture(scope="session")
-def lent_with_clock(server: Server, template: str) -> Iterator[Lent]:
-    """Copies of the template with a clock that moves (tests/moved_clock.py)."""
-    name = f"{template}_with_clock"
-    server.databases.copy(template, name)
-    url = url_of(server.superuser_url, name)
-    with psycopg.connect(url) as connection:
-        install(connection)
-    psycopg.connect(url).close()  # leaves a file behind that each copy's first connection would have to make
-    with closing(Lent(server.databases, server.superuser_url, name)) as made:
-        yield made
-
-
 @pytest.fixture(scope="module")
 def lent(lent: Lent, request: pytest.FixtureRequest) -> Lent:
-    """Modules that import MovedClock are lent copies in which it works."""
-    if getattr(request.module, "MovedClock", None) is not MovedClock:
-        return lent
-    made: Lent = request.getfixturevalue("lent_with_clock")
-    return made
+    return lent_to(request, lent)
 
 
 @pytest.fixture(scope="module")

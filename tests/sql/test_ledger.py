@@ -13,7 +13,9 @@ import pytest
 
 from depth import depth
 from factory import add_endpoint, add_named_one_shot
+from kept import Kept
 from lives import HOUR, MINUTE, T0, Life, live_a_life
+from set_clock import SetClock
 from sql_factory import Connection, Record, done, job, make_cron_job, records, value, values
 
 
@@ -43,11 +45,14 @@ def rows_of(connection: Connection, job_id: uuid.UUID) -> list[Record]:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg.Connection, seed: int) -> None:
+def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(
+    shared: psycopg.Connection, set_clock: SetClock, seed: int
+) -> None:
     """In any time zone of the session. pg_cron's sessions have the server's."""
     chance = random.Random(seed)
     shared.execute(f"set timezone = '{('UTC', 'Pacific/Auckland', 'America/Los_Angeles')[seed % 3]}'")
     life = live_a_life(shared, chance)
+    set_clock.set(life.now)
     end = life.now + MINUTE
     for job_id in life.versions:
         rows = rows_of(shared, job_id)
@@ -65,13 +70,16 @@ def test_whatever_happens_to_a_job_each_of_its_ticks_has_one_row(shared: psycopg
 
 
 @pytest.mark.parametrize("seed", range(100, 112))
-def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Connection, seed: int) -> None:
+def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(
+    shared: psycopg.Connection, set_clock: SetClock, seed: int
+) -> None:
     chance = random.Random(seed)
     found: list[tuple[uuid.UUID, Record]] = []
     while not found:  # some lives end before their first tick
         life = live_a_life(shared, chance)
         found = [(each, row) for each in life.versions for row in rows_of(shared, each)]
     job_id, row = chance.choice(found)
+    set_clock.set(life.now)
     end = life.now + MINUTE
     table = "execution_done" if "tick_count" in row else "execution_live"
     ticks = row.get("tick_count", 1)
@@ -106,14 +114,15 @@ def test_a_row_that_is_gone_or_there_twice_or_moved_is_found(shared: psycopg.Con
 
 
 @pytest.fixture
-def outage(shared: psycopg.Connection) -> Life:
-    """A job that was rung every minute for ten minutes, and then not for an hour."""
+def outage(shared: psycopg.Connection, set_clock: SetClock) -> Life:
+    """A job that was rung every minute for ten minutes, and then not for an hour. It is rung now."""
     life = Life(shared, catch_up_policy="SKIP")
     for _ in range(10):
         life.pass_time(MINUTE)
         life.ring()
     life.pass_time(HOUR)
     life.ring()
+    set_clock.set(life.now)
     return life
 
 
@@ -142,7 +151,8 @@ def test_a_row_that_counts_wrongly_is_found(
     assert (from_it_on["unaccounted"], from_it_on["surplus"]) == (unaccounted, surplus)
 
 
-def test_the_tick_at_which_a_job_starts_is_expected(shared: psycopg.Connection) -> None:
+def test_the_tick_at_which_a_job_starts_is_expected(shared: psycopg.Connection, set_clock: SetClock) -> None:
+    set_clock.set(T0)
     life = Life(shared)
     shared.execute("update kronos.jobs set starts_at = %s where job_id = %s", [T0 + 2 * MINUTE, life.job_id])
     shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + HOUR, life.job_id])
@@ -207,7 +217,8 @@ def test_a_schedule_without_a_next_tick_has_an_end(shared: psycopg.Connection) -
     assert (found["expected"], found["error"]) == (0, None)
 
 
-def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection) -> None:
+def test_a_call_is_bounded_and_says_where_the_next_goes_on(shared: psycopg.Connection, set_clock: SetClock) -> None:
+    set_clock.set(T0)
     life = Life(shared, catch_up_policy="SKIP")
     shared.execute("update tests.jobs set next_tick_at = %s where job_id = %s", [T0 + timedelta(days=80), life.job_id])
     first = ledger(shared, life.job_id, T0, T0 + timedelta(days=80))
@@ -232,16 +243,22 @@ def test_a_one_shot_has_no_ledger(shared: psycopg.Connection) -> None:
         assert records(shared, "select * from kronos.check_ledger(%s, %s, %s)", window) == []
 
 
+@pytest.fixture(scope="module")
+def life_without_rows(kept_shared: Kept) -> Life:
+    """A job for cases that read only its schedule and its pointer, and set both."""
+    with kept_shared.connection() as connection:
+        return Life(connection)
+
+
 @pytest.mark.parametrize(
     "zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca"]
 )
 @pytest.mark.parametrize("cron", ["* * * * *", "*/7 1-3 * * 0", "*/20 * 29,30 * *", "0,30 2 * * *", "15 * * * 1-5"])
 @pytest.mark.parametrize("policies", [("SHIFT", "FIRST"), ("SKIP", "BOTH"), ("SHIFT_BY_GAP", "FIRST")])
 def test_the_ticks_that_are_expected_are_those_that_next_tick_gives(
-    shared: psycopg.Connection, zone: str, cron: str, policies: tuple[str, str]
+    shared: psycopg.Connection, life_without_rows: Life, zone: str, cron: str, policies: tuple[str, str]
 ) -> None:
-    chance = random.Random(f"{zone} {cron} {policies}")
-    life = Life(shared)
+    chance, life = random.Random(f"{zone} {cron} {policies}"), life_without_rows
     shared.execute(
         """
         update tests.jobs

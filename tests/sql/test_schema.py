@@ -9,7 +9,7 @@ import pytest
 from depth import depth
 from factory import add_endpoint
 from kronos import floors, sql
-from scale import vacuum
+from scale import unaudited, vacuum
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job, records, values
 
@@ -247,25 +247,26 @@ def fill(connection: Connection) -> None:
     for _ in range(2):
         endpoint = add_endpoint(connection)
         job_id = make_cron_job(connection, endpoint)
-        connection.execute(
-            """
-            with made as (
-                insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
-                    timezone, schedule, alarm, description, created_at)
-                select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron,
-                       job.timezone, job.schedule, job.alarm,
-                       job.description, now() - n * interval '1 second'
-                  from kronos.jobs as job, generate_series(1, %s) as n,
-                       lateral (select gen_random_uuid() as job_id where n > 0) as new
-                 where job.job_id = %s
-                returning job_id, workspace_id
+        with unaudited(connection, "jobs"):
+            connection.execute(
+                """
+                with made as (
+                    insert into kronos.jobs (job_id, first_version_id, workspace_id, endpoint_id, trigger, cron,
+                        timezone, schedule, alarm, description, created_at)
+                    select new.job_id, new.job_id, job.workspace_id, job.endpoint_id, 'CRON', job.cron,
+                           job.timezone, job.schedule, job.alarm,
+                           job.description, now() - n * interval '1 second'
+                      from kronos.jobs as job, generate_series(1, %s) as n,
+                           lateral (select gen_random_uuid() as job_id where n > 0) as new
+                     where job.job_id = %s
+                    returning job_id, workspace_id
+                )
+                insert into kronos.pointers (job_id, workspace_id, next_tick_at)
+                select job_id, workspace_id, now() + interval '1 hour' + row_number() over () * interval '1 minute'
+                       from made
+                """,
+                [JOBS, job_id],
             )
-            insert into kronos.pointers (job_id, workspace_id, next_tick_at)
-            select job_id, workspace_id, now() + interval '1 hour' + row_number() over () * interval '1 minute'
-                   from made
-            """,
-            [JOBS, job_id],
-        )
         connection.execute(
             """
             insert into kronos.execution_done (execution_id, workspace_id, job_id, endpoint_id,

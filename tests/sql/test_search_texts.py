@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from conftest import cloned
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from servers import Server
 from sql.plans import told_plans
@@ -150,7 +151,7 @@ def test_lists_find_what_a_plain_look_finds(searched: Searched, of: str) -> None
             which = "true" if of == "rows of a release before" else "abs(hashtext(job_id::text)) % 2 = 0"
             searched.connection.execute(f"{_MAKE_BARE} where {which}".encode())
             assert value(searched.connection, f"select count(*) from kronos.jobs where {_BARE}") > 0
-        for _ in range(140):
+        for _ in range(depth(100, deep=140)):
             asked = _asked(searched, chance)
             if not _without_other_finds(searched, asked):
                 continue

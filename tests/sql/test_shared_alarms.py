@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from depth import depth
 from factory import add_endpoint
 from sharing import (
     add,
@@ -181,12 +182,13 @@ def test_a_job_that_is_made_while_the_last_ends_has_the_entry(sharing: Connectio
     assert shared_entries(sharing) == [NINE]
 
 
-def test_twenty_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_there_once_or_not(
+def test_many_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_there_once_or_not(
     sharing: Connection, database_url: str
 ) -> None:
     """Several alarms in one transaction, in any order, cause no deadlock."""
     endpoint = add_endpoint(sharing)
-    together = threading.Barrier(20)
+    many = depth(12, deep=20)
+    together = threading.Barrier(many)
 
     def storm(number: int) -> int:
         drawn = random.Random(number)
@@ -210,8 +212,8 @@ def test_twenty_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_ther
                 end(connection, job_id)
         return len(made)
 
-    with ThreadPoolExecutor(20) as pool:
-        assert sum(pool.map(storm, range(20))) > 0
+    with ThreadPoolExecutor(many) as pool:
+        assert sum(pool.map(storm, range(many))) > 0
     assert wanted_alarms(sharing) == shared_entries(sharing)
     assert len(shared_entries(sharing)) > 0
 

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
+from scale import unaudited
 from sql.plans import plan_of, rows_read
 from sql_factory import Connection, make_cron_job
 
@@ -17,21 +18,22 @@ def of_many(module_database_url: str) -> tuple[EndpointRow, uuid.UUID]:
     with psycopg.connect(module_database_url, autocommit=True) as connection:
         endpoint = add_endpoint(connection)
         job_id = make_cron_job(connection, endpoint)
-        connection.execute(
-            """
-            insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
-                endpoint_id, trigger, cron, timezone,
-                                     schedule, alarm, description, status, retired_at)
-            select gen_random_uuid(), job_id, job_id, version, workspace_id, endpoint_id, 'CRON', cron, timezone,
-                   schedule, alarm, description,
-                   'RETIRED', now()
-              from (select job_id, workspace_id, endpoint_id, cron, timezone, schedule, alarm, description
-                      from kronos.jobs
-                     where job_id = %s) as job,
-                   generate_series(2, 3000) as version
-            """,
-            [job_id],
-        )
+        with unaudited(connection, "jobs"):
+            connection.execute(
+                """
+                insert into kronos.jobs (job_id, first_version_id, previous_version_id, version, workspace_id,
+                    endpoint_id, trigger, cron, timezone,
+                                         schedule, alarm, description, status, retired_at)
+                select gen_random_uuid(), job_id, job_id, version, workspace_id, endpoint_id, 'CRON', cron, timezone,
+                       schedule, alarm, description,
+                       'RETIRED', now()
+                  from (select job_id, workspace_id, endpoint_id, cron, timezone, schedule, alarm, description
+                          from kronos.jobs
+                         where job_id = %s) as job,
+                       generate_series(2, 3000) as version
+                """,
+                [job_id],
+            )
         connection.execute("analyze kronos.jobs")
     return endpoint, job_id
 

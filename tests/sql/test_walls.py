@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from depth import depth
 from factory import EndpointRow, add_endpoint
 from sql.test_policies import furnished
-from sql_factory import Connection, acting_as, make_cron_job, records, value, values
+from sql_factory import Connection, Record, acting_as, make_cron_job, records, values
 
 _ROLES = ("kronos_api", "kronos_worker", "kronos_cron")
 # s: select, i: insert, u: update, d: delete; in parentheses: only some columns.
@@ -195,7 +195,7 @@ def test_no_verb_of_a_role_reaches_a_row_outside_the_workspace_that_was_entered(
         of_workspaces = "workspace_id" in columns
         for letter, verb in _VERBS.items() if table["relkind"] != "v" else [("s", "select")]:
             with shared.transaction(force_rollback=True):
-                before = _rows(shared, name, columns, entered if role == "kronos_api" else None)
+                before = _rows(shared, table, entered) if role == "kronos_api" else []
                 statement, params = _statement(shared, verb, name, columns, theirs if entered != theirs else ours)
                 shared.execute(f"set local role {role}")
                 if entered is not None:
@@ -217,7 +217,7 @@ def test_no_verb_of_a_role_reaches_a_row_outside_the_workspace_that_was_entered(
                     assert cursor.rowcount == 0, name
                 shared.execute("reset role")
                 if role == "kronos_api" and of_workspaces:
-                    assert _rows(shared, name, columns, entered) == before, (name, verb)
+                    assert _rows(shared, table, entered) == before, (name, verb)
     if role == "kronos_api":
         assert sum(reached.values()) >= (10 if entered is not None else 0), reached
         assert len(reached) > 25
@@ -233,15 +233,15 @@ def _tried(
         return connection.cursor(), error
 
 
-def _rows(connection: Connection, table: str, columns: list[str], but: uuid.UUID | None) -> list[str]:
+def _rows(connection: Connection, table: Record, but: uuid.UUID | None) -> list[str]:
     """All rows of a table except one workspace's, each with the transaction that wrote it."""
-    if "workspace_id" not in columns:
+    if "workspace_id" not in table["columns"]:
         return []
-    is_table = value(connection, "select relkind from pg_class where oid = %s::regclass", [f"kronos.{table}"]) != "v"
-    written = "each.xmin::text || " if is_table else ""
+    written = "each.xmin::text || " if table["relkind"] != "v" else ""
     return values(
         connection,
-        f"select {written}each::text from kronos.{table} as each where workspace_id is distinct from %s order by 1",
+        f"select {written}each::text from kronos.{table['relname']} as each"
+        " where workspace_id is distinct from %s order by 1",
         [but],
     )
 

@@ -6,9 +6,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from conftest import lent_to
 from kronos.worker.link import Link, Outage
+from lent import Lent
 from worker.protocol import as_worker
 from worker.running import Worker, keep_from_ringing, workers
+
+
+@pytest.fixture(scope="module")
+def lent(lent: Lent, request: pytest.FixtureRequest) -> Lent:
+    return lent_to(request, lent)
 
 
 @pytest.fixture

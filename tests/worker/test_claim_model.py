@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases
 from kronos.delivery import template
+from moved_clock import MovedClock
 from sql_factory import records, value
 from worker.protocol import claim, expire, finalize, release
 
@@ -59,7 +59,7 @@ class _World:
 
     def __init__(self, superuser: psycopg.Connection, worker: psycopg.Connection, seed: int) -> None:
         self.superuser, self.worker, self.chance = superuser, worker, random.Random(seed)
-        self.clock, self.now = Clock(superuser), datetime(2030, 1, 1, tzinfo=UTC)
+        self.clock, self.now = MovedClock(superuser), datetime(2030, 1, 1, tzinfo=UTC)
         self.clock.stand(self.now)
         self.shared = {add_workspace(superuser): 4, add_workspace(superuser): None}
         limited, free = self.shared

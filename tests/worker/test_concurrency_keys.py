@@ -14,6 +14,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from delivery.servers import Receiver, answer
+from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
 from kronos.delivery import template
 from sql_factory import await_lock, buffers, value, values
@@ -191,7 +192,7 @@ def test_thousands_that_wait_for_their_key_are_not_read_by_the_claim_of_another(
 ) -> None:
     endpoint = add_endpoint(superuser)
     _limit(superuser, endpoint, 2)
-    _add(superuser, endpoint, 3_000, "full", due_in_seconds=-60)
+    _add(superuser, endpoint, 3_000, "full", due_in_seconds=-60, has_jobs=False)
     claims = 0
     while len(_parked(superuser, endpoint)) < 2_998:
         claim(worker, endpoint, quota=5)
@@ -249,10 +250,11 @@ def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, 
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100),
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100, max_in_flight=4),
     ]
+    each = depth(20, deep=40)
     for endpoint in endpoints:
         _limit(superuser, endpoint, 2)
         for customer in ("a", "b", 7):
-            _add(superuser, endpoint, 40, customer)
+            _add(superuser, endpoint, each, customer)
     peaks: Counter[str] = Counter()
 
     def watch() -> None:
@@ -263,7 +265,7 @@ def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, 
     six_claimers(database_url, endpoints, lose=_lose, watch=watch)
     assert set(peaks) == {"a", "b", "7"}
     assert max(peaks.values()) == 2
-    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 240
+    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 6 * each
     assert [in_flight(superuser, one) for one in endpoints] == [0, 0]
 
 

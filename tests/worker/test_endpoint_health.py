@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from clock import Clock
 from factory import EndpointRow, add_endpoint, add_executions, end_leases, in_flight
+from moved_clock import MovedClock
 from worker.protocol import FULL_LOOK, as_worker, claim, expire, finalize, release, run
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -37,7 +37,9 @@ def fail(worker: psycopg.Connection, endpoint: EndpointRow, **said: Any) -> None
     assert finalize(worker, token, [claimed], "FAILED", retry=timedelta(0), **said) == {claimed: "RETRY"}
 
 
-def disable(superuser: psycopg.Connection, worker: psycopg.Connection, clock: Clock, endpoint: EndpointRow) -> None:
+def disable(
+    superuser: psycopg.Connection, worker: psycopg.Connection, clock: MovedClock, endpoint: EndpointRow
+) -> None:
     """Disable it, by its rule."""
     fail(worker, endpoint)
     clock.step(HOUR)
@@ -49,7 +51,7 @@ def disable(superuser: psycopg.Connection, worker: psycopg.Connection, clock: Cl
 def test_a_slow_answer_keeps_the_endpoint_off_until_its_instant_and_then_one_is_tried(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint, neighbour = add_endpoint(superuser), add_endpoint(superuser)
     add_executions(superuser, endpoint, 5)
     add_executions(superuser, neighbour, 1)
@@ -73,7 +75,7 @@ def test_a_slow_answer_keeps_the_endpoint_off_until_its_instant_and_then_one_is_
 def test_a_trial_that_is_answered_slowly_again_slows_the_endpoint_down_again(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, max_in_flight=2)
     add_executions(superuser, endpoint, 5)
     fail(worker, endpoint, slow_ms=30_000)
@@ -104,7 +106,7 @@ def test_the_longest_of_several_slow_answers_holds_and_a_success_on_its_way_does
 def test_an_endpoint_that_is_gone_is_disabled_until_it_is_enabled_by_hand(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE)
     add_executions(superuser, endpoint, 3)
     token, (first, second) = claim(worker, endpoint, quota=2)
@@ -120,7 +122,7 @@ def test_an_endpoint_that_is_gone_is_disabled_until_it_is_enabled_by_hand(
 def test_nothing_but_failures_for_as_long_and_as_often_as_the_rule_says_disables(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     without = add_endpoint(superuser, max_attempts=50)
     add_executions(superuser, endpoint)
@@ -141,7 +143,7 @@ def test_nothing_but_failures_for_as_long_and_as_often_as_the_rule_says_disables
 def test_a_success_between_them_begins_the_streak_anew(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint, 2)
     token, (good, bad) = claim(worker, endpoint)
@@ -155,7 +157,7 @@ def test_a_success_between_them_begins_the_streak_anew(
 
 
 def test_few_failures_far_apart_disable_nothing(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE)
     add_executions(superuser, endpoint)
     fail(worker, endpoint)
@@ -192,7 +194,7 @@ def test_what_an_older_version_met_is_not_held_against_the_present_one(
 def test_what_is_no_failure_of_the_endpoint_disables_nothing_however_late_it_comes(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint)
     for _ in range(3):
@@ -203,7 +205,7 @@ def test_what_is_no_failure_of_the_endpoint_disables_nothing_however_late_it_com
 
 
 def test_a_new_version_begins_the_streak_anew(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint)
     fail(worker, endpoint)
@@ -227,7 +229,7 @@ def test_a_new_version_begins_the_streak_anew(superuser: psycopg.Connection, wor
 def test_what_a_slow_answer_asked_for_is_waited_for_by_the_first_try_as_well(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint)
     fail(worker, endpoint)
@@ -244,7 +246,7 @@ def test_what_a_slow_answer_asked_for_is_waited_for_by_the_first_try_as_well(
 def test_one_delivery_is_tried_each_probe_seconds_and_its_success_enables(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint, 3)
     disable(superuser, worker, clock, endpoint)
@@ -265,7 +267,7 @@ def test_one_delivery_is_tried_each_probe_seconds_and_its_success_enables(
 def test_a_worker_that_dies_as_it_tries_leaves_the_next_try_where_it_was(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50, max_crashes=9)
     add_executions(superuser, endpoint, 2)
     disable(superuser, worker, clock, endpoint)
@@ -286,7 +288,7 @@ def test_a_worker_that_dies_as_it_tries_leaves_the_next_try_where_it_was(
 def test_a_success_on_its_way_when_the_rule_disabled_enables(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy=RULE, max_attempts=50)
     add_executions(superuser, endpoint, 2)
     slow_token, slow = claim(worker, endpoint, quota=1)

@@ -186,7 +186,7 @@ async def test_a_tenant_with_500_hanging_requests_delays_nobody(
     ):
         workspace_id = add_workspace(superuser)
         endpoint = add_endpoint(superuser, workspace_id, url=hanging.url, timeout_ms=_LONG)
-        add_executions(superuser, endpoint, 480)
+        add_executions(superuser, endpoint, 480, has_jobs=False)
         start(poll_seconds=60, worker_concurrency=100)
         await until(lambda: first.open == 100, "as many requests as one workspace may have")
         add_executions(

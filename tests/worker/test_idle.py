@@ -8,6 +8,7 @@ from depth import depth
 from factory import add_endpoint
 from kronos.worker.link import Link, Outage
 from kronos.worker.wake import Wake
+from scale import unaudited
 from sql_factory import value
 from worker.protocol import FULL_LOOK, as_worker, run
 from worker.test_looks import _loop
@@ -55,7 +56,8 @@ class _Recording(Link):
 async def test_an_idle_workers_look_is_two_statements_with_a_thousand_workspaces(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
-    superuser.execute(_MANY, [1000])
+    with unaudited(superuser, "workspaces", "endpoints", "endpoint_gate"):
+        superuser.execute(_MANY, [1000])
     link, wake = _Recording(database_url), Wake(poll_seconds=60)
     loop = _loop(link, wake)
     await loop._look()
@@ -70,7 +72,8 @@ def test_a_look_and_the_upkeep_cost_the_same_with_thousands_of_idle_workspaces(
     add_endpoint(superuser)
     upkeep: dict[str, object] = {"limit": 1000, "all_leases": True}
     before = [_pages(database_url, "list_due_endpoints", FULL_LOOK), _pages(database_url, "upkeep", upkeep)]
-    superuser.execute(_MANY, [depth(4_000, deep=10_000)])
+    with unaudited(superuser, "workspaces", "endpoints", "endpoint_gate"):
+        superuser.execute(_MANY, [depth(4_000, deep=10_000)])
     while value(superuser, "select kronos.seal_audit(10000)"):
         pass  # seals the audit of their creation; then they are idle
     superuser.execute("vacuum analyze")

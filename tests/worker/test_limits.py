@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clock import Clock
 from delivery.servers import Receiver, answer
 from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, in_flight
 from kronos.worker.claims import Claim, Closed
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
+from moved_clock import MovedClock
 from sql_factory import value, values
 from worker.crashing import six_claimers
 from worker.protocol import as_worker, claim, claim_params, expire, finalize, run
@@ -56,7 +56,7 @@ def _closed(connection: psycopg.Connection, *endpoints: EndpointRow, quota: int 
 def test_a_rate_gives_its_burst_and_then_a_token_at_a_time_and_says_when(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    endpoint, clock = add_endpoint(superuser), MovedClock(superuser)
     add_executions(superuser, endpoint, 20)
     _set_rate(superuser, endpoint, 10, 60, 3)
     clock.stand(_NOON)
@@ -73,7 +73,7 @@ def test_a_rate_gives_its_burst_and_then_a_token_at_a_time_and_says_when(
 
 
 def test_a_retry_takes_a_token(superuser: psycopg.Connection, worker: psycopg.Connection) -> None:
-    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    endpoint, clock = add_endpoint(superuser), MovedClock(superuser)
     add_executions(superuser, endpoint, 1)
     _set_rate(superuser, endpoint, 1, 10, 1)
     clock.stand(_NOON)
@@ -87,7 +87,7 @@ def test_a_retry_takes_a_token(superuser: psycopg.Connection, worker: psycopg.Co
 def test_a_clock_that_is_set_back_or_forward_gives_no_flood_and_no_stop(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    endpoint, clock = add_endpoint(superuser), Clock(superuser)
+    endpoint, clock = add_endpoint(superuser), MovedClock(superuser)
     add_executions(superuser, endpoint, 30, due_in_seconds=-7200)
     _set_rate(superuser, endpoint, 1, 1, 2)
     clock.stand(_NOON)
@@ -117,7 +117,7 @@ def test_a_rate_is_a_token_bucket(
     endpoint, beside = add_endpoint(superuser), add_endpoint(superuser, max_in_flight=1)
     add_executions(superuser, endpoint, 150)
     _set_rate(superuser, endpoint, count, seconds, burst)
-    clock, now = Clock(superuser), _NOON
+    clock, now = MovedClock(superuser), _NOON
     tokens, at = Fraction(burst), now
     for by, quota, is_alone in steps:
         now += timedelta(milliseconds=by)
@@ -141,8 +141,9 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     ]
     for workspace_id, most in zip(workspaces, (5, 2), strict=True):
         _limit(superuser, workspace_id, most)
+    each = depth(30, deep=60)
     for endpoint in endpoints:
-        add_executions(superuser, endpoint, 60)
+        add_executions(superuser, endpoint, each)
     peaks: Counter[UUID] = Counter()
 
     def watch() -> None:
@@ -157,7 +158,7 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     six_claimers(database_url, endpoints, lose=_lose, watch=watch)
     assert 0 < peaks[workspaces[0]] <= 5
     assert 0 < peaks[workspaces[1]] <= 2
-    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 180
+    assert value(superuser, "select count(*) from kronos.execution_done where status = 'SUCCESS'") == 3 * each
     assert [_counted(superuser, one) for one in workspaces] == [0, 0]
     assert [in_flight(superuser, one) for one in endpoints] == [0, 0, 0]
 
@@ -173,7 +174,7 @@ def test_an_endpoint_on_trial_gives_one_delivery_whatever_limits_it_has_beside(
     superuser: psycopg.Connection, worker: psycopg.Connection, database_url: str
 ) -> None:
     """Four claimers at once: one of its executions is in progress, and of its workspace as many as the limit allows."""
-    clock, workspace_id = Clock(superuser), add_workspace(superuser)
+    clock, workspace_id = MovedClock(superuser), add_workspace(superuser)
     tried, sibling = add_endpoint(superuser, workspace_id, max_in_flight=5), add_endpoint(superuser, workspace_id)
     add_executions(superuser, tried, 10)
     add_executions(superuser, sibling, 10)

@@ -36,7 +36,7 @@ def scene(server: Server, template: str) -> Iterator[tuple[list[EndpointRow], st
         with psycopg.connect(url, autocommit=True) as superuser:
             endpoints = [add_endpoint(superuser, max_in_flight=None if number % 2 else 100) for number in range(10)]
             for endpoint in endpoints:
-                add_executions(superuser, endpoint, 1000)
+                add_executions(superuser, endpoint, 1000, has_jobs=False)
             superuser.execute("analyze kronos.execution_live")
         yield endpoints, str(conninfo_to_dict(url)["dbname"])
 
@@ -171,7 +171,7 @@ def test_plans_that_were_made_when_nothing_waited_read_what_is_claimed_and_ended
         )
     with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
         for count in (1, 2000):
-            add_executions(superuser, endpoint, count, input={"customer": "someone"})
+            add_executions(superuser, endpoint, count, input={"customer": "someone"}, has_jobs=False)
             if is_ranked:
                 superuser.execute(_RANK)
             if count == 1:
@@ -192,7 +192,7 @@ def test_the_plans_that_end_leases_read_those_that_ran_out(superuser: psycopg.Co
     endpoint = add_endpoint(superuser, max_in_flight=1000)
     with as_worker(database_url) as worker, overheard(worker, "kronos_worker") as plans:
         for count in (1, 2000):
-            add_executions(superuser, endpoint, count, max_crashes=count % 2)
+            add_executions(superuser, endpoint, count, max_crashes=count % 2, has_jobs=False)
             if count == 1:
                 superuser.execute("vacuum analyze kronos.execution_live")
             _, ids = claim(worker, endpoint, quota=50)
@@ -236,7 +236,7 @@ def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
         reader.execute("select count(*) from kronos.workspaces")
         busy = endpoints[1:3]
         for endpoint in busy:
-            add_executions(superuser, endpoint, DELIVERED // 2, due_in_seconds=-900)
+            add_executions(superuser, endpoint, DELIVERED // 2, due_in_seconds=-900, has_jobs=False)
         superuser.execute(
             "delete from kronos.execution_live where endpoint_id = any (%s)",
             [[endpoint.endpoint_id for endpoint in busy]],

@@ -8,13 +8,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from clock import Clock
 from delivery.servers import Receiver, answer
 from factory import EndpointRow, add_endpoint, add_executions
 from kronos.worker import rotation
 from kronos.worker.claims import Claim, Wanted
 from kronos.worker.rotation import Rotation
 from kronos.worker.shares import Shares
+from moved_clock import MovedClock
 from sql_factory import value, values
 from worker.protocol import FULL_LOOK, as_worker, claim, claim_params, finalize, run
 from worker.running import Worker, until
@@ -58,7 +58,7 @@ def test_a_minute_of_waiting_is_worth_a_step_so_that_none_starves(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
     """Executions of priority 10 that become due in its first twenty minutes overtake one of -10; later ones do not."""
-    clock, endpoint = Clock(superuser), add_endpoint(superuser)
+    clock, endpoint = MovedClock(superuser), add_endpoint(superuser)
     lowest = add(superuser, endpoint, -10)
     for _ in range(20):
         assert taken(worker, endpoint, 0) == []
@@ -76,7 +76,7 @@ def test_claims_take_in_the_order_of_a_sort(
 ) -> None:
     """Whatever is waiting and whatever the claims' sizes: the order with a worker's floors is the sorted order."""
     chance = random.Random(seed)
-    clock, endpoint, kept = Clock(superuser), add_endpoint(superuser), Rotation(Shares(100))
+    clock, endpoint, kept = MovedClock(superuser), add_endpoint(superuser), Rotation(Shares(100))
     kept.offer({str(endpoint.endpoint_id): "a"})
     got: list[tuple[str, int | None]] = []
     for turn in range(12):
@@ -160,7 +160,7 @@ def test_what_is_not_due_yet_stands_in_no_claims_way(
 ) -> None:
     """10,000 of priority 10 for tomorrow, and ten that are due: a claim reads a few pages."""
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 10_000, due_in_seconds=86_400)
+    add_executions(superuser, endpoint, 10_000, due_in_seconds=86_400, has_jobs=False)
     superuser.execute("update kronos.execution_live set priority = %s", [priority])
     due = set(add_executions(superuser, endpoint, 10))
     superuser.execute("vacuum analyze kronos.execution_live")
@@ -207,7 +207,7 @@ def test_what_waits_behind_is_not_read_by_the_claims_of_what_goes_first(
 ) -> None:
     """10,000 of priority -5 are due, and each claim takes the ten of priority 0: it reads a few pages."""
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 10_000, due_in_seconds=-60)
+    add_executions(superuser, endpoint, 10_000, due_in_seconds=-60, has_jobs=False)
     superuser.execute("update kronos.execution_live set priority = -5")
     due = set(add_executions(superuser, endpoint, 10))
     superuser.execute("vacuum analyze kronos.execution_live")
@@ -222,7 +222,7 @@ def test_of_queues_that_go_later_a_claim_reads_no_more_than_their_beginning(
     superuser: psycopg.Connection, database_url: str
 ) -> None:
     endpoint = add_endpoint(superuser)
-    add_executions(superuser, endpoint, 2_100, due_in_seconds=-60)
+    add_executions(superuser, endpoint, 2_100, due_in_seconds=-60, has_jobs=False)
     superuser.execute(
         "update kronos.execution_live as live set priority = nullif(nth % 21 - 10, 0) "
         "from (select execution_id, row_number() over (order by visible_at) as nth from kronos.execution_live) as each "

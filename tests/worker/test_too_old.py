@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from clock import Clock
 from factory import add_endpoint, add_executions, end_leases, status_of
+from moved_clock import MovedClock
 from worker.protocol import claim, expire, finalize
 from worker.test_endpoint_health import fail
 
@@ -17,7 +17,7 @@ from worker.test_endpoint_health import fail
 def test_no_attempt_follows_where_the_execution_would_be_older_than_max_age(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser)
     (execution,) = add_executions(superuser, endpoint)
     fail(worker, endpoint, max_age_ms=60_000)
@@ -42,7 +42,7 @@ def test_what_waited_until_it_was_too_old_is_not_sent_again_whatever_kept_it(
 ) -> None:
     """Its retry was scheduled in time, but its endpoint was full, disabled or without a worker until it was too
     late."""
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     endpoint = add_endpoint(superuser, retry_policy={"max_age_seconds": 60})
     execution, own, first = add_executions(superuser, endpoint, 3)
     superuser.execute(
@@ -95,7 +95,7 @@ def test_what_nobody_knows_and_must_not_be_repeated_says_so_in_its_dead_letter(
 def test_what_a_dead_worker_held_is_not_due_again_where_it_is_too_old(
     superuser: psycopg.Connection, worker: psycopg.Connection
 ) -> None:
-    clock = Clock(superuser)
+    clock = MovedClock(superuser)
     old, young = add_endpoint(superuser, retry_policy={"max_age_seconds": 60}), add_endpoint(superuser)
     (execution,) = add_executions(superuser, old)
     add_executions(superuser, young)

@@ -26,7 +26,9 @@ declare
             then 'jobs_first_is_itself'
         when not new.jitter_seconds between 0 and 3600 then 'jobs_jitter_bounded'
         when not new.max_runs > 0 then 'jobs_max_runs_positive'
-        when not new.name ~ '^[A-Za-z0-9]([A-Za-z0-9._-]{0,126})$' then 'jobs_name_shape'
+        -- {0,126} in the pattern would take 20 us, a tenth of a job's insert
+        when not (new.name ~ '^[A-Za-z0-9][A-Za-z0-9._-]*$' and char_length(new.name) <= 127)
+            then 'jobs_name_shape'
         when not new.replaced_by_id <> new.job_id then 'jobs_not_its_own_heir'
         when not new.offset_seconds between 0 and coalesce(kronos.spread_seconds(new.spread), 0)
             then 'jobs_offset_within_spread'
