@@ -50,7 +50,7 @@ def _read(pieces: list[bytes]) -> tuple[object, ...]:
     return head and (head.status, head.headers), bytes(parser.body), parser.is_cut
 
 
-@settings(max_examples=depth(200, deep=800), deadline=None)
+@settings(max_examples=depth(100, deep=800), deadline=None)
 @given(st.lists(_PIECES, min_size=1, max_size=12).map(b"".join), st.data())
 def test_answer_is_the_same_however_it_is_cut(wire: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(wire) - 1, 1)), max_size=8)))
@@ -58,7 +58,7 @@ def test_answer_is_the_same_however_it_is_cut(wire: bytes, data: st.DataObject) 
     assert _read(pieces) == _read([wire]) == _read([wire[at : at + 1] for at in range(len(wire))])
 
 
-@settings(max_examples=depth(200, deep=800), deadline=None)
+@settings(max_examples=depth(100, deep=800), deadline=None)
 @given(st.lists(_PIECES, min_size=1, max_size=12).map(b"".join))
 def test_an_answer_whose_head_was_read_before_is_read_as_the_first_was(wire: bytes) -> None:
     answer._heads = Cache(budget=1000, each=1000)

@@ -46,12 +46,12 @@ def test_a_migration_begins_after_the_newest_one(checkout: Path) -> None:
     assert "sql/schema/" in first.stdout
 
 
-@pytest.mark.parametrize("name", ["", "Job", "../x", "a b", "overlap_order", "--help"])
-def test_a_migration_of_no_name_or_one_that_is_taken_writes_nothing(checkout: Path, name: str) -> None:
+def test_a_migration_of_no_name_or_one_that_is_taken_writes_nothing(checkout: Path) -> None:
     before = sorted((checkout / "alembic" / "versions").iterdir())
-    refused = migration(checkout, name)
-    assert (refused.returncode, bool(refused.stderr)) == (1, True)
-    assert sorted((checkout / "alembic" / "versions").iterdir()) == before
+    for name in ("", "Job", "../x", "a b", "overlap_order", "--help"):
+        refused = migration(checkout, name)
+        assert (refused.returncode, bool(refused.stderr)) == (1, True), name
+        assert sorted((checkout / "alembic" / "versions").iterdir()) == before, name
 
 
 def test_the_workflow_runs_the_suite_on_each_postgresql_that_is_supported() -> None:

@@ -54,10 +54,11 @@ def _sql() -> list[Path]:
 
 
 def _found(pattern: re.Pattern[str], path: Path, comment: str) -> set[tuple[str, str]]:
+    text = path.read_text()
+    if not pattern.search(text):  # most files: a tenth of the time of reading them line by line
+        return set()
     name = str(path.relative_to(_ROOT))
-    return {
-        (name, each) for line in path.read_text().splitlines() for each in pattern.findall(line.partition(comment)[0])
-    }
+    return {(name, each) for line in text.splitlines() for each in pattern.findall(line.partition(comment)[0])}
 
 
 def test_the_time_is_asked_for_in_one_place() -> None:

@@ -3,6 +3,7 @@ filter `plural`, in pages; `kronos.counted` in SQL.
 """
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ _NEVER_ONE = {
 }
 
 
+@cache
 def _found() -> set[str]:
     return {
         f"{path.relative_to(_ROOT)}: {found.group(0)}"

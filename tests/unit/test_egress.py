@@ -150,17 +150,24 @@ REACHED_URLS = [
 ]
 
 
-@pytest.mark.parametrize("address", REFUSED_ADDRESSES)
-def test_special_address_is_refused_and_no_socket_is_made_for_it(address: str) -> None:
-    assert PUBLIC.refusal(address, 443)
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with pytest.raises(AddressRefused):
-        open_socket(PUBLIC, (family, socket.SOCK_STREAM, 0, "", (address, 443)))
+def test_special_address_is_refused() -> None:
+    assert [address for address in REFUSED_ADDRESSES if not PUBLIC.refusal(address, 443)] == []
 
 
-@pytest.mark.parametrize("address", REACHED_ADDRESSES)
-def test_public_address_just_outside_the_table_is_reached(address: str) -> None:
-    assert PUBLIC.refusal(address, 443) is None
+def test_no_socket_is_made_for_a_special_address() -> None:
+    made = []
+    for address in REFUSED_ADDRESSES:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            open_socket(PUBLIC, (family, socket.SOCK_STREAM, 0, "", (address, 443))).close()
+        except AddressRefused:
+            continue
+        made.append(address)
+    assert made == []
+
+
+def test_public_address_just_outside_the_table_is_reached() -> None:
+    assert [address for address in REACHED_ADDRESSES if PUBLIC.refusal(address, 443) is not None] == []
 
 
 def test_socket_of_another_family_is_refused() -> None:

@@ -4,10 +4,11 @@ by idea. The exceptions, all of them SQL, state their reason.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kronos import floors
+from parsed import modules
 
 _BODY = re.compile(r"^as \$\$\n(.*?)^\$\$;", re.MULTILINE | re.DOTALL)
 _LONGEST = 60
@@ -34,28 +35,21 @@ def test_a_reason_goes_when_its_function_is_short() -> None:
     assert [name for name in _REASONS if lengths.get(name, 0) <= _LONGEST] == []
 
 
-def _python() -> Iterator[Path]:
-    """Yield the files of Python outside of tests. Those of bin/ have no suffix."""
-    for folder in ("kronos", "bench", "bin", "alembic"):
+def _python() -> Iterator[tuple[str, Iterable[ast.AST]]]:
+    """Yield the name and the nodes of each file of Python outside of tests. Those of bin/ have no suffix."""
+    yield from ((module.name, module.nodes) for module in modules())
+    for folder in ("bench", "bin", "alembic"):
         for path in sorted((_ROOT / folder).rglob("*")):
             if path.suffix == ".py" or (folder == "bin" and b"python" in path.read_bytes().partition(b"\n")[0]):
-                yield path
-
-
-def _functions(node: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Yield the functions among the statements in `node`, at any depth. Expressions, most of a file, have none."""
-    for each in ast.iter_child_nodes(node):
-        if isinstance(each, ast.stmt | ast.ExceptHandler | ast.match_case):
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield each
-            yield from _functions(each)
+                yield str(path.relative_to(_ROOT)), ast.walk(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def test_a_python_function_has_sixty_lines_at_most() -> None:
     lines = {
-        f"{path.relative_to(_ROOT)}:{each.lineno} {each.name}": (each.end_lineno or 0) - each.lineno + 1
-        for path in _python()
-        for each in _functions(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name}:{each.lineno} {each.name}": (each.end_lineno or 0) - each.lineno + 1
+        for name, nodes in _python()
+        for each in nodes
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)
     }
     assert len(lines) > 4000
     assert any(place.startswith("bin/") for place in lines)

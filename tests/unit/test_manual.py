@@ -23,10 +23,6 @@ ALL = [(path, command) for path, command in walk(main) if path]
 LEAVES = [(path, command) for path, command in ALL if not isinstance(command, click.Group)]
 
 
-def ids(path: object) -> str | None:
-    return " ".join(path) if isinstance(path, tuple) else None
-
-
 def calls_of(example: str) -> Iterator[list[str]]:
     """The arguments of each call of `kronos` in an example, without the surrounding pipes and files."""
     lexer = shlex.shlex(example, posix=True, punctuation_chars="|<>;")
@@ -63,36 +59,34 @@ def test_there_are_commands() -> None:
     assert len(LEAVES) > 90
 
 
-@pytest.mark.parametrize(("path", "command"), ALL, ids=ids)
-def test_each_command_is_of_ours_and_has_a_line(path: tuple[str, ...], command: click.Command) -> None:
-    assert isinstance(command, Command | CommandGroup)
-    line = command.get_short_help_str(80)
-    assert line
-    assert not line.endswith("...")
+def test_each_command_is_of_ours_and_has_a_line() -> None:
+    for path, command in ALL:
+        assert isinstance(command, Command | CommandGroup), path
+        line = command.get_short_help_str(80)
+        assert line, path
+        assert not line.endswith("..."), path
 
 
-@pytest.mark.parametrize(("path", "command"), LEAVES, ids=ids)
-def test_each_command_has_an_example_of_itself_that_parses(
-    path: tuple[str, ...], command: click.Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_each_command_has_an_example_of_itself_that_parses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(inputs, "text_of", lambda name: "{}")
     monkeypatch.chdir(tmp_path)
     for named in ("acme.jsonl", "jobs.json"):
         (tmp_path / named).touch()
-    examples = examples_of(command)
-    assert examples
-    for example in examples:
-        called = {called_by(words) for words in calls_of(example)}
-        assert " ".join(("kronos", *path)) in called, example
+    for path, command in LEAVES:
+        examples = examples_of(command)
+        assert examples, path
+        for example in examples:
+            called = {called_by(words) for words in calls_of(example)}
+            assert " ".join(("kronos", *path)) in called, example
 
 
-@pytest.mark.parametrize(("path", "command"), ALL, ids=ids)
-def test_examples_stand_before_options(path: tuple[str, ...], command: click.Command) -> None:
-    text = CliRunner().invoke(main, [*path, "--help"]).output
-    assert -1 < text.index("Examples:") < text.index("Options:")
-    assert "$ kronos" not in text
-    if not isinstance(command, click.Group):
-        assert all(f"  {each}\n" in text for each in examples_of(command))
+def test_examples_stand_before_options() -> None:
+    for path, command in ALL:
+        text = CliRunner().invoke(main, [*path, "--help"]).output
+        assert -1 < text.find("Examples:") < text.find("Options:"), path
+        assert "$ kronos" not in text, path
+        if not isinstance(command, click.Group):
+            assert all(f"  {each}\n" in text for each in examples_of(command)), path
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -15,8 +16,8 @@ from kronos.delivery.mask import Mask
 from kronos.delivery.outcome import Outcome, described, described_request, failed
 from kronos.delivery.sanitise import json_bytes
 
-_VALUES = ['pa"ss/wörd +%41&<\\', "hunter2", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x" * 5000, "0000", "null"]
-_FORMS = {
+_VALUES = ['pa"ss/wörd +%41&<\\', "hunter2", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x" * 4100, "0000", "null"]
+_FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "in capitals": str.upper,
     "percent-encoded": lambda value: quote(value, safe=""),
@@ -34,11 +35,10 @@ _FORMS = {
 
 
 @pytest.mark.parametrize("form", _FORMS.values(), ids=_FORMS.keys())
-@pytest.mark.parametrize("value", _VALUES, ids=lambda value: value[:8])
-def test_a_value_is_hidden_in_each_form(value: str, form: object) -> None:
-    assert callable(form)
-    given = form(value)
-    assert Mask([value]).text(f"before {given} after {given}") == "before *** after ***"
+def test_a_value_is_hidden_in_each_form(form: Callable[[str], str]) -> None:
+    for value in _VALUES:
+        given = form(value)
+        assert Mask([value]).text(f"before {given} after {given}") == "before *** after ***", value[:8]
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "usr", "user:"])
@@ -115,16 +115,16 @@ def test_an_outcome_stays_json_whatever_the_value_is() -> None:
 
 
 @pytest.mark.parametrize("form", _FORMS.values(), ids=_FORMS.keys())
-@pytest.mark.parametrize("value", _VALUES, ids=lambda value: value[:8])
-def test_a_value_is_hidden_in_a_document_in_each_form_whole_or_cut_off(value: str, form: object) -> None:
-    assert callable(form)
-    given = form(value)
-    for body in (f"before {given} after {given}", f"before {given[:5]}"):
-        outcome = failed("template", "why")
-        outcome.response = json_bytes({"body": body, "status": 500}).decode()
-        masked = Mask([value]).outcome(outcome)
-        assert orjson.loads(masked.response or "") == {"body": Mask([value]).text(body), "status": 500}
-        assert Mask([value]).text(body).startswith("before ***")
+def test_a_value_is_hidden_in_a_document_in_each_form_whole_or_cut_off(form: Callable[[str], str]) -> None:
+    for value in _VALUES:
+        given = form(value)
+        for body in (f"before {given} after {given}", f"before {given[:5]}"):
+            outcome = failed("template", "why")
+            outcome.response = json_bytes({"body": body, "status": 500}).decode()
+            masked = Mask([value]).outcome(outcome)
+            hidden = Mask([value]).text(body)
+            assert orjson.loads(masked.response or "") == {"body": hidden, "status": 500}, value[:8]
+            assert hidden.startswith("before ***"), value[:8]
 
 
 @pytest.mark.parametrize("place", ["request", "response", "error"])

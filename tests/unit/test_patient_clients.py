@@ -25,7 +25,7 @@ def _calls(text: str) -> list[str]:
 
 def test_each_http_client_says_how_long_it_waits() -> None:
     texts = {path.relative_to(_TESTS): path.read_text(encoding="utf-8") for path in _TESTS.rglob("*.py")}
-    calls = [(str(name), call) for name, text in texts.items() for call in _calls(text)]
+    calls = [(str(name), call) for name, text in texts.items() if "httpx." in text for call in _calls(text)]
     assert len(calls) > 50
     assert [each for each in calls if not any(word in each[1] for word in _SAYS)] == []
 

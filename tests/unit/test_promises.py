@@ -23,6 +23,12 @@ def _tests() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
+@cache
+def _quoted() -> set[str]:
+    """What stands between quotes there."""
+    return set(re.findall(r'"([^"\n]+)(?=")', _tests()))
+
+
 def _raised() -> set[str]:
     """The SQLSTATEs that the schema's functions raise."""
     return {each for path in (ROOT / "sql").rglob("*.sql") for each in _STATE.findall(path.read_text(encoding="utf-8"))}
@@ -40,11 +46,11 @@ def _unnamed(kind: str) -> list[str]:
             known = {each.lower() for groups in named for each in groups}
             return [each for each in Settings.model_fields if each not in known]
         case "events":
-            return [each for each in _events() if f'"{each}"' not in text]
+            return [each for each in _events() if each not in _quoted()]
         case "states":
             return sorted(_raised() - set(_STATE.findall(text)))
         case "checks":
-            return [each for each in CHECKS if f'"{each}"' not in text]
+            return [each for each in CHECKS if each not in _quoted()]
         case _:  # by its name, with or without its prefix, or as Kronos's code names it
             return [
                 metric.name
