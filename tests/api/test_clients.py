@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 from api.generated import furnished
 from api_paths import needed_queries
 from conftest import Api
+from made_once import made_once
 
 _BIN = Path(sys.executable).parent
 _SPECTRAL = "@stoplight/spectral-cli@6.15.0"
@@ -33,9 +35,20 @@ def document(shared_api: Api) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+def client_package(document: dict[str, Any], pytestconfig: pytest.Config) -> Iterator[ModuleType]:
     """The client that openapi-python-client generates, without a warning, imported."""
-    directory = tmp_path_factory.mktemp("client")
+    # it formats with ruff
+    tools = [f"{name} {version(name)}" for name in ("openapi-python-client", "ruff")]
+    of: list[str | bytes] = [*tools, json.dumps(document), Path(__file__).read_bytes()]
+    directory = made_once(pytestconfig, "python-client", of, lambda into: _generate(document, into))
+    sys.path.insert(0, str(directory))
+    try:
+        yield importlib.import_module("kronos_client")
+    finally:
+        sys.path.remove(str(directory))
+
+
+def _generate(document: dict[str, Any], directory: Path) -> None:
     (directory / "openapi.json").write_text(json.dumps(document))
     # the generator does not know JSON lines: it treats the export as bytes
     (directory / "config.yaml").write_text(
@@ -44,18 +57,13 @@ def client_package(document: dict[str, Any], tmp_path_factory: pytest.TempPathFa
     command = [str(_BIN / "openapi-python-client"), "generate", "--path", "openapi.json", "--meta", "none"]
     command += ["--config", "config.yaml"]
     command += ["--output-path", "kronos_client", "--fail-on-warning"]
-    path = f"{_BIN}{os.pathsep}{os.environ['PATH']}"  # it formats with ruff
+    path = f"{_BIN}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(
         command, cwd=directory, capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=300
     )
     told = ran.stdout + ran.stderr
     assert ran.returncode == 0, told
     assert "arning" not in told, told
-    sys.path.insert(0, str(directory))
-    try:
-        yield importlib.import_module("kronos_client")
-    finally:
-        sys.path.remove(str(directory))
 
 
 def client_of(package: ModuleType, api: Api, key: str) -> Any:
@@ -129,13 +137,19 @@ def _npx(package: str, directory: Path, *command: str) -> subprocess.CompletedPr
     return ran
 
 
-def test_spectral_warns_of_nothing(document: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "openapi.json").write_text(json.dumps(document))
+def test_spectral_warns_of_nothing(document: dict[str, Any], pytestconfig: pytest.Config) -> None:
     # OpenAPI 3.1 lets the requirement of a key list roles (Security Requirement Object); this rule is for OpenAPI 3.0.
-    rules = "rules:\n  oas3-operation-security-defined: off\n"
-    (tmp_path / ".spectral.yaml").write_text('extends: ["spectral:oas"]\n' + rules)
-    ran = _npx(_SPECTRAL, tmp_path, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    rules = 'extends: ["spectral:oas"]\nrules:\n  oas3-operation-security-defined: off\n'
+
+    def judge(folder: Path) -> None:
+        (folder / "openapi.json").write_text(json.dumps(document))
+        (folder / ".spectral.yaml").write_text(rules)
+        ran = _npx(_SPECTRAL, folder, "spectral", "lint", "openapi.json", "--fail-severity", "hint", "--format", "text")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        (folder / "told.txt").write_text(ran.stdout)
+
+    judged = made_once(pytestconfig, "spectral", [_SPECTRAL, rules, json.dumps(document)], judge)
+    assert "No results with a severity of 'hint' or higher found!" in (judged / "told.txt").read_text()
 
 
 def test_the_python_client_reads_a_problem(client_package: ModuleType, shared_api: Api) -> None:

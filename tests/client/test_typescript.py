@@ -13,16 +13,18 @@ import pytest
 from client.conftest import Instance, receiving
 from conftest import make_workspace
 from kronos.client import Kronos
+from made_once import contents, made_once
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "typescript"
-# Of declared types the compiler only checks those in use; as a separate module the whole document is checked.
+# Of declared types the compiler only checks those in use. As a module, the whole document is checked.
 _USE = """
-import type { components, paths } from "./whole.js";
+import type { components, paths } from "./api.js";
 type Answer = paths["/v1/workspaces/{w}/jobs"]["get"]["responses"][200]["content"]["application/json"];
 export function names(page: Answer): (string | null)[] { return page.data.map(
     (job: components["schemas"]["Job"]) => job.title ?? null); }
 """
+_SAID = "said.txt"
 _UNREACHED = ("ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 
 
@@ -64,22 +66,48 @@ class Example:
 
 
 @pytest.fixture(scope="module")
-def example(instance: Instance, environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Example:
-    """The example plus three files: the whole document as a module, a use of it, and the example with a name that the
-    API does not have."""
-    folder = tmp_path_factory.mktemp("example") / "typescript"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+def example(instance: Instance, environment: dict[str, str], pytestconfig: pytest.Config) -> Example:
+    """The example plus two files: a use of the whole document, and the example with a name that the API does not
+    have."""
+    document = instance.api.client.get("/openapi.json").raise_for_status().text
+    node = run(["node", "--version"], ROOT, environment)
+    lock = contents(EXAMPLE, ["package.json", "package-lock.json"])
+    installed = made_once(pytestconfig, "typescript-modules", [node, *lock], lambda into: _install(into, environment))
+
+    def compile_into(folder: Path) -> None:
+        _compile(folder, installed, document, environment)
+
+    sources = contents(EXAMPLE, [str(each.relative_to(EXAMPLE)) for each in EXAMPLE.rglob("*.*") if _is_ours(each)])
+    of = [node, *sources, document, Path(__file__).read_bytes()]
+    folder = made_once(pytestconfig, "typescript", of, compile_into)
+    return Example(folder=folder, said=(folder / _SAID).read_text())
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() and not {"node_modules", "dist"} & set(path.relative_to(EXAMPLE).parts)
+
+
+def _install(folder: Path, environment: dict[str, str]) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(EXAMPLE / name, folder)
     run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder, environment)
-    (folder / "openapi.json").write_text(instance.api.client.get("/openapi.json").raise_for_status().text)
+
+
+def _compile(folder: Path, installed: Path, document: str, environment: dict[str, str]) -> None:
+    ignored = shutil.ignore_patterns("node_modules", "dist")
+    shutil.copytree(EXAMPLE, folder, ignore=ignored, dirs_exist_ok=True)
+    (folder / "node_modules").symlink_to(installed / "node_modules")
+    (folder / "openapi.json").write_text(document)
     run(["npm", "run", "generate"], folder, environment)
     source = folder / "src"
-    shutil.copy(source / "api.d.ts", source / "whole.ts")
+    (source / "api.d.ts").rename(source / "api.ts")
     (source / "use.ts").write_text(_USE)
     (source / "wrong.ts").write_text((source / "report.ts").read_text().replace('"IMMEDIATE"', '"SOMETIMES"'))
     build = subprocess.run(
         ["npm", "run", "build"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
     )
-    return Example(folder=folder, said=build.stdout)
+    assert (folder / "dist" / "use.js").exists(), build.stdout + build.stderr
+    (folder / _SAID).write_text(build.stdout)
 
 
 def test_the_example_makes_a_job_and_waits_for_it(
