@@ -35,8 +35,8 @@ def test_data_of_earlier_revisions_keeps_its_behavior(superuser: Connection, bar
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()
     assert len(begun) == sum(map(len, _CASES.values()))
-    for case in begun:
-        assert next(case, "has ended") == "has ended"
+    for waiting in begun:
+        assert next(waiting, "has ended") == "has ended"
 
 
 def jobs_of_the_first_revision_tick_on(superuser: Connection) -> Iterator[None]:

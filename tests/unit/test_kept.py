@@ -27,6 +27,7 @@ _OURS = {  # only Kronos's own names are keys, or there is no key
     "kronos/floors.py",
     "kronos/repeatable_files.py",
     "kronos/revisions.py",
+    "kronos/doctor/tables.py",
     "kronos/api/docs.py",
     "kronos/api/provider_calls.py",
     "kronos/dashboard/static.py",
