@@ -19,6 +19,8 @@ PHONE, DESKTOP = ViewportSize(width=360, height=740), ViewportSize(width=1440, h
 
 _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """In this order: a context and its page cost the first 0.35 s of CPU, the others 1.2 (decision 150)."""
+_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--js-flags=--no-turbofan --no-maglev")
+"""Without V8's optimizing compilers: a page is left before its scripts are worth compiling twice (decision 181)."""
 
 
 @contextmanager
@@ -29,7 +31,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip("chromium is not installed: bin/install installs chromium-headless-shell with apt-get")
     expect.set_options(timeout=240_000)  # a busy machine answers late, not never
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
         try:
             yield browser
         finally:
@@ -43,6 +45,8 @@ class Watched:
     page: Page
     origin: str
     wrong: list[str] = field(default_factory=list)
+    is_altered: bool = False
+    """Whether its documents begin with a script of a test, which stays as long as the page."""
 
     def __post_init__(self) -> None:
         self.page.on("request", self._asked)
@@ -51,6 +55,31 @@ class Watched:
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.origin}{path}")
+
+    def begin_with(self, script: str) -> None:
+        """Run this script in each document before its own ones."""
+        self.is_altered = True
+        self.page.add_init_script(script)
+
+    def stop_clock(self) -> None:
+        """From now on, only the test moves the clock of its documents."""
+        self.is_altered = True
+        self.page.clock.install()
+
+    def renew(self) -> bool:
+        """Make the page as it was before a test used it; return whether that is possible. What a browser keeps of
+        earlier pages remains: compiled scripts, cached files, its process.
+        """
+        if self.is_altered or not self.page.url.startswith(self.origin):
+            return False
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self.page.mouse.move(0, 0)
+        self.show(1440, "light")
+        self.wrong.clear()
+        return True
 
     def show(self, width: int, theme: str) -> None:
         """Show the page at this width, light or dark, without loading it again."""

@@ -6,7 +6,7 @@ administrator's key; its violations fail the test
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import httpx
 import psycopg
@@ -74,15 +74,31 @@ def origin(api: httpx.Client) -> str:
     return str(api.base_url).rstrip("/")
 
 
+@pytest.fixture(scope="session")
+def kept(started: tuple[Browser, asyncio.AbstractEventLoop]) -> Iterator[list[tuple[Watched, ExitStack]]]:
+    """The page that the last test left as new, and what closes it; or nothing."""
+    pages: list[tuple[Watched, ExitStack]] = []
+    yield pages
+    with _known(started[1]):
+        for _, ending in pages:
+            ending.close()
+
+
 @pytest.fixture
-def page(browser: Browser, shared_api: Api, origin: str) -> Iterator[Watched]:
-    with watched(browser, origin, key=shared_api.key) as page:
+def page(browser: Browser, shared_api: Api, origin: str, kept: list[tuple[Watched, ExitStack]]) -> Iterator[Watched]:
+    if not kept:
+        ending = ExitStack()
+        kept.append((ending.enter_context(watched(browser, origin, key=shared_api.key)), ending))
+    page, ending = kept.pop()
+    with ending:
         yield page
         assert page.wrong == []
+        if page.renew():
+            kept.append((page, ending.pop_all()))
 
 
 @pytest.fixture
-def asked(page: Watched) -> list[str]:
+def asked(page: Watched) -> Iterator[list[str]]:
     """The requests that the page's script has sent since the page was opened."""
     found: list[str] = []
 
@@ -91,7 +107,8 @@ def asked(page: Watched) -> list[str]:
             found.append(request.url)
 
     page.page.on("request", note)
-    return found
+    yield found
+    page.page.remove_listener("request", note)
 
 
 @pytest.fixture

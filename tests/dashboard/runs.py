@@ -90,7 +90,7 @@ def furnish_runs(api: httpx.Client, database_url: str, workspace: str, job: str)
     """The job's finished runs, a waiting run, dead letters and an operation; their ids for the paths of pages."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         add_incident(connection, workspace, rule="nights")
-        for nth in range(40):
+        for nth in range(12):
             status = ("SUCCESS", "SUCCESS", "SUCCESS", "SKIPPED")[nth % 4]
             ended(connection, workspace, job, status, ago=timedelta(minutes=10 + nth), nth=nth)
         failed = [ended(connection, workspace, job, ago=timedelta(minutes=3 + nth), nth=nth) for nth in range(4)]

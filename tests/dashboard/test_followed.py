@@ -112,7 +112,7 @@ def test_what_is_chosen_stays_in_a_list_whose_first_entry_is_the_usual_one(
     page: Watched, api: httpx.Client, workspace: str
 ) -> None:
     """The choice is that the old key ends immediately: otherwise it would stay valid for an hour, unnoticed."""
-    page.page.add_init_script("const set = window.setInterval; window.setInterval = (act, ms) => set(act, ms / 60);")
+    page.begin_with("const set = window.setInterval; window.setInterval = (act, ms) => set(act, ms / 60);")
     base = f"/v1/workspaces/{workspace}"
     api.post(f"{base}/keys", json={"role": "viewer", "name": "ci"}).raise_for_status()
     browser = opened(page, f"/w/{workspace}/keys")

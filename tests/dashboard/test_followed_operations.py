@@ -22,7 +22,7 @@ _NO_CLOCK = "window.setInterval = () => 0;"
 
 @pytest.fixture
 def follow(page: Watched) -> Callable[[str], Page]:
-    page.page.add_init_script(_NO_CLOCK)
+    page.begin_with(_NO_CLOCK)
 
     def open_it(path: str) -> Page:
         browser = opened(page, path)

@@ -33,7 +33,7 @@ def base(api: httpx.Client, workspace: str) -> str:
 @pytest.fixture
 def asked(page: Watched, asked: list[str]) -> list[str]:
     """The same, of a page that does not poll: it only sees what it hears of."""
-    page.page.add_init_script("window.setInterval = () => 0;")
+    page.begin_with("window.setInterval = () => 0;")
     return asked
 
 
@@ -179,7 +179,7 @@ def test_what_was_wrong_is_said_once_and_no_longer_than_it_is(
 def test_who_was_not_answered_for_a_minute_does_not_rest_for_four(
     page: Watched, api: httpx.Client, base: str, asked: list[str], status: int, least: int, most: int
 ) -> None:
-    page.page.add_init_script(
+    page.begin_with(
         "window.skew = 0; const real = performance.now.bind(performance); performance.now = () => real() + window.skew;"
     )
     browser = opened(page, _page(base, "/load"))

@@ -294,7 +294,7 @@ def test_dead_letters_are_redriven_while_one_watches(
 
 
 def test_anothers_change_appears_by_itself(
-    page: Watched, api: httpx.Client, shared_superuser: psycopg.Connection, workspace: str, job: str
+    page: Watched, api: httpx.Client, asked: list[str], workspace: str, job: str
 ) -> None:
     page.go(f"/w/{workspace}/executions")
     expect(page.page.locator("#live")).to_contain_text("Live")
@@ -303,8 +303,6 @@ def test_anothers_change_appears_by_itself(
     script = api.get(page.page.locator("script[src*='kronos']").first.get_attribute("src") or "").text
     (refresh_ms,) = re.findall(r"const REFRESH_MS = (\d+);", script)
     assert int(refresh_ms) + 1000 * hubs.EVERY_SECONDS <= 900
-    asked: list[str] = []
-    page.page.on("request", lambda each: asked.append(each.url) if each.headers.get("hx-request") else None)
     for _ in range(3):
         made = api.post(f"/v1/workspaces/{workspace}/jobs/{job}/trigger", json={}).json()
         before = len(asked)
