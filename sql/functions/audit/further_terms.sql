@@ -1,5 +1,5 @@
 -- further_terms: what note_new_job records of a job beyond the terms that nearly every CRON job has. plpgsql,
--- because its plan is kept: as sql it was planned for each job, which took more than half of the job's insert.
+-- because its plan is kept: as sql it was planned for each job, which took more than half of its insert.
 create or replace function kronos.further_terms(p_job kronos.jobs) returns jsonb
 language plpgsql stable set search_path = pg_catalog, pg_temp
 as $$
