@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import psycopg
-import pytest
 
 from clock import Clock
 from conftest import Api, make_workspace
@@ -33,6 +32,12 @@ select count(*)
  where job.workspace_id = (select workspace_id from kronos.workspaces where slug = %s)
    and row.scheduled_at = %s and row.status = any (%s)
 """
+_OF_WORKSPACE = """
+select job_id
+  from kronos.jobs
+  join kronos.workspaces using (workspace_id)
+ where trigger = 'CRON' and jobs.name = 'job' and slug = %s
+"""
 
 
 def _ring(superuser: psycopg.Connection) -> None:
@@ -45,41 +50,50 @@ def _change(api: httpx.Client, path: str, kind: str) -> None:
     api.request(method, path + action, json=body).raise_for_status()
 
 
-@pytest.mark.parametrize("kind", _CHANGES)
-def test_a_tick_in_a_folded_minute_is_told_of_once(own_api: Api, superuser: psycopg.Connection, kind: str) -> None:
-    api, clock = own_api.client, Clock(superuser)
+def test_a_tick_in_a_folded_minute_is_told_of_once(own_api: Api, superuser: psycopg.Connection) -> None:
     share(superuser)
     superuser.execute("update kronos.alarm_setting set folded = %s, folded_at = now()", [1 << 40 | 1 << 10])
-    for seconds in _EDGES[: depth(3, deep=5)]:
-        for rings in range(depth(2, deep=3)):  # rings before the change
-            workspace = make_workspace(api)
-            path = f"/v1/workspaces/{workspace}/jobs/job"
-            clock.stand(_TICK - timedelta(hours=1))
-            body = {"name": "job", "endpoint": "sink", "trigger": "CRON", "cron": "40 3 * * *"}
-            api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
-            clock.stand(_TICK + timedelta(seconds=seconds))
-            for _ in range(rings):
-                _ring(superuser)
-            _change(api, path, kind)
-            for _ in range(2 - rings):
-                clock.stand(max(_TICK, _TICK + timedelta(seconds=seconds)) + timedelta(milliseconds=5))
-                _ring(superuser)
-            clock.stand(_TICK + timedelta(seconds=70))
-            _ring(superuser)
-            is_there = seconds >= 0 or kind in ("patch", "move")  # whether this version was in force at the tick
-            runs = ["CANCELLED" if kind == "cancel" else "QUEUED"]  # a cancelled job's runs do not wait
-            found = [value(superuser, _DELIVERED, [workspace, _TICK, each]) for each in (runs, _ALL)]
-            assert found == [is_there, is_there], (seconds, rings)
-            if kind == "pause":
-                api.post(f"{path}/resume").raise_for_status()  # accounts for the ticks within the pause
-                if seconds < 0:
-                    assert value(superuser, _DELIVERED, [workspace, _TICK, ["SKIPPED"]]) == 1
-            for job_id in values(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and name = 'job'"):
-                (ledger,) = records(
-                    superuser,
-                    "select unaccounted, surplus from kronos.check_ledger(%s, %s, kronos.clock())",
-                    [job_id, _TICK - timedelta(hours=2)],
-                )
-                assert ledger == {"unaccounted": 0, "surplus": 0}, (seconds, rings)
+    for kind in _CHANGES:
+        for seconds in _EDGES[: depth(3, deep=5)]:
+            for rings in range(depth(2, deep=3)):  # rings before the change
+                _is_told_of_once(own_api.client, superuser, kind, seconds, rings)
+    _is_whole(superuser, "select job_id from kronos.jobs where trigger = 'CRON' and name = 'job'", [])
     reap(superuser)
     assert values(superuser, "select * from kronos.pg_cron_drift()") == []
+
+
+def _is_told_of_once(api: httpx.Client, superuser: psycopg.Connection, kind: str, seconds: float, rings: int) -> None:
+    clock, workspace, case = Clock(superuser), make_workspace(api), (kind, seconds, rings)
+    path = f"/v1/workspaces/{workspace}/jobs/job"
+    clock.stand(_TICK - timedelta(hours=1))
+    body = {"name": "job", "endpoint": "sink", "trigger": "CRON", "cron": "40 3 * * *"}
+    api.post(f"/v1/workspaces/{workspace}/jobs", json=body).raise_for_status()
+    clock.stand(_TICK + timedelta(seconds=seconds))
+    for _ in range(rings):
+        _ring(superuser)
+    _change(api, path, kind)
+    for _ in range(2 - rings):
+        clock.stand(max(_TICK, _TICK + timedelta(seconds=seconds)) + timedelta(milliseconds=5))
+        _ring(superuser)
+    clock.stand(_TICK + timedelta(seconds=70))
+    _ring(superuser)
+    is_there = seconds >= 0 or kind in ("patch", "move")  # whether this version was in force at the tick
+    runs = ["CANCELLED" if kind == "cancel" else "QUEUED"]  # a cancelled job's runs do not wait
+    found = [value(superuser, _DELIVERED, [workspace, _TICK, each]) for each in (runs, _ALL)]
+    assert found == [is_there, is_there], case
+    if kind == "pause":
+        api.post(f"{path}/resume").raise_for_status()  # accounts for the ticks within the pause
+        if seconds < 0:
+            assert value(superuser, _DELIVERED, [workspace, _TICK, ["SKIPPED"]]) == 1, case
+    _is_whole(superuser, _OF_WORKSPACE, [workspace])
+
+
+def _is_whole(superuser: psycopg.Connection, jobs: str, params: list[str]) -> None:
+    """Check the ledgers of these jobs."""
+    for job_id in values(superuser, jobs, params):
+        (ledger,) = records(
+            superuser,
+            "select unaccounted, surplus from kronos.check_ledger(%s, %s, kronos.clock())",
+            [job_id, _TICK - timedelta(hours=2)],
+        )
+        assert ledger == {"unaccounted": 0, "surplus": 0}, job_id

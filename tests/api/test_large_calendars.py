@@ -79,12 +79,12 @@ def test_files_of_jobs_that_run_each_minute_are_applied(
             "name": f"each-{nth}", "endpoint": "sink", "cron": "* * * * 1-5", "calendars": ["b"],
             "on_blackout": "NEXT" if nth % 2 else "PREVIOUS", "timezone": "Europe/Berlin",
         }
-        for nth in range(16)
+        for nth in range(8)
     ]  # fmt: skip
     path = f"/v1/workspaces/{workspace}/apply"
     applied = api.post(path, json={"calendars": [calendar], "jobs": jobs}).raise_for_status().json()
     told = {each["name"]: each["runs"] for each in applied["resources"] if each["kind"] == "job"}
-    assert len(told) == 16
+    assert len(told) == 8
     assert all(runs["after"] == runs["added"] > 2000 and len(runs["first_added"]) == 20 for runs in told.values())
 
 

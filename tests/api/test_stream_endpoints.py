@@ -93,9 +93,9 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_cannot_be_delivered_to_is_refused_with_its_place(api: httpx.Client, workspace: str, name: str) -> None:
+def test_what_cannot_be_delivered_to_is_refused_with_its_place(api: httpx.Client, untouched: str, name: str) -> None:
     body, pointer = CASES[name]
-    path = f"/v1/workspaces/{workspace}/endpoints"
+    path = f"/v1/workspaces/{untouched}/endpoints"
     problem = problem_of(response := api.post(path, json=body))
     assert response.status_code == 422, problem
     assert pointer in [each["pointer"] for each in problem["errors"]], problem

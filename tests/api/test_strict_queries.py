@@ -10,9 +10,9 @@ from api_answers import problem_of
     "given", ["1_0", "5.0", " 5 ", "5 ", "+5", "05", "0x5", "5e0", "\u0665", "", "5\t", "true", "99999999999"]
 )
 @pytest.mark.parametrize("where", ["jobs?limit", "executions?limit", "endpoints?limit"])
-def test_numbers_are_digits(api: httpx.Client, workspace: str, where: str, given: str) -> None:
+def test_numbers_are_digits(api: httpx.Client, untouched: str, where: str, given: str) -> None:
     path, name = where.split("?")
-    problem = problem_of(api.get(f"/v1/workspaces/{workspace}/{path}", params={name: given}))
+    problem = problem_of(api.get(f"/v1/workspaces/{untouched}/{path}", params={name: given}))
     assert (problem["status"], problem["code"], problem["errors"][0]["pointer"]) == (400, "invalid_request", f"/{name}")
 
 
@@ -51,8 +51,8 @@ def test_counts_and_other_limits_are_digits_too(api: httpx.Client, workspace: st
         "&".join("a" for _ in range(3000)),
     ],
 )
-def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: str, query: str) -> None:
-    assert problem_of(api.get(f"/v1/workspaces/{workspace}/jobs?{query}"))["status"] == 400
+def test_words_times_and_names_are_as_documented(api: httpx.Client, untouched: str, query: str) -> None:
+    assert problem_of(api.get(f"/v1/workspaces/{untouched}/jobs?{query}"))["status"] == 400
 
 
 @pytest.mark.parametrize(
@@ -63,11 +63,11 @@ def test_words_times_and_names_are_as_documented(api: httpx.Client, workspace: s
         "executions/%200193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b",
     ],
 )
-def test_ids_are_written_one_way(api: httpx.Client, workspace: str, path: str) -> None:
-    assert problem_of(api.get(f"/v1/workspaces/{workspace}/{path}"))["status"] == 400
+def test_ids_are_written_one_way(api: httpx.Client, untouched: str, path: str) -> None:
+    assert problem_of(api.get(f"/v1/workspaces/{untouched}/{path}"))["status"] == 400
 
 
-def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: httpx.Client, workspace: str) -> None:
+def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: httpx.Client, untouched: str) -> None:
     document = api.get("/openapi.json").raise_for_status().json()
     some_id = "0193f0c8-7a1e-7cc3-9b5a-4c1d2e3f4a5b"
     asked = 0
@@ -76,7 +76,7 @@ def test_every_path_says_which_parameters_it_knows_or_that_there_are_none(api: h
             continue
         known = [each["name"] for each in methods["get"]["parameters"] if each["in"] == "query"]
         answer = api.get(
-            path.format(w=workspace, j="some", e=some_id, b=some_id, o=some_id, i=some_id, name="sink", org="some"),
+            path.format(w=untouched, j="some", e=some_id, b=some_id, o=some_id, i=some_id, name="sink", org="some"),
             params={"zzzz": "1"},
         )
         (fault,) = [each for each in problem_of(answer)["errors"] if each["pointer"] == "/zzzz"]
