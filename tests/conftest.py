@@ -40,7 +40,7 @@ from kronos import config, encryption, garbage, keys, migrations, pool, session
 from kronos.loading import loading
 from lent import Lent
 from looking import looks
-from moved_clock import MovedClock, install
+from moved_clock import lending
 from new_workspaces import NewWorkspaces
 from servers import EmbeddedServer, Server, remove_used_home, used_home
 
@@ -140,9 +140,8 @@ def template(server: Server) -> str:
                 break
             except psycopg.errors.ObjectInUse:
                 assert time.monotonic() < deadline, "the migrated database was never free to be copied"
-    with psycopg.connect(
-        url_of(server.superuser_url, name)
-    ) as connection:  # a minute may have begun since the migration, so pg_cron may have rung
+    # A minute may have begun since the migration, so pg_cron may have rung.
+    with psycopg.connect(url_of(server.superuser_url, name)) as connection:
         connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
         connection.execute(KEEP_HOURLY_TICKS_AWAY)
@@ -187,23 +186,8 @@ def lent(server: Server, template: str) -> Iterator[Lent]:
 
 @pytest.fixture(scope="session")
 def lent_with_clock(server: Server, template: str) -> Iterator[Lent]:
-    """Copies of the template with a clock that moves (tests/moved_clock.py)."""
-    name = f"{template}_with_clock"
-    server.databases.copy(template, name)
-    url = url_of(server.superuser_url, name)
-    with psycopg.connect(url) as connection:
-        install(connection)
-    psycopg.connect(url).close()  # leaves a file behind that each copy's first connection would have to make
-    with closing(Lent(server.databases, server.superuser_url, name)) as made:
+    with lending(server, template) as made:
         yield made
-
-
-def lent_to(request: pytest.FixtureRequest, lent: Lent) -> Lent:
-    """Modules of tests/sql and tests/worker that import MovedClock are lent copies in which it works."""
-    if getattr(request.module, "MovedClock", None) is not MovedClock:
-        return lent
-    made: Lent = request.getfixturevalue("lent_with_clock")
-    return made
 
 
 @pytest.fixture

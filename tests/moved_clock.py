@@ -5,11 +5,16 @@ test take a new copy of the template: 0.2 s of CPU for each test that steps the 
 open sessions, in no plan, and set back with all others (tests/lent.py).
 """
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+import pytest
 
 from bench.database_clock import DEFAULTS, FUNCTIONS, Clock
+from lent import Lent
+from servers import Server
 
 _AHEAD, _STANDS = "tests.clock_ahead", "tests.clock_stands"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +42,27 @@ def install(owner: psycopg.Connection) -> None:
         )
     for (alter,) in owner.execute(DEFAULTS).fetchall():
         owner.execute(alter.encode())
+
+
+@contextmanager
+def lending(server: Server, template: str) -> Iterator[Lent]:
+    """Lend copies of the template in which the clock moves."""
+    name = f"{template}_with_clock"
+    server.databases.copy(template, name)
+    url = server.superuser_url.rsplit("/", 1)[0] + "/" + name
+    with psycopg.connect(url) as connection:
+        install(connection)
+    psycopg.connect(url).close()  # leaves a file behind that each copy's first connection would have to make
+    with closing(Lent(server.databases, server.superuser_url, name)) as made:
+        yield made
+
+
+def lent_to(request: pytest.FixtureRequest, lent: Lent) -> Lent:
+    """Modules of tests/sql and tests/worker that import MovedClock are lent such copies."""
+    if getattr(request.module, "MovedClock", None) is not MovedClock:
+        return lent
+    made: Lent = request.getfixturevalue("lent_with_clock")
+    return made
 
 
 class MovedClock(Clock):

@@ -9,11 +9,12 @@ from datetime import datetime
 import psycopg
 import pytest
 
-from conftest import cloned, lent_to, minute_with_time_left
+from conftest import cloned, minute_with_time_left
 from enqueueing import App, granted_app
 from factory import EndpointRow, add_endpoint
 from kept import Kept, kept
 from lent import Lent
+from moved_clock import lent_to
 from overlap_runs import Ticking
 from servers import Server
 from set_clock import NOON, SetClock

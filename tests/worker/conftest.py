@@ -6,9 +6,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from conftest import lent_to
 from kronos.worker.link import Link, Outage
 from lent import Lent
+from moved_clock import lent_to
 from worker.protocol import as_worker
 from worker.running import Worker, keep_from_ringing, workers
 

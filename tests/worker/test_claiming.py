@@ -30,7 +30,7 @@ def test_a_limit_is_exact_under_eight_claimers(superuser: psycopg.Connection, da
     endpoint, count = add_endpoint(superuser, max_in_flight=5), depth(150, deep=300)
     add_executions(superuser, endpoint, count)
     errors: list[BaseException] = []
-    ended = threading.Condition()
+    given_back = threading.Condition()
 
     def work() -> None:
         try:
@@ -39,8 +39,8 @@ def test_a_limit_is_exact_under_eight_claimers(superuser: psycopg.Connection, da
                     token, claimed = claim(connection, endpoint, quota=3)
                     if claimed:
                         finalize(connection, token, claimed)
-                    with ended:  # those that got nothing claim again at once when some have ended
-                        ended.notify_all() if claimed else ended.wait(0.02)
+                    with given_back:  # those that got nothing claim again at once when some have ended
+                        given_back.notify_all() if claimed else given_back.wait(0.02)
         except BaseException as error:
             errors.append(error)
 

@@ -242,15 +242,13 @@ def test_the_sweep_goes_round_all_keys_and_costs_nothing_where_none_is_full(
 
 
 def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, database_url: str) -> None:
-    """Six claimers of two endpoints, one of which has other limits too: they finish their claims, with success or
-    failure, give them back, or disappear. The limit of a key is never exceeded, and everything is delivered without the
-    sweep."""
-    workspace_id = add_workspace(superuser)
+    """Six claimers of two endpoints, one with other limits too, finish their claims, with success or failure, give them
+    back, or disappear. The limit of a key is never exceeded, and everything is delivered without the sweep."""
+    workspace_id, each = add_workspace(superuser), depth(20, deep=40)
     endpoints = [
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100),
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100, max_in_flight=4),
     ]
-    each = depth(20, deep=40)
     for endpoint in endpoints:
         _limit(superuser, endpoint, 2)
         for customer in ("a", "b", 7):
