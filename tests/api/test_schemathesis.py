@@ -1,82 +1,42 @@
-"""Thousands of requests that schemathesis generates from /openapi.json: each answer is as documented, and passes all of
-its checks.
+"""Thousands of requests at the edges of the schemas of /openapi.json, which schemathesis generates: each answer is as
+documented, and passes all of its checks. Random requests are in test_schemathesis_roles.
 
-The edges of bodies are tried once per operation, those of other parameters at three of the operations that have them.
-With --deep, each is tried by each way that leads to it (36 lead to a wrong type of an endpoint's retries).
+The edges of bodies are tried once per operation, or at one of the two operations that have them alike, those of other
+parameters at three of the operations that have them, and those of files only where no other request has them. With
+--deep, each is tried by each way that leads to it (36 lead to a wrong type of an endpoint's retries).
 """
 
-import json
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
-from api.generated import furnished, naming
+from api.generated import furnished
+from api.schemathesis_runs import Run, report_of, told
+from conftest import Api
 from depth import depth
 
-_HERE = Path(__file__).parent
-_COVERAGE, _FUZZING = "examples,coverage", "fuzzing,stateful"
-_LEAST_CASES = {_COVERAGE: depth(500, deep=900), _FUZZING: depth(500, deep=1500)}
 # Random cases per operation, in addition to the cases of the schemas' edges, which never change. Of 7,860, these are
 # the ones that differ.
 _BY_DEFAULT = depth(3, deep=12)
 _PER_OPERATION = int(os.environ.get("KRONOS_TEST_EXAMPLES", _BY_DEFAULT))
 _SEED = os.environ.get("KRONOS_TEST_SEED", "20261128")
+# Several runs, each far within the limit of a test on a slow machine.
+_PARTS = depth(2, deep=4)
 
 
-# Several runs, each far within the limit of a test on a slow machine: one for every fourth path, and one of fuzzing for
-# all, because sequences of calls follow from what it saw.
-@pytest.mark.parametrize(
-    ("phases", "first", "each"),
-    [(_COVERAGE, 0, 4), (_COVERAGE, 1, 4), (_COVERAGE, 2, 4), (_COVERAGE, 3, 4), (_FUZZING, 0, 1)],
-)
+@pytest.mark.parametrize("part", range(_PARTS))
 def test_whatever_is_generated_is_answered_as_the_document_has_it(
-    phases: str, first: int, each: int, api: httpx.Client, shared_superuser: psycopg.Connection, tmp_path: Path
+    part: int, shared_api: Api, shared_superuser: psycopg.Connection, tmp_path: Path
 ) -> None:
-    document = api.get("/openapi.json").raise_for_status().json()
-    paths = sorted(document["paths"])[first::each]
-    written, report = tmp_path / "openapi.json", tmp_path / "report.json"
-    written.write_text(json.dumps(naming(document, furnished(api, shared_superuser))))
-    lists = [
-        operation["operationId"]
-        for methods in document["paths"].values()
-        for operation in methods.values()
-        if any(each["name"] == "cursor" for each in operation["parameters"])
-    ]
-    told = (
-        (_HERE / "schemathesis.toml")
-        .read_text()
-        .replace("HOOKS", "schemathesis_hooks")
-        .replace("[CURSORS]", json.dumps(lists))
-    )
-    (tmp_path / "schemathesis.toml").write_text(told)
-    shutil.copy(_HERE / "schemathesis_hooks.py", tmp_path)
-    command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(written), "--url", str(api.base_url)]
-    command += ["--header", f"Authorization: {api.headers['authorization']}", "--checks", "all", "--workers", "1"]
-    command += ["--phases", phases, *(word for path in paths for word in ("--include-path", path))]
-    command += ["--max-examples", str(_PER_OPERATION), "--seed", _SEED, "--no-shrink", "--continue-on-failure"]
-    command += [
-        "--generation-database",
-        "none",
-        "--report",
-        "json",
-        "--report-json-path",
-        str(report),
-        "--no-color",
-        "--suppress-health-check",
-        "all",
-    ]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=1800)
-    assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
-    cases = json.loads(report.read_text())
+    document = shared_api.client.get("/openapi.json").raise_for_status().json()
+    paths = sorted(document["paths"])[part::_PARTS]
+    known = furnished(shared_api.client, shared_superuser)
+    run = Run(phases="examples,coverage", key=shared_api.key, amount=_PER_OPERATION, seed=_SEED, paths=paths)
+    report = report_of(run, shared_api.client, known, tmp_path)
     operations = [operation["operationId"] for path in paths for operation in document["paths"][path].values()]
-    left_out = [name for name in operations if f'include-operation-id = "{name}"\nenabled = false' in told]
-    assert told.count("enabled = false") == 2
-    assert cases["test_cases"]["with_failures"] == 0
-    assert cases["operations"]["tested"] == len(operations) - len(left_out)
-    assert cases["test_cases"]["generated"] >= _LEAST_CASES[phases] or _PER_OPERATION < _BY_DEFAULT
+    left_out = [name for name in operations if f'include-operation-id = "{name}"\nenabled = false' in told(document)]
+    assert told(document).count("enabled = false") == 2
+    assert report["operations"]["tested"] == len(operations) - len(left_out)
+    assert report["test_cases"]["generated"] >= depth(1000, deep=900) or _PER_OPERATION < _BY_DEFAULT

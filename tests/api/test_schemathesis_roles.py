@@ -1,57 +1,58 @@
-"""Requests that schemathesis generates, sent with keys of each role: each answer is as documented.
+"""Random requests that schemathesis generates, and sequences that use earlier answers: each answer is as documented.
 
-By default it sends some hundred requests as an operator. KRONOS_TEST_DEEP=1 sends tens of thousands, with each role, in
-all phases: examples, the schemas' edges, random cases, and sequences that use earlier answers (stateful).
+By default it sends some hundred requests as the instance's administrator, and every second random one of an operation
+as an operator. With --deep, it also sends tens of thousands with each role, in all phases: examples and the schemas'
+edges, too.
 """
 
-import json
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
-from api.generated import furnished, naming
+from api.generated import furnished
+from api.schemathesis_runs import Run, report_of, told
+from conftest import Api
+from depth import DEEP, depth
 from factory import add_key
 
-_HERE = Path(__file__).parent
-_IS_DEEP = os.environ.get("KRONOS_TEST_DEEP") == "1"
-_ROLES = ("viewer", "operator", "admin", "instance_admin") if _IS_DEEP else ("operator",)
-_PHASES, _EXAMPLES, _LEAST = ("examples,coverage,fuzzing,stateful", 30, 5000) if _IS_DEEP else ("fuzzing", 2, 100)
+_RANDOM = "fuzzing,stateful"
+_BY_DEFAULT = depth(3, deep=12)
+_PER_OPERATION = int(os.environ.get("KRONOS_TEST_EXAMPLES", _BY_DEFAULT))
+_LEAST = depth(500, deep=1500) if _PER_OPERATION >= _BY_DEFAULT else 0
+_OF_ROLES = ("viewer", "operator", "admin", "instance_admin") if DEEP in os.environ else ()
+_RUNS = [
+    (_RANDOM, "instance_admin", "operator", _PER_OPERATION, _LEAST),
+    *((f"examples,coverage,{_RANDOM}", role, None, 30, 5000) for role in _OF_ROLES),
+]
 _SEED = os.environ.get("KRONOS_TEST_SEED", "20261129")
 
 
-@pytest.mark.parametrize("role", _ROLES)
+@pytest.mark.parametrize(("phases", "role", "other_role", "amount", "least"), _RUNS)
 def test_whatever_a_key_of_a_role_sends_is_answered_as_the_document_has_it(
-    api: httpx.Client, shared_superuser: psycopg.Connection, tmp_path: Path, role: str
+    phases: str,
+    role: str,
+    other_role: str | None,
+    amount: int,
+    least: int,
+    shared_api: Api,
+    shared_superuser: psycopg.Connection,
+    tmp_path: Path,
 ) -> None:
-    document = api.get("/openapi.json").raise_for_status().json()
-    known = furnished(api, shared_superuser)
-    key = add_key(shared_superuser, None if role == "instance_admin" else known["w"][0], role)
-    written, report = tmp_path / "openapi.json", tmp_path / "report.json"
-    written.write_text(json.dumps(naming(document, known)))
-    lists = [
-        operation["operationId"]
-        for methods in document["paths"].values()
-        for operation in methods.values()
-        if any(each["name"] == "cursor" for each in operation["parameters"])
-    ]
-    told = (_HERE / "schemathesis.toml").read_text()
-    told = told.replace("HOOKS", "schemathesis_hooks").replace("[CURSORS]", json.dumps(lists))
-    (tmp_path / "schemathesis.toml").write_text(told)
-    shutil.copy(_HERE / "schemathesis_hooks.py", tmp_path)
-    command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(written), "--url", str(api.base_url)]
-    command += ["--header", f"Authorization: Bearer {key}", "--checks", "all", "--workers", "1"]
-    command += ["--phases", _PHASES, "--max-examples", str(_EXAMPLES), "--seed", _SEED, "--no-shrink"]
-    command += ["--continue-on-failure", "--generation-database", "none", "--report", "json"]
-    command += ["--report-json-path", str(report), "--no-color", "--suppress-health-check", "all"]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=3600)
-    assert ran.returncode == 0, ran.stdout[-8000:] + ran.stderr[-2000:]
-    cases = json.loads(report.read_text())
-    sys.stdout.write(f"{role}: {cases['test_cases']}, {cases['operations']}\n")
-    assert cases["test_cases"]["with_failures"] == 0
-    assert cases["test_cases"]["generated"] >= _LEAST
+    known = furnished(shared_api.client, shared_superuser)
+    key, other_key = (
+        each and add_key(shared_superuser, None if each == "instance_admin" else known["w"][0], each)
+        for each in (role, other_role)
+    )
+    run = Run(phases=phases, key=str(key), other_key=other_key, amount=amount, seed=_SEED)
+    report = report_of(run, shared_api.client, known, tmp_path)
+    sys.stdout.write(f"{role}: {report['test_cases']}, {report['operations']}\n")
+    document = shared_api.client.get("/openapi.json").raise_for_status().json()
+    operations = sum(map(len, document["paths"].values()))
+    assert report["operations"]["tested"] == operations - told(document).count("enabled = false")
+    assert report["test_cases"]["generated"] >= least
+    if other_role is not None and least:
+        as_another = set((tmp_path / "others.txt").read_text().splitlines())
+        assert len(as_another) >= 100

@@ -7,10 +7,12 @@ import sys
 import tarfile
 import venv
 import zipfile
-from importlib.metadata import distribution
+from importlib.metadata import distribution, version
 from pathlib import Path
 
 import pytest
+
+from made_once import contents, folder_of, made_once
 
 ROOT = Path(__file__).parents[2]
 _SAMPLE = """
@@ -36,6 +38,7 @@ from kronos import floors, repeatables, schema_steps
 from kronos.dashboard.app import routes
 print(bool(floors.floors() and repeatables.mark() and schema_steps.head() and routes()))
 """
+_SCRIPTS = ("htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph-ext.min.js")
 # The file that `pip --python` runs with another interpreter: our own pip.
 _PIP = Path(str(distribution("pip").locate_file("pip/__pip-runner__.py")))
 _CLIENT_AND_ITS_NEEDS = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "kronos-client", "typing-extensions"}
@@ -57,18 +60,34 @@ def pip(python: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def wheels(pytestconfig: pytest.Config) -> dict[str, Path]:
     """Both wheels, built as they are published: the client's from its source distribution."""
-    folder = tmp_path_factory.mktemp("wheels")
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "kronos", "sql", "alembic", "client"]
+    listing += ["pyproject.toml", "README.md"]
+    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = {*listed, *(f"kronos/dashboard/node_modules/{each}" for each in _SCRIPTS)}
+    tools = [sys.version, *(f"{name} {version(name)}" for name in ("hatchling", "pip"))]
+    there = [str(path) for path in sorted((ROOT / "kronos").rglob("*")) if "__pycache__" not in path.parts]
+    of = [
+        *tools,
+        *there,
+        Path(__file__).read_bytes(),
+        *contents(ROOT, {name for name in names if (ROOT / name).is_file()}),
+    ]
+    folder = made_once(pytestconfig, "wheels", of, _build)
+    made = {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
+    assert set(made) == {"kronos", "kronos_client"}
+    (source,) = folder.glob("kronos_client-*.tar.gz")
+    return {**made, "source": source}
+
+
+def _build(folder: Path) -> None:
     python = Path(sys.executable)
     build = [str(python), "-m", "hatchling", "build", "-t", "sdist", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT / "client", check=True, capture_output=True, timeout=300)
     (source,) = folder.glob("kronos_client-*.tar.gz")
     for what in (str(source), str(ROOT)):
         pip(python, "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), what)
-    made = {path.name.partition("-")[0]: path for path in folder.glob("*.whl")}
-    assert set(made) == {"kronos", "kronos_client"}
-    return {**made, "source": source}
 
 
 def files(wheel: Path) -> set[str]:
@@ -93,8 +112,7 @@ def test_all_that_the_server_has_besides_python_is_in_its_wheel(wheels: dict[str
         for name in tracked.stdout.splitlines()
         if not name.startswith("kronos/client")
     }
-    scripts = {"htmx.org/dist/htmx.min.js", "idiomorph/dist/idiomorph-ext.min.js"}
-    wanted |= {f"kronos/dashboard/node_modules/{each}" for each in scripts}
+    wanted |= {f"kronos/dashboard/node_modules/{each}" for each in _SCRIPTS}
     assert len(wanted) > 800
     assert wanted == files(wheels["kronos"])
     with zipfile.ZipFile(wheels["kronos"]) as wheel:
@@ -115,13 +133,15 @@ def _sources() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def alone(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(wheels: dict[str, Path], pytestconfig: pytest.Config) -> Path:
     """The Python of an environment with only the client and its dependencies."""
-    folder = tmp_path_factory.mktemp("alone") / "venv"
-    venv.create(folder, symlinks=True)
-    python = folder / "bin" / "python"
-    pip(python, "install", "--quiet", str(wheels["kronos_client"]))
-    return python
+
+    def make(folder: Path) -> None:
+        venv.create(folder / "venv", symlinks=True)
+        pip(folder / "venv" / "bin" / "python", "install", "--quiet", str(wheels["kronos_client"]))
+
+    of: list[str | bytes] = [sys.version, sys.executable, wheels["kronos_client"].read_bytes()]
+    return made_once(pytestconfig, "alone", of, make) / "venv" / "bin" / "python"
 
 
 def _install(python: Path, *made: Path) -> None:
@@ -152,12 +172,16 @@ def test_alone_it_needs_httpx_and_nothing_of_the_server(alone: Path, tmp_path: P
     assert told.splitlines() == ["None set()", "kronos.client._sync.client True"]
 
 
-def test_a_type_checker_reads_it(alone: Path, tmp_path: Path) -> None:
+def test_a_type_checker_reads_it(alone: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     """mypy in our environment, over the client in its own: it finds the sample's two mistakes and nothing else."""
     (tmp_path / "sample.py").write_text(_SAMPLE)
     command = [str(Path(sys.executable).with_name("mypy")), "--strict", "--python-executable", str(alone), "sample.py"]
     ran = subprocess.run(
-        [*command, "--cache-dir", str(tmp_path / "cache")], capture_output=True, text=True, cwd=tmp_path, timeout=300
+        [*command, "--cache-dir", str(folder_of(pytestconfig, "mypy-of-packages"))],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
     )
     *told, _ = ran.stdout.splitlines()
     assert [line.partition(":")[2].partition(":")[0] for line in told if " error: " in line] == ["15", "16"], ran.stdout
