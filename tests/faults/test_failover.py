@@ -28,8 +28,7 @@ from sql_factory import Connection, make_cron_job, records, value, values
 from worker.running import Worker, workers
 
 pytestmark = [pytest.mark.faults]
-MINUTE = timedelta(minutes=1)
-CALLS = depth(24, deep=60)
+MINUTE, CALLS = timedelta(minutes=1), depth(24, deep=60)
 
 
 @dataclass
@@ -57,9 +56,8 @@ class Load:
     def _call(self, name: str) -> None:
         for number in range(1_000_000):
             key = f"{name}-{uuid.uuid4().hex[:8]}-{number}"
-            while not self.make(key):
-                if self._ended.is_set():
-                    return
+            while not self.make(key) and not self._ended.is_set():
+                pass
             if self._ended.is_set():
                 return
 
