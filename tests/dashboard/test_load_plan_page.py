@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from conftest import holding
 from dashboard.browser import AXE, Watched
 from dashboard.conftest import Reader
+from depth import depth
 from factory import add_key
 
 Offsets = dict[str, tuple[int, int]]
@@ -146,7 +147,8 @@ def test_a_person_comes_to_the_plan_reads_it_and_moves_the_jobs(api: httpx.Clien
     page.page.get_by_role("link", name="Plan", exact=True).click()
     expect(page.page.get_by_role("heading", name="Load plan")).to_be_visible()
     page.page.evaluate(AXE.read_text())
-    for width, theme in product((360, 1440), ("light", "dark")):
+    looks = list(product((360, 1440), ("light", "dark")))
+    for width, theme in looks[:: depth(3, deep=1)]:  # both widths and both themes; with --deep, each with each
         page.show(width, theme)
         page.keep("load plan", width, theme)
         found = page.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]

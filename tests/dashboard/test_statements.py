@@ -87,19 +87,20 @@ def add_rows(api: httpx.Client, superuser: psycopg.Connection, workspace: str, f
 def test_a_list_of_fifty_asks_for_no_more_than_a_list_of_five(
     api: httpx.Client, workspace: str, shared_superuser: psycopg.Connection, statements: list[str]
 ) -> None:
-    def counted(path: str) -> int:
-        def once() -> int:
+    def counted(path: str, most: int = 0) -> int:
+        """Without caches and background work: the least of three, or the first that is no more than `most`."""
+        found: list[int] = []
+        while len(found) < 3 and (not found or min(found) > most):
             statements.clear()
             answered = api.get(path.format(workspace=workspace))
             assert answered.status_code == 200, answered.text
-            return len(statements)
-
-        return min(once() for _ in range(3))  # without caches and background work
+            found.append(len(statements))
+        return min(found)
 
     add_rows(api, shared_superuser, workspace, 0, _FEW)
     few = {path: counted(path) for path in _LISTS}
     add_rows(api, shared_superuser, workspace, _FEW, _MANY)
-    many = {path: counted(path) for path in _LISTS}
+    many = {path: counted(path, few[path]) for path in _LISTS}
     # Cached data may be read less often.
     assert {path: (few[path], number) for path, number in many.items() if number > few[path]} == {}
     assert min(few.values()) > 0
