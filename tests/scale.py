@@ -21,8 +21,10 @@ def unaudited(connection: Connection, *tables: str) -> Iterator[None]:
     )
     names = [f"kronos.{table}" for table in tables]
     connection.execute(value(connection, audits, ["disable", names]))
-    yield
-    connection.execute(value(connection, audits, ["enable", names]))
+    try:
+        yield
+    finally:
+        connection.execute(value(connection, audits, ["enable", names]))
 
 
 def fill_cron_jobs(
