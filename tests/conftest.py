@@ -95,11 +95,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--taken", action="store_true", help="write what each file takes into tests/durations.txt (tests/taken.py)"
     )
     parser.addoption(
-        "--storm",
-        type=int,
-        default=depth(250, deep=500),
-        metavar="EXECUTIONS",
-        help="how many executions the storm of tests/faults/test_storm.py delivers; it lasts as long as they take",
+        "--storm", type=int, metavar="EXECUTIONS", help="how many executions tests/faults/test_storm.py delivers"
     )
 
 

@@ -1,4 +1,4 @@
-"""A storm of random failures while a thousand executions are delivered over HTTP, Redis and Kafka. The receivers are
+"""A storm of random failures while hundreds of executions are delivered over HTTP, Redis and Kafka. The receivers are
 the judges.
 
 Workers are killed, stopped and told to end; sessions are ended, and backends killed, which takes all of PostgreSQL
@@ -26,6 +26,7 @@ from delivery import kafka_mock, redis_server
 from delivery.kafka_mock import PRODUCE, MockCluster
 from delivery.redis_server import RedisProcess
 from delivery.servers import Receiver, Talk, answer
+from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions
 from faults.cut_way import CutWay, cut_way
 from faults.own_server import own_server
@@ -34,7 +35,8 @@ from kronos.embedded.cluster import Cluster
 from worker.running import Worker, workers
 
 FULL_DISK = Path("/dev/full")
-A_SECOND = 100  # executions that are created; so the suite's storm lasts twice ten seconds
+USUAL = depth(250, deep=500)  # executions, without --storm
+A_SECOND = 100  # executions that are created; the storm lasts twice as long as that takes
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -240,7 +242,7 @@ def _end_workers_sessions(connection: psycopg.Connection) -> list[tuple[Any, ...
 async def test_a_storm_loses_nothing_and_explains_every_repetition(
     cluster: Cluster, brokers: Brokers, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    executions = pytestconfig.getoption("--storm")
+    executions = pytestconfig.getoption("--storm") or USUAL
     seed = random.SystemRandom().randrange(10**6)
     _log.warning("seed %d", seed)
     dice = random.Random(seed)
