@@ -121,6 +121,23 @@ def test_no_job_that_breaks_a_rule_is_stored_no_matter_who_writes(
     assert met == {rule: ("23514", rule) for rule in _BREAKS}
 
 
+_NAMES = ["a", "Z9", "a.b_c-D", "a" * 127]
+_NO_NAMES = [
+    "", "a" * 128, "a" * 127 + "\n", "a\n", "\na", "a\nb", "a\rb", "-a", ".a", "_a", "a b", "a/b", "\u00e9", "a\u00e9",
+    "a\u200b", "\u0663", "a\u0663", "\u212a", "a\u212a", "a" + "\u00e9" * 63,
+]  # fmt: skip
+
+
+def test_a_name_has_up_to_127_letters_digits_and_marks_and_nothing_else(
+    superuser: Connection, sound: EndpointRow
+) -> None:
+    """At the API nothing else arrives; this is the rule for whoever writes rows otherwise. A name may be null."""
+    for name in [*_NAMES, None]:
+        superuser.execute(_insert({"name": name}) + composed.SQL(" limit 1"))
+    met = {name: _met(superuser, sound, _insert({"name": name})) for name in _NO_NAMES}
+    assert met == {name: ("23514", "jobs_name_shape") for name in _NO_NAMES}
+
+
 def test_rules_hold_for_rows_that_replication_writes(superuser: Connection, sound: EndpointRow) -> None:
     replica = "set local session_replication_role = replica"
     met = {rule: _met(superuser, sound, _insert(columns), replica) for rule, columns in _BREAKS.items()}
