@@ -14,7 +14,9 @@ from kronos.imports.translation import Remark
 def prefix(_context: click.Context, _option: click.Parameter, given: str) -> str:
     """Return the --prefix of job names. Raises BadParameter if no name can begin with it."""
     if slug(f"{given}x") != f"{given}x":
-        raise click.BadParameter("a name has letters, digits, and between them . _ and -; write it like web1-")
+        raise click.BadParameter(
+            "a name has at most 127 letters, digits, and between them . _ and -; write it like web1-"
+        )
     return given
 
 

@@ -31,6 +31,18 @@ def test_the_home_is_below_xdg_or_the_users_own(monkeypatch: pytest.MonkeyPatch)
     assert default_home() == Path("/srv/kronos")
     monkeypatch.setenv("KRONOS_HOME", "here")
     assert default_home() == Path.cwd() / "here"
+
+    def gone() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    with monkeypatch.context() as deleted:
+        deleted.setattr(os, "getcwd", gone)
+        with pytest.raises(
+            HomeUnusable, match="the home here is relative to the current folder, which cannot be found"
+        ):
+            default_home()
+        assert running.here() is None
+
     monkeypatch.setenv("KRONOS_HOME", "")
     assert default_home() == Path("/home/ada/.local/share/kronos")
 
