@@ -41,8 +41,9 @@ class Names:
     def take_secret(self, job: str, header: str) -> str:
         """Return the name of the secret for one header of one job. No two headers share it: a receiver would get the
         value of another one."""
-        name = _shortened(re.sub(r"[^a-z0-9_-]", "-", f"{job}-{header}".lower()), f"{job}-{header}", MAX_SECRET_NAME)
-        if name in self._secrets:
+        name = re.sub(r"[^a-z0-9_-]", "-", f"{job}-{header}".lower())
+        is_changed = len(name) > MAX_SECRET_NAME or not name.startswith(job)  # as that of another import may be
+        if is_changed or name in self._secrets:
             name = _ended(name, f"{job}: {header}", MAX_SECRET_NAME)
         self._secrets.add(name)
         return name
@@ -56,11 +57,7 @@ def slug(text: str) -> str:
 
 def endpoint_name(job: str) -> str:
     """Return the name of an endpoint created for one job: the job's name, shortened if needed."""
-    return _shortened(job, job, MAX_ENDPOINT_NAME)
-
-
-def _shortened(name: str, text: str, longest: int) -> str:
-    return name if len(name) <= longest else _ended(name, text, longest)
+    return job if len(job) <= MAX_ENDPOINT_NAME else _ended(job, job, MAX_ENDPOINT_NAME)
 
 
 def _ended(name: str, text: str, longest: int) -> str:
