@@ -171,6 +171,30 @@ def test_the_instance_of_the_default_home_is_found_without_naming_it(
     assert found.url == RUN["url"]
 
 
+def test_another_users_home_cannot_name_a_key_that_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, foreign = Home(tmp_path / "home"), tmp_path / "foreign.key"
+    home.create()
+    foreign.write_text("kr_live_foreign")
+
+    def found(key: Path) -> bool:
+        home.run_json.write_text(json.dumps(RUN | {"pid": os.getpid(), "admin_key_file": str(key)}))
+        with HomeLock(home, RUN["url"]):
+            return running.find(home) is not None
+
+    assert found(foreign)  # the user's own home
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)  # the reader is somebody else
+    assert not found(foreign)
+    assert not found(home.admin_key_file)  # there is none
+    home.admin_key_file.symlink_to(foreign)
+    assert not found(home.admin_key_file)
+    home.admin_key_file.unlink()
+    home.admin_key_file.write_text("kr_live_own")
+    assert found(home.admin_key_file)
+    assert not found(foreign)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"url": "x"}', json.dumps(RUN | {"pid": "x"}), "[" * 100_000, "\xff"])
 def test_whatever_a_file_of_a_home_holds_it_is_no_instance(tmp_path: Path, text: str) -> None:
     home = Home(tmp_path)
