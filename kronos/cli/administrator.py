@@ -8,13 +8,13 @@ from typing import TypeVar
 import click
 
 from kronos.cli.exits import Ended, Exit
+from kronos.cli.local import none_here
 from kronos.embedded import running
 from kronos.embedded.errors import EmbeddedError
-from kronos.embedded.home import Home, default_home
+from kronos.embedded.home import Home, absolute, default_home
 
 _NO_DATABASE = (
-    "no database is configured: set KRONOS_DATABASE_URL to the URL that `kronos migrate` uses, start `kronos up`, or, "
-    "for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
+    "no database is configured: set KRONOS_DATABASE_URL to the URL that `kronos migrate` uses, or start `kronos up`; "
 )
 _T = TypeVar("_T")
 
@@ -33,11 +33,12 @@ def instance(home: Path | None) -> tuple[str, running.Running | None]:
     if home is None and os.environ.get("KRONOS_DATABASE_URL"):
         return environment.judged().database_url.get_secret_value(), None
     try:
-        here = running.find(Home((home or default_home()).absolute()))
+        here = running.find(Home(default_home() if home is None else absolute(home)))
     except EmbeddedError as error:
         raise Ended(str(error), Exit.USAGE) from None
     if here is None:
-        raise Ended(_NO_DATABASE if home is None else f"no `kronos up` is running in {home}", Exit.USAGE)
+        why = _NO_DATABASE + none_here() if home is None else f"no `kronos up` is running in {home}"
+        raise Ended(why, Exit.USAGE)
     return here.database_url, here
 
 

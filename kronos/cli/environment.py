@@ -6,6 +6,7 @@ import click
 
 from kronos import config, libpq, logs
 from kronos.cli.exits import Ended, Exit, of_status
+from kronos.cli.local import none_here
 from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
@@ -15,8 +16,8 @@ from kronos.errors import KronosError, SessionRefused, Unconnected
 from kronos.lines import Log
 
 _NO_DATABASE = (
-    "KRONOS_DATABASE_URL is not set, and no `kronos up` is running on this machine: set it to "
-    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
+    "KRONOS_DATABASE_URL is not set, and no running `kronos up` was found: set it to "
+    "postgresql://USER:PASSWORD@HOST:PORT/DATABASE; "
 )
 _MAY_NOT = ("password", "no_password", "client_certificate", "pg_hba", "no_role", "not_allowed")
 
@@ -58,7 +59,7 @@ def database_url() -> str:
     if "KRONOS_DATABASE_URL" in os.environ:
         return judged().database_url.get_secret_value()
     if (here := running.here()) is None:
-        raise Ended(_NO_DATABASE, Exit.USAGE)
+        raise Ended(_NO_DATABASE + none_here(), Exit.USAGE)
     libpq.forget_environment()
     return judged(database_url=here.database_url).database_url.get_secret_value()
 

@@ -9,12 +9,15 @@ from kronos.cli.exits import Exit
 from kronos.cli.import_offer import Offered
 from kronos.imports.names import slug
 from kronos.imports.translation import Remark
+from kronos.model import Json, JsonObject
 
 
 def prefix(_context: click.Context, _option: click.Parameter, given: str) -> str:
     """Return the --prefix of job names. Raises BadParameter if no name can begin with it."""
     if slug(f"{given}x") != f"{given}x":
-        raise click.BadParameter("a name has letters, digits, and between them . _ and -; write it like web1-")
+        raise click.BadParameter(
+            "a name has at most 127 letters, digits, and between them . _ and -; write it like web1-"
+        )
     return given
 
 
@@ -41,6 +44,26 @@ def missing_endpoints(api: Api, offers: Sequence[Offered]) -> list[Remark]:
             text = "does not exist, so its jobs cannot be created: create it, or pass --to URL"
             remarks.append(Remark(where=f"endpoint {name}", text=text))
     return remarks
+
+
+def taken_endpoints(api: Api, offers: Sequence[Offered]) -> list[Remark]:
+    """Return a remark for each endpoint of new jobs whose name an endpoint with another address already has."""
+    wanted = {
+        str(each.entry.endpoint["name"]): each.entry.endpoint
+        for each in offers
+        if each.there is None and each.entry.endpoint is not None
+    }
+    there = {str(row["name"]): row for row in api.rows("endpoints")} if wanted else {}
+    text = "exists with another address: --create leaves it unchanged, and the new jobs are delivered there"
+    return [
+        Remark(where=f"endpoint {name}", text=text)
+        for name in sorted(wanted)
+        if name in there and _address(there[name]) != _address(wanted[name])
+    ]
+
+
+def _address(endpoint: JsonObject) -> tuple[Json, Json, Json]:
+    return endpoint["type"], endpoint["spec"].get("url"), endpoint["spec"].get("method", "POST")
 
 
 def nothing_new(offers: Sequence[Offered]) -> str:

@@ -205,7 +205,7 @@ def _offer(
     if own["is_paused"]:
         found = list(map(import_offer.paused, found))
     offers, refused, remarks = import_offer.offered(api, found, tag)
-    remarks += import_checks.missing_endpoints(api, offers)
+    remarks += [*import_checks.missing_endpoints(api, offers), *import_checks.taken_endpoints(api, offers)]
     import_offer.show(api, offers, refused, remarks)
     if own["strict"] and refused:
         raise click.ClickException(

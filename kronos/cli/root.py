@@ -26,6 +26,7 @@ _ENVIRONMENT = {
     "KRONOS_API_KEY": "API key",
     "KRONOS_WORKSPACE": "workspace, by slug or id",
     "KRONOS_CONTEXT": "context: a saved API address with its key (kronos context)",
+    "KRONOS_HOME": "folder of the local `kronos up`",
     "NO_COLOR": "if set, output has no color",
 }
 

@@ -19,12 +19,13 @@ from kronos.cli.client import Client
 from kronos.cli.contexts import KeptContext
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.inputs import text_of
+from kronos.cli.local import none_here
 from kronos.embedded import running
 from kronos.embedded.running import Running
 
 _NO_ADDRESS = (
     "no API is configured: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with "
-    "`kronos up`; for a `kronos up --home DIR`, set KRONOS_HOME to DIR"
+    "`kronos up`; "
 )
 _NO_KEY = "no API key is configured: pass --key-file, set KRONOS_API_KEY, or save one in a context"
 _NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or save one in a context."
@@ -34,7 +35,10 @@ _MORE_THAN_AN_ADDRESS = (
     "--key-file"
 )
 # Variables that only the command line reads. Any other KRONOS_* variable may be a setting, or unknown.
-_OWN = {"KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT", "KRONOS_PING_URL", "KRONOS_RUN_ID"}
+_OWN = {
+    *("KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT", "KRONOS_HOME"),
+    *("KRONOS_PING_URL", "KRONOS_RUN_ID"),
+}
 Source = Literal["option", "environment", "context", "kronos up"]
 
 
@@ -119,7 +123,7 @@ def _address(asked: WhereAsked, context: KeptContext | None) -> tuple[str, Sourc
         return from_environment, "environment", None
     here = running.here()  # it must be running: otherwise the key could go to another program on its port
     if here is None:
-        raise Ended(_NO_ADDRESS, Exit.USAGE)
+        raise Ended(_NO_ADDRESS + none_here(), Exit.USAGE)
     return here.url, "kronos up", here
 
 

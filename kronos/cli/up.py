@@ -3,7 +3,6 @@
 import contextlib
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
@@ -14,7 +13,7 @@ from kronos.cli.helping import Command
 from kronos.config import Settings
 from kronos.dashboard import static
 from kronos.embedded.errors import PASSING, explained
-from kronos.embedded.home import default_home
+from kronos.embedded.home import absolute, default_home
 from kronos.embedded.supervisor import Plan, Supervisor
 from kronos.errors import KronosError
 from kronos.lines import Log
@@ -74,7 +73,7 @@ def up(
     settings = environment.judged(database_url="postgresql://", host=host, port=port)
     try:
         static.require_all()  # otherwise the API would exit, again and again
-        place = (Path(home) if home is not None else default_home()).absolute()
+        place = default_home() if home is None else absolute(home)
         plan = Plan(
             home=place,
             settings=settings,

@@ -25,12 +25,22 @@ def default_home() -> Path:
     Raises HomeUnusable without a home directory.
     """
     if named := os.environ.get("KRONOS_HOME", ""):
-        return Path(named).absolute()
+        return absolute(named)
     base = os.environ.get("XDG_DATA_HOME", "")
     try:
         return (Path(base) if base.startswith("/") else Path.home() / ".local" / "share") / "kronos"
     except RuntimeError as error:
         raise HomeUnusable("this user has no home directory: name a directory for the data with --home DIR") from error
+
+
+def absolute(named: str | Path) -> Path:
+    """Return the path of a home from the root. Raises HomeUnusable if it is relative to a folder that was deleted."""
+    try:
+        return Path(named).absolute()
+    except OSError as error:
+        raise HomeUnusable(
+            f"the home {named} is relative to the current folder, which cannot be found: {explained(error)}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,12 @@ def find(home: Home) -> Running | None:
     """Return the instance that is ready in this home; None if there is none.
 
     run.json alone proves nothing: it survives kill -9, and another program may have taken its port. Its writer must
-    hold the home's lock.
+    hold the home's lock. If another user wrote it, the key must be theirs: one user must not name both an address and
+    the file with somebody else's key to send there.
     """
     try:
-        run = json.loads(home.run_json.read_text(encoding="utf-8"))
+        with home.run_json.open(encoding="utf-8") as file:
+            owner, run = os.fstat(file.fileno()).st_uid, json.load(file)
         found = Running(
             url=str(run["url"]),
             admin_key_file=Path(str(run["admin_key_file"])),
@@ -36,7 +39,18 @@ def find(home: Home) -> Running | None:
         )
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):  # whatever the file contains
         return None
+    if owner != os.geteuid() and not _has_own_key(home, found, owner):
+        return None
     return found if _holder(home) == found.pid else None
+
+
+def _has_own_key(home: Home, found: Running, owner: int) -> bool:
+    """Return whether the key is the home's own file, and belongs to the user who wrote run.json."""
+    try:
+        own = home.admin_key_file.lstat()
+        return own.st_uid == owner and stat.S_ISREG(own.st_mode) and found.admin_key_file.samefile(home.admin_key_file)
+    except OSError:
+        return False
 
 
 def here() -> Running | None:

@@ -65,7 +65,7 @@ def _translated(where: str, item: JsonObject, terms: Terms, names: Names) -> Tra
     full = str(item.get("name") or "job")
     name = names.take(full.rpartition("/")[2], full)
     if terms.endpoint is None:
-        made: JsonObject | None = _endpoint(draft, name, item)
+        made: JsonObject | None = _endpoint(draft, name, item, names)
         draft.job |= {"name": name, "endpoint": endpoint_name(name), "input": {}, "tags": [TAG]}
     else:
         made = None
@@ -118,7 +118,7 @@ def _is_unsure(day: str, weekday: str) -> bool:
     return "*" not in (day, weekday) and "*" in (day[:1], weekday[:1])
 
 
-def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
+def _endpoint(draft: JobDraft, name: str, item: JsonObject, names: Names) -> JsonObject:
     """Return the endpoint for an HTTP target. Raises RefusedError."""
     target = item.get("httpTarget")
     if not isinstance(target, dict):
@@ -136,7 +136,7 @@ def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
     spec: JsonObject = {"url": _escaped(uri), "method": method}
     if passwords.is_in_url(uri):
         draft.note("the URL seems to contain a password, which anyone who sees endpoints can read: send it in a header")
-    if headers := _headers(draft, name, target.get("headers")):
+    if headers := _headers(draft, name, target.get("headers"), names):
         spec["headers"] = headers
     if "body" in target:
         spec["body_template"] = _body(target["body"])
@@ -153,7 +153,7 @@ def _endpoint(draft: JobDraft, name: str, item: JsonObject) -> JsonObject:
     return {"name": endpoint_name(name), "type": "HTTP", "spec": spec, "retry_policy": _retry(draft, item)}
 
 
-def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
+def _headers(draft: JobDraft, name: str, given: Json, names: Names) -> dict[str, str]:
     """Return headers to send besides Kronos's own. A probable secret is replaced by its name. Raises RefusedError."""
     if given is None:
         return {}
@@ -168,7 +168,7 @@ def _headers(draft: JobDraft, name: str, given: Json) -> dict[str, str]:
                 draft.note(f"Content-Type {shown(value)}: Kronos sends application/json")
             continue
         if passwords.is_named_so(header) or passwords.is_in(value):
-            secret = re.sub(r"[^A-Za-z0-9_-]", "-", f"{name}-{header}".lower())[:63]
+            secret = names.take_secret(name, header)
             draft.note(f"header {header} contains a secret: store its value first: kronos secret set {secret}")
             headers[header] = f"{{{{secret.{secret}}}}}"
         else:

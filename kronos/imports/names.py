@@ -5,6 +5,7 @@ import re
 
 MAX_NAME = 127
 MAX_ENDPOINT_NAME = 63
+MAX_SECRET_NAME = 63
 _WORD = 60
 _COMMAND = 48
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -18,6 +19,7 @@ class Names:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._taken: set[str] = set()
+        self._secrets: set[str] = set()
         self._counts: dict[str, int] = {}  # of equal entries: counted from 1 each time, 10,000 took 13 s
 
     def take(self, wanted: str, text: str) -> str:
@@ -36,6 +38,16 @@ class Names:
         self._taken.add(name)
         return name
 
+    def take_secret(self, job: str, header: str) -> str:
+        """Return the name of the secret for one header of one job. No two headers share it: a receiver would get the
+        value of another one."""
+        name = re.sub(r"[^a-z0-9_-]", "-", f"{job}-{header}".lower())
+        is_changed = len(name) > MAX_SECRET_NAME or not name.startswith(job)  # as that of another import may be
+        if is_changed or name in self._secrets:
+            name = _ended(name, f"{job}: {header}", MAX_SECRET_NAME)
+        self._secrets.add(name)
+        return name
+
 
 def slug(text: str) -> str:
     """Return the text in the form of a name; empty if no character can be in a name."""
@@ -45,9 +57,12 @@ def slug(text: str) -> str:
 
 def endpoint_name(job: str) -> str:
     """Return the name of an endpoint created for one job: the job's name, shortened if needed."""
-    if len(job) <= MAX_ENDPOINT_NAME:
-        return job
-    return f"{job[: MAX_ENDPOINT_NAME - 7]}-{hashlib.sha256(job.encode()).hexdigest()[:6]}"
+    return job if len(job) <= MAX_ENDPOINT_NAME else _ended(job, job, MAX_ENDPOINT_NAME)
+
+
+def _ended(name: str, text: str, longest: int) -> str:
+    """Return the beginning of the name, with an end derived from `text`."""
+    return f"{name[: longest - 7]}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:6]}"
 
 
 def of_command(command: str) -> str:

@@ -1,6 +1,7 @@
 """Commands that use the API do not load what only the server needs. psycopg, pydantic and FastAPI take 0.2 s of CPU;
 the command itself takes 0.1 s."""
 
+import os
 import subprocess
 import sys
 
@@ -43,6 +44,22 @@ def test_no_command_over_the_api_loads_what_only_the_server_needs(over_the_api: 
     assert loaded.keys() == set(over_the_api)
     assert {"job", "workspace", "execution", "endpoint"} <= loaded.keys()
     assert {name: found for name, each in loaded.items() if (found := each & _OF_THE_SERVER)} == {}
+
+
+@pytest.mark.parametrize(
+    "variable", ["KRONOS_URL", "KRONOS_API_KEY", "KRONOS_WORKSPACE", "KRONOS_CONTEXT", "KRONOS_HOME"]
+)
+def test_no_variable_of_the_command_line_loads_the_settings_of_the_server(variable: str) -> None:
+    code = "import sys; from kronos.cli import target; target.warn_of_unknown(); print(*sys.modules)"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("KRONOS_")}
+
+    def loaded(**variables: str) -> set[str]:
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(command, env=bare | variables, capture_output=True, text=True, check=True, timeout=120)
+        return set(ran.stdout.split()) & _OF_THE_SERVER
+
+    assert loaded(**{variable: "x"}) == set()
+    assert "pydantic" in loaded(KRONOS_PORT="1")
 
 
 def test_what_the_server_needs_is_seen_where_it_is_loaded() -> None:

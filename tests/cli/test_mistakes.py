@@ -276,6 +276,29 @@ def test_a_run_json_that_somebody_else_wrote_is_no_instance(tmp_path: Path, cont
 
 
 @pytest.mark.parametrize(
+    "command", [("job", "ls", "-w", "w"), ("doctor",), ("key", "list", "--instance")], ids=["api", "database", "either"]
+)
+def test_an_error_says_in_which_folder_no_instance_runs(command: tuple[str, ...], tmp_path: Path) -> None:
+    assert_told(run(*command), "for a `kronos up --home DIR`, set KRONOS_HOME to DIR", code=2)
+    home = tmp_path / "a\x1b[1mhome"
+    told = run(*command, KRONOS_HOME=str(home))
+    assert_told(told, f"KRONOS_HOME is {tmp_path}/a\\x1b[1mhome, in which none is running", code=2)
+    assert "set KRONOS_HOME" not in told.stderr
+
+    (home / "run.json").mkdir(parents=True)
+    assert_told(run(*command, KRONOS_HOME=str(home)), "in which none is running", code=2)
+
+
+def test_a_home_of_another_user_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def withheld(_self: Path, *_arguments: object, **_terms: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", withheld)
+    told = run("job", "ls", "-w", "w", KRONOS_HOME=str(tmp_path))
+    assert_told(told, f"KRONOS_HOME is {tmp_path}, which this user may not read", code=2)
+
+
+@pytest.mark.parametrize(
     ("make", "told"),
     [
         (lambda path: path.mkdir(), "no key can be read from"),

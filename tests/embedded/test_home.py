@@ -31,6 +31,18 @@ def test_the_home_is_below_xdg_or_the_users_own(monkeypatch: pytest.MonkeyPatch)
     assert default_home() == Path("/srv/kronos")
     monkeypatch.setenv("KRONOS_HOME", "here")
     assert default_home() == Path.cwd() / "here"
+
+    def gone() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    with monkeypatch.context() as deleted:
+        deleted.setattr(os, "getcwd", gone)
+        with pytest.raises(
+            HomeUnusable, match="the home here is relative to the current folder, which cannot be found"
+        ):
+            default_home()
+        assert running.here() is None
+
     monkeypatch.setenv("KRONOS_HOME", "")
     assert default_home() == Path("/home/ada/.local/share/kronos")
 
@@ -157,6 +169,30 @@ def test_the_instance_of_the_default_home_is_found_without_naming_it(
         found = running.here()
     assert found is not None
     assert found.url == RUN["url"]
+
+
+def test_another_users_home_cannot_name_a_key_that_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, foreign = Home(tmp_path / "home"), tmp_path / "foreign.key"
+    home.create()
+    foreign.write_text("kr_live_foreign")
+
+    def found(key: Path) -> bool:
+        home.run_json.write_text(json.dumps(RUN | {"pid": os.getpid(), "admin_key_file": str(key)}))
+        with HomeLock(home, RUN["url"]):
+            return running.find(home) is not None
+
+    assert found(foreign)  # the user's own home
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)  # the reader is somebody else
+    assert not found(foreign)
+    assert not found(home.admin_key_file)  # there is none
+    home.admin_key_file.symlink_to(foreign)
+    assert not found(home.admin_key_file)
+    home.admin_key_file.unlink()
+    home.admin_key_file.write_text("kr_live_own")
+    assert found(home.admin_key_file)
+    assert not found(foreign)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"url": "x"}', json.dumps(RUN | {"pid": "x"}), "[" * 100_000, "\xff"])

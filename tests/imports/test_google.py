@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -269,6 +270,34 @@ def test_a_secret_of_a_header_has_a_name_that_can_be_stored() -> None:
     short = job_of("0 9 * * 1", httpTarget=target).endpoint
     assert short is not None
     assert short["spec"]["headers"] == {"X.Token": "{{secret.report-x-token}}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "in_two_imports"),
+    [
+        ([("a" * 70 + "1", "X-Token"), ("a" * 70 + "2", "X-Token")], 2),
+        ([("Report", "X-Token"), ("report", "X-Token")], 2),
+        ([("a.b", "X-Token"), ("a-b", "X-Token")], 2),
+        ([("a", "X-Api-Token"), ("a-x", "Api-Token")], 1),
+        ([("a", "X-Token"), ("a", "X-Token")], 1),
+    ],
+    ids=["cut", "case", "characters", "hyphen", "again"],
+)
+def test_two_headers_never_share_a_secret(given: list[tuple[str, str]], in_two_imports: int) -> None:
+    items = [
+        {"name": f"jobs/{job}", "schedule": "0 9 * * 1", "httpTarget": {**_HTTP, "headers": {header: "x"}}}
+        for job, header in given
+    ]
+
+    def secrets(few: list[dict[str, Any]]) -> list[str]:
+        found = [each for each in google.translate(json.dumps(few), Terms()) if isinstance(each, Translated)]
+        return [value for each in found if each.endpoint for value in each.endpoint["spec"]["headers"].values()]
+
+    made = secrets(items)
+    assert len(set(made)) == 2
+    assert len({*secrets(items[:1]), *secrets(items[1:])}) == in_two_imports
+    assert secrets(items) == made  # a second import names the same secrets
+    assert all(re.fullmatch(r"\{\{secret\.[a-z0-9][a-z0-9_-]{0,62}\}\}", each) for each in made)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,9 @@ def test_two_machines_with_the_same_commands_have_their_own_jobs(
     }
 
 
-@pytest.mark.parametrize("prefix", ["-web", "web 1", "web/"])
+@pytest.mark.parametrize("prefix", ["-web", "web 1", "web/", "a" * 127])
 def test_a_prefix_that_no_name_can_have_is_refused(run: Import, crontab: Path, prefix: str) -> None:
     refused = run("import", "crontab", crontab, *_BOX, "--prefix", prefix, "--create", "--yes")
     assert refused.exit_code == 2
     assert "--prefix" in refused.stderr
+    assert "at most 127" in refused.stderr
