@@ -121,6 +121,14 @@ def test_no_job_that_breaks_a_rule_is_stored_no_matter_who_writes(
     assert met == {rule: ("23514", rule) for rule in _BREAKS}
 
 
+def test_a_name_has_127_characters_at_most_and_none_but_these(superuser: Connection, sound: EndpointRow) -> None:
+    for name in ("a" * 128, "a\n", "a\nb", ".a", "-a", "", "\u00e4", "a/b"):
+        assert _met(superuser, sound, _update({"name": name})) == ("23514", "jobs_name_shape"), name
+    for name in ("a" * 127, "a", "7", "A.b_c-"):
+        rename = "update kronos.jobs set name = %s where endpoint_id = %s"
+        assert superuser.execute(rename, [name, sound.endpoint_id]).rowcount == 1, name
+
+
 def test_rules_hold_for_rows_that_replication_writes(superuser: Connection, sound: EndpointRow) -> None:
     replica = "set local session_replication_role = replica"
     met = {rule: _met(superuser, sound, _insert(columns), replica) for rule, columns in _BREAKS.items()}
