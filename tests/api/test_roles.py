@@ -218,7 +218,7 @@ def test_another_workspace_is_a_missing_one_for_every_operation_and_role(
     for role, own in zip(ROLES[:3], pairs, strict=True):
         with holding(api, add_key(shared_superuser, workspace, role)) as client:
             for operation in operations:
-                answer = ask(client, operation, own[1])  # missing: each role asks in a way of its own
+                answer = ask(client, operation, own[1])  # a missing one, which each role names in another form
                 of_missing = said(answer, own[1].lower())  # it shows an id in lower case
                 assert (answer.status_code, of_missing["code"]) == (404, "workspace_not_found"), (role, operation)
                 for there, _ in pairs:
