@@ -323,3 +323,19 @@ def test_a_page_of_each_filter_reads_what_it_shows_however_much_there_is(module_
                 found = connection.execute(query.encode()).fetchall()
                 assert len(found) == expected if chain != "null" else len(found) >= least
                 assert buffers(connection, query) < 100  # it reads 9 to 30
+
+
+def test_the_version_before_a_documents_version_is_found(superuser: Connection) -> None:
+    workspace_id = add_endpoint(superuser).workspace_id
+    made = "insert into kronos.documents (workspace_id, kind, name) values (%s, 'CONFIG', 'c') returning document_id"
+    document_id = value(superuser, made, [workspace_id])
+    superuser.execute(
+        "insert into kronos.document_versions (document_id, version, workspace_id, content)"
+        " select %s, nth, %s, jsonb_build_object('nth', nth) from generate_series(1, 3) as nth",
+        [document_id, workspace_id],
+    )
+    before = (
+        "select kronos.version_before('document_versions', to_jsonb(row)) #>> '{content,nth}'"
+        " from kronos.document_versions as row where document_id = %s order by version"
+    )
+    assert values(superuser, before, [document_id]) == [None, "1", "2"]
