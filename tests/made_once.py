@@ -4,7 +4,6 @@ next while all that it is made of stays the same.
 It is in pytest's cache, which `pytest --cache-clear` empties.
 """
 
-import shutil
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
@@ -30,9 +29,9 @@ def made_once(config: pytest.Config, name: str, of: Iterable[str | bytes], make:
     shelf = folder_of(config, f"made-{name}")
     made = shelf / digest.hexdigest()[:32]
     if not made.exists():
-        for other in shelf.glob("[0-9a-f]*"):
-            shutil.rmtree(other)
         with TemporaryDirectory(dir=shelf, prefix="making-") as place:
+            for other in shelf.glob("[0-9a-f]*"):  # renamed first: whatever has its name is whole
+                other.rename(Path(place, other.name))
             folder = Path(place, "made")
             folder.mkdir()
             make(folder)

@@ -148,7 +148,8 @@ def test_spectral_warns_of_nothing(document: dict[str, Any], pytestconfig: pytes
         assert ran.returncode == 0, ran.stdout + ran.stderr
         (folder / "told.txt").write_text(ran.stdout)
 
-    judged = made_once(pytestconfig, "spectral", [_SPECTRAL, rules, json.dumps(document)], judge)
+    of: list[str | bytes] = [_SPECTRAL, rules, Path(__file__).read_bytes()]
+    judged = made_once(pytestconfig, "spectral", [*of, json.dumps(document)], judge)
     assert "No results with a severity of 'hint' or higher found!" in (judged / "told.txt").read_text()
 
 

@@ -3,6 +3,7 @@ to one.
 """
 
 import asyncio
+import json
 import re
 import threading
 from urllib.parse import urljoin
@@ -86,6 +87,17 @@ async def test_the_document_is_made_once_and_not_by_the_event_loop(monkeypatch: 
     assert len({answer.content for answer in answers}) == 1
     assert len(made_by) == 1
     assert made_by[0] is not threading.current_thread()
+
+
+def test_the_document_is_the_same_whatever_the_settings_are(api: httpx.Client) -> None:
+    """So that the tests' APIs can share one (tests/documented.py): this application makes its own."""
+    settings = config.load(
+        database_url="postgresql://",
+        cors_origins="https://example.com",
+        max_requests=7,
+        egress_allow="10.0.0.0/8",
+    )
+    assert json.loads(json.dumps(app.create(settings).openapi())) == api.get("/openapi.json").json()
 
 
 async def test_a_request_that_is_given_up_leaves_the_document_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,8 +89,10 @@ def _is_told_of_once(api: httpx.Client, superuser: psycopg.Connection, kind: str
 
 
 def _is_whole(superuser: psycopg.Connection, jobs: str, params: list[str]) -> None:
-    """Check the ledgers of these jobs."""
-    for job_id in values(superuser, jobs, params):
+    """Check the ledgers of these jobs, of which there is one at least."""
+    job_ids = values(superuser, jobs, params)
+    assert job_ids
+    for job_id in job_ids:
         (ledger,) = records(
             superuser,
             "select unaccounted, surplus from kronos.check_ledger(%s, %s, kronos.clock())",

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from conftest import Api, make_workspace
+from depth import depth
 from kronos import managed
 from sql_factory import value
 
@@ -74,17 +75,18 @@ def test_files_of_jobs_that_run_each_minute_are_applied(
     monkeypatch.setattr(managed, "COMING_SECONDS", 60.0)  # so that no job lacks its runs on a busy machine
     week = ["mon", "tue", "wed", "thu", "fri"]
     calendar = {"name": "b", "business_days": week, "business_hours": {"opens": "08:00", "closes": "20:00"}}
+    count = depth(8, deep=16)
     jobs = [
         {
             "name": f"each-{nth}", "endpoint": "sink", "cron": "* * * * 1-5", "calendars": ["b"],
             "on_blackout": "NEXT" if nth % 2 else "PREVIOUS", "timezone": "Europe/Berlin",
         }
-        for nth in range(8)
+        for nth in range(count)
     ]  # fmt: skip
     path = f"/v1/workspaces/{workspace}/apply"
     applied = api.post(path, json={"calendars": [calendar], "jobs": jobs}).raise_for_status().json()
     told = {each["name"]: each["runs"] for each in applied["resources"] if each["kind"] == "job"}
-    assert len(told) == 8
+    assert len(told) == count
     assert all(runs["after"] == runs["added"] > 2000 and len(runs["first_added"]) == 20 for runs in told.values())
 
 

@@ -70,7 +70,7 @@ class Watched:
         """Make the page as it was before a test used it; return whether that is possible. What a browser keeps of
         earlier pages remains: compiled scripts, cached files, its process.
         """
-        if self.is_altered or not self.page.url.startswith(self.origin):
+        if self.is_altered or not self.page.url.startswith(self.origin) or len(self.page.context.pages) > 1:
             return False
         self.page.unroute_all(behavior="ignoreErrors")
         self.page.evaluate("localStorage.clear(); sessionStorage.clear()")

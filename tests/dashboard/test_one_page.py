@@ -8,8 +8,20 @@ from playwright.sync_api import Browser, Page, expect
 from conftest import Api
 from dashboard.browser import DESKTOP, watched
 
-_LASTING = (".add_init_script(", ".clock.install(", ".expose_", ".grant_permissions(")
-"""What stays until a page or its context is closed: Watched has the methods for it, and is then not used again."""
+_LASTING = (
+    *(
+        ".add_init_script(",
+        ".clock.install(",
+        ".expose_",
+        ".grant_permissions(",
+        ".context.route(",
+        ".new_cdp_session(",
+    ),
+    *(".set_extra_http_headers(", ".set_offline(", ".set_geolocation(", ".keyboard.down(", ".on(", ".once("),
+)
+"""What stays until a page or its context is closed: Watched has the methods for it, and is then not used again. What
+listens is removed where it was added.
+"""
 
 
 def _look(page: Page) -> list[object]:
@@ -54,6 +66,10 @@ def test_a_page_that_cannot_be_made_as_new_is_not_used_again(browser: Browser, s
         page.stop_clock()
         page.go("/w")
         assert not page.renew()
+    with watched(browser, origin, key=shared_api.key) as page:
+        page.go("/w")
+        page.page.context.new_page()
+        assert not page.renew(), "another window could go on"
 
 
 def test_what_stays_with_a_page_is_done_by_its_methods() -> None:
@@ -63,4 +79,5 @@ def test_what_stays_with_a_page_is_done_by_its_methods() -> None:
         for each in _LASTING
         if path.name != Path(__file__).name and each in path.read_text()
     }
-    assert found == {("browser.py", ".add_init_script("), ("browser.py", ".clock.install(")}
+    of_watched = {("browser.py", each) for each in (".add_init_script(", ".clock.install(", ".on(")}
+    assert found == of_watched | {("conftest.py", ".on(")}

@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from depth import depth
 from embedded.conftest import Up, made_home, starting
 from embedded.waiting import eventually
 from killing import kill, signalled
@@ -50,10 +51,12 @@ def assert_goes_on(up: Up) -> None:
 
 def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[], bool], tmp_path: Path) -> None:
     """Every system call of the supervisor fails once: while it restarts all children, and while it stops. A worker
-    would be a second child that it starts in the same way as the API."""
+    would be a second child that it starts in the same way as the API: with --deep, there is one."""
+    workers = depth("0", deep="1")
+    children = _WITHOUT_WORKERS if workers == "0" else _ALL
     failed = tmp_path / "failed"
     running = up(
-        *("--workers", "0"),
+        *("--workers", workers),
         module="embedded.failing",
         PYTHONPATH=str(Path(__file__).parents[1]),
         KRONOS_TEST_FAILED=str(failed),
@@ -67,7 +70,7 @@ def test_no_call_that_fails_ends_it(up: Start, home: Path, is_clear: Callable[[]
         running.process.send_signal(signal.SIGUSR1)
         kill(before.values())
         eventually(
-            lambda: is_well(running, before, children=_WITHOUT_WORKERS),
+            lambda: is_well(running, before, children=children),
             lambda: f"it is not well: {running.account()}",
             seconds=90,
         )

@@ -20,6 +20,6 @@ class Sessions:
 def sessions_to(url: str) -> Iterator[Sessions]:
     with (
         kept(url) as superusers,
-        closing(Kept(lambda: as_worker(url), cleaning="select pg_advisory_unlock_all()")) as workers,
+        closing(Kept(lambda: as_worker(url), cleaning="unlisten *; select pg_advisory_unlock_all()")) as workers,
     ):
         yield Sessions(superusers=superusers, workers=workers)

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from conftest import await_condition
+from depth import depth
 from factory import add_endpoint
 from faults.crashes import crash
 from faults.own_server import await_mid_minute, await_unrung, connected, faulty_ledgers, own_server
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.pg_cron]
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 AWAY = 20 * SECOND
-JOBS = 700
+JOBS = depth(700, deep=900)
 """With as many alarms: more than the reaper switches in one step."""
 DRIFT = "select * from kronos.pg_cron_drift()"
 

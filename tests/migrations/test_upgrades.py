@@ -7,16 +7,21 @@ for the upgrade, and looks at what became of them.
 import uuid
 from collections.abc import Callable, Iterator
 
+import pytest
+
+from depth import depth
 from factory import EndpointRow, add_endpoint
 from kronos import migrations, revisions, sql
 from sql_factory import Connection, records, value, values
 
 Case = Callable[[Connection], Iterator[None]]
 _LAST = "0027"
-"""The revisions after it are installed by `kronos migrate`."""
+_UNTIL = depth(_LAST, deep=f"0001 0002 0019 {_LAST}").split()
+"""The revisions after each of these are installed by `kronos migrate`: an upgrade from that one."""
 
 
-def test_data_of_earlier_revisions_keeps_its_behavior(superuser: Connection, bare: str) -> None:
+@pytest.mark.parametrize("last", _UNTIL)
+def test_data_of_earlier_revisions_keeps_its_behavior(superuser: Connection, bare: str, last: str) -> None:
     begun: list[Iterator[None]] = []
     superuser.execute((sql.root() / "cluster.sql").read_text().encode())
     superuser.execute("set role kronos_owner")
@@ -28,13 +33,13 @@ def test_data_of_earlier_revisions_keeps_its_behavior(superuser: Connection, bar
         for case in _CASES.get(revision, ()):
             begun.append(case(superuser))
             next(begun[-1])
-        if revision == _LAST:
+        if revision == last:
             break
-    superuser.execute("update kronos.schema_version set version_num = %s", [_LAST])
+    superuser.execute("update kronos.schema_version set version_num = %s", [last])
     superuser.execute("reset role")
     migrations.migrate(bare)
     assert migrations.current(bare) == migrations.head()
-    assert len(begun) == sum(map(len, _CASES.values()))
+    assert len(begun) == sum(len(cases) for revision, cases in _CASES.items() if revision <= last)
     for waiting in begun:
         assert next(waiting, "has ended") == "has ended"
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from depth import depth
 from factory import add_endpoint
 from scale import fill_cron_jobs
 from sql.plans import rows_read, thrown_away, told_plans
 from sql_factory import Connection, buffers, make_cron_job, value, values
 
-JOBS = 2_500
+JOBS = depth(2_500, deep=4_000)
 DUE = "kronos.now() - interval '30 s'"
 
 

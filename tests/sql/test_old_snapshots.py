@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
+from depth import depth
 from factory import add_endpoint, add_executions
 from scale import vacuum
 from sql_factory import Connection, acting_as, buffers, value, values
@@ -161,7 +162,7 @@ def test_no_ring_costs_more_than_twice_where_runs_must_not_overlap(
 ) -> None:
     superuser.execute("update kronos.pointers set next_tick_at = now() + interval '1 day'")
     first: datetime = value(superuser, "select date_trunc('minute', clock_timestamp()) + interval '10 minutes'")
-    count = 3
+    count = depth(3, deep=5)
     job_ids = add_jobs(superuser, first, count=count, overlap=overlap)
     vacuum(superuser)
 

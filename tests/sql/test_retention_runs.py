@@ -6,6 +6,7 @@ from datetime import datetime
 import psycopg
 
 from backfill_rows import make_backfill
+from depth import depth
 from factory import EndpointRow
 from kronos import retention
 from retention_rows import DAY, finished, kept, one_shot, partition_of_days, retain, retain_all
@@ -15,10 +16,11 @@ from sql_factory import Connection, make_cron_job, records, value, values
 
 
 def test_a_run_stops_by_the_clock_and_the_next_goes_on(superuser: Connection, endpoint: EndpointRow) -> None:
-    fill(superuser, endpoint, rows=11_000)
+    rows = depth(11_000, deep=30_000)  # a step takes 5,000
+    fill(superuser, endpoint, rows=rows)
     first = retain(superuser, 0)
-    assert (0 < first["executions"] < 11_000, first["is_left"]) == (True, True)
-    assert first["executions"] + retain_all(superuser)["executions"] == 11_000
+    assert (0 < first["executions"] < rows, first["is_left"]) == (True, True)
+    assert first["executions"] + retain_all(superuser)["executions"] == rows
     assert values(superuser, "select count(*) from kronos.attempt") == [0]
 
 
@@ -120,11 +122,12 @@ def test_a_run_takes_no_lock_that_anybody_waits_for(
     a millisecond.
     """
     make_all(superuser)  # a week may have begun since the database was copied
-    fill(superuser, endpoint, rows=6_000)
+    rows = depth(6_000, deep=20_000)  # a step takes 5,000
+    fill(superuser, endpoint, rows=rows)
     with psycopg.connect(database_url) as running:
         running.execute("set role kronos_owner")
         counts = value(running, "select kronos.retain(10)")
-        assert counts["executions"] == 6_000
+        assert counts["executions"] == rows
         go_on(superuser, database_url, tick)
         running.commit()
 
