@@ -16,7 +16,7 @@ from kronos.cli import import_file
 from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, display, partly_done
-from kronos.cli.import_previews import SCHEDULE, Preview, asked, previewed
+from kronos.cli.import_previews import SCHEDULE, PreviewedSchedule, asked, previewed
 from kronos.cli.output import printable
 from kronos.counting import counted
 from kronos.equality import is_same
@@ -90,7 +90,7 @@ def _offered(
     there = _there(api, found, tag)
     refused = [each for each in found if isinstance(each, Untranslated)]
     offers: list[Offered] = []
-    known: dict[bytes, Preview | str] = {}
+    known: dict[bytes, PreviewedSchedule | str] = {}
     for nth, each in enumerate(found):
         report(nth)
         if not isinstance(each, Translated):

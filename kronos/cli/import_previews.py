@@ -17,7 +17,7 @@ _FIELDS: Final = ("description", "next_runs", "lints")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
+class PreviewedSchedule:
     """A schedule in words, its next runs, and notes about its zone."""
 
     words: str
@@ -34,7 +34,7 @@ def asked(job: JsonObject) -> JsonObject:
     return request
 
 
-def previewed(api: Api, request: JsonObject) -> Preview | str:
+def previewed(api: Api, request: JsonObject) -> PreviewedSchedule | str:
     """Return the preview, or why the schedule has no runs. Raises ClickException if the API does not respond."""
     try:
         preview = api.of(None).send("POST", "schedules", "preview", body=request, fields=_FIELDS)
@@ -44,7 +44,7 @@ def previewed(api: Api, request: JsonObject) -> Preview | str:
         return "; ".join(line.removeprefix("hint: ") for line in error.message.splitlines())
     if not preview["next_runs"]:
         return f"it never fires: {preview['description']}"
-    return Preview(
+    return PreviewedSchedule(
         words=str(preview["description"]),
         next_runs=tuple(str(run["local"])[:19] for run in preview["next_runs"]),
         notes=_of_the_zone(preview["lints"], str(request.get("timezone", "UTC"))),
