@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +16,16 @@ from kronos.cli import import_file
 from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.cli.following import Stand, display, partly_done
+from kronos.cli.import_previews import SCHEDULE, PreviewedSchedule, asked, previewed
 from kronos.cli.output import printable
 from kronos.counting import counted
 from kronos.equality import is_same
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
 
-_RUNS: Final = 2
 _PLACES: Final = 5
 _BATCH = 200
 _BATCH_BYTES = 512 * 1024
-_SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _COLUMNS: Final = {
     "source": "SOURCE",
     "name": "JOB",
@@ -60,7 +59,7 @@ class Offered:
     @property
     def differs_in_ticks(self) -> list[str]:
         """Those of them that determine when the job runs."""
-        return [name for name in self.differs if name in _SCHEDULE]
+        return [name for name in self.differs if name in SCHEDULE]
 
     @property
     def state(self) -> str:
@@ -91,7 +90,7 @@ def _offered(
     there = _there(api, found, tag)
     refused = [each for each in found if isinstance(each, Untranslated)]
     offers: list[Offered] = []
-    known: dict[bytes, tuple[str, tuple[str, ...]] | str] = {}
+    known: dict[bytes, PreviewedSchedule | str] = {}
     for nth, each in enumerate(found):
         report(nth)
         if not isinstance(each, Translated):
@@ -103,15 +102,17 @@ def _offered(
             when = f"{each.job['run_at']} {each.job['timezone']}"
             offers.append(Offered(entry=each, words="Once", next_runs=(when,), there=there.get(each.name)))
             continue
-        asked = _asked(each.job)
-        key = orjson.dumps(asked)
+        request = asked(each.job)
+        key = orjson.dumps(request)
         if key not in known:
-            known[key] = _previewed(api, asked)
+            known[key] = previewed(api, request)
         seen = known[key]
         if isinstance(seen, str):
             refused.append(Untranslated(where=each.where, text=each.text, reason=seen))
         else:
-            offers.append(Offered(entry=each, words=seen[0], next_runs=seen[1], there=there.get(each.name)))
+            entry = replace(each, notes=(*each.notes, *(note for note in seen.notes if note not in each.notes)))
+            offer = Offered(entry=entry, words=seen.words, next_runs=seen.next_runs, there=there.get(each.name))
+            offers.append(offer)
     return offers, refused, [each for each in found if isinstance(each, Remark)]
 
 
@@ -151,28 +152,6 @@ def _there(api: Api, found: Sequence[Found], tag: str) -> dict[str, JsonObject]:
             if job["status"] in _LIVE:
                 there[name] = job
     return there
-
-
-def _asked(job: JsonObject) -> JsonObject:
-    """Return the preview request for a job's schedule."""
-    asked: JsonObject = {name: job[name] for name in _SCHEDULE if name in job} | {"count": _RUNS}
-    if "starts_at" in job:
-        before = datetime.fromisoformat(job["starts_at"]) - timedelta(seconds=1)
-        asked["after"] = before.isoformat().replace("+00:00", "Z")
-    return asked
-
-
-def _previewed(api: Api, asked: JsonObject) -> tuple[str, tuple[str, ...]] | str:
-    """Return the schedule in words and its next runs, or why there are none."""
-    try:
-        preview = api.of(None).send("POST", "schedules", "preview", body=asked, fields=("description", "next_runs"))
-    except click.ClickException as error:
-        if error.exit_code != Exit.USAGE:
-            raise
-        return "; ".join(line.removeprefix("hint: ") for line in error.message.splitlines())
-    if not preview["next_runs"]:
-        return f"it never fires: {preview['description']}"
-    return str(preview["description"]), tuple(str(run["local"])[:19] for run in preview["next_runs"])
 
 
 def show(api: Api, offers: Sequence[Offered], refused: Sequence[Untranslated], remarks: Sequence[Remark]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import forked
 import quick
 from cli.speaking import environment
 
@@ -42,3 +43,31 @@ def test_it_ends_with_who_asked_for_it() -> None:
         assert b'"id":7' in process.stdout.readline().replace(b" ", b"")  # it runs
         process.kill()
         assert process.stdout.read() == b""  # no writer is left
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "pass",
+        "sys.exit(3)",
+        "sys.exit(-1)",
+        "sys.exit('a reason')",
+        "1 / 0",
+        "signal.raise_signal(signal.SIGTERM)",
+        "sys.stdout = sys.stderr = None; sys.exit(4)",
+        "threading.Thread(target=lambda: (threading.main_thread().join(), print('a thread'))).start(); sys.exit(5)",
+        "os.close(1); os.open('/dev/full', os.O_WRONLY); sys.exit(6)",
+    ],
+)
+def test_a_forked_process_ends_as_an_executed_one(end: str, tmp_path: Path) -> None:
+    """Its exit handlers and threads have ended, what it has written is there, and its code is the same."""
+    program = f"import atexit, os, signal, sys, threading\natexit.register(print, 'a handler')\nprint('said')\n{end}\n"
+    executed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        code = forked.start([], os.environ, stdout=out, stderr=err, program=program).wait(60)
+    last = (tmp_path / "err").read_text().splitlines()[-1:]
+    assert ((tmp_path / "out").read_text(), code, last) == (
+        executed.stdout,
+        executed.returncode,
+        executed.stderr.splitlines()[-1:],
+    )

@@ -119,7 +119,11 @@ def test_the_tour_says_what_the_readme_shows(demo: Demo, terminal: Terminal) -> 
     # The last line is the first full minute's tick, for which a test below waits.
     for line in as_shown(start.shown)[:-1]:
         eventually(lambda: line in said(), lambda: f"kronos up does not say {line!r}: {said()}", seconds=60)  # noqa: B023
-    follow(rest, terminal)
+    export, create, *more = rest
+    follow([export, create], terminal)
+    assert terminal.run("command -v kronos").lines == [str(ROOT / ".venv" / "bin" / "kronos")], "the tour's own PATH"
+    terminal.run(f"PATH={quick.folder()}:$PATH")  # what was executed once is forked from here on
+    follow(more, terminal)
 
 
 def follow(tour: list[Step], terminal: Terminal) -> None:
