@@ -77,7 +77,10 @@ def test_kronos_up_tells_of_them_too(tmp_path: Path) -> None:
 def test_without_a_url_and_an_instance_here_it_says_so(tmp_path: Path) -> None:
     for command in (("doctor",), ("next", "0 9 * * *"), ("retention", "run")):
         ended = in_process(*command, XDG_DATA_HOME=str(tmp_path))
-        assert (ended.exit_code, "KRONOS_DATABASE_URL is not set, and no `kronos up` is running" in ended.stderr) == (
+        assert (
+            ended.exit_code,
+            "KRONOS_DATABASE_URL is not set, and no running `kronos up` was found" in ended.stderr,
+        ) == (
             2,
             True,
         ), ended.stderr
