@@ -28,8 +28,7 @@ class Names:
         own = slug(wanted)
         name = slug(self._prefix + (own or "job"))
         if name in self._taken or not own:
-            digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # JSON may hold half a character
-            name = f"{name[: MAX_NAME - 12]}-{digest[:6]}"
+            name = _ended(name, text, MAX_NAME - 5)  # with room for a number
         count, base = self._counts.get(name, 1), name
         while name in self._taken:
             count += 1
@@ -62,7 +61,8 @@ def endpoint_name(job: str) -> str:
 
 def _ended(name: str, text: str, longest: int) -> str:
     """Return the beginning of the name, with an end derived from `text`."""
-    return f"{name[: longest - 7]}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:6]}"
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()  # JSON may hold half a character
+    return f"{name[: longest - 7]}-{digest[:6]}"
 
 
 def of_command(command: str) -> str:
