@@ -19,6 +19,7 @@ else:
         """Make a class a data class, as the decorator of the same name of the standard library does."""
 
         def made(cls: type) -> type:
+            cls.__doc__ = cls.__doc__ or cls.__name__  # otherwise, a signature is computed and becomes the docstring
             bare = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls)
             return _completed(bare, frozen=frozen, eq=eq)
 
@@ -52,7 +53,7 @@ def _first_init(cls: "type[DataclassInstance]", *, frozen: bool) -> Callable[...
 
 def _compiled_init(cls: "type[DataclassInstance]", *, frozen: bool) -> Callable[..., None]:
     fields = [(field.name, field.type, field) for field in dataclasses.fields(cls)]
-    own = {name: getattr(cls, name) for name in ("__post_init__",) if hasattr(cls, name)}
+    own = {name: getattr(cls, name) for name in ("__doc__", "__post_init__") if hasattr(cls, name)}
     twin = dataclasses.make_dataclass(cls.__name__, fields, namespace=own, repr=False, eq=False, frozen=frozen)
     init: Callable[..., None] = vars(twin)["__init__"]
     return init
