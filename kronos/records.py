@@ -54,7 +54,10 @@ def _first_init(cls: "type[DataclassInstance]", *, frozen: bool) -> Callable[...
 def _compiled_init(cls: "type[DataclassInstance]", *, frozen: bool) -> Callable[..., None]:
     fields = [(field.name, field.type, field) for field in dataclasses.fields(cls)]
     own = {name: getattr(cls, name) for name in ("__doc__", "__post_init__") if hasattr(cls, name)}
-    twin = dataclasses.make_dataclass(cls.__name__, fields, namespace=own, repr=False, eq=False, frozen=frozen)
+    slots = "__slots__" in vars(cls)  # then it sets the default of a field that is no argument, too
+    twin = dataclasses.make_dataclass(
+        cls.__name__, fields, namespace=own, repr=False, eq=False, frozen=frozen, slots=slots
+    )
     init: Callable[..., None] = vars(twin)["__init__"]
     return init
 

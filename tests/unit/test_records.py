@@ -43,6 +43,8 @@ def _classes(decorator: Callable[..., Callable[[type], type]]) -> dict[str, Any]
         name: str
         row: int = 0
         made: str = field(init=False)
+        later: str | None = field(init=False, default=None)
+        listed: list[int] = field(init=False, default_factory=list)
 
         def __post_init__(self) -> None:
             self.made = f"{self.name}:{self.row}"
@@ -87,6 +89,7 @@ _DEEDS: dict[str, Callable[[Any], object]] = {
     "a field too many": lambda of: of.Pair(one=1, four=4),
     "given by position": lambda of: of.Pair(1),
     "by position where it may be": lambda of: (of.Place("a", 2), of.Place("b").made),
+    "what is not an argument": lambda of: [getattr(of.Place("a"), name) for name in ("made", "later", "listed")],
     "what is not asked for": lambda of: of.Place("a", made="x"),
     "inherited": lambda of: (of.Longer(one=1, three=3), of.Longer(one=1, three=3) == of.Longer(one=1, three=3)),
     "a field of the heir is missing": lambda of: of.Longer(one=1),
