@@ -1,11 +1,11 @@
 """Alert rules and incidents as they are stored and as the API shows them. The API's schema uses these docstrings."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 Severity = Literal["INFO", "WARNING", "ERROR", "CRITICAL"]
 Per = Literal["JOB", "ALL"]

@@ -1,7 +1,7 @@
 """Alert rules and incidents: users write rules and respond to incidents here. sql/functions/alerts evaluates them."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,6 +13,7 @@ from kronos.alert_rows import AlertRule, Incident, ListedAlertRule, OpenAlert, P
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MOST_RULES = 100

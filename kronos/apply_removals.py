@@ -2,7 +2,6 @@
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from kronos import alerts, apply_jobs, beats, calendars, changes, documents, endpoints, errors, fire_diffs, managed
@@ -11,6 +10,7 @@ from kronos.applying import LOCK_TIMEOUT, OPERATORS_KINDS, Applying
 from kronos.documents import CONFIG, PAYLOAD_SPEC
 from kronos.fire_diffs import FireDiff
 from kronos.managed import Kind, Name
+from kronos.records import dataclass
 
 _FIRST: Final[frozenset[Kind]] = frozenset(("alert_rule", "heartbeat", "job"))
 """Kinds that quotas count, and that nothing in the files depends on."""

@@ -1,7 +1,7 @@
 """What an apply takes and returns: the resources that files hold, and the outcome of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +14,7 @@ from kronos.load import BusyMinute
 from kronos.managed import Kind, Name
 from kronos.model import Endpoint, Json, JsonObject
 from kronos.new_jobs import NewJob
+from kronos.records import dataclass
 
 Change = Literal["created", "changed", "unchanged", "removed"]
 MOST_OF_A_KIND = 1_000

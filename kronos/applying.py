@@ -1,7 +1,7 @@
 """An apply in progress: what is requested, the outcomes so far, and every fault found."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from kronos import errors
@@ -10,6 +10,7 @@ from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, Kind, Managed, Name
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 MOST_FAULTS = 50
 LOCK_TIMEOUT: Final = "55P03"

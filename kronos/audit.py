@@ -6,7 +6,7 @@ PostgreSQL writes its rows together with the change itself (sql/functions/audit,
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, owner, session
 from kronos.database import PAGE_BYTES, InstanceView, WorkspaceView
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 ONE_SHOT = "one_shot"

@@ -1,13 +1,13 @@
 """Create, read and cancel backfills: a CRON job's ticks of a past window, delivered later. kronos.advance_backfill does
 the work."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from kronos import changes, errors, idempotency, jobs
 from kronos.database import WorkspaceView
 from kronos.model import Backfill, JobStatus, TickOutcome, Trigger
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MOST_TICKS = 100_000

@@ -6,7 +6,7 @@ changed meanwhile, that transaction is undone and the check is repeated.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -21,6 +21,7 @@ from kronos.model import Job, JsonObject
 from kronos.new_jobs import NewJob
 from kronos.one_shots import OneShot
 from kronos.payload_specs import Bound
+from kronos.records import dataclass
 from kronos.schedules import ScheduleRead
 from kronos.sql import Statement, statement
 from kronos.waking import Waking

@@ -4,7 +4,7 @@
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, TypeAlias
 from uuid import UUID
@@ -16,6 +16,7 @@ from kronos import errors, schedules
 from kronos.database import InstanceView, WorkspaceView
 from kronos.errors import Fault
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.sql import statement
 

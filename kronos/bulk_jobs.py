@@ -7,7 +7,7 @@ continues where it stopped. kronos.job_operations runs the steps after the reque
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -18,6 +18,7 @@ from kronos import changes, errors, pauses
 from kronos.database import WorkspaceView
 from kronos.jobs import JobFilter
 from kronos.model import JobStatus, JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 BulkAction = Literal["pause", "resume", "cancel", "trigger"]

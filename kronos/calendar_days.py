@@ -3,7 +3,6 @@ week."""
 
 import heapq
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
@@ -11,6 +10,7 @@ from kronos import errors
 from kronos.calendar_terms import BusinessHours, CalendarDay, Weekday
 from kronos.errors import Fault
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 MOST_DAYS = 5_000
 FIRST_YEAR, LAST_YEAR = 1970, 2999

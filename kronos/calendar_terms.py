@@ -1,11 +1,11 @@
 """A calendar as a caller writes it, and as it is shown."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from kronos.errors import NotFound
+from kronos.records import dataclass
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 MOST_ICALENDAR_CHARACTERS = 512 * 1024

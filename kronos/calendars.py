@@ -5,7 +5,6 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -17,6 +16,7 @@ from kronos.database import WorkspaceView
 from kronos.documents import CALENDAR
 from kronos.lines import Log
 from kronos.model import Document, JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _MOST_LOOKS = 5

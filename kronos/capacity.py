@@ -8,10 +8,10 @@ were not used to measure them.
 import json
 import math
 import time
-from dataclasses import dataclass
 from hashlib import sha256
 
 from kronos.counting import plural
+from kronos.records import dataclass
 
 LOOP_US = 2000.0
 """CPU µs of `loop` on the machine where the costs were measured."""

@@ -3,7 +3,7 @@ round trip."""
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TypeAlias, TypeVar
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from kronos.database import WorkspaceView
 from kronos.gathering import Request
 from kronos.lines import Log
 from kronos.model import CronTerms, Execution, Job, JsonObject
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 from kronos.sql import Statement, statement
 from kronos.waking import Waking

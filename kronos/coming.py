@@ -3,12 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from kronos.kept import Cache
+from kronos.records import dataclass
 
 Found = TypeVar("Found")
 

@@ -7,7 +7,7 @@ That takes 1.2 ms, against 3.8 with explicit BEGIN and COMMIT, at 0.9 ms per rou
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from kronos.model import JsonObject, WorkspaceStatus
 from kronos.one_transaction import OneTransaction
 from kronos.origin import ChangeOrigin, said, said_of_each, shown
 from kronos.pool import Connection, Made, Pool
+from kronos.records import dataclass
 from kronos.round_trips import one_round_trip
 from kronos.sql import Statement, statement
 from kronos.writes import Writes, WritesOfAll

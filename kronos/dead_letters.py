@@ -4,7 +4,7 @@ with. Operations run after the request; kronos.advance_operation does the work.
 To retry a single one: kronos.executions.retry.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 from uuid import UUID, uuid4
@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, idempotency
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import BulkOperation, EndpointChoice, ListedExecution
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -2,12 +2,13 @@
 request, in steps (kronos.delete_some) that the workers' upkeep and the reaper take."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from kronos import errors, workspaces
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import BulkOperation, JsonObject, Workspace
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _STEPS_AT_ONCE = 12

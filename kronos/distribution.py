@@ -6,7 +6,6 @@ foreign table replaces their partition, so every list, lookup and sum finds them
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import psycopg
@@ -15,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from kronos import database_errors, errors, far_history, migrations, owner, patience, session
 from kronos.far_history import KEYS, SCHEMA, Column, KeptFor
+from kronos.records import dataclass
 
 _SERVER = "kronos_history"
 _READERS = ("kronos_owner", "kronos_api", "kronos_worker")

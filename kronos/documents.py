@@ -2,7 +2,6 @@
 version."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from kronos import errors, idempotency
 from kronos.calendar_terms import BusinessHours, Calendar, CalendarDay, CalendarNotFound
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import Config, Document, DocumentKind, Json, ListedDocument, PayloadSpec
+from kronos.records import dataclass
 from kronos.sql import Statement, statement
 
 MOST_USERS = 10_000

@@ -17,7 +17,6 @@ import subprocess
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -26,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kronos.counting import counted
+from kronos.records import dataclass
 
 MAX_KEYS = 64
 COMMAND_SECONDS = 10.0

@@ -1,7 +1,6 @@
 """Check what an endpoint names: its config, payload spec and secrets, and the paths into them in its templates."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from kronos.delivery.template_text import Name, TemplateError
 from kronos.documents import CONFIG, MOST_USERS, PAYLOAD_SPEC, DocumentType
 from kronos.errors import Fault
 from kronos.model import DocumentKind, Json, JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from kronos.delivery.destinations import MAX_MESSAGE_BYTES, Message
 from kronos.delivery.refused import Refused
 from kronos.documents import CONFIG
 from kronos.model import Attempt, Endpoint, EndpointType, Execution, Json, JsonObject
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 from kronos.sql import statement
 

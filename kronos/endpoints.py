@@ -2,7 +2,7 @@
 executions keep theirs."""
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from dataclasses import replace as replace_fields
 from datetime import datetime
 from uuid import UUID
@@ -14,6 +14,7 @@ from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.endpoint_checks import Named
 from kronos.model import Endpoint, EndpointType, JobStatus, Json, JsonObject, ListedEndpoint, OnDisabled, VersionUse
 from kronos.payload_specs import SpecVerdict
+from kronos.records import dataclass
 from kronos.sql import Statement, statement
 
 

@@ -36,10 +36,10 @@ KronosError                        500  internal_error          unexpected
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import ClassVar
 
+from kronos.records import dataclass
 from kronos.unreachable import Unreachable
 
 

@@ -1,7 +1,7 @@
 """Read, cancel and retry executions. An execution is one time that a job is due."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from kronos import errors, idempotency
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import Attempt, EndpointChoice, Execution, ExecutionStatus, Json, ListedAttempt, ListedExecution
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -6,12 +6,12 @@ colocated.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg import sql
 
 from kronos import errors, session
+from kronos.records import dataclass
 
 SCHEMA = "kronos_history"
 _SHARDS = 16

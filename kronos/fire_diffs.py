@@ -1,12 +1,12 @@
 """Preview how a change would alter a CRON job's runs of the coming days."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kronos import changes, errors, jobs, schedules
 from kronos.changes import JobChanges
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 WITHIN = timedelta(days=7)

@@ -7,11 +7,11 @@ binds names at a function's creation (a `return …` body), the functions that i
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from kronos import sql
+from kronos.records import dataclass
 
 # A row of the table in sql/README.md, which defines the floors: | `ring/` | `kronos_owner` | … |
 _FLOOR = re.compile(r"^\| `(?P<name>\w+)/` \| `(?P<owner>kronos_\w+)` \|", re.MULTILINE)

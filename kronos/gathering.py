@@ -8,8 +8,10 @@ wait.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeVar
+
+from kronos.records import dataclass
 
 MOST_CALLS = 2
 """Concurrent calls per line: while PostgreSQL works on one, the other's requests are read or answered (decision

@@ -4,7 +4,6 @@ some seconds, and bounds each read in time and rows (sql/queries/metrics.sql).""
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from kronos import errors, system
@@ -14,6 +13,7 @@ from kronos.lines import Log
 from kronos.metrics import instance
 from kronos.metrics.definition import OTHER, Measured, Metric
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 from kronos.seldom import Seldom
 from kronos.server_time import CLOCK
 from kronos.sql import statement

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from kronos.database import WorkspaceView
 from kronos.model import Cause, ExecutionStatus
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MOST_JOBS, MOST_RUNS = 50, 20

@@ -6,7 +6,7 @@ A job keeps its key in its own row for as long as the row exists: kronos.jobs.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -14,6 +14,7 @@ import orjson
 
 from kronos import errors
 from kronos.database import WorkspaceView
+from kronos.records import dataclass
 from kronos.sql import statement
 
 Made = TypeVar("Made")

@@ -1,13 +1,13 @@
 """Settings and passwords of the whole instance, which the database stores."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql as composed
 
 from kronos import database_errors, owner, session
 from kronos.config import Settings
+from kronos.records import dataclass
 from kronos.session import Role
 from kronos.sql import statement
 

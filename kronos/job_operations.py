@@ -1,7 +1,7 @@
 """Operations that pause, resume, cancel or trigger many jobs after the request that started them. kronos.dead_letters
 reads and cancels them like its own operations; kronos.change_some does the work."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from kronos import bulk_jobs, dead_letters, errors, idempotency
 from kronos.bulk_jobs import Bulk
 from kronos.database import WorkspaceView
 from kronos.model import BulkOperation, JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MOST_TOLD: Final = 100_000

@@ -3,7 +3,7 @@ neither."""
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from kronos.gathering import Request
 from kronos.model import Job, JobStatusAsked, ListedJob, Trigger
 from kronos.new_jobs import Asked, NewJob, asked_of, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
+from kronos.records import dataclass
 from kronos.sql import Statement, statement
 from kronos.waking import Waking
 

@@ -11,13 +11,13 @@ import re
 import secrets
 import socket
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
 from kronos import errors, owner, session
 from kronos.database import InstanceView
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _ADMINISTRATORS = "instance_admin"

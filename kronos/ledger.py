@@ -1,12 +1,12 @@
 """The ledger of a job: whether each of its ticks is accounted for exactly once."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from kronos import errors
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

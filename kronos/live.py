@@ -1,7 +1,6 @@
 """Recent changes for listeners, read from what statements record while anyone listens (decision 0083)."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 from kronos.beats import BeatTickStatus, HeartbeatState
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Cause, ExecutionStatus, JobStatus, Trigger
+from kronos.records import dataclass
 from kronos.sql import statement
 
 WATCHED_FOR = timedelta(minutes=10)

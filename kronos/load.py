@@ -4,7 +4,6 @@ import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import add, sub
 from typing import Literal
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from kronos.coming import AsOf, Coming, Reckoned
 from kronos.database import InstanceView, WorkspaceView
+from kronos.records import dataclass
 from kronos.sql import statement
 
 Window = Literal["24h", "7d"]

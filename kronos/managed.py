@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -15,6 +14,7 @@ from kronos.alert_rows import AlertRule
 from kronos.beats import Heartbeat
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.model import Document, DocumentKind, Endpoint, Job, JsonObject
+from kronos.records import dataclass
 from kronos.sql import statement
 
 Kind = Literal["config", "payload_spec", "calendar", "endpoint", "job", "heartbeat", "alert_rule"]

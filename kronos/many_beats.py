@@ -1,7 +1,6 @@
 """Create and change hundreds of heartbeats, as an apply does: read first, then store in one statement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import orjson
 from psycopg.types.json import Jsonb
@@ -10,6 +9,7 @@ from kronos import beats, errors, schedules
 from kronos.beats import Expectation
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.schedules import AskedSchedule
 from kronos.sql import statement
 

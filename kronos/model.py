@@ -1,14 +1,15 @@
 """What Kronos stores, as seen by Python and, docstrings included, by the API: the rows of sql/views (Workspace: of
-sql/schema/workspaces.sql), column by column. No I/O, no imports from the rest of kronos."""
+sql/schema/workspaces.sql), column by column. No I/O, and of the rest of Kronos it imports only `dataclass`."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-# JSON is the one place where a type cannot be named: user input and receivers' answers.
-Json: TypeAlias = Any
+from kronos.records import dataclass
+
+Json: TypeAlias = Any  # the one place where a type cannot be named: user input and receivers' answers
 JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
@@ -44,8 +45,7 @@ class Role(Enum):
 
     def covers(self, needed: "Role") -> bool:
         """Return whether this role includes the other."""
-        order = list(Role)
-        return order.index(self) >= order.index(needed)
+        return (order := list(Role)).index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

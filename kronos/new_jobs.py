@@ -1,6 +1,6 @@
 """A job that is to be created: the caller's fields, and the record that the statements take."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from kronos import errors, idempotency, schedules
 from kronos.database import WorkspaceView
 from kronos.model import CronTerms, JobTerms, JsonObject, Trigger
+from kronos.records import dataclass
 from kronos.schedules import ScheduleRead, ScheduleText
 from kronos.server_time import CLOCK
 

@@ -1,11 +1,12 @@
 """New one-shots that are their executions, as the API shows them: built from the request, without a query to read them
 back."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
 from kronos.model import CronTerms, Job, Json, JsonObject, Trigger
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,11 @@
 import os
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import orjson
 
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """A workspace's current state: runs of the last and the next hour, failures, and what is late and why."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +9,7 @@ from kronos.alerts import IncidentCount
 from kronos.database import WorkspaceView
 from kronos.model import Json
 from kronos.readiness import WAITS_LONG, Readiness, why_degraded, why_not_ready
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MINUTES = 60

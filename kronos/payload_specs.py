@@ -7,7 +7,6 @@ endpoint without one has no cost here, and no process's memory is trusted.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from kronos.kept import Cache
 from kronos.model import Document, Json, JsonObject
 from kronos.payloads import Validator
 from kronos.reading import json_value
+from kronos.records import dataclass
 from kronos.sql import Statement, statement
 
 Made = TypeVar("Made")

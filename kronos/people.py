@@ -1,6 +1,5 @@
 """Signed-in users: people, whose groups at an identity provider have roles in workspaces, and holders of keys."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -9,6 +8,7 @@ from kronos import errors
 from kronos.database import InstanceView, WorkspaceView
 from kronos.keys import AdmittedKey
 from kronos.model import Json, WorkspaceRole
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

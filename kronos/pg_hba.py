@@ -3,8 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+from kronos.records import dataclass
 
 USER = "kronos_cron"
 _PLAIN = ("host", "hostnossl", "hostnogssenc")

@@ -1,13 +1,13 @@
 """The steps that `kronos migrate` would take on a database, without taking them and without locking anyone out:
 `kronos migrate --dry-run`."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
 from psycopg.rows import class_row
 
 from kronos import catalog, database_errors, migrations, repeatables, session
+from kronos.records import dataclass
 from kronos.repeatables import Driver
 
 _SHOWN = 5

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from kronos.counting import counted
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
 from kronos.new_jobs import NewJob
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -1,11 +1,11 @@
 """Whether the instance can do its work: fire ticks in time, and make deliveries."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from kronos import revisions
 from kronos.counting import counted
 from kronos.database import InstanceView
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -3,11 +3,11 @@ it holds locks everyone waits."""
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from kronos import floors, sql
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ statements are sent together where possible, and separately only if that fails.
 """
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 
 import psycopg
 from psycopg import sql as composed
 
 from kronos import catalog, errors, repeatable_files
+from kronos.records import dataclass
 from kronos.repeatable_files import File, Files
 
 Driver = psycopg.Connection[tuple[object, ...]]

@@ -13,7 +13,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from psycopg.rows import class_row
@@ -23,6 +22,7 @@ from kronos.database import InstanceView
 from kronos.gathering import Gatherer
 from kronos.lines import Log
 from kronos.pool import Connection, Made, Pool
+from kronos.records import dataclass
 from kronos.sql import statement
 from kronos.writes import Writes
 

@@ -2,11 +2,11 @@
 first key (decision 0052)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import UUID
 
 from kronos import errors, owner, session
 from kronos.encryption import Keyring, Place, Sealed, Unopened
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _AT_ONCE = 200

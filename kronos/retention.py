@@ -1,7 +1,6 @@
 """How long history is kept: each workspace's retention, and the runs that delete older history."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -10,6 +9,7 @@ import psycopg
 from kronos import database_errors, errors, owner, session
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.sql import Row, Statement, statement
 
 _RUN_SECONDS = 1.0  # per transaction: long enough to be worth a commit, short enough not to hold up vacuum

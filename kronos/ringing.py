@@ -4,12 +4,13 @@ what to change if it cannot."""
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import psycopg
 
 from kronos import errors, pg_hba, session
+from kronos.records import dataclass
 from kronos.session import Connection, rows
 from kronos.sql import statement
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -15,6 +15,7 @@ from kronos.errors import Fault
 from kronos.gathering import Request
 from kronos.kept import Cache
 from kronos.model import Json, JsonObject, OnBlackout
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -13,6 +12,7 @@ from kronos.delivery import signing
 from kronos.encryption import CurrentKeys, KeysInvalid, Place
 from kronos.errors import Fault
 from kronos.model import ListedSecret, Secret
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MAX_VALUE_BYTES = 64 * 1024

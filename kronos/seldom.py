@@ -5,7 +5,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kronos import errors, system, tzdata
@@ -15,6 +14,7 @@ from kronos.doctor import asked
 from kronos.lines import Log
 from kronos.metrics import instance
 from kronos.metrics.definition import Measured
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 from kronos.sql import statement
 from kronos.system import HistoryPartition

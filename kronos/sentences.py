@@ -7,10 +7,11 @@ rejects the whole sentence: nothing is guessed.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kronos import errors
 from kronos.errors import Fault
+from kronos.records import dataclass
 
 MOST_CHARACTERS = 200
 _WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")

@@ -10,7 +10,6 @@ import asyncio
 import select
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, TypeAlias, TypeVar, get_args
 
@@ -21,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, class_row
 
 from kronos import database_errors, errors, libpq, server_time, timelines, unreachable
+from kronos.records import dataclass
 from kronos.sql import Statement
 
 Role: TypeAlias = Literal["kronos_api", "kronos_worker"]

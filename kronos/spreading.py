@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from uuid import UUID
@@ -11,6 +10,7 @@ from kronos import load
 from kronos.coming import Coming, Reckoned
 from kronos.database import WorkspaceView
 from kronos.load import MINUTES, BusyMinute, Window
+from kronos.records import dataclass
 from kronos.sql import statement
 
 MOST_JOBS = 500

@@ -15,7 +15,7 @@ for the columns that kronos.archived takes over from a row of the queue: stateme
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from types import NoneType, UnionType
 from typing import Any, Generic, Literal, LiteralString, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from kronos import model
+from kronos.records import dataclass
 
 Row = TypeVar("Row")
 # The verbs of statements that change nothing (tests/sql/test_statements.py).

@@ -3,12 +3,12 @@ owner."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 
 from kronos import errors, owner, session
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

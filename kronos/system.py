@@ -1,7 +1,6 @@
 """The instance as its administrator sees it: status, differences between jobs and pg_cron's entries, time zone data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
@@ -13,6 +12,7 @@ from kronos.counting import counted
 from kronos.database import InstanceView
 from kronos.model import JsonObject, OperationKind
 from kronos.readiness import Readiness, why_degraded, why_not_ready
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

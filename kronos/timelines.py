@@ -5,9 +5,10 @@ Each promotion starts a timeline with a higher number, in the same system. An ol
 on its old timeline, which no other server will have. A process that has seen a newer timeline does not use it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kronos.lines import Log
+from kronos.records import dataclass
 from kronos.unreachable import Unreachable
 
 _log = Log("kronos.database")

@@ -4,10 +4,11 @@ from the network."""
 import re
 import zoneinfo
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from kronos.records import dataclass
 
 _VERSION = re.compile(r"\b(\d{4})([a-z]{1,2})\b")
 _PACKAGED = re.compile(r"(\d{4})\.(\d+)")  # PyPI's tzdata: 2025.2 is 2025b

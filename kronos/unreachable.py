@@ -7,12 +7,13 @@ the API, without them. Neither contains a password, whatever the connection stri
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
+
+from kronos.records import dataclass
 
 _MOST_WORDS = 400
 

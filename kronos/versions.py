@@ -1,12 +1,13 @@
 """Compare two versions of a job, and restore the terms of an older version."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 
 from kronos import changes, errors, jobs
 from kronos.database import WorkspaceView
 from kronos.equality import is_same
 from kronos.model import CronTerms, Job, Json, JsonObject
+from kronos.records import dataclass
 
 TERMS = (
     "endpoint",

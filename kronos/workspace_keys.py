@@ -1,6 +1,6 @@
 """Operations on a workspace's keys: create, list, rotate, revoke. Secrets are not stored, and are shown only once."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from kronos import errors, keys
 from kronos.database import WorkspaceView
 from kronos.errors import Fault
 from kronos.model import WorkspaceKey, WorkspaceRole
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

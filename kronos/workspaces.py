@@ -6,7 +6,7 @@ A suspension or resumption only writes the workspace's row. Its jobs follow in s
 import asyncio
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from kronos import errors, organizations
 from kronos.database import InstanceView, WorkspaceView
 from kronos.lines import Log
 from kronos.model import Workspace, WorkspaceStatus
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _log = Log("kronos.api")

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from kronos import database_errors, errors
+from kronos.records import dataclass
 from kronos.sql import Statement
 
 

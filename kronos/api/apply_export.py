@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from uuid import UUID
 
 import orjson
@@ -22,6 +21,7 @@ from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.errors import Fault
 from kronos.managed import KINDS, AnyName, Kind, Name, Present
 from kronos.model import Role
+from kronos.records import dataclass
 
 _JSON = "application/json"
 _AT_ONCE = 50

@@ -5,7 +5,6 @@ import hmac
 import math
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +21,7 @@ from kronos.api.operation import Router
 from kronos.api.sessions import ATTEMPT_COOKIE, digest_of, set_cookie
 from kronos.database import InstanceView
 from kronos.model import Role
+from kronos.records import dataclass
 from kronos.workspaces import WorkspaceHealth
 
 if TYPE_CHECKING:

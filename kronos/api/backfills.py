@@ -1,6 +1,6 @@
 """Routes of backfills: a job's ticks of a past window, delivered later."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -21,6 +21,7 @@ from kronos.api.requests import new_backfill
 from kronos.api.schemas import Nothing
 from kronos.backfills import TickCount
 from kronos.model import Backfill, BackfillStatus, JsonObject, Role, TickOutcome
+from kronos.records import dataclass
 
 router = Router("/v1/workspaces/{w}", tags=["backfills"])
 _ABSENT = (errors.WorkspaceNotFound, errors.BackfillNotFound)

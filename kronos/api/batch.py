@@ -1,6 +1,5 @@
 """The route that creates many jobs in one request."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,6 +20,7 @@ from kronos.api.validation import faults_of, trimmed
 from kronos.batches import MOST_JOBS, Made
 from kronos.model import Job, Json, JsonObject, Role
 from kronos.new_jobs import NewJob
+from kronos.records import dataclass
 
 router = Router("/v1/workspaces/{w}/jobs:batch", tags=["jobs"])
 

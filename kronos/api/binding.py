@@ -6,7 +6,7 @@ unusual, including an invalid value, is left to FastAPI, which finds and reports
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, cast
 
 from fastapi._compat import field_annotation_is_sequence
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from starlette.responses import Response
 
 from kronos.api.call import Call
+from kronos.records import dataclass
 
 # The fields of a Dependant that are read here, and those that do not concern its parameters.
 _READ = {"path_params", "header_params", "body_params", "dependencies", "name", "call", "request_param_name"}

@@ -1,7 +1,6 @@
 """Routes for actions on many jobs, and for the recent runs of many jobs."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from kronos.job_operations import NewJobOperation
 from kronos.jobs import JobFilter
 from kronos.model import BulkOperation, Role
 from kronos.pauses import PauseTerms
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 router = Router("/v1/workspaces/{w}", tags=["jobs"])

@@ -5,7 +5,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Generic, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import orjson
@@ -31,6 +31,7 @@ from kronos.encryption import CurrentKeys
 from kronos.lines import about
 from kronos.model import Json, JsonObject, Role
 from kronos.pool import Pool
+from kronos.records import dataclass
 from kronos.replica import Replica
 
 Model = TypeVar("Model", bound=BaseModel)

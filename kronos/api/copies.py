@@ -6,7 +6,7 @@ are then no change, and each write is held to the version that the copy was comp
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from kronos.calendar_terms import Calendar
 from kronos.errors import Fault
 from kronos.model import Config, Endpoint, Job, Json, JsonObject, PayloadSpec, Workspace
 from kronos.quotas import Quotas
+from kronos.records import dataclass
 from kronos.retention import Retention
 from kronos.server_time import CLOCK
 

@@ -5,13 +5,13 @@ import binascii
 import hashlib
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from kronos import errors
 from kronos.reading import counted, instant
+from kronos.records import dataclass
 
 Row = TypeVar("Row")
 

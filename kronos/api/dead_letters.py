@@ -1,6 +1,5 @@
 """Routes of dead letters, and of the operations that redrive or discard many of them."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Body, Query
@@ -16,6 +15,7 @@ from kronos.api.query_schemas import LetterFilterQuery, LetterQuery, PageQuery
 from kronos.api.schemas import LetterDiscard, LetterRedrive, Nothing
 from kronos.dead_letters import LetterFilter, LetterGroup, ListedLetterGroup, NewOperation
 from kronos.model import BulkOperation, Execution, Role
+from kronos.records import dataclass
 
 router = Router("/v1/workspaces/{w}", tags=["dead-letters"])
 _ABSENT = (errors.WorkspaceNotFound, errors.OperationNotFound)

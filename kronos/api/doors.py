@@ -7,10 +7,10 @@ has waited longest is closed. So idle connections, however many, keep no caller 
 import asyncio
 import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Protocol
 
 from kronos.config import Settings
+from kronos.records import dataclass
 
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """Limit for all responses that callers have not read yet. Beyond it, the one that has waited longest is cut off."""

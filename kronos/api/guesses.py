@@ -7,9 +7,9 @@ proxy with a guesser continue, and a newcomer among them waits a few seconds.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 from kronos.api.doors import address_of
+from kronos.records import dataclass
 
 MOST = 10_000
 """Maximum addresses, public ids and valid keys, each. The least recently used, 200 bytes each, are dropped first."""

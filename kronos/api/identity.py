@@ -1,6 +1,6 @@
 """The start and the result of a sign-in at an identity provider."""
 
-from dataclasses import dataclass
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """Routes for the instance's administrator: its status, and its jobs compared with pg_cron's entries."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Query
@@ -15,6 +14,7 @@ from kronos.api.query_schemas import DriftQuery
 from kronos.doctor import asked
 from kronos.doctor.asked import ShownFinding
 from kronos.model import Role
+from kronos.records import dataclass
 from kronos.system import Alarms, BusyWorker, Drift, HistoryPartition, KeptHistory, PendingWork, Status, ZoneData
 
 router = Router("/v1/system", tags=["system"])

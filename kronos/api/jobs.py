@@ -1,6 +1,5 @@
 """Routes of jobs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -48,6 +47,7 @@ from kronos.fire_diffs import FireDiff
 from kronos.ledger import JobFault, Ledger
 from kronos.model import Execution, Job, JobStatus, JsonObject, Role
 from kronos.readiness import WAITS_LONG
+from kronos.records import dataclass
 from kronos.schedules import Preview
 
 router = Router("/v1/workspaces/{w}/jobs", tags=["jobs"])

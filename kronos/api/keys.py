@@ -15,7 +15,6 @@ import hmac
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.types import Scope
@@ -27,6 +26,7 @@ from kronos.database import InstanceView
 from kronos.lines import Log
 from kronos.model import Role
 from kronos.pool import Pool
+from kronos.records import dataclass
 
 _log = Log("kronos.api")
 TRUSTED_SECONDS = 1.5

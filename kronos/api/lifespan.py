@@ -4,7 +4,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -22,6 +21,7 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.encryption import CurrentKeys, Keyring, KeySource
 from kronos.pool import Pool
+from kronos.records import dataclass
 from kronos.replica import Replica
 
 if TYPE_CHECKING:

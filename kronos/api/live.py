@@ -16,7 +16,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from contextvars import Context
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from kronos import errors, live
@@ -28,6 +28,7 @@ from kronos.database import InstanceView, WorkspaceView
 from kronos.lines import Log
 from kronos.live import News
 from kronos.pool import Pool
+from kronos.records import dataclass
 
 _log = Log("kronos.api")
 EVERY_SECONDS = 0.25

@@ -1,7 +1,7 @@
 """Events that listeners receive, and filters for them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Literal
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from kronos.live import (
     ResourceNow,
 )
 from kronos.model import ExecutionStatus, JobStatus
+from kronos.records import dataclass
 
 EventType = Literal["job", "execution", "heartbeat", "resource", "operation", "audit", "reset"]
 _UNASKED: frozenset[EventType] = frozenset(("job", "execution"))

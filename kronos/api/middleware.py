@@ -5,7 +5,6 @@ import asyncio
 import re
 import time
 import uuid
-from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -18,6 +17,7 @@ from kronos.api.problems import http_problem, instance, problem
 from kronos.api.rates import RateStanding
 from kronos.api.refusals import Refusal
 from kronos.lines import Log
+from kronos.records import dataclass
 from kronos.redaction import redacted
 from kronos.writes import Writes
 

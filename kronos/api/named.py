@@ -2,7 +2,6 @@
 version, which is its ETag, and a PUT that creates or changes it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from fastapi import Depends
@@ -21,6 +20,7 @@ from kronos.calendar_terms import Calendar
 from kronos.database import WorkspaceView
 from kronos.documents import DocumentType
 from kronos.model import Config, Document, Endpoint, Json, PayloadSpec
+from kronos.records import dataclass
 
 
 class Versioned(Protocol):

@@ -3,7 +3,6 @@ POST, so that any HTTP tool on the host can call them."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Path
@@ -15,6 +14,7 @@ from kronos.api.operation import Router
 from kronos.beats import Ping, PingKind
 from kronos.database import WorkspaceView
 from kronos.delivery.sanitise import storable_tail, storable_text
+from kronos.records import dataclass
 from kronos.redaction import redacted
 
 router = Router("/ping", tags=["heartbeats"])

@@ -5,11 +5,11 @@ import base64
 import binascii
 import hashlib
 import struct
-from dataclasses import dataclass
 from itertools import pairwise
 from uuid import UUID
 
 from kronos import errors
+from kronos.records import dataclass
 
 _VERSION = 1
 _HEAD = struct.Struct(">B8s16sQQB")  # version, digest of the workspace and the rest, generation, xmin, xmax, xips

@@ -1,7 +1,6 @@
 """Errors as HTTP responses: RFC 9457 problem documents, in the same form for every error."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -11,6 +10,7 @@ from starlette.types import Scope
 
 from kronos import errors
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.redaction import is_hidden_in_url, redacted
 from kronos.writes import Writes
 

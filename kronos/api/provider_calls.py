@@ -8,7 +8,6 @@ reads them without a pause: all other requests to this process would wait.
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_network
 from typing import Final
@@ -18,6 +17,7 @@ from kronos.delivery.connections import connected_socket
 from kronos.delivery.egress import Destination, EgressPolicy, check_url
 from kronos.delivery.refused import Refused
 from kronos.delivery.resolver import SystemResolver
+from kronos.records import dataclass
 
 MAX_ANSWER_BYTES: Final = 1024 * 1024
 _SECONDS = 5.0

@@ -8,13 +8,13 @@ served lately, at most a twentieth of the limit and an eighth of what is left.
 
 import math
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from starlette.types import Scope
 
 from kronos import errors
+from kronos.records import dataclass
 
 _POLICY = b'"key"'
 _FEWEST, _SHARE = 10, 20

@@ -1,7 +1,5 @@
 """Routes that preview and parse schedules without saving them."""
 
-from dataclasses import dataclass
-
 from starlette.responses import Response
 
 from kronos import errors, schedules, sentences
@@ -12,6 +10,7 @@ from kronos.api.job_schemas import SchedulePreview, ScheduleSentence
 from kronos.api.operation import Router, sets_a_state
 from kronos.api.requests import schedule_text
 from kronos.model import Role
+from kronos.records import dataclass
 from kronos.schedules import Preview, ScheduleText
 
 router = Router("/v1/schedules", tags=["schedules"])

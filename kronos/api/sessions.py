@@ -11,7 +11,6 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -28,6 +27,7 @@ from kronos.api.rates import Allowance, rate_limited, stands
 from kronos.database import InstanceView
 from kronos.model import Role
 from kronos.pool import Pool
+from kronos.records import dataclass
 
 if TYPE_CHECKING:  # it loads Authlib, 3 MB that processes without a provider do not need
     from kronos.api.provider import Provider

@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from types import TracebackType
 from typing import Protocol, Self, get_args
@@ -25,6 +25,7 @@ from kronos.api.live_events import (
 from kronos.api.places import EventPlace
 from kronos.database import WorkspaceView
 from kronos.live import Change, News, ResourceKind
+from kronos.records import dataclass
 
 _MOST_READ = 500
 """Maximum objects of one workspace that are read at a time."""

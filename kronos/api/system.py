@@ -1,6 +1,5 @@
 """Routes that need no key: the index, liveness and readiness."""
 
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Literal
 
@@ -11,6 +10,7 @@ from kronos.api.call import Call, answer
 from kronos.api.dependencies import Instance
 from kronos.api.document import answers, problems
 from kronos.api.operation import Router
+from kronos.records import dataclass
 
 router = Router(tags=["system"])
 _VERSION = version("kronos")

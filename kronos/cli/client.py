@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from threading import Event, Timer
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -18,6 +18,7 @@ from kronos.cli.exits import Ended, Exit, of_status
 from kronos.cli.output import printable as printable
 from kronos.cli.typed import as_typed
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _TIMEOUT_SECONDS = 30.0
 _WHOLE_SECONDS = 120.0

@@ -1,7 +1,7 @@
 """What all commands that use the API share: the options for its address and for the form of the output."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeGuard
@@ -23,6 +23,7 @@ from kronos.cli.names import give_names
 from kronos.cli.output import Output
 from kronos.counting import counted
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _PAGE = 200
 NAMED = {"job": "jobs", "endpoint": "endpoints", "heartbeat": "heartbeats", "rule": "alert-rules"}

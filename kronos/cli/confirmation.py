@@ -4,13 +4,13 @@ script."""
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
 import click
 
 from kronos.cli.exits import Ended, Exit
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

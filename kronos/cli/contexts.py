@@ -6,11 +6,12 @@ import os
 import re
 import shlex
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kronos.cli.exits import Ended, Exit
 from kronos.embedded.home import write_private
+from kronos.records import dataclass
 from kronos.redaction import redacted
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")

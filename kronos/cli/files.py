@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from kronos.cli.exits import Ended, Exit
 from kronos.cli.output import printable
 from kronos.cli.yaml_files import MOST_BYTES, YamlDocument, YamlPlace, documents
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 LISTS: Final = ("secrets", "configs", "payload_specs", "calendars", "endpoints", "jobs", "heartbeats", "alert_rules")
 _FLAGS: Final = {"prune": "--prune", "take_over": "--take-over", "validate_only": "--dry-run"}

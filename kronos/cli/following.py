@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic, sleep
 from types import FrameType
 from typing import TypeVar
@@ -21,6 +20,7 @@ from kronos.cli.command import Api
 from kronos.cli.exits import Ended, Exit
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _LOOK_SECONDS = 1.0
 _LINE_SECONDS = 5.0

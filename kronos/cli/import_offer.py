@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from kronos.counting import counted
 from kronos.equality import is_same
 from kronos.imports.translation import Found, Remark, Translated, Untranslated
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _PLACES: Final = 5
 _BATCH = 200

@@ -7,7 +7,6 @@ the entry is removed in the transaction that creates the job (docs/decisions/009
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -25,6 +24,7 @@ from kronos.cli.import_offer import Created, Offered
 from kronos.counting import counted, plural
 from kronos.imports.pg_cron import Entry, Reading
 from kronos.imports.translation import Remark
+from kronos.records import dataclass
 
 _FROM_SECOND, _TO_SECOND = 10, 40
 """Seconds of a minute. By then pg_cron has rung, and there is enough time before the next minute."""

@@ -1,6 +1,5 @@
 """What the API says about an entry's schedule: its words, its next runs, and a warning about its zone."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,6 +8,7 @@ import click
 from kronos.cli.command import Api
 from kronos.cli.exits import Exit
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 """The fields of a job that determine when it runs."""

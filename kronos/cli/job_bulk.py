@@ -4,7 +4,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import click
@@ -18,6 +18,7 @@ from kronos.cli.job import job
 from kronos.cli.operation import OPERATION
 from kronos.counting import counted, plural
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _MADE = {
     "job_id or code": "JOB",

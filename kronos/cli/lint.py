@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Literal
 
@@ -17,6 +17,7 @@ from kronos.cli.following import Stand, display, may_pass, patiently
 from kronos.cli.output import console
 from kronos.cli.schedule_texts import kind_of
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _TERMS = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overlap")
 _RUNS = 1

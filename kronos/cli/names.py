@@ -7,7 +7,7 @@ input: a shell that hangs at a tab is worse than one without names.
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -18,6 +18,7 @@ from click.shell_completion import CompletionItem
 
 from kronos.cli import contexts, target
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 SECONDS: Final = 1.5
 """Timeout without a byte of the response."""

@@ -4,7 +4,6 @@ terminals and colors."""
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ import orjson
 
 from kronos import unseen
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 if TYPE_CHECKING:  # rich takes longer to load than most commands run
     from rich.console import Console

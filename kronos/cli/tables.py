@@ -3,10 +3,11 @@ column is left out and named below the table."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.text import Text
+
+from kronos.records import dataclass
 
 _GAP = 2
 _FLOOR = 12

@@ -7,7 +7,6 @@ with its own address: a key is never sent to an address that it was not given fo
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ from kronos.cli.inputs import text_of
 from kronos.cli.local import none_here
 from kronos.embedded import running
 from kronos.embedded.running import Running
+from kronos.records import dataclass
 
 _NO_ADDRESS = (
     "no API is configured: pass --url, set KRONOS_URL, choose a context (kronos context use), or start one with "

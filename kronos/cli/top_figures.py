@@ -1,11 +1,11 @@
 """The content of `kronos top`: figures, rows and curves of an overview, as text for a terminal."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from kronos.cli.client import printable
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _FAILED = ("failed", "missed", "expired")

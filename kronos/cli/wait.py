@@ -4,7 +4,7 @@ import queue
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from threading import Event, Thread
 from typing import Literal
@@ -20,6 +20,7 @@ from kronos.cli.following import partly_done, patiently
 from kronos.cli.inputs import Number
 from kronos.cli.output import console
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _ENDED = {"SUCCESS", "FAILED", "CANCELLED", "SKIPPED", "MISSED", "EXPIRED"}
 _FIRST_LOOK_SECONDS = 0.25

@@ -7,13 +7,14 @@ text. Duplicate keys, merge keys, tags, values that JSON lacks, and aliases that
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 import yaml
 
 from kronos.cli.exits import Ended, Exit
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 MOST_DEPTH: Final = 66  # as the API reads a file: 64 for each resource, in its list

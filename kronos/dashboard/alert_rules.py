@@ -1,7 +1,6 @@
 """The alert rule pages: create, change, preview and delete a rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from kronos.dashboard.page import Pages, done, shown
 from kronos.database import WorkspaceView
 from kronos.jobs import JobFilter
 from kronos.model import JsonObject, Role
+from kronos.records import dataclass
 
 pages = Pages("/w/{w}/alert-rules")
 _MOST_SHOWN = 20

@@ -1,7 +1,6 @@
 """The audit pages of a workspace and of the instance: changes, field by field, and the state of the chain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
@@ -19,6 +18,7 @@ from kronos.audit import AuditRow
 from kronos.dashboard.page import Pages, shown
 from kronos.database import InstanceView, WorkspaceView
 from kronos.model import Json, Role
+from kronos.records import dataclass
 
 pages = Pages()
 # With these limits, 25 changes fit into a page of less than 100 kB.

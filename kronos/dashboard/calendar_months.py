@@ -2,12 +2,12 @@
 
 from calendar import Calendar as Weeks
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from kronos.calendar_days import Span, named_spans
 from kronos.calendar_terms import Calendar, Weekday
 from kronos.dashboard.rendering import zone_of
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -1,7 +1,6 @@
 """The common part of the config and payload spec pages: a list with a form for a new one, and a page for each."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import orjson
@@ -17,6 +16,7 @@ from kronos.dashboard.page import done, shown
 from kronos.database import WorkspaceView
 from kronos.documents import DocumentType
 from kronos.model import Document, Json
+from kronos.records import dataclass
 
 Create = TypeVar("Create", bound=BaseModel)
 Put = TypeVar("Put", bound=BaseModel)

@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from urllib.parse import parse_qsl
 
 import orjson
@@ -19,6 +19,7 @@ from kronos.api.body import MAX_DEPTH, member
 from kronos.api.call import Call
 from kronos.errors import Fault
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 ONCE = "once"
 """A field without a pointer, the form's idempotency key: a form that was sent twice acts only once."""

@@ -1,7 +1,6 @@
 """The heartbeat pages: state, expectations, pings, and the commands with which a job pings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Annotated, Literal
 
@@ -27,6 +26,7 @@ from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.rendering import zone_of
 from kronos.database import WorkspaceView
 from kronos.model import Role
+from kronos.records import dataclass
 
 pages = Pages("/w/{w}/heartbeats")
 _STRIP = 20

@@ -1,8 +1,9 @@
 """The heat map of future load: one column per hour, one row per minute of the hour (per five minutes for a week)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from kronos.records import dataclass
 
 WIDTH, HEIGHT = 960, 240
 LEVELS = 5

@@ -1,10 +1,10 @@
 """The chart of the last and the next hour: one bar per minute, in linked zones of ten minutes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kronos.overview import Minute
+from kronos.records import dataclass
 
 WIDTH, HEIGHT = 960, 132
 _BAR = 8

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -27,6 +26,7 @@ from kronos.explain import ticks
 from kronos.explain.facts import Explanation
 from kronos.explain.ticks import TickDays, Ticks
 from kronos.model import Job, Role
+from kronos.records import dataclass
 from kronos.schedules import Preview
 from kronos.versions import ChangedTerm
 

@@ -1,7 +1,6 @@
 """The actions on a job's page. Each is a form, and responds with the page that shows its result."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from kronos.dashboard.job import JobPageQuery, job_page, refused_field
 from kronos.dashboard.page import Pages, done
 from kronos.database import WorkspaceView
 from kronos.model import Job, Role
+from kronos.records import dataclass
 
 pages = Pages()
 _PATH = "/w/{w}/jobs/{j}"

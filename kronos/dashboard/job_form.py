@@ -1,7 +1,7 @@
 """The job forms: a new job, and a job's next version, with a comparison of runs before it is saved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from kronos.dashboard.page import Pages, done, shown
 from kronos.database import InstanceView, WorkspaceView
 from kronos.fire_diffs import FireDiff
 from kronos.model import Job, Json, JsonObject, Role
+from kronos.records import dataclass
 from kronos.schedules import Preview
 
 pages = Pages()

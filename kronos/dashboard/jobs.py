@@ -1,7 +1,6 @@
 """The job list, and bulk actions: count, confirm, act. Selected jobs are changed in steps by the page itself, all jobs
 that match a filter by an operation in the background."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -22,6 +21,7 @@ from kronos.dashboard.page import Pages, done, shown
 from kronos.dashboard.rendering import PageContext
 from kronos.database import WorkspaceView
 from kronos.model import JsonObject, Role
+from kronos.records import dataclass
 
 pages = Pages()
 _STEP = 100

@@ -2,13 +2,13 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
 
 from kronos.dashboard import hidden
 from kronos.model import Attempt, Execution, JsonObject
+from kronos.records import dataclass
 
 _ENDED_AS = {
     "SUCCESS": "good",

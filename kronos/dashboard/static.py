@@ -6,7 +6,6 @@ hosts."""
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kronos import errors
+from kronos.records import dataclass
 
 _HERE = Path(__file__).parent
 _FILES: Mapping[str, Path] = MappingProxyType(

@@ -2,7 +2,7 @@
 
 import calendar as calendars
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from kronos.explain import ticks
 from kronos.explain.facts import Facts
 from kronos.explain.ticks import DISPOSITIONS, Disposition, Tick, TickDay, TickDays, Ticks
 from kronos.model import Job
+from kronos.records import dataclass
 from kronos.schedules import Preview
 from kronos.server_time import CLOCK
 

@@ -5,7 +5,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 import aiohappyeyeballs
@@ -13,6 +12,7 @@ import aiohappyeyeballs
 from kronos.delivery.connection import Connection
 from kronos.delivery.egress import AddressRefused, AddrInfo, EgressPolicy, Resolver, checked_addresses, open_socket
 from kronos.delivery.trust import Trust
+from kronos.records import dataclass
 
 # Shorter than the 5 s of node and uvicorn: a request sent while its connection is being closed ends UNKNOWN.
 _KEEP_ALIVE_SECONDS = 4.0

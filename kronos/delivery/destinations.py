@@ -3,13 +3,14 @@ I/O."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from kronos.delivery.egress import EgressPolicy, check_host
 from kronos.delivery.headers import reserved
 from kronos.delivery.outcome import ErrorType
 from kronos.delivery.refused import Refused, pointer_to
 from kronos.delivery.sanitise import json_bytes, storable_text
+from kronos.records import dataclass
 
 REDIS_PORTS = frozenset({6379, 6380})
 KAFKA_PORTS = frozenset({9092})

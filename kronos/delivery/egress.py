@@ -7,7 +7,6 @@ open_socket        every TCP connection; the last line of defense, which also se
 
 import re
 import socket
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Protocol, Self, TypeAlias
@@ -16,6 +15,7 @@ from urllib.parse import quote
 from yarl import URL
 
 from kronos.delivery.refused import Refused
+from kronos.records import dataclass
 
 # IANA's special-purpose registries, multicast, class E, and 168.63.129.16: Azure's wireserver, which looks public.
 # A table, not ipaddress.is_global: on Python 3.11.7 that accepts 30 of the 74 addresses that tests/unit/test_egress.py

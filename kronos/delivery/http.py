@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from kronos.delivery.sending import NO_LIMITS, Sending, TimeLimits
 from kronos.delivery.signing import Signer
 from kronos.delivery.trust import Trust
 from kronos.model import Json
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 MAX_BODY_BYTES = 1024 * 1024

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.cluster import ClusterMetadata
@@ -23,6 +22,7 @@ from kronos.delivery.kafka_errors import AUTH, OF_ONE_RECORD, PASSING, STALE, re
 from kronos.delivery.progress import Progress
 from kronos.delivery.trust import Trust
 from kronos.delivery.wire import context_of
+from kronos.records import dataclass
 
 _METADATA_SECONDS = 300.0
 _PAUSE_SECONDS = 0.05

@@ -4,7 +4,6 @@ Requests and responses are JSON as text: most of each is the same for many attem
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -13,6 +12,7 @@ from kronos.delivery.answer import AnswerParser, Head
 from kronos.delivery.egress import redacted
 from kronos.delivery.sanitise import json_bytes, storable_body, storable_text
 from kronos.model import Json
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 AttemptStatus = Literal["SUCCESS", "FAILED", "TIMED_OUT", "UNKNOWN"]

@@ -4,7 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from kronos.delivery.connections import Connections, Origin
 from kronos.delivery.failures import name_of
 from kronos.delivery.outcome import CANCELLED, WORKER_STOPPED, ErrorType, Outcome, aborted, answered, failed
 from kronos.lines import Log
+from kronos.records import dataclass
 
 _log = Log(__name__)
 

@@ -7,12 +7,13 @@ key is whpk_<base64>.
 from base64 import b64decode, b64encode
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
+
+from kronos.records import dataclass
 
 Scheme = Literal["v1", "v1a"]
 _PREFIX, _PRIVATE_PREFIX, _PUBLIC_PREFIX = "whsec_", "whsk_", "whpk_"

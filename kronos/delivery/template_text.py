@@ -3,10 +3,10 @@
 import json
 import math
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from kronos.delivery.refused import Refused
+from kronos.records import dataclass
 
 _FREE_ROOTS = ("input", "config", "secret")
 _MEMBERS = {"job": ("id", "name"), "execution": ("id", "attempt", "cause"), "scheduled_at": ()}

@@ -4,7 +4,6 @@ same code as `kronos doctor`. Their findings are for the instance's administrato
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime
 
 from kronos import system
@@ -15,6 +14,7 @@ from kronos.doctor import findings, instance, process, ringer, server, signs, wo
 from kronos.doctor.checks import Severity
 from kronos.doctor.facts import CronSettings, StepsUnderWay
 from kronos.doctor.finding import LISTED, Finding, some
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 from kronos.system import HistoryEnd, KeptHistory, PendingWork, Status, ZoneData
 

@@ -4,7 +4,6 @@ and the one that PostgreSQL presents. When one of them expires, all processes lo
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -15,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from kronos.certificates import CertificatesInvalid, read_certificates
 from kronos.doctor import handshakes
 from kronos.doctor.finding import Finding, some
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 Options: TypeAlias = dict[str, str | int | None]

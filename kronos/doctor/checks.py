@@ -2,8 +2,9 @@
 `kronos doctor`, GET /v1/system/status, the System page and docs/doctor.md all use this list."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from kronos.records import dataclass
 
 Severity: TypeAlias = Literal["critical", "warning", "notice"]
 SEVERITIES: Final[dict[Severity, str]] = {

@@ -1,10 +1,10 @@
 """The facts that the doctor judges: the rows of queries/doctor.sql and doctor_fixes.sql."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

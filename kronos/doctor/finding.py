@@ -1,9 +1,9 @@
 """The result of a check: one row of `kronos doctor`, of /v1/system/status and of the System page. No I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from kronos.doctor.checks import CHECKS, Severity
+from kronos.records import dataclass
 
 LISTED = 100  # most rows that a check reads for a list
 SHOWN = 5

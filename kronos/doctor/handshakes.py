@@ -5,13 +5,13 @@ import socket
 import ssl
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from cryptography import x509
 
 from kronos import unseen
 from kronos.doctor.finding import some
+from kronos.records import dataclass
 from kronos.server_time import CLOCK
 
 _ANSWER_SECONDS = 1.0

@@ -1,7 +1,6 @@
 """Check whether the weeks of history on other machines (kronos migrate --distributed) can be read from here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
 from psycopg import sql
@@ -9,6 +8,7 @@ from psycopg import sql
 from kronos import session
 from kronos.counting import counted
 from kronos.doctor.finding import Finding, some
+from kronos.records import dataclass
 from kronos.sql import statement
 
 _CHECK = "old weeks"

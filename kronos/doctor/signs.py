@@ -1,9 +1,9 @@
 """What the checks shared by `kronos doctor` and the API read of the instance: the rows of queries/signs.sql."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from kronos.records import dataclass
 from kronos.sql import statement
 
 ROWS: Final = 10_000  # smaller tables need no statistics

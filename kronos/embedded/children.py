@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from kronos import heartbeat
@@ -13,6 +13,7 @@ from kronos.embedded import logfiles
 from kronos.embedded.errors import PASSING, explained
 from kronos.embedded.processes import die_with_parent
 from kronos.embedded.pulse import Pulse
+from kronos.records import dataclass
 
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 10.0

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +18,7 @@ from kronos import instance_settings, libpq
 from kronos.embedded import configuration, initdb, installation, logfiles, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
+from kronos.records import dataclass
 from kronos.session import Role
 
 _POLL_SECONDS = 0.02

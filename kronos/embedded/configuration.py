@@ -1,10 +1,10 @@
 """The embedded cluster's settings: kronos.conf and pg_hba.conf, rewritten at each start."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from kronos.embedded.home import write_private
 from kronos.embedded.installation import Installation
+from kronos.records import dataclass
 
 CONF_FILE = "kronos.conf"
 DATABASE = "kronos"

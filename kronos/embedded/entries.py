@@ -1,12 +1,12 @@
 """Correct pg_cron's entries after PostgreSQL has moved to another port."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
 
 from kronos import errors, owner, session
 from kronos.embedded.errors import ClusterFailed
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

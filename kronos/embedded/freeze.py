@@ -6,7 +6,6 @@ restart of the server fixes both.
 
 import asyncio
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
@@ -14,6 +13,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from kronos.readiness import GET_SILENCE
+from kronos.records import dataclass
 
 _STALE_AFTER_SECONDS = 180.0
 # Seen stale for this long by a clock that stops while the machine sleeps: an hour of sleep is not a freeze.

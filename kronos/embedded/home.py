@@ -5,12 +5,12 @@ import json
 import os
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from kronos.embedded.errors import HomeInUse, HomeUnusable, explained
+from kronos.records import dataclass
 
 # PostgreSQL's paths are limited to 1,023 bytes, and it appends its own names to ours.
 _LONGEST_PATH_BYTES = 900

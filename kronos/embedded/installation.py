@@ -2,11 +2,11 @@
 
 import re
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 from kronos.embedded.errors import PostgresMissing
+from kronos.records import dataclass
 
 OLDEST_SUPPORTED = 15
 _WHERE_PACKAGES_INSTALL = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/pgsql*/bin")

@@ -5,11 +5,11 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 
 from kronos import listening
 from kronos.embedded import ports
 from kronos.embedded.errors import EmbeddedError
+from kronos.records import dataclass
 
 # An API that waits for PostgreSQL answers with the reason after 3 s (kronos/pool.py).
 _ANSWER_WITHIN_SECONDS = 5.0

@@ -4,7 +4,8 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from kronos.records import dataclass
 
 # For a child that still has to load its modules, on a machine that is busy starting.
 _FIRST_WITHIN_SECONDS = 120.0

@@ -4,11 +4,11 @@ import fcntl
 import json
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 
 from kronos.embedded.errors import HomeUnusable
 from kronos.embedded.home import Home, default_home
+from kronos.records import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +31,7 @@ from kronos.embedded.home import Home, HomeLock, write_private
 from kronos.embedded.pulse import Witness
 from kronos.embedded.signals import Wakeups
 from kronos.encryption import KeySource
+from kronos.records import dataclass
 
 _READY_WITHIN_SECONDS = 120.0
 _PATIENT_SECONDS = 10.0

@@ -1,12 +1,12 @@
 """Explains why a job did or did not run at an instant: the decision, each step to it, and the evidence."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from kronos import alerts, errors
 from kronos.database import WorkspaceView
 from kronos.explain.explaining import FACTS, explained
 from kronos.explain.facts import Explanation
+from kronos.records import dataclass
 from kronos.sql import statement
 
 

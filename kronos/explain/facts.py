@@ -1,12 +1,13 @@
 """The facts about a job around an instant, and the types of an explanation. No I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID
 
 from kronos.alert_rows import OpenAlert
 from kronos.model import JobStatus, Json, JsonObject, OnDisabled, Overlap, Trigger, WorkspaceStatus
+from kronos.records import dataclass
 
 Decision = Literal[
     "RAN",

@@ -1,6 +1,6 @@
 """The outcomes of a CRON job's ticks in a window: `explain`'s verdict on each, or the number of each kind per day."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
@@ -10,6 +10,7 @@ from kronos.database import WorkspaceView
 from kronos.explain.explaining import FACTS, decided
 from kronos.explain.facts import Decision, Facts, Verdict, instant
 from kronos.model import JobStatus, JsonObject, Overlap
+from kronos.records import dataclass
 from kronos.sql import statement
 
 Disposition = Literal[

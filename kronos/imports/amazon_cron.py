@@ -1,13 +1,13 @@
 """The six fields of EventBridge's cron(): minutes, hours, day of month, month, weekday from 1 (Sunday), year."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from kronos.counting import counted
 from kronos.imports import cron_fields
 from kronos.imports.cron_fields import Dialect, Expression
 from kronos.imports.translation import RefusedError, shown
+from kronos.records import dataclass
 
 _NAMES: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _AMAZON: Final = Dialect(called="EventBridge", number_with_step=True, question_mark=True, sunday_is_7=False)

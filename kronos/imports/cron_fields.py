@@ -4,10 +4,10 @@ A dialect describes what a field may contain. An expression that crons read diff
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from kronos.imports.translation import RefusedError
+from kronos.records import dataclass
 
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

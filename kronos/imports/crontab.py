@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from kronos.imports import clocks, cron_fields, passwords
@@ -21,6 +21,7 @@ from kronos.imports.translation import (
     shown,
 )
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 TAG: Final = "from-crontab"
 _MACROS: Final = {

@@ -5,10 +5,10 @@
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from kronos.imports.translation import RefusedError, shown
+from kronos.records import dataclass
 
 _WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _MONTHS: Final = (

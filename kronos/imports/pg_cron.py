@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from kronos.imports import clocks, cron_fields, passwords
@@ -22,6 +21,7 @@ from kronos.imports.translation import (
     shown,
 )
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 TAG: Final = "from-pg_cron"
 LEFT: Final = "stays in pg_cron: pass --endpoint to create a job with the SQL as input"

@@ -1,10 +1,11 @@
 """The result of a translator: a job or a reason for each entry, and remarks on the rest of the source."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 MAX_BYTES = 8 * 1024 * 1024
 """Of a source. A crontab of 1,000 lines has 80 KiB; `kubectl get cronjob -o yaml` of 1,000 CronJobs has 4 MiB."""

@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import click
@@ -18,6 +17,7 @@ from kronos.api.fields import ENDPOINT_NAME, JOB_NAME, UUID_FORM
 from kronos.cli.command import Api
 from kronos.mcp.bounds import bounded, fitting
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")

@@ -1,7 +1,8 @@
 """The definition of a metric: its name, its help text, its labels, and the limit of its series."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from kronos.records import dataclass
 
 Kind = Literal["counter", "gauge", "histogram"]
 Place = Literal["process", "api", "worker", "database"]

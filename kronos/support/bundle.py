@@ -4,7 +4,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ from kronos import doctor, reading, session, sql, tzdata
 from kronos.config import Settings
 from kronos.doctor.finding import Finding
 from kronos.encryption import KeySource
+from kronos.records import dataclass
 from kronos.sql import statement
 from kronos.support import allowed
 

@@ -7,7 +7,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
@@ -26,6 +26,7 @@ from kronos.delivery.template import render_body, render_headers, render_url, ut
 from kronos.delivery.template_text import TemplateError
 from kronos.lines import Log
 from kronos.model import Json
+from kronos.records import dataclass
 from kronos.server_time import boot_time
 from kronos.worker import streaming
 from kronos.worker.backoff import Backoff

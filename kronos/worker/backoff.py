@@ -1,12 +1,12 @@
 """The wait before a failed delivery is retried, counted from the end of its attempt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Literal, Self
 
 from kronos.model import JsonObject
+from kronos.records import dataclass
 
 Shape = Literal["fixed", "linear", "exponential"]
 # Two to the 40th milliseconds are 34 years; a float's exponent ends at 1024.

@@ -6,7 +6,6 @@ several, and a frozen dataclass takes ten times as long to create.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -14,6 +13,7 @@ from uuid import UUID
 import psycopg
 
 from kronos.lines import Log
+from kronos.records import dataclass
 from kronos.sql import statement
 from kronos.worker.arrays import literal
 from kronos.worker.link import Link

@@ -7,7 +7,6 @@ import signal
 import socket
 import time
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 import uvloop
@@ -19,6 +18,7 @@ from kronos.delivery.http import HttpTransport
 from kronos.delivery.streams import Streams
 from kronos.encryption import Keyring, KeySource
 from kronos.lines import Log
+from kronos.records import dataclass
 from kronos.traces.switch import SWITCH
 from kronos.worker.link import Link, Outage
 from kronos.worker.listener import Listener

@@ -1,12 +1,12 @@
 """An endpoint's retry rules: whether another attempt follows an outcome, and its effect on the endpoint."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
 from kronos.delivery.outcome import Outcome
 from kronos.model import JsonObject
+from kronos.records import dataclass
 from kronos.worker.backoff import Backoff
 
 LONGEST_SLOW_DOWN = timedelta(hours=1)

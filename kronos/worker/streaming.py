@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from kronos.delivery import messages
@@ -25,6 +25,7 @@ from kronos.delivery.headers import identity_pairs
 from kronos.delivery.template import render
 from kronos.delivery.template_text import TemplateError
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import Claim
 from kronos.worker.rules import Rules

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypedDict, cast
 
 from kronos.delivery.drivers import Optional
@@ -13,6 +13,7 @@ from kronos.delivery.refused import Refused
 from kronos.delivery.sending import NO_LIMITS, TimeLimits
 from kronos.delivery.template import TEMPLATES, named
 from kronos.model import Json, JsonObject
+from kronos.records import dataclass
 from kronos.worker.backoff import Backoff
 from kronos.worker.claims import EndpointVersion
 from kronos.worker.rules import Rules

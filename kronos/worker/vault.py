@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from kronos.delivery.mask import Mask
@@ -11,6 +11,7 @@ from kronos.delivery.signing import Signer, signer
 from kronos.encryption import NO_KEYS, Keyring, KeysInvalid, KeySource, KeyUnknown, Place, Sealed, Unopened
 from kronos.kept import Cache
 from kronos.lines import Log
+from kronos.records import dataclass
 from kronos.worker import claims
 from kronos.worker.claims import EndpointVersion, SealedSecret
 from kronos.worker.link import Link

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,6 +11,7 @@ import psycopg
 
 from kronos.lines import Log
 from kronos.readiness import SILENT_AFTER
+from kronos.records import dataclass
 from kronos.server_time import CLOCK, boot_time
 from kronos.sql import statement
 from kronos.worker.link import Link

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from kronos import errors, idempotency
+from kronos import errors, idempotency, records
 from kronos.database import WorkspaceView
 from kronos.idempotency import Key, Known, digest
 from kronos.new_jobs import NewJob
@@ -105,7 +105,7 @@ class AskedLater(Asked):
     more: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@records.dataclass(frozen=True, slots=True, kw_only=True)
 class LaterJob(NewJob):
     added: str | None = None
 
