@@ -129,6 +129,7 @@ def test_a_one_time_schedule_is_a_delayed_job_at_its_local_time() -> None:
     assert {"trigger": "DELAYED", "run_at": "2027-07-01T09:00:00", "timezone": "Europe/Berlin"}.items() <= job.items()
     assert "passed" in reason("at(2026-05-31T23:59:59)")
     assert "disabled" in reason("at(2027-07-01T09:00:00)", State="DISABLED")
+    assert reason("at(9999-12-31T23:59:59)", ScheduleExpressionTimezone="Etc/GMT+5") == "the year 9999 is out of range"
     assert "not a time zone" in reason("at(2027-07-01T09:00:00)", ScheduleExpressionTimezone="Mars/Base")
 
 
@@ -212,6 +213,25 @@ RETRIES = (
     "RetryPolicy: not imported, the endpoint's own apply. To set them: "
     "kronos endpoint edit relay --max-attempts 100 --retry '{\"max_age_seconds\": 86400}'"
 )
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "notes"),
+    [
+        ("2027-03-28T02:30:00", "Europe/Berlin", ["does not exist", "it runs as soon as they have"]),
+        ("2027-10-31T02:30:00", "Europe/Berlin", ["occurs twice", "it runs the first time only"]),
+        ("2027-03-28T03:00:00", "Europe/Berlin", []),
+        ("2027-10-31T03:00:00", "Europe/Berlin", []),
+        ("2027-03-28T02:30:00", "UTC", []),
+    ],
+)
+def test_a_single_run_at_a_time_that_clocks_skip_or_repeat_is_noted(local: str, zone: str, notes: list[str]) -> None:
+    found = job_of(f"at({local})", ScheduleExpressionTimezone=zone, Target={"Arn": "a", "RetryPolicy": {}}).notes
+    said = [note for note in found if note.startswith(f"{local} ")]
+    assert len(said) == bool(notes)
+    assert all(word in said[0] for word in notes)
+
+
 DELAYED = {"expression": "at(2027-07-01T09:00:00)"}
 
 

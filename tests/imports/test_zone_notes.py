@@ -41,3 +41,18 @@ def test_the_sign_of_a_zone_is_noted_for_a_rule_of_eventbridge(run: Import) -> N
     rule = {"Name": "a", "ScheduleExpression": "cron(0 9 * * ? *)", "ScheduleExpressionTimezone": "Etc/GMT+5"}
     shown = run("import", "eventbridge", "-", *_TO, stdin=json.dumps(rule | {"Target": {"Arn": "arn:x"}}))
     assert "note  line 1: Etc/GMT+5 is 5 hours behind UTC: the sign in its name is the opposite" in noted(shown.stdout)
+
+
+def test_the_zone_of_a_single_run_is_noted_and_validated(run: Import) -> None:
+    """`Factory` is a zone of Python's, and none of Kronos's."""
+    items = [
+        {"Name": zone, "ScheduleExpression": "at(2099-07-01T09:00:30)", "ScheduleExpressionTimezone": zone}
+        for zone in ("EST", "America/New_York", "UTC")
+    ]
+    found = json.loads(run("import", "eventbridge", "-", *_TO, "--json", stdin=json.dumps(items)).stdout)
+    assert [_EST in job["notes"] for job in found["jobs"]] == [True, False, False]
+    assert found["jobs"][0]["description"] == "Once"
+    assert found["jobs"][0]["next_runs"] == ["2099-07-01T09:00:30 EST"]
+    unknown = [{**items[0], "ScheduleExpressionTimezone": "Factory"}]
+    found = json.loads(run("import", "eventbridge", "-", *_TO, "--json", stdin=json.dumps(unknown)).stdout)
+    assert [each["reason"].partition(";")[0] for each in found["refused"]] == ['there is no time zone "Factory"']
