@@ -7,13 +7,17 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from kronos.embedded import configuration, network, running
+from kronos.embedded.cluster import Cluster
 from kronos.embedded.configuration import ListenAddress
 from kronos.embedded.errors import ClusterFailed, HomeInUse, HomeUnusable, explained
 from kronos.embedded.home import Home, HomeLock, default_home, write_private
 from kronos.embedded.installation import Installation
+from kronos.errors import MigrationFailed, Unconnected
+from kronos.unreachable import Unreachable
 
 OLD = Installation(bin_dir=Path("/bin"), major=15, pg_cron=(1, 4))
 NEW = Installation(bin_dir=Path("/bin"), major=17, pg_cron=(1, 6))
@@ -346,3 +350,19 @@ def test_what_went_wrong_is_told_with_its_file_and_without_numbers(error: Except
 def test_an_installation_says_what_it_is(pg_cron: tuple[int, int], has: bool, text: str) -> None:
     found = Installation(bin_dir=Path("/bin"), major=16, pg_cron=pg_cron)
     assert (found.has_background_workers, str(found)) == (has, f"PostgreSQL 16 with pg_cron {text}")
+
+
+def test_a_server_that_ends_during_the_start_is_explained_by_its_log(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    cluster = Cluster(tmp_path)
+    (home.log / "postgres.log").write_text('PANIC:  could not write to file "pg_wal/x": No space left on device\n')
+    lost, unconnected = MigrationFailed("lost"), Unconnected(Unreachable(kind="not_now", outside="o", inside="i"))
+    lost.__cause__ = psycopg.OperationalError("server closed the connection unexpectedly")
+    for error in (lost, unconnected):
+        explanation = cluster.explained(error)
+        assert isinstance(explanation, ClusterFailed)
+        assert 'PANIC:  could not write to file "pg_wal/x": No space left on device' in str(explanation)
+    refused = MigrationFailed("refused")
+    refused.__cause__ = psycopg.errors.InsufficientPrivilege("no")
+    assert cluster.explained(refused) is refused
