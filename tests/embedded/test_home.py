@@ -356,6 +356,7 @@ def test_a_server_that_ends_during_the_start_is_explained_by_its_log(tmp_path: P
     home = Home(tmp_path)
     home.create()
     cluster = Cluster(tmp_path)
+    home.log.mkdir(exist_ok=True)
     (home.log / "postgres.log").write_text('PANIC:  could not write to file "pg_wal/x": No space left on device\n')
     lost, unconnected = MigrationFailed("lost"), Unconnected(Unreachable(kind="not_now", outside="o", inside="i"))
     lost.__cause__ = psycopg.OperationalError("server closed the connection unexpectedly")
