@@ -215,23 +215,6 @@ RETRIES = (
 )
 
 
-@pytest.mark.parametrize(
-    ("local", "zone", "notes"),
-    [
-        ("2027-03-28T02:30:00", "Europe/Berlin", ["does not exist", "it runs as soon as they have"]),
-        ("2027-10-31T02:30:00", "Europe/Berlin", ["occurs twice", "it runs the first time only"]),
-        ("2027-03-28T03:00:00", "Europe/Berlin", []),
-        ("2027-10-31T03:00:00", "Europe/Berlin", []),
-        ("2027-03-28T02:30:00", "UTC", []),
-    ],
-)
-def test_a_single_run_at_a_time_that_clocks_skip_or_repeat_is_noted(local: str, zone: str, notes: list[str]) -> None:
-    found = job_of(f"at({local})", ScheduleExpressionTimezone=zone, Target={"Arn": "a", "RetryPolicy": {}}).notes
-    said = [note for note in found if note.startswith(f"{local} ")]
-    assert len(said) == bool(notes)
-    assert all(word in said[0] for word in notes)
-
-
 DELAYED = {"expression": "at(2027-07-01T09:00:00)"}
 
 
