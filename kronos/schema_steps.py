@@ -24,7 +24,7 @@ def _alembic(connection: Connection | None = None) -> Config:
 
 @contextmanager
 def runner(driver: psycopg.Connection[TupleRow]) -> Iterator[Callable[[str], None]]:
-    """Yield the function that brings the schema to a revision, over a connection outside a transaction. It raises
+    """Yield the function that brings the schema to a revision, over a connection outside a transaction. Raises
     psycopg.Error.
 
     Everything done over the connection meanwhile is one transaction, committed at the end; then the connection is
@@ -32,15 +32,24 @@ def runner(driver: psycopg.Connection[TupleRow]) -> Iterator[Callable[[str], Non
     """
     # SQLAlchemy's first queries end in a rollback, so it has to come before everything in the transaction.
     engine = create_engine("postgresql+psycopg://", creator=lambda: driver, poolclass=pool.NullPool)
-    with engine.begin() as connection:
+    # The inner one for whoever catches an error of `run`; the outer one for the commit, and for the rollback after the
+    # server has ended.
+    with _of_psycopg(), engine.begin() as connection:
 
         def run(to: str) -> None:
-            try:
+            with _of_psycopg():
                 command.upgrade(_alembic(connection), to)
-            except DBAPIError as error:
-                raise error.orig or error from error
 
         yield run
+
+
+@contextmanager
+def _of_psycopg() -> Iterator[None]:
+    """Raise psycopg's error instead of SQLAlchemy's."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise error.orig or error from error
 
 
 def head() -> str | None:

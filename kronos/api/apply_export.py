@@ -197,6 +197,7 @@ def _parts(names: list[str]) -> Iterator[list[str]]:
 def _require_few(found: list[AnyName]) -> None:
     for kind in ("secret", *KINDS):
         if sum(each.kind == kind for each in found) > MOST_OF_A_KIND:
-            detail = f"the workspace has more than {MOST_OF_A_KIND} {kind.replace('_', ' ')}s, more than a file holds"
-            hint = "Export their sets one by one."
+            named = f"{kind.replace('_', ' ')}s"
+            detail = f"the workspace has more than {MOST_OF_A_KIND:,} {named}, more than a file holds"
+            hint = f"Export its sets one by one. No file is written of {named} that belong to no set: list them."
             raise errors.Unprocessable.of(Fault(pointer="/set", detail=detail, hint=hint))

@@ -39,7 +39,7 @@ def instance(home: Path | None) -> tuple[str, running.Running | None]:
     if here is None:
         why = _NO_DATABASE + none_here() if home is None else f"no `kronos up` is running in {home}"
         raise Ended(why, Exit.USAGE)
-    return here.database_url, here
+    return environment.database_url_of(here), here
 
 
 def done(act: Callable[[], _T]) -> _T:

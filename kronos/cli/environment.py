@@ -11,6 +11,7 @@ from kronos.config import Settings
 from kronos.delivery.egress import EgressPolicy
 from kronos.embedded import running
 from kronos.embedded.home import Home, default_home
+from kronos.embedded.running import Running
 from kronos.encryption import Keyring, KeysInvalid, KeySource
 from kronos.errors import KronosError, SessionRefused, Unconnected
 from kronos.lines import Log
@@ -60,6 +61,12 @@ def database_url() -> str:
         return judged().database_url.get_secret_value()
     if (here := running.here()) is None:
         raise Ended(_NO_DATABASE + none_here(), Exit.USAGE)
+    return database_url_of(here)
+
+
+def database_url_of(here: Running) -> str:
+    """Return the database URL of a local `kronos up`. It is complete: no variable of libpq may lead its password to
+    another server. Raises ClickException."""
     libpq.forget_environment()
     return judged(database_url=here.database_url).database_url.get_secret_value()
 

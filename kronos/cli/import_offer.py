@@ -99,10 +99,6 @@ def _offered(
         if (why := _unsendable(each)) is not None:
             refused.append(Untranslated(where=each.where, text=each.text, reason=why))
             continue
-        if each.job["trigger"] == "DELAYED":
-            when = f"{each.job['run_at']} {each.job['timezone']}"
-            offers.append(Offered(entry=each, words="Once", next_runs=(when,), there=there.get(each.name)))
-            continue
         request = asked(each.job)
         key = orjson.dumps(request)
         if key not in known:
@@ -112,8 +108,10 @@ def _offered(
             refused.append(Untranslated(where=each.where, text=each.text, reason=seen))
         else:
             entry = replace(each, notes=(*each.notes, *(note for note in seen.notes if note not in each.notes)))
-            offer = Offered(entry=entry, words=seen.words, next_runs=seen.next_runs, there=there.get(each.name))
-            offers.append(offer)
+            words, next_runs = seen.words, seen.next_runs
+            if each.job["trigger"] == "DELAYED":
+                words, next_runs = "Once", (f"{each.job['run_at']} {each.job['timezone']}",)
+            offers.append(Offered(entry=entry, words=words, next_runs=next_runs, there=there.get(each.name)))
     return offers, refused, [each for each in found if isinstance(each, Remark)]
 
 

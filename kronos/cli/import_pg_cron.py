@@ -15,7 +15,7 @@ import click
 import psycopg
 from psycopg.rows import class_row, scalar_row
 
-from kronos import unreachable
+from kronos import libpq, unreachable
 from kronos.cli import environment, import_offer
 from kronos.cli.command import Api
 from kronos.cli.exits import Ended, Exit
@@ -62,6 +62,7 @@ def opened(url_file: Path | None) -> Iterator[psycopg.Connection]:
         url = environment.database_url() if url_file is None else url_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"{url_file} cannot be read: {error}") from None
+    libpq.forget_environment(url)  # PGHOSTADDR or PGSERVICE would lead to another server
     try:
         connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
     except psycopg.ProgrammingError:

@@ -14,6 +14,8 @@ SCHEDULE: Final = ("cron", "every", "anchor", "timezone", "dst_gap", "dst_overla
 """The fields of a job that determine when it runs."""
 _RUNS: Final = 2
 _FIELDS: Final = ("description", "next_runs", "lints")
+_ANY: Final = "0 0 * * *"
+"""A schedule for which the API validates a zone. There is no preview of a one-time job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +28,9 @@ class PreviewedSchedule:
 
 
 def asked(job: JsonObject) -> JsonObject:
-    """Return the preview request for a job's schedule."""
+    """Return the preview request for a job's schedule; of a one-time job it has only the zone."""
+    if job["trigger"] == "DELAYED":
+        return {"cron": _ANY, "timezone": job["timezone"], "count": 1}
     request: JsonObject = {name: job[name] for name in SCHEDULE if name in job} | {"count": _RUNS}
     if "starts_at" in job:
         before = datetime.fromisoformat(job["starts_at"]) - timedelta(seconds=1)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -14,7 +15,6 @@ from kronos.counting import counted
 from kronos.imports import amazon, crontab, google, kubernetes, pg_cron
 from kronos.imports.translation import MAX_BYTES, Found, Remark, Terms, UnreadableError, bounded, text_of
 from kronos.model import Json
-from kronos.server_time import CLOCK
 
 _STDIN: Final = "<stdin>"
 _MOST_APPLIED: Final = 1_000
@@ -112,8 +112,13 @@ def eventbridge_command(api: Api, file: BinaryIO, **own: Json) -> None:
 
     kronos import eventbridge schedules.json --endpoint lambda-relay
     """
-    now = CLOCK.now()
-    _run(api, file, own, amazon.TAG, lambda text, terms: amazon.translate(text, terms, now=now))
+    _run(api, file, own, amazon.TAG, lambda text, terms: amazon.translate(text, terms, now=_now(api)))
+
+
+def _now(api: Api) -> datetime:
+    """Return the server's time. By this machine's clock, a run that is to come could be left out as past, and a past
+    one would run at once."""
+    return datetime.fromisoformat(str(api.get("overview", fields=("at",))["at"]))
 
 
 @command(import_group, name="cloud-scheduler")

@@ -14,12 +14,15 @@ def none_here() -> str:
     try:
         home = Home(default_home())
         named = f"KRONOS_HOME is {printable(str(home.path))}"
-        with home.run_json.open("rb"):
-            pass
+        with home.run_json.open("rb") as file:
+            is_mine = os.fstat(file.fileno()).st_uid == os.geteuid()
     except HomeUnusable as error:
         return printable(f"KRONOS_HOME cannot be used: {error}")
     except PermissionError:
         return f"{named}, which this user may not read: run the command as the user of that `kronos up`"
     except OSError:
-        pass  # the file exists while an instance is ready
+        is_mine = True  # the file exists while an instance is ready
+    if not is_mine:
+        why = "none is running in it, or its run.json names a key or a server outside"
+        return f"{named}, which is another user's: {why}"
     return f"{named}, in which none is running"

@@ -12,6 +12,7 @@ from kronos.records import dataclass
 _GAP = 2
 _FLOOR = 12
 """The minimum width of a text that is cut."""
+_MOST_MISSED = "STATUS"
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
@@ -66,10 +67,10 @@ def _shortened(cell: Text) -> Text:
 
 
 def _least_missed(columns: Sequence[_Column]) -> _Column:
-    """Return the id column if there is a name beside it, otherwise the last column."""
+    """Return the id column if there is a name beside it, otherwise the last column that is not the status."""
     first, *others = columns
     ids = [each for each in others if each.is_id] if first.is_full and not first.is_id else []
-    return ids[-1] if ids else columns[-1]
+    return (ids or [each for each in others if each.title != _MOST_MISSED] or others)[-1]
 
 
 def _needed(widths: Iterator[int]) -> int:

@@ -7,6 +7,7 @@ with its own address: a key is never sent to an address that it was not given fo
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -28,6 +29,10 @@ _NO_ADDRESS = (
     "`kronos up`; "
 )
 _NO_KEY = "no API key is configured: pass --key-file, set KRONOS_API_KEY, or save one in a context"
+_NOT_THEIRS = (
+    "KRONOS_API_KEY is not sent to the instance in KRONOS_HOME, which another user runs: name its address with --url "
+    "or KRONOS_URL, or unset KRONOS_API_KEY"
+)
 _NO_WORKSPACE = "Missing option '--workspace' / '-w'. Or set KRONOS_WORKSPACE, or save one in a context."
 _TWO_ADDRESSES = "--url and --context both name an API: pass only one of the two"
 _MORE_THAN_AN_ADDRESS = (
@@ -138,11 +143,13 @@ def _key(asked: WhereAsked, context: KeptContext | None, here: Running | None, *
     elif is_named and own:
         key, source = own, "option"
     elif from_environment:
+        if here is not None and not here.is_mine:
+            raise Ended(_NOT_THEIRS, Exit.USAGE)
         key, source = from_environment, "environment"
     elif own:
         key, source = own, "context"
     else:
-        key, source = (key_in(here.admin_key_file) if here else None), "kronos up"
+        key, source = (_key_of(here.admin_key_file, here.read_key) if here else None), "kronos up"
     if not key:
         raise Ended(_NO_KEY, Exit.USAGE)
     require_key(key)
@@ -151,8 +158,12 @@ def _key(asked: WhereAsked, context: KeptContext | None, here: Running | None, *
 
 def key_in(path: Path) -> str:
     """Return the key in a file, or on standard input for `-`. Raises Ended."""
+    return _key_of(path, lambda: text_of(str(path)).strip())
+
+
+def _key_of(path: Path, read: Callable[[], str]) -> str:
     try:
-        key = text_of(str(path)).strip()
+        key = read()
     except (OSError, ValueError) as error:
         raise Ended(f"cannot read a key from {path}: {error}", Exit.USAGE) from None
     if not key:

@@ -1,5 +1,6 @@
 """`kronos top`: a live view of a workspace on a terminal. The screen needs Textual, from the extra `top`."""
 
+import os
 import sys
 from functools import partial
 
@@ -13,7 +14,10 @@ _MISSING = (
     "kronos top needs Textual, which is not installed: install Kronos with its extra top (docs/install.md#extras), or "
     "use kronos overview"
 )
-_NO_TERMINAL = "kronos top needs a terminal; for a file or a pipe, use kronos overview or kronos logs -f"
+_NO_TERMINAL = (
+    "kronos top needs a terminal that can move its cursor, not TERM=dumb; for a file or a pipe, use kronos overview "
+    "or kronos logs -f"
+)
 _FIELDS = ("at", "minutes", "failing", "late", "queue", "workers", "dead_letters", "pg_cron")
 
 
@@ -51,4 +55,6 @@ def top(api: Api, every: float) -> None:
 
 
 def _is_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+    """Return whether there is a terminal that can move its cursor."""
+    can_move = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return can_move and sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()

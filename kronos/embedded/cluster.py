@@ -14,10 +14,13 @@ from dataclasses import asdict, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from kronos import instance_settings, libpq
+import psycopg
+
+from kronos import database_errors, instance_settings, libpq
 from kronos.embedded import configuration, initdb, installation, logfiles, placement, ports, processes
 from kronos.embedded.errors import ClusterFailed
 from kronos.embedded.home import Home, write_private
+from kronos.errors import KronosError, Unconnected
 from kronos.records import dataclass
 from kronos.session import Role
 
@@ -299,6 +302,15 @@ class Cluster:
     @property
     def _log_file(self) -> Path:
         return self._home.log / "postgres.log"
+
+    def explained(self, error: KronosError) -> Exception:
+        """Return the error itself, or, if the server ended the connection or accepts none, the end of the server's log:
+        only there is the reason, such as a full disk."""
+        cause = error.__cause__
+        is_lost = isinstance(cause, psycopg.Error) and database_errors.is_lost(cause)
+        if not (is_lost or isinstance(error, Unconnected)):
+            return error
+        return ClusterFailed(f"PostgreSQL ended the connection during the start:\n{self._end_of_log()}")
 
     def _end_of_log(self) -> str:
         return f"{logfiles.end_of(self._log_file)}\n(all of it: {self._log_file})"

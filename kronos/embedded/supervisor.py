@@ -31,6 +31,7 @@ from kronos.embedded.home import Home, HomeLock, write_private
 from kronos.embedded.pulse import Witness
 from kronos.embedded.signals import Wakeups
 from kronos.encryption import KeySource
+from kronos.errors import KronosError
 from kronos.records import dataclass
 
 _READY_WITHIN_SECONDS = 120.0
@@ -132,12 +133,15 @@ class Supervisor:
             return
         self._cluster_restarts.started()
         self._note(f"{self._cluster.installation} on port {self._cluster.port}, data in {self._cluster.data}")
-        migrations.migrate(self._cluster.superuser_url)
-        self._cluster.make_logins()
-        keyfile.ensure(self._cluster.superuser_url, self._key_source, abandoned=self._plan.abandoned_keys)
-        instance_settings.store(self._cluster.superuser_url, self._settings)
-        for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
-            self._note(line)
+        try:
+            migrations.migrate(self._cluster.superuser_url)
+            self._cluster.make_logins()
+            keyfile.ensure(self._cluster.superuser_url, self._key_source, abandoned=self._plan.abandoned_keys)
+            instance_settings.store(self._cluster.superuser_url, self._settings)
+            for line in keys.ensure_admin_key(self._cluster.superuser_url, self._home.admin_key_file):
+                self._note(line)
+        except KronosError as error:
+            raise self._cluster.explained(error) from error
         self._environment = self._environment_of_children(port)
         self._cluster_port = self._cluster.port
         for child in self._services():

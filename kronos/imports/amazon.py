@@ -144,9 +144,15 @@ def _once(draft: JobDraft, local: str, zone: str, now: datetime) -> None:
         at = datetime.fromisoformat(local).replace(tzinfo=_zone(zone))
     except ValueError:
         raise RefusedError(f"{local} does not exist") from None
+    if at.year >= 3000:
+        raise RefusedError(f"the year {at.year} is out of range")
     if at <= now:
         raise RefusedError(f"the time has passed: {local} in {zone}")
     draft.job |= {"trigger": "DELAYED", "run_at": local, "timezone": zone}
+    if at.astimezone(UTC).astimezone(at.tzinfo).replace(tzinfo=None) != at.replace(tzinfo=None):
+        draft.note(f"{local} does not exist in {zone}, as clocks go forward: it runs as soon as they have")
+    elif at.utcoffset() != at.replace(fold=1).utcoffset():
+        draft.note(f"{local} occurs twice in {zone}, as clocks go back: it runs the first time only")
 
 
 def _anchor(draft: JobDraft, anchor: datetime | None) -> None:

@@ -38,11 +38,12 @@ class Names:
         return name
 
     def take_secret(self, job: str, header: str) -> str:
-        """Return the name of the secret for one header of one job. No two headers share it: a receiver would get the
-        value of another one."""
-        name = re.sub(r"[^a-z0-9_-]", "-", f"{job}-{header}".lower())
-        is_changed = len(name) > MAX_SECRET_NAME or not name.startswith(job)  # as that of another import may be
-        if is_changed or name in self._secrets:
+        """Return the name of the secret for one header of one job. No two headers share it, also of two imports: a
+        receiver would get the value of another one."""
+        part = header.lower().replace("-", "_")  # so that the last - is where the job's name ends
+        name = re.sub(r"[^a-z0-9_-]", "-", f"{job}-{part}".lower())
+        is_plain = name == f"{job}-{part}" and "_" not in header
+        if not is_plain or len(name) > MAX_SECRET_NAME or name in self._secrets:
             name = _ended(name, f"{job}: {header}", MAX_SECRET_NAME)
         self._secrets.add(name)
         return name

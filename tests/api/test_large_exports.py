@@ -16,9 +16,10 @@ import psycopg
 import pytest
 
 from conftest import Api, await_condition, holding, make_workspace
+from kronos import errors
 from kronos.api import apply_export
 from kronos.api.apply_files import Writable
-from kronos.managed import Kind
+from kronos.managed import AnyName, Kind
 from sql_factory import values
 
 _TEXT = "x" * 60_000
@@ -232,3 +233,13 @@ def test_who_speaks_http_1_0_gets_it_without_chunks(
     assert "connection: close" in lines
     assert not any(line.startswith(("transfer-encoding:", "content-length:")) for line in lines)
     assert body == client.get(f"/v1/workspaces/{large}/export").content
+
+
+def test_more_than_a_file_holds_is_said_with_what_cannot_be_exported() -> None:
+    found = [AnyName(kind="alert_rule", name=f"rule-{n}", job_id=None) for n in range(1_001)]
+    apply_export._require_few(found[1:])
+    with pytest.raises(errors.Unprocessable) as caught:
+        apply_export._require_few(found)
+    assert "the workspace has more than 1,000 alert rules, more than a file holds" in caught.value.detail
+    said = "Export its sets one by one. No file is written of alert rules that belong to no set: list them."
+    assert [fault.hint for fault in caught.value.faults] == [said]

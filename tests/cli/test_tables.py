@@ -31,6 +31,13 @@ def test_at_80_columns_names_and_states_are_whole_and_an_id_gives_way() -> None:
     assert lines[1].endswith("…")
 
 
+def test_a_status_is_shown_where_what_is_left_of_it_is_not() -> None:
+    lines, left_out = laid_out(
+        ["EXECUTION", "JOB", "CAUSE", "STATUS"], [[Text(each) for each in (ID, "a", "API", "FAILED")]], 50
+    )
+    assert (left_out, lines[1].plain.split()) == (["CAUSE"], [ID, "a", "FAILED"])
+
+
 def test_what_has_no_name_keeps_its_id() -> None:
     lines, left_out = table(60, [*ROWS, ["-", ID, "ACTIVE", "-", "-"]])
     assert left_out == ["NEXT RUN", "DESCRIPTION"]

@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +23,7 @@ import forked
 from api.test_overview import Scene
 from cli.commands import Kronos
 from conftest import Api
-from kronos.cli import command, top_figures
+from kronos.cli import command, top, top_figures
 from kronos.cli.client import Client
 from kronos.cli.exits import Exit
 from kronos.cli.top_screen import TopScreen
@@ -201,6 +202,18 @@ def test_what_is_late_is_a_lag_and_reddens_it() -> None:
     }
     assert list(top_figures.late(overview)) == [("a\\x1b[31m", "2", "59 min", "no worker")]
     assert top_figures.warnings(overview) == ["pg_cron does not ring"]
+
+
+@pytest.mark.parametrize("kind", ["dumb", "unknown", ""])
+def test_a_terminal_that_cannot_move_its_cursor_gets_no_screen(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        assert top._is_terminal()
+        monkeypatch.setenv("TERM", kind)
+        assert not top._is_terminal()
 
 
 _NORMAL = b"\x1b[?1049l"

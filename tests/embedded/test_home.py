@@ -7,13 +7,17 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from kronos.embedded import configuration, network, running
+from kronos.embedded.cluster import Cluster
 from kronos.embedded.configuration import ListenAddress
 from kronos.embedded.errors import ClusterFailed, HomeInUse, HomeUnusable, explained
 from kronos.embedded.home import Home, HomeLock, default_home, write_private
 from kronos.embedded.installation import Installation
+from kronos.errors import MigrationFailed, Unconnected
+from kronos.unreachable import Unreachable
 
 OLD = Installation(bin_dir=Path("/bin"), major=15, pg_cron=(1, 4))
 NEW = Installation(bin_dir=Path("/bin"), major=17, pg_cron=(1, 6))
@@ -137,6 +141,7 @@ def test_a_second_up_is_told_who_is_there(tmp_path: Path) -> None:
 
 
 RUN = {"url": "http://127.0.0.1:1", "admin_key_file": "/h/admin.key", "database_url": "postgresql:///k"}
+OWN_SERVER = "postgresql://postgres:a-%7E_.~@127.0.0.1:29917/kronos"
 
 
 def test_an_instance_is_found_while_its_writer_holds_the_lock(tmp_path: Path) -> None:
@@ -171,28 +176,69 @@ def test_the_instance_of_the_default_home_is_found_without_naming_it(
     assert found.url == RUN["url"]
 
 
-def test_another_users_home_cannot_name_a_key_that_is_not_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home, foreign = Home(tmp_path / "home"), tmp_path / "foreign.key"
+@pytest.fixture
+def somebody_elses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home with its own key, which a user other than the reader wrote."""
+    home = Home(tmp_path / "home")
     home.create()
-    foreign.write_text("kr_live_foreign")
-
-    def found(key: Path) -> bool:
-        home.run_json.write_text(json.dumps(RUN | {"pid": os.getpid(), "admin_key_file": str(key)}))
-        with HomeLock(home, RUN["url"]):
-            return running.find(home) is not None
-
-    assert found(foreign)  # the user's own home
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)  # the reader is somebody else
-    assert not found(foreign)
-    assert not found(home.admin_key_file)  # there is none
-    home.admin_key_file.symlink_to(foreign)
-    assert not found(home.admin_key_file)
-    home.admin_key_file.unlink()
     home.admin_key_file.write_text("kr_live_own")
-    assert found(home.admin_key_file)
-    assert not found(foreign)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    return home
+
+
+def found_with(home: Home, key: Path, database_url: str = OWN_SERVER) -> running.Running | None:
+    run = RUN | {"pid": os.getpid(), "admin_key_file": str(key), "database_url": database_url}
+    home.run_json.write_text(json.dumps(run))
+    with HomeLock(home, RUN["url"]):
+        return running.find(home)
+
+
+def test_another_users_home_cannot_name_a_key_that_is_not_its_own(
+    somebody_elses: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, foreign = somebody_elses, tmp_path / "foreign.key"
+    foreign.write_text("kr_live_foreign")
+    assert found_with(home, home.admin_key_file) is not None
+    assert found_with(home, foreign) is None
+    home.admin_key_file.unlink()
+    assert found_with(home, home.admin_key_file) is None  # there is none
+    home.admin_key_file.symlink_to(foreign)
+    assert found_with(home, home.admin_key_file) is None
+    monkeypatch.undo()
+    assert found_with(home, foreign) is not None  # the user's own home
+
+
+def test_another_users_key_is_still_theirs_when_it_is_read(somebody_elses: Home, tmp_path: Path) -> None:
+    found = found_with(somebody_elses, somebody_elses.admin_key_file)
+    assert found is not None
+    assert found.read_key() == "kr_live_own"
+    somebody_elses.admin_key_file.unlink()
+    somebody_elses.admin_key_file.symlink_to("/dev/null")  # after `find` has looked; not a file of the home's owner
+    with pytest.raises(PermissionError, match="not a file of the user whose home it is in"):
+        found.read_key()
+    somebody_elses.admin_key_file.unlink()
+    os.mkfifo(somebody_elses.admin_key_file)
+    with pytest.raises(PermissionError):
+        found.read_key()
+
+
+@pytest.mark.parametrize(
+    "database_url",
+    [
+        "postgresql://postgres@127.0.0.1:29917/kronos",  # libpq would look for a password among the reader's
+        "postgresql://postgres:@127.0.0.1:29917/kronos",
+        "postgresql://postgres:p@192.0.2.1:29917/kronos",
+        "postgresql://postgres:p@127.0.0.1:29917,192.0.2.1:5432/kronos",
+        "postgresql://postgres:p@127.0.0.1:29917/kronos?hostaddr=192.0.2.1",
+        "postgresql://postgres:p@127.0.0.1:29917/kronos?passfile=/home/ada/.pgpass",
+        "postgresql://postgres:p@127.0.0.1:29917/kronos?sslkey=/home/ada/key.pem",
+        "postgresql:///kronos?service=production",
+        "host=production.example.com hostaddr=192.0.2.1 user=ada",
+        "postgresql:///k",
+    ],
+)
+def test_another_users_home_cannot_name_a_database_that_is_not_its_own(somebody_elses: Home, database_url: str) -> None:
+    assert found_with(somebody_elses, somebody_elses.admin_key_file, database_url) is None
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"url": "x"}', json.dumps(RUN | {"pid": "x"}), "[" * 100_000, "\xff"])
@@ -304,3 +350,20 @@ def test_what_went_wrong_is_told_with_its_file_and_without_numbers(error: Except
 def test_an_installation_says_what_it_is(pg_cron: tuple[int, int], has: bool, text: str) -> None:
     found = Installation(bin_dir=Path("/bin"), major=16, pg_cron=pg_cron)
     assert (found.has_background_workers, str(found)) == (has, f"PostgreSQL 16 with pg_cron {text}")
+
+
+def test_a_server_that_ends_during_the_start_is_explained_by_its_log(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    cluster = Cluster(tmp_path)
+    home.log.mkdir(exist_ok=True)
+    (home.log / "postgres.log").write_text('PANIC:  could not write to file "pg_wal/x": No space left on device\n')
+    lost, unconnected = MigrationFailed("lost"), Unconnected(Unreachable(kind="not_now", outside="o", inside="i"))
+    lost.__cause__ = psycopg.OperationalError("server closed the connection unexpectedly")
+    for error in (lost, unconnected):
+        explanation = cluster.explained(error)
+        assert isinstance(explanation, ClusterFailed)
+        assert 'PANIC:  could not write to file "pg_wal/x": No space left on device' in str(explanation)
+    refused = MigrationFailed("refused")
+    refused.__cause__ = psycopg.errors.InsufficientPrivilege("no")
+    assert cluster.explained(refused) is refused

@@ -129,6 +129,7 @@ def test_a_one_time_schedule_is_a_delayed_job_at_its_local_time() -> None:
     assert {"trigger": "DELAYED", "run_at": "2027-07-01T09:00:00", "timezone": "Europe/Berlin"}.items() <= job.items()
     assert "passed" in reason("at(2026-05-31T23:59:59)")
     assert "disabled" in reason("at(2027-07-01T09:00:00)", State="DISABLED")
+    assert reason("at(9999-12-31T23:59:59)", ScheduleExpressionTimezone="Etc/GMT+5") == "the year 9999 is out of range"
     assert "not a time zone" in reason("at(2027-07-01T09:00:00)", ScheduleExpressionTimezone="Mars/Base")
 
 
@@ -212,6 +213,8 @@ RETRIES = (
     "RetryPolicy: not imported, the endpoint's own apply. To set them: "
     "kronos endpoint edit relay --max-attempts 100 --retry '{\"max_age_seconds\": 86400}'"
 )
+
+
 DELAYED = {"expression": "at(2027-07-01T09:00:00)"}
 
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import kronos
 from conftest import url_of
-from kronos import doctor, errors, migrations, repeatables, ringing, sql
+from kronos import doctor, errors, migrations, repeatables, ringing, schema_steps, sql
 from kronos.embedded import configuration
 from kronos.embedded.cluster import Cluster
 from migrations.releases import next_release
@@ -289,3 +289,16 @@ def test_the_wheel_brings_the_sql_and_the_migrations() -> None:
     assert wheel["force-include"] == {"sql": "kronos/_sql", "alembic": "kronos/_alembic"}
     assert (project / "sql" / "cluster.sql").is_file()
     assert (project / "alembic" / "env.py").is_file()
+
+
+def test_a_server_that_ends_during_a_migration_is_an_error_of_psycopg(superuser: Connection, database_url: str) -> None:
+    """SQLAlchemy's rollback on the lost connection raises an error of its own, which was a traceback."""
+    driver = psycopg.connect(database_url)
+    with pytest.raises(psycopg.OperationalError) as caught, schema_steps.runner(driver):
+        _ended(superuser, driver)
+    assert "run `kronos migrate` again" in migrations._explained(caught.value, database_url).detail
+
+
+def _ended(superuser: Connection, driver: psycopg.Connection) -> None:
+    superuser.execute("select pg_terminate_backend(%s, 10000)", [driver.info.backend_pid])
+    driver.execute("select 1")
