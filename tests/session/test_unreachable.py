@@ -1,7 +1,6 @@
 """The cause of a failed connection is reported by each command and in the log, with a remedy; without passwords, and to
 callers without names."""
 
-import asyncio
 import os
 import re
 import shutil
@@ -29,6 +28,7 @@ from kronos.pool import Connection, Pool
 from kronos.unreachable import Unreachable
 from session.pooler import PROGRAM, pgbouncer
 from session.standby import standby_of
+from worker.running import until
 
 SECRET = "s3kret-of-the-test"
 
@@ -190,9 +190,7 @@ async def test_a_host_or_port_of_the_environment_that_is_none_is_reported(
         await session.open_connection(url, session.wanted(None), context=reading.context(), seconds=5, also=nothing)
     assert raised.value.why.kind == kind
     async with Pool(url, size=1, wait_seconds=0.2) as pool:  # the wait is in vain
-        async with asyncio.timeout(60):
-            while pool.trouble is None:  # noqa: ASYNC110 - the pool has no event
-                await asyncio.sleep(0.01)
+        await until(lambda: pool.trouble is not None, "the first connection to fail")
         with pytest.raises(errors.Unconnected) as refused:
             await readiness.get(database.InstanceView(pool))
     assert refused.value.why.kind == kind
