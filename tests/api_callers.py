@@ -41,7 +41,7 @@ class Caller:
 
     def __init__(self, process: Process, *, source: str = "127.0.0.1") -> None:
         url = httpx.URL(process.url)
-        self.socket = socket.create_connection((url.host, url.port), timeout=20, source_address=(source, 0))
+        self.socket = socket.create_connection((url.host, url.port), timeout=60, source_address=(source, 0))
         self._received = b""
 
     def close(self) -> None:

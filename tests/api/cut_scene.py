@@ -112,7 +112,7 @@ def cut_off(url: str, directory: Path) -> Iterator[CutOff]:
     """Both APIs on the database of `url`, with their keys in `directory`."""
     with (
         cutting_proxy(url) as proxy,
-        running_api(proxy.url, directory, database_wait_seconds=3) as api,
+        running_api(proxy.url, directory) as api,
         running_api(url, directory) as direct,
         psycopg.connect(url, autocommit=True, prepare_threshold=0) as superuser,
     ):

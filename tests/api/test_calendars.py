@@ -295,10 +295,10 @@ def test_a_rule_that_comes_too_often_or_may_never_come_is_refused(rule: str) -> 
     """dateutil searches until the year 9999 for an occurrence that never comes, which takes seconds. For a rule with an
     interval of zero it never ends.
     """
-    begun = time.process_time()
+    begun = time.thread_time()
     with pytest.raises(errors.Unprocessable, match="recurs"):
         icalendars.imported(ics(f"DTSTART;VALUE=DATE:20260101|RRULE:{rule}|SUMMARY:x"), timezone="UTC", now=NOW)
-    assert time.process_time() - begun < 1
+    assert time.thread_time() - begun < 1
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,13 @@ def test_a_head_that_drips_is_408(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize("first", [b"", GET])
-def test_an_idle_connection_is_closed_without_a_word(process: Process, caller: Caller, first: bytes) -> None:
-    if first:
-        caller.send(first)
-        assert caller.answer().status == 200
+def test_an_idle_connection_is_closed_without_a_word(process: Process, first: bytes) -> None:
     began, before = time.monotonic(), starved()
-    assert caller.is_closed()
+    with closing(Caller(process)) as caller:
+        if first:
+            caller.send(first)
+            assert caller.answer().status == 200
+        assert caller.is_closed()
     assert 1.5 < time.monotonic() - began < 12 + starved() - before
 
 

@@ -150,8 +150,9 @@ def test_a_job_that_is_renamed_meanwhile_comes_once_under_the_name_it_had(
     finally:
         rename(("another", "job-3"), ("job-1", "spare"), ("job-2", "job-1"), ("spare", "job-2"))
         client.patch(f"{jobs}/job-4", json={"input": {"n": 4}}).raise_for_status()
-        again = {"name": "job-5", "endpoint": "e-1", "trigger": "CRON", "cron": "0 9 * * 1", "input": {"n": 5}}
-        client.post(jobs, json=again).raise_for_status()
+        again = {"name": "job-5", "endpoint": "e-1", "cron": "0 9 * * 1", "input": {"n": 5}}
+        body = {"set": "some", "jobs": [again]}  # with its set, as before: other tests export that
+        client.post(f"/v1/workspaces/{large}/apply", json=body).raise_for_status()
     written = re.findall(rb'"name":"(job-\d|another|spare)"[^{}]*"input":{"n":(\d+)}', rest)
     expected = [(n, 40 if n == 4 else n) for n in range(10) if n != 5]
     assert written == [(b"job-%d" % n, b"%d" % value) for n, value in expected]

@@ -6,6 +6,7 @@ import math
 import time
 import uuid
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,7 +49,7 @@ async def test_progress_is_told_at_once_then_once_a_second_and_the_end_at_once_a
     pool: Pool, endpoint: EndpointRow, operation_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: at)
+    monkeypatch.setattr(subscriptions, "time", SimpleNamespace(monotonic=lambda: at))
     view, pending = WorkspaceView(pool, str(endpoint.workspace_id)), subscriptions.PendingChanges()
 
     async def told(change: Change, *, after: float) -> list[Change]:
@@ -78,7 +79,7 @@ async def test_of_several_that_go_on_there_comes_each_second_a_place_at_which_al
     minutes a reset.
     """
     at = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: at)
+    monkeypatch.setattr(subscriptions, "time", SimpleNamespace(monotonic=lambda: at))
     view, pending = WorkspaceView(pool, str(endpoint.workspace_id)), subscriptions.PendingChanges()
     first, second, last = (uuid.UUID(str(*values(superuser, _OPERATION, [endpoint.workspace_id]))) for _ in range(3))
 

@@ -136,7 +136,10 @@ def test_a_malformed_job_says_so_and_the_others_go_on(
     sound = make_due(api, shared_superuser, workspace, minute, endpoint="other")
     shared_superuser.execute(CORRUPTIONS[corruption], {"job_id": broken})
 
-    shared_superuser.execute("select kronos.account_each(array[%s, %s]::uuid[], clock_timestamp())", [broken, sound])
+    for _ in range(2):  # from the first failure on, a call has ten seconds: a next one takes what is left
+        shared_superuser.execute(
+            "select kronos.account_each(array[%s, %s]::uuid[], clock_timestamp())", [broken, sound]
+        )
 
     found = status(api, workspace, broken)
     assert found["health"] == "ERROR"

@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cli.speaking import environment, lines, speaking
 from conftest import Api
 from dead_letter_rows import Failing
 from factory import add_key, secret_of
+from looking import LONGEST, starved
 from served import served
 
 READS = [
@@ -361,7 +363,9 @@ def test_nothing_but_the_protocol_is_on_standard_output_and_the_end_of_input_is_
             process.stdin.write(f"{json.dumps(begun)}\n{json.dumps(_CALL)}\n")
             process.stdin.flush()
             connection, _ = silent.accept()
-            rest, log = process.communicate(timeout=25)
+            began, before = time.monotonic(), starved()
+            rest, log = process.communicate(timeout=LONGEST)
+            assert time.monotonic() - began < 25 + starved() - before
             connection.close()
     messages = [json.loads(line) for line in [*said, *rest.splitlines()]]
     assert all(message["jsonrpc"] == "2.0" for message in messages)

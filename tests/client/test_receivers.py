@@ -54,7 +54,7 @@ def served(name: str, app: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(30)
+            thread.join(60)
         return
     with wsgiref.simple_server.make_server("127.0.0.1", 0, app, handler_class=Quiet) as plain:
         thread = threading.Thread(target=plain.serve_forever, args=(0.05,), daemon=True)

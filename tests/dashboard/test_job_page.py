@@ -184,7 +184,8 @@ def test_a_trigger_runs_once_however_often_its_form_is_sent(scene: Scene, reader
 
 def test_a_long_input_stands_on_its_page_once_and_is_the_triggers_all_the_same(scene: Scene) -> None:
     given = {"order": "x" * 40_000, "lines": ['"quoted"'] * 1_000, "html": "</pre><script>alert(1)</script>"}
-    scene.make(name="report", cron="0 9 * * *", input=given)
+    # Once a year: the days of a month that are to come have a link each, and a page that is too large is cut.
+    scene.make(name="report", cron="0 9 1 6 *", input=given)
     answered = scene.client.get(f"/w/{scene.workspace}/jobs/report")
     assert len(answered.content) < 100_000
     page = parsed(answered, 200)

@@ -13,6 +13,7 @@ from delivery.servers import (
 from kronos.delivery.egress import EgressPolicy
 from kronos.delivery.http import HttpDelivery, HttpTransport
 from kronos.delivery.outcome import Outcome
+from kronos.delivery.sending import Sending
 
 LOCAL = EgressPolicy.parse("127.0.0.0/8")
 EXECUTION_ID = UUID("01938e2a-7c1b-7def-8abc-0123456789ab")
@@ -40,6 +41,12 @@ async def deliver(handle: Handler, **changes: Any) -> Outcome:
     """Send one delivery to one receiver, and close both afterwards."""
     async with Receiver(handle) as receiver, HttpTransport(LOCAL) as transport:
         return await transport.deliver(delivery(receiver.url, **changes))
+
+
+def has_head(sending: Sending) -> bool:
+    """Whether the status line and the headers of the answer have come."""
+    connection = sending._connection
+    return connection is not None and connection._answer is not None and connection._answer.head is not None
 
 
 def error_type(outcome: Outcome) -> str | None:

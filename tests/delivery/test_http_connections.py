@@ -15,14 +15,23 @@ from typing import Any
 import aiohappyeyeballs
 import pytest
 
-from delivery.sending import ENDLESS, HEAD_COMES, LOCAL, deliver, delivery, error_type, response, stored_request
+from delivery.sending import (
+    ENDLESS,
+    HEAD_COMES,
+    LOCAL,
+    deliver,
+    delivery,
+    error_type,
+    has_head,
+    response,
+    stored_request,
+)
 from delivery.servers import Handler, Names, Receiver, Talk, answer, closing, dripping, once, silent
 from depth import depth
 from kronos.delivery.connection import Connection
 from kronos.delivery.connections import Origin
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
-from kronos.delivery.sending import Sending
 from kronos.delivery.signing import Signer, signer
 from served import served
 from told import told
@@ -42,10 +51,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_answer_that_does_not_come_in_time_is_timed_out_with_the_socket_closed(
     handle: Handler, sockets: list[socket.socket]
 ) -> None:
-    outcome = await deliver(handle, timeout=timedelta(seconds=0.2))
+    outcome = await deliver(handle, timeout=HEAD_COMES)
     assert (outcome.status, error_type(outcome), outcome.retryable) == ("TIMED_OUT", "timeout", True)
     assert outcome.is_unknown  # the whole request was sent
-    assert timedelta(seconds=0.19) <= outcome.duration < ENDLESS
+    assert 0.95 * HEAD_COMES <= outcome.duration < ENDLESS
     assert [opened.fileno() for opened in sockets] == [-1]
 
 
@@ -144,7 +153,7 @@ async def test_cancelled_delivery_closes_its_socket_and_stays_cancelled(sockets:
 
     async with Receiver(never) as receiver, HttpTransport(LOCAL) as transport:
         task = asyncio.create_task(transport.deliver(delivery(receiver.url)))
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -274,11 +283,6 @@ async def test_hundreds_of_timeouts_or_aborts_leave_no_socket_no_task_no_timer_a
     assert left < 1_000 * len(outcomes)
 
 
-def _has_head(sending: Sending) -> bool:
-    connection = sending._connection
-    return connection is not None and connection._answer is not None and connection._answer.head is not None
-
-
 async def test_what_is_cancelled_once_it_was_answered_is_judged_by_its_answer() -> None:
     head = asyncio.Event()
 
@@ -303,7 +307,7 @@ async def test_what_is_cancelled_once_it_was_answered_is_judged_by_its_answer() 
         )
         assert sending is not None
         await head.wait()
-        await until(lambda: _has_head(sending), "the status line")
+        await until(lambda: has_head(sending), "the status line")
         sending.stop("cancelled")
         outcome = await ended
     assert (outcome.status, error_type(outcome), response(outcome)["status"]) == ("FAILED", "http_status", 503)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from delivery.sending import LOCAL, delivery, error_type, response
+from delivery.sending import LOCAL, delivery, error_type, has_head, response
 from delivery.servers import OK, Receiver, Talk, answer, full_backlog, once, silent
 from kronos.delivery.http import HttpTransport
 from kronos.delivery.outcome import Outcome
@@ -78,8 +78,14 @@ async def test_a_receiver_from_which_nothing_comes_is_timed_out_and_its_connecti
 
 async def test_an_answer_that_stops_after_its_status_line_is_judged_by_it() -> None:
     begun = once(OK + b"Content-Length: 1000\r\n\r\nok", then_wait=True)
-    async with Receiver(begun) as receiver:
-        outcome = await _outcome(receiver.url, TimeLimits(idle_seconds=0.2))
+    async with Receiver(begun) as receiver, HttpTransport(LOCAL) as transport:
+        ended: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        sending = await _begun(transport, receiver.url, ended, TimeLimits(idle_seconds=100))
+        await until(lambda: has_head(sending), "the status line")
+        assert sending._connection is not None
+        sending._connection.moved_at = sending._started
+        sending.late(sending._started + 100)
+        outcome = await ended
     assert (outcome.status, response(outcome)["truncated"]) == ("SUCCESS", True)
 
 

@@ -38,6 +38,7 @@ def cluster() -> Iterator[Cluster]:
 def test_a_switch_whose_session_is_killed_goes_on_and_no_job_is_left_without_a_ring(cluster: Cluster) -> None:
     """There and back. Each step of the reaper is committed, except those in which its session is killed."""
     with connected(cluster) as superuser:
+        share(superuser, wanted="own")
         await_unrung(superuser, "update cron.job set active = false where active")  # only the test reaps
         endpoint = fill_cron_jobs(superuser, JOBS)
         internal = values(superuser, "select jobid from cron.job where not active")

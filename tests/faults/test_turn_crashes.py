@@ -147,7 +147,10 @@ def test_a_death_in_any_step_undoes_that_step_alone_and_the_next_session_goes_on
     it.steps(1)
     it.dies()
     with connected(cluster) as superuser:
-        assert value(superuser, "select kronos.reap()")["left"]["suspension"] == 0
+        await_condition(
+            lambda: value(superuser, "select kronos.reap()")["left"]["suspension"] == 0,
+            "the reaper, which has parts of a second for it, to have had all jobs follow",
+        )
         it.assert_over(superuser, [])
 
 

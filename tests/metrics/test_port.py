@@ -43,13 +43,13 @@ async def _served() -> AsyncIterator[_Connect]:
 async def _status(streams: _Streams, sent: bytes = _GET) -> bytes:
     reader, writer = streams
     writer.write(sent)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         answered = await reader.readuntil(b"a 1\n")
     return answered.split(b"\r\n", 1)[0]
 
 
 async def _is_cut(streams: _Streams) -> bool:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         with contextlib.suppress(ConnectionError):
             return await streams[0].read() == b""
     return True
@@ -74,7 +74,7 @@ async def test_a_connection_that_asks_again_is_kept() -> None:
 async def test_it_says_that_the_process_goes_on() -> None:
     async with _served() as connect:
         reader, _ = await connect(b"GET /healthz HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             answered = await reader.read()
     assert answered.startswith(b"HTTP/1.1 200 OK\r\n")
     assert answered.endswith(b"\r\n\r\nok\n")
@@ -84,7 +84,7 @@ async def test_it_says_that_the_process_goes_on() -> None:
 async def test_every_answer_is_kept_by_nobody_and_is_no_page(asked: bytes) -> None:
     async with _served() as connect:
         reader, _ = await connect(asked + b" HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             head = (await reader.read()).partition(b"\r\n\r\n")[0].lower().split(b"\r\n")
     told = dict(line.split(b": ", 1) for line in head[1:])
     assert told[b"cache-control"] == b"no-store"

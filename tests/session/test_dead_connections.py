@@ -278,7 +278,7 @@ async def test_a_fail_over_is_followed_and_until_then_readyz_says_that_no_writes
 
 
 def test_requests_during_a_restart_wait_for_it(cluster: Cluster, tmp_path: Path) -> None:
-    with running_api(cluster.superuser_url, tmp_path, database_wait_seconds=3) as api, ThreadPoolExecutor(4) as asked:
+    with running_api(cluster.superuser_url, tmp_path) as api, ThreadPoolExecutor(4) as asked:
         api.client.get("/v1/workspaces").raise_for_status()
         cluster.stop()
         waiting = [asked.submit(api.client.get, "/v1/workspaces") for _ in range(4)]

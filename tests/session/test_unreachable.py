@@ -28,6 +28,7 @@ from kronos.pool import Connection, Pool
 from kronos.unreachable import Unreachable
 from session.pooler import PROGRAM, pgbouncer
 from session.standby import standby_of
+from worker.running import until
 
 SECRET = "s3kret-of-the-test"
 
@@ -188,7 +189,8 @@ async def test_a_host_or_port_of_the_environment_that_is_none_is_reported(
     with pytest.raises(errors.Unconnected) as raised:
         await session.open_connection(url, session.wanted(None), context=reading.context(), seconds=5, also=nothing)
     assert raised.value.why.kind == kind
-    async with Pool(url, size=1, wait_seconds=0.2) as pool:
+    async with Pool(url, size=1, wait_seconds=0.2) as pool:  # the wait is in vain
+        await until(lambda: pool.trouble is not None, "the first connection to fail")
         with pytest.raises(errors.Unconnected) as refused:
             await readiness.get(database.InstanceView(pool))
     assert refused.value.why.kind == kind

@@ -39,7 +39,7 @@ def played(scene: Scene) -> Calls:
 
     async def play() -> None:
         gatherer = Gatherer()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await scene(gatherer, calls)
         assert len(gatherer) == 0, "an empty line is forgotten"
 
@@ -255,7 +255,7 @@ def test_a_call_that_gives_too_little_is_an_error_of_each_and_nobody_waits_for_e
 
     async def play() -> None:
         gatherer = Gatherer()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             answered = await asyncio.gather(
                 *(gatherer.ask("line", too_few, Request(asked=each, size=1)) for each in "abc"), return_exceptions=True
             )

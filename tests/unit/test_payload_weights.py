@@ -2,7 +2,6 @@
 in its stead: otherwise a short schema could block the process for hours.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import jsonschema_rs
 import orjson
 import pytest
 
+from cpu_seconds import cpu_seconds
 from kronos import errors, payload_weights
 from kronos.payload_weights import MAX_WEIGHT
 from kronos.payloads import MAX_SCHEMA_BYTES, compiled
@@ -199,12 +199,8 @@ def _seconds_per_effort(part: dict[str, Any], value: Any, size: int) -> float:
     """The CPU time of a validation of so many bytes by what it counts as."""
     validator = compiled({"items": {"allOf": [part] * 3}})
     values = [value] * (size // len(orjson.dumps(value)))
-    seconds = []
-    for _ in range(3):
-        began = time.process_time()
-        validator.compiled.is_valid(values)
-        seconds.append(time.process_time() - began)
-    return min(seconds) / (validator.weight * len(orjson.dumps(values)))
+    seconds = cpu_seconds(lambda: validator.compiled.is_valid(values))
+    return seconds / (validator.weight * len(orjson.dumps(values)))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What an API process knows about sessions while PostgreSQL is slow or has no connection left."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import uuid4
 
@@ -34,7 +35,7 @@ async def test_an_answer_that_comes_late_is_one(monkeypatch: pytest.MonkeyPatch,
             seconds=60,
         )
 
-    monkeypatch.setattr("kronos.api.sessions.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kronos.api.sessions.time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(people, "find", find)
     sessions = Sessions(cast(Any, None), cast(Any, None), None)
     scope = {"kronos.standing": RateStanding()}

@@ -276,7 +276,7 @@ class Asked:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, valid_seconds: float = 100.0) -> None:
         self.now, self.times, self.is_open = 1000.0, 0, True
         self._valid_seconds = valid_seconds
-        monkeypatch.setattr("kronos.api.sessions.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("kronos.api.sessions.time", SimpleNamespace(monotonic=lambda: self.now))
         monkeypatch.setattr(people, "find", self._find)
         self.sessions = sessions()
 

@@ -1,6 +1,7 @@
 """A graceful shutdown that cuts deliveries off reports them, and gives their leases back: the next worker does not have
 to wait for the leases to end."""
 
+import asyncio
 import os
 import signal
 import time
@@ -53,14 +54,17 @@ async def test_what_is_cut_off_is_unknown_and_goes_on_under_the_same_key_with_th
 
 
 async def test_what_had_an_answer_is_judged_by_it(superuser: psycopg.Connection, start: Start) -> None:
+    is_sent = asyncio.Event()
+
     async def dripping(talk: Talk) -> None:
         await talk.send(OK + b"Content-Length: 1000\r\n\r\nok")
+        is_sent.set()
         await talk.is_gone()
 
     async with Receiver(dripping) as receiver:
         (execution_id,) = add_executions(superuser, add_endpoint(superuser, url=receiver.url, timeout_ms=600_000))
         worker = start(shutdown_seconds=0.2)
-        await until(lambda: len(receiver.requests) == 1, "the delivery")
+        await until(is_sent.is_set, "the delivery")
         worker.tell()
         assert await worker.ends() == 0
     assert (status_of(superuser, execution_id), attempts_of(superuser, execution_id)) == ("SUCCESS", ["SUCCESS"])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from types import SimpleNamespace
 from uuid import UUID
 
 import psycopg
@@ -254,7 +255,7 @@ def test_a_closed_endpoint_is_not_asked_until_its_time_or_a_slot_of_its_workspac
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [1000.0]
-    monkeypatch.setattr("kronos.worker.rotation.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("kronos.worker.rotation.time", SimpleNamespace(monotonic=lambda: now[0]))
     rotation = Rotation(Shares(100))
     rated, full, sibling, free = (str(uuid.uuid4()) for _ in range(4))
     everyone = [rated, full, sibling, free]
