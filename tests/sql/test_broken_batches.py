@@ -70,7 +70,7 @@ def refuse(connection: Connection, job_ids: list[uuid.UUID], sqlstate: str = "23
 
 def stop_clock(connection: Connection) -> None:
     """Otherwise the counts below depend on how much a machine does in the ten seconds after the first failure."""
-    MovedClock(connection).stand(value(connection, "select kronos.now()"))
+    MovedClock(connection).stop()
 
 
 def refuse_slowly(connection: Connection, job_ids: list[uuid.UUID]) -> None:

@@ -211,7 +211,7 @@ def test_one_shots_at_a_local_time_are_asked_again_run_by_run(superuser: Connect
 
 def test_a_job_that_cannot_be_resumed_stops_none_of_its_batch(superuser: Connection) -> None:
     """The clock stands, because halves of the batch are tried until a time (test_busy_machine)."""
-    MovedClock(superuser).stand(value(superuser, "select kronos.now()"))
+    MovedClock(superuser).stop()
     endpoint = fill_cron_jobs(superuser, 50)
     broken: list[uuid.UUID] = values(
         superuser, "select job_id from kronos.jobs where endpoint_id = %s limit 2", [endpoint.endpoint_id]
