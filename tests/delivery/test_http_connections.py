@@ -144,7 +144,7 @@ async def test_cancelled_delivery_closes_its_socket_and_stays_cancelled(sockets:
 
     async with Receiver(never) as receiver, HttpTransport(LOCAL) as transport:
         task = asyncio.create_task(transport.deliver(delivery(receiver.url)))
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 60)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

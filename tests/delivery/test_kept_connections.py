@@ -63,7 +63,7 @@ async def test_kept_connection_that_the_receiver_closed_unannounced_is_not_used_
     async with Receiver(answer()) as receiver, HttpTransport(LOCAL) as transport:
         for expected in range(1, 6):
             assert (await transport.deliver(delivery(receiver.url))).status == "SUCCESS"
-            await asyncio.wait_for(receiver.ended.acquire(), 5)
+            await asyncio.wait_for(receiver.ended.acquire(), 60)
             assert receiver.connections == expected
 
 

@@ -17,6 +17,7 @@ from delivery.servers import Receiver, answer
 from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions, add_workspace, end_leases, in_flight, status_of
 from kronos.delivery import template
+from moved_clock import MovedClock
 from sql_factory import await_lock, buffers, value, values
 from worker.crashing import six_claimers
 from worker.protocol import claim, claim_params, expire, finalize, release, run
@@ -168,6 +169,7 @@ def test_what_a_limit_held_back_goes_when_the_limit_is_raised_changed_or_taken_a
     _limit(superuser, endpoint, 1)
     _add(superuser, endpoint, 8, "a")
     _add(superuser, endpoint, 2, "b")
+    MovedClock(superuser).stop()  # a call has 50 ms to release them
     assert (len(claim(worker, endpoint)[1]), len(_parked(superuser, endpoint))) == (2, 8)
     _limit(superuser, endpoint, 3)
     expire(worker)
