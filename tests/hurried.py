@@ -12,7 +12,7 @@ _AHEAD = "15 seconds"
 # Reads the clock twice, a microsecond apart at least, to see whether it stands.
 _CLOCK = f"""
     grant usage on schema tests to public;
-    create function tests.clock_in_a_hurry() returns timestamptz language plpgsql as $$
+    create or replace function tests.clock_in_a_hurry() returns timestamptz language plpgsql as $$
     declare
         v_at   constant timestamptz := kronos.clock();
         v_true constant timestamptz := pg_catalog.clock_timestamp();
