@@ -89,12 +89,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers",
     )
-    parser.addoption(
-        "--deep", action="store_true", help="try more of what is drawn at random: minutes more (tests/depth.py)"
-    )
-    parser.addoption(
-        "--hurried", action="store_true", help="each function that works until a time does one step (tests/hurried.py)"
-    )
+    parser.addoption("--deep", action="store_true", help="try more of what is drawn at random (tests/depth.py)")
+    parser.addoption("--hurried", action="store_true", help="time is always up, in SQL (tests/hurried.py)")
     parser.addoption(
         "--taken", action="store_true", help="write what each file takes into tests/durations.txt (tests/taken.py)"
     )

@@ -214,7 +214,7 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
 
     output = value(
         superuser,
-        "select output from kronos.execution_done where job_id = %s order by created_at desc limit 1",
+        "select output from kronos.execution_done where job_id = %s order by scheduled_at desc limit 1",
         [reaper],
     )
     assert (output["resumed"], output["registered"], output["unscheduled"], output["failed"]) == (1, 0, 0, 1)
