@@ -34,6 +34,7 @@ import forked
 import surroundings
 import taken
 from depth import DEEP, depth
+from hurried import hurry
 from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kept import Kept, kept
 from kronos import config, encryption, garbage, keys, migrations, pool, session
@@ -88,9 +89,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="PostgreSQL 17 + pg_cron 1.6 in the project's image, through testcontainers",
     )
-    parser.addoption(
-        "--deep", action="store_true", help="try more of what is drawn at random: minutes more (tests/depth.py)"
-    )
+    parser.addoption("--deep", action="store_true", help="try more of what is drawn at random (tests/depth.py)")
+    parser.addoption("--hurried", action="store_true", help="time is always up, in SQL (tests/hurried.py)")
     parser.addoption(
         "--taken", action="store_true", help="write what each file takes into tests/durations.txt (tests/taken.py)"
     )
@@ -116,7 +116,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def template(server: Server) -> str:
+def template(request: pytest.FixtureRequest, server: Server) -> str:
     """The name of a migrated database without connections.
 
     pg_cron's launcher is connected to the original, so it is terminated for the moment of the copy. From 1.6 on it
@@ -125,6 +125,8 @@ def template(server: Server) -> str:
     migrations.migrate(server.superuser_url)
     with psycopg.connect(server.superuser_url) as connection:
         connection.execute(INSTALL)
+        if request.config.getoption("--hurried"):
+            hurry(connection)
     name = "kronos_template"
     source = conninfo_to_dict(server.superuser_url)["dbname"]
     with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:

@@ -74,6 +74,11 @@ class MovedClock(Clock):
             f"select setval('{_AHEAD}', %s), setval('{_STANDS}', 1, false)".encode(), [self.by // _MICROSECOND]
         )
 
+    def stop(self) -> None:
+        """Stop the clock where it is: what works until a time does all that there is, however slow the machine is."""
+        ((now,),) = self._owner.execute("select kronos.now()").fetchall()
+        self.stand(now)
+
     def stand(self, at: datetime) -> None:
         """Stop the clock at this instant until the next step."""
         self._owner.execute(f"select setval('{_STANDS}', %s)".encode(), [(at - _EPOCH) // _MICROSECOND])

@@ -161,17 +161,21 @@ async def test_brokers_that_are_down_are_a_failure_and_those_that_are_back_are_d
         async def once() -> Outcome:
             return await streams.deliver(on(cluster, connect_seconds=1.0), RECORD, seconds=SECONDS)
 
-        assert (await once()).status == "SUCCESS"
+        async def is_delivered() -> None:
+            """A busy machine may need more than a second to connect."""
+            statuses: list[str] = []
+            while "SUCCESS" not in statuses:
+                statuses.append((await once()).status)
+                assert len(statuses) < 50, statuses
+
+        await is_delivered()
         for broker in (1, 2, 3):
             cluster.down(broker)
         down = await once()
         assert (down.status, down.retryable) in [("FAILED", True), ("UNKNOWN", True), ("TIMED_OUT", True)]
         for broker in (1, 2, 3):
             cluster.up(broker)
-        statuses: list[str] = []
-        while "SUCCESS" not in statuses:
-            statuses.append((await once()).status)
-            assert len(statuses) < 50, statuses
+        await is_delivered()
 
 
 async def test_nobody_home_is_a_connect_error() -> None:

@@ -23,6 +23,7 @@ from backfill_rows import (
     ticks_of,
     unfinished,
 )
+from moved_clock import MovedClock
 from sql_factory import Connection, acting_as, done, value
 from worker import protocol
 
@@ -177,6 +178,7 @@ def test_one_that_cannot_go_on_fails_and_stops_no_other(superuser: Connection) -
     _, sound = endpoint_and_job(superuser)
     backfills = [make_backfill(superuser, job_id) for job_id in (broken, sound)]
     superuser.execute("update kronos.jobs set schedule.timezone = 'Nowhere/Land' where job_id = %s", [broken])
+    MovedClock(superuser).stop()
     assert value(superuser, "select kronos.advance_backfills(1000)") == 10
     failed, running = (backfill(superuser, each) for each in backfills)
     assert (failed["status"], failed["status_reason"]["code"], running["status"]) == (
@@ -238,6 +240,7 @@ def test_who_adds_a_run_that_must_not_overlap_is_not_waited_for(superuser: Conne
 
 
 def test_upkeep_and_the_internal_job_advance_backfills_and_tell_whether_there_are_any(superuser: Connection) -> None:
+    MovedClock(superuser).stop()
     _, job_id = endpoint_and_job(superuser)
     with acting_as(superuser, "kronos_worker"):
         assert value(superuser, "select backfilled from kronos.upkeep(1000)") is None

@@ -9,7 +9,7 @@ from sql_factory import Connection, make_cron_job, values
 
 
 def test_a_workspace_whose_rules_cannot_be_judged_stops_no_other(superuser: Connection) -> None:
-    MovedClock(superuser)
+    MovedClock(superuser).stop()
     endpoints = [add_endpoint(superuser) for _ in range(5)]
     rules = [add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1}) for endpoint in endpoints]
     for endpoint in endpoints:
@@ -29,6 +29,7 @@ def test_a_workspace_whose_rules_cannot_be_judged_stops_no_other(superuser: Conn
 
 def test_a_notification_that_cannot_be_sent_stops_no_other_and_is_tried_again(superuser: Connection) -> None:
     clock = MovedClock(superuser)
+    clock.stop()
     endpoints = [add_endpoint(superuser) for _ in range(3)]
     for endpoint in endpoints:
         add_rule(superuser, endpoint, {"type": "FAILURES", "count": 1}, tells=[endpoint])

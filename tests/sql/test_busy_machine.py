@@ -16,6 +16,7 @@ from conftest import url_of
 from factory import add_endpoint, add_executions
 from lent import Lent
 from servers import Server
+from sql.test_broken_batches import add_overdue, catch_up, faults, refuse
 from sql.test_calendar_reads import calls
 from sql.test_cancelled_jobs import SELDOM, add_runs, cancel_in_steps
 from sql.test_dead_letters import fail, operation
@@ -83,6 +84,27 @@ def test_a_backfill_is_advanced(slow: Connection) -> None:
     _, job_id = endpoint_and_job(slow)
     made = make_backfill(slow, job_id, ticks=3)
     assert (value(slow, "select kronos.advance_backfills(3)"), len(ticks_of(slow, made))) == (3, 3)
+
+
+def test_due_jobs_are_accounted_for_beside_some_that_cannot_be_written(slow: Connection) -> None:
+    """The ten seconds after the first failure are over before any part of the batch is tried."""
+    due = add_overdue(slow, add_endpoint(slow), 12)
+    bad = [due[0], due[11]]
+    refuse(slow, bad)
+    rings = 0
+    while set(values(slow, "select job_id from kronos.execution_live")) != {*due} - {*bad} or faults(slow) != {*bad}:
+        rings += 1
+        assert rings < 50, "it makes no progress"
+        catch_up(slow)
+    assert rings > 1
+
+
+def test_entries_of_jobs_that_are_always_due_soon_are_registered(slow: Connection) -> None:
+    job_id = make_cron_job(slow, add_endpoint(slow), next_tick_at=value(slow, "select kronos.now()"))
+    made = values(
+        slow, "select (counts ->> 'registered')::integer from kronos.repair_spared(%s, array[null::bigint])", [[job_id]]
+    )
+    assert made == [1]
 
 
 def test_rules_over_many_jobs_are_enrolled_one_by_one_and_delay_no_other_alert(slow: Connection) -> None:

@@ -28,7 +28,7 @@ _LOOKS = {
 
 @pytest.fixture
 def endpoint(superuser: Connection) -> EndpointRow:
-    MovedClock(superuser).set(_FRIDAY)
+    MovedClock(superuser).stand(_FRIDAY)
     made = add_endpoint(superuser)
     put_calendar(superuser, made.workspace_id, "for-ever", days=[day("1970-01-01", "2999-12-31")])
     put_calendar(superuser, made.workspace_id, "even", week=["mon", "wed", "fri"])
@@ -122,7 +122,7 @@ def test_what_comes_after_time_that_calendars_close_together_is_found(superuser:
     minute. runs_within skips nothing.
     """
     choose = random.Random(seed)
-    MovedClock(superuser).set(_FRIDAY)
+    MovedClock(superuser).stand(_FRIDAY + timedelta(seconds=1))  # a search takes at most a second
     endpoint = add_endpoint(superuser)
     for name in ("one", "two"):
         days = choose.sample(range(-30, 300), choose.choice([40, 150, 300]))
@@ -147,7 +147,7 @@ def test_the_next_run_of_a_minutes_job_is_found_behind_a_closure(
     put_calendar(superuser, endpoint.workspace_id, "spring", days=[day("2026-05-01", "2026-07-31")])
     for name, opens in (("week", datetime(2026, 5, 4, tzinfo=UTC)), ("spring", datetime(2026, 8, 1, tzinfo=UTC))):
         since = datetime(2026, 5, 2, tzinfo=UTC)
-        MovedClock(superuser).set(since)
+        MovedClock(superuser).stand(since)
         job_id = job_at(superuser, endpoint, "* * * * *", on_blackout, since=since, calendars=[name])
         found = values(superuser, f"{_LOOKS['next_run_at']} from kronos.jobs as job where job_id = %s", [job_id])
         assert found == [opens]

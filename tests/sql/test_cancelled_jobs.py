@@ -3,6 +3,7 @@ executions end in steps, whoever runs these and whatever happens in between.
 """
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 
 from backfill_rows import make_backfill
 from factory import EndpointRow, add_endpoint, add_executions, end_leases
+from moved_clock import MovedClock
 from sql_factory import Connection, done, make_cron_job, records, value, values
 from worker.protocol import claim, expire, finalize, release
 
@@ -174,6 +176,8 @@ def test_those_that_cannot_be_written_stop_no_other_and_are_told_of(
         create trigger refuse before insert on kronos.execution_done
             for each row when (new.input ? 'is_bad') execute function public.refuse();
     """)
+    clock = MovedClock(superuser)
+    clock.stop()
     cancel_in_steps(superuser, job_id)
     while step(superuser, job_id, 5) > 0:
         pass
@@ -181,6 +185,7 @@ def test_those_that_cannot_be_written_stop_no_other_and_are_told_of(
     (found,) = records(superuser, "select * from kronos.steps_under_way(10)")
     assert (found["remaining"], found["last_error"]["message"]) == (7, "it cannot be written")
     superuser.execute("drop trigger refuse on kronos.execution_done")
+    clock.step(timedelta())
     end_all(superuser)
     assert (cancelled(superuser, job_id), records(superuser, "select * from kronos.steps_under_way(10)")) == (30, [])
 

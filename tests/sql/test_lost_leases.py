@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions
+from moved_clock import MovedClock
 from sql_factory import Connection, await_lock, records, value, values
 
 
@@ -35,6 +36,7 @@ def test_one_that_cannot_end_stops_no_other(superuser: Connection, endpoint: End
         + ", ".join(f"'{each}'" for each in bad)
         + ")) not valid"
     )
+    MovedClock(superuser).stop()
     warnings: list[str] = []
     superuser.add_notice_handler(lambda warned: warnings.append(warned.message_primary or ""))
     assert records(superuser, "select requeued, failed from kronos.upkeep(100)") == [{"requeued": 2, "failed": 3}]
@@ -90,6 +92,7 @@ def test_the_slots_of_those_that_end_are_free_and_of_one_that_cannot_is_held(sup
     superuser.execute("update kronos.execution_live set holds_slot = true")
     superuser.execute("update kronos.endpoint_gate set in_flight = 3")
     superuser.execute(f"alter table kronos.attempt add constraint no_bad check (execution_id <> '{ids[0]}') not valid")
+    MovedClock(superuser).stop()
     assert value(superuser, "select failed from kronos.upkeep(100)") == 2
     assert values(superuser, "select in_flight from kronos.endpoint_gate") == [1]
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import (
     EVERY_MINUTE,
     Connection,
@@ -362,12 +363,11 @@ def test_a_suspended_workspaces_entries_go_and_come_back(superuser: Connection, 
 def test_an_entry_that_cannot_be_written_is_reported_and_stops_no_other(
     superuser: Connection, reaper: Callable[[], Record], settled: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
+    MovedClock(superuser).stop()  # all in one batch, whose halves are tried until a time
     for job_id in settled:
         entry_deleted(superuser, job_id, job_id)
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [settled[0]])
-    superuser.execute(  # in one batch: entries of jobs that are due soon come later
-        "update tests.jobs set next_tick_at = now() + interval '1 hour' where job_id = any (%s)", [list(settled)]
-    )
+    superuser.execute("update tests.jobs set next_tick_at = now() + '1 hour' where job_id = any (%s)", [[*settled]])
     output = reaper()
     (error,) = output.pop("errors")
     assert output == counts(registered=1, failed=1, left=1)

@@ -9,6 +9,7 @@ import pytest
 
 from depth import depth
 from factory import add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, Record, job, make_cron_job, records, value, values
 
 BERLIN = "0 7,8 * * *"
@@ -113,6 +114,7 @@ def test_a_row_that_cannot_be_read_stops_no_other(superuser: Connection) -> None
     superuser.execute("update kronos.jobs set schedule.hours = null where job_id = %s", [broken])
     superuser.execute("update kronos.jobs set cron = 'never' where job_id = %s", [lost])
     superuser.execute("update kronos.jobs set timezone = 'Mars/Olympus' where job_id = %s", [nowhere])
+    MovedClock(superuser).stop()
     done = refresh(superuser)
     assert (done["zones"], done["alarms"]) == (1, 1)
     assert [alarm_of(superuser, one) for one in (broken, lost, sound, nowhere)] == [STALE, STALE, BERLIN, STALE]

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from factory import EndpointRow, add_endpoint
+from moved_clock import MovedClock
 from sql_factory import Connection, Record, done, entries, job, live, make_cron_job, records, value
 
 MINUTE = timedelta(minutes=1)
@@ -130,6 +131,7 @@ def test_one_that_cannot_be_registered_stays_paused_is_reported_and_stops_no_oth
                 for each row when (new.jobname = 'kronos:{bad}') execute function public.refuse();
         """)
     before = job(superuser, bad)
+    MovedClock(superuser).stop()
 
     told = resume(superuser, tick)
 
@@ -206,12 +208,13 @@ def test_the_reaper_resumes_before_it_compares_and_tells_what_it_did(
     superuser.execute("select kronos.reap()")  # its entries name the database they were copied from
     job_id, bad = paused(), paused()
     superuser.execute("update kronos.jobs set alarm = 'never' where job_id = %s", [bad])
+    MovedClock(superuser).stop()
 
     superuser.execute("select kronos.fire(%s)", [reaper])
 
     output = value(
         superuser,
-        "select output from kronos.execution_done where job_id = %s order by created_at desc limit 1",
+        "select output from kronos.execution_done where job_id = %s order by scheduled_at desc limit 1",
         [reaper],
     )
     assert (output["resumed"], output["registered"], output["unscheduled"], output["failed"]) == (1, 0, 0, 1)

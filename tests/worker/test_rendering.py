@@ -27,7 +27,7 @@ from kronos.worker.streaming import StreamTarget
 from kronos.worker.targets import HttpTarget, Target, Unusable
 from worker.running import until
 
-TIMEOUT_MS = 1000
+TIMEOUT_MS = 60_000
 
 
 @contextmanager

@@ -11,8 +11,9 @@
 -- the others.
 --
 -- The time is limited: ten seconds after the first failure, it stops before the next part and keeps what it
--- has done. The rest stays due, and the next ring continues. Without that limit, the role's 30 s timeout
--- would undo the work, and every ring would start over.
+-- has done, but not before a part is accounted for or the fault of one job is recorded: otherwise every ring
+-- of a machine that is busy enough would start over. The rest stays due, and the next ring continues. Without
+-- that limit, the role's 30 s timeout would undo the work.
 -- Returns: the number of executions created for delivery.
 create or replace function kronos.account_each(p_job_ids uuid[], p_now timestamptz) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -32,6 +33,7 @@ declare
     v_known     integer := 0;                     -- the number of suspects, which come first in v_job_ids
     v_is_read   boolean := false;
     v_until     timestamptz;                      -- null until something has failed
+    v_has_moved boolean := false;                 -- a part is accounted for, or a fault recorded
     v_delivered integer := 0;
 begin
     if v_suspects <> '{}' then
@@ -41,7 +43,7 @@ begin
     end if;
     v_from := array[v_known + 1] || array(select generate_series(1, v_known));
     v_to   := array[cardinality(v_job_ids)] || array(select generate_series(1, v_known));
-    while v_from <> '{}' and (v_until is null or kronos.clock() < v_until) loop
+    while v_from <> '{}' and (v_until is null or not v_has_moved or kronos.clock() < v_until) loop
         v_first := v_from[1];
         v_last  := v_to[1];
         v_from  := v_from[2:];
@@ -49,12 +51,14 @@ begin
         continue when v_first > v_last;
         begin
             v_delivered := v_delivered + kronos.account_ticks(v_job_ids[v_first : v_last], p_now);
+            v_has_moved := true;
         exception when others then
             raise warning 'kronos: % could not be accounted for together: % (%)',
                 kronos.counted(v_last - v_first + 1, 'due job'), sqlerrm, sqlstate;
             v_until := coalesce(v_until, kronos.clock() + interval '10 seconds');
             if v_first = v_last then
                 perform kronos.record_job_fault(v_job_ids[v_first : v_last], sqlstate, sqlerrm);
+                v_has_moved := true;
                 continue;
             end if;
             v_part := least(100, (v_last - v_first + 10) / 10);
