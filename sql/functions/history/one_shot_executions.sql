@@ -1,7 +1,7 @@
 -- one_shot_executions: the executions of the given IMMEDIATE and DELAYED jobs, each job with its creation
 -- time. Unfinished executions are found by the job; finished ones by the job's own id or the id computed from
 -- (job, creation). Those with other ids, created before ids were computed, are found by the job among the ids
--- of the hour after its creation.
+-- of the hour after its creation. It ends as soon as all are found: each further statement is planned anew.
 -- Returns: no row for a job that has none. Runs as the caller: row level security applies.
 create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[])
 returns table (job_id uuid, execution_id uuid)
@@ -26,6 +26,9 @@ begin
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
+    if v_left = '{}' then
+        return;
+    end if;
     for execution_id in
         select ended.execution_id
           from kronos.finished_among(array(select job.id
@@ -36,6 +39,9 @@ begin
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
+    if v_left = '{}' then
+        return;
+    end if;
     v_found := array(select ended.execution_id
                        from kronos.finished_among(array(select kronos.tick_id(job.id, kronos.finite(job.at))
                                                           from unnest(p_job_ids, p_created_at) as job (id, at)
@@ -48,6 +54,9 @@ begin
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
+    if v_left = '{}' then
+        return;
+    end if;
     for v_found, v_ids in
         select array_agg(job.id), array[kronos.uuid7_floor(min(kronos.finite(job.at)) - interval '1 minute'),
                                         kronos.uuid7_floor(max(kronos.finite(job.at)) + interval '1 hour')]
