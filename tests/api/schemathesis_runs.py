@@ -19,6 +19,8 @@ Json = dict[str, Any]
 _HERE = Path(__file__).parent
 _TABLES = _HERE.parents[1] / ".hypothesis"
 """Where Hypothesis keeps its tables of Unicode. Without them, each run computes them again: 2 s of CPU."""
+_PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", DEEP)
+"""The variables that the command gets. `requests` goes through all of them twice for each request, for proxies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,8 @@ def report_of(run: Run, api: httpx.Client, known: dict[str, list[str]], folder: 
     (folder / "schemathesis.toml").write_text(told(document))
     shutil.copy(_HERE / "schemathesis_hooks.py", folder)
     command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(written), "--url", str(api.base_url)]
-    surroundings = os.environ | {"HYPOTHESIS_STORAGE_DIRECTORY": str(_TABLES)}
+    surroundings = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    surroundings["HYPOTHESIS_STORAGE_DIRECTORY"] = str(_TABLES)
     if run.other_key is not None:
         surroundings["KRONOS_TEST_OTHER_KEY"] = run.other_key
     command += ["--header", f"Authorization: Bearer {run.key}", "--checks", "all", "--workers", "1"]

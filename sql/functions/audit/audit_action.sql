@@ -1,10 +1,11 @@
 -- audit_action: the action of an audit row, in one word: what an insert, update or delete of a row means to
--- its readers.
+-- its readers. plpgsql, because its plan is kept.
 create or replace function kronos.audit_action(p_table text, p_operation text, p_row jsonb, p_after jsonb)
 returns text
-language sql immutable
+language plpgsql immutable
 as $$
-    select case
+begin
+    return case
         when p_table = 'endpoint_health' then
             case p_row ->> 'state' when 'DISABLED' then 'disable' else 'enable' end
         when p_table = 'incidents' then
@@ -26,5 +27,6 @@ as $$
                   when 'RETIRED'   then
                       case p_row -> 'status_reason' ->> 'code' when 'cancelled' then 'cancel' else 'end' end
                   else 'update' end
-    end
+    end;
+end
 $$;

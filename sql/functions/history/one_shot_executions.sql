@@ -1,7 +1,7 @@
 -- one_shot_executions: the executions of the given IMMEDIATE and DELAYED jobs, each job with its creation
 -- time. Unfinished executions are found by the job; finished ones by the job's own id or the id computed from
 -- (job, creation). Those with other ids, created before ids were computed, are found by the job among the ids
--- of the hour after its creation.
+-- of the hour after its creation. Each look is planned: it ends early if the first two have found all.
 -- Returns: no row for a job that has none. Runs as the caller: row level security applies.
 create or replace function kronos.one_shot_executions(p_job_ids uuid[], p_created_at timestamptz[])
 returns table (job_id uuid, execution_id uuid)
@@ -9,18 +9,15 @@ language plpgsql stable rows 50 security invoker set search_path = pg_catalog, p
 set plan_cache_mode = force_custom_plan set enable_seqscan = off set jit = off
 as $$
 declare
-    v_left    uuid[];
+    v_left    uuid[] := p_job_ids;
     v_found   uuid[];
     v_ids     uuid[];
 begin
-    v_left := p_job_ids;
     for job_id, execution_id in
-        select live.job_id, live.execution_id
-          from kronos.execution_live as live
+        select live.job_id, live.execution_id from kronos.execution_live as live
          where live.job_id = any (p_job_ids) and live.job_id <> live.execution_id and live.cause = 'API'
          union all
-        select live.job_id, live.execution_id
-          from kronos.execution_live as live
+        select live.job_id, live.execution_id from kronos.execution_live as live
          where live.execution_id = any (p_job_ids) and live.job_id = live.execution_id and live.cause = 'API'
     loop
         v_left := array_remove(v_left, job_id);
@@ -36,6 +33,9 @@ begin
         v_left := array_remove(v_left, job_id);
         return next;
     end loop;
+    if v_left = '{}' then
+        return;
+    end if;
     v_found := array(select ended.execution_id
                        from kronos.finished_among(array(select kronos.tick_id(job.id, kronos.finite(job.at))
                                                           from unnest(p_job_ids, p_created_at) as job (id, at)

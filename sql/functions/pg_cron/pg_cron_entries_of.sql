@@ -1,12 +1,12 @@
 -- pg_cron_entries_of: the entries that ring for the jobs of a page, read together: own entries or shared
 -- ones. The names are computed before the query: with row level security on cron.job, names computed within
--- it could not use the index.
+-- it could not use the index. One plan serves every page: by default, each read was planned for its ids.
 -- Returns: no row for a job without an entry; jobid is null for an entry that is written when the transaction
 -- commits. No rows if pg_cron cannot be read: reading jobs never fails because of pg_cron.
 create or replace function kronos.pg_cron_entries_of(p_job_ids uuid[])
 returns table (job_id uuid, entry jsonb)
 language plpgsql stable rows 50 security definer set search_path = pg_catalog, pg_temp
-set lock_timeout = '50ms' set enable_seqscan = off
+set lock_timeout = '50ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_noted constant text := current_setting('kronos.alarms_noted', true);

@@ -6,6 +6,7 @@
 create or replace function kronos.unregister_jobs(p_job_ids uuid[]) returns integer
 language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_own    bigint[];
