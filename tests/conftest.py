@@ -52,7 +52,8 @@ PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by file, in the order that keeps the cores busy (tests/durations.py)."""
-    order = durations.order({item.path.relative_to(ROOT).as_posix() for item in items})
+    files = {item.path for item in items}
+    order = durations.order({file.relative_to(ROOT).as_posix() for file in files})
     place = {ROOT / file: number for number, file in enumerate(order)}
     items.sort(key=lambda item: place[item.path])
 

@@ -291,7 +291,7 @@ def test_what_a_command_does_is_its_users(superuser: Connection, database_url: s
 @pytest.mark.parametrize("name", ["actor", "action", "object_type", "object_id", "object", "request_id", "before"])
 def test_a_page_of_each_filter_reads_what_it_shows_however_much_there_is(module_database_url: str, name: str) -> None:
     with psycopg.connect(module_database_url, autocommit=True) as connection:
-        rows = depth(20_000, deep=40_000)
+        rows = depth(10_000, deep=40_000)
         few, every = 8, rows // 8
         if not value(connection, "select exists (select from kronos.audit where actor = 'many')"):
             connection.execute(
@@ -309,7 +309,7 @@ def test_a_page_of_each_filter_reads_what_it_shows_however_much_there_is(module_
             )
         sample = {
             "actor": "few", "action": "job.few", "object_type": "few", "object_id": "77", "object": "name 77",
-            "request_id": "r1234", "before": "2000-01-01T00:00:00Z",
+            "request_id": "r123", "before": "2000-01-01T00:00:00Z",
         }  # fmt: skip
         named = sum(n % 997 == 77 for n in range(0, rows, 4))
         expected = {"request_id": 4, "before": 0, "object_id": named, "object": named}.get(name, few)

@@ -18,7 +18,7 @@ from sql.test_calendar_jobs import job_at
 from sql_factory import Connection, make_cron_job, records, values
 
 MINUTE = timedelta(minutes=1)
-JOBS = depth(40, deep=60)
+JOBS = depth(28, deep=60)
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri")
 _ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York")
 # A Friday before a weekend, a Saturday within one, and days on which clocks go forward and back in two of the zones.

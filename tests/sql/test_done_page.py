@@ -153,7 +153,7 @@ def _asked(chance: random.Random, past: Past) -> dict[str, Any]:
 def test_pages_are_what_a_walk_over_all_rows_finds(past: Past) -> None:
     chance = random.Random(5)
     seen = empty = 0
-    for _ in range(depth(400, deep=4_000)):
+    for _ in range(depth(250, deep=4_000)):
         asked = _asked(chance, past)
         wanted = past.wanted(asked)
         assert past.page(asked) == wanted, asked

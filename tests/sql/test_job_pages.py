@@ -118,7 +118,7 @@ def jobs(server: Server, template: str) -> Iterator[Jobs]:
         yield Jobs(connection)
 
 
-@pytest.mark.parametrize("seed", range(depth(20, deep=30)))
+@pytest.mark.parametrize("seed", range(depth(12, deep=30)))
 def test_pages_are_the_list_cut_in_pieces(jobs: Jobs, seed: int) -> None:
     chance = random.Random(seed)
     one = str(chance.choice(jobs.ids))

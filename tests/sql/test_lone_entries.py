@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from factory import EndpointRow, add_endpoint, add_executions
+from kept import Kept
 from one_shot_rows import DAY, NO_FILTER, finish, make, name_of, run_as_api
 from retention_rows import retain_all
 from sql.plans import plan_of, rows_read, seq_scans
@@ -57,32 +58,37 @@ def test_a_claim_of_a_lone_one_shot_writes_two_entries(superuser: Connection, da
     assert _entries(superuser, of_a_job) == ["by_job", "lease", "pkey"]
 
 
-@pytest.fixture
-def crowd(superuser: Connection) -> tuple[EndpointRow, UUID]:
+@pytest.fixture(scope="module")
+def crowd(kept_shared: Kept) -> tuple[EndpointRow, UUID]:
     """2,000 one-shots of one endpoint, 40 of them running; half as many of another; and a CRON job's execution."""
-    endpoint = add_endpoint(superuser)
-    job_id = make_cron_job(superuser, endpoint=endpoint)
-    lone = sorted(_ids(make(superuser, endpoint, 2000)))  # ids within a millisecond have no order
-    make(superuser, add_endpoint(superuser, endpoint.workspace_id), 1000)
-    superuser.execute(_UNDER_WAY, [lone[::50]])
-    superuser.execute(
+    with kept_shared.connection() as connection:
+        return _crowd(connection)
+
+
+def _crowd(connection: Connection) -> tuple[EndpointRow, UUID]:
+    endpoint = add_endpoint(connection)
+    job_id = make_cron_job(connection, endpoint=endpoint)
+    lone = sorted(_ids(make(connection, endpoint, 2000)))  # ids within a millisecond have no order
+    make(connection, add_endpoint(connection, endpoint.workspace_id), 1000)
+    connection.execute(_UNDER_WAY, [lone[::50]])
+    connection.execute(
         "insert into kronos.execution_live (execution_id, workspace_id, job_id, endpoint_id, endpoint_version, cause,"
         " scheduled_at, run_at, visible_at, max_attempts, max_crashes, timeout_ms, input)"
         " select kronos.uuid7(), workspace_id, %s, endpoint_id, 1, 'SCHEDULE', now(), now(), now(), 1, 1, 1000, '{}'"
         " from kronos.endpoints where endpoint_id = %s",
         [job_id, endpoint.endpoint_id],
     )
-    superuser.execute("analyze kronos.execution_live")
+    connection.execute("analyze kronos.execution_live")
     return endpoint, job_id
 
 
 @pytest.mark.parametrize("is_claimed", [False, True], ids=["waiting", "under way"])
 def test_a_lone_one_shot_is_found_by_its_job_without_the_queue(
-    superuser: Connection, crowd: tuple[EndpointRow, UUID], is_claimed: bool
+    undone: Connection, crowd: tuple[EndpointRow, UUID], is_claimed: bool
 ) -> None:
     endpoint, _ = crowd
     lone = value(
-        superuser,
+        undone,
         "select execution_id from kronos.execution_live where job_id = execution_id and (claim_token is not null) = %s"
         " order by execution_id offset 20 limit 1",
         [is_claimed],
@@ -96,16 +102,16 @@ def test_a_lone_one_shot_is_found_by_its_job_without_the_queue(
         "explain.get_facts": job | {"at": None},
     }
     for statement, params in reads.items():
-        assert len(run_as_api(superuser, endpoint, statement, params)) == 1
-        plan = plan_of(superuser, statement, params, workspace_id=endpoint.workspace_id)
+        assert len(run_as_api(undone, endpoint, statement, params)) == 1
+        plan = plan_of(undone, statement, params, workspace_id=endpoint.workspace_id)
         assert rows_read(plan, "execution_live") <= 1, statement
         assert seq_scans(plan, "execution_live") == [], statement
-    (row,) = run_as_api(superuser, endpoint, "executions.list_job_executions", _EXECUTIONS | job)
+    (row,) = run_as_api(undone, endpoint, "executions.list_job_executions", _EXECUTIONS | job)
     assert (row["execution_id"], row["status"]) == (lone, "RUNNING" if is_claimed else "QUEUED")
 
 
 def test_a_cron_jobs_executions_are_found_without_the_queue(
-    superuser: Connection, crowd: tuple[EndpointRow, UUID]
+    undone: Connection, crowd: tuple[EndpointRow, UUID]
 ) -> None:
     endpoint, job_id = crowd
     job: dict[str, object] = {"job": str(job_id)}
@@ -116,49 +122,49 @@ def test_a_cron_jobs_executions_are_found_without_the_queue(
         "explain.get_facts": job | {"at": datetime.now(UTC)},
     }
     for statement, params in reads.items():
-        assert run_as_api(superuser, endpoint, statement, params)
-        plan = plan_of(superuser, statement, params, workspace_id=endpoint.workspace_id)
+        assert run_as_api(undone, endpoint, statement, params)
+        plan = plan_of(undone, statement, params, workspace_id=endpoint.workspace_id)
         assert rows_read(plan, "execution_live") <= 1, statement
         assert seq_scans(plan, "execution_live") == [], statement
 
 
 def test_a_page_of_an_endpoint_has_those_under_way_and_reads_no_others(
-    superuser: Connection, crowd: tuple[EndpointRow, UUID]
+    undone: Connection, crowd: tuple[EndpointRow, UUID]
 ) -> None:
     endpoint, _ = crowd
-    params = NO_FILTER | _PAGE | {"endpoint": name_of(superuser, endpoint), "trigger": "IMMEDIATE"}
-    shown = _ids(run_as_api(superuser, endpoint, "job_reads.list_jobs", params))
+    params = NO_FILTER | _PAGE | {"endpoint": name_of(undone, endpoint), "trigger": "IMMEDIATE"}
+    shown = _ids(run_as_api(undone, endpoint, "job_reads.list_jobs", params))
     assert shown == values(
-        superuser,
+        undone,
         "select execution_id from kronos.execution_live where endpoint_id = %s and job_id = execution_id"
         " order by created_at desc, execution_id desc limit 50",
         [endpoint.endpoint_id],
     )
     assert value(
-        superuser,
+        undone,
         "select count(*) from kronos.execution_live where execution_id = any (%s) and worker_id = 'w'",
         [shown],
     )
-    plan = plan_of(superuser, "job_reads.list_jobs", params, workspace_id=endpoint.workspace_id)
+    plan = plan_of(undone, "job_reads.list_jobs", params, workspace_id=endpoint.workspace_id)
     assert rows_read(plan, "execution_live") <= 2 * 51
 
 
 def test_a_lone_one_shot_under_way_is_cancelled_and_its_input_counts(
-    superuser: Connection, crowd: tuple[EndpointRow, UUID]
+    undone: Connection, crowd: tuple[EndpointRow, UUID]
 ) -> None:
     endpoint, _ = crowd
-    lone = value(superuser, "select execution_id from kronos.execution_live where worker_id = 'w' limit 1")
-    with acting_as(superuser, "kronos_api"):
-        superuser.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
+    lone = value(undone, "select execution_id from kronos.execution_live where worker_id = 'w' limit 1")
+    with acting_as(undone, "kronos_api"):
+        undone.execute("select set_config('kronos.workspace_id', %s, false)", [str(endpoint.workspace_id)])
         read = "select job_id from kronos.live_inputs(null, %s, null)"
-        inputs = values(superuser, read, [name_of(superuser, endpoint)])
+        inputs = values(undone, read, [name_of(undone, endpoint)])
     assert lone in inputs
     assert len(inputs) == len(set(inputs)) == 2001
-    with acting_as(superuser, "kronos_api"):
-        assert value(superuser, "select kronos.cancel_one_shot(%s)", [lone]) == lone
-        superuser.execute("select set_config('kronos.workspace_id', '', false)")
+    with acting_as(undone, "kronos_api"):
+        assert value(undone, "select kronos.cancel_one_shot(%s)", [lone]) == lone
+        undone.execute("select set_config('kronos.workspace_id', '', false)")
     reason = "select cancel_reason ->> 'code' from kronos.execution_live where execution_id = %s"
-    assert value(superuser, reason, [lone]) == "job_cancelled"
+    assert value(undone, reason, [lone]) == "job_cancelled"
 
 
 def test_the_row_of_a_cancelled_one_shot_stays_as_long_as_its_execution(superuser: Connection) -> None:

@@ -116,11 +116,11 @@ def test_pages_are_the_list_cut_in_pieces(superuser: Connection) -> None:
     everything = listed.wanted(NO_FILTER)
     assert len(everything) > 100
     assert listed.paged(NO_FILTER, limit=51) == everything
-    _compare(listed, everything, times=depth(24, deep=40))
+    _compare(listed, everything, times=depth(16, deep=40))
     for rows in (400, 60, 12):
         take_endpoints_for_many(superuser, rows=rows)
         assert listed.paged(NO_FILTER, limit=51) == everything
-        _compare(listed, everything, times=depth(8, deep=12))
+        _compare(listed, everything, times=depth(6, deep=12))
 
 
 def _compare(listed: Listed, everything: list[uuid.UUID], *, times: int) -> None:

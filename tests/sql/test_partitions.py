@@ -257,7 +257,7 @@ _CLAIMED_BY_THE_DEAD = """
 """
 
 
-ROUNDS = depth(75, deep=1000)
+ROUNDS = depth(50, deep=1000)
 
 
 def test_partitions_and_upkeep_never_deadlock(superuser: Connection, database_url: str) -> None:

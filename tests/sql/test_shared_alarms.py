@@ -188,7 +188,7 @@ def test_many_at_once_make_and_end_jobs_of_three_alarms_and_each_entry_is_there_
 ) -> None:
     """Several alarms in one transaction, in any order, cause no deadlock."""
     endpoint = add_endpoint(sharing)
-    many = depth(12, deep=20)
+    many = depth(8, deep=20)
     together = threading.Barrier(many)
 
     def storm(number: int) -> int:

@@ -123,7 +123,7 @@ def _row(chance: random.Random) -> Row:
     return id_at, scheduled_at, min(created_at, END), chance.choice(["SUCCESS"] * 4 + ["FAILED", "SKIPPED", "MISSED"])
 
 
-@pytest.mark.parametrize("seed", range(depth(20, deep=200)))
+@pytest.mark.parametrize("seed", range(depth(12, deep=200)))
 def test_pages_of_few_executions_are_the_list_cut_in_pieces(undone: Connection, seed: int) -> None:
     chance = random.Random(seed)
     job_id = _history(undone, [_row(chance) for _ in range(chance.choice([4, 8, 20, 60]))])

@@ -244,7 +244,7 @@ def test_the_sweep_goes_round_all_keys_and_costs_nothing_where_none_is_full(
 def test_keys_are_exact_over_claimers_that_crash(superuser: psycopg.Connection, database_url: str) -> None:
     """Six claimers of two endpoints, one with other limits too, finish their claims, with success or failure, give them
     back, or disappear. The limit of a key is never exceeded, and everything is delivered without the sweep."""
-    workspace_id, each = add_workspace(superuser), depth(20, deep=40)
+    workspace_id, each = add_workspace(superuser), depth(14, deep=40)
     endpoints = [
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100),
         add_endpoint(superuser, workspace_id, max_attempts=100, max_crashes=100, max_in_flight=4),

@@ -142,7 +142,7 @@ def test_limits_are_exact_over_claimers_that_crash(superuser: psycopg.Connection
     ]
     for workspace_id, most in zip(workspaces, (5, 2), strict=True):
         _limit(superuser, workspace_id, most)
-    each = depth(30, deep=60)
+    each = depth(20, deep=60)
     for endpoint in endpoints:
         add_executions(superuser, endpoint, each)
     peaks: Counter[UUID] = Counter()

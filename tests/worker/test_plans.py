@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb
 
 from conftest import cloned
+from depth import depth
 from factory import EndpointRow, add_endpoint, add_executions, end_leases
 from kronos.delivery import template as templates
 from servers import Server
@@ -222,12 +223,12 @@ def test_a_session_that_began_with_few_jobs_looks_up_the_job_of_an_execution_by_
     }
 
 
-DELIVERED = 20_000
+DELIVERED = depth(8_000, deep=20_000)
 
 
 @pytest.fixture
 def kept(superuser: psycopg.Connection, database_url: str) -> Iterator[Kept]:
-    """One of ten endpoints has a single execution waiting; to two others 20,000 were delivered a quarter of an hour
+    """One of ten endpoints has a single execution waiting; to two others thousands were delivered a quarter of an hour
     ago, while another session reads in an old snapshot. The endpoints, a worker's connection, the reader's."""
     endpoints = [add_endpoint(superuser) for _ in range(10)]
     with psycopg.connect(database_url) as reader, as_worker(database_url) as worker:
