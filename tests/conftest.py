@@ -27,23 +27,22 @@ import hypothesis
 import psycopg
 import pytest
 import uvicorn
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import durations
 import forked
 import surroundings
 import taken
+import template_database
 from depth import DEEP, depth
 from hurried import hurry
-from jobs_view import INSTALL, KEEP_HOURLY_TICKS_AWAY
 from kept import Kept, kept
-from kronos import config, encryption, garbage, keys, migrations, pool, session
+from kronos import config, encryption, garbage, keys, pool, session
 from kronos.loading import loading
 from lent import Lent
 from looking import looks
 from moved_clock import lending
 from new_workspaces import NewWorkspaces
-from servers import EmbeddedServer, Server, remove_used_home, used_home
+from servers import EmbeddedServer, Server, remove_homes
 
 ROOT = Path(__file__).parents[1]
 PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -81,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure() -> None:
     forked.end()
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        remove_used_home()
+        remove_homes()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,7 +107,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
         made = ContainerServer(ROOT)
     else:
-        made = EmbeddedServer(used_home(), tmp_path_factory.mktemp("postgres"))
+        made = EmbeddedServer(tmp_path_factory.mktemp("postgres"))
     try:
         made.start()
         yield made
@@ -118,48 +117,12 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def template(request: pytest.FixtureRequest, server: Server) -> str:
-    """The name of a migrated database without connections.
-
-    pg_cron's launcher is connected to the original, so it is terminated for the moment of the copy. From 1.6 on it
-    restarts by itself; before, the server has to be restarted.
-    """
-    migrations.migrate(server.superuser_url)
-    with psycopg.connect(server.superuser_url) as connection:
-        connection.execute(INSTALL)
-        if request.config.getoption("--hurried"):
+    """The name of a migrated database without connections."""
+    server.have_template()
+    if request.config.getoption("--hurried"):
+        with psycopg.connect(url_of(server.superuser_url, template_database.NAME)) as connection:
             hurry(connection)
-    name = "kronos_template"
-    source = conninfo_to_dict(server.superuser_url)["dbname"]
-    with psycopg.connect(make_conninfo(server.superuser_url, dbname="postgres"), autocommit=True) as connection:
-        deadline = time.monotonic() + 20
-        while True:
-            connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [source])
-            try:
-                connection.execute(f'create database {name} template "{source}"')
-                break
-            except psycopg.errors.ObjectInUse:
-                assert time.monotonic() < deadline, "the migrated database was never free to be copied"
-    # A minute may have begun since the migration, so pg_cron may have rung.
-    with psycopg.connect(url_of(server.superuser_url, name)) as connection:
-        connection.execute("delete from kronos.attempt; delete from kronos.execution_done")
-        connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
-        connection.execute(KEEP_HOURLY_TICKS_AWAY)
-        connection.execute(
-            "update tests.jobs set ticks_from = next_tick_at - interval '1 minute'"
-        )  # what they ran is not due again
-    # The first connection that changes nothing leaves a file behind that saves each copy's first connection 2 ms.
-    psycopg.connect(url_of(server.superuser_url, name)).close()
-    _ring(server.superuser_url, False)
-    server.wake_launcher()
-    return name
-
-
-def _ring(cron_database_url: str, is_active: bool) -> None:
-    """Let pg_cron ring in the database that it serves, or not. Ringing takes each pytest process 0.3 s of CPU a
-    minute.
-    """
-    with psycopg.connect(cron_database_url) as connection:
-        connection.execute("update cron.job set active = %s where jobname like 'kronos:%%'", [is_active])
+    return template_database.NAME
 
 
 @contextmanager
@@ -204,9 +167,9 @@ def superuser(lent: Lent, database_url: str) -> psycopg.Connection:
 @pytest.fixture(scope="module")
 def cron_database_url(server: Server, template: str) -> Iterator[str]:
     """Depends on `template`, so that a test's committed rows never reach another test's database."""
-    _ring(server.superuser_url, True)
+    template_database.let_ring(server.superuser_url, True)
     yield server.superuser_url
-    _ring(server.superuser_url, False)
+    template_database.let_ring(server.superuser_url, False)
 
 
 @pytest.fixture

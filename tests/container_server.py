@@ -9,6 +9,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.image import DockerImage
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
+import template_database
 from servers import Databases
 
 _PASSWORD = "test-only"
@@ -37,8 +38,9 @@ class ContainerServer:
         self.superuser_url = f"postgresql://postgres:{_PASSWORD}@{host}:{port}/kronos"
         self.databases = Databases(self.superuser_url)
 
-    def wake_launcher(self) -> None:
-        """The launcher comes back by itself within a second."""
+    def have_template(self) -> None:
+        template_database.make(self.superuser_url)
+        template_database.touch(self.superuser_url)
 
     def destroy(self) -> None:
         self.databases.close()

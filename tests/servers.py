@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from base64 import b64encode
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ from typing import Protocol
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+import template_database
 from held_ports import held_port
 from jobs_view import KEEP_HOURLY_TICKS_AWAY
 from kronos import migrations
@@ -37,8 +39,8 @@ class Server(Protocol):
 
     def start(self) -> None: ...
 
-    def wake_launcher(self) -> None:
-        """Bring pg_cron's launcher back after it was terminated."""
+    def have_template(self) -> None:
+        """Have the database `template_database.NAME`."""
 
     def destroy(self) -> None: ...
 
@@ -78,12 +80,12 @@ class Databases:
 
 class EmbeddedServer:
     """The newest PostgreSQL with pg_cron on this machine, as `kronos up` runs it, but without fsync, and in memory if
-    there is room. It begins as a copy of `used`.
+    there is room. It begins as a copy of a home with the template.
     """
 
-    def __init__(self, used: Path, home: Path) -> None:
+    def __init__(self, home: Path) -> None:
         self._home = in_memory() or home
-        copy_home(used, self._home)
+        copy_home(_made_once("with-template", _add_template), self._home)
         self._cluster = Cluster(self._home, durable=False)
         self.superuser_url = ""
         self.databases = Databases(self.superuser_url)
@@ -98,13 +100,8 @@ class EmbeddedServer:
             connection.execute("alter system set autovacuum_naptime = '1h'")
             connection.execute("select pg_reload_conf()")
 
-    def wake_launcher(self) -> None:
-        with psycopg.connect(self.superuser_url) as connection:
-            ((version,),) = connection.execute(
-                "select extversion from pg_extension where extname = 'pg_cron'"
-            ).fetchall()
-        if tuple(map(int, version.split("-")[0].split("."))) < (1, 6):
-            self._cluster.restart()  # after being terminated, its launcher stays down until the server restarts
+    def have_template(self) -> None:
+        template_database.move(self.superuser_url)  # the home was made with it
 
     def destroy(self) -> None:
         self.databases.close()
@@ -127,28 +124,33 @@ def _quick_verifier(password: str) -> str:
 
 def used_home() -> Path:
     """A home with a migrated, stopped cluster, read only and shared by all pytest processes. The first one to ask
-    creates it, in 3 s of CPU that each copy saves; the first process removes it (`remove_used_home`).
+    creates it, in 3 s of CPU that each copy saves; the first process removes it (`remove_homes`).
     """
+    return _made_once("used", _use)
+
+
+def _made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A home that the first process to ask makes."""
     ours = folder_of_all()
-    with (ours / "lock").open("w") as lock:
+    with (ours / f"lock-of-{name}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        home = ours / "used"
+        home = ours / name
         if not home.exists():
             making = Path(tempfile.mkdtemp(dir=ours))
             making.chmod(0o711)
-            _use(Cluster(making, durable=False))
+            make(making)
             making.rename(home)
     return home
 
 
 def folder_of_all() -> Path:
-    """A folder that all pytest processes share, until the first process removes it (`remove_used_home`)."""
+    """A folder that all pytest processes share, until the first process removes it (`remove_homes`)."""
     ours = _place_of_all(_MEMORY if _has_room() else Path(tempfile.gettempdir()))
     ours.mkdir(mode=0o711, exist_ok=True)
     return ours
 
 
-def remove_used_home() -> None:
+def remove_homes() -> None:
     for root in (_MEMORY, Path(tempfile.gettempdir())):
         shutil.rmtree(_place_of_all(root), ignore_errors=True)
 
@@ -158,7 +160,17 @@ def _place_of_all(root: Path) -> Path:
     return root / f"{_OURS}{first}-all"
 
 
-def _use(cluster: Cluster) -> None:
+def _add_template(home: Path) -> None:
+    """Make it here once: in each process it took 0.7 s of CPU, most of it the restart that pg_cron needs."""
+    copy_home(used_home(), home)
+    cluster = Cluster(home, durable=False)
+    cluster.start()
+    template_database.make(cluster.superuser_url)
+    cluster.stop()
+
+
+def _use(home: Path) -> None:
+    cluster = Cluster(home, durable=False)
     cluster.start()
     migrations.migrate(cluster.superuser_url)
     with psycopg.connect(cluster.superuser_url, autocommit=True) as connection:
