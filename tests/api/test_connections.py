@@ -182,18 +182,20 @@ def test_an_address_of_ipv6_counts_for_its_network(host: str, counts_for: str) -
     assert address_of(host) == counts_for
 
 
-def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Process, caller: Caller) -> None:
+def test_a_request_behind_an_answer_that_is_not_read_is_no_error(process: Process) -> None:
     """Its connection is cut while it waits to be written. uvicorn reports that to the request that was read last, which
     is a different one.
     """
-    caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    caller.send(
-        b"".join(
-            b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nRequest-Id: unread-%d\r\n\r\n" % number
-            for number in range(9)
+    wait_for(lambda: asked(process) == 200, "room")
+    with closing(Caller(process)) as caller:
+        caller.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        caller.send(
+            b"".join(
+                b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nRequest-Id: unread-%d\r\n\r\n" % number
+                for number in range(9)
+            )
         )
-    )
-    wait_for(partial(is_reset, caller), "the connection to be cut", 90)
+        wait_for(partial(is_reset, caller), "the connection to be cut", 90)
     with closing(Caller(process)) as other:
         other.send(GET)
         line_of(process, other.answer())
