@@ -238,10 +238,10 @@ def test_silence_ends_a_try_and_not_the_call(meet: Meet) -> None:
         over.wait(300)
         yield b""
 
-    server, client = meet(silent, OK, timeout=0.3)
+    server, client = meet(silent, OK, timeout=3.0)  # on a busy machine, the answer of the second try takes a while
     assert client.ask(*READ).slug == "acme"
     over.set()
-    assert len(server.asked) >= 2  # on a busy machine, the whole answer of a later try may take as long
+    assert len(server.asked) == 2
 
 
 def test_an_answer_without_end_is_not_held(meet: Meet) -> None:
