@@ -232,16 +232,20 @@ def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet, head: bytes, p
 
 
 def test_silence_ends_a_try_and_not_the_call(meet: Meet) -> None:
+    """A busy machine has more time for a try: there, the second one's answer may take as long, too."""
     over = threading.Event()
 
     def silent(asked: Asked) -> Iterator[bytes]:
         over.wait(300)
         yield b""
 
-    server, client = meet(silent, OK, timeout=0.3)
-    assert client.ask(*READ).slug == "acme"
+    for timeout in (0.3, 3.0, 30.0):
+        server, client = meet(silent, OK, timeout=timeout)
+        assert client.ask(*READ).slug == "acme"
+        if len(server.asked) == 2:
+            break
     over.set()
-    assert len(server.asked) >= 2  # on a busy machine, the whole answer of a later try may take as long
+    assert len(server.asked) == 2
 
 
 def test_an_answer_without_end_is_not_held(meet: Meet) -> None:
