@@ -1,8 +1,8 @@
 """`dataclass` as in the standard library, but nothing is compiled for a class before it is used.
 
-The original writes and compiles up to six functions for each class. That was almost a third of an API's start (decision 189).
-Here, a class's `__init__` is compiled when its first object is made, and the other methods are functions of this file,
-which need no compiling."""
+The original writes and compiles up to six functions for each class. That was almost a third of an API's start
+(decision 189). Here, a class's `__init__` is compiled when its first object is made, and the other methods are
+functions of this file, which need no compiling."""
 
 import dataclasses
 import reprlib
