@@ -11,12 +11,14 @@ from uuid import UUID
 from kronos import errors, idempotency, one_shots, payload_specs, schedules
 from kronos.database import PAGE_BYTES, WorkspaceView
 from kronos.gathering import Request
-from kronos.model import Job, JobStatusAsked, ListedJob, Trigger
+from kronos.model import Job, ListedJob, Trigger
 from kronos.new_jobs import Asked, NewJob, asked_of, past, schedule_text, written
 from kronos.one_shots import PlacedOneShot
 from kronos.records import dataclass
 from kronos.sql import Statement, statement
 from kronos.waking import Waking
+
+JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # for filters: LIVE is ACTIVE or PAUSED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

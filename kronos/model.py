@@ -14,7 +14,6 @@ JsonObject: TypeAlias = dict[str, Any]
 
 Trigger = Literal["IMMEDIATE", "DELAYED", "CRON"]
 JobStatus = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED"]
-JobStatusAsked = Literal["ACTIVE", "PAUSED", "RETIRED", "COMPLETED", "LIVE"]  # for filters: LIVE is ACTIVE or PAUSED
 WorkspaceStatus = Literal["ACTIVE", "SUSPENDED", "DELETED"]
 EndpointType = Literal["HTTP", "KAFKA", "REDIS_STREAM", "EMAIL", "INTERNAL"]
 Cause = Literal["SCHEDULE", "API", "MANUAL", "BACKFILL", "CATCH_UP"]
@@ -45,7 +44,8 @@ class Role(Enum):
 
     def covers(self, needed: "Role") -> bool:
         """Return whether this role includes the other."""
-        return (order := list(Role)).index(self) >= order.index(needed)
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

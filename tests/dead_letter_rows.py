@@ -3,6 +3,8 @@
 import httpx
 import psycopg
 
+from repeated import repeated
+
 _END = """
 with gone as (
     delete from kronos.execution_live as live
@@ -58,5 +60,7 @@ class Failing:
         """Run all steps that this workspace's operations have due now. One call may do another workspace's, and ends
         after a quarter of a second.
         """
-        while self._superuser.execute(_DUE, [self._base.rpartition("/")[2]]).fetchone():
-            self._superuser.execute("select kronos.advance_operations(1000)")
+        repeated(
+            lambda: self._superuser.execute("select kronos.advance_operations(1000)"),
+            lambda _: self._superuser.execute(_DUE, [self._base.rpartition("/")[2]]).fetchone() is None,
+        )

@@ -1,8 +1,9 @@
 """A database in which time is always up, for --hurried: each function that works until a time does one step.
 
 A test that calls such a function once, and asserts that all is done, depends on the speed of the machine: on a busy one
-it fails once in ten thousand runs, and with this option in each. It repeats the call, asks for more time than Kronos
-takes by itself, or stops the clock (tests/clock.py): while the clock stands, no time passes here either. Decision 186.
+it fails now and then, and with this option each time. It should repeat the call (tests/repeated.py), ask for more time
+than Kronos takes by itself, or stop the clock (`MovedClock.stop`): while it stands, no time passes here either.
+Decision 186.
 """
 
 import psycopg

@@ -36,9 +36,8 @@ def make(superuser_url: str) -> None:
         connection.execute("delete from cron.job_run_details; select setval('cron.runid_seq', 1, false)")
         connection.execute("update kronos.heartbeats set rang_at = '-infinity'")
         connection.execute(KEEP_HOURLY_TICKS_AWAY)
-        connection.execute(
-            "update tests.jobs set ticks_from = next_tick_at - interval '1 minute'"
-        )  # what they ran is not due again
+        # What they ran is not due again.
+        connection.execute("update tests.jobs set ticks_from = next_tick_at - interval '1 minute'")
     let_ring(superuser_url, False)
 
 

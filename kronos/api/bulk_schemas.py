@@ -6,7 +6,8 @@ from pydantic import Field
 
 from kronos.api.fields import Body, EndpointName, Note, Text, Time
 from kronos.bulk_jobs import MOST_AT_ONCE, BulkAction
-from kronos.model import JobStatusAsked, Trigger
+from kronos.jobs import JobStatusAsked
+from kronos.model import Trigger
 
 
 class JobSelection(Body):

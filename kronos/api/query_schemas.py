@@ -8,8 +8,9 @@ from pydantic import Field
 from kronos.api.fields import AnyTime, Flag, JobTime, Query, Slug, Time, WholeNumber, Zone
 from kronos.api.places import MAX_CHARACTERS
 from kronos.batches import MOST_JOBS
+from kronos.jobs import JobStatusAsked
 from kronos.load import Window
-from kronos.model import ExecutionStatus, JobStatus, JobStatusAsked, Trigger
+from kronos.model import ExecutionStatus, JobStatus, Trigger
 
 EventTypes = Annotated[
     str,

@@ -232,14 +232,18 @@ def test_an_answer_that_trickles_ends_at_the_deadline(meet: Meet, head: bytes, p
 
 
 def test_silence_ends_a_try_and_not_the_call(meet: Meet) -> None:
+    """A busy machine has more time for a try: there, the second one's answer may take as long, too."""
     over = threading.Event()
 
     def silent(asked: Asked) -> Iterator[bytes]:
         over.wait(300)
         yield b""
 
-    server, client = meet(silent, OK, timeout=3.0)  # on a busy machine, the answer of the second try takes a while
-    assert client.ask(*READ).slug == "acme"
+    for timeout in (0.3, 3.0, 30.0):
+        server, client = meet(silent, OK, timeout=timeout)
+        assert client.ask(*READ).slug == "acme"
+        if len(server.asked) == 2:
+            break
     over.set()
     assert len(server.asked) == 2
 

@@ -213,8 +213,6 @@ RETRIES = (
     "RetryPolicy: not imported, the endpoint's own apply. To set them: "
     "kronos endpoint edit relay --max-attempts 100 --retry '{\"max_age_seconds\": 86400}'"
 )
-
-
 DELAYED = {"expression": "at(2027-07-01T09:00:00)"}
 
 

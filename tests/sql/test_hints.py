@@ -370,7 +370,7 @@ def foreign_texts(draw: st.DrawFn) -> str:
 
 @settings(
     deadline=None,
-    max_examples=depth(60, deep=700),
+    max_examples=depth(100, deep=700),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(text=st.one_of(foreign_texts(), foreign_texts(), damaged_texts()))

@@ -205,7 +205,7 @@ def random_case(random: Random, zones: list[str]) -> Case:
     )
 
 
-@pytest.mark.parametrize("seed", range(depth(2, deep=10)))
+@pytest.mark.parametrize("seed", range(depth(4, deep=10)))
 def test_20_random_schedules_have_the_ticks_of_brute_force_over_three_years(
     shared: Connection, zones: list[str], seed: int
 ) -> None:
